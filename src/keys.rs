@@ -1,0 +1,178 @@
+//! The key tree: every key of the system is derived from the owner's root key.
+//!
+//! The owner holds one uniformly random key of 32 bytes. Whoever holds a key derives everything
+//! below it, and nothing above or beside it, because HMAC-SHA-256 is a pseudo-random function:
+//!
+//! ```text
+//! child = HMAC-SHA-256(parent, "mopse/v1" || str(purpose) || str(label) || be32(epoch))
+//! str(s) = be32(length of s in bytes) || s
+//! ```
+//!
+//! The lengths make the encoding unambiguous: no two triples give the same message.
+//! [`Purpose`] is the whole list of purposes. One derivation costs one HMAC. Keys are wiped from
+//! memory when dropped, and neither `Debug` nor any error shows them.
+//!
+//! # Sources
+//!
+//! * HMAC: RFC 2104; with SHA-256: RFC 4231.
+//! * Derivation from a uniform key without an extraction step: RFC 5869 section 3.3.
+
+use std::fmt;
+
+use hmac::{Hmac, KeyInit, Mac};
+use rand::TryRng;
+use rand::rngs::SysRng;
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+use crate::Error;
+
+/// Bytes in every key of this crate.
+pub const KEY_LEN: usize = 32;
+
+/// What a derived key is for. A key serves one purpose only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// A provider or subgroup; the label is its name below the parent.
+    Node,
+    /// The ruler of a field in a group; the label is the field's canonical definition, so that
+    /// another schema cannot reuse its coins.
+    Ruler,
+    /// The coins of an order-preserving function; the label holds its domain and range.
+    Order,
+    /// A provider's placement in the cells of a field; the label is the field's name.
+    Place,
+    /// A provider's handles: pseudonyms of record ids.
+    Handle,
+    /// A provider's records; below it, a record (the label is its handle).
+    Record,
+    /// Keyword search over a provider's files.
+    Keyword,
+    /// The seed of a signing key.
+    Sign,
+}
+
+impl Purpose {
+    /// The word that stands for the purpose in a derivation.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Node => "node",
+            Self::Ruler => "ruler",
+            Self::Order => "order",
+            Self::Place => "place",
+            Self::Handle => "handle",
+            Self::Record => "record",
+            Self::Keyword => "keyword",
+            Self::Sign => "sign",
+        }
+    }
+}
+
+/// A secret key of the tree.
+#[derive(Clone)]
+pub struct Key(Zeroizing<[u8; KEY_LEN]>);
+
+impl Key {
+    /// Returns a new key from the operating system's randomness.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Randomness`] if the operating system gives none.
+    pub fn generate() -> Result<Self, Error> {
+        let mut bytes = Zeroizing::new([0; KEY_LEN]);
+        fill_random(bytes.as_mut_slice())?;
+        Ok(Self(bytes))
+    }
+
+    /// Takes 32 uniformly random bytes as a key.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeyLength`] if there are not 32 bytes.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        let key = bytes
+            .try_into()
+            .map_err(|_| Error::KeyLength { expected: KEY_LEN, got: bytes.len() })?;
+        Ok(Self(Zeroizing::new(key)))
+    }
+
+    /// Derives the key of one purpose, label and epoch; the same three always give the same key.
+    #[must_use]
+    #[expect(clippy::missing_panics_doc, reason = "HMAC takes keys of any length")]
+    pub fn child(&self, purpose: Purpose, label: &[u8], epoch: u32) -> Self {
+        let mut mac = Hmac::<Sha256>::new_from_slice(self.0.as_slice())
+            .expect("HMAC takes keys of any length");
+        let word = purpose.word().as_bytes();
+        mac.update(b"mopse/v1");
+        for part in [word, label] {
+            // Labels are names and field definitions; `Field` and `Path` bound their length.
+            let length = u32::try_from(part.len()).unwrap_or(u32::MAX);
+            mac.update(&length.to_be_bytes());
+            mac.update(part);
+        }
+        mac.update(&epoch.to_be_bytes());
+        Self(Zeroizing::new(mac.finalize().into_bytes().into()))
+    }
+
+    /// The key's bytes. Every call site is a place where the key can leak.
+    #[must_use]
+    pub fn expose(&self) -> &[u8; KEY_LEN] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Key(..)")
+    }
+}
+
+/// Fills a buffer from the operating system's randomness.
+///
+/// # Errors
+///
+/// [`Error::Randomness`] if the operating system gives none.
+pub fn fill_random(buffer: &mut [u8]) -> Result<(), Error> {
+    SysRng.try_fill_bytes(buffer).map_err(|_| Error::Randomness)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_cannot_pass_for_part_of_the_purpose_or_epoch() {
+        let root = Key::from_bytes(&[7; 32]).unwrap();
+        let keys = [
+            root.child(Purpose::Node, b"", 0),
+            root.child(Purpose::Node, b"a", 0),
+            root.child(Purpose::Node, b"a\0\0\0\0", 0),
+            root.child(Purpose::Node, b"a", 1),
+            root.child(Purpose::Sign, b"a", 0),
+        ];
+        for (i, a) in keys.iter().enumerate() {
+            for b in &keys[i + 1..] {
+                assert_ne!(a.expose(), b.expose());
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_of_another_length_is_refused() {
+        for got in [0, 31, 33] {
+            let error = Key::from_bytes(&vec![0; got]).unwrap_err();
+            assert_eq!(error, Error::KeyLength { expected: 32, got });
+        }
+    }
+
+    #[test]
+    fn keys_do_not_print() {
+        assert_eq!(format!("{:?}", Key::from_bytes(&[0xab; 32]).unwrap()), "Key(..)");
+    }
+
+    #[test]
+    fn generated_keys_differ() {
+        assert_ne!(Key::generate().unwrap().expose(), Key::generate().unwrap().expose());
+    }
+}

@@ -1,0 +1,127 @@
+//! The ruler of a group and field: the cuts that all its providers share.
+//!
+//! A domain of `M` plaintexts has `B = ceil(M / w)` cells of `w` plaintexts each. Cell `b` owns the
+//! ciphertexts `[cut_b, cut_{b+1} - 1]`, where
+//!
+//! ```text
+//! cut_0 = 0,   cut_1 < ... < cut_{B-1} = deterministic OPSE over [1, 2^63 - 1],   cut_B = 2^63
+//! ```
+//!
+//! so the interior cuts are a uniformly random set. Cells are random spacings of the whole space,
+//! not the dyadic leaves of one-to-many OPSE. A ruler is a table of `8 B` bytes, made in a few
+//! milliseconds for `B = 2^16`, and as secret as its key: who holds it reads every entry of the
+//! group to the cell.
+//!
+//! # Sources
+//!
+//! Our reconstruction of the interface of Yao, Lin, Liu and Zhang, *Privacy-Preserving Search Over
+//! Encrypted Personal Health Record in Multi-Source Cloud*, IEEE Access 6, 2018, whose construction
+//! we have not seen.
+
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+use super::opse::Opse;
+use super::{RANGE, check_bounds, check_domain, stored};
+use crate::Error;
+use crate::keys::Key;
+
+/// Cells of a ruler unless its field asks for more.
+pub const DEFAULT_CELLS: u64 = 1 << 16;
+
+/// Cells of a ruler at most.
+pub const MOST_CELLS: u64 = 1 << 20;
+
+/// The cuts of one field, shared by a group of providers.
+pub struct Ruler {
+    domain: u64,
+    cell: u64,
+    /// `cut_0` to `cut_B`.
+    cuts: Zeroizing<Vec<u64>>,
+}
+
+impl Ruler {
+    /// Draws the ruler of a field of `domain` plaintexts with `cell` plaintexts to a cell.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Size`] if the domain is empty or above 2^32, if the cell is empty, or if there are
+    /// more than 2^20 cells.
+    pub fn new(key: &Key, domain: u64, cell: u64) -> Result<Self, Error> {
+        check_domain(domain)?;
+        if cell == 0 {
+            return Err(Error::Size { what: "the cell", got: 0, expected: "at least 1" });
+        }
+        let cells = domain.div_ceil(cell);
+        if cells > MOST_CELLS {
+            let expected = "at most 2^20; use a wider cell";
+            return Err(Error::Size { what: "the number of cells", got: cells, expected });
+        }
+        let mut cuts = Zeroizing::new(Vec::with_capacity(cells as usize + 1));
+        cuts.push(0);
+        if cells > 1 {
+            let interior = Opse::with_range(key, cells - 1, RANGE - 1)?;
+            cuts.extend(interior.codebook().iter().map(|cut| cut.cast_unsigned() + 1));
+        }
+        cuts.push(RANGE);
+        Ok(Self { domain, cell, cuts })
+    }
+
+    /// How many plaintexts there are.
+    #[must_use]
+    pub fn domain(&self) -> u64 {
+        self.domain
+    }
+
+    /// How many plaintexts share a cell.
+    #[must_use]
+    pub fn cell(&self) -> u64 {
+        self.cell
+    }
+
+    /// How many cells there are.
+    #[must_use]
+    pub fn cells(&self) -> u64 {
+        self.cuts.len() as u64 - 1
+    }
+
+    /// The first ciphertext of a cell and how many it owns.
+    #[inline]
+    pub(super) fn span(&self, cell: u64) -> (u64, u64) {
+        let cell = cell as usize;
+        let start = self.cuts[cell];
+        (start, self.cuts[cell + 1] - start)
+    }
+
+    /// The cell that owns a ciphertext, or `None` if it is negative.
+    pub(super) fn cell_of(&self, ciphertext: i64) -> Option<u64> {
+        let place = u64::try_from(ciphertext).ok()?;
+        let after = self.cuts.partition_point(|&cut| cut <= place);
+        Some(after as u64 - 1)
+    }
+
+    /// Returns the lowest and the highest ciphertext of the cells from `low` to `high`.
+    ///
+    /// This is the whole query: one interval for all providers of the group. It hides where in
+    /// their cells the two plaintexts lie.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BoundsOrder`] if `low > high`, [`Error::OutOfDomain`] if one is no plaintext.
+    pub fn bounds(&self, low: i64, high: i64) -> Result<(i64, i64), Error> {
+        let (low, high) = check_bounds(low, high, self.domain)?;
+        let (start, _) = self.span(low / self.cell);
+        let (last, size) = self.span(high / self.cell);
+        Ok((stored(start), stored(last + (size - 1))))
+    }
+}
+
+impl fmt::Debug for Ruler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ruler")
+            .field("domain", &self.domain)
+            .field("cell", &self.cell)
+            .finish_non_exhaustive()
+    }
+}
