@@ -109,7 +109,7 @@ pub fn ln_probability(marked: u64, total: u64, x: u64) -> f64 {
 /// Few points: the number of ones among `fewer` coins, accepted with the other coefficient.
 fn split_counted(coins: &Coins, node: u64, fewer: u64, total: u64) -> u64 {
     const MOST_BLOCKS: usize = COUNTED.div_ceil(128) as usize + 1;
-    let others = Coefficient::new(total - fewer);
+    let others = total - fewer;
     let odd = total % 2;
     let blocks = usize::try_from(fewer.div_ceil(128)).unwrap_or(MOST_BLOCKS) + 1;
     let mut tossed = [Block::default(); MOST_BLOCKS];
@@ -135,10 +135,30 @@ fn split_counted(coins: &Coins, node: u64, fewer: u64, total: u64) -> u64 {
         // The other side deviates by as much the other way, and by one more in an odd range.
         let others_deviation =
             if odd == 1 && 2 * ones >= fewer { deviation + 1 } else { deviation.abs_diff(odd) };
-        if others.accepts(others_deviation, tossed[blocks - 1]) {
+        if accepts_coefficient(others, others_deviation, tossed[blocks - 1]) {
             return ones;
         }
     }
+}
+
+/// Accepts with the ratio of `C(n, (n + t) / 2)` to the central coefficient.
+#[inline]
+#[expect(clippy::cast_precision_loss, reason = "only the bounds use the float")]
+fn accepts_coefficient(n: u64, deviation: u64, coin: Block) -> bool {
+    if deviation > n {
+        return false;
+    }
+    // Where points are rare, the ratio is above 1 - t^2 / 2^k for 2^k <= n, and integers can tell
+    // nearly always that the coin lies below it.
+    let k = n.checked_ilog2().unwrap_or(0);
+    if k >= 24 && deviation < 1 << 11 && !halves(coin).0 > deviation * deviation << (64 - k) {
+        return true;
+    }
+    let others = Coefficient::new(n);
+    let (t, t0) = (deviation as f64, others.centre() as f64);
+    let upper = -0.5 * (t * t - t0) * others.inverse;
+    let lower = upper - others.below_bound(deviation);
+    accepts(coin, lower, upper, || others.ln_ratio(deviation))
 }
 
 /// Many points: a strip of the histogram, a place in it, accepted with the exact ratio.
@@ -149,11 +169,10 @@ fn split_histogram(coins: &Coins, node: u64, fewer: u64, total: u64) -> u64 {
     let others = Coefficient::new(total - fewer);
     let odd = total % 2;
     // The product of both coefficients lies under exp(-curvature (d - d0)^2), d = x - fewer / 2.
-    let a = 2.0 / (fewer as f64 + 1.0);
-    let b = 2.0 / ((total - fewer) as f64 + 1.0);
+    let (a, b) = (2.0 * points.inverse, 2.0 * others.inverse);
     let curvature = a + b;
-    let offset = odd as f64 * 0.5 * b / curvature;
-    let floor = odd as f64 * 0.25 * a * b / curvature;
+    let (offset, floor) =
+        if odd == 0 { (0.0, 0.0) } else { (0.5 * b / curvature, 0.25 * a * b / curvature) };
     let sigma = (1.0 / (2.0 * curvature)).sqrt();
     // One more than the quotient rounded down, so that the histogram stays above the curve.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "sigma < 2^32")]
@@ -232,15 +251,22 @@ fn split_histogram(coins: &Coins, node: u64, fewer: u64, total: u64) -> u64 {
 #[expect(clippy::cast_precision_loss, reason = "the slack is far above the rounding")]
 fn accepts(coin: Block, lower: f64, upper: f64, exact: impl FnOnce() -> f64) -> bool {
     const SLACK: f64 = 1e-9;
+    const C2: f64 = 1.0 / 2.0;
+    const C3: f64 = 1.0 / 6.0;
+    const C4: f64 = 1.0 / 24.0;
+    const C5: f64 = 1.0 / 120.0;
+    const FURTHEST: f64 = -2.0;
     let rough = halves(coin).0 as f64 * TWO_TO_MINUS_64;
     let x = lower.min(0.0);
-    let below = 1.0 + x * (1.0 + x / 2.0 * (1.0 + x / 3.0 * (1.0 + x / 4.0 * (1.0 + x / 5.0))));
-    if rough + SLACK < below {
-        return true;
+    if x > FURTHEST {
+        let below = 1.0 + x * (1.0 + x * (C2 + x * (C3 + x * (C4 + x * C5))));
+        if rough + SLACK < below {
+            return true;
+        }
     }
     let x = upper.min(0.0);
-    if x > -2.0 {
-        let above = 1.0 + x * (1.0 + x / 2.0 * (1.0 + x / 3.0 * (1.0 + x / 4.0)));
+    if x > FURTHEST {
+        let above = 1.0 + x * (1.0 + x * (C2 + x * (C3 + x * C4)));
         if rough - SLACK > above {
             return false;
         }
@@ -253,13 +279,14 @@ fn accepts(coin: Block, lower: f64, upper: f64, exact: impl FnOnce() -> f64) -> 
 /// The binomial coefficients of one size, relative to the central one.
 struct Coefficient {
     n: u64,
-    n_plus_1: f64,
+    /// `1 / (n + 1)`
+    inverse: f64,
 }
 
 impl Coefficient {
     #[expect(clippy::cast_precision_loss, reason = "only the bounds use the float")]
     fn new(n: u64) -> Self {
-        Self { n, n_plus_1: n as f64 + 1.0 }
+        Self { n, inverse: 1.0 / (n as f64 + 1.0) }
     }
 
     /// The smallest deviation `t0 = |2x - n|` that there is: 0 or 1.
@@ -270,33 +297,22 @@ impl Coefficient {
     /// The normal bound at the centre, `-t0^2 / (2(n + 1))`.
     #[expect(clippy::cast_precision_loss, reason = "0 or 1")]
     fn ln_centre_bound(&self) -> f64 {
-        -(self.centre() as f64) / (2.0 * self.n_plus_1)
+        -0.5 * self.centre() as f64 * self.inverse
     }
 
     /// By how much the coefficient may lie below the normal bound.
     #[expect(clippy::cast_precision_loss, reason = "a bound, with slack to spare")]
     fn below_bound(&self, deviation: u64) -> f64 {
         let t = deviation as f64;
-        let s = t / self.n_plus_1;
-        t * s * s * s / (12.0 * (1.0 - s * s))
+        let s = t * self.inverse;
+        // 1 / (12 (1 - s^2)) is below 0.09 up to s = 1/4; further out the exponent decides.
+        if s < 0.25 { 0.09 * t * s * s * s } else { f64::INFINITY }
     }
 
     /// `ln C(n, (n + t) / 2)` less its value at the centre.
     fn ln_ratio(&self, deviation: u64) -> f64 {
         ln_coefficient(self.n, i128::from(deviation))
             - ln_coefficient(self.n, i128::from(self.centre()))
-    }
-
-    /// Accepts with the coefficient's ratio to the central one.
-    #[expect(clippy::cast_precision_loss, reason = "only the bounds use the float")]
-    fn accepts(&self, deviation: u64, coin: Block) -> bool {
-        if deviation > self.n {
-            return false;
-        }
-        let (t, t0) = (deviation as f64, self.centre() as f64);
-        let upper = -(t * t - t0) / (2.0 * self.n_plus_1);
-        let lower = upper - self.below_bound(deviation);
-        accepts(coin, lower, upper, || self.ln_ratio(deviation))
     }
 }
 

@@ -191,10 +191,14 @@ impl Opse {
         let mut leaves = vec![Leaf::default(); self.domain_len()];
         self.fill(self.root(), &mut leaves);
         let mut ciphertexts = vec![0; leaves.len()];
-        ciphertexts.par_chunks_mut(CHUNK).zip(leaves.par_chunks(CHUNK)).enumerate().for_each(
+        ciphertexts.par_chunks_mut(BLOCKS).zip(leaves.par_chunks(BLOCKS)).enumerate().for_each(
             |(chunk, (ciphertexts, leaves))| {
+                let plaintext = |i: usize| (chunk * BLOCKS + i) as u64;
+                let mut blocks: [Block; BLOCKS] =
+                    std::array::from_fn(|i| Coins::block(Tag::Leaf, 0, major(plaintext(i)), 0));
+                self.coins.toss(&mut blocks[..leaves.len()]);
                 for (i, (ciphertext, leaf)) in ciphertexts.iter_mut().zip(leaves).enumerate() {
-                    *ciphertext = self.place((chunk * CHUNK + i) as u64, *leaf);
+                    *ciphertext = self.place(plaintext(i), *leaf, Some(blocks[i]));
                 }
             },
         );
@@ -272,8 +276,8 @@ impl Opse {
     }
 
     /// The deterministic ciphertext of a plaintext with this leaf.
-    fn place(&self, plaintext: u64, leaf: Leaf) -> i64 {
-        stored(leaf.start + self.coins.uniform(Tag::Leaf, major(plaintext), 0, leaf.size, None))
+    fn place(&self, plaintext: u64, leaf: Leaf, coins: Option<Block>) -> i64 {
+        stored(leaf.start + self.coins.uniform(Tag::Leaf, major(plaintext), 0, leaf.size, coins))
     }
 
     /// The one-to-many ciphertext of a plaintext with this leaf.
@@ -362,7 +366,7 @@ impl Scheme for Opse {
 
     fn encrypt(&self, plaintext: i64, (): ()) -> Result<i64, Error> {
         let plaintext = check_plaintext(plaintext, self.domain, 0)?;
-        Ok(self.place(plaintext, self.leaf(plaintext)))
+        Ok(self.place(plaintext, self.leaf(plaintext), None))
     }
 
     fn encrypt_batch(
@@ -374,8 +378,9 @@ impl Scheme for Opse {
         check_lengths(plaintexts.len(), ids.len(), ciphertexts.len())?;
         self.prepare(plaintexts.len());
         let Some(codebook) = self.codebook.get() else {
-            return self
-                .walk(plaintexts, ciphertexts, |_, plaintext, leaf| self.place(plaintext, leaf));
+            return self.walk(plaintexts, ciphertexts, |_, plaintext, leaf| {
+                self.place(plaintext, leaf, None)
+            });
         };
         // As many values as plaintexts and more: encrypt each plaintext once, then look it up.
         if plaintexts.len() as u64 >= self.domain {
@@ -389,7 +394,7 @@ impl Scheme for Opse {
         encrypt_chunks(plaintexts, ciphertexts, self.domain, |_, plaintexts, out| {
             for (ciphertext, &plaintext) in out.iter_mut().zip(plaintexts) {
                 let plaintext = plaintext.cast_unsigned();
-                *ciphertext = self.place(plaintext, codebook.0[length(plaintext)]);
+                *ciphertext = self.place(plaintext, codebook.0[length(plaintext)], None);
             }
         })
     }
@@ -397,7 +402,7 @@ impl Scheme for Opse {
     fn decrypt(&self, ciphertext: i64, (): ()) -> Result<i64, Error> {
         let found = u64::try_from(ciphertext).ok().and_then(|place| self.find(place));
         match found {
-            Some((plaintext, leaf)) if self.place(plaintext, leaf) == ciphertext => {
+            Some((plaintext, leaf)) if self.place(plaintext, leaf, None) == ciphertext => {
                 Ok(plaintext.cast_signed())
             }
             _ => Err(Error::InvalidCiphertext { position: 0 }),
