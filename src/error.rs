@@ -59,4 +59,29 @@ pub enum Error {
         /// Which ciphertext of the batch, counted from 0.
         position: usize,
     },
+
+    /// A field's grid is impossible, or a bound is no value.
+    #[error("{why}")]
+    Field {
+        /// What is wrong.
+        why: &'static str,
+    },
+
+    /// A schema is impossible.
+    #[error("field {name:?}: {why}")]
+    Schema {
+        /// The field's name; empty if it is about no single one.
+        name: String,
+        /// What is wrong.
+        why: &'static str,
+    },
+
+    /// A value has no plaintext in its field.
+    #[error("the value in row {row} {why}")]
+    Value {
+        /// Which value, counted from 0.
+        row: usize,
+        /// What is wrong with it.
+        why: &'static str,
+    },
 }

@@ -45,6 +45,9 @@ use crate::coins::{Block, Coins, Tag, halves, scale};
 /// Up to so many points the proposal counts coins; above it is the histogram. Chosen by speed.
 const COUNTED: u64 = 512;
 
+/// Blocks of coins for so many points, and one to accept with.
+const MOST_BLOCKS: usize = 5;
+
 /// Histogram strips per standard deviation.
 const STRIPS_PER_SIGMA: u64 = 8;
 
@@ -108,7 +111,6 @@ pub fn ln_probability(marked: u64, total: u64, x: u64) -> f64 {
 
 /// Few points: the number of ones among `fewer` coins, accepted with the other coefficient.
 fn split_counted(coins: &Coins, node: u64, fewer: u64, total: u64) -> u64 {
-    const MOST_BLOCKS: usize = COUNTED.div_ceil(128) as usize + 1;
     let others = total - fewer;
     let odd = total % 2;
     let blocks = usize::try_from(fewer.div_ceil(128)).unwrap_or(MOST_BLOCKS) + 1;
@@ -151,7 +153,7 @@ fn accepts_coefficient(n: u64, deviation: u64, coin: Block) -> bool {
     // Where points are rare, the ratio is above 1 - t^2 / 2^k for 2^k <= n, and integers can tell
     // nearly always that the coin lies below it.
     let k = n.checked_ilog2().unwrap_or(0);
-    if k >= 24 && deviation < 1 << 11 && !halves(coin).0 > deviation * deviation << (64 - k) {
+    if k >= 24 && deviation < 1 << 11 && !halves(coin).0 > (deviation * deviation) << (64 - k) {
         return true;
     }
     let others = Coefficient::new(n);

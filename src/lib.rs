@@ -5,12 +5,14 @@
 //! | step | module | who acts |
 //! | --- | --- | --- |
 //! | derive keys | [`keys`] | owner, provider |
+//! | turn values into plaintexts | [`domain`] | provider, whoever queries |
 //! | encrypt in order | [`scheme`], from [`coins`] and [`hypergeometric`] | provider |
 //!
 //! The crate has no Python in it unless the `python` feature is on; then `bindings` exposes the
 //! same functions as `mopse._mopse`.
 
 pub mod coins;
+pub mod domain;
 mod error;
 pub mod hypergeometric;
 pub mod keys;

@@ -168,3 +168,10 @@ pub(crate) fn stored(place: u64) -> i64 {
     debug_assert!(place < RANGE);
     place as i64
 }
+
+/// A count of plaintexts or cells as an index.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "at most 2^32, and tables have at most 2^20")]
+pub(crate) fn length(count: u64) -> usize {
+    count as usize
+}

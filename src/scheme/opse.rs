@@ -35,7 +35,9 @@ use std::sync::OnceLock;
 use rayon::prelude::*;
 use zeroize::Zeroize;
 
-use super::{RANGE, Scheme, check_bounds, check_domain, check_lengths, check_plaintext, stored};
+use super::{
+    RANGE, Scheme, check_bounds, check_domain, check_lengths, check_plaintext, length, stored,
+};
 use crate::Error;
 use crate::coins::{Block, Coins, Tag, uniform_from};
 use crate::hypergeometric::split;
@@ -188,10 +190,9 @@ impl Opse {
     /// The ciphertexts of all plaintexts in order.
     #[must_use]
     pub fn codebook(&self) -> Vec<i64> {
-        let mut leaves = vec![Leaf::default(); self.domain_len()];
-        self.fill(self.root(), &mut leaves);
-        let mut ciphertexts = vec![0; leaves.len()];
-        ciphertexts.par_chunks_mut(BLOCKS).zip(leaves.par_chunks(BLOCKS)).enumerate().for_each(
+        let leaves = self.leaves();
+        let mut ciphertexts = vec![0; leaves.0.len()];
+        ciphertexts.par_chunks_mut(BLOCKS).zip(leaves.0.par_chunks(BLOCKS)).enumerate().for_each(
             |(chunk, (ciphertexts, leaves))| {
                 let plaintext = |i: usize| (chunk * BLOCKS + i) as u64;
                 let mut blocks: [Block; BLOCKS] =
@@ -209,18 +210,16 @@ impl Opse {
         Node { id: 1, start: 0, size: self.range, first: 0, count: self.domain }
     }
 
-    fn domain_len(&self) -> usize {
-        usize::try_from(self.domain).unwrap_or(usize::MAX)
+    fn leaves(&self) -> Codebook {
+        let mut leaves = vec![Leaf::default(); length(self.domain)];
+        self.fill(self.root(), &mut leaves);
+        Codebook(leaves)
     }
 
     /// Makes the codebook if so many values make it worth the while.
     fn prepare(&self, values: usize) {
         if self.domain <= LARGEST_CODEBOOK && values as u64 >= self.domain / 16 {
-            self.codebook.get_or_init(|| {
-                let mut leaves = vec![Leaf::default(); self.domain_len()];
-                self.fill(self.root(), &mut leaves);
-                Codebook(leaves)
-            });
+            self.codebook.get_or_init(|| self.leaves());
         }
     }
 
@@ -560,12 +559,6 @@ where
     }
 }
 
-/// A count of plaintexts as a length; domains are at most 2^32, and tables far smaller.
-#[expect(clippy::cast_possible_truncation, reason = "tables have at most 2^20 entries")]
-fn length(count: u64) -> usize {
-    count as usize
-}
-
 /// A plaintext as the major part of a block.
 #[expect(clippy::cast_possible_truncation, reason = "domains are at most 2^32")]
 fn major(plaintext: u64) -> u32 {
@@ -573,7 +566,7 @@ fn major(plaintext: u64) -> u32 {
 }
 
 /// The position that shares a word with a plaintext.
-#[expect(clippy::cast_possible_truncation, reason = "the low half holds the position")]
+#[inline]
 fn position_of(value: u64) -> usize {
-    (value & 0xffff_ffff) as usize
+    length(value & 0xffff_ffff)
 }

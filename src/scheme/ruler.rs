@@ -23,7 +23,7 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 use super::opse::Opse;
-use super::{RANGE, check_bounds, check_domain, stored};
+use super::{RANGE, check_bounds, check_domain, length, stored};
 use crate::Error;
 use crate::keys::Key;
 
@@ -58,11 +58,13 @@ impl Ruler {
             let expected = "at most 2^20; use a wider cell";
             return Err(Error::Size { what: "the number of cells", got: cells, expected });
         }
-        let mut cuts = Zeroizing::new(Vec::with_capacity(cells as usize + 1));
+        // All space at once: a vector that grows leaves copies of its secret behind.
+        let mut cuts = Zeroizing::new(Vec::with_capacity(length(cells) + 1));
         cuts.push(0);
         if cells > 1 {
             let interior = Opse::with_range(key, cells - 1, RANGE - 1)?;
-            cuts.extend(interior.codebook().iter().map(|cut| cut.cast_unsigned() + 1));
+            let interior = Zeroizing::new(interior.codebook());
+            cuts.extend(interior.iter().map(|cut| cut.cast_unsigned() + 1));
         }
         cuts.push(RANGE);
         Ok(Self { domain, cell, cuts })
@@ -89,7 +91,7 @@ impl Ruler {
     /// The first ciphertext of a cell and how many it owns.
     #[inline]
     pub(super) fn span(&self, cell: u64) -> (u64, u64) {
-        let cell = cell as usize;
+        let cell = length(cell);
         let start = self.cuts[cell];
         (start, self.cuts[cell + 1] - start)
     }
