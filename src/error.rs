@@ -84,4 +84,22 @@ pub enum Error {
         /// What is wrong with it.
         why: &'static str,
     },
+
+    /// A run to merge is not in ascending order.
+    #[error("run {run} is not sorted: its ciphertext {position} is below the one before it")]
+    UnsortedRun {
+        /// Which run, counted from 0.
+        run: usize,
+        /// First ciphertext out of order, counted from 0.
+        position: usize,
+    },
+
+    /// A run to merge holds a number below 0, which no scheme gives.
+    #[error("run {run} is not one of ciphertexts: its entry {position} is negative")]
+    NegativeCiphertext {
+        /// Which run, counted from 0.
+        run: usize,
+        /// Which entry, counted from 0.
+        position: usize,
+    },
 }

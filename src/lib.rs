@@ -7,6 +7,7 @@
 //! | derive keys | [`keys`] | owner, provider |
 //! | turn values into plaintexts | [`domain`] | provider, whoever queries |
 //! | encrypt in order | [`scheme`], from [`coins`] and [`hypergeometric`] | provider |
+//! | merge and search the encrypted indexes | [`index`] | cloud, without a key |
 //!
 //! The crate has no Python in it unless the `python` feature is on; then `bindings` exposes the
 //! same functions as `mopse._mopse`.
@@ -15,6 +16,7 @@ pub mod coins;
 pub mod domain;
 mod error;
 pub mod hypergeometric;
+pub mod index;
 pub mod keys;
 pub mod scheme;
 

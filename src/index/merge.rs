@@ -1,0 +1,352 @@
+//! Merging the providers' runs into one order, by ciphertext alone.
+//!
+//! A *run* is one provider's ciphertexts in ascending order. The cloud merges `k` runs of `n`
+//! ciphertexts in all with `O(n log k)` comparisons and no key. All runs are cut at common
+//! splitters first, so that every piece is sorted inside the cache and the pieces run in parallel:
+//!
+//! ```text
+//! splitters = every so-manieth of a sorted sample of all runs
+//! piece     = from each run, what lies between two splitters
+//! ```
+//!
+//! Inside a piece a ciphertext's distance to the piece's least and its place in the piece share
+//! one 64-bit word; sorting the words by the standard library's merge sort, which finds the runs,
+//! is a stable merge. A piece of one ciphertext only, as a deterministic scheme gives, is in order
+//! already.
+//!
+//! # Leakage
+//!
+//! The order and the equality of all ciphertexts, which is what a merged index is.
+//!
+//! # Sources
+//!
+//! * The setting: Yao, Lin, Liu and Zhang, IEEE Access 6, 2018, [doi:10.1109/ACCESS.2018.2793304].
+//! * Cutting at splitters of a sample: Shi and Schaeffer, *Parallel Sorting by Regular Sampling*,
+//!   J. Parallel Distrib. Comput. 14(4), 1992.
+//!
+//! [doi:10.1109/ACCESS.2018.2793304]: https://doi.org/10.1109/ACCESS.2018.2793304
+
+use rayon::prelude::*;
+
+use crate::Error;
+use crate::scheme::length;
+
+/// Entries of a piece, as a rule: its words and places fit the cache beside the runs.
+const PIECE: usize = 4096;
+
+/// One of so many entries is sampled to find splitters.
+const SAMPLED: usize = 64;
+
+/// A task takes so many pieces: enough to pay for finding its start in every run.
+const PIECES_PER_TASK: usize = 32;
+
+/// Returns the order that merges `runs` into one ascending index.
+///
+/// The order counts through all runs end to end: 0 is the first ciphertext of the first run.
+/// Taking the joined runs, or any column that came with them, in this order gives the merged
+/// index. Equal ciphertexts keep the order of their runs.
+///
+/// # Errors
+///
+/// [`Error::UnsortedRun`] and [`Error::NegativeCiphertext`] name the first run, and the first
+/// ciphertext of it, that is below the one before it or below 0.
+///
+/// # Examples
+///
+/// ```
+/// let hospital = [10, 40];
+/// let clinic = [20, 40];
+/// let order = mopse::index::merge::merge(&[&hospital, &clinic])?;
+///
+/// assert_eq!(order, [0, 2, 1, 3]);
+/// # Ok::<(), mopse::Error>(())
+/// ```
+pub fn merge(runs: &[&[i64]]) -> Result<Vec<i64>, Error> {
+    let mut order = vec![0; runs.iter().map(|run| run.len()).sum()];
+    merge_into(runs, &mut order)?;
+    Ok(order)
+}
+
+/// Writes the order of [`merge`] into an array of as many entries as all runs have.
+///
+/// # Errors
+///
+/// Those of [`merge`], and [`Error::Length`] if the array has another length.
+pub fn merge_into(runs: &[&[i64]], order: &mut [i64]) -> Result<(), Error> {
+    check_runs(runs)?;
+    let total = runs.iter().map(|run| run.len()).sum();
+    if order.len() != total {
+        let what = "the order array";
+        return Err(Error::Length { what, expected: total, got: order.len() });
+    }
+    let splitters = splitters(runs, total);
+    let starts: Vec<usize> =
+        runs.iter().scan(0, |end, run| Some(std::mem::replace(end, *end + run.len()))).collect();
+
+    let mut tasks = Vec::with_capacity(splitters.len() / PIECES_PER_TASK + 1);
+    let mut cursors = vec![0; runs.len()];
+    let mut rest = order;
+    let mut chunks = splitters.chunks(PIECES_PER_TASK);
+    loop {
+        let chunk = chunks.next();
+        let (splitters, end) = match chunk.and_then(<[i64]>::split_last) {
+            Some((&end, splitters)) => (splitters, Some(end)),
+            None => (&[][..], None),
+        };
+        let ends: Vec<usize> =
+            runs.iter().zip(&cursors).map(|(run, &cursor)| below(run, cursor, end)).collect();
+        let size = ends.iter().sum::<usize>() - cursors.iter().sum::<usize>();
+        let (out, left) = std::mem::take(&mut rest).split_at_mut(size);
+        rest = left;
+        tasks.push(Task { splitters, cursors, ends: ends.clone(), out });
+        cursors = ends;
+        if chunk.is_none() {
+            break;
+        }
+    }
+    tasks.into_par_iter().for_each_init(Piece::default, |piece, task| {
+        task.merge(runs, &starts, piece);
+    });
+    Ok(())
+}
+
+/// Consecutive pieces, and where their order goes.
+struct Task<'a> {
+    /// The splitters between the pieces.
+    splitters: &'a [i64],
+    /// Where the pieces start and end in every run.
+    cursors: Vec<usize>,
+    ends: Vec<usize>,
+    out: &'a mut [i64],
+}
+
+impl Task<'_> {
+    fn merge(mut self, runs: &[&[i64]], starts: &[usize], piece: &mut Piece) {
+        let mut rest = self.out;
+        for splitter in self.splitters.iter().copied().map(Some).chain([None]) {
+            piece.clear();
+            for (i, run) in runs.iter().enumerate() {
+                let (from, until) = (self.cursors[i], self.ends[i]);
+                let to = below(&run[..until], from, splitter);
+                self.cursors[i] = to;
+                piece.push(&run[from..to], starts[i] + from);
+            }
+            let (out, left) = rest.split_at_mut(piece.places.len());
+            rest = left;
+            piece.merge(out);
+        }
+    }
+}
+
+/// What lies between two splitters, run after run. Its buffers serve many pieces.
+#[derive(Default)]
+struct Piece {
+    ciphertexts: Vec<i64>,
+    /// Where each ciphertext stands in the joined runs.
+    places: Vec<i64>,
+    words: Vec<u64>,
+    least: i64,
+    greatest: i64,
+}
+
+impl Piece {
+    fn clear(&mut self) {
+        self.ciphertexts.clear();
+        self.places.clear();
+        (self.least, self.greatest) = (i64::MAX, 0);
+    }
+
+    /// Takes the next run's share, which starts at `place` in the joined runs.
+    fn push(&mut self, ciphertexts: &[i64], place: usize) {
+        if let (Some(&first), Some(&last)) = (ciphertexts.first(), ciphertexts.last()) {
+            self.least = self.least.min(first);
+            self.greatest = self.greatest.max(last);
+            self.ciphertexts.extend_from_slice(ciphertexts);
+            self.places.extend((place..place + ciphertexts.len()).map(index));
+        }
+    }
+
+    /// Writes the places in the order of the ciphertexts.
+    fn merge(&mut self, out: &mut [i64]) {
+        if self.least >= self.greatest {
+            out.copy_from_slice(&self.places);
+            return;
+        }
+        let place_bits = usize::BITS - self.places.len().leading_zeros();
+        let distance = |ciphertext: i64| ciphertext.abs_diff(self.least);
+        if distance(self.greatest).leading_zeros() >= place_bits {
+            self.words.clear();
+            let words = self.ciphertexts.iter().zip(0_u64..);
+            self.words.extend(words.map(|(&c, at)| distance(c) << place_bits | at));
+            self.words.sort();
+            let mask = (1 << place_bits) - 1;
+            for (out, word) in out.iter_mut().zip(&self.words) {
+                *out = self.places[length(word & mask)];
+            }
+        } else {
+            // Ciphertexts too far apart to share a word with a place, as only few can be.
+            let mut pairs: Vec<_> = self.ciphertexts.iter().zip(&self.places).collect();
+            pairs.sort();
+            for (out, (_, &place)) in out.iter_mut().zip(pairs) {
+                *out = place;
+            }
+        }
+    }
+}
+
+/// Ciphertexts that cut all runs into pieces of similar size, ascending.
+fn splitters(runs: &[&[i64]], total: usize) -> Vec<i64> {
+    let mut sample: Vec<i64> = Vec::with_capacity(total / SAMPLED + 1);
+    let mut skip = SAMPLED - 1;
+    for run in runs {
+        sample.extend(run.iter().skip(skip).step_by(SAMPLED));
+        let left = (run.len() + SAMPLED - 1 - skip) % SAMPLED;
+        skip = SAMPLED - 1 - left;
+    }
+    sample.par_sort_unstable();
+    // More runs, larger pieces: a piece costs a look at every run.
+    let piece = PIECE.max(16 * runs.len());
+    let mut splitters = Vec::new();
+    let mut last = None;
+    for &splitter in sample.iter().skip(piece / SAMPLED).step_by(piece / SAMPLED) {
+        // A ciphertext as frequent as that gets a piece of its own.
+        let next = if last == Some(splitter) { splitter.saturating_add(1) } else { splitter };
+        if splitters.last().is_none_or(|&before| next > before) {
+            splitters.push(next);
+        }
+        last = Some(splitter);
+    }
+    splitters
+}
+
+/// Where in an ascending run, from a cursor on, the ciphertexts below a splitter end.
+fn below(run: &[i64], cursor: usize, splitter: Option<i64>) -> usize {
+    let Some(splitter) = splitter else { return run.len() };
+    // The end is near as a rule: double the stride until it is passed.
+    let mut stride = 1;
+    let mut from = cursor;
+    while let Some(&ciphertext) = run.get(from + stride - 1) {
+        if ciphertext >= splitter {
+            break;
+        }
+        from += stride;
+        stride *= 2;
+    }
+    let until = run.len().min(from + stride);
+    from + run[from..until].partition_point(|&ciphertext| ciphertext < splitter)
+}
+
+fn check_runs(runs: &[&[i64]]) -> Result<(), Error> {
+    let fault = runs.par_iter().enumerate().find_map_first(|(number, run)| {
+        if run.first().is_some_and(|&first| first < 0) {
+            return Some(Error::NegativeCiphertext { run: number, position: 0 });
+        }
+        if run.is_sorted() {
+            return None;
+        }
+        let before = run.windows(2).position(|pair| pair[1] < pair[0])?;
+        Some(Error::UnsortedRun { run: number, position: before + 1 })
+    });
+    fault.map_or(Ok(()), Err)
+}
+
+#[expect(clippy::cast_possible_wrap, reason = "no array has 2^63 entries")]
+fn index(place: usize) -> i64 {
+    place as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn stable_sort(columns: &[Vec<i64>]) -> Vec<i64> {
+        let joined = columns.concat();
+        let mut order: Vec<i64> = (0..).take(joined.len()).collect();
+        order.sort_by_key(|&at| joined[usize::try_from(at).unwrap()]);
+        order
+    }
+
+    fn merged(columns: &mut [Vec<i64>]) -> Vec<i64> {
+        columns.iter_mut().for_each(|column| column.sort_unstable());
+        merge(&columns.iter().map(Vec::as_slice).collect::<Vec<_>>()).unwrap()
+    }
+
+    /// Numbers that look random enough to need splitters, the same in every run of the test.
+    fn scattered(count: usize, run: u64, range: u64) -> Vec<i64> {
+        let odd = 0x9e37_79b9_7f4a_7c15_u64;
+        (0..count as u64)
+            .map(|i| {
+                ((i * 977 + run + 1).wrapping_mul(odd).rotate_left(23).wrapping_mul(odd) % range)
+                    .cast_signed()
+            })
+            .collect()
+    }
+
+    #[test]
+    fn no_ciphertexts_merge_to_an_empty_order() {
+        assert_eq!(merge(&[]), Ok(vec![]));
+        assert_eq!(merge(&[&[], &[]]), Ok(vec![]));
+    }
+
+    #[test]
+    fn ties_worked_by_hand_go_to_the_earlier_run() {
+        assert_eq!(merge(&[&[10, 40, 40], &[], &[20, 40]]), Ok(vec![0, 3, 1, 2, 4]));
+    }
+
+    #[test]
+    fn the_ends_of_the_ciphertext_space_share_a_piece() {
+        assert_eq!(merge(&[&[0, i64::MAX], &[0, 1, i64::MAX]]), Ok(vec![0, 2, 3, 1, 4]));
+    }
+
+    #[test]
+    fn many_pieces_merge_as_a_stable_sort() {
+        for (runs, count, range) in [
+            (2, 100_000, 1 << 63),
+            (16, 20_000, 1 << 63),
+            (300, 700, 1 << 63),
+            (7, 30_000, 81), // ties everywhere, as a deterministic scheme gives
+            (5, 40_000, 1),
+        ] {
+            let mut columns: Vec<_> = (0..runs).map(|run| scattered(count, run, range)).collect();
+            let order = merged(&mut columns);
+            assert!(order == stable_sort(&columns), "{runs} runs of {count} below {range}");
+        }
+    }
+
+    #[test]
+    fn a_long_run_and_many_short_ones_merge() {
+        let mut columns: Vec<_> = (0..40).map(|run| scattered(run, 9, 1 << 40)).collect();
+        columns.push(scattered(200_000, 3, 1 << 40));
+        let order = merged(&mut columns);
+        assert!(order == stable_sort(&columns));
+    }
+
+    #[test]
+    fn a_faulty_run_is_named_with_its_first_bad_position() {
+        let unsorted = merge(&[&[1, 2], &[5, 7, 6, 1]]);
+        assert_eq!(unsorted, Err(Error::UnsortedRun { run: 1, position: 2 }));
+        let negative = merge(&[&[1, 2], &[], &[-1, 6]]);
+        assert_eq!(negative, Err(Error::NegativeCiphertext { run: 2, position: 0 }));
+        let short = merge_into(&[&[1, 2]], &mut [0]);
+        let what = "the order array";
+        assert_eq!(short, Err(Error::Length { what, expected: 2, got: 1 }));
+    }
+
+    proptest! {
+        /// Few distinct ciphertexts, so that ties are common.
+        #[test]
+        fn merging_is_a_stable_sort(mut columns in vec(vec(0..20_i64, 0..30), 0..6)) {
+            let order = merged(&mut columns);
+            prop_assert_eq!(order, stable_sort(&columns));
+        }
+
+        #[test]
+        fn ciphertexts_from_the_whole_space_merge(mut columns in vec(vec(0..=i64::MAX, 0..30), 0..6)) {
+            let order = merged(&mut columns);
+            prop_assert_eq!(order, stable_sort(&columns));
+        }
+    }
+}
