@@ -10,9 +10,10 @@
 //! ```
 //!
 //! Inside a piece a ciphertext's distance to the piece's least and its place in the piece share
-//! one 64-bit word; sorting the words by the standard library's merge sort, which finds the runs,
-//! is a stable merge. A piece of one ciphertext only, as a deterministic scheme gives, is in order
-//! already.
+//! one 64-bit word, so that merging the words in pairs is a stable merge that moves 8 bytes. Where
+//! both do not fit, the distance loses its lowest bits, and the few words that then look alike are
+//! sorted by the whole ciphertext. A piece of one ciphertext only, as a deterministic scheme gives,
+//! is in order already.
 //!
 //! # Leakage
 //!
@@ -144,15 +145,19 @@ struct Piece {
     ciphertexts: Vec<i64>,
     /// Where each ciphertext stands in the joined runs.
     places: Vec<i64>,
-    words: Vec<u64>,
+    /// How many ciphertexts each run has here.
+    lengths: Vec<usize>,
     least: i64,
     greatest: i64,
+    words: Vec<u64>,
+    merged: Vec<u64>,
 }
 
 impl Piece {
     fn clear(&mut self) {
         self.ciphertexts.clear();
         self.places.clear();
+        self.lengths.clear();
         (self.least, self.greatest) = (i64::MAX, 0);
     }
 
@@ -163,34 +168,110 @@ impl Piece {
             self.greatest = self.greatest.max(last);
             self.ciphertexts.extend_from_slice(ciphertexts);
             self.places.extend((place..place + ciphertexts.len()).map(index));
+            self.lengths.push(ciphertexts.len());
         }
     }
 
     /// Writes the places in the order of the ciphertexts.
     fn merge(&mut self, out: &mut [i64]) {
-        if self.least >= self.greatest {
+        if self.least >= self.greatest || self.lengths.len() < 2 {
             out.copy_from_slice(&self.places);
             return;
         }
-        let place_bits = usize::BITS - self.places.len().leading_zeros();
-        let distance = |ciphertext: i64| ciphertext.abs_diff(self.least);
-        if distance(self.greatest).leading_zeros() >= place_bits {
-            self.words.clear();
-            let words = self.ciphertexts.iter().zip(0_u64..);
-            self.words.extend(words.map(|(&c, at)| distance(c) << place_bits | at));
-            self.words.sort();
-            let mask = (1 << place_bits) - 1;
-            for (out, word) in out.iter_mut().zip(&self.words) {
-                *out = self.places[length(word & mask)];
-            }
-        } else {
-            // Ciphertexts too far apart to share a word with a place, as only few can be.
-            let mut pairs: Vec<_> = self.ciphertexts.iter().zip(&self.places).collect();
-            pairs.sort();
-            for (out, (_, &place)) in out.iter_mut().zip(pairs) {
-                *out = place;
+        // Places count from 1 in a word, so that no word is 0 or all ones.
+        let place_bits = usize::BITS - (self.places.len() + 1).leading_zeros();
+        let room = self.greatest.abs_diff(self.least).leading_zeros();
+        let dropped_bits = place_bits.saturating_sub(room);
+        self.pack(place_bits, dropped_bits);
+        while self.lengths.len() > 1 {
+            self.merge_neighbours();
+        }
+        let place = |word: u64| length(word & ((1 << place_bits) - 1)) - 1;
+        let words = &mut self.words[1..=self.places.len()];
+        if dropped_bits > 0 {
+            for alike in words.chunk_by_mut(|a, b| a >> place_bits == b >> place_bits) {
+                if alike.len() > 1 {
+                    alike.sort_unstable_by_key(|&word| (self.ciphertexts[place(word)], word));
+                }
             }
         }
+        for (out, &word) in out.iter_mut().zip(words.iter()) {
+            *out = self.places[place(word)];
+        }
+    }
+
+    /// Makes the words, each run's between a 0 and a word of ones.
+    fn pack(&mut self, place_bits: u32, dropped_bits: u32) {
+        self.words.clear();
+        let mut rest = self.ciphertexts.as_slice();
+        let mut place = 0;
+        for &length in &self.lengths {
+            let (run, left) = rest.split_at(length);
+            rest = left;
+            self.words.push(0);
+            self.words.extend(run.iter().zip(place + 1..).map(|(&ciphertext, place)| {
+                ciphertext.abs_diff(self.least) >> dropped_bits << place_bits | place
+            }));
+            self.words.push(u64::MAX);
+            place += length as u64;
+        }
+    }
+
+    /// Merges runs of words in pairs, the lower half of each pair from below and the upper from
+    /// above: two chains of dependent loads that overlap, and no branch that guesses.
+    fn merge_neighbours(&mut self) {
+        self.merged.clear();
+        self.merged.resize(self.words.len(), 0);
+        let words = self.words.as_slice();
+        let (mut from, mut to) = (0, 0);
+        let mut pairs = 0;
+        for pair in 0..self.lengths.len().div_ceil(2) {
+            let first = self.lengths[2 * pair];
+            let second = self.lengths.get(2 * pair + 1).copied();
+            let length = first + second.unwrap_or(0);
+            let out = &mut self.merged[to..to + length + 2];
+            if let Some(second) = second {
+                let ends = [from, from + first + 1, from + first + 2, from + first + second + 3];
+                merge_pair(words, ends, &mut out[1..=length]);
+                from += length + 4;
+            } else {
+                out.copy_from_slice(&words[from..from + length + 2]);
+                from += length + 2;
+            }
+            (out[0], out[length + 1]) = (0, u64::MAX);
+            to += length + 2;
+            self.lengths[pairs] = length;
+            pairs += 1;
+        }
+        self.lengths.truncate(pairs);
+        self.merged.truncate(to);
+        std::mem::swap(&mut self.words, &mut self.merged);
+    }
+}
+
+/// Merges the words strictly between the first two and the last two ends.
+#[inline]
+fn merge_pair(words: &[u64], ends: [usize; 4], out: &mut [u64]) {
+    let [before_left, after_left, before_right, after_right] = ends;
+    let (mut left, mut right) = (before_left + 1, before_right + 1);
+    let (mut last_left, mut last_right) = (after_left - 1, after_right - 1);
+    let (lower, upper) = out.split_at_mut(out.len() / 2);
+    let (middle, upper) = upper.split_at_mut(upper.len() - lower.len());
+    for (low, high) in lower.iter_mut().zip(upper.iter_mut().rev()) {
+        let (a, b) = (words[left], words[right]);
+        let is_right = b < a;
+        *low = if is_right { b } else { a };
+        left += usize::from(!is_right);
+        right += usize::from(is_right);
+
+        let (a, b) = (words[last_left], words[last_right]);
+        let is_left = a > b;
+        *high = if is_left { a } else { b };
+        last_left -= usize::from(is_left);
+        last_right -= usize::from(!is_left);
+    }
+    if let [middle] = middle {
+        *middle = words[left].min(words[right]);
     }
 }
 
