@@ -39,6 +39,30 @@ pub enum Kind {
     Category(Vec<String>),
 }
 
+/// A number as tables store it.
+pub trait Value: Copy {
+    /// Returns the plaintext of the number in a field.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Value`] for row 0 if the number is outside the domain or off the grid.
+    fn plaintext(self, field: &Field) -> Result<i64, Error>;
+}
+
+impl Value for f64 {
+    #[inline]
+    fn plaintext(self, field: &Field) -> Result<i64, Error> {
+        field.plaintext(self)
+    }
+}
+
+impl Value for i64 {
+    #[inline]
+    fn plaintext(self, field: &Field) -> Result<i64, Error> {
+        field.plaintext_of_integer(self)
+    }
+}
+
 /// A field's grid of values, and the width of its cells.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Field {
@@ -197,6 +221,46 @@ impl Field {
         } else {
             Ok(i64::try_from(above / step).unwrap_or(i64::MAX))
         }
+    }
+
+    /// Returns the rows that hold a value, and the plaintext of each.
+    ///
+    /// `is_valid[i]` says whether row `i` holds a value or a null.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Value`] names the first row outside the domain or off the grid, [`Error::Length`]
+    /// arrays of different lengths, [`Error::Size`] 2^32 rows or more.
+    pub fn plaintexts_of<V: Value>(
+        &self,
+        values: &[V],
+        is_valid: &[bool],
+    ) -> Result<(Vec<u32>, Vec<i64>), Error> {
+        if is_valid.len() != values.len() {
+            let (expected, got) = (values.len(), is_valid.len());
+            return Err(Error::Length { what: "the validity array", expected, got });
+        }
+        let expected = "below 2^32";
+        if let Err(_) | Ok(u32::MAX) = u32::try_from(values.len()) {
+            let got = values.len() as u64;
+            return Err(Error::Size { what: "the number of rows", got, expected });
+        }
+        let mut rows = Vec::with_capacity(values.len());
+        let mut plaintexts = Vec::with_capacity(values.len());
+        for ((row, &value), _) in (0..).zip(values).zip(is_valid).filter(|(_, is_valid)| **is_valid)
+        {
+            match value.plaintext(self) {
+                Ok(plaintext) => {
+                    rows.push(row);
+                    plaintexts.push(plaintext);
+                }
+                Err(Error::Value { why, .. }) => {
+                    return Err(Error::Value { row: row as usize, why });
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok((rows, plaintexts))
     }
 
     /// Returns the value of a plaintext.

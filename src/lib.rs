@@ -20,4 +20,7 @@ pub mod index;
 pub mod keys;
 pub mod scheme;
 
+#[cfg(feature = "python")]
+mod bindings;
+
 pub use error::Error;

@@ -1,6 +1,18 @@
-"""The exceptions that mopse raises on purpose."""
+"""The exceptions that mopse raises on purpose. Messages never hold a key or a plaintext."""
 
-__all__ = ["DamagedFileError", "InvalidInputError", "MopseError", "WrongTypeError"]
+__all__ = [
+    "DamagedFileError",
+    "DecryptionError",
+    "ExpiredError",
+    "InvalidInputError",
+    "MopseError",
+    "RandomnessError",
+    "ReplayError",
+    "ScopeError",
+    "SignatureError",
+    "WrongPasswordError",
+    "WrongTypeError",
+]
 
 
 class MopseError(Exception):
@@ -16,4 +28,32 @@ class WrongTypeError(InvalidInputError, TypeError):
 
 
 class DamagedFileError(MopseError):
-    """A file does not hold what was written to it; nothing in it was used."""
+    """A file or message does not hold what was written to it; nothing in it was used."""
+
+
+class WrongPasswordError(MopseError):
+    """The password does not open the file, which is otherwise whole."""
+
+
+class DecryptionError(MopseError):
+    """A ciphertext or record was not made under this key, or was changed since."""
+
+
+class SignatureError(MopseError):
+    """An upload, token or certificate is not signed by whom it names, or was changed since."""
+
+
+class ReplayError(MopseError):
+    """An upload was received before, or is older than one that was."""
+
+
+class ExpiredError(MopseError):
+    """A token's time has run out."""
+
+
+class ScopeError(MopseError):
+    """A key or token does not reach what it is used on: another owner, group, provider or epoch."""
+
+
+class RandomnessError(MopseError):
+    """The operating system gave no randomness, so nothing was made."""

@@ -1,0 +1,335 @@
+"""Fields and schemas: which values can be indexed, and how coarsely."""
+
+import datetime
+import html
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from mopse import _mopse
+from mopse._arrays import is_integer
+from mopse.errors import InvalidInputError, WrongTypeError
+
+__all__ = ["Field", "Schema"]
+
+_EPOCH = datetime.date(1970, 1, 1)
+
+
+class Field:
+    """The values of a column that can be indexed: a grid, and the width of its cells.
+
+    Parameters
+    ----------
+    minimum, maximum : int, float or datetime.date
+        The lowest and the highest value, both included. Dates make a field of calendar days.
+    step : int or float, default 1
+        The distance of neighbouring values, in the values' unit; in days for dates.
+    cell : int, optional
+        How many steps share a cell. Index entries and queries know the cell of a value and no
+        more, so a wider cell hides more and finds more records that do not match, which are
+        dropped after decryption. By default the narrowest that gives at most 2^16 cells, which is
+        1 up to 2^16 values.
+
+    Raises
+    ------
+    mopse.errors.InvalidInputError
+        If the grid is empty, has more than 2^32 values, misses its maximum, or has more than 2^20
+        cells.
+    mopse.errors.WrongTypeError
+        If an argument is not a number, or a date where the other bound is one.
+
+    Examples
+    --------
+    >>> from mopse import Field
+    >>> Field(0, 120)
+    Field(0, 120)
+    >>> Field(8, 100, step=0.1, cell=5).cells
+    185
+    >>> Field.categories(["poor", "fair", "good"]).plaintexts
+    3
+    """
+
+    def __init__(
+        self,
+        minimum: float | datetime.date,
+        maximum: float | datetime.date,
+        *,
+        step: float = 1,
+        cell: int | None = None,
+    ) -> None:
+        is_date = [_is_date(bound) for bound in (minimum, maximum)]
+        if any(is_date) and not all(is_date):
+            raise WrongTypeError("minimum and maximum must both be dates, or both numbers")
+        self._init("date" if all(is_date) else "number", minimum, maximum, step, cell, ())
+
+    def _init(
+        self, kind: str, minimum: Any, maximum: Any, step: Any, cell: Any, levels: Sequence[str]
+    ) -> None:
+        if cell is not None and not is_integer(cell):
+            raise WrongTypeError(f"cell must be an integer, not {type(cell).__name__}")
+        if cell is not None and not 0 < cell < 2**63:
+            raise InvalidInputError("the cell must be at least 1 step wide")
+        self._kind, self._levels = kind, tuple(levels)
+        self._minimum, self._maximum, self._step = minimum, maximum, step
+        low, high, width = (_number(value, "a bound or step") for value in (minimum, maximum, step))
+        width_of_cell = None if cell is None else int(cell)
+        self._field = _mopse.Field(kind, low, high, width, width_of_cell, levels)
+        self._is_wide_by_default = cell is None and self._field.cell > 1
+
+    @classmethod
+    def boolean(cls) -> "Field":
+        """Return the field of truth values; false is below true."""
+        field = cls.__new__(cls)
+        field._init("boolean", 0, 1, 1, None, ())
+        return field
+
+    @classmethod
+    def categories(cls, levels: Sequence[str], *, cell: int | None = None) -> "Field":
+        """Return the field of ordered categories.
+
+        Parameters
+        ----------
+        levels : sequence of str
+            All categories, lowest first.
+        cell : int, optional
+            How many neighbouring categories share a cell; 1 by default.
+
+        Returns
+        -------
+        Field
+            Its bounds in a query are names of categories.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            If there is no category, or one twice.
+        mopse.errors.WrongTypeError
+            If a category is not a string.
+        """
+        levels = [levels] if isinstance(levels, str) else list(levels)
+        if not all(isinstance(level, str) for level in levels):
+            raise WrongTypeError("categories must be strings")
+        if not levels or len(set(levels)) != len(levels):
+            raise InvalidInputError("categories must be at least one, and differ")
+        field = cls.__new__(cls)
+        field._init("category", 0, len(levels) - 1, 1, cell, levels)
+        return field
+
+    @property
+    def plaintexts(self) -> int:
+        """How many values the grid has."""
+        return self._field.plaintexts
+
+    @property
+    def cell(self) -> int:
+        """How many steps share a cell."""
+        return self._field.cell
+
+    @property
+    def cells(self) -> int:
+        """How many cells there are."""
+        return self._field.cells
+
+    def plaintexts_of(self, column: pl.Series) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+        """Return the rows of a column that hold a value, and the plaintext of each.
+
+        Parameters
+        ----------
+        column : polars.Series
+            Values of the field; nulls are left out.
+
+        Returns
+        -------
+        tuple of (n,) uint32 array and (n,) int64 array
+            Row numbers, ascending, and plaintexts.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            If a value is outside the domain, off the grid, infinite or not a number; the message
+            names column and row.
+        mopse.errors.WrongTypeError
+            If the column holds another type of values.
+        """
+        name = repr(column.name)
+        is_valid = column.is_not_null().to_numpy()
+        try:
+            if self._kind == "category":
+                return self._field.of_integers(self._ranks(column), is_valid)
+            allowed = {
+                "number": column.dtype.is_integer() or column.dtype.is_float(),
+                "boolean": column.dtype == pl.Boolean,
+                "date": column.dtype == pl.Date,
+            }
+            if not allowed[self._kind]:
+                raise WrongTypeError(f"the field is of {self._kind} values, not of {column.dtype}")
+            if column.dtype.is_float():
+                floats = column.cast(pl.Float64).fill_null(0.0).to_numpy()
+                return self._field.of_floats(np.ascontiguousarray(floats), is_valid)
+            if column.dtype in (pl.UInt64, pl.Int128, pl.UInt128):
+                is_large = ~column.is_between(-(2**63), 2**63 - 1).fill_null(value=True)
+                if is_large.any():
+                    raise InvalidInputError(
+                        f"the value in row {is_large.arg_max()} lies outside the domain"
+                    )
+            whole = column.to_physical().cast(pl.Int64).fill_null(0).to_numpy()
+            return self._field.of_integers(np.ascontiguousarray(whole), is_valid)
+        except InvalidInputError as error:
+            raise type(error)(f"field {name}: {error}") from None
+
+    def _ranks(self, column: pl.Series) -> NDArray[np.int64]:
+        if not (column.dtype == pl.String or isinstance(column.dtype, pl.Enum | pl.Categorical)):
+            raise WrongTypeError(f"the field is of categories, not of {column.dtype}")
+        ranks = column.cast(pl.String).replace_strict(
+            {level: rank for rank, level in enumerate(self._levels)},
+            default=None,
+            return_dtype=pl.Int64,
+        )
+        is_unknown = ranks.is_null() & column.is_not_null()
+        if is_unknown.any():
+            raise InvalidInputError(f"the value in row {is_unknown.arg_max()} is no category of it")
+        return np.ascontiguousarray(ranks.fill_null(0).to_numpy())
+
+    def range(self, low: Any, high: Any) -> tuple[int, int] | None:
+        """Return the plaintexts from `low` to `high`, both included, or None if there are none.
+
+        Parameters
+        ----------
+        low, high : value of the field or None
+            Bounds, both included; None is open. Bounds off the grid round inwards, bounds beyond
+            the domain are intersected with it.
+
+        Returns
+        -------
+        tuple of int, or None
+            The lowest and the highest plaintext.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            If ``low > high``, one is not a number, or no category of the field.
+        mopse.errors.WrongTypeError
+            If a bound is of another type.
+        """
+        return self._field.range(self._bound(low), self._bound(high))
+
+    def _bound(self, bound: Any) -> float | None:
+        if bound is None:
+            return None
+        if self._kind == "category":
+            if not isinstance(bound, str):
+                raise WrongTypeError("a bound must be the name of a category")
+            if bound not in self._levels:
+                raise InvalidInputError("a bound is no category of the field")
+            return float(self._levels.index(bound))
+        if self._kind == "boolean":
+            if not isinstance(bound, bool | np.bool_):
+                raise WrongTypeError("a bound must be a truth value")
+            return float(bound)
+        if (self._kind == "date") != _is_date(bound):
+            raise WrongTypeError(f"a bound must be a {self._kind}, not {type(bound).__name__}")
+        return _number(bound, "a bound")
+
+    def _state(self) -> tuple[Any, ...]:
+        bounds = _number(self._minimum, ""), _number(self._maximum, ""), _number(self._step, "")
+        return self._kind, *bounds, self.cell, self._levels
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Field) and self._state() == other._state()
+
+    def __hash__(self) -> int:
+        return hash(self._state())
+
+    def __repr__(self) -> str:
+        cell = "" if self.cell == 1 else f", cell={self.cell}"
+        if self._kind == "boolean":
+            return "Field.boolean()"
+        if self._kind == "category":
+            return f"Field.categories({list(self._levels)}{cell})"
+        step = "" if self._step == 1 else f", step={self._step}"
+        if self._kind == "date":
+            return f"Field({self._minimum!r}, {self._maximum!r}{step}{cell})"
+        return f"Field({self._minimum}, {self._maximum}{step}{cell})"
+
+
+class Schema(Mapping[str, Field]):
+    """The named fields that an owner's records are indexed by.
+
+    Parameters
+    ----------
+    **fields : Field
+        One per indexed column, by the column's name.
+
+    Raises
+    ------
+    mopse.errors.InvalidInputError
+        If there is no field, or a name is longer than 255 bytes.
+    mopse.errors.WrongTypeError
+        If something is not a Field.
+
+    Notes
+    -----
+    A schema is a mapping from names to fields. It is no secret: the cloud sees the names of the
+    fields, and every upload and token names the schema's digest.
+
+    Examples
+    --------
+    >>> import mopse
+    >>> schema = mopse.Schema(age=mopse.Field(0, 120), bmi=mopse.Field(8, 100, step=0.1, cell=5))
+    >>> schema
+    Schema(age=Field(0, 120), bmi=Field(8, 100, step=0.1, cell=5))
+    >>> list(schema)
+    ['age', 'bmi']
+    """
+
+    def __init__(self, /, **fields: Field) -> None:
+        for name, field in fields.items():
+            if not isinstance(field, Field):
+                raise WrongTypeError(f"{name!r} must be a Field, not {type(field).__name__}")
+        self._fields = dict(fields)
+        self._schema = _mopse.Schema([(name, f._field) for name, f in fields.items()])
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of the schema's canonical bytes, 32 bytes."""
+        return bytes(self._schema.digest())
+
+    def __getitem__(self, name: str) -> Field:
+        return self._fields[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._fields)
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+    def __repr__(self) -> str:
+        return f"Schema({', '.join(f'{name}={field}' for name, field in self.items())})"
+
+    def _repr_html_(self) -> str:
+        def row(name: str, field: Field) -> str:
+            note = " (at most 2^16 cells by default)" if field._is_wide_by_default else ""
+            cells = [name, repr(field), f"{field.plaintexts:,}", f"{field.cells:,}"]
+            cells.append(f"{field.cell:,}{note}")
+            return f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in cells)}</tr>"
+
+        rows = "".join(row(name, field) for name, field in self.items())
+        head = "".join(
+            f"<th>{title}</th>" for title in ("name", "field", "values", "cells", "steps per cell")
+        )
+        return f"<table><tr>{head}</tr>{rows}</table>"
+
+
+def _is_date(value: object) -> bool:
+    return isinstance(value, datetime.date) and not isinstance(value, datetime.datetime)
+
+
+def _number(value: Any, what: str) -> float:
+    if _is_date(value):
+        return float((value - _EPOCH).days)
+    if is_integer(value) or isinstance(value, float | np.floating):
+        return float(value)
+    raise WrongTypeError(f"{what} must be a number or a date, not {type(value).__name__}")

@@ -1,0 +1,40 @@
+//! The Python face of the crate, imported as `mopse._mopse`.
+//!
+//! A function here borrows the arrays, calls the core with the interpreter released, and hands
+//! back arrays. It decides nothing. Names, defaults and docstrings for people are in
+//! `python/mopse`.
+
+mod domain;
+mod error;
+mod index;
+mod scheme;
+
+use numpy::{PyArray1, PyArrayMethods};
+use pyo3::prelude::*;
+
+use crate::Error;
+
+/// A new array that `fill` has filled with the interpreter released.
+fn filled<'py, F>(py: Python<'py>, length: usize, fill: F) -> PyResult<Bound<'py, PyArray1<i64>>>
+where
+    F: FnOnce(&mut [i64]) -> Result<(), Error> + Send,
+{
+    // NumPy's own memory comes in huge pages where the system has them.
+    let array = PyArray1::zeros(py, length, false);
+    {
+        let mut array = array.try_readwrite()?;
+        let slice = array.as_slice_mut()?;
+        py.detach(|| fill(slice))?;
+    }
+    Ok(array)
+}
+
+#[pymodule]
+mod _mopse {
+    #[pymodule_export]
+    use super::domain::{Field, Schema};
+    #[pymodule_export]
+    use super::index::merge;
+    #[pymodule_export]
+    use super::scheme::Opse;
+}
