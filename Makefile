@@ -1,0 +1,66 @@
+# Everything a newcomer needs: make demo, make test, make notebook, make bench.
+# All of it lives in a virtual environment inside this folder.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find src -name '*.rs')
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: demo test test-rust test-python lint notebook notebooks bench clean
+
+demo: $(VENV)/installed
+	$(BIN)/mopse demo
+
+test: lint test-rust test-python
+
+$(VENV)/created:
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) 'pip>=25.1' 'maturin>=1.9.4,<2'
+	touch $@
+
+# Python sources are used in place; only a change to the core builds anew.
+$(VENV)/installed: $(VENV)/created $(SOURCES)
+	@echo "Building the core; the first time this takes a few minutes."
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --release --quiet
+	touch $@
+
+$(VENV)/test: $(VENV)/installed
+	$(PIP) --group test --group lint
+	touch $@
+
+$(VENV)/notebooks: $(VENV)/installed
+	$(PIP) --group notebooks
+	touch $@
+
+lint: $(VENV)/test
+	cargo fmt --check
+	cargo clippy --all-targets --quiet -- -D warnings
+	cargo clippy --features python --quiet -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --quiet
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest mopse._mopse
+	$(BIN)/python -m numpydoc.hooks.validate_docstrings python/mopse/[a-z]*.py python/mopse/*/[a-z]*.py
+
+test-rust:
+	cargo test --quiet
+
+test-python: $(VENV)/test
+	$(BIN)/python -m pytest --quiet
+	MOPSE_FAST=1 $(BIN)/python -m pytest --quiet --nbmake notebooks
+
+notebook: $(VENV)/notebooks
+	$(BIN)/jupyter lab notebooks
+
+# Runs every notebook in full and keeps what it shows.
+notebooks: $(VENV)/notebooks
+	$(BIN)/jupyter execute --inplace notebooks/*.ipynb
+	$(BIN)/nbstripout --keep-output --keep-count notebooks/*.ipynb
+
+bench: $(VENV)/test
+	$(BIN)/python tests/benches/summary.py
+
+clean:
+	rm -rf $(VENV) target

@@ -1,0 +1,200 @@
+"""Tables of any library as Polars frames, and frames as columns that the core seals."""
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from mopse._arrays import integers
+from mopse.errors import InvalidInputError, WrongTypeError
+
+__all__ = ["Column", "as_frame", "from_columns", "record_ids", "to_columns"]
+
+Column = tuple[str, str, str, Any, Any]
+"""Name, kind for the core, Polars dtype in words, values, and which rows hold one.
+
+The kind is ``"int64"``, ``"uint64"``, ``"float64"``, ``"boolean"`` or ``"text"``. Values of text are
+a pair: end of each row's bytes, and all bytes.
+"""
+
+_KINDS = {"int64": pl.Int64, "uint64": pl.UInt64, "float64": pl.Float64, "boolean": pl.Boolean}
+
+
+def as_frame(table: Any) -> pl.DataFrame:
+    """Return a table as a Polars frame.
+
+    Parameters
+    ----------
+    table : table
+        A Polars, pandas or Arrow table, anything with the Arrow PyCapsule interface, or a mapping
+        from names to arrays.
+
+    Returns
+    -------
+    polars.DataFrame
+        The same rows, sharing memory where possible.
+
+    Raises
+    ------
+    mopse.errors.WrongTypeError
+        If it is none of these.
+    mopse.errors.InvalidInputError
+        If there is no row.
+    """
+    if isinstance(table, pl.LazyFrame):
+        table = table.collect()
+    elif type(table).__module__.split(".")[0] == "pandas" and hasattr(table, "columns"):
+        table = pl.from_pandas(table)
+    elif isinstance(table, dict) or hasattr(table, "__arrow_c_stream__"):
+        table = pl.DataFrame(table)
+    if not isinstance(table, pl.DataFrame):
+        raise WrongTypeError(
+            f"a table must be Polars, pandas, Arrow or a dict of arrays, not {type(table).__name__}"
+        )
+    if table.is_empty():
+        raise InvalidInputError("the table has no row")
+    return table
+
+
+def record_ids(frame: pl.DataFrame, name: str) -> Any:
+    """Return the ids of all rows as the core takes them: int64, or ends and bytes of text.
+
+    Parameters
+    ----------
+    frame : polars.DataFrame
+        The table.
+    name : str
+        The column of ids: integers or text, no nulls.
+
+    Returns
+    -------
+    (n,) int64 array, or pair of (n,) int64 array and bytes
+        The ids, as integers or as text.
+
+    Raises
+    ------
+    mopse.errors.InvalidInputError
+        If there is no such column, or an id is null.
+    mopse.errors.WrongTypeError
+        If ids are neither integers nor text.
+    """
+    if name not in frame.columns:
+        raise InvalidInputError(f"the table has no column {name!r} of ids")
+    ids = frame[name]
+    if ids.null_count():
+        raise InvalidInputError(f"column {name!r}, row {ids.is_null().arg_max()}: the id is null")
+    if ids.dtype.is_integer():
+        return integers(ids, f"column {name!r}")
+    if ids.dtype == pl.String or isinstance(ids.dtype, pl.Enum | pl.Categorical):
+        return _text(ids.cast(pl.String))
+    raise WrongTypeError(f"column {name!r}: ids must be integers or text, not {ids.dtype}")
+
+
+def to_columns(frame: pl.DataFrame) -> list[Column]:
+    """Return the columns of a frame as the core seals them.
+
+    Parameters
+    ----------
+    frame : polars.DataFrame
+        The table.
+
+    Returns
+    -------
+    list of Column
+        One per column, in order.
+
+    Raises
+    ------
+    mopse.errors.WrongTypeError
+        If a column's type cannot be sealed and restored exactly; the message names the column.
+    """
+    return [_to_column(column) for column in frame]
+
+
+def _to_column(column: pl.Series) -> Column:
+    dtype = column.dtype
+    is_valid = column.is_not_null().to_numpy()
+    if dtype == pl.String or isinstance(dtype, pl.Enum | pl.Categorical):
+        text = _text(column.cast(pl.String).fill_null(""))
+        return column.name, "text", _dtype_words(dtype), text, is_valid
+    if dtype == pl.Boolean:
+        kind, values = "boolean", column.fill_null(value=False)
+    elif dtype.is_float():
+        kind, values = "float64", column.cast(pl.Float64).fill_null(0.0)
+    elif dtype == pl.UInt64:
+        kind, values = "uint64", column.fill_null(0)
+    elif dtype.is_integer() and dtype not in (pl.Int128, pl.UInt128):
+        kind, values = "int64", column.cast(pl.Int64).fill_null(0)
+    elif isinstance(dtype, pl.Date | pl.Datetime | pl.Duration | pl.Time):
+        kind, values = "int64", column.to_physical().cast(pl.Int64).fill_null(0)
+    else:
+        raise WrongTypeError(f"column {column.name!r}: records cannot hold {dtype}")
+    words = _dtype_words(dtype)
+    return column.name, kind, words, np.ascontiguousarray(values.to_numpy()), is_valid
+
+
+def _text(column: pl.Series) -> tuple[Any, bytes]:
+    ends = column.str.len_bytes().cast(pl.Int64).cum_sum().to_numpy()
+    joined = column.str.join("").item()
+    return np.ascontiguousarray(ends), joined.encode()
+
+
+def from_columns(columns: list[tuple[str, str, str, Any, Any]]) -> pl.DataFrame:
+    """Return the frame of columns that the core has opened.
+
+    Parameters
+    ----------
+    columns : list of Column
+        As `to_columns` made them, but values of text are a list of strings.
+
+    Returns
+    -------
+    polars.DataFrame
+        The columns with the types they had.
+    """
+    series = []
+    for name, kind, words, values, is_valid in columns:
+        if kind == "text":
+            column = pl.Series(name, values, dtype=pl.String)
+        else:
+            column = pl.Series(name, values, dtype=_KINDS[kind])
+        valid = pl.Series(is_valid, dtype=pl.Boolean)
+        if not valid.all():
+            column = pl.select(pl.when(valid).then(column).alias(name)).to_series()
+        series.append(column.cast(_dtype_of(words)))
+    return pl.DataFrame(series)
+
+
+_DTYPES: dict[str, Any] = {
+    str(dtype): dtype
+    for dtype in (
+        *(pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32, pl.UInt64),
+        *(pl.Float32, pl.Float64, pl.Boolean, pl.String, pl.Categorical, pl.Date, pl.Time),
+    )
+}
+
+
+def _dtype_words(dtype: pl.DataType) -> str:
+    """Return a dtype in words that `_dtype_of` understands."""
+    if isinstance(dtype, pl.Enum):
+        return "Enum\n" + "\n".join(dtype.categories)
+    if isinstance(dtype, pl.Datetime):
+        return f"Datetime\n{dtype.time_unit}\n{dtype.time_zone or ''}"
+    if isinstance(dtype, pl.Duration):
+        return f"Duration\n{dtype.time_unit}"
+    if isinstance(dtype, pl.Categorical):
+        return "Categorical"
+    if str(dtype) in _DTYPES:
+        return str(dtype)
+    raise WrongTypeError(f"records cannot hold {dtype}")
+
+
+def _dtype_of(words: str) -> Any:
+    kind, *rest = words.split("\n")
+    if kind == "Enum":
+        return pl.Enum(rest)
+    if kind == "Datetime":
+        return pl.Datetime(rest[0], rest[1] or None)  # type: ignore[arg-type]
+    if kind == "Duration":
+        return pl.Duration(rest[0])  # type: ignore[arg-type]
+    return pl.Categorical() if kind == "Categorical" else _DTYPES[kind]
