@@ -1,21 +1,9 @@
-//! Order-preserving encryption of record indexes under one key per provider.
-//!
-//! The modules follow the data's way, and each is named for the step it takes:
-//!
-//! | step | module | who acts |
-//! | --- | --- | --- |
-//! | derive keys | [`keys`] | owner, provider |
-//! | turn values into plaintexts | [`domain`] | provider, whoever queries |
-//! | encrypt in order | [`scheme`], from [`coins`] and [`hypergeometric`] | provider |
-//!
-//! The crate has no Python in it unless the `python` feature is on; then `bindings` exposes the
-//! same functions as `mopse._mopse`.
+//! Figures of mopse.
 
-pub mod coins;
-pub mod domain;
 mod error;
-pub mod hypergeometric;
-pub mod keys;
-pub mod scheme;
+pub mod plot;
+
+#[cfg(feature = "python")]
+mod bindings;
 
 pub use error::Error;
