@@ -7,6 +7,7 @@
 mod domain;
 mod error;
 mod index;
+mod plot;
 mod scheme;
 
 use numpy::{PyArray1, PyArrayMethods};
@@ -35,6 +36,8 @@ mod _mopse {
     use super::domain::{Field, Schema};
     #[pymodule_export]
     use super::index::merge;
+    #[pymodule_export]
+    use super::plot::{Panel, draw_png, draw_svg};
     #[pymodule_export]
     use super::scheme::Opse;
 }

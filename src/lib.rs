@@ -8,6 +8,7 @@
 //! | turn values into plaintexts | [`domain`] | provider, whoever queries |
 //! | encrypt in order | [`scheme`], from [`coins`] and [`hypergeometric`] | provider |
 //! | merge and search the encrypted indexes | [`index`] | cloud, without a key |
+//! | draw what was measured | [`plot`] | whoever measures |
 //!
 //! The crate has no Python in it unless the `python` feature is on; then `bindings` exposes the
 //! same functions as `mopse._mopse`.
@@ -18,6 +19,7 @@ mod error;
 pub mod hypergeometric;
 pub mod index;
 pub mod keys;
+pub mod plot;
 pub mod scheme;
 
 #[cfg(feature = "python")]

@@ -4,9 +4,9 @@ The modules follow the data: an owner (`mopse.owner`) authorises providers, prov
 (`mopse.provider`) encrypt, the cloud (`mopse.cloud`) merges and searches without a key.
 """
 
-from mopse import datasets, errors
+from mopse import datasets, errors, plot
 from mopse.cloud import merge
 from mopse.schema import Field, Schema
 from mopse.scheme import Opse
 
-__all__ = ["Field", "Opse", "Schema", "datasets", "errors", "merge"]
+__all__ = ["Field", "Opse", "Schema", "datasets", "errors", "merge", "plot"]

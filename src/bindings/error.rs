@@ -17,6 +17,19 @@ impl From<Error> for PyErr {
             | Error::Length { .. }
             | Error::NegativeCiphertext { .. }
             | Error::OutOfDomain { .. }
+            | Error::PlotEmpty { .. }
+            | Error::PlotLength { .. }
+            | Error::PlotNotFinite { .. }
+            | Error::PlotNotPositive { .. }
+            | Error::PlotOrder { .. }
+            | Error::PlotRange { .. }
+            | Error::PlotScale { .. }
+            | Error::PlotRole { .. }
+            | Error::PlotRoleClash { .. }
+            | Error::PlotText { .. }
+            | Error::PlotSize { .. }
+            | Error::PlotRoom { .. }
+            | Error::PlotBackend { .. }
             | Error::Schema { .. }
             | Error::Size { .. }
             | Error::UnsortedRun { .. }

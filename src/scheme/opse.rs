@@ -190,9 +190,16 @@ impl Opse {
     /// The ciphertexts of all plaintexts in order.
     #[must_use]
     pub fn codebook(&self) -> Vec<i64> {
-        let leaves = self.leaves();
-        let mut ciphertexts = vec![0; leaves.0.len()];
-        ciphertexts.par_chunks_mut(BLOCKS).zip(leaves.0.par_chunks(BLOCKS)).enumerate().for_each(
+        let fresh;
+        let leaves = match self.codebook.get() {
+            Some(codebook) => &codebook.0,
+            None => {
+                fresh = self.leaves();
+                &fresh.0
+            }
+        };
+        let mut ciphertexts = vec![0; leaves.len()];
+        ciphertexts.par_chunks_mut(BLOCKS).zip(leaves.par_chunks(BLOCKS)).enumerate().for_each(
             |(chunk, (ciphertexts, leaves))| {
                 let plaintext = |i: usize| (chunk * BLOCKS + i) as u64;
                 let mut blocks: [Block; BLOCKS] =
