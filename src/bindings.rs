@@ -4,9 +4,11 @@
 //! back arrays. It decides nothing. Names, defaults and docstrings for people are in
 //! `python/mopse`.
 
+mod cloud;
 mod domain;
 mod error;
 mod index;
+mod party;
 mod plot;
 mod scheme;
 
@@ -33,9 +35,13 @@ where
 #[pymodule]
 mod _mopse {
     #[pymodule_export]
+    use super::cloud::{Announcement, Part, Store, Token, Upload};
+    #[pymodule_export]
     use super::domain::{Field, Schema};
     #[pymodule_export]
     use super::index::merge;
+    #[pymodule_export]
+    use super::party::{Grant, Keyring};
     #[pymodule_export]
     use super::plot::{Panel, draw_png, draw_svg};
     #[pymodule_export]

@@ -103,6 +103,161 @@ pub enum Error {
         position: usize,
     },
 
+    /// A message or file has another form than its kind.
+    #[error("{what} is cut short or malformed at byte {position}")]
+    Format {
+        /// Which message or file.
+        what: &'static str,
+        /// Where it stops making sense.
+        position: usize,
+    },
+
+    /// A message or file is of a version that this one does not know.
+    #[error("{what} is of version {got}, which is unknown here")]
+    Version {
+        /// Which message or file.
+        what: &'static str,
+        /// Its version.
+        got: u8,
+    },
+
+    /// There can be no such name in a hierarchy.
+    #[error("the name \"{name}\": {why}")]
+    Name {
+        /// The name.
+        name: String,
+        /// What is wrong.
+        why: &'static str,
+    },
+
+    /// Nobody with this path was authorised.
+    #[error("no provider \"{provider}\" was authorised")]
+    UnknownProvider {
+        /// The path that was asked for.
+        provider: String,
+    },
+
+    /// The schema has no such field.
+    #[error("the schema has no field {field:?}")]
+    UnknownField {
+        /// The name that was asked for.
+        field: String,
+    },
+
+    /// A signature is not that of the party named, or what was signed has been changed.
+    #[error("{what} is not signed by whom it names, or was changed since")]
+    Signature {
+        /// What should be signed.
+        what: &'static str,
+    },
+
+    /// Something is of an owner that is not the one concerned.
+    #[error("{what} is of another owner")]
+    OtherOwner {
+        /// What it is.
+        what: &'static str,
+    },
+
+    /// Something is of another schema than the owner's.
+    #[error("{what} is of another schema")]
+    OtherSchema {
+        /// What it is.
+        what: &'static str,
+    },
+
+    /// A provider's keys are of an epoch that its group has left.
+    #[error("provider {provider:?} is of an epoch that its group has left")]
+    Epoch {
+        /// The provider's path.
+        provider: String,
+    },
+
+    /// A token's time has run out.
+    #[error("the token has expired")]
+    Expired,
+
+    /// A key or token does not reach that far.
+    #[error("{who} has no right to {what}")]
+    Scope {
+        /// Whose key or token it is.
+        who: String,
+        /// What is out of its reach.
+        what: String,
+    },
+
+    /// A run names a record that does not exist, or one twice.
+    #[error("field {field:?}: entry {position} names no record, or one for the second time")]
+    Run {
+        /// The run's field.
+        field: String,
+        /// Which entry, counted from 0.
+        position: usize,
+    },
+
+    /// Two rows have one id.
+    #[error("the id in row {row} stands in an earlier row too")]
+    DuplicateId {
+        /// The later row, counted from 0.
+        row: usize,
+    },
+
+    /// An upload was received before, or is older than one that was.
+    #[error("the upload of provider {provider:?} is not newer than the last one")]
+    Replay {
+        /// The provider's path.
+        provider: String,
+    },
+
+    /// An upload holds a record that is stored already.
+    #[error("record {position} of the upload of provider {provider:?} is stored already")]
+    StoredRecord {
+        /// The provider's path.
+        provider: String,
+        /// Which record of the upload, counted from 0.
+        position: usize,
+    },
+
+    /// A query has no range.
+    #[error("a query needs at least one range")]
+    NoRange,
+
+    /// A record does not open. There is no detail, on purpose.
+    #[error("record {position} does not open")]
+    Record {
+        /// Which record of the batch, counted from 0.
+        position: usize,
+    },
+
+    /// The layout of the records does not open. There is no detail, on purpose.
+    #[error("the layout of the records does not open")]
+    Layout,
+
+    /// A file does not hold what was written to it.
+    #[error("{what} is damaged")]
+    Damaged {
+        /// Which file.
+        what: &'static str,
+    },
+
+    /// A file holds something else.
+    #[error("the file is not {expected}")]
+    OtherKind {
+        /// Whose file it should be.
+        expected: &'static str,
+    },
+
+    /// The password does not open the file.
+    #[error("the password is wrong")]
+    WrongPassword,
+
+    /// A password has no letter.
+    #[error("the password is empty")]
+    EmptyPassword,
+
+    /// The cost of a password is absurd.
+    #[error("the memory, passes or lanes of the password hash are out of bounds")]
+    PasswordCost,
+
     /// A figure has no panel, or a panel has nothing to draw.
     #[error("the figure is empty: panel {panel} has nothing to draw")]
     PlotEmpty {

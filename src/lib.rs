@@ -13,14 +13,21 @@
 //! The crate has no Python in it unless the `python` feature is on; then `bindings` exposes the
 //! same functions as `mopse._mopse`.
 
+pub mod certificate;
 pub mod coins;
 pub mod domain;
 mod error;
 pub mod hypergeometric;
 pub mod index;
 pub mod keys;
+pub mod party;
+pub mod path;
 pub mod plot;
+pub mod record;
 pub mod scheme;
+pub mod sealed;
+pub mod token;
+mod wire;
 
 #[cfg(feature = "python")]
 mod bindings;

@@ -2,9 +2,15 @@ use pyo3::{PyErr, import_exception};
 
 use crate::Error;
 
+import_exception!(mopse.errors, DamagedFileError);
 import_exception!(mopse.errors, DecryptionError);
+import_exception!(mopse.errors, ExpiredError);
 import_exception!(mopse.errors, InvalidInputError);
 import_exception!(mopse.errors, RandomnessError);
+import_exception!(mopse.errors, ReplayError);
+import_exception!(mopse.errors, ScopeError);
+import_exception!(mopse.errors, SignatureError);
+import_exception!(mopse.errors, WrongPasswordError);
 
 impl From<Error> for PyErr {
     fn from(error: Error) -> Self {
@@ -12,10 +18,15 @@ impl From<Error> for PyErr {
         // No wildcard: whoever adds a variant chooses its exception here.
         match error {
             Error::BoundsOrder
+            | Error::DuplicateId { .. }
+            | Error::EmptyPassword
             | Error::Field { .. }
             | Error::KeyLength { .. }
             | Error::Length { .. }
+            | Error::Name { .. }
             | Error::NegativeCiphertext { .. }
+            | Error::NoRange
+            | Error::OtherKind { .. }
             | Error::OutOfDomain { .. }
             | Error::PlotEmpty { .. }
             | Error::PlotLength { .. }
@@ -30,12 +41,30 @@ impl From<Error> for PyErr {
             | Error::PlotSize { .. }
             | Error::PlotRoom { .. }
             | Error::PlotBackend { .. }
+            | Error::Run { .. }
             | Error::Schema { .. }
             | Error::Size { .. }
+            | Error::StoredRecord { .. }
+            | Error::UnknownField { .. }
+            | Error::UnknownProvider { .. }
             | Error::UnsortedRun { .. }
             | Error::Value { .. } => InvalidInputError::new_err(message),
-            Error::InvalidCiphertext { .. } => DecryptionError::new_err(message),
+            Error::Damaged { .. }
+            | Error::Format { .. }
+            | Error::PasswordCost
+            | Error::Version { .. } => DamagedFileError::new_err(message),
+            Error::InvalidCiphertext { .. } | Error::Layout | Error::Record { .. } => {
+                DecryptionError::new_err(message)
+            }
+            Error::Epoch { .. }
+            | Error::OtherOwner { .. }
+            | Error::OtherSchema { .. }
+            | Error::Scope { .. } => ScopeError::new_err(message),
+            Error::Expired => ExpiredError::new_err(message),
             Error::Randomness => RandomnessError::new_err(message),
+            Error::Replay { .. } => ReplayError::new_err(message),
+            Error::Signature { .. } => SignatureError::new_err(message),
+            Error::WrongPassword => WrongPasswordError::new_err(message),
         }
     }
 }

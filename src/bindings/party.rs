@@ -1,0 +1,320 @@
+use std::borrow::Cow;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use numpy::{IntoPyArray, PyReadonlyArray1};
+use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
+use pyo3::types::PyBytes;
+
+use super::cloud::Part;
+use super::domain::Schema;
+use crate::Error;
+use crate::certificate::Chain;
+use crate::domain::Kind;
+use crate::keys::Key;
+use crate::party::{self, Indexed, Range};
+use crate::record::{self, Column, Ids, Origin, Texts, Values};
+use crate::sealed::{self, Cost};
+
+/// Name, kind, dtype in words, values, which rows hold one.
+type ColumnSpec<'py> = (String, String, String, Bound<'py, PyAny>, PyReadonlyArray1<'py, bool>);
+type OpenedColumn<'py> = (String, &'static str, String, Bound<'py, PyAny>, Bound<'py, PyAny>);
+/// Name, rows that hold a value, plaintexts.
+type IndexedSpec<'py> = (String, PyReadonlyArray1<'py, u32>, PyReadonlyArray1<'py, i64>);
+/// Name, kind, minimum, maximum, step, cell, categories.
+type FieldSpec = (String, &'static str, f64, f64, f64, u64, Vec<String>);
+
+/// A column that Python lends for a call.
+enum Lent<'py> {
+    Int64(PyReadonlyArray1<'py, i64>),
+    UInt64(PyReadonlyArray1<'py, u64>),
+    Float64(PyReadonlyArray1<'py, f64>),
+    Boolean(PyReadonlyArray1<'py, bool>),
+    Text(PyReadonlyArray1<'py, i64>, PyBackedBytes),
+}
+
+impl<'py> Lent<'py> {
+    fn new(kind: &str, values: &Bound<'py, PyAny>) -> PyResult<Self> {
+        Ok(match kind {
+            "int64" => Self::Int64(values.extract()?),
+            "uint64" => Self::UInt64(values.extract()?),
+            "float64" => Self::Float64(values.extract()?),
+            "boolean" => Self::Boolean(values.extract()?),
+            _ => {
+                let (ends, bytes) = values.extract()?;
+                Self::Text(ends, bytes)
+            }
+        })
+    }
+
+    fn values(&self) -> PyResult<Values<'_>> {
+        Ok(match self {
+            Self::Int64(values) => Values::Int64(Cow::Borrowed(values.as_slice()?)),
+            Self::UInt64(values) => Values::UInt64(Cow::Borrowed(values.as_slice()?)),
+            Self::Float64(values) => Values::Float64(Cow::Borrowed(values.as_slice()?)),
+            Self::Boolean(values) => Values::Boolean(Cow::Borrowed(values.as_slice()?)),
+            Self::Text(ends, bytes) => Values::Text(texts(ends, bytes)?),
+        })
+    }
+}
+
+fn texts<'a>(ends: &'a PyReadonlyArray1<'_, i64>, bytes: &'a [u8]) -> PyResult<Texts<'a>> {
+    Ok(Texts { ends: Cow::Borrowed(ends.as_slice()?), bytes: Cow::Borrowed(bytes) })
+}
+
+/// Runs `use_ids` with the ids that Python lends.
+fn with_ids<T>(
+    ids: &Bound<'_, PyAny>,
+    use_ids: impl FnOnce(Ids<'_>) -> Result<T, Error>,
+) -> PyResult<T> {
+    if let Ok(integers) = ids.extract::<PyReadonlyArray1<'_, i64>>() {
+        return Ok(use_ids(Ids::Integers(integers.as_slice()?))?);
+    }
+    let (ends, bytes): (PyReadonlyArray1<'_, i64>, PyBackedBytes) = ids.extract()?;
+    Ok(use_ids(Ids::Texts(&texts(&ends, &bytes)?))?)
+}
+
+/// Opened columns as Python takes them.
+fn opened<'py>(py: Python<'py>, columns: Vec<Column<'static>>) -> PyResult<Vec<OpenedColumn<'py>>> {
+    let column = |column: Column<'static>| {
+        let is_valid = column.is_valid.into_owned().into_pyarray(py).into_any();
+        let (kind, values) = match column.values {
+            Values::Int64(values) => ("int64", values.into_owned().into_pyarray(py).into_any()),
+            Values::UInt64(values) => ("uint64", values.into_owned().into_pyarray(py).into_any()),
+            Values::Float64(values) => ("float64", values.into_owned().into_pyarray(py).into_any()),
+            Values::Boolean(values) => ("boolean", values.into_owned().into_pyarray(py).into_any()),
+            Values::Text(texts) => ("text", texts.to_strings().into_pyobject(py)?.into_any()),
+        };
+        Ok((column.name, kind, column.dtype, values, is_valid))
+    };
+    columns.into_iter().map(column).collect()
+}
+
+/// Behind `mopse.Owner` and `mopse.Provider`.
+#[pyclass(module = "mopse._mopse", frozen)]
+pub(super) struct Keyring(RwLock<party::Keyring>);
+
+impl Keyring {
+    fn new(keyring: party::Keyring) -> Self {
+        Self(RwLock::new(keyring))
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, party::Keyring> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, party::Keyring> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[pymethods]
+impl Keyring {
+    #[staticmethod]
+    fn generate(schema: &Schema) -> PyResult<Self> {
+        Ok(Self::new(party::Keyring::generate(schema.0.clone())?))
+    }
+
+    #[staticmethod]
+    fn root(key: &[u8], schema: &Schema) -> PyResult<Self> {
+        Ok(Self::new(party::Keyring::root(Key::from_bytes(key)?, schema.0.clone())))
+    }
+
+    #[staticmethod]
+    fn open(py: Python<'_>, file: &[u8], password: &[u8], is_owner: bool) -> PyResult<Self> {
+        let kind = if is_owner { sealed::Kind::Owner } else { sealed::Kind::Provider };
+        Ok(Self::new(py.detach(|| sealed::open(file, password, kind))?))
+    }
+
+    fn seal<'py>(
+        &self,
+        py: Python<'py>,
+        password: &[u8],
+        cost: Option<(u32, u32, u32)>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let cost = cost.map_or_else(Cost::default, |(memory, passes, lanes)| Cost {
+            memory,
+            passes,
+            lanes,
+        });
+        let file = py.detach(|| sealed::seal(&self.read(), password, cost))?;
+        Ok(PyBytes::new(py, &file))
+    }
+
+    #[getter]
+    fn owner(&self) -> [u8; 32] {
+        self.read().owner().0
+    }
+
+    #[getter]
+    fn path(&self) -> String {
+        self.read().node().path()
+    }
+
+    #[getter]
+    fn epochs(&self) -> Vec<u32> {
+        self.read().node().epochs().to_vec()
+    }
+
+    #[getter]
+    fn members(&self) -> Vec<String> {
+        self.read().members().map(crate::path::Node::path).collect()
+    }
+
+    #[getter]
+    fn groups(&self) -> Vec<String> {
+        self.read().groups().map(ToString::to_string).collect()
+    }
+
+    #[getter]
+    fn fields(&self) -> Vec<FieldSpec> {
+        let keyring = self.read();
+        let field = |(name, field): &(String, crate::domain::Field)| {
+            let (kind, categories) = match field.kind() {
+                Kind::Number => ("number", Vec::new()),
+                Kind::Date => ("date", Vec::new()),
+                Kind::Boolean => ("boolean", Vec::new()),
+                Kind::Category(categories) => ("category", categories.clone()),
+            };
+            let (minimum, maximum, step) = (field.minimum(), field.maximum(), field.step());
+            (name.clone(), kind, minimum, maximum, step, field.cell(), categories)
+        };
+        keyring.schema().fields().iter().map(field).collect()
+    }
+
+    fn authorize(&self, name: &str, under: Vec<String>) -> PyResult<Self> {
+        let under: Vec<&str> = under.iter().map(String::as_str).collect();
+        Ok(Self::new(self.write().authorize(name, &under)?))
+    }
+
+    fn revoke(&self, path: Vec<String>) -> PyResult<()> {
+        let path: Vec<&str> = path.iter().map(String::as_str).collect();
+        Ok(self.write().revoke(&path)?)
+    }
+
+    fn learn(&self, chain: &[u8]) -> PyResult<()> {
+        let (owner, chain) = Chain::decode(chain)?;
+        Ok(self.write().learn(owner, &chain)?)
+    }
+
+    fn chain<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        let keyring = self.read();
+        PyBytes::new(py, &keyring.chain().encode(&keyring.owner()))
+    }
+
+    fn announcement<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, &self.read().announcement()?))
+    }
+
+    fn upload<'py>(
+        &self,
+        py: Python<'py>,
+        columns: Vec<ColumnSpec<'py>>,
+        ids: Bound<'py, PyAny>,
+        indexed: Vec<IndexedSpec<'py>>,
+        sequence: u64,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let lent: Vec<_> = columns
+            .iter()
+            .map(|(_, kind, _, values, _)| Lent::new(kind, values))
+            .collect::<PyResult<_>>()?;
+        let columns: Vec<_> = columns
+            .iter()
+            .zip(&lent)
+            .map(|((name, _, dtype, _, is_valid), lent)| {
+                let (name, dtype) = (name.clone(), dtype.clone());
+                let is_valid = Cow::Borrowed(is_valid.as_slice()?);
+                Ok(Column { name, dtype, values: lent.values()?, is_valid })
+            })
+            .collect::<PyResult<_>>()?;
+        let indexed: Vec<_> = indexed
+            .iter()
+            .map(|(field, rows, plaintexts)| {
+                let (rows, plaintexts) = (rows.as_slice()?, plaintexts.as_slice()?);
+                Ok(Indexed { field, rows, plaintexts })
+            })
+            .collect::<PyResult<_>>()?;
+        let upload = with_ids(&ids, |ids| {
+            py.detach(|| self.read().upload(&columns, ids, &indexed, sequence))
+        })?;
+        Ok(PyBytes::new(py, &upload))
+    }
+
+    fn tokens<'py>(
+        &self,
+        py: Python<'py>,
+        ranges: Vec<(String, i64, i64)>,
+        expiry: u64,
+    ) -> PyResult<Vec<Bound<'py, PyBytes>>> {
+        let range = |(field, low, high)| Range { field, low, high };
+        let ranges: Vec<_> = ranges.into_iter().map(range).collect();
+        let tokens = py.detach(|| self.read().tokens(&ranges, expiry))?;
+        Ok(tokens.iter().map(|token| PyBytes::new(py, token)).collect())
+    }
+
+    fn open_part<'py>(&self, py: Python<'py>, part: &Part) -> PyResult<Vec<OpenedColumn<'py>>> {
+        let part = &part.0;
+        let columns = py.detach(|| {
+            let keyring = self.read();
+            if part.owner != keyring.owner() {
+                return Err(Error::OtherOwner { what: "the answer" });
+            }
+            let origin = Origin { owner: &part.owner, provider: &part.provider };
+            keyring.opener(&part.provider)?.open(origin, &part.layout, &part.handles, &part.records)
+        })?;
+        opened(py, columns)
+    }
+
+    fn grant<'py>(
+        &self,
+        py: Python<'py>,
+        path: &str,
+        ids: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let keyring = self.read();
+        let provider = keyring.find(path)?;
+        let opener = match ids {
+            None => keyring.opener(&provider)?,
+            Some(ids) => with_ids(&ids, |ids| keyring.opener_of(&provider, ids))?,
+        };
+        let grant = record::Grant { owner: keyring.owner(), provider, opener };
+        Ok(PyBytes::new(py, &grant.encode()))
+    }
+}
+
+/// Behind `mopse.User`.
+#[pyclass(module = "mopse._mopse", frozen)]
+pub(super) struct Grant(record::Grant);
+
+#[pymethods]
+impl Grant {
+    #[staticmethod]
+    fn decode(bytes: &[u8]) -> PyResult<Self> {
+        Ok(Self(record::Grant::decode(bytes)?))
+    }
+
+    #[getter]
+    fn provider(&self) -> String {
+        self.0.provider.path()
+    }
+
+    #[getter]
+    fn records(&self) -> Option<usize> {
+        self.0.opener.records()
+    }
+
+    /// Whether the part is of the grant's owner, provider and epoch.
+    fn concerns(&self, part: &Part) -> bool {
+        self.0.owner == part.0.owner && self.0.provider == part.0.provider
+    }
+
+    fn open_part<'py>(&self, py: Python<'py>, part: &Part) -> PyResult<Vec<OpenedColumn<'py>>> {
+        let part = &part.0;
+        let origin = Origin { owner: &self.0.owner, provider: &self.0.provider };
+        let columns = py.detach(|| {
+            let (handles, records) = self.0.opener.granted(&part.handles, &part.records);
+            self.0.opener.open(origin, &part.layout, &handles, &records)
+        })?;
+        opened(py, columns)
+    }
+}

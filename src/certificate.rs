@@ -1,0 +1,232 @@
+//! Who signed what: certificates of providers, and what an owner announces to clouds.
+//!
+//! Everything here is public. An owner is known by its verification key. A node's certificate binds
+//! its place and verification key, signed by the node above it; a *chain* leads from the owner down:
+//!
+//! ```text
+//! certificate = Ed25519(key of the parent; owner, place, verification key of the place)
+//! ```
+//!
+//! A cloud that was given an owner's announcement checks every chain with it and needs nothing else.
+//! The announcement also names the epoch that each group has reached, so that uploads of providers
+//! who were left behind are refused.
+//!
+//! # Sources
+//!
+//! * Ed25519: RFC 8032 section 5.1, with the strict verification of Chalkias, Garillot and Nikolaenko,
+//!   "Taming the Many `EdDSA`s", SSR 2020. Messages are hashed with SHA-512 first.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use ed25519_dalek::{Signature, VerifyingKey};
+use sha2::{Digest, Sha512};
+
+use crate::Error;
+use crate::path::Node;
+use crate::wire::{Reader, Writer};
+
+/// Bytes of a verification key.
+pub const VERIFICATION_KEY_LEN: usize = 32;
+
+/// Bytes of a signature.
+pub const SIGNATURE_LEN: usize = 64;
+
+/// An owner: its verification key.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Owner(pub [u8; VERIFICATION_KEY_LEN]);
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0[..8].iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Owner({self})")
+    }
+}
+
+/// What is signed in place of a message.
+pub(crate) fn to_sign(message: &[u8]) -> Vec<u8> {
+    [b"mopse/v1 signature".as_slice(), &Sha512::digest(message)].concat()
+}
+
+/// Checks a message's signature.
+///
+/// # Errors
+///
+/// [`Error::Signature`] if it is not the key's signature of this message.
+pub(crate) fn verify(
+    key: &[u8; VERIFICATION_KEY_LEN],
+    message: &[u8],
+    signature: &[u8; SIGNATURE_LEN],
+    what: &'static str,
+) -> Result<(), Error> {
+    VerifyingKey::from_bytes(key)
+        .and_then(|key| key.verify_strict(&to_sign(message), &Signature::from_bytes(signature)))
+        .map_err(|_| Error::Signature { what })
+}
+
+/// What binds a place to a verification key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Certificate {
+    /// The place.
+    pub subject: Node,
+    /// Its verification key.
+    pub key: [u8; VERIFICATION_KEY_LEN],
+    /// The signature of the place above.
+    pub signature: [u8; SIGNATURE_LEN],
+}
+
+impl Certificate {
+    /// What the place above signs.
+    pub(crate) fn message(owner: &Owner, subject: &Node, key: &[u8; 32]) -> Vec<u8> {
+        let mut writer = Writer::new(b"MOPSECRT");
+        writer.raw(&owner.0);
+        subject.write(&mut writer);
+        writer.raw(key);
+        writer.0
+    }
+}
+
+/// Certificates from the first level below the owner down to a provider; empty for the owner.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Chain(pub Vec<Certificate>);
+
+impl Chain {
+    /// The provider at the end; the owner's place if the chain is empty.
+    #[must_use]
+    pub fn subject(&self) -> Node {
+        self.0.last().map_or_else(Node::root, |certificate| certificate.subject.clone())
+    }
+
+    /// Returns the verification key of the provider at the end.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Signature`] if a certificate is not signed by the place right above it.
+    pub fn verify(&self, owner: &Owner) -> Result<[u8; VERIFICATION_KEY_LEN], Error> {
+        const WHAT: &str = "a certificate";
+        let mut above = Node::root();
+        let mut key = owner.0;
+        for certificate in &self.0 {
+            let subject = &certificate.subject;
+            if subject.parent().is_none_or(|(parent, _)| parent != above) {
+                return Err(Error::Signature { what: WHAT });
+            }
+            let message = Certificate::message(owner, subject, &certificate.key);
+            verify(&key, &message, &certificate.signature, WHAT)?;
+            above = subject.clone();
+            key = certificate.key;
+        }
+        Ok(key)
+    }
+
+    /// The chain by itself, for whoever must learn that its provider exists.
+    #[must_use]
+    pub fn encode(&self, owner: &Owner) -> Vec<u8> {
+        let mut writer = Writer::new(b"MOPSECHN");
+        writer.raw(&owner.0);
+        self.write(&mut writer);
+        writer.0
+    }
+
+    /// Reads what [`encode`](Self::encode) wrote, and verifies it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Format`] if the bytes are no chain, [`Error::Signature`] if it does not verify.
+    pub fn decode(bytes: &[u8]) -> Result<(Owner, Self), Error> {
+        let mut reader = Reader::new(bytes, b"MOPSECHN", "the certificate chain")?;
+        let owner = Owner(reader.array()?);
+        let chain = Self::read(&mut reader)?;
+        reader.end()?;
+        chain.verify(&owner)?;
+        Ok((owner, chain))
+    }
+
+    pub(crate) fn write(&self, writer: &mut Writer) {
+        writer.count(self.0.len());
+        for certificate in &self.0 {
+            certificate.subject.write(writer);
+            writer.raw(&certificate.key).raw(&certificate.signature);
+        }
+    }
+
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
+        let count = reader.count(VERIFICATION_KEY_LEN + SIGNATURE_LEN)?;
+        let certificate = |reader: &mut Reader<'_>| -> Result<Certificate, Error> {
+            let subject = Node::read(reader)?;
+            Ok(Certificate { subject, key: reader.array()?, signature: reader.array()? })
+        };
+        Ok(Self((0..count).map(|_| certificate(reader)).collect::<Result<_, _>>()?))
+    }
+}
+
+/// What an owner tells every cloud that serves it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Announcement {
+    /// The owner.
+    pub owner: Owner,
+    /// The digest of its schema.
+    pub schema: [u8; 32],
+    /// A later announcement has a higher number.
+    pub number: u64,
+    /// The epoch of every node that has left epoch 0.
+    pub epochs: BTreeMap<Node, u32>,
+}
+
+impl Announcement {
+    pub(crate) fn message(&self) -> Vec<u8> {
+        let mut writer = Writer::new(b"MOPSEANN");
+        writer.raw(&self.owner.0).raw(&self.schema).u64(self.number).count(self.epochs.len());
+        for (node, epoch) in &self.epochs {
+            node.write(&mut writer);
+            writer.u32(*epoch);
+        }
+        writer.0
+    }
+
+    /// Reads an announcement and verifies that its owner signed it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Format`] if the bytes are no announcement, [`Error::Signature`] if the owner named
+    /// in it did not sign it.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
+        const WHAT: &str = "the owner's announcement";
+        let mut reader = Reader::new(bytes, b"MOPSEANN", WHAT)?;
+        let owner = Owner(reader.array()?);
+        let (schema, number) = (reader.array()?, reader.u64()?);
+        let count = reader.count(12)?;
+        let mut epochs = BTreeMap::new();
+        for _ in 0..count {
+            let node = Node::read(&mut reader)?;
+            epochs.insert(node, reader.u32()?);
+        }
+        let message = &bytes[..reader.position()];
+        let signature = reader.array()?;
+        reader.end()?;
+        verify(&owner.0, message, &signature, WHAT)?;
+        Ok(Self { owner, schema, number, epochs })
+    }
+
+    /// Checks that a place is not of an epoch that one of the nodes above it has left.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Epoch`] names the provider.
+    pub fn accepts(&self, subject: &Node) -> Result<(), Error> {
+        let mut node = subject.clone();
+        while let Some((above, _)) = node.parent() {
+            let epoch = node.epochs().last().copied().unwrap_or(0);
+            if self.epochs.get(&above).is_some_and(|&reached| epoch < reached) {
+                return Err(Error::Epoch { provider: subject.path() });
+            }
+            node = above;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,249 @@
+//! The cloud's store in memory: every group's index and sealed records, each owner's apart.
+//!
+//! # Leakage
+//!
+//! That of uploads and of the index; and, over time, which providers upload when.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::search::{Hit, Index};
+use super::upload::{Blobs, Upload};
+use crate::Error;
+use crate::certificate::Owner;
+use crate::path::{Group, Node};
+use crate::scheme::length;
+use crate::token::{Scope, Token};
+use crate::wire::{Reader, Writer};
+
+/// Sealed records of one upload that answer a query.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// Whose records they are.
+    pub owner: Owner,
+    /// The provider that sent them.
+    pub provider: Node,
+    /// The number of the query.
+    pub query: u128,
+    /// The sealed layout of the records.
+    pub layout: Vec<u8>,
+    /// The records' pseudonyms.
+    pub handles: Vec<u128>,
+    /// The sealed records.
+    pub records: Blobs,
+}
+
+impl Part {
+    /// The part as it travels.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut writer = Writer::new(b"MOPSEANS");
+        writer.raw(&self.owner.0);
+        self.provider.write(&mut writer);
+        writer.u128(self.query).bytes(&self.layout).count(self.handles.len());
+        self.handles.iter().for_each(|&handle| {
+            writer.u128(handle);
+        });
+        self.records.write(&mut writer);
+        writer.0
+    }
+
+    /// Reads what [`encode`](Self::encode) wrote.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Format`] if the bytes are no part of an answer.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
+        let mut reader = Reader::new(bytes, b"MOPSEANS", "the answer")?;
+        let owner = Owner(reader.array()?);
+        let provider = Node::read(&mut reader)?;
+        let query = reader.u128()?;
+        let layout = reader.bytes()?.to_vec();
+        let count = reader.count(16)?;
+        let handles = super::upload::column(&mut reader, count, u128::from_le_bytes)?;
+        let records = Blobs::read(&mut reader)?;
+        if records.len() != handles.len() {
+            return Err(reader.fault());
+        }
+        reader.end()?;
+        Ok(Self { owner, provider, query, layout, handles, records })
+    }
+}
+
+/// Everything a cloud holds, in memory.
+#[derive(Debug, Default)]
+pub struct Store {
+    groups: BTreeMap<(Owner, Group), Held>,
+    /// The last upload's number, of every provider that ever sent one.
+    sequences: HashMap<(Owner, String), u64>,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    index: Index,
+    /// Uploads without their runs, which the index has.
+    uploads: Vec<Upload>,
+}
+
+/// What a group holds, for a table of contents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Content {
+    /// Whose it is.
+    pub owner: Owner,
+    /// The group.
+    pub group: Group,
+    /// The provider.
+    pub provider: Node,
+    /// How many records it sent.
+    pub records: usize,
+    /// How many bytes they have, sealed.
+    pub size: usize,
+}
+
+impl Store {
+    /// Takes an upload that was verified.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Replay`] if it is not newer than the provider's last, [`Error::StoredRecord`] if a
+    /// record is stored already, [`Error::Size`] if the group would have 2^32 records,
+    /// [`Error::Scope`] if it is of no provider. Nothing changes then.
+    pub fn add(&mut self, mut upload: Upload) -> Result<(), Error> {
+        let provider = upload.provider.path();
+        let Some(group) = Group::of(&upload.provider) else {
+            let what = "send uploads".to_owned();
+            return Err(Error::Scope { who: upload.provider.to_string(), what });
+        };
+        let sender = (upload.owner, provider.clone());
+        if self.sequences.get(&sender).is_some_and(|&last| upload.sequence <= last) {
+            return Err(Error::Replay { provider });
+        }
+        let held = self.groups.entry((upload.owner, group)).or_default();
+        for other in held.uploads.iter().filter(|other| other.provider == upload.provider) {
+            let is_stored = |handle| other.handles.binary_search(handle).is_ok();
+            if let Some(position) = upload.handles.iter().position(is_stored) {
+                return Err(Error::StoredRecord { provider, position });
+            }
+        }
+        let records = u32::try_from(upload.handles.len()).unwrap_or(u32::MAX);
+        held.index.add(&provider, records, std::mem::take(&mut upload.runs))?;
+        self.sequences.insert(sender, upload.sequence);
+        held.uploads.push(upload);
+        Ok(())
+    }
+
+    /// Removes all uploads of a provider, in every epoch; returns how many records there were.
+    ///
+    /// Its last number is kept, so that what it sent before cannot be sent again.
+    pub fn remove(&mut self, owner: Owner, provider: &str) -> usize {
+        let mut records = 0;
+        for ((_, _), held) in self.groups.iter_mut().filter(|((of, _), _)| *of == owner) {
+            for at in (0..held.uploads.len()).rev() {
+                if held.uploads[at].provider.path() == provider {
+                    records += held.uploads.remove(at).handles.len();
+                    held.index.remove(at);
+                }
+            }
+        }
+        records
+    }
+
+    /// Counts the records that a checked token reaches.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Index::count`].
+    pub fn count(&mut self, token: &Token) -> Result<usize, Error> {
+        match self.groups.get_mut(&(token.owner, token.group.clone())) {
+            Some(held) => held.index.count(&token.predicates, own(token).as_deref()),
+            None => Ok(0),
+        }
+    }
+
+    /// Returns the records that a checked token reaches, one part per upload that has some.
+    ///
+    /// If there is none, one part without records still carries a layout, so that whoever asked can
+    /// make an empty table.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Index::search`].
+    pub fn search(&mut self, token: &Token) -> Result<Vec<Part>, Error> {
+        let Some(held) = self.groups.get_mut(&(token.owner, token.group.clone())) else {
+            return Ok(Vec::new());
+        };
+        let own = own(token);
+        let hits = held.index.search(&token.predicates, own.as_deref())?;
+        let part = |hits: &[Hit], upload: &Upload| {
+            let mut records = Blobs::default();
+            let mut handles = Vec::with_capacity(hits.len());
+            for hit in hits {
+                let at = length(u64::from(hit.record));
+                handles.push(upload.handles[at]);
+                records.push(upload.records.get(at));
+            }
+            let (owner, provider) = (upload.owner, upload.provider.clone());
+            Part {
+                owner,
+                provider,
+                query: token.query,
+                layout: upload.layout.clone(),
+                handles,
+                records,
+            }
+        };
+        if hits.is_empty() {
+            let reached = |upload: &&Upload| {
+                own.as_ref().is_none_or(|provider| upload.provider.path() == *provider)
+            };
+            return Ok(held
+                .uploads
+                .iter()
+                .rev()
+                .find(reached)
+                .map(|u| part(&[], u))
+                .into_iter()
+                .collect());
+        }
+        let by_upload = hits.chunk_by(|a, b| a.upload == b.upload);
+        Ok(by_upload.map(|hits| part(hits, &held.uploads[hits[0].upload])).collect())
+    }
+
+    /// Merges everything that came since the last search.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Index::settle`].
+    pub fn settle(&mut self) -> Result<(), Error> {
+        self.groups.values_mut().try_for_each(|held| held.index.settle())
+    }
+
+    /// What there is, one line per upload.
+    #[must_use]
+    pub fn contents(&self) -> Vec<Content> {
+        let mut contents = Vec::new();
+        for ((owner, group), held) in &self.groups {
+            contents.extend(held.uploads.iter().map(|upload| Content {
+                owner: *owner,
+                group: group.clone(),
+                provider: upload.provider.clone(),
+                records: upload.handles.len(),
+                size: upload.records.size(),
+            }));
+        }
+        contents
+    }
+
+    /// How many entries all indexes hold.
+    #[must_use]
+    pub fn entries(&self) -> usize {
+        self.groups.values().map(|held| held.index.entries()).sum()
+    }
+}
+
+/// The provider whose own runs a token is limited to.
+fn own(token: &Token) -> Option<String> {
+    match token.scope {
+        Scope::Group => None,
+        Scope::Own => Some(token.issuer.subject().path()),
+    }
+}

@@ -1,0 +1,606 @@
+//! Owners and providers: who holds which keys, and what they do with them.
+//!
+//! Both are a *keyring*: a node of the owner's hierarchy, its key, and the rulers of the group it
+//! belongs to. The owner is the node at the top, with no group above. From its key a node derives
+//! everything below, and nothing above or beside:
+//!
+//! ```text
+//! key of a child      = child(key, "node", name, epoch of the node)
+//! ruler of a field    = child(key of the authority, "ruler", field, epoch of the authority)
+//! placement, handles,
+//! records, signatures = child(key, "place" | "handle" | "record" | "sign", ...)
+//! ```
+//!
+//! MOPSE is the hierarchy of depth 1, MOPSE+ any deeper one.
+//!
+//! # Leakage
+//!
+//! A provider that also sees the cloud's store finds every entry of its group, of all providers, to
+//! the cell, because it holds the rulers. It opens no record outside its subtree and forges no entry.
+//!
+//! # Sources
+//!
+//! Our reconstruction of the interface of Yao, Lin, Liu and Zhang, IEEE Access 6, 2018 (MOPSE and
+//! MOPSE+), whose construction we have not seen.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ed25519_dalek::{Signer, SigningKey};
+use rayon::prelude::*;
+
+use crate::Error;
+use crate::certificate::{Announcement, Certificate, Chain, Owner, to_sign};
+use crate::domain::Schema;
+use crate::index::search::{Predicate, Run};
+use crate::index::upload::Upload;
+use crate::keys::{Key, Purpose, fill_random};
+use crate::path::{Group, Node};
+use crate::record::{self, Column, Ids, Opener, Origin};
+use crate::scheme::Scheme;
+use crate::scheme::mopse::{Handle, Mopse};
+use crate::scheme::ruler::Ruler;
+use crate::token::{Scope, Token};
+use crate::wire::{Reader, Writer};
+
+/// The plaintexts of one field of a table: which rows hold a value, and its plaintext.
+#[derive(Debug, Clone, Copy)]
+pub struct Indexed<'a> {
+    /// The field's name.
+    pub field: &'a str,
+    /// Row numbers.
+    pub rows: &'a [u32],
+    /// The plaintext of each.
+    pub plaintexts: &'a [i64],
+}
+
+/// A range of plaintexts of one field, both bounds included.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Range {
+    /// The field's name.
+    pub field: String,
+    /// The lowest plaintext.
+    pub low: i64,
+    /// The highest plaintext.
+    pub high: i64,
+}
+
+/// The keys of an owner or a provider, and what it knows of the hierarchy below.
+pub struct Keyring {
+    owner: Owner,
+    schema: Schema,
+    node: Node,
+    key: Key,
+    /// The ruler keys of the own group, one per field; none for the owner.
+    rulers: Vec<Key>,
+    chain: Chain,
+    below: Below,
+    cache: Mutex<HashMap<(Group, usize), Arc<Ruler>>>,
+}
+
+/// What is known of the hierarchy from a node on; all of it public.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Below {
+    /// Who is authorised.
+    members: BTreeSet<Node>,
+    /// Nodes that have left epoch 0.
+    epochs: BTreeMap<Node, u32>,
+    /// Groups that ever were, in every epoch.
+    groups: BTreeSet<Group>,
+    /// How often something was revoked.
+    revocations: u64,
+}
+
+impl Below {
+    fn epoch(&self, node: &Node) -> u32 {
+        self.epochs.get(node).copied().unwrap_or(0)
+    }
+
+    fn add(&mut self, node: &Node) {
+        self.groups.extend(Group::of(node));
+        self.members.insert(node.clone());
+    }
+
+    /// The part that concerns a node and what is below it.
+    fn from(&self, node: &Node) -> Self {
+        Self {
+            members: self.members.iter().filter(|m| *m != node && node.holds(m)).cloned().collect(),
+            epochs: self
+                .epochs
+                .iter()
+                .filter(|(n, _)| node.holds(n))
+                .map(|(n, e)| (n.clone(), *e))
+                .collect(),
+            groups: self.groups.iter().filter(|g| node.holds(&g.authority)).cloned().collect(),
+            revocations: self.revocations,
+        }
+    }
+}
+
+impl Keyring {
+    /// A new owner with a random root key.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Randomness`] if the operating system gives none.
+    pub fn generate(schema: Schema) -> Result<Self, Error> {
+        Ok(Self::root(Key::generate()?, schema))
+    }
+
+    /// The owner with this root key.
+    #[must_use]
+    pub fn root(key: Key, schema: Schema) -> Self {
+        let owner = Owner(signing_key(&key).verifying_key().to_bytes());
+        Self {
+            owner,
+            schema,
+            node: Node::root(),
+            key,
+            rulers: Vec::new(),
+            chain: Chain::default(),
+            below: Below::default(),
+            cache: Mutex::default(),
+        }
+    }
+
+    /// The owner whose hierarchy it is.
+    #[must_use]
+    pub fn owner(&self) -> Owner {
+        self.owner
+    }
+
+    /// The fields.
+    #[must_use]
+    pub fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// Its place in the hierarchy.
+    #[must_use]
+    pub fn node(&self) -> &Node {
+        &self.node
+    }
+
+    /// Its certificates; none for the owner.
+    #[must_use]
+    pub fn chain(&self) -> &Chain {
+        &self.chain
+    }
+
+    /// Everyone known to be authorised below it.
+    pub fn members(&self) -> impl Iterator<Item = &Node> {
+        self.below.members.iter()
+    }
+
+    /// The groups below it, in every epoch: whom a query over its subtree needs a token for.
+    pub fn groups(&self) -> impl Iterator<Item = &Group> {
+        self.below.groups.iter()
+    }
+
+    /// The known member with a path.
+    fn member(&self, path: &[&str]) -> Result<Node, Error> {
+        let mut node = self.node.clone();
+        for name in path {
+            node = node.child(name, self.below.epoch(&node))?;
+            if !self.below.members.contains(&node) {
+                return Err(Error::UnknownProvider { provider: node.path() });
+            }
+        }
+        Ok(node)
+    }
+
+    /// Authorises a provider below an authorised one (or directly below, with an empty path), and
+    /// returns its keyring. Who is authorised already gets the same keys again.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Name`] if there can be no such name, [`Error::UnknownProvider`] if the place above
+    /// was not authorised.
+    pub fn authorize(&mut self, name: &str, under: &[&str]) -> Result<Self, Error> {
+        let authority = self.member(under)?;
+        let node = authority.child(name, self.below.epoch(&authority))?;
+        let keyring = self.keyring_of(&node)?;
+        self.below.add(&node);
+        Ok(Self { below: self.below.from(&node), ..keyring })
+    }
+
+    /// The keyring of a node below this one.
+    fn keyring_of(&self, node: &Node) -> Result<Self, Error> {
+        let (authority, _) = node.parent().ok_or_else(|| self.out_of_reach(node.to_string()))?;
+        let epoch = node.epochs().last().copied().unwrap_or(0);
+        let authority_key = self.key_of(&authority)?;
+        let rulers = (0..self.schema.fields().len())
+            .map(|field| ruler_key(&authority_key, &self.schema, field, epoch));
+        Ok(Self {
+            owner: self.owner,
+            schema: self.schema.clone(),
+            node: node.clone(),
+            key: self.key_of(node)?,
+            rulers: rulers.collect(),
+            chain: self.chain_of(node)?,
+            below: Below::default(),
+            cache: Mutex::default(),
+        })
+    }
+
+    /// The key of a node at or below this one.
+    fn key_of(&self, node: &Node) -> Result<Key, Error> {
+        if !self.node.holds(node) {
+            return Err(self.out_of_reach(node.to_string()));
+        }
+        let from = self.node.names().len();
+        let steps = node.names()[from..].iter().zip(&node.epochs()[from..]);
+        Ok(steps.fold(self.key.clone(), |key, (name, &epoch)| {
+            key.child(Purpose::Node, name.as_bytes(), epoch)
+        }))
+    }
+
+    /// The certificates of a node below this one.
+    fn chain_of(&self, node: &Node) -> Result<Chain, Error> {
+        let mut chain = self.chain.clone();
+        let mut above = self.node.clone();
+        let from = self.node.names().len();
+        for (name, &epoch) in node.names()[from..].iter().zip(&node.epochs()[from..]) {
+            let signer = signing_key(&self.key_of(&above)?);
+            let subject = above.child(name, epoch)?;
+            let key = signing_key(&self.key_of(&subject)?).verifying_key().to_bytes();
+            let message = Certificate::message(&self.owner, &subject, &key);
+            let signature = signer.sign(&to_sign(&message)).to_bytes();
+            chain.0.push(Certificate { subject: subject.clone(), key, signature });
+            above = subject;
+        }
+        Ok(chain)
+    }
+
+    fn out_of_reach(&self, what: String) -> Error {
+        Error::Scope { who: self.node.to_string(), what }
+    }
+
+    /// Removes a provider and everyone below it, and advances the epoch of its authority.
+    ///
+    /// Its siblings stay members, but their old keys are of the old epoch: they must be authorised
+    /// again to get new ones. What was uploaded before stays readable to who could read it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownProvider`] if there is no such provider.
+    pub fn revoke(&mut self, path: &[&str]) -> Result<(), Error> {
+        let removed = self.member(path)?;
+        let Some((authority, _)) = removed.parent() else {
+            return Err(Error::UnknownProvider { provider: String::new() });
+        };
+        let epoch = self.below.epoch(&authority);
+        let next = epoch.checked_add(1).ok_or(Error::Size {
+            what: "the epoch",
+            got: u64::from(epoch),
+            expected: "below 2^32 - 1",
+        })?;
+        let depth = authority.names().len();
+        let (left, kept): (BTreeSet<_>, BTreeSet<_>) =
+            std::mem::take(&mut self.below.members).into_iter().partition(|member| {
+                authority.holds(member) && member.epochs().get(depth) == Some(&epoch)
+            });
+        self.below.members = kept;
+        self.below.epochs.insert(authority.clone(), next);
+        for member in left.iter().filter(|member| !removed.holds(member)) {
+            let mut node = authority.clone();
+            for name in &member.names()[depth..] {
+                node = node.child(name, self.below.epoch(&node))?;
+            }
+            self.below.add(&node);
+        }
+        self.below.revocations += 1;
+        Ok(())
+    }
+
+    /// Learns of a provider below this one from its certificates, so that queries reach its group.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OtherOwner`] if they are of another owner, [`Error::Scope`] if the provider is not
+    /// below this one. Whoever made the chain has verified it in [`Chain::decode`].
+    pub fn learn(&mut self, owner: Owner, chain: &Chain) -> Result<(), Error> {
+        if owner != self.owner {
+            return Err(Error::OtherOwner { what: "the certificate chain" });
+        }
+        chain.verify(&owner)?;
+        let subject = chain.subject();
+        if subject == self.node || !self.node.holds(&subject) {
+            return Err(self.out_of_reach(subject.to_string()));
+        }
+        for certificate in &chain.0[self.node.names().len()..] {
+            self.below.add(&certificate.subject);
+        }
+        Ok(())
+    }
+
+    /// What a cloud enrols: the owner's verification key, schema and epochs, signed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Scope`] if this is not the owner.
+    pub fn announcement(&self) -> Result<Vec<u8>, Error> {
+        if self.node != Node::root() {
+            return Err(self.out_of_reach(Node::root().to_string()));
+        }
+        let announcement = Announcement {
+            owner: self.owner,
+            schema: self.schema.digest(),
+            number: self.below.revocations,
+            epochs: self.below.epochs.clone(),
+        };
+        Ok(self.signed(announcement.message()))
+    }
+
+    fn signed(&self, mut message: Vec<u8>) -> Vec<u8> {
+        let signature = signing_key(&self.key).sign(&to_sign(&message));
+        message.extend(signature.to_bytes());
+        message
+    }
+
+    fn field(&self, name: &str) -> Result<usize, Error> {
+        let position = self.schema.fields().iter().position(|(field, _)| field == name);
+        position.ok_or_else(|| Error::UnknownField { field: name.to_owned() })
+    }
+
+    /// The ruler of a field in the own group or a group below.
+    fn ruler(&self, group: &Group, field: usize) -> Result<Arc<Ruler>, Error> {
+        let place = (group.clone(), field);
+        let known = self.cache.lock().unwrap_or_else(PoisonError::into_inner).get(&place).cloned();
+        if let Some(ruler) = known {
+            return Ok(ruler);
+        }
+        let key = match self.rulers.get(field) {
+            Some(key) if Group::of(&self.node).as_ref() == Some(group) => key.clone(),
+            _ => ruler_key(&self.key_of(&group.authority)?, &self.schema, field, group.epoch),
+        };
+        let definition = &self.schema.fields()[field].1;
+        let ruler = Arc::new(Ruler::new(&key, definition.plaintexts(), definition.cell())?);
+        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        cache.insert(place, Arc::clone(&ruler));
+        Ok(ruler)
+    }
+
+    /// How this provider encrypts the entries of a field.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownField`] if the schema lacks it, [`Error::Scope`] if this is the owner, who
+    /// belongs to no group.
+    pub fn mopse(&self, field: &str) -> Result<Mopse, Error> {
+        let position = self.field(field)?;
+        let group = Group::of(&self.node).ok_or_else(|| self.out_of_reach("a group".to_owned()))?;
+        let place = self.key.child(Purpose::Place, field.as_bytes(), 0);
+        Ok(Mopse::new(self.ruler(&group, position)?, &place))
+    }
+
+    /// Seals the rows of a table and encrypts their index entries into one signed upload.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::DuplicateId`] names the second row of an id, [`Error::Length`] a column of another
+    /// length, [`Error::UnknownField`], [`Error::OutOfDomain`], [`Error::Scope`] for the owner, who
+    /// uploads nothing.
+    pub fn upload(
+        &self,
+        columns: &[Column<'_>],
+        ids: Ids<'_>,
+        indexed: &[Indexed<'_>],
+        sequence: u64,
+    ) -> Result<Vec<u8>, Error> {
+        let count = ids.count();
+        if u32::try_from(count).is_err() || count == 0 {
+            let (got, expected) = (count as u64, "1 to 2^32 - 1");
+            return Err(Error::Size { what: "the number of rows", got, expected });
+        }
+        for column in columns {
+            for got in [column.rows(), column.is_valid.len()] {
+                if got != count {
+                    return Err(Error::Length { what: "a column", expected: count, got });
+                }
+            }
+        }
+        let handles = ids.handles(&self.key.child(Purpose::Handle, b"", 0));
+        let mut order: Vec<(Handle, usize)> =
+            handles.iter().enumerate().map(|(row, &handle)| (handle, row)).collect();
+        order.par_sort_unstable();
+        if let Some(row) =
+            order.windows(2).filter(|pair| pair[0].0 == pair[1].0).map(|pair| pair[1].1).min()
+        {
+            return Err(Error::DuplicateId { row });
+        }
+        let mut numbers = vec![0_u32; count];
+        for (number, &(_, row)) in (0..).zip(&order) {
+            numbers[row] = number;
+        }
+
+        let mut runs = Vec::with_capacity(indexed.len());
+        for &Indexed { field, rows, plaintexts } in indexed {
+            let mopse = self.mopse(field)?;
+            let rows: Vec<usize> =
+                rows.iter().filter_map(|&row| usize::try_from(row).ok()).collect();
+            if let Some(&row) = rows.iter().find(|&&row| row >= count) {
+                let got = row as u64;
+                return Err(Error::Size { what: "a row number", got, expected: "below the rows" });
+            }
+            let of_rows: Vec<Handle> = rows.iter().map(|&row| handles[row]).collect();
+            let mut ciphertexts = vec![0; plaintexts.len()];
+            mopse.encrypt_batch(plaintexts, &of_rows, &mut ciphertexts)?;
+            let mut entries: Vec<(i64, u32)> =
+                ciphertexts.into_iter().zip(rows.iter().map(|&row| numbers[row])).collect();
+            entries.par_sort_unstable();
+            let (ciphertexts, records) = entries.into_iter().unzip();
+            runs.push(Run { field: field.to_owned(), ciphertexts, records });
+        }
+
+        let origin = Origin { owner: &self.owner, provider: &self.node };
+        let record_key = self.key.child(Purpose::Record, b"", 0);
+        let sealed = record::seal(&record_key, origin, columns, &order)?;
+        let upload = Upload {
+            owner: self.owner,
+            provider: self.node.clone(),
+            schema: self.schema.digest(),
+            sequence,
+            handles: order.into_iter().map(|(handle, _)| handle).collect(),
+            layout: sealed.layout,
+            records: sealed.records,
+            runs,
+            chain: self.chain.clone(),
+        };
+        Ok(self.signed(upload.message()))
+    }
+
+    /// Makes the tokens of one query: one per group below, and for a provider one for its own runs.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownField`], [`Error::OutOfDomain`] or [`Error::BoundsOrder`] for a range that is
+    /// none, [`Error::NoRange`] if there is none at all.
+    pub fn tokens(&self, ranges: &[Range], expiry: u64) -> Result<Vec<Vec<u8>>, Error> {
+        if ranges.is_empty() {
+            return Err(Error::NoRange);
+        }
+        let own = Group::of(&self.node).map(|group| (group, Scope::Own));
+        let below = self.below.groups.iter().map(|group| (group.clone(), Scope::Group));
+        let reached: Vec<_> = own.into_iter().chain(below).collect();
+        let mut numbers = vec![[0; 16]; reached.len() + 1];
+        fill_random(numbers.as_flattened_mut())?;
+        let token = |((group, scope), id): ((Group, Scope), &[u8; 16])| {
+            let predicate = |range: &Range| -> Result<Predicate, Error> {
+                let ruler = self.ruler(&group, self.field(&range.field)?)?;
+                let (low, high) = ruler.bounds(range.low, range.high)?;
+                Ok(Predicate { field: range.field.clone(), low, high })
+            };
+            let token = Token {
+                owner: self.owner,
+                schema: self.schema.digest(),
+                predicates: ranges.iter().map(predicate).collect::<Result<_, _>>()?,
+                group,
+                scope,
+                expiry,
+                id: u128::from_le_bytes(*id),
+                query: u128::from_le_bytes(numbers[0]),
+                issuer: self.chain.clone(),
+            };
+            Ok(self.signed(token.message()))
+        };
+        reached.into_iter().zip(&numbers[1..]).map(token).collect()
+    }
+
+    /// What opens all records of a provider at or below this node.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Scope`] names a provider whose key this one cannot derive.
+    pub fn opener(&self, provider: &Node) -> Result<Opener, Error> {
+        Ok(Opener::All(self.key_of(provider)?.child(Purpose::Record, b"", 0)))
+    }
+
+    /// What opens some records of a provider at or below this node.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Scope`] names a provider whose key this one cannot derive.
+    pub fn opener_of(&self, provider: &Node, ids: Ids<'_>) -> Result<Opener, Error> {
+        let key = self.key_of(provider)?;
+        let handles = ids.handles(&key.child(Purpose::Handle, b"", 0));
+        Ok(Opener::only(&key.child(Purpose::Record, b"", 0), &handles))
+    }
+
+    /// The known member, or this node itself, with a path below the owner.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownProvider`] if there is none.
+    pub fn find(&self, path: &str) -> Result<Node, Error> {
+        if path == self.node.path() {
+            return Ok(self.node.clone());
+        }
+        let names: Vec<&str> = path.split('/').collect();
+        let own = self.node.names();
+        let is_below = names.len() > own.len() && own.iter().zip(&names).all(|(a, b)| a == b);
+        if !is_below {
+            return Err(Error::UnknownProvider { provider: path.escape_default().to_string() });
+        }
+        self.member(&names[own.len()..])
+    }
+
+    /// Everything the keyring holds, in the clear: to be sealed at once.
+    pub(crate) fn encode(&self) -> zeroize::Zeroizing<Vec<u8>> {
+        let mut writer = Writer::new(b"MOPSEKEY");
+        writer.raw(&self.owner.0).bytes(&self.schema.encode());
+        self.node.write(&mut writer);
+        writer.raw(self.key.expose()).count(self.rulers.len());
+        for ruler in &self.rulers {
+            writer.raw(ruler.expose());
+        }
+        self.chain.write(&mut writer);
+        writer.count(self.below.members.len());
+        self.below.members.iter().for_each(|member| member.write(&mut writer));
+        writer.count(self.below.epochs.len());
+        for (node, epoch) in &self.below.epochs {
+            node.write(&mut writer);
+            writer.u32(*epoch);
+        }
+        writer.count(self.below.groups.len());
+        self.below.groups.iter().for_each(|group| group.write(&mut writer));
+        writer.u64(self.below.revocations);
+        zeroize::Zeroizing::new(writer.0)
+    }
+
+    /// Reads what [`encode`](Self::encode) wrote.
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Error> {
+        let mut reader = Reader::new(bytes, b"MOPSEKEY", "the keyring")?;
+        let owner = Owner(reader.array()?);
+        let schema = Schema::decode(reader.bytes()?)?;
+        let node = Node::read(&mut reader)?;
+        let key = Key::from_bytes(reader.raw(32)?)?;
+        let mut rulers = Vec::new();
+        for _ in 0..reader.count(32)? {
+            rulers.push(Key::from_bytes(reader.raw(32)?)?);
+        }
+        let chain = Chain::read(&mut reader)?;
+        let mut below = Below::default();
+        for _ in 0..reader.count(8)? {
+            below.members.insert(Node::read(&mut reader)?);
+        }
+        for _ in 0..reader.count(12)? {
+            let node = Node::read(&mut reader)?;
+            below.epochs.insert(node, reader.u32()?);
+        }
+        for _ in 0..reader.count(12)? {
+            below.groups.insert(Group::read(&mut reader)?);
+        }
+        below.revocations = reader.u64()?;
+        let is_owner = node == Node::root();
+        let expected = if is_owner { 0 } else { schema.fields().len() };
+        if rulers.len() != expected || chain.subject() != node {
+            return Err(reader.fault());
+        }
+        reader.end()?;
+        Ok(Self { owner, schema, node, key, rulers, chain, below, cache: Mutex::default() })
+    }
+}
+
+impl fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keyring")
+            .field("owner", &self.owner)
+            .field("node", &self.node)
+            .finish_non_exhaustive()
+    }
+}
+
+fn signing_key(key: &Key) -> SigningKey {
+    SigningKey::from_bytes(key.child(Purpose::Sign, b"", 0).expose())
+}
+
+/// The key of a field's ruler. Its label names the field and defines it, so that neither another
+/// field nor another schema has the same cuts.
+fn ruler_key(authority: &Key, schema: &Schema, field: usize, epoch: u32) -> Key {
+    let (name, definition) = &schema.fields()[field];
+    let mut label = Writer::default();
+    label.text(name).raw(&definition.label());
+    authority.child(Purpose::Ruler, &label.0, epoch)
+}

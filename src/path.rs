@@ -1,0 +1,144 @@
+//! Where a provider stands in its owner's hierarchy, and in which epochs.
+//!
+//! A *path* lists the names from the owner down, as in `hospital/ward`; the owner's own is empty.
+//! Every node has an *epoch*, which goes up when one of its children is removed, and which its
+//! children's keys are derived with. So a node at depth `d` has `d` epochs, one for each ancestor.
+//! The children of a node are a *group*: one ruler per field, named by the node's path, its
+//! ancestors' epochs and its own. None of this is secret.
+
+use std::fmt;
+
+use crate::Error;
+use crate::wire::{Reader, Writer};
+
+/// Bytes in a name at most.
+const LONGEST_NAME: usize = 255;
+
+/// Levels below the owner at most.
+const DEEPEST: usize = 16;
+
+/// A place in an owner's hierarchy, with the epoch of every ancestor.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Node {
+    names: Vec<String>,
+    epochs: Vec<u32>,
+}
+
+impl Node {
+    /// The owner's own place.
+    #[must_use]
+    pub fn root() -> Self {
+        Self::default()
+    }
+
+    /// The place below this one with a name, while this one is in an epoch.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Name`] if the name is empty, longer than 255 bytes, or holds a slash or a control
+    /// character, or if there would be more than 16 levels.
+    pub fn child(&self, name: &str, epoch: u32) -> Result<Self, Error> {
+        let why = if name.is_empty() || name.len() > LONGEST_NAME {
+            "a name has 1 to 255 bytes"
+        } else if name.contains(|letter: char| letter == '/' || letter.is_control()) {
+            "a name holds no slash and no control character"
+        } else if self.names.len() == DEEPEST {
+            "there are at most 16 levels"
+        } else {
+            let mut child = self.clone();
+            child.names.push(name.to_owned());
+            child.epochs.push(epoch);
+            return Ok(child);
+        };
+        Err(Error::Name { name: name.escape_default().to_string(), why })
+    }
+
+    /// The place above, and this one's name; `None` for the owner.
+    #[must_use]
+    pub fn parent(&self) -> Option<(Self, &str)> {
+        let (name, names) = self.names.split_last()?;
+        let epochs = self.epochs[..names.len()].to_vec();
+        Some((Self { names: names.to_vec(), epochs }, name))
+    }
+
+    /// The names from the owner down, joined by slashes.
+    #[must_use]
+    pub fn path(&self) -> String {
+        self.names.join("/")
+    }
+
+    /// The names from the owner down.
+    #[must_use]
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The epochs of the ancestors, the owner's first.
+    #[must_use]
+    pub fn epochs(&self) -> &[u32] {
+        &self.epochs
+    }
+
+    /// Whether the place is this one or below it, in the same epochs.
+    #[must_use]
+    pub fn holds(&self, other: &Self) -> bool {
+        other.names.starts_with(&self.names) && other.epochs.starts_with(&self.epochs)
+    }
+
+    pub(crate) fn write(&self, writer: &mut Writer) {
+        writer.count(self.names.len());
+        for (name, epoch) in self.names.iter().zip(&self.epochs) {
+            writer.text(name).u32(*epoch);
+        }
+    }
+
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
+        let mut node = Self::root();
+        for _ in 0..reader.count(12)? {
+            let name = reader.text()?;
+            node = node.child(name, reader.u32()?).map_err(|_| reader.fault())?;
+        }
+        Ok(node)
+    }
+}
+
+impl fmt::Display for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.names.is_empty() { f.write_str("the owner") } else { f.write_str(&self.path()) }
+    }
+}
+
+/// The children of a node, in one of its epochs: who shares rulers.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Group {
+    /// The node whose children they are.
+    pub authority: Node,
+    /// That node's own epoch.
+    pub epoch: u32,
+}
+
+impl Group {
+    /// The group that a node belongs to; `None` for the owner.
+    #[must_use]
+    pub fn of(node: &Node) -> Option<Self> {
+        let (authority, _) = node.parent()?;
+        let epoch = *node.epochs().last()?;
+        Some(Self { authority, epoch })
+    }
+
+    pub(crate) fn write(&self, writer: &mut Writer) {
+        self.authority.write(writer);
+        writer.u32(self.epoch);
+    }
+
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
+        Ok(Self { authority: Node::read(reader)?, epoch: reader.u32()? })
+    }
+}
+
+impl fmt::Display for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the group of {}", self.authority)?;
+        if self.epoch == 0 { Ok(()) } else { write!(f, ", epoch {}", self.epoch) }
+    }
+}

@@ -1,0 +1,158 @@
+//! Files under a password: keyrings at rest.
+//!
+//! ```text
+//! file = head || nonce || AES-256-GCM-SIV(Argon2id(password, salt), contents, head) || SHA-256
+//! head = "MOPSEFIL", version, kind, memory, passes, lanes, salt
+//! ```
+//!
+//! The checksum tells a damaged file from a wrong password; it is no protection from an attacker, the
+//! authenticated encryption is. Parameters beyond the bounds are refused before they are used, so
+//! that a file cannot make its reader run out of memory or time.
+//!
+//! # Sources
+//!
+//! * Argon2id: RFC 9106; the default is its second recommended option, 64 MiB and 3 passes, with one
+//!   lane. AES-GCM-SIV: RFC 8452.
+
+use aes_gcm_siv::aead::{Aead, KeyInit, Payload};
+use aes_gcm_siv::{Aes256GcmSiv, Nonce};
+use argon2::{Algorithm, Argon2, Params, Version};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use crate::Error;
+use crate::keys::{KEY_LEN, fill_random};
+use crate::party::Keyring;
+use crate::path::Node;
+use crate::wire::{Reader, Writer};
+
+const WHAT: &str = "the file";
+const SALT_LEN: usize = 16;
+const NONCE_LEN: usize = 12;
+const CHECKSUM_LEN: usize = 32;
+
+/// What it costs to try a password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cost {
+    /// Memory in KiB.
+    pub memory: u32,
+    /// Passes over the memory.
+    pub passes: u32,
+    /// Lanes of the memory.
+    pub lanes: u32,
+}
+
+impl Default for Cost {
+    fn default() -> Self {
+        Self { memory: 64 * 1024, passes: 3, lanes: 1 }
+    }
+}
+
+impl Cost {
+    /// Refuses what is too weak to protect or too strong to compute.
+    fn check(self) -> Result<(), Error> {
+        let is_sane = (8 * self.lanes.max(1)..=1 << 20).contains(&self.memory)
+            && (1..=16).contains(&self.passes)
+            && (1..=16).contains(&self.lanes);
+        if is_sane { Ok(()) } else { Err(Error::PasswordCost) }
+    }
+
+    fn key(self, password: &[u8], salt: &[u8]) -> Result<Zeroizing<[u8; KEY_LEN]>, Error> {
+        self.check()?;
+        if password.is_empty() {
+            return Err(Error::EmptyPassword);
+        }
+        let parameters = Params::new(self.memory, self.passes, self.lanes, Some(KEY_LEN))
+            .map_err(|_| Error::PasswordCost)?;
+        let mut key = Zeroizing::new([0; KEY_LEN]);
+        Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters)
+            .hash_password_into(password, salt, key.as_mut_slice())
+            .map_err(|_| Error::PasswordCost)?;
+        Ok(key)
+    }
+}
+
+/// Whose keyring a file holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Kind {
+    /// An owner's.
+    Owner = 1,
+    /// A provider's.
+    Provider = 2,
+}
+
+impl Kind {
+    fn of(keyring: &Keyring) -> Self {
+        if *keyring.node() == Node::root() { Self::Owner } else { Self::Provider }
+    }
+}
+
+/// Returns a keyring as a file under a password.
+///
+/// # Errors
+///
+/// [`Error::EmptyPassword`], [`Error::PasswordCost`] or [`Error::Randomness`].
+pub fn seal(keyring: &Keyring, password: &[u8], cost: Cost) -> Result<Vec<u8>, Error> {
+    let mut random = [0; SALT_LEN + NONCE_LEN];
+    fill_random(&mut random)?;
+    let (salt, nonce) = random.split_at(SALT_LEN);
+    let mut file = Writer::new(b"MOPSEFIL");
+    file.u8(Kind::of(keyring) as u8).u32(cost.memory).u32(cost.passes).u32(cost.lanes).raw(salt);
+    let cipher = Aes256GcmSiv::new(
+        cost.key(password, salt)?.as_slice().try_into().map_err(|_| Error::PasswordCost)?,
+    );
+    let nonce: [u8; NONCE_LEN] = nonce.try_into().map_err(|_| Error::Randomness)?;
+    let contents = keyring.encode();
+    let sealed = cipher
+        .encrypt(&Nonce::from(nonce), Payload { msg: &contents, aad: &file.0 })
+        .map_err(|_| Error::Damaged { what: WHAT })?;
+    file.raw(&nonce).bytes(&sealed);
+    let checksum = Sha256::digest(&file.0);
+    file.raw(&checksum);
+    Ok(file.0)
+}
+
+/// Opens a file of this kind with its password.
+///
+/// # Errors
+///
+/// [`Error::Damaged`] if it is not what was written, [`Error::Version`] if another version wrote it,
+/// [`Error::OtherKind`] if it is of another kind, [`Error::PasswordCost`] if its parameters are
+/// absurd, [`Error::WrongPassword`].
+pub fn open(file: &[u8], password: &[u8], kind: Kind) -> Result<Keyring, Error> {
+    let damaged = Error::Damaged { what: WHAT };
+    let body = file.len().checked_sub(CHECKSUM_LEN).ok_or(damaged.clone())?;
+    let (body, checksum) = file.split_at(body);
+    if Sha256::digest(body).as_slice() != checksum {
+        return Err(damaged);
+    }
+    let as_damage = |error| match error {
+        Error::Format { .. } => Error::Damaged { what: WHAT },
+        error => error,
+    };
+    let mut reader = Reader::new(body, b"MOPSEFIL", WHAT).map_err(as_damage)?;
+    let mut read = || -> Result<_, Error> {
+        let written = reader.u8()?;
+        let cost = Cost { memory: reader.u32()?, passes: reader.u32()?, lanes: reader.u32()? };
+        let salt: [u8; SALT_LEN] = reader.array()?;
+        let head = &body[..reader.position()];
+        let nonce: [u8; NONCE_LEN] = reader.array()?;
+        Ok((written, cost, salt, head, nonce, reader.bytes()?))
+    };
+    let (written, cost, salt, head, nonce, sealed) = read().map_err(as_damage)?;
+    reader.end().map_err(as_damage)?;
+    if written != kind as u8 {
+        let expected = match kind {
+            Kind::Owner => "an owner's",
+            Kind::Provider => "a provider's",
+        };
+        return Err(Error::OtherKind { expected });
+    }
+    let key = cost.key(password, &salt)?;
+    let cipher = Aes256GcmSiv::new(key.as_slice().try_into().map_err(|_| Error::PasswordCost)?);
+    let contents = cipher
+        .decrypt(&Nonce::from(nonce), Payload { msg: sealed, aad: head })
+        .map_err(|_| Error::WrongPassword)?;
+    Keyring::decode(&Zeroizing::new(contents)).map_err(as_damage)
+}

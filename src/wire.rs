@@ -1,0 +1,158 @@
+//! Bytes on the wire and in files: length-prefixed, little-endian, and checked before use.
+//!
+//! Every message starts with eight letters that say what it is and a version. Lengths are compared
+//! with the bytes that are left before anything is allocated, and bytes that are left over at the
+//! end are refused, so that a message has one form only.
+
+use crate::Error;
+
+/// The version of all formats in this crate.
+pub(crate) const VERSION: u8 = 1;
+
+/// Writes a message.
+#[derive(Default)]
+pub(crate) struct Writer(pub Vec<u8>);
+
+impl Writer {
+    /// A message of this kind.
+    pub fn new(kind: &[u8; 8]) -> Self {
+        let mut writer = Self::default();
+        writer.0.extend(kind);
+        writer.0.push(VERSION);
+        writer
+    }
+
+    pub fn raw(&mut self, bytes: &[u8]) -> &mut Self {
+        self.0.extend_from_slice(bytes);
+        self
+    }
+
+    pub fn u8(&mut self, number: u8) -> &mut Self {
+        self.raw(&[number])
+    }
+
+    pub fn u32(&mut self, number: u32) -> &mut Self {
+        self.raw(&number.to_le_bytes())
+    }
+
+    pub fn u64(&mut self, number: u64) -> &mut Self {
+        self.raw(&number.to_le_bytes())
+    }
+
+    pub fn i64(&mut self, number: i64) -> &mut Self {
+        self.raw(&number.to_le_bytes())
+    }
+
+    pub fn u128(&mut self, number: u128) -> &mut Self {
+        self.raw(&number.to_le_bytes())
+    }
+
+    /// A count of what follows.
+    pub fn count(&mut self, count: usize) -> &mut Self {
+        self.u64(count as u64)
+    }
+
+    /// Bytes after their length.
+    pub fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
+        self.count(bytes.len()).raw(bytes)
+    }
+
+    pub fn text(&mut self, text: &str) -> &mut Self {
+        self.bytes(text.as_bytes())
+    }
+}
+
+/// Reads a message.
+pub(crate) struct Reader<'a> {
+    what: &'static str,
+    whole: usize,
+    left: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    /// What follows the head of a message of this kind.
+    pub fn new(bytes: &'a [u8], kind: &[u8; 8], what: &'static str) -> Result<Self, Error> {
+        let mut reader = Self::headless(bytes, what);
+        if reader.array::<8>()? != *kind {
+            return Err(reader.fault_at(0));
+        }
+        match reader.u8()? {
+            VERSION => Ok(reader),
+            got => Err(Error::Version { what, got }),
+        }
+    }
+
+    /// Bytes without a head.
+    pub fn headless(bytes: &'a [u8], what: &'static str) -> Self {
+        Self { what, whole: bytes.len(), left: bytes }
+    }
+
+    /// The bytes make no sense from here on.
+    pub fn fault(&self) -> Error {
+        self.fault_at(self.whole - self.left.len())
+    }
+
+    fn fault_at(&self, position: usize) -> Error {
+        Error::Format { what: self.what, position }
+    }
+
+    pub fn raw(&mut self, count: usize) -> Result<&'a [u8], Error> {
+        let (taken, left) = self.left.split_at_checked(count).ok_or_else(|| self.fault())?;
+        self.left = left;
+        Ok(taken)
+    }
+
+    pub fn array<const N: usize>(&mut self) -> Result<[u8; N], Error> {
+        self.raw(N)?.try_into().map_err(|_| self.fault())
+    }
+
+    pub fn u8(&mut self) -> Result<u8, Error> {
+        Ok(u8::from_le_bytes(self.array()?))
+    }
+
+    pub fn u32(&mut self) -> Result<u32, Error> {
+        Ok(u32::from_le_bytes(self.array()?))
+    }
+
+    pub fn u64(&mut self) -> Result<u64, Error> {
+        Ok(u64::from_le_bytes(self.array()?))
+    }
+
+    pub fn i64(&mut self) -> Result<i64, Error> {
+        Ok(i64::from_le_bytes(self.array()?))
+    }
+
+    pub fn u128(&mut self) -> Result<u128, Error> {
+        Ok(u128::from_le_bytes(self.array()?))
+    }
+
+    /// A count of items of at least `size` bytes each, all of which must still be there.
+    pub fn count(&mut self, size: usize) -> Result<usize, Error> {
+        let count = usize::try_from(self.u64()?).map_err(|_| self.fault())?;
+        match count.checked_mul(size) {
+            Some(bytes) if bytes <= self.left.len() => Ok(count),
+            _ => Err(self.fault()),
+        }
+    }
+
+    /// Bytes after their length.
+    pub fn bytes(&mut self) -> Result<&'a [u8], Error> {
+        let count = self.count(1)?;
+        self.raw(count)
+    }
+
+    pub fn text(&mut self) -> Result<&'a str, Error> {
+        let bytes = self.bytes()?;
+        std::str::from_utf8(bytes).map_err(|_| self.fault())
+    }
+
+    /// How many bytes were read.
+    pub fn position(&self) -> usize {
+        self.whole - self.left.len()
+    }
+
+    /// The end: nothing may be left.
+    pub fn end(self) -> Result<(), Error> {
+        if self.left.is_empty() { Ok(()) } else { Err(self.fault()) }
+    }
+}
