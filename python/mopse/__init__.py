@@ -1,12 +1,32 @@
 """Order-preserving encryption of record indexes under one key per provider, and what it leaks.
 
 The modules follow the data: an owner (`mopse.owner`) authorises providers, providers
-(`mopse.provider`) encrypt, the cloud (`mopse.cloud`) merges and searches without a key.
+(`mopse.provider`) encrypt, the cloud (`mopse.cloud`) merges and searches without a key, whoever
+asked decrypts. Order-preserving encryption leaks by design; each docstring says what.
 """
 
 from mopse import datasets, errors, plot
-from mopse.cloud import merge
+from mopse.cloud import Cloud, merge
+from mopse.owner import Owner
+from mopse.provider import Provider
+from mopse.query import Answer, Query, Upload
 from mopse.schema import Field, Schema
 from mopse.scheme import Opse
+from mopse.user import User
 
-__all__ = ["Field", "Opse", "Schema", "datasets", "errors", "merge", "plot"]
+__all__ = [
+    "Answer",
+    "Cloud",
+    "Field",
+    "Opse",
+    "Owner",
+    "Provider",
+    "Query",
+    "Schema",
+    "Upload",
+    "User",
+    "datasets",
+    "errors",
+    "merge",
+    "plot",
+]

@@ -1,5 +1,7 @@
 """What the cloud does: merge and search encrypted indexes, holding no key."""
 
+import html
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,8 +10,214 @@ from numpy.typing import NDArray
 
 from mopse import _mopse
 from mopse._arrays import integers
+from mopse.errors import InvalidInputError, ReplayError, ScopeError, WrongTypeError
+from mopse.query import Answer, Query, Upload
+from mopse.stores import MemoryStore, Store
 
-__all__ = ["merge"]
+__all__ = ["Cloud", "merge"]
+
+
+class Cloud:
+    """The untrusted cloud: keeps, merges and searches what it is sent, and holds no key.
+
+    Parameters
+    ----------
+    store : Store, optional
+        Where it keeps things; in memory by default.
+
+    Notes
+    -----
+    It is honest but curious: it does what it should and remembers everything. What it learns is
+    said at `Upload` and `Query`. One that leaves out records is not noticed.
+
+    Examples
+    --------
+    >>> import mopse
+    >>> owner = mopse.Owner.generate(mopse.Schema(age=mopse.Field(0, 120)))
+    >>> hospital = owner.authorize("hospital")
+    >>> cloud = mopse.Cloud()
+    >>> cloud.enroll(owner.public)
+    >>> cloud.receive(hospital.encrypt({"record_id": [1, 2], "age": [41, 70]}, id="record_id"))
+    >>> owner.decrypt(cloud.search(owner.query(age=(40, 60)))).rows()
+    [(1, 41, 'hospital')]
+    """
+
+    def __init__(self, store: Store | None = None) -> None:
+        if store is not None and not hasattr(store, "search"):
+            raise WrongTypeError(f"a store must be a mopse.stores.Store, not {store!r}")
+        self._store: Store = MemoryStore() if store is None else store
+        self._owners: dict[bytes, _mopse.Announcement] = {}
+
+    def enroll(self, public: bytes) -> None:
+        """Serve an owner, or take note of its new epochs.
+
+        Parameters
+        ----------
+        public : bytes
+            The owner's `mopse.Owner.public`.
+
+        Raises
+        ------
+        mopse.errors.SignatureError
+            If it was changed.
+        mopse.errors.DamagedFileError
+            If it is malformed.
+        mopse.errors.ReplayError
+            If a newer one of this owner is known.
+        """
+        announcement = _mopse.Announcement.decode(bytes(public))
+        owner = bytes(announcement.owner)
+        known = self._owners.get(owner)
+        if known is not None and announcement.number < known.number:
+            raise ReplayError("a newer announcement of this owner is known")
+        self._owners[owner] = announcement
+
+    def receive(self, upload: Upload | bytes) -> None:
+        """Check an upload and keep it; the next search merges it.
+
+        Parameters
+        ----------
+        upload : Upload or bytes
+            From `mopse.Provider.encrypt`. It is refused whole or kept whole.
+
+        Raises
+        ------
+        mopse.errors.DamagedFileError
+            If it is cut short or malformed.
+        mopse.errors.SignatureError
+            If the provider it names did not sign it.
+        mopse.errors.ScopeError
+            If it is of an owner who is not enrolled, of another schema, or of an epoch that its
+            group has left.
+        mopse.errors.ReplayError
+            If it was received before, or is older than one that was.
+        mopse.errors.InvalidInputError
+            If a run is faulty, or a record is stored already.
+        """
+        decoded = _mopse.Upload.decode(_wire(upload, Upload, "an upload"))
+        decoded.check(self._announcement(bytes(decoded.owner)))
+        self._store.add(decoded)
+
+    def search(self, query: Query | bytes) -> Answer:
+        """Return the sealed records that a query asks for.
+
+        Parameters
+        ----------
+        query : Query or bytes
+            From `mopse.Owner.query` or `mopse.Provider.query`. Only its tokens are looked at.
+
+        Returns
+        -------
+        Answer
+            Sealed records of all groups the tokens reach. With cells wider than one step it holds
+            more than match; who decrypts drops the rest.
+
+        Raises
+        ------
+        mopse.errors.SignatureError
+            If a token is forged.
+        mopse.errors.ExpiredError
+            If a token's time has run out.
+        mopse.errors.ScopeError
+            If its issuer has no right to the group, or its owner is not enrolled.
+        mopse.errors.DamagedFileError
+            If it is cut short or malformed.
+
+        Notes
+        -----
+        Two binary searches per range, then the records are copied out.
+        """
+        return Answer(part for token in self._checked(query) for part in self._store.search(token))
+
+    def count(self, query: Query | bytes) -> int:
+        """Count the records that a query asks for, without copying any.
+
+        Parameters
+        ----------
+        query : Query or bytes
+            As for `search`.
+
+        Returns
+        -------
+        int
+            How many records hold all ranges, to the cell: with cells wider than one step this
+            counts too many.
+
+        Raises
+        ------
+        mopse.errors.MopseError
+            As `search` does.
+        """
+        return sum(self._store.count(token) for token in self._checked(query))
+
+    def remove(self, provider: str, *, owner: bytes | None = None) -> int:
+        """Remove all records and entries of a provider, in every epoch.
+
+        Parameters
+        ----------
+        provider : str
+            Its path.
+        owner : bytes, optional
+            The owner's `mopse.Owner.public`; needed if the cloud serves several.
+
+        Returns
+        -------
+        int
+            How many records there were.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            If nothing of such a provider is stored, or it is not clear whose.
+        """
+        if owner is not None:
+            owners = [bytes(_mopse.Announcement.decode(bytes(owner)).owner)]
+        else:
+            owners = list(self._owners)
+        if len(owners) != 1:
+            raise InvalidInputError(f"the cloud serves {len(owners)} owners: say whose provider")
+        if not any(line[:1] + line[2:3] == (owners[0], provider) for line in self._contents()):
+            raise InvalidInputError(f"nothing of a provider {provider!r} is stored")
+        return self._store.remove(owners[0], provider)
+
+    def _announcement(self, owner: bytes) -> _mopse.Announcement:
+        if owner not in self._owners:
+            raise ScopeError("the owner is not enrolled here")
+        return self._owners[owner]
+
+    def _checked(self, query: Query | bytes) -> list[_mopse.Token]:
+        decoded = Query.from_bytes(_wire(query, Query, "a query"))._decoded
+        now = int(time.time())
+        for token in decoded:
+            token.check(self._announcement(bytes(token.owner)), now)
+        return decoded
+
+    def _contents(self) -> list[tuple[bytes, str, str, int, int]]:
+        return [(bytes(owner), *rest) for owner, *rest in self._store.contents]
+
+    def __repr__(self) -> str:
+        contents = self._contents()
+        return (
+            f"Cloud(owners={len(self._owners)}, uploads={len(contents)}, "
+            f"records={sum(line[3] for line in contents)}, entries={self._store.entries})"
+        )
+
+    def _repr_html_(self) -> str:
+        head = "".join(
+            f"<th>{title}</th>" for title in ("owner", "group", "provider", "records", "bytes")
+        )
+        rows = "".join(
+            f"<tr><td>{owner[:8].hex()}</td><td>{html.escape(group)}</td>"
+            f"<td>{html.escape(provider)}</td><td>{records:,}</td><td>{size:,}</td></tr>"
+            for owner, group, provider, records, size in self._contents()
+        )
+        return f"<table><tr>{head}</tr>{rows}</table>"
+
+
+def _wire(message: Any, kind: type, what: str) -> bytes:
+    if isinstance(message, kind | bytes | bytearray | memoryview):
+        return bytes(message)
+    raise WrongTypeError(f"{what} must be {kind.__name__} or bytes, not {type(message).__name__}")
 
 
 def merge(runs: Sequence[Any]) -> NDArray[np.int64]:

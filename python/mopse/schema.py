@@ -118,6 +118,20 @@ class Field:
         field._init("category", 0, len(levels) - 1, 1, cell, levels)
         return field
 
+    @classmethod
+    def _restore(
+        cls, kind: str, low: float, high: float, step: float, cell: int, levels: Sequence[str]
+    ) -> "Field":
+        def bound(value: float) -> Any:
+            if kind == "date":
+                return _EPOCH + datetime.timedelta(days=value)
+            return int(value) if value.is_integer() else value
+
+        field = cls.__new__(cls)
+        width = int(step) if step.is_integer() else step
+        field._init(kind, bound(low), bound(high), width, cell, levels)
+        return field
+
     @property
     def plaintexts(self) -> int:
         """How many values the grid has."""

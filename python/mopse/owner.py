@@ -1,0 +1,206 @@
+"""The owner of the records: the root of all keys."""
+
+import hashlib
+import weakref
+from collections.abc import Sequence
+from typing import Any
+
+from mopse import _mopse
+from mopse._arrays import is_integer
+from mopse._party import Party, names
+from mopse.errors import WrongTypeError
+from mopse.provider import Provider, grant
+from mopse.schema import Schema
+
+__all__ = ["Owner"]
+
+
+class Owner(Party):
+    """Whoever the records belong to: holds the root key, authorises providers, decrypts everything.
+
+    Make one with `Owner.generate` or `Owner.open`.
+
+    Notes
+    -----
+    Every other key is derived from the root key with HMAC-SHA-256. Losing it loses all records;
+    whoever has it reads everything.
+
+    Examples
+    --------
+    >>> import mopse
+    >>> owner = mopse.Owner.generate(mopse.Schema(age=mopse.Field(0, 120)))
+    >>> hospital = owner.authorize("hospital")
+    >>> ward = owner.authorize("ward", under="hospital")
+    >>> owner.providers
+    ['hospital', 'hospital/ward']
+    >>> len(owner.query(age=(40, 60)))  # the group of the owner, and that of the hospital
+    2
+    """
+
+    _is_owner = True
+
+    def __init__(self, keyring: _mopse.Keyring, schema: Schema | None = None) -> None:
+        super().__init__(keyring, schema)
+        self._issued: weakref.WeakSet[Provider] = weakref.WeakSet()
+
+    @classmethod
+    def generate(cls, schema: Schema) -> "Owner":
+        """Return a new owner with a root key from the operating system's randomness.
+
+        Parameters
+        ----------
+        schema : Schema
+            The fields that records will be indexed by.
+
+        Returns
+        -------
+        Owner
+            Who has authorised nobody yet.
+
+        Raises
+        ------
+        mopse.errors.WrongTypeError
+            If the schema is not a Schema.
+        """
+        return cls(_mopse.Keyring.generate(_checked(schema)._schema), schema)
+
+    @classmethod
+    def from_insecure_seed(cls, schema: Schema, seed: int) -> "Owner":
+        """Return the owner of a seed, for experiments that must repeat: its keys are no secret.
+
+        Parameters
+        ----------
+        schema : Schema
+            The fields.
+        seed : int
+            Any integer. Whoever guesses it has every key.
+
+        Returns
+        -------
+        Owner
+            The same for the same seed.
+
+        Raises
+        ------
+        mopse.errors.WrongTypeError
+            If the seed is not an integer or the schema not a Schema.
+        """
+        if not is_integer(seed):
+            raise WrongTypeError(f"a seed must be an integer, not {type(seed).__name__}")
+        key = hashlib.sha256(b"mopse insecure seed %d" % int(seed)).digest()
+        return cls(_mopse.Keyring.root(key, _checked(schema)._schema), schema)
+
+    @property
+    def public(self) -> bytes:
+        """What a cloud enrols: verification key, schema digest and epochs, signed. No secret."""
+        return self._keyring.announcement()
+
+    def authorize(self, name: str, under: str | None = None) -> Provider:
+        """Authorise a provider and return it with its own keyring.
+
+        Parameters
+        ----------
+        name : str
+            Its name; no slash.
+        under : str, optional
+            Path of the provider it belongs to, such as ``"hospital"`` or ``"hospital/ward"``.
+
+        Returns
+        -------
+        Provider
+            Holds the keys of its subtree and the rulers of its group, and nothing else. Who is
+            authorised already gets the same keys again.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            If there can be no such name, or nobody was authorised under that path.
+        mopse.errors.WrongTypeError
+            If a name is not a string.
+        """
+        if not isinstance(name, str):
+            raise WrongTypeError(f"a name must be a string, not {type(name).__name__}")
+        keyring = self._keyring.authorize(name, names(under))
+        provider = Provider(keyring, self._schema)
+        for other in self._issued:
+            if provider.path.startswith(f"{other.path}/"):
+                other._learn_if_below(provider)
+        self._issued.add(provider)
+        return provider
+
+    def revoke(self, provider: str) -> None:
+        """Remove a provider and everyone below it, and advance the epoch of its group.
+
+        Its siblings, and everyone below them, stay authorised but need new keyrings: call
+        `authorize` for each again. Give every cloud `public` again, so that it refuses uploads of
+        the old epoch, and remove the provider's records there.
+
+        Parameters
+        ----------
+        provider : str
+            Path of the provider.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            If there is no such provider.
+
+        Notes
+        -----
+        What was encrypted before stays readable to who could read it. Queries carry one more token
+        per group and epoch until the old records are encrypted again.
+        """
+        self._keyring.revoke(names(provider))
+
+    def learn(self, certificates: bytes) -> None:
+        """Learn of a provider that another provider authorised, so that queries reach its group.
+
+        Parameters
+        ----------
+        certificates : bytes
+            The provider's `Provider.public`.
+
+        Raises
+        ------
+        mopse.errors.SignatureError
+            If they do not lead to this owner.
+        mopse.errors.ScopeError
+            If they are of another owner.
+        mopse.errors.DamagedFileError
+            If they are malformed.
+        """
+        self._keyring.learn(bytes(certificates))
+
+    def grant(self, provider: str, ids: Sequence[Any] | None = None) -> bytes:
+        """Return what opens a provider's records, for a `mopse.User`. Secret.
+
+        Parameters
+        ----------
+        provider : str
+            Path of the provider.
+        ids : sequence, optional
+            Ids of the records to grant; all records of the provider's present epoch otherwise.
+
+        Returns
+        -------
+        bytes
+            The grant. What was granted once stays known to who got it.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            If there is no such provider, or an id is null.
+        mopse.errors.WrongTypeError
+            If ids are neither integers nor text.
+        """
+        return grant(self._keyring, provider, ids)
+
+    def __repr__(self) -> str:
+        name = self._keyring.owner[:8].hex()
+        return f"Owner({name}, providers={len(self.providers)}, fields={list(self._schema)})"
+
+
+def _checked(schema: Schema) -> Schema:
+    if not isinstance(schema, Schema):
+        raise WrongTypeError(f"a schema must be a Schema, not {type(schema).__name__}")
+    return schema

@@ -1,0 +1,243 @@
+"""What travels between a querier and the cloud: uploads, queries and answers."""
+
+import datetime
+import html
+import struct
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from mopse import _mopse
+from mopse.errors import DamagedFileError
+
+__all__ = ["Answer", "Query", "Upload"]
+
+_QUERY = b"MOPSEQRY\x01"
+_ANSWER = b"MOPSEALL\x01"
+
+
+def _pack(head: bytes, items: Iterable[bytes]) -> bytes:
+    return head + b"".join(struct.pack("<Q", len(item)) + item for item in items)
+
+
+def _unpack(head: bytes, message: bytes, what: str) -> list[bytes]:
+    if message[: len(head)] != head:
+        raise DamagedFileError(f"{what} is cut short or malformed at byte 0")
+    items, at = [], len(head)
+    while at < len(message):
+        start = at + 8
+        size = int.from_bytes(message[at:start], "little")
+        if len(message) < start or len(message) < start + size:
+            raise DamagedFileError(f"{what} is cut short or malformed at byte {at}")
+        items.append(message[start : start + size])
+        at = start + size
+    return items
+
+
+class Upload:
+    """A provider's signed batch of sealed records and the encrypted index over them.
+
+    Made by `mopse.Provider.encrypt`; ``bytes(upload)`` is what travels. The cloud checks it whole
+    before it keeps any of it.
+
+    Parameters
+    ----------
+    message : bytes
+        An upload as it travels.
+
+    Raises
+    ------
+    mopse.errors.DamagedFileError
+        If it is cut short or malformed.
+    mopse.errors.SignatureError
+        If the provider it names did not sign it.
+    mopse.errors.InvalidInputError
+        If a run in it is unsorted or holds a number that is no ciphertext.
+
+    Notes
+    -----
+    **Leakage.** How many records and entries there are, which records lack a value, the size of
+    each record, the order of all entries to the cell, and which entries belong to one record.
+    """
+
+    def __init__(self, message: bytes) -> None:
+        self._message = bytes(message)
+        self._upload = _mopse.Upload.decode(self._message)
+
+    @property
+    def provider(self) -> str:
+        """Path of the provider."""
+        return self._upload.provider
+
+    @property
+    def nbytes(self) -> int:
+        """Size as it travels, in bytes."""
+        return len(self._message)
+
+    @property
+    def entries(self) -> dict[str, int]:
+        """How many index entries each field has."""
+        return dict(self._upload.entries)
+
+    def __bytes__(self) -> bytes:
+        return self._message
+
+    def __len__(self) -> int:
+        return self._upload.records
+
+    def __repr__(self) -> str:
+        return (
+            f"Upload(provider={self.provider!r}, records={len(self)}, "
+            f"entries={sum(self.entries.values())}, nbytes={self.nbytes})"
+        )
+
+
+class Query:
+    """A question to the cloud: one signed token per group.
+
+    Made by `mopse.Owner.query` or `mopse.Provider.query`. ``bytes(query)`` is what travels: the
+    tokens, and not the bounds in the clear, which stay with whoever asks.
+
+    Parameters
+    ----------
+    tokens : iterable of bytes
+        The tokens.
+    ranges : mapping from str to (int, int), optional
+        Lowest and highest plaintext of each field.
+
+    Notes
+    -----
+    A token is a bearer token: whoever has it can repeat the query until it expires.
+
+    **Leakage.** The cloud learns the bounds to the cell, which queries have equal bounds, and which
+    tokens belong to one query.
+    """
+
+    def __init__(
+        self, tokens: Iterable[bytes], ranges: Mapping[str, tuple[int, int]] | None = None
+    ) -> None:
+        self.tokens = tuple(tokens)
+        self._ranges = None if ranges is None else dict(ranges)
+        self._decoded = [_mopse.Token.decode(token) for token in self.tokens]
+
+    @classmethod
+    def from_bytes(cls, message: bytes) -> "Query":
+        """Return the query that travelled as these bytes, as the cloud sees it.
+
+        Parameters
+        ----------
+        message : bytes
+            What ``bytes(query)`` gave.
+
+        Returns
+        -------
+        Query
+            The tokens, without the bounds in the clear.
+
+        Raises
+        ------
+        mopse.errors.DamagedFileError
+            If the bytes are cut short or malformed.
+        mopse.errors.SignatureError
+            If a token is forged.
+        """
+        return cls(_unpack(_QUERY, bytes(message), "the query"))
+
+    @property
+    def nbytes(self) -> int:
+        """Size as it travels, in bytes."""
+        return len(bytes(self))
+
+    @property
+    def groups(self) -> list[str]:
+        """The groups it asks, one per token."""
+        return [token.group for token in self._decoded]
+
+    @property
+    def expires(self) -> datetime.datetime | None:
+        """When its tokens end; None if there is no token, because no value can match."""
+        ends = [token.expiry for token in self._decoded]
+        return datetime.datetime.fromtimestamp(min(ends), datetime.UTC) if ends else None
+
+    def __bytes__(self) -> bytes:
+        return _pack(_QUERY, self.tokens)
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def __repr__(self) -> str:
+        fields = sorted({name for token in self._decoded for name, _, _ in token.predicates})
+        return f"Query(fields={fields}, tokens={len(self)}, nbytes={self.nbytes})"
+
+
+class Answer:
+    """What the cloud found: sealed records, which only a key holder opens.
+
+    Parameters
+    ----------
+    parts : iterable
+        Parts as a store gives them, one per upload with a hit.
+
+    Attributes
+    ----------
+    excess : int or None
+        How many records were dropped after decryption because they share a cell with the bounds
+        and do not match; None before.
+    """
+
+    def __init__(self, parts: Iterable[_mopse.Part]) -> None:
+        self._parts = list(parts)
+        self.excess: int | None = None
+
+    @classmethod
+    def from_bytes(cls, message: bytes) -> "Answer":
+        """Return the answer that travelled as these bytes.
+
+        Parameters
+        ----------
+        message : bytes
+            What ``bytes(answer)`` gave.
+
+        Returns
+        -------
+        Answer
+            The same sealed records.
+
+        Raises
+        ------
+        mopse.errors.DamagedFileError
+            If the bytes are cut short or malformed.
+        """
+        parts = _unpack(_ANSWER, bytes(message), "the answer")
+        return cls(_mopse.Part.decode(part) for part in parts)
+
+    @property
+    def providers(self) -> dict[str, int]:
+        """How many records came from each provider."""
+        counts: Counter[str] = Counter()
+        for part in self._parts:
+            counts[part.provider] += part.records
+        return {provider: count for provider, count in sorted(counts.items()) if count}
+
+    @property
+    def nbytes(self) -> int:
+        """Size of handles, layouts and sealed records, in bytes."""
+        return sum(part.size for part in self._parts)
+
+    def __bytes__(self) -> bytes:
+        return _pack(_ANSWER, (part.encode() for part in self._parts))
+
+    def __len__(self) -> int:
+        return sum(part.records for part in self._parts)
+
+    def __repr__(self) -> str:
+        return f"Answer(records={len(self)}, providers={len(self.providers)}, nbytes={self.nbytes})"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{html.escape(provider)}</td><td>{count:,}</td></tr>"
+            for provider, count in self.providers.items()
+        )
+        return (
+            f"<table><caption>{len(self):,} sealed records, {self.nbytes:,} bytes</caption>"
+            f"<tr><th>provider</th><th>records</th></tr>{rows}</table>"
+        )

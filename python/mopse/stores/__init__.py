@@ -1,0 +1,84 @@
+"""Where a cloud keeps what it receives: one small interface, and the store in memory."""
+
+from typing import Protocol
+
+from mopse import _mopse
+from mopse.stores.memory import MemoryStore
+
+__all__ = ["MemoryStore", "Store"]
+
+
+class Store(Protocol):
+    """What a cloud needs of a store. Everything it is handed was verified before.
+
+    A store keeps each owner apart and each group by itself. It refuses what it cannot take whole.
+    """
+
+    def add(self, upload: _mopse.Upload) -> None:
+        """Keep an upload.
+
+        Parameters
+        ----------
+        upload : Upload
+            Sealed records and runs, decoded and verified.
+
+        Raises
+        ------
+        mopse.errors.ReplayError
+            If it is not newer than the last of its provider.
+        mopse.errors.InvalidInputError
+            If a record in it is stored already.
+        """
+
+    def remove(self, owner: bytes, provider: str) -> int:
+        """Remove all records and entries of a provider.
+
+        Parameters
+        ----------
+        owner : bytes
+            The owner's verification key.
+        provider : str
+            Path of the provider.
+
+        Returns
+        -------
+        int
+            How many records there were.
+        """
+
+    def count(self, token: _mopse.Token) -> int:
+        """Count the records that a token reaches.
+
+        Parameters
+        ----------
+        token : Token
+            A checked token.
+
+        Returns
+        -------
+        int
+            How many records hold all its ranges.
+        """
+
+    def search(self, token: _mopse.Token) -> list[_mopse.Part]:
+        """Return the records that a token reaches.
+
+        Parameters
+        ----------
+        token : Token
+            A checked token.
+
+        Returns
+        -------
+        list of Part
+            Sealed records, by upload; if there is none, one part without records of an upload that
+            the token reaches, for its layout.
+        """
+
+    @property
+    def contents(self) -> list[tuple[bytes, str, str, int, int]]:
+        """Owner, group, provider, records and bytes of every upload."""
+
+    @property
+    def entries(self) -> int:
+        """How many index entries there are, over all fields."""
