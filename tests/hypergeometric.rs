@@ -4,6 +4,9 @@
 //! One assertion on a right sampler fails with probability `ALPHA`; the keys are fixed. Debug
 //! builds, and so these tests, also check both bounds and the histogram at every decision.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small numbers")]
+
 #[path = "support/statistics.rs"]
 mod statistics;
 

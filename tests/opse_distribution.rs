@@ -3,6 +3,14 @@
 //! End to end through keys, coins, splits and placement. One assertion on a right scheme fails with
 //! probability `ALPHA`; the keys are fixed.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_possible_wrap,
+    reason = "small numbers"
+)]
+
 #[path = "support/statistics.rs"]
 mod statistics;
 

@@ -3,6 +3,14 @@
 //! Every check runs over the whole domain. Each line names a fresh scheme and the id of the i-th
 //! value; a scheme made anew has no codebook yet, and a batch of its whole domain makes one.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_possible_wrap,
+    reason = "small numbers"
+)]
+
 use std::sync::{Arc, LazyLock};
 
 use mopse::Error;

@@ -25,7 +25,7 @@ pub fn key(i: u32) -> Key {
 pub fn chi_square_tail(freedom: usize, chi_square: f64) -> f64 {
     let x = chi_square / 2.0;
     let (mut a, mut tail) =
-        if freedom % 2 == 0 { (1.0, (-x).exp()) } else { (0.5, libm::erfc(x.sqrt())) };
+        if freedom.is_multiple_of(2) { (1.0, (-x).exp()) } else { (0.5, libm::erfc(x.sqrt())) };
     while a + 0.75 < freedom as f64 / 2.0 {
         tail += (a * x.ln() - x - libm::lgamma(a + 1.0)).exp();
         a += 1.0;
