@@ -1,0 +1,312 @@
+"""The schemes once more, slowly, from their definitions and the standard library alone.
+
+Written against the headers of the Rust modules. AES, the coins, the walk and the placement use
+integers; whether a proposal is accepted is decided with 50 digits where the Rust code uses floats
+and bounds. So the vectors that this module computes test the Rust code from outside, and the
+Rust code this module. Nothing here is constant-time or meant for use.
+"""
+
+import functools
+import hashlib
+import hmac
+import math
+from decimal import Decimal, localcontext
+
+RANGE = 2**63
+VERSION = 1
+SPLIT, LEAF, SPREAD, PLACEMENT = 1, 2, 3, 4
+COUNTED = 512
+STRIPS_PER_SIGMA, STRIPS, COLUMNS = 8, 32, 64
+DIGITS = 50
+
+
+def child(key: bytes, purpose: str, label: bytes, epoch: int = 0) -> bytes:
+    """Return the key below `key`."""
+    word = purpose.encode()
+    parts = b"".join(len(part).to_bytes(4, "big") + part for part in (word, label))
+    message = b"mopse/v1" + parts + epoch.to_bytes(4, "big")
+    return hmac.new(key, message, hashlib.sha256).digest()
+
+
+def _double(a: int) -> int:
+    return (a << 1) ^ (0x11B if a & 0x80 else 0)
+
+
+def _boxes() -> tuple[int, ...]:
+    """Return the S-box of FIPS 197, section 5.1.1."""
+    powers = [1]
+    for _ in range(254):
+        powers.append(powers[-1] ^ _double(powers[-1]))  # times 3, which generates the field
+    inverse = [0] * 256
+    for i, a in enumerate(powers):
+        inverse[a] = powers[-i % 255]
+    boxes = []
+    for b in inverse:
+        rotated = [(b << i | b >> (8 - i)) & 0xFF for i in range(5)]
+        boxes.append(functools.reduce(int.__xor__, rotated) ^ 0x63)
+    return tuple(boxes)
+
+
+BOX = _boxes()
+
+
+class Aes256:
+    """FIPS 197 with a key of 256 bits."""
+
+    def __init__(self, key: bytes) -> None:
+        words = [list(key[i : i + 4]) for i in range(0, 32, 4)]
+        constant = 1
+        for i in range(8, 60):
+            word = words[-1]
+            if i % 8 == 0:
+                word = [BOX[b] for b in word[1:] + word[:1]]
+                word[0] ^= constant
+                constant = _double(constant)
+            elif i % 8 == 4:
+                word = [BOX[b] for b in word]
+            words.append([a ^ b for a, b in zip(words[-8], word, strict=True)])
+        self.rounds = [[b for word in words[i : i + 4] for b in word] for i in range(0, 60, 4)]
+
+    def encrypt(self, block: bytes) -> bytes:
+        """Return one block, encrypted."""
+        state = [a ^ b for a, b in zip(block, self.rounds[0], strict=True)]
+        for i, round_key in enumerate(self.rounds[1:], 1):
+            state = [BOX[state[(j + 4 * (j % 4)) % 16]] for j in range(16)]
+            if i < 14:
+                state = [b for j in range(0, 16, 4) for b in self._mix(state[j : j + 4])]
+            state = [a ^ b for a, b in zip(state, round_key, strict=True)]
+        return bytes(state)
+
+    @staticmethod
+    def _mix(column: list[int]) -> list[int]:
+        a, b, c, d = column
+        every = a ^ b ^ c ^ d
+        pairs = ((a, b), (b, c), (c, d), (d, a))
+        return [x ^ every ^ _double(x ^ y) for x, y in pairs]
+
+
+class Coins:
+    """Pseudo-random bits under one key."""
+
+    def __init__(self, key: bytes) -> None:
+        self.aes = Aes256(key)
+
+    def toss(self, block: int) -> int:
+        """Return the 128 coins of a block."""
+        return int.from_bytes(self.aes.encrypt(block.to_bytes(16, "big")), "big")
+
+    def coins(self, tag: int, counter: int, major: int, minor: int) -> int:
+        """Return the coins of a place."""
+        return self.toss(VERSION << 120 | tag << 112 | counter << 96 | major << 64 | minor % 2**64)
+
+    def uniform(self, tag: int, major: int, minor: int, size: int) -> int:
+        """Return a uniform integer below `size`."""
+        for counter in range(2**16):
+            below = uniform_from(self.coins(tag, counter, major, minor), size)
+            if below is not None:
+                return below
+        raise AssertionError
+
+
+def scale(word: int, size: int) -> int | None:
+    """Return 64 coins scaled to below `size`, or nothing to avoid bias."""
+    below, fraction = divmod(word * size, 2**64)
+    return None if fraction < 2**64 % size else below
+
+
+def uniform_from(coins: int, size: int) -> int | None:
+    """Return an integer below `size` from the upper or else the lower half of 128 coins."""
+    below = scale(coins >> 64, size)
+    return scale(coins % 2**64, size) if below is None else below
+
+
+def ratio(n: int, t: int) -> Decimal:
+    """Return `C(n, (n + t) / 2)` over the largest of its row."""
+    product = Decimal(int(abs(t) <= n))
+    for s in range(n % 2 + 1, abs(t), 2):
+        product *= Decimal(n + 1 - s) / Decimal(n + 1 + s)
+    return product
+
+
+class Histogram:
+    """The proposal for many points: strips under the half normal curve, by the alias method."""
+
+    def __init__(self) -> None:
+        curve = [math.exp(-0.5 * (j / STRIPS_PER_SIGMA) ** 2) for j in range(STRIPS + 1)]
+        fall = math.exp(-0.5 * (2 * STRIPS + 1) / STRIPS_PER_SIGMA**2)
+        self.tail_ratio = int(fall * 2.0**64) + 2**12
+        wanted = [*curve[:STRIPS], curve[STRIPS] / (1.0 - self.tail_ratio / 2.0**64)]
+        wanted += [0.0] * (COLUMNS - len(wanted))
+        total = math.fsum(wanted)
+        left = [weight / total * COLUMNS for weight in wanted]
+        self.thresholds, self.aliases = [0] * COLUMNS, list(range(COLUMNS))
+        still = list(range(COLUMNS))
+        while still:
+            low = min(still, key=lambda column: left[column])
+            high = max(reversed(still), key=lambda column: left[column])
+            kept = min(max(left[low], 0.0), 1.0)
+            self.thresholds[low], self.aliases[low] = int(kept * 2.0**58), high
+            left[high] -= 1.0 - kept
+            still.remove(low)
+        weights = [0] * COLUMNS
+        for column in range(COLUMNS):
+            weights[column] += self.thresholds[column]
+            weights[self.aliases[column]] += 2**58 - self.thresholds[column]
+        with localcontext(prec=DIGITS):
+            self.further = Decimal(self.tail_ratio) / 2**64
+            heights = [Decimal(weight) for weight in weights[: STRIPS + 1]]
+            heights[STRIPS] *= 1 - self.further
+            exact = [(Decimal(-j * j) / (2 * STRIPS_PER_SIGMA**2)).exp() for j in range(STRIPS + 1)]
+            over = max(c / h for c, h in zip(exact, heights, strict=True))
+            self.heights = [height * over * (1 + Decimal(10) ** -12) for height in heights]
+
+    def strip(self, word: int) -> int:
+        """Return the strip that 64 coins choose."""
+        column, place = divmod(word, 2**58)
+        return column if place < self.thresholds[column] else self.aliases[column]
+
+    def height(self, strip: int) -> Decimal:
+        """Return how high a strip is over the curve's peak."""
+        return self.heights[min(strip, STRIPS)] * self.further ** max(strip - STRIPS, 0)
+
+
+@functools.cache
+def histogram() -> Histogram:
+    """Return the only histogram."""
+    return Histogram()
+
+
+class Target:
+    """What a split by histogram is accepted with, for the fewer of marked and unmarked points."""
+
+    def __init__(self, fewer: int, total: int) -> None:
+        self.fewer, self.others, self.odd = fewer, total - fewer, total % 2
+        a, b = Decimal(2) / (fewer + 1), Decimal(2) / (self.others + 1)
+        curvature = a + b
+        self.sigma = 1 / (2 * curvature).sqrt()
+        self.width = int(self.sigma / STRIPS_PER_SIGMA) + 1
+        # By how much the product of both normal bounds lies below 1 where it is largest.
+        peak = -(fewer % 2) / Decimal(2 * (fewer + 1))
+        peak -= (self.others % 2) / Decimal(2 * (self.others + 1))
+        self.peak = (peak + self.odd * a * b / (4 * curvature)).exp()
+
+    def place(self, strip: int, place: int) -> int:
+        """Return the split at a place of a strip, of as many above the middle as below."""
+        middle = (self.fewer + 1) // 2
+        if place >= self.width:
+            return middle + strip * self.width + place - self.width
+        return middle - 1 - strip * self.width - place
+
+    def acceptance(self, x: int, strip: int) -> Decimal:
+        """Return the probability that a proposed `x` is accepted."""
+        t = 2 * x - self.fewer
+        if not 0 <= x <= self.fewer or abs(t + self.odd) > self.others:
+            return Decimal(0)
+        ratios = ratio(self.fewer, t) * ratio(self.others, t + self.odd)
+        return ratios * self.peak / histogram().height(strip)
+
+
+def split(coins: Coins, node: int, marked: int, total: int) -> int:
+    """Return how many of `marked` points in a range of `total` lie in its lower half."""
+    fewer = min(marked, total - marked)
+    with localcontext(prec=DIGITS):
+        if fewer == 0:
+            lower = 0
+        elif fewer <= COUNTED:
+            lower = _split_counted(coins, node, fewer, total)
+        else:
+            lower = _split_histogram(coins, node, fewer, total)
+    return lower if 2 * marked <= total else total // 2 - lower
+
+
+def _is_below(coins: int, probability: Decimal) -> bool:
+    return (Decimal(coins) + Decimal("0.5")) / 2**128 < probability
+
+
+def _split_counted(coins: Coins, node: int, fewer: int, total: int) -> int:
+    counter = 0
+    while True:
+        left, ones = fewer, 0
+        while left > 0:
+            mask = 2 ** min(left, 128) - 1
+            ones += (coins.coins(SPLIT, counter, 0, node) & mask).bit_count()
+            left -= 128
+            counter += 1
+        acceptance = ratio(total - fewer, 2 * ones - fewer + total % 2)
+        if _is_below(coins.coins(SPLIT, counter, 0, node), acceptance):
+            return ones
+        counter += 1
+
+
+def _split_histogram(coins: Coins, node: int, fewer: int, total: int) -> int:
+    target = Target(fewer, total)
+    counter = 0
+    while True:
+        first, second = (coins.coins(SPLIT, counter + i, 0, node) for i in range(2))
+        counter += 2
+        strip = histogram().strip(first >> 64)
+        if strip == STRIPS:
+            while coins.coins(SPLIT, counter, 0, node) >> 64 < histogram().tail_ratio:
+                strip += 1
+                counter += 1
+            counter += 1
+        place = scale(first % 2**64, 2 * target.width)
+        if place is None:
+            continue
+        x = target.place(strip, place)
+        if _is_below(second, target.acceptance(x, strip)):
+            return x
+
+
+class Opse:
+    """A random order-preserving function from `domain` to `range_size` places."""
+
+    def __init__(self, key: bytes, domain: int, range_size: int = RANGE) -> None:
+        label = domain.to_bytes(8, "big") + range_size.to_bytes(8, "big")
+        self.coins = Coins(child(key, "order", label))
+        self.domain, self.range_size = domain, range_size
+
+    @functools.cache  # noqa: B019 - nodes are shared by all plaintexts, and tests are short
+    def _below(self, node: int, count: int, size: int) -> int:
+        return split(self.coins, node, count, size)
+
+    def leaf(self, plaintext: int) -> tuple[int, int]:
+        """Return start and size of the piece of the range that belongs to a plaintext."""
+        node, start, size, first, count = 1, 0, self.range_size, 0, self.domain
+        while count > 1:
+            below, half = self._below(node, count, size), size // 2
+            if plaintext < first + below:
+                node, size, count = 2 * node, half, below
+            else:
+                node, start, size = 2 * node + 1, start + half, size - half
+                first, count = first + below, count - below
+        return start, size
+
+    def encrypt(self, plaintext: int) -> int:
+        """Return the deterministic ciphertext."""
+        start, size = self.leaf(plaintext)
+        return start + self.coins.uniform(LEAF, plaintext, 0, size)
+
+    def encrypt_with_id(self, plaintext: int, record: int) -> int:
+        """Return the one-to-many ciphertext."""
+        start, size = self.leaf(plaintext)
+        return start + self.coins.uniform(SPREAD, plaintext, record, size)
+
+
+def ruler_cuts(key: bytes, domain: int, cell: int) -> list[int]:
+    """Return all cuts of a ruler, from 0 to 2^63."""
+    interior = -(-domain // cell) - 1
+    opse = Opse(key, interior, RANGE - 1)
+    return [0, *(opse.encrypt(i) + 1 for i in range(interior)), RANGE]
+
+
+def mopse_entry(cuts: list[int], cell: int, place_key: bytes, plaintext: int, handle: int) -> int:
+    """Return a provider's entry."""
+    coins = Coins(place_key)
+    b = plaintext // cell
+    for counter in range(2**16):
+        block = handle ^ (VERSION << 120 | PLACEMENT << 112 | counter << 96 | b)
+        below = uniform_from(coins.toss(block), cuts[b + 1] - cuts[b])
+        if below is not None:
+            return cuts[b] + below
+    raise AssertionError
