@@ -375,6 +375,12 @@ impl Keyring {
         Ok(Mopse::new(self.ruler(&group, position)?, &place))
     }
 
+    /// Returns the pseudonym of every record id.
+    #[must_use]
+    pub fn handles(&self, ids: Ids<'_>) -> Vec<Handle> {
+        ids.handles(&self.key.child(Purpose::Handle, b"", 0))
+    }
+
     /// Seals the rows of a table and encrypts their index entries into one signed upload.
     ///
     /// # Errors
@@ -401,7 +407,7 @@ impl Keyring {
                 }
             }
         }
-        let handles = ids.handles(&self.key.child(Purpose::Handle, b"", 0));
+        let handles = self.handles(ids);
         let mut order: Vec<(Handle, usize)> =
             handles.iter().enumerate().map(|(row, &handle)| (handle, row)).collect();
         order.par_sort_unstable();
@@ -444,8 +450,8 @@ impl Keyring {
             sequence,
             handles: order.into_iter().map(|(handle, _)| handle).collect(),
             layout: sealed.layout,
-            records: sealed.records,
-            runs,
+            records: Arc::new(sealed.records),
+            runs: runs.into(),
             chain: self.chain.clone(),
         };
         Ok(self.signed(upload.message()))

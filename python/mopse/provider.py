@@ -6,7 +6,9 @@ import weakref
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from mopse import _mopse
 from mopse._party import PROVIDER, Party, names
@@ -89,7 +91,75 @@ class Provider(Party):
         ]
         # Later uploads have higher numbers, also after the keyring was saved and opened again.
         self._sequence = max(self._sequence + 1, time.time_ns())
-        return Upload(self._keyring.upload(to_columns(frame), ids, indexed, self._sequence))
+        return Upload._signed(self._keyring.upload(to_columns(frame), ids, indexed, self._sequence))
+
+    def handles(self, ids: Any) -> NDArray[np.uint64]:
+        """Return the pseudonyms of record ids, for research with `entries`.
+
+        Parameters
+        ----------
+        ids : sequence
+            Record ids: integers or text.
+
+        Returns
+        -------
+        (n, 2) uint64 array
+            High and low half of each id's 128-bit handle under this provider's key.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            If an id is null.
+        mopse.errors.WrongTypeError
+            If ids are neither integers nor text.
+
+        Notes
+        -----
+        Costs one HMAC-SHA-256 per id, on all cores.
+        """
+        return self._keyring.handles(record_ids(pl.DataFrame({"id": ids}), "id"))
+
+    def entries(self, field: str, values: Any, handles: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """Return the index entries of values, as the cloud would see them, for research.
+
+        Parameters
+        ----------
+        field : str
+            Name of the field.
+        values : array-like
+            Values of the field; no nulls.
+        handles : (n, 2) uint64 array
+            The records' pseudonyms, from `handles`.
+
+        Returns
+        -------
+        (n,) int64 array
+            MOPSE ciphertexts, in the order of `values`.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            If the schema lacks the field, a value is null, outside the domain or off the grid, or
+            there are not as many handles.
+        mopse.errors.WrongTypeError
+            If values or handles are of another type.
+
+        Notes
+        -----
+        Costs one AES block per value. They show the order of the values of all providers of the
+        group, to the cell.
+        """
+        if field not in self._schema:
+            raise InvalidInputError(f"the schema has no field {field!r}")
+        column = pl.Series(field, values)
+        rows, plaintexts = self._schema[field].plaintexts_of(column)
+        if len(rows) < len(column):
+            raise InvalidInputError(f"field {field!r}: the value in row {_gap(rows)} is null")
+        if not (isinstance(handles, np.ndarray) and handles.dtype == np.uint64):
+            raise WrongTypeError("handles must be a uint64 array, as `handles` returns it")
+        if handles.shape != (len(column), 2):
+            raise InvalidInputError(f"handles have shape {handles.shape}, not ({len(column)}, 2)")
+        return self._keyring.entries(field, plaintexts, np.ascontiguousarray(handles))
 
     def authorize(self, name: str, under: str | None = None) -> "Provider":
         """Authorise a provider below this one and return it with its own keyring.
@@ -178,6 +248,12 @@ class Provider(Party):
     def _repr_html_(self) -> str:
         below = "".join(f"<li>{html.escape(path)}</li>" for path in self.providers)
         return f"<b>{html.escape(self.path)}</b><ul>{below}</ul>"
+
+
+def _gap(rows: NDArray[np.uint32]) -> int:
+    """Return the first row number that is left out of ascending ones."""
+    is_off = rows != np.arange(len(rows))
+    return int(is_off.argmax()) if is_off.any() else len(rows)
 
 
 def grant(keyring: _mopse.Keyring, provider: str, ids: Sequence[Any] | None) -> bytes:

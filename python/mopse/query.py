@@ -61,7 +61,20 @@ class Upload:
 
     def __init__(self, message: bytes) -> None:
         self._message = bytes(message)
-        self._upload = _mopse.Upload.decode(self._message)
+        self._decoded: _mopse.Upload | None = _mopse.Upload.decode(self._message)
+
+    @classmethod
+    def _signed(cls, message: bytes) -> "Upload":
+        """Return an upload that was signed just now, without checking that again."""
+        upload = cls.__new__(cls)
+        upload._message, upload._decoded = message, None
+        return upload
+
+    @property
+    def _upload(self) -> _mopse.Upload:
+        if self._decoded is None:
+            self._decoded = _mopse.Upload.decode(self._message)
+        return self._decoded
 
     @property
     def provider(self) -> str:

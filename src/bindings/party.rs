@@ -1,19 +1,22 @@
 use std::borrow::Cow;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use numpy::{IntoPyArray, PyReadonlyArray1};
+use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
+use rayon::prelude::*;
 
 use super::cloud::Part;
 use super::domain::Schema;
+use super::filled;
 use crate::Error;
 use crate::certificate::Chain;
 use crate::domain::Kind;
 use crate::keys::Key;
 use crate::party::{self, Indexed, Range};
 use crate::record::{self, Column, Ids, Origin, Texts, Values};
+use crate::scheme::Scheme;
 use crate::sealed::{self, Cost};
 
 /// Name, kind, dtype in words, values, which rows hold one.
@@ -72,6 +75,15 @@ fn with_ids<T>(
     }
     let (ends, bytes): (PyReadonlyArray1<'_, i64>, PyBackedBytes) = ids.extract()?;
     Ok(use_ids(Ids::Texts(&texts(&ends, &bytes)?))?)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the high and the low half")]
+fn halves(handle: u128) -> [u64; 2] {
+    [(handle >> 64) as u64, handle as u64]
+}
+
+fn joined([high, low]: [u64; 2]) -> u128 {
+    u128::from(high) << 64 | u128::from(low)
 }
 
 /// Opened columns as Python takes them.
@@ -238,6 +250,32 @@ impl Keyring {
             py.detach(|| self.read().upload(&columns, ids, &indexed, sequence))
         })?;
         Ok(PyBytes::new(py, &upload))
+    }
+
+    fn handles<'py>(
+        &self,
+        py: Python<'py>,
+        ids: Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyArray2<u64>>> {
+        let handles = with_ids(&ids, |ids| py.detach(|| Ok(self.read().handles(ids))))?;
+        let halves: Vec<[u64; 2]> = handles.into_iter().map(halves).collect();
+        let rows = halves.len();
+        PyArray1::from_vec(py, halves.into_flattened()).reshape([rows, 2])
+    }
+
+    fn entries<'py>(
+        &self,
+        py: Python<'py>,
+        field: &str,
+        plaintexts: PyReadonlyArray1<'py, i64>,
+        handles: PyReadonlyArray2<'py, u64>,
+    ) -> PyResult<Bound<'py, PyArray1<i64>>> {
+        let (plaintexts, handles) = (plaintexts.as_slice()?, handles.as_slice()?);
+        filled(py, plaintexts.len(), |entries| {
+            let (handles, _) = handles.as_chunks::<2>();
+            let handles: Vec<u128> = handles.par_iter().map(|&halves| joined(halves)).collect();
+            self.read().mopse(field)?.encrypt_batch(plaintexts, &handles, entries)
+        })
     }
 
     fn tokens<'py>(

@@ -18,6 +18,7 @@
 //! asked for, and the result of every predicate before the conjunction.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
@@ -70,7 +71,7 @@ pub struct Index {
 struct Upload {
     provider: String,
     first_record: u32,
-    runs: Vec<Run>,
+    runs: Arc<[Run]>,
 }
 
 /// All entries of one field in the order of their ciphertexts.
@@ -87,13 +88,18 @@ impl Index {
     /// # Errors
     ///
     /// [`Error::Size`] if the index would have 2^32 records. Nothing is added then.
-    pub fn add(&mut self, provider: &str, records: u32, runs: Vec<Run>) -> Result<(), Error> {
+    pub fn add(
+        &mut self,
+        provider: &str,
+        records: u32,
+        runs: impl Into<Arc<[Run]>>,
+    ) -> Result<(), Error> {
         let Some(sum) = self.records.checked_add(records) else {
             let got = u64::from(self.records) + u64::from(records);
             let expected = "below 2^32 in one group";
             return Err(Error::Size { what: "the number of records", got, expected });
         };
-        let provider = provider.to_owned();
+        let (provider, runs) = (provider.to_owned(), runs.into());
         self.uploads.push(Upload { provider, first_record: self.records, runs });
         self.records = sum;
         Ok(())
@@ -124,7 +130,7 @@ impl Index {
     /// How many entries there are, over all fields.
     #[must_use]
     pub fn entries(&self) -> usize {
-        let runs = self.uploads.iter().flat_map(|upload| &upload.runs);
+        let runs = self.uploads.iter().flat_map(|upload| upload.runs.iter());
         runs.map(|run| run.ciphertexts.len()).sum()
     }
 
@@ -135,8 +141,11 @@ impl Index {
     /// Those of [`merge_into`]; nothing changes then.
     pub fn settle(&mut self) -> Result<(), Error> {
         let fresh = &self.uploads[self.settled..];
-        let mut fields: Vec<&str> =
-            fresh.iter().flat_map(|upload| &upload.runs).map(|run| run.field.as_str()).collect();
+        let mut fields: Vec<&str> = fresh
+            .iter()
+            .flat_map(|upload| upload.runs.iter())
+            .map(|run| run.field.as_str())
+            .collect();
         fields.sort_unstable();
         fields.dedup();
         let mut settled = Vec::with_capacity(fields.len());

@@ -80,7 +80,6 @@ pub struct Store {
 #[derive(Debug, Default)]
 struct Held {
     index: Index,
-    /// Uploads without their runs, which the index has.
     uploads: Vec<Upload>,
 }
 
@@ -107,7 +106,7 @@ impl Store {
     /// [`Error::Replay`] if it is not newer than the provider's last, [`Error::StoredRecord`] if a
     /// record is stored already, [`Error::Size`] if the group would have 2^32 records,
     /// [`Error::Scope`] if it is of no provider. Nothing changes then.
-    pub fn add(&mut self, mut upload: Upload) -> Result<(), Error> {
+    pub fn add(&mut self, upload: Upload) -> Result<(), Error> {
         let provider = upload.provider.path();
         let Some(group) = Group::of(&upload.provider) else {
             let what = "send uploads".to_owned();
@@ -125,7 +124,7 @@ impl Store {
             }
         }
         let records = u32::try_from(upload.handles.len()).unwrap_or(u32::MAX);
-        held.index.add(&provider, records, std::mem::take(&mut upload.runs))?;
+        held.index.add(&provider, records, upload.runs.clone())?;
         self.sequences.insert(sender, upload.sequence);
         held.uploads.push(upload);
         Ok(())

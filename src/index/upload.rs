@@ -18,6 +18,8 @@
 //! How many records and entries there are, which record lacks a value, the size of each record,
 //! which entries belong to one record, and when the upload came.
 
+use std::sync::Arc;
+
 use crate::Error;
 use crate::certificate::{Announcement, Chain, Owner, verify};
 use crate::index::search::Run;
@@ -26,7 +28,7 @@ use crate::wire::{Reader, Writer};
 
 const WHAT: &str = "the upload";
 
-/// One provider's sealed records and the runs that index them.
+/// One provider's sealed records and the runs that index them. Clones share them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upload {
     /// The owner of the records.
@@ -38,13 +40,13 @@ pub struct Upload {
     /// A later upload of the same provider has a higher number.
     pub sequence: u64,
     /// Pseudonyms of the records, ascending.
-    pub handles: Vec<u128>,
+    pub handles: Arc<[u128]>,
     /// The names and types of the records' columns, sealed.
     pub layout: Vec<u8>,
     /// The sealed records.
-    pub records: Blobs,
+    pub records: Arc<Blobs>,
     /// The entries of each field.
-    pub runs: Vec<Run>,
+    pub runs: Arc<[Run]>,
     /// The provider's certificates.
     pub chain: Chain,
 }
@@ -134,7 +136,7 @@ impl Upload {
         writer.bytes(&self.layout);
         self.records.write(&mut writer);
         writer.count(self.runs.len());
-        for run in &self.runs {
+        for run in self.runs.iter() {
             writer.text(&run.field).count(run.ciphertexts.len());
             run.ciphertexts.iter().for_each(|&ciphertext| {
                 writer.i64(ciphertext);
@@ -191,6 +193,7 @@ impl Upload {
             return Err(Error::Signature { what: WHAT });
         }
         verify(&chain.verify(&owner)?, message, &signature, WHAT)?;
+        let (handles, records, runs) = (handles.into(), Arc::new(records), runs.into());
         Ok(Self { owner, provider, schema, sequence, handles, layout, records, runs, chain })
     }
 
