@@ -33,7 +33,7 @@ use std::fmt;
 use std::sync::OnceLock;
 
 use rayon::prelude::*;
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::{
     RANGE, Scheme, check_bounds, check_domain, check_lengths, check_plaintext, length, stored,
@@ -74,15 +74,45 @@ struct Leaf {
     size: u64,
 }
 
-/// The leaves of all plaintexts, as secret as the key.
-struct Codebook(Vec<Leaf>);
+impl Zeroize for Leaf {
+    fn zeroize(&mut self) {
+        self.start.zeroize();
+        self.size.zeroize();
+    }
+}
+
+/// A leaf of a range of `2^k` places in one word, `2 start + size`: its start is a multiple of its
+/// size, a power of two, so that the lowest bit that is set is the size.
+#[derive(Clone, Copy, Default)]
+struct Packed(u64);
+
+impl From<Leaf> for Packed {
+    fn from(leaf: Leaf) -> Self {
+        Self(leaf.start << 1 | leaf.size)
+    }
+}
+
+impl Packed {
+    #[inline]
+    fn leaf(self) -> Leaf {
+        let size = self.0 & self.0.wrapping_neg();
+        Leaf { start: (self.0 ^ size) >> 1, size }
+    }
+}
+
+/// The leaves of all plaintexts, as secret as the key. Half the memory is twice the cache.
+struct Codebook(Vec<Packed>);
+
+impl Codebook {
+    #[inline]
+    fn leaf(&self, plaintext: u64) -> Leaf {
+        self.0[length(plaintext)].leaf()
+    }
+}
 
 impl Drop for Codebook {
     fn drop(&mut self) {
-        for leaf in &mut self.0 {
-            leaf.start.zeroize();
-            leaf.size.zeroize();
-        }
+        self.0.iter_mut().for_each(|leaf| leaf.0.zeroize());
     }
 }
 
@@ -190,14 +220,11 @@ impl Opse {
     /// The ciphertexts of all plaintexts in order.
     #[must_use]
     pub fn codebook(&self) -> Vec<i64> {
-        let fresh;
-        let leaves = match self.codebook.get() {
-            Some(codebook) => &codebook.0,
-            None => {
-                fresh = self.leaves();
-                &fresh.0
-            }
-        };
+        let mut leaves = Zeroizing::new(vec![Leaf::default(); length(self.domain)]);
+        match self.codebook.get() {
+            Some(known) => leaves.iter_mut().zip(&known.0).for_each(|(l, leaf)| *l = leaf.leaf()),
+            None => self.fill(self.root(), &mut leaves),
+        }
         let mut ciphertexts = vec![0; leaves.len()];
         ciphertexts.par_chunks_mut(BLOCKS).zip(leaves.par_chunks(BLOCKS)).enumerate().for_each(
             |(chunk, (ciphertexts, leaves))| {
@@ -217,24 +244,23 @@ impl Opse {
         Node { id: 1, start: 0, size: self.range, first: 0, count: self.domain }
     }
 
-    fn leaves(&self) -> Codebook {
-        let mut leaves = vec![Leaf::default(); length(self.domain)];
-        self.fill(self.root(), &mut leaves);
-        Codebook(leaves)
-    }
-
     /// Makes the codebook if so many values make it worth the while.
     fn prepare(&self, values: usize) {
-        if self.domain <= LARGEST_CODEBOOK && values as u64 >= self.domain / 16 {
-            self.codebook.get_or_init(|| self.leaves());
+        let is_worth_it = values as u64 >= self.domain / 16;
+        if is_worth_it && self.domain <= LARGEST_CODEBOOK && self.range.is_power_of_two() {
+            self.codebook.get_or_init(|| {
+                let mut leaves = vec![Packed::default(); length(self.domain)];
+                self.fill(self.root(), &mut leaves);
+                Codebook(leaves)
+            });
         }
     }
 
     /// Fills in the leaves of the plaintexts below a node.
-    fn fill(&self, node: Node, leaves: &mut [Leaf]) {
+    fn fill<L: From<Leaf> + Send>(&self, node: Node, leaves: &mut [L]) {
         match leaves {
             [] => {}
-            [leaf] => *leaf = node.leaf(),
+            [leaf] => *leaf = node.leaf().into(),
             leaves => {
                 let (lower, upper) = node.halves(&self.coins);
                 let (below, above) = leaves.split_at_mut(length(lower.count));
@@ -251,7 +277,7 @@ impl Opse {
     /// The leaf of a plaintext that is in the domain.
     fn leaf(&self, plaintext: u64) -> Leaf {
         if let Some(codebook) = self.codebook.get() {
-            return codebook.0[length(plaintext)];
+            return codebook.leaf(plaintext);
         }
         let mut node = self.root();
         while node.count > 1 {
@@ -265,10 +291,10 @@ impl Opse {
     fn find(&self, place: u64) -> Option<(u64, Leaf)> {
         let holds = |leaf: Leaf| place >= leaf.start && place - leaf.start < leaf.size;
         if let Some(codebook) = self.codebook.get() {
-            let after = codebook.0.partition_point(|leaf| leaf.start <= place);
-            let plaintext = after.checked_sub(1)?;
-            let leaf = codebook.0[plaintext];
-            return holds(leaf).then_some((plaintext as u64, leaf));
+            let after = codebook.0.partition_point(|leaf| leaf.leaf().start <= place);
+            let plaintext = after.checked_sub(1)? as u64;
+            let leaf = codebook.leaf(plaintext);
+            return holds(leaf).then_some((plaintext, leaf));
         }
         if place >= self.range {
             return None;
@@ -400,7 +426,7 @@ impl Scheme for Opse {
         encrypt_chunks(plaintexts, ciphertexts, self.domain, |_, plaintexts, out| {
             for (ciphertext, &plaintext) in out.iter_mut().zip(plaintexts) {
                 let plaintext = plaintext.cast_unsigned();
-                *ciphertext = self.place(plaintext, codebook.0[length(plaintext)], None);
+                *ciphertext = self.place(plaintext, codebook.leaf(plaintext), None);
             }
         })
     }
@@ -478,7 +504,7 @@ impl Scheme for OneToMany<'_> {
                     out.iter_mut().zip(plaintexts).zip(ids).zip(blocks.iter())
                 {
                     let plaintext = plaintext.cast_unsigned();
-                    let leaf = codebook.0[length(plaintext)];
+                    let leaf = codebook.leaf(plaintext);
                     *ciphertext = match uniform_from(block, leaf.size) {
                         Some(below) => stored(leaf.start + below),
                         None => opse.spread(plaintext, leaf, id, Some(block)),
