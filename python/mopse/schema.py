@@ -82,7 +82,13 @@ class Field:
 
     @classmethod
     def boolean(cls) -> "Field":
-        """Return the field of truth values; false is below true."""
+        """Return the field of truth values; false is below true.
+
+        Returns
+        -------
+        Field
+            Its bounds in a query are truth values.
+        """
         field = cls.__new__(cls)
         field._init("boolean", 0, 1, 1, None, ())
         return field
