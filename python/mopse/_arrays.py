@@ -55,8 +55,8 @@ def integers(values: Any, what: str) -> NDArray[np.int64]:
             raise InvalidInputError(f"{what}: entry {row} does not fit an int64")
         return np.ascontiguousarray(column.to_numpy())
     if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
-        row = np.argmax(np.ma.getmaskarray(values))
-        raise InvalidInputError(f"{what}: entry {row} is null")
+        masked = np.argmax(np.ma.getmaskarray(values))
+        raise InvalidInputError(f"{what}: entry {masked} is null")
     array = np.asarray(values)
     if array.shape == (0,) and array.dtype == np.float64:  # what NumPy makes of an empty list
         return np.empty(0, dtype=np.int64)
@@ -65,8 +65,8 @@ def integers(values: Any, what: str) -> NDArray[np.int64]:
     if array.ndim != 1:
         raise WrongTypeError(f"{what} must have one dimension, not {array.ndim}")
     if array.dtype.kind == "u" and array.size and array.max() > _LARGEST:
-        row = np.argmax(array > _LARGEST)
-        raise InvalidInputError(f"{what}: entry {row} does not fit an int64")
+        large = np.argmax(array > _LARGEST)
+        raise InvalidInputError(f"{what}: entry {large} does not fit an int64")
     return np.ascontiguousarray(array, dtype=np.int64)
 
 
