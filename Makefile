@@ -42,7 +42,7 @@ lint: $(VENV)/test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest mopse._mopse
-	$(BIN)/python -m numpydoc.hooks.validate_docstrings python/mopse/[a-z]*.py python/mopse/*/[a-z]*.py
+	$(BIN)/python -m numpydoc lint $(shell find python/mopse -name '*.py')
 
 test-rust:
 	cargo test --quiet

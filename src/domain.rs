@@ -17,14 +17,20 @@
 use sha2::{Digest, Sha256};
 
 use crate::Error;
-use crate::scheme::MOST_PLAINTEXTS;
 use crate::scheme::ruler::{DEFAULT_CELLS, MOST_CELLS};
+use crate::scheme::{MOST_PLAINTEXTS, RANGE};
 
 /// How far from the grid a value may lie, in steps.
 const TOLERANCE: f64 = 1e-6;
 
-/// Grid points must be told apart in a float with room for [`TOLERANCE`].
-const FINEST: f64 = 1.0 / (1_u64 << 50) as f64;
+/// Grid points must be told apart in a float: [`NOISE`] stays below an eighth of a step.
+const FINEST: f64 = 1.0 / (1_u64 << 47) as f64;
+
+/// How far a grid point's float lies from the point at most, relative to the numbers it comes from.
+const NOISE: f64 = 4.0 * f64::EPSILON;
+
+/// Whole numbers up to here are floats without rounding.
+const EXACT: u64 = 1 << 53;
 
 /// What the values of a field are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +78,8 @@ pub struct Field {
     step: f64,
     cell: u64,
     plaintexts: u64,
+    /// [`NOISE`], or 0 if every grid point is a float.
+    noise: f64,
 }
 
 impl Field {
@@ -105,6 +113,8 @@ impl Field {
         if !(minimum.is_finite() && maximum.is_finite() && step.is_finite()) {
             return refuse("minimum, maximum and step must be finite");
         }
+        // Minus zero is the same number, but other bytes in the label.
+        let (minimum, maximum) = (minimum + 0.0, maximum + 0.0);
         if minimum > maximum {
             return refuse("the minimum lies above the maximum");
         }
@@ -130,7 +140,10 @@ impl Field {
         if plaintexts.div_ceil(cell) > MOST_CELLS {
             return refuse("there are more than 2^20 cells; use a wider cell");
         }
-        Ok(Self { kind, minimum, maximum, step, cell, plaintexts })
+        let is_whole = minimum.fract() == 0.0 && step.fract() == 0.0;
+        let is_exact = is_whole && minimum.abs().max(maximum.abs()) <= EXACT as f64;
+        let noise = if is_exact { 0.0 } else { NOISE };
+        Ok(Self { kind, minimum, maximum, step, cell, plaintexts, noise })
     }
 
     /// What the values are.
@@ -184,18 +197,23 @@ impl Field {
     pub fn plaintext(&self, value: f64) -> Result<i64, Error> {
         let steps = (value - self.minimum) / self.step;
         let nearest = steps.round();
-        // The last digits of a large value are noise of its own float.
-        let noise = 4.0 * f64::EPSILON * (value.abs() / self.step + nearest.abs());
         if value.is_nan() {
             Err(Error::Value { row: 0, why: "is not a number" })
         } else if nearest < 0.0 || nearest > (self.plaintexts - 1) as f64 {
             Err(Error::Value { row: 0, why: "lies outside the domain" })
-        } else if (steps - nearest).abs() > TOLERANCE + noise {
+        } else if (steps - nearest).abs() > self.tolerance(value, steps) {
             Err(Error::Value { row: 0, why: "is not on the grid" })
         } else {
             #[expect(clippy::cast_possible_truncation, reason = "0 to 2^32 - 1")]
             Ok(nearest as i64)
         }
+    }
+
+    /// How far from the grid a value may lie, in steps. The last digits of a large value are noise
+    /// of its own float.
+    #[inline]
+    fn tolerance(&self, value: f64, steps: f64) -> f64 {
+        TOLERANCE + (self.noise * (value.abs() / self.step + steps.abs())).min(0.125)
     }
 
     /// Returns the plaintext of an integer, exactly where the grid is one of integers.
@@ -205,14 +223,14 @@ impl Field {
     /// [`Error::Value`] for row 0 if the number is outside the domain or off the grid.
     #[inline]
     pub fn plaintext_of_integer(&self, value: i64) -> Result<i64, Error> {
-        const EXACT: u64 = 1 << 53;
-        if value.unsigned_abs() <= EXACT {
+        // Steps above 2^64 are so long that rounding the value does not show.
+        if value.unsigned_abs() <= EXACT || self.step > 2.0 * RANGE as f64 {
             return self.plaintext(value as f64);
         }
         if self.minimum.fract() != 0.0 || self.step.fract() != 0.0 {
             return Err(Error::Value { row: 0, why: "is too large for a field with fractions" });
         }
-        #[expect(clippy::cast_possible_truncation, reason = "whole numbers below 2^50 * 2^64")]
+        #[expect(clippy::cast_possible_truncation, reason = "whole numbers below 2^47 * 2^64")]
         let (above, step) = (i128::from(value) - self.minimum as i128, self.step as i128);
         if above < 0 || above / step >= i128::from(self.plaintexts) {
             Err(Error::Value { row: 0, why: "lies outside the domain" })
@@ -289,9 +307,13 @@ impl Field {
         if low > high {
             return Err(Error::BoundsOrder);
         }
-        let last = (self.plaintexts - 1) as f64;
-        let first = ((low - self.minimum) / self.step - TOLERANCE).ceil().max(0.0);
-        let last = ((high - self.minimum) / self.step + TOLERANCE).floor().min(last);
+        let steps = |bound: f64| {
+            let steps = (bound - self.minimum) / self.step;
+            (steps, self.tolerance(bound, steps))
+        };
+        let ((low, below), (high, above)) = (steps(low), steps(high));
+        let first = (low - below).ceil().max(0.0);
+        let last = (high + above).floor().min((self.plaintexts - 1) as f64);
         if first > last {
             return Ok(None);
         }
@@ -516,6 +538,37 @@ mod tests {
     }
 
     #[test]
+    fn integers_beside_long_steps_are_placed_as_floats() {
+        let field = grid(-2e300, 2e300, 1e300);
+        assert_eq!(field.plaintext_of_integer(i64::MAX), Ok(2));
+        assert_eq!(field.plaintext_of_integer(i64::MIN), Ok(2));
+    }
+
+    #[test]
+    fn whole_grids_forgive_no_more_when_values_are_large() {
+        let (low, high) = ((1_i64 << 46) as f64, ((1_i64 << 46) + 100) as f64);
+        let off = Err(Error::Value { row: 0, why: "is not on the grid" });
+        assert_eq!(grid(low, high, 1.0).plaintext(low + 1.015_625), off);
+        assert_eq!(grid(low, high, 1.0).plaintext(low + 1.0), Ok(1));
+    }
+
+    #[test]
+    fn a_bound_finds_the_value_it_is() {
+        let field = grid(1e9, 1e9 + 1.0, 1e-5); // a float at 1e9 is up to 0.006 steps off
+        for x in [0, 3, 777, 100_000] {
+            let value = field.value(x).unwrap();
+            assert_eq!(field.plaintext(value), Ok(x));
+            assert_eq!(field.range(Some(value), Some(value)), Ok(Some((x, x))));
+        }
+    }
+
+    #[test]
+    fn minus_zero_is_zero() {
+        assert_eq!(grid(-0.0, 1.0, 1.0).label(), grid(0.0, 1.0, 1.0).label());
+        assert_eq!(grid(-1.0, -0.0, 1.0).label(), grid(-1.0, 0.0, 1.0).label());
+    }
+
+    #[test]
     fn bounds_round_inwards_and_meet_the_domain() {
         let age = grid(0.0, 120.0, 1.0);
         assert_eq!(age.range(Some(39.5), Some(60.5)), Ok(Some((40, 60))));
@@ -523,6 +576,8 @@ mod tests {
         assert_eq!(age.range(None, Some(1e300)), Ok(Some((0, 120))));
         assert_eq!(age.range(Some(40.2), Some(40.8)), Ok(None));
         assert_eq!(age.range(Some(121.0), None), Ok(None));
+        assert_eq!(age.range(Some(f64::INFINITY), None), Ok(None));
+        assert_eq!(age.range(None, Some(f64::NEG_INFINITY)), Ok(None));
         assert_eq!(age.range(Some(2.0), Some(1.0)), Err(Error::BoundsOrder));
         assert!(age.range(Some(f64::NAN), None).is_err());
     }

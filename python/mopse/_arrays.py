@@ -10,10 +10,13 @@ from mopse.errors import InvalidInputError, WrongTypeError
 
 __all__ = ["integers", "is_integer", "key_bytes"]
 
+_LARGEST = np.iinfo(np.int64).max
+
 
 def is_integer(value: object) -> bool:
     """Say whether a value is one whole number; truth values are none."""
-    return isinstance(value, int | np.integer) and not isinstance(value, bool | np.bool_)
+    # A NumPy duration counts as one of its signed integers.
+    return isinstance(value, int | np.integer) and not isinstance(value, bool | np.timedelta64)
 
 
 def integers(values: Any, what: str) -> NDArray[np.int64]:
@@ -36,25 +39,34 @@ def integers(values: Any, what: str) -> NDArray[np.int64]:
     mopse.errors.WrongTypeError
         If it is not a one-dimensional array of integers.
     mopse.errors.InvalidInputError
-        If an entry is null, or above the largest int64.
+        If an entry is null, or does not fit an int64.
     """
-    if hasattr(values, "__arrow_c_stream__") or hasattr(values, "__arrow_c_array__"):
+    is_arrow = hasattr(values, "__arrow_c_stream__") or hasattr(values, "__arrow_c_array__")
+    if is_arrow and not isinstance(values, pl.DataFrame):
         values = pl.Series(values)
     if isinstance(values, pl.Series):
+        if not values.dtype.is_integer():
+            raise WrongTypeError(f"{what} must hold integers, not {values.dtype}")
         if values.null_count():
-            row = int(values.is_null().arg_max() or 0)
-            raise InvalidInputError(f"{what}: entry {row} is null")
-        values = values.to_numpy()
+            raise InvalidInputError(f"{what}: entry {values.is_null().arg_max()} is null")
+        column = values.cast(pl.Int64, strict=False)
+        if column.null_count():
+            row = column.is_null().arg_max()
+            raise InvalidInputError(f"{what}: entry {row} does not fit an int64")
+        return np.ascontiguousarray(column.to_numpy())
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        masked = np.argmax(np.ma.getmaskarray(values))
+        raise InvalidInputError(f"{what}: entry {masked} is null")
     array = np.asarray(values)
+    if array.shape == (0,) and array.dtype == np.float64:  # what NumPy makes of an empty list
+        return np.empty(0, dtype=np.int64)
+    if array.dtype.kind not in "iu":
+        raise WrongTypeError(f"{what} must hold integers, not {array.dtype}")
     if array.ndim != 1:
         raise WrongTypeError(f"{what} must have one dimension, not {array.ndim}")
-    if array.size == 0 and array.dtype == np.float64:  # what NumPy makes of an empty list
-        return np.empty(0, dtype=np.int64)
-    if not np.issubdtype(array.dtype, np.integer):
-        raise WrongTypeError(f"{what} must hold integers, not {array.dtype}")
-    if array.dtype == np.uint64 and array.size and array.max() > np.iinfo(np.int64).max:
-        row = int(np.argmax(array > np.iinfo(np.int64).max))
-        raise InvalidInputError(f"{what}: entry {row} is 2^63 or more")
+    if array.dtype.kind == "u" and array.size and array.max() > _LARGEST:
+        large = np.argmax(array > _LARGEST)
+        raise InvalidInputError(f"{what}: entry {large} does not fit an int64")
     return np.ascontiguousarray(array, dtype=np.int64)
 
 

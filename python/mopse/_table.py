@@ -1,5 +1,6 @@
 """Tables of any library as Polars frames, and frames as columns that the core seals."""
 
+import json
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,8 @@ __all__ = ["Column", "as_frame", "from_columns", "record_ids", "to_columns"]
 Column = tuple[str, str, str, Any, Any]
 """Name, kind for the core, Polars dtype in words, values, and which rows hold one.
 
-The kind is ``"int64"``, ``"uint64"``, ``"float64"``, ``"boolean"`` or ``"text"``. Values of text are
-a pair: end of each row's bytes, and all bytes.
+The kind is ``"int64"``, ``"uint64"``, ``"float64"``, ``"boolean"`` or ``"text"``. Values of text
+are a pair: end of each row's bytes, and all bytes.
 """
 
 _KINDS = {"int64": pl.Int64, "uint64": pl.UInt64, "float64": pl.Float64, "boolean": pl.Boolean}
@@ -26,8 +27,9 @@ def as_frame(table: Any) -> pl.DataFrame:
     Parameters
     ----------
     table : table
-        A Polars, pandas or Arrow table, anything with the Arrow PyCapsule interface, or a mapping
-        from names to arrays.
+        A Polars, pandas or Arrow table, anything with the Arrow PyCapsule interface, or a dict from
+        names to arrays. What pandas takes for missing, NaN among it, becomes null; its row labels
+        are left out.
 
     Returns
     -------
@@ -39,17 +41,26 @@ def as_frame(table: Any) -> pl.DataFrame:
     mopse.errors.WrongTypeError
         If it is none of these.
     mopse.errors.InvalidInputError
-        If there is no row.
+        If there is no row, columns differ in length or share a name, or one mixes types.
+    ImportError
+        If a pandas column needs pyarrow to be read, and it is not there.
     """
-    if isinstance(table, pl.LazyFrame):
-        table = table.collect()
-    elif type(table).__module__.split(".")[0] == "pandas" and hasattr(table, "columns"):
-        table = pl.from_pandas(table)
-    elif isinstance(table, dict) or hasattr(table, "__arrow_c_stream__"):
-        table = pl.DataFrame(table)
+    given = type(table).__name__
+    try:
+        if isinstance(table, pl.LazyFrame):
+            table = table.collect()
+        elif type(table).__module__.split(".")[0] == "pandas" and hasattr(table, "columns"):
+            table = pl.from_pandas(table)
+        elif isinstance(table, dict) or hasattr(table, "__arrow_c_stream__"):
+            table = pl.DataFrame(table)
+    except (pl.exceptions.PolarsError, TypeError, ValueError):
+        # Not "from" the error, whose message may quote a value.
+        raise InvalidInputError(
+            f"the {given} cannot be read: columns must have a name each, one length, and one type"
+        ) from None
     if not isinstance(table, pl.DataFrame):
         raise WrongTypeError(
-            f"a table must be Polars, pandas, Arrow or a dict of arrays, not {type(table).__name__}"
+            f"a table must be Polars, pandas, Arrow or a dict of arrays, not {given}"
         )
     if table.is_empty():
         raise InvalidInputError("the table has no row")
@@ -113,23 +124,19 @@ def to_columns(frame: pl.DataFrame) -> list[Column]:
 
 def _to_column(column: pl.Series) -> Column:
     dtype = column.dtype
+    words = _dtype_words(column)
     is_valid = column.is_not_null().to_numpy()
     if dtype == pl.String or isinstance(dtype, pl.Enum | pl.Categorical):
         text = _text(column.cast(pl.String).fill_null(""))
-        return column.name, "text", _dtype_words(dtype), text, is_valid
+        return column.name, "text", words, text, is_valid
     if dtype == pl.Boolean:
         kind, values = "boolean", column.fill_null(value=False)
     elif dtype.is_float():
         kind, values = "float64", column.cast(pl.Float64).fill_null(0.0)
     elif dtype == pl.UInt64:
         kind, values = "uint64", column.fill_null(0)
-    elif dtype.is_integer() and dtype not in (pl.Int128, pl.UInt128):
-        kind, values = "int64", column.cast(pl.Int64).fill_null(0)
-    elif isinstance(dtype, pl.Date | pl.Datetime | pl.Duration | pl.Time):
+    else:  # whole numbers, and dates and times as such
         kind, values = "int64", column.to_physical().cast(pl.Int64).fill_null(0)
-    else:
-        raise WrongTypeError(f"column {column.name!r}: records cannot hold {dtype}")
-    words = _dtype_words(dtype)
     return column.name, kind, words, np.ascontiguousarray(values.to_numpy()), is_valid
 
 
@@ -166,7 +173,7 @@ def from_columns(columns: list[tuple[str, str, str, Any, Any]]) -> pl.DataFrame:
 
 
 _DTYPES: dict[str, Any] = {
-    str(dtype): dtype
+    dtype.__name__: dtype
     for dtype in (
         *(pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32, pl.UInt64),
         *(pl.Float32, pl.Float64, pl.Boolean, pl.String, pl.Categorical, pl.Date, pl.Time),
@@ -174,27 +181,27 @@ _DTYPES: dict[str, Any] = {
 }
 
 
-def _dtype_words(dtype: pl.DataType) -> str:
-    """Return a dtype in words that `_dtype_of` understands."""
+def _dtype_words(column: pl.Series) -> str:
+    """Return a column's dtype in words that `_dtype_of` understands."""
+    dtype = column.dtype
     if isinstance(dtype, pl.Enum):
-        return "Enum\n" + "\n".join(dtype.categories)
+        return "Enum\n" + json.dumps(dtype.categories.to_list())
     if isinstance(dtype, pl.Datetime):
         return f"Datetime\n{dtype.time_unit}\n{dtype.time_zone or ''}"
     if isinstance(dtype, pl.Duration):
         return f"Duration\n{dtype.time_unit}"
-    if isinstance(dtype, pl.Categorical):
-        return "Categorical"
-    if str(dtype) in _DTYPES:
-        return str(dtype)
-    raise WrongTypeError(f"records cannot hold {dtype}")
+    name = dtype.base_type().__name__
+    if name not in _DTYPES or dtype != _DTYPES[name]():
+        raise WrongTypeError(f"column {column.name!r}: records cannot hold {dtype}")
+    return name
 
 
 def _dtype_of(words: str) -> Any:
     kind, *rest = words.split("\n")
     if kind == "Enum":
-        return pl.Enum(rest)
+        return pl.Enum(json.loads(rest[0]))
     if kind == "Datetime":
         return pl.Datetime(rest[0], rest[1] or None)  # type: ignore[arg-type]
     if kind == "Duration":
         return pl.Duration(rest[0])  # type: ignore[arg-type]
-    return pl.Categorical() if kind == "Categorical" else _DTYPES[kind]
+    return _DTYPES[kind]

@@ -156,17 +156,77 @@ class Figure:
         return self
 
     def dots(self, x: ArrayLike, y: ArrayLike, *, name: str = "", role: Role = "series") -> Self:
-        """Add markers. Parameters, result and errors as in `line`."""
+        """Add markers.
+
+        Parameters
+        ----------
+        x, y : (n,) array of numbers
+            The points.
+        name, role : str
+            As in `line`.
+
+        Returns
+        -------
+        Figure
+            This figure.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            As in `line`.
+        TypeError
+            If an array does not hold numbers.
+        """
         self._panel.dots(_series(name, role), _column(x), _column(y))
         return self
 
     def repeats(self, x: ArrayLike, y: ArrayLike, *, name: str = "", role: Role = "series") -> Self:
-        """Add small faint dots for all repeats. The rest as in `line`."""
+        """Add small faint dots for all repeats.
+
+        Parameters
+        ----------
+        x, y : (n,) array of numbers
+            The points.
+        name, role : str
+            As in `line`.
+
+        Returns
+        -------
+        Figure
+            This figure.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            As in `line`.
+        TypeError
+            If an array does not hold numbers.
+        """
         self._panel.repeats(_series(name, role), _column(x), _column(y))
         return self
 
     def steps(self, x: ArrayLike, y: ArrayLike, *, name: str = "", role: Role = "series") -> Self:
-        """Add a line that keeps each `y` until the next `x`; `x` ascends. Else as in `line`."""
+        """Add a line that keeps each `y` until the next `x`.
+
+        Parameters
+        ----------
+        x, y : (n,) array of numbers
+            The points; `x` ascends.
+        name, role : str
+            As in `line`.
+
+        Returns
+        -------
+        Figure
+            This figure.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            As in `line`.
+        TypeError
+            If an array does not hold numbers.
+        """
         self._panel.steps(_series(name, role), _column(x), _column(y))
         return self
 
@@ -179,7 +239,27 @@ class Figure:
         name: str = "",
         role: Role = "series",
     ) -> Self:
-        """Add upright bars between `left` and `right`. The rest as in `line`."""
+        """Add upright bars.
+
+        Parameters
+        ----------
+        left, right, height : (n,) array of numbers
+            Where each begins and ends, and how high it is.
+        name, role : str
+            As in `line`.
+
+        Returns
+        -------
+        Figure
+            This figure.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            As in `line`.
+        TypeError
+            If an array does not hold numbers.
+        """
         who = _series(name, role)
         self._panel.bars(who, _column(left), _column(right), _column(height))
         return self
@@ -193,7 +273,27 @@ class Figure:
         name: str = "",
         role: Role = "series",
     ) -> Self:
-        """Fill the area between two curves over `x`. The rest as in `line`."""
+        """Fill the area between two curves.
+
+        Parameters
+        ----------
+        x, low, high : (n,) array of numbers
+            The curves from `x` to `low` and from `x` to `high`.
+        name, role : str
+            As in `line`.
+
+        Returns
+        -------
+        Figure
+            This figure.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            As in `line`.
+        TypeError
+            If an array does not hold numbers.
+        """
         self._panel.band(_series(name, role), _column(x), _column(low), _column(high))
         return self
 
@@ -206,22 +306,96 @@ class Figure:
         name: str = "",
         role: Role = "series",
     ) -> Self:
-        """Add an upright line from `low` to `high` at each `x`. The rest as in `line`."""
+        """Add upright lines.
+
+        Parameters
+        ----------
+        x, low, high : (n,) array of numbers
+            Where each stands, and its ends.
+        name, role : str
+            As in `line`.
+
+        Returns
+        -------
+        Figure
+            This figure.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            As in `line`.
+        TypeError
+            If an array does not hold numbers.
+        """
         self._panel.intervals(_series(name, role), _column(x), _column(low), _column(high))
         return self
 
     def level(self, y: float, *, name: str = "", role: Role = "expected") -> Self:
-        """Add a horizontal line across the panel at `y`. The rest as in `line`."""
+        """Add a horizontal line across the panel.
+
+        Parameters
+        ----------
+        y : float
+            Its height.
+        name, role : str
+            As in `line`.
+
+        Returns
+        -------
+        Figure
+            This figure.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            If the number cannot be drawn.
+        """
         self._panel.level(_series(name, role), y)
         return self
 
     def upright(self, x: float, *, name: str = "", role: Role = "expected") -> Self:
-        """Add a vertical line across the panel at `x`. The rest as in `line`."""
+        """Add a vertical line across the panel.
+
+        Parameters
+        ----------
+        x : float
+            Where it stands.
+        name, role : str
+            As in `line`.
+
+        Returns
+        -------
+        Figure
+            This figure.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            If the number cannot be drawn.
+        """
         self._panel.upright(_series(name, role), x)
         return self
 
     def note(self, x: float, y: float, text: str) -> Self:
-        """Write a few words beside the point `x`, `y`. Result and errors as in `line`."""
+        """Write a few words beside a point.
+
+        Parameters
+        ----------
+        x, y : float
+            The point.
+        text : str
+            The words.
+
+        Returns
+        -------
+        Figure
+            This figure.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            If a number or the text cannot be drawn.
+        """
         self._panel.note(x, y, text)
         return self
 
@@ -275,7 +449,18 @@ class Figure:
         return _mopse.draw_svg(self._panels, self._columns, self._title, self._size)
 
     def png(self) -> bytes:
-        """Return the figure as a PNG image. Errors as in `svg`."""
+        """Return the figure as a PNG image.
+
+        Returns
+        -------
+        bytes
+            The image; it has two pixels per logical pixel each way.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            As in `svg`.
+        """
         return _mopse.draw_png(self._panels, self._columns, self._title, self._size)
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -481,7 +666,37 @@ def scatter(
     width: int = 700,
     height: int = 420,
 ) -> Figure:
-    """Draw a marker per row. Parameters, result and errors as in `lines`."""
+    """Draw a marker per row.
+
+    Parameters
+    ----------
+    table : polars.DataFrame
+        One row per marker.
+    x, y, by : str
+        Column names, as in `lines`.
+    control : str, optional
+        The value of `by` that is the control. Without it `CONTROL` is, where it occurs.
+    title : str
+        Headline.
+    x_scale, y_scale : {"linear", "log2", "log10"}
+        Scales of the axes.
+    x_range, y_range : (float or None, float or None)
+        Bounds of the axes; None leaves a bound to the data.
+    width, height : int
+        Size in logical pixels.
+
+    Returns
+    -------
+    Figure
+        The figure, to which more can be added.
+
+    Raises
+    ------
+    mopse.errors.InvalidInputError
+        As in `lines`.
+    TypeError
+        If a column has the wrong type.
+    """
     rows, names = _named(table, x)
     figure = Figure(
         x=x,
@@ -517,7 +732,39 @@ def steps(
     width: int = 700,
     height: int = 420,
 ) -> Figure:
-    """Draw `y` as steps that hold until the next `x`. Parameters, result, errors as in `lines`."""
+    """Draw `y` as steps that hold until the next `x`.
+
+    Parameters
+    ----------
+    table : polars.DataFrame
+        One row per step.
+    x, y, by : str
+        Column names, as in `lines`; `x` holds numbers.
+    control : str, optional
+        The value of `by` that is the control. Without it `CONTROL` is, where it occurs.
+    expected : sequence of str
+        Values of `by` that are not measured.
+    title : str
+        Headline.
+    x_scale, y_scale : {"linear", "log2", "log10"}
+        Scales of the axes.
+    x_range, y_range : (float or None, float or None)
+        Bounds of the axes; None leaves a bound to the data.
+    width, height : int
+        Size in logical pixels.
+
+    Returns
+    -------
+    Figure
+        The figure, to which more can be added.
+
+    Raises
+    ------
+    mopse.errors.InvalidInputError
+        As in `lines`.
+    TypeError
+        If a column has the wrong type.
+    """
     heights = _numbers(table, y)
     figure = Figure(
         x=x,
@@ -552,7 +799,34 @@ def bars(
 ) -> Figure:
     """Draw the median of `y` as a bar per `x`, grouped by `by`, all repeats as dots.
 
-    The values of `x` are names, in order of appearance. The rest as in `lines`.
+    Parameters
+    ----------
+    table : polars.DataFrame
+        One row per repeat.
+    x, y, by : str
+        Column names, as in `lines`; the values of `x` are names, in order of appearance.
+    control : str, optional
+        The value of `by` that is the control. Without it `CONTROL` is, where it occurs.
+    title : str
+        Headline.
+    y_scale : {"linear", "log2", "log10"}
+        Scale of the heights.
+    y_range : (float or None, float or None)
+        Bounds of the heights; None leaves a bound to the data.
+    width, height : int
+        Size in logical pixels.
+
+    Returns
+    -------
+    Figure
+        The figure, to which more can be added.
+
+    Raises
+    ------
+    mopse.errors.InvalidInputError
+        As in `lines`.
+    TypeError
+        If a column has the wrong type.
     """
     rows, names = _named(table.with_columns(_existing(table, x).cast(pl.String)), x)
     figure = Figure(
@@ -599,10 +873,12 @@ def histogram(
     ----------
     table : polars.DataFrame
         One row per value.
-    x, by : str
-        Column names.
+    x : str
+        The column to count.
     y : str
         Label of the counts.
+    by : str
+        The column of series; without it there is one.
     bins : int or (n + 1,) array of numbers
         How many bins of equal width from the least value to the largest, or their borders.
     control : str, optional
@@ -660,8 +936,31 @@ def heatmap(
 ) -> Figure:
     """Colour a cell per pair of `x` and `y` by the median of `value`.
 
-    Both axes carry names, in order of appearance; the first of `y` is the lowest. Every pair
-    must occur. Parameters, result and errors as in `lines`.
+    Parameters
+    ----------
+    table : polars.DataFrame
+        One row per repeat; every pair must occur.
+    x, y : str
+        Columns of names, which the axes carry in order of appearance; the first of `y` is the
+        lowest.
+    value : str
+        The column of numbers, whose name says what is coloured, with its unit.
+    title : str
+        Headline.
+    width, height : int
+        Size in logical pixels.
+
+    Returns
+    -------
+    Figure
+        The figure, to which more can be added.
+
+    Raises
+    ------
+    mopse.errors.InvalidInputError
+        As in `lines`; also if a pair does not occur.
+    TypeError
+        If a column has the wrong type.
     """
     across, columns = _named(table.with_columns(_existing(table, x).cast(pl.String)), x)
     up, rows = _named(table.with_columns(_existing(table, y).cast(pl.String)), y)

@@ -2,6 +2,7 @@
 
 import datetime
 import html
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -81,7 +82,13 @@ class Field:
 
     @classmethod
     def boolean(cls) -> "Field":
-        """Return the field of truth values; false is below true."""
+        """Return the field of truth values; false is below true.
+
+        Returns
+        -------
+        Field
+            Its bounds in a query are truth values.
+        """
         field = cls.__new__(cls)
         field._init("boolean", 0, 1, 1, None, ())
         return field
@@ -183,14 +190,14 @@ class Field:
             if column.dtype.is_float():
                 floats = column.cast(pl.Float64).fill_null(0.0).to_numpy()
                 return self._field.of_floats(np.ascontiguousarray(floats), is_valid)
-            if column.dtype in (pl.UInt64, pl.Int128, pl.UInt128):
-                is_large = ~column.is_between(-(2**63), 2**63 - 1).fill_null(value=True)
-                if is_large.any():
-                    raise InvalidInputError(
-                        f"the value in row {is_large.arg_max()} lies outside the domain"
-                    )
-            whole = column.to_physical().cast(pl.Int64).fill_null(0).to_numpy()
-            return self._field.of_integers(np.ascontiguousarray(whole), is_valid)
+            whole = column.to_physical().cast(pl.Int64, strict=False)
+            is_large = whole.is_null() & column.is_not_null()
+            if is_large.any():
+                row = is_large.arg_max()
+                raise InvalidInputError(f"the value in row {row} does not fit an int64")
+            return self._field.of_integers(
+                np.ascontiguousarray(whole.fill_null(0).to_numpy()), is_valid
+            )
         except InvalidInputError as error:
             raise type(error)(f"field {name}: {error}") from None
 
@@ -287,7 +294,8 @@ class Schema(Mapping[str, Field]):
     Notes
     -----
     A schema is a mapping from names to fields. It is no secret: the cloud sees the names of the
-    fields, and every upload and token names the schema's digest.
+    fields, and every upload and token names the schema's digest. Schemas are equal if they have
+    equal fields in the same order, and then have equal digests.
 
     Examples
     --------
@@ -320,6 +328,12 @@ class Schema(Mapping[str, Field]):
     def __len__(self) -> int:
         return len(self._fields)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Schema) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
     def __repr__(self) -> str:
         return f"Schema({', '.join(f'{name}={field}' for name, field in self.items())})"
 
@@ -345,5 +359,8 @@ def _number(value: Any, what: str) -> float:
     if _is_date(value):
         return float((value - _EPOCH).days)
     if is_integer(value) or isinstance(value, float | np.floating):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:  # an int of more than 1024 bits
+            return math.inf if value > 0 else -math.inf
     raise WrongTypeError(f"{what} must be a number or a date, not {type(value).__name__}")
