@@ -8,6 +8,7 @@ machine may be shared: read ratios before times.
 
 import secrets
 import statistics
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 
@@ -110,6 +111,40 @@ def batches() -> Iterator[dict]:
                 yield row(f"batch, {name}", domain, n, seconds, goal)
 
 
+def entries() -> Iterator[dict]:
+    """Make MOPSE's index entries from handles, beside OPSE's one-to-many ciphertexts."""
+    rng = np.random.default_rng(SEED)
+    for domain in (121, 2**10, 2**16, 2**20):
+        field = mopse.Field(0, domain - 1, cell=1)
+        hospital = mopse.Owner.generate(mopse.Schema(x=field)).authorize("hospital")
+        opse = mopse.Opse(secrets.token_bytes(32), domain)
+        for n in (10**6, 10**7):
+            values, ids = rng.integers(0, domain, n), np.arange(n)
+            handles = hospital.handles(ids)
+            calls: dict[str, Call] = {
+                "mopse": lambda v=values, h=handles: hospital._keyring.entries("x", v, h),
+                "opse": lambda v=values, i=ids, opse=opse: opse.encrypt(v, ids=i),
+            }
+            taken = interleaved(calls)
+            line = row("MOPSE entries", domain, n, taken["mopse"], control="one-to-many OPSE")
+            ratio = taken["opse"] / taken["mopse"]
+            yield line | {"times faster": ratio, "reached": ratio >= 1 / 1.3}
+
+
+def core() -> Iterator[dict]:
+    """Add what the Rust benchmark measures."""
+    goals = {
+        "seal records, with handles and signature": 1500,
+        "find a range of 10^7 entries": 5000,
+    }
+    command = ["cargo", "bench", "--quiet", "--bench", "core"]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    for line in printed.splitlines():
+        task, n, each = line.split("\t")
+        seconds = float(each) * int(n) / 1e9
+        yield row(task, 121, int(n), seconds, goals.get(task)) | {"M": "121"}
+
+
 def merges() -> Iterator[dict]:
     """Merge runs, beside NumPy's stable argsort of the joined runs."""
     rng = np.random.default_rng(SEED)
@@ -130,7 +165,7 @@ def merges() -> Iterator[dict]:
 
 def main() -> None:
     """Print the table."""
-    rows = [line for part in (codebooks, scalars, batches, merges) for line in part()]
+    rows = [line for part in (codebooks, scalars, batches, entries, merges, core) for line in part()]
     with pl.Config(tbl_rows=-1, tbl_cols=-1, tbl_width_chars=160, float_precision=2):
         print(pl.DataFrame(rows, infer_schema_length=None))
 

@@ -1,0 +1,99 @@
+//! Times of what Python cannot call by itself, as lines of `task, values, nanoseconds per value`.
+//!
+//! `make bench` runs this and adds the lines to its table. Each number is the median of repeats.
+
+use std::borrow::Cow;
+use std::hint::black_box;
+use std::time::Instant;
+
+use mopse::domain::{Field, Kind, Schema};
+use mopse::index::search::{Index, Predicate, Run};
+use mopse::index::upload::Upload;
+use mopse::keys::Key;
+use mopse::party::Keyring;
+use mopse::record::{Column, Ids, Values};
+
+const REPEATS: usize = 5;
+
+fn main() {
+    seal(100_000).expect("the example is sealed");
+    search(10_000_000).expect("the example is searched");
+}
+
+/// Prints the median over repeats of one call that handles `values` values.
+fn report<T>(task: &str, values: usize, mut call: impl FnMut() -> T) {
+    black_box(call());
+    let mut times: Vec<u128> = (0..REPEATS)
+        .map(|_| {
+            let start = Instant::now();
+            black_box(call());
+            start.elapsed().as_nanos()
+        })
+        .collect();
+    times.sort_unstable();
+    #[expect(clippy::cast_precision_loss, reason = "a time")]
+    let each = times[REPEATS / 2] as f64 / values as f64;
+    println!("{task}\t{values}\t{each:.1}");
+}
+
+/// Small records: an id, three integers and a float.
+fn seal(records: usize) -> Result<(), mopse::Error> {
+    let age = Field::new(Kind::Number, 0.0, 120.0, 1.0, None)?;
+    let schema = Schema::new(vec![("age".into(), age)])?;
+    let mut owner = Keyring::root(Key::from_bytes(&[7; 32])?, schema);
+    let hospital = owner.authorize("hospital", &[])?;
+    let ids: Vec<i64> = (0..).take(records).collect();
+    let floats = vec![21.5; records];
+    let is_valid = vec![true; records];
+    let column = |name: &str, values| Column {
+        name: name.into(),
+        dtype: String::new(),
+        values,
+        is_valid: Cow::Borrowed(&is_valid),
+    };
+    let integers = || Values::Int64(Cow::Borrowed(&ids));
+    let columns = [
+        column("id", integers()),
+        column("age", integers()),
+        column("systolic", integers()),
+        column("diastolic", integers()),
+        column("bmi", Values::Float64(Cow::Borrowed(&floats))),
+    ];
+    let upload = || hospital.upload(&columns, Ids::Integers(&ids), &[], 1);
+    report("seal records, with handles and signature", records, upload);
+    let message = upload()?;
+    report("check an upload", records, || Upload::decode(&message));
+    let received = Upload::decode(&message)?;
+    let opener = owner.opener(&received.provider)?;
+    let origin = mopse::record::Origin { owner: &received.owner, provider: &received.provider };
+    report("open records", records, || {
+        opener.open(origin, &received.layout, &received.handles, &received.records)
+    });
+    Ok(())
+}
+
+/// Ranges over one merged field.
+fn search(entries: u32) -> Result<(), mopse::Error> {
+    let runs = 16;
+    let mut index = Index::default();
+    for number in 0..runs {
+        let step = i64::MAX / i64::from(entries);
+        let ciphertexts: Vec<i64> = (0..i64::from(entries / runs))
+            .map(|i| (i * i64::from(runs) + i64::from(number)) * step)
+            .collect();
+        let records = (0..entries / runs).collect();
+        let run = Run { field: "age".into(), ciphertexts, records };
+        index.add("hospital", entries / runs, vec![run])?;
+    }
+    index.settle()?;
+    let ranges: Vec<[Predicate; 1]> = (1..1000)
+        .map(|i| {
+            let low = i64::MAX / 1001 * i;
+            [Predicate { field: "age".into(), low, high: low + (i64::MAX >> 20) }]
+        })
+        .collect();
+    report("find a range of 10^7 entries", ranges.len(), || {
+        ranges.iter().map(|range| index.count(range, None)).sum::<Result<usize, _>>()
+    });
+    Ok(())
+}
