@@ -116,14 +116,16 @@ impl Store {
         if self.sequences.get(&sender).is_some_and(|&last| upload.sequence <= last) {
             return Err(Error::Replay { provider });
         }
-        let held = self.groups.entry((upload.owner, group)).or_default();
-        for other in held.uploads.iter().filter(|other| other.provider == upload.provider) {
+        let place = (upload.owner, group);
+        let stored = self.groups.get(&place).into_iter().flat_map(|held| &held.uploads);
+        for other in stored.filter(|other| other.provider == upload.provider) {
             let is_stored = |handle| other.handles.binary_search(handle).is_ok();
             if let Some(position) = upload.handles.iter().position(is_stored) {
                 return Err(Error::StoredRecord { provider, position });
             }
         }
         let records = u32::try_from(upload.handles.len()).unwrap_or(u32::MAX);
+        let held = self.groups.entry(place).or_default();
         held.index.add(&provider, records, upload.runs.clone())?;
         self.sequences.insert(sender, upload.sequence);
         held.uploads.push(upload);
