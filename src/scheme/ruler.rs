@@ -127,3 +127,22 @@ impl fmt::Debug for Ruler {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_cell_owns_its_first_and_its_last_ciphertext() {
+        let key = Key::from_bytes(&[8; 32]).unwrap();
+        for (domain, cell) in [(1, 1), (14, 3), (121, 1)] {
+            let ruler = Ruler::new(&key, domain, cell).unwrap();
+            for cell in 0..ruler.cells() {
+                let (start, size) = ruler.span(cell);
+                assert_eq!(ruler.cell_of(stored(start)), Some(cell));
+                assert_eq!(ruler.cell_of(stored(start + (size - 1))), Some(cell));
+            }
+            assert_eq!(ruler.cell_of(-1), None);
+        }
+    }
+}
