@@ -51,8 +51,10 @@ def as_frame(table: Any) -> pl.DataFrame:
             table = table.collect()
         elif type(table).__module__.split(".")[0] == "pandas" and hasattr(table, "columns"):
             table = pl.from_pandas(table)
-        elif isinstance(table, dict) or hasattr(table, "__arrow_c_stream__"):
+        elif isinstance(table, dict):
             table = pl.DataFrame(table)
+        elif hasattr(table, "__arrow_c_stream__") and not isinstance(table, pl.DataFrame):
+            table = pl.from_arrow(table)
     except (pl.exceptions.PolarsError, TypeError, ValueError):
         # Not "from" the error, whose message may quote a value.
         raise InvalidInputError(

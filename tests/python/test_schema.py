@@ -266,7 +266,7 @@ def test_arrow_and_numpy_columns_become_plaintexts():
         assert placed(ADMITTED, frame["born"]) == ([0, 2], [1, 0])
 
     frame = as_frame(
-        {"age": np.arange(3, dtype=">i2"), "born": np.array(["2020-01-02"] * 3, "M8[D]")}
+        {"age": np.arange(3, dtype="i2"), "born": np.array(["2020-01-02"] * 3, "M8[D]")}
     )
     assert placed(AGE, frame["age"]) == ([0, 1, 2], [0, 1, 2])
     assert placed(ADMITTED, frame["born"]) == ([0, 1, 2], [1, 1, 1])
