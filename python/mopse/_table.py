@@ -13,8 +13,8 @@ __all__ = ["Column", "as_frame", "from_columns", "record_ids", "to_columns"]
 Column = tuple[str, str, str, Any, Any]
 """Name, kind for the core, Polars dtype in words, values, and which rows hold one.
 
-The kind is ``"int64"``, ``"uint64"``, ``"float64"``, ``"boolean"`` or ``"text"``. Values of text are
-a pair: end of each row's bytes, and all bytes.
+The kind is ``"int64"``, ``"uint64"``, ``"float64"``, ``"boolean"`` or ``"text"``. Values of text
+are a pair: end of each row's bytes, and all bytes.
 """
 
 _KINDS = {"int64": pl.Int64, "uint64": pl.UInt64, "float64": pl.Float64, "boolean": pl.Boolean}

@@ -184,7 +184,9 @@ class Field:
                 floats = column.cast(pl.Float64).fill_null(0.0).to_numpy()
                 return self._field.of_floats(np.ascontiguousarray(floats), is_valid)
             if column.dtype in (pl.UInt64, pl.Int128, pl.UInt128):
-                is_large = ~column.is_between(-(2**63), 2**63 - 1).fill_null(value=True)
+                is_large = (column > 2**63 - 1).fill_null(value=False)
+                if column.dtype == pl.Int128:
+                    is_large |= (column < -(2**63)).fill_null(value=False)
                 if is_large.any():
                     raise InvalidInputError(
                         f"the value in row {is_large.arg_max()} lies outside the domain"
