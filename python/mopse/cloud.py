@@ -2,7 +2,7 @@
 
 import html
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -268,4 +268,6 @@ def merge(runs: Sequence[Any]) -> NDArray[np.int64]:
     >>> mopse.merge([np.array([10, 40]), np.array([20, 40])]).tolist()
     [0, 2, 1, 3]
     """
+    if isinstance(runs, str | bytes) or not isinstance(runs, Iterable):
+        raise WrongTypeError(f"runs must be a sequence of arrays, not {type(runs).__name__}")
     return _mopse.merge([integers(run, f"run {number}") for number, run in enumerate(runs)])

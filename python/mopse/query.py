@@ -26,20 +26,26 @@ def as_message(message: Any, what: str) -> bytes:
 
 
 def _pack(head: bytes, items: Iterable[bytes]) -> bytes:
-    return head + b"".join(struct.pack("<Q", len(item)) + item for item in items)
+    items = list(items)
+    sized = (struct.pack("<Q", len(item)) + item for item in items)
+    return head + struct.pack("<Q", len(items)) + b"".join(sized)
 
 
 def _unpack(head: bytes, message: bytes, what: str) -> list[bytes]:
     if message[: len(head)] != head:
         raise DamagedFileError(f"{what} is cut short or malformed at byte 0")
-    items, at = [], len(head)
-    while at < len(message):
+    items: list[bytes] = []
+    at = len(head) + 8
+    count = int.from_bytes(message[len(head) : at], "little")
+    while at < len(message) and len(items) < count:
         start = at + 8
-        size = int.from_bytes(message[at:start], "little")
-        if len(message) < start or len(message) < start + size:
-            raise DamagedFileError(f"{what} is cut short or malformed at byte {at}")
-        items.append(message[start : start + size])
-        at = start + size
+        end = start + int.from_bytes(message[at:start], "little")
+        if not start <= end <= len(message):
+            break
+        items.append(message[start:end])
+        at = end
+    if at != len(message) or len(items) != count:
+        raise DamagedFileError(f"{what} is cut short or malformed at byte {min(at, len(message))}")
     return items
 
 
@@ -199,7 +205,10 @@ class Answer:
     """
 
     def __init__(self, parts: Iterable[_mopse.Part]) -> None:
-        self._parts = list(parts)
+        self._parts = list(parts) if isinstance(parts, Iterable) else [parts]
+        for part in self._parts:
+            if not isinstance(part, _mopse.Part):
+                raise WrongTypeError(f"an answer is made of parts, not {type(part).__name__}")
         self.excess: int | None = None
 
     @classmethod

@@ -2,6 +2,7 @@
 
 import datetime
 import html
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -347,5 +348,8 @@ def _number(value: Any, what: str) -> float:
     if _is_date(value):
         return float((value - _EPOCH).days)
     if is_integer(value) or isinstance(value, float | np.floating):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            return math.inf if value > 0 else -math.inf
     raise WrongTypeError(f"{what} must be a number or a date, not {type(value).__name__}")
