@@ -41,7 +41,7 @@ mod _mopse {
     #[pymodule_export]
     use super::index::merge;
     #[pymodule_export]
-    use super::party::{Grant, Keyring};
+    use super::party::{Grants, Keyring};
     #[pymodule_export]
     use super::plot::{Panel, draw_png, draw_svg};
     #[pymodule_export]

@@ -520,11 +520,11 @@ impl Keyring {
     ///
     /// [`Error::UnknownProvider`] if there is none.
     pub fn find(&self, path: &str) -> Result<Node, Error> {
-        if path == self.node.path() {
+        let own = self.node.names();
+        if path == self.node.path() && !own.is_empty() {
             return Ok(self.node.clone());
         }
         let names: Vec<&str> = path.split('/').collect();
-        let own = self.node.names();
         let is_below = names.len() > own.len() && own.iter().zip(&names).all(|(a, b)| a == b);
         if !is_below {
             return Err(Error::UnknownProvider { provider: path.escape_default().to_string() });
@@ -609,4 +609,86 @@ fn ruler_key(authority: &Key, schema: &Schema, field: usize, epoch: u32) -> Key 
     let mut label = Writer::default();
     label.text(name).raw(&definition.label());
     authority.child(Purpose::Ruler, &label.0, epoch)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Field, Kind};
+
+    fn owner() -> Keyring {
+        let age = Field::new(Kind::Number, 0.0, 99.0, 1.0, None).expect("a valid field");
+        let schema = Schema::new(vec![("age".to_owned(), age)]).expect("a valid schema");
+        Keyring::root(Key::from_bytes(&[7; 32]).expect("32 bytes"), schema)
+    }
+
+    /// A token that a dishonest issuer signs with its own key.
+    fn token(issuer: &Keyring, group: Group, scope: Scope) -> Token {
+        let token = Token {
+            owner: issuer.owner(),
+            schema: issuer.schema().digest(),
+            group,
+            scope,
+            predicates: vec![Predicate { field: "age".to_owned(), low: 0, high: i64::MAX }],
+            expiry: 10,
+            id: 1,
+            query: 2,
+            issuer: issuer.chain().clone(),
+        };
+        Token::decode(&issuer.signed(token.message())).expect("it is signed by whom it names")
+    }
+
+    #[test]
+    fn a_token_signed_for_more_than_the_own_runs_and_the_groups_below_is_refused() {
+        let mut owner = owner();
+        let hospital = owner.authorize("hospital", &[]).expect("a valid name");
+        let ward = owner.authorize("ward", &["hospital"]).expect("a valid name");
+        let announcement = owner.announcement().expect("it can be signed");
+        let announcement = Announcement::decode(&announcement).expect("it was just made");
+        let of_owner = Group { authority: Node::root(), epoch: 0 };
+        let of_hospital = Group { authority: hospital.node().clone(), epoch: 0 };
+        let of_ward = Group { authority: ward.node().clone(), epoch: 0 };
+        let next = Group { authority: Node::root(), epoch: 1 };
+        for (issuer, group, scope, may) in [
+            (&owner, &of_owner, Scope::Group, true),
+            (&owner, &of_ward, Scope::Group, true),
+            (&owner, &of_owner, Scope::Own, false),
+            (&hospital, &of_hospital, Scope::Group, true),
+            (&hospital, &of_ward, Scope::Group, true),
+            (&hospital, &of_owner, Scope::Own, true),
+            (&hospital, &of_owner, Scope::Group, false),
+            (&hospital, &next, Scope::Own, false),
+            (&ward, &of_hospital, Scope::Own, true),
+            (&ward, &of_hospital, Scope::Group, false),
+            (&ward, &of_owner, Scope::Own, false),
+            (&ward, &of_owner, Scope::Group, false),
+        ] {
+            let checked = token(issuer, group.clone(), scope).check(&announcement, 10);
+            let refused = Error::Scope { who: issuer.node().to_string(), what: group.to_string() };
+            assert_eq!(checked, if may { Ok(()) } else { Err(refused) }, "{issuer:?} {group}");
+        }
+    }
+
+    #[test]
+    fn who_is_removed_derives_no_key_of_the_next_epoch() {
+        let mut owner = owner();
+        let stays = owner.authorize("stays", &[]).expect("a valid name");
+        let leaves = owner.authorize("leaves", &[]).expect("a valid name");
+        owner.revoke(&["leaves"]).expect("it was authorised");
+        let renewed = owner.authorize("stays", &[]).expect("a valid name");
+        assert_ne!(renewed.key.expose(), stays.key.expose());
+        assert_ne!(renewed.rulers[0].expose(), stays.rulers[0].expose());
+        assert_eq!(stays.rulers[0].expose(), leaves.rulers[0].expose());
+        for keyring in [&leaves, &stays] {
+            assert!(keyring.key_of(renewed.node()).is_err());
+            for (name, epoch) in [("stays", 0), ("stays", 1), ("", 1)] {
+                for held in [&keyring.key, &keyring.rulers[0]] {
+                    let derived = held.child(Purpose::Node, name.as_bytes(), epoch);
+                    assert_ne!(derived.expose(), renewed.key.expose());
+                    let ruler = ruler_key(held, keyring.schema(), 0, epoch);
+                    assert_ne!(ruler.expose(), renewed.rulers[0].expose());
+                }
+            }
+        }
+    }
 }

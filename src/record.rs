@@ -487,3 +487,28 @@ impl Grant {
         Ok(Self { owner, provider, opener })
     }
 }
+
+/// What a user was granted: one opener per provider and epoch.
+#[derive(Debug, Clone, Default)]
+pub struct Grants(BTreeMap<(Owner, Node), Opener>);
+
+impl Grants {
+    /// Adds a grant; several of one provider open what each of them opens.
+    pub fn add(&mut self, Grant { owner, provider, opener }: Grant) {
+        match (self.0.get_mut(&(owner, provider.clone())), opener) {
+            (Some(Opener::All(_)), _) => {}
+            (Some(Opener::Some { records, .. }), Opener::Some { records: more, .. }) => {
+                records.extend(more);
+            }
+            (_, opener) => {
+                self.0.insert((owner, provider), opener);
+            }
+        }
+    }
+
+    /// What opens records of a provider; `None` if it has granted nothing.
+    #[must_use]
+    pub fn opener(&self, owner: Owner, provider: &Node) -> Option<&Opener> {
+        self.0.get(&(owner, provider.clone()))
+    }
+}

@@ -6,13 +6,19 @@ import secrets
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Never, Self
 
 import polars as pl
 
 from mopse import _mopse
 from mopse._table import from_columns
-from mopse.errors import DecryptionError, InvalidInputError, WrongTypeError
+from mopse.errors import (
+    DecryptionError,
+    FileAccessError,
+    InvalidInputError,
+    MissingFileError,
+    WrongTypeError,
+)
 from mopse.query import Answer, Query
 from mopse.schema import Field, Schema
 
@@ -28,17 +34,39 @@ def names(path: str | None) -> list[str]:
     """Return the names of a path such as ``hospital/ward``; none for None."""
     if path is None:
         return []
-    if not isinstance(path, str):
-        raise WrongTypeError(f"a provider must be named by a string, not {type(path).__name__}")
-    return path.split("/")
+    return text(path, "a provider's path").split("/")
+
+
+def text(value: Any, what: str) -> str:
+    """Return a string that can be written down, or say what is none."""
+    if not isinstance(value, str):
+        raise WrongTypeError(f"{what} must be a string, not {type(value).__name__}")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise InvalidInputError(f"{what} holds half of a surrogate pair") from None
+    return value
 
 
 def _password(password: str | bytes) -> bytes:
-    if isinstance(password, str):
-        return password.encode()
     if isinstance(password, bytes | bytearray):
         return bytes(password)
-    raise WrongTypeError(f"a password must be a string, not {type(password).__name__}")
+    return text(password, "a password").encode()
+
+
+def _file(path: str | os.PathLike[str]) -> Path:
+    try:
+        file = Path(path)
+    except TypeError:
+        raise WrongTypeError(f"a path must be a string, not {type(path).__name__}") from None
+    if not file.name or "\0" in str(file):
+        raise InvalidInputError("the path names no file")
+    return file
+
+
+def _access_error(error: OSError, file: Path) -> FileAccessError:
+    kind = MissingFileError if isinstance(error, FileNotFoundError) else FileAccessError
+    return kind(error.errno, error.strerror, str(file))
 
 
 class Party:
@@ -95,8 +123,8 @@ class Party:
         Raises
         ------
         mopse.errors.InvalidInputError
-            If there is no range, the schema lacks a field, the lowest is above the highest, or a
-            bound is not a number.
+            If there is no range or a field has two, the schema lacks a field, the lowest is above
+            the highest, or a bound is not a number.
         mopse.errors.WrongTypeError
             If a bound is of another type than the field.
 
@@ -105,6 +133,11 @@ class Party:
         Costs one ruler per group and field the first time, then microseconds. The cloud learns the
         bounds to the cell and which tokens belong together.
         """
+        if not isinstance(ranges, Mapping | None):
+            raise WrongTypeError(f"ranges must be a mapping, not {type(ranges).__name__}")
+        twice = sorted(more_ranges.keys() & (ranges or {}).keys())
+        if twice:
+            raise InvalidInputError(f"field {twice[0]!r} is given two ranges")
         asked = {**(ranges or {}), **more_ranges}
         if not asked:
             raise InvalidInputError("a query needs at least one range")
@@ -187,22 +220,25 @@ class Party:
         ------
         mopse.errors.InvalidInputError
             If the password is empty.
-        OSError
-            If the file cannot be written; what was there before is left.
+        mopse.errors.FileAccessError
+            If the file cannot be written; what was there before is left. It is an OSError.
         """
+        target = _file(path)
         contents = self._keyring.seal(_password(password), None)
-        target = Path(path)
-        fresh = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
-        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        fresh = target.with_name(f".mopse.{secrets.token_hex(8)}")
         try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(contents)
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(target)
-        except BaseException:
-            fresh.unlink(missing_ok=True)
-            raise
+            handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(contents)
+                    file.flush()
+                    os.fsync(file.fileno())
+                fresh.replace(target)
+            except BaseException:
+                fresh.unlink(missing_ok=True)
+                raise
+        except OSError as error:
+            raise _access_error(error, target) from None
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], password: str | bytes) -> Self:
@@ -228,11 +264,19 @@ class Party:
             If the file is not what was written, or of an unknown version.
         mopse.errors.InvalidInputError
             If it is a file of the other kind, or the password is empty.
-        OSError
-            If the file cannot be read.
+        mopse.errors.FileAccessError
+            If the file cannot be read; `mopse.errors.MissingFileError` if there is none. Both are
+            an OSError.
         """
-        contents = Path(path).read_bytes()
+        file = _file(path)
+        try:
+            contents = file.read_bytes()
+        except OSError as error:
+            raise _access_error(error, file) from None
         return cls(_mopse.Keyring.open(contents, _password(password), cls._is_owner))
+
+    def __reduce__(self) -> Never:
+        raise WrongTypeError("keys are neither pickled nor copied: use save and open")
 
 
 def open_answer(
@@ -245,6 +289,11 @@ def open_answer(
     """Return the opened records of an answer that match the query; see `Party.decrypt`."""
     if not isinstance(answer, Answer):
         raise WrongTypeError(f"an answer must be an Answer, not {type(answer).__name__}")
+    if not isinstance(query, Query | None):
+        raise WrongTypeError(f"a query must be a Query, not {type(query).__name__}")
+    unknown = [name for name in (query and query._ranges) or () if name not in schema]
+    if unknown:
+        raise InvalidInputError(f"the query is of another schema: field {unknown[0]!r}")
     frames = []
     dropped = 0
     for part in answer._parts:
@@ -277,9 +326,14 @@ def _matching(
     for name, (low, high) in ranges.items():
         rows, plaintexts = schema[name].plaintexts_of(frame[name])
         here = pl.Series([False]).new_from_index(0, frame.height)
-        holds &= here.scatter(rows[(plaintexts >= low) & (plaintexts <= high)], True)  # noqa: FBT003
+        holds &= here.scatter(rows[(plaintexts >= low) & (plaintexts <= high)], True)
     return frame.filter(holds)
 
 
 def _schema_of(keyring: _mopse.Keyring) -> Schema:
-    return Schema(**{name: Field._restore(*spec) for name, *spec in keyring.fields})
+    return Schema(
+        **{
+            name: Field._restore(kind, low, high, step, cell, levels)
+            for name, kind, low, high, step, cell, levels in keyring.fields
+        }
+    )

@@ -18,6 +18,14 @@ The kind is ``"int64"``, ``"uint64"``, ``"float64"``, ``"boolean"`` or ``"text"`
 are a pair: end of each row's bytes, and all bytes.
 """
 
+_UNREADABLE = (
+    TypeError,
+    ValueError,
+    OverflowError,
+    NotImplementedError,
+    pl.exceptions.PolarsError,
+)
+
 _KINDS = {"int64": pl.Int64, "uint64": pl.UInt64, "float64": pl.Float64, "boolean": pl.Boolean}
 
 
@@ -49,17 +57,14 @@ def as_frame(table: Any) -> pl.DataFrame:
     try:
         if isinstance(table, pl.LazyFrame):
             table = table.collect()
-        elif type(table).__module__.split(".")[0] == "pandas" and hasattr(table, "columns"):
+        elif _is_pandas(table):
             table = pl.from_pandas(table)
         elif isinstance(table, dict):
             table = pl.DataFrame(table)
         elif hasattr(table, "__arrow_c_stream__") and not isinstance(table, pl.DataFrame):
             table = pl.from_arrow(table)
-    except (pl.exceptions.PolarsError, TypeError, ValueError):
-        # Not "from" the error, whose message may quote a value.
-        raise InvalidInputError(
-            f"the {given} cannot be read: columns must have a name each, one length, and one type"
-        ) from None
+    except _UNREADABLE:  # whose message may hold values
+        raise WrongTypeError(f"the {given} cannot be read: {_fault(table)}") from None
     if not isinstance(table, pl.DataFrame):
         raise WrongTypeError(
             f"a table must be Polars, pandas, Arrow or a dict of arrays, not {given}"
@@ -67,6 +72,22 @@ def as_frame(table: Any) -> pl.DataFrame:
     if table.is_empty():
         raise InvalidInputError("the table has no row")
     return table
+
+
+def _is_pandas(table: Any) -> bool:
+    return type(table).__module__.split(".")[0] == "pandas" and hasattr(table, "columns")
+
+
+def _fault(table: Any) -> str:
+    """Say which column of a mapping or pandas table is no column, if it is that."""
+    for name in table if isinstance(table, dict) or _is_pandas(table) else ():
+        if not isinstance(name, str):
+            return f"a column has a name of type {type(name).__name__}"
+        try:
+            pl.Series(name, table[name])
+        except _UNREADABLE:
+            return f"column {name!r} holds values of several types, or of none that can be sealed"
+    return "its columns differ in length, share a name, or are of a kind that cannot be sealed"
 
 
 def record_ids(frame: pl.DataFrame, name: str) -> Any:
@@ -96,11 +117,11 @@ def record_ids(frame: pl.DataFrame, name: str) -> Any:
     ids = frame[name]
     if ids.null_count():
         raise InvalidInputError(f"column {name!r}, row {ids.is_null().arg_max()}: the id is null")
-    if ids.dtype.is_integer():
+    if ids.dtype.is_integer() and ids.dtype not in (pl.Int128, pl.UInt128):
         return integers(ids, f"column {name!r}")
     if ids.dtype == pl.String or isinstance(ids.dtype, pl.Enum | pl.Categorical):
         return _text(ids.cast(pl.String))
-    raise WrongTypeError(f"column {name!r}: ids must be integers or text, not {ids.dtype}")
+    raise WrongTypeError(f"column {name!r}: ids must be 64-bit integers or text, not {ids.dtype}")
 
 
 def to_columns(frame: pl.DataFrame) -> list[Column]:

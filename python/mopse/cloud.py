@@ -2,7 +2,7 @@
 
 import html
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mopse import _mopse
 from mopse._arrays import integers
 from mopse.errors import InvalidInputError, ReplayError, ScopeError, WrongTypeError
-from mopse.query import Answer, Query, Upload
+from mopse.query import Answer, Query, Upload, as_message
 from mopse.stores import MemoryStore, Store
 
 __all__ = ["Cloud", "merge"]
@@ -44,7 +44,8 @@ class Cloud:
 
     def __init__(self, store: Store | None = None) -> None:
         if store is not None and not hasattr(store, "search"):
-            raise WrongTypeError(f"a store must be a mopse.stores.Store, not {store!r}")
+            kind = type(store).__name__
+            raise WrongTypeError(f"a store must be a mopse.stores.Store, not {kind}")
         self._store: Store = MemoryStore() if store is None else store
         self._owners: dict[bytes, _mopse.Announcement] = {}
 
@@ -65,7 +66,7 @@ class Cloud:
         mopse.errors.ReplayError
             If a newer one of this owner is known.
         """
-        announcement = _mopse.Announcement.decode(bytes(public))
+        announcement = _mopse.Announcement.decode(as_message(public, "an owner's announcement"))
         owner = bytes(announcement.owner)
         known = self._owners.get(owner)
         if known is not None and announcement.number < known.number:
@@ -171,7 +172,8 @@ class Cloud:
             If nothing of such a provider is stored, or it is not clear whose.
         """
         if owner is not None:
-            owners = [bytes(_mopse.Announcement.decode(bytes(owner)).owner)]
+            public = as_message(owner, "an owner's announcement")
+            owners = [bytes(_mopse.Announcement.decode(public).owner)]
         else:
             owners = list(self._owners)
         if len(owners) != 1:
@@ -193,7 +195,10 @@ class Cloud:
         return decoded
 
     def _contents(self) -> list[tuple[bytes, str, str, int, int]]:
-        return [(bytes(owner), *rest) for owner, *rest in self._store.contents]
+        return [
+            (bytes(owner), group, provider, records, size)
+            for owner, group, provider, records, size in self._store.contents
+        ]
 
     def __repr__(self) -> str:
         contents = self._contents()
@@ -214,10 +219,10 @@ class Cloud:
         return f"<table><tr>{head}</tr>{rows}</table>"
 
 
-def _wire(message: Any, kind: type, what: str) -> bytes:
-    if isinstance(message, kind | bytes | bytearray | memoryview):
-        return bytes(message)
-    raise WrongTypeError(f"{what} must be {kind.__name__} or bytes, not {type(message).__name__}")
+def _wire(message: Any, kind: type[Query] | type[Upload], what: str) -> bytes:
+    if isinstance(message, Answer | Query | Upload) and not isinstance(message, kind):
+        raise WrongTypeError(f"{what} is wanted, not {type(message).__name__}")
+    return as_message(message, what)
 
 
 def merge(runs: Sequence[Any]) -> NDArray[np.int64]:
@@ -263,4 +268,6 @@ def merge(runs: Sequence[Any]) -> NDArray[np.int64]:
     >>> mopse.merge([np.array([10, 40]), np.array([20, 40])]).tolist()
     [0, 2, 1, 3]
     """
+    if isinstance(runs, str | bytes) or not isinstance(runs, Iterable):
+        raise WrongTypeError(f"runs must be a sequence of arrays, not {type(runs).__name__}")
     return _mopse.merge([integers(run, f"run {number}") for number, run in enumerate(runs)])

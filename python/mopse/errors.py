@@ -4,7 +4,9 @@ __all__ = [
     "DamagedFileError",
     "DecryptionError",
     "ExpiredError",
+    "FileAccessError",
     "InvalidInputError",
+    "MissingFileError",
     "MopseError",
     "RandomnessError",
     "ReplayError",
@@ -29,6 +31,14 @@ class WrongTypeError(InvalidInputError, TypeError):
 
 class DamagedFileError(MopseError):
     """A file or message does not hold what was written to it; nothing in it was used."""
+
+
+class FileAccessError(MopseError, OSError):
+    """A file cannot be read or written; what was there before is left."""
+
+
+class MissingFileError(FileAccessError, FileNotFoundError):
+    """There is no such file or folder."""
 
 
 class WrongPasswordError(MopseError):

@@ -7,9 +7,10 @@ from typing import Any
 
 from mopse import _mopse
 from mopse._arrays import is_integer
-from mopse._party import Party, names
+from mopse._party import Party, names, text
 from mopse.errors import WrongTypeError
 from mopse.provider import Provider, grant
+from mopse.query import as_message
 from mopse.schema import Schema
 
 __all__ = ["Owner"]
@@ -118,9 +119,7 @@ class Owner(Party):
         mopse.errors.WrongTypeError
             If a name is not a string.
         """
-        if not isinstance(name, str):
-            raise WrongTypeError(f"a name must be a string, not {type(name).__name__}")
-        keyring = self._keyring.authorize(name, names(under))
+        keyring = self._keyring.authorize(text(name, "a name"), names(under))
         provider = Provider(keyring, self._schema)
         for other in self._issued:
             if provider.path.startswith(f"{other.path}/"):
@@ -132,7 +131,8 @@ class Owner(Party):
         """Remove a provider and everyone below it, and advance the epoch of its group.
 
         Its siblings, and everyone below them, stay authorised but need new keyrings: call
-        `authorize` for each again. Give every cloud `public` again, so that it refuses uploads of
+        `authorize` for each again, and for the provider they are under, which keeps its keys but
+        must know of the new epoch. Give every cloud `public` again, so that it refuses uploads of
         the old epoch, and remove the provider's records there.
 
         Parameters
@@ -144,13 +144,15 @@ class Owner(Party):
         ------
         mopse.errors.InvalidInputError
             If there is no such provider.
+        mopse.errors.WrongTypeError
+            If the path is not a string.
 
         Notes
         -----
         What was encrypted before stays readable to who could read it. Queries carry one more token
         per group and epoch until the old records are encrypted again.
         """
-        self._keyring.revoke(names(provider))
+        self._keyring.revoke(text(provider, "a provider's path").split("/"))
 
     def learn(self, certificates: bytes) -> None:
         """Learn of a provider that another provider authorised, so that queries reach its group.
@@ -169,7 +171,7 @@ class Owner(Party):
         mopse.errors.DamagedFileError
             If they are malformed.
         """
-        self._keyring.learn(bytes(certificates))
+        self._keyring.learn(as_message(certificates, "a chain of certificates"))
 
     def grant(self, provider: str, ids: Sequence[Any] | None = None) -> bytes:
         """Return what opens a provider's records, for a `mopse.User`. Secret.

@@ -3,7 +3,7 @@
 import html
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mopse import _mopse
-from mopse._party import PROVIDER, Party, names
+from mopse._party import PROVIDER, Party, names, text
 from mopse._table import as_frame, record_ids, to_columns
 from mopse.errors import InvalidInputError, WrongTypeError
-from mopse.query import Upload
+from mopse.query import Upload, as_message
 from mopse.schema import Schema
 
 __all__ = ["Provider"]
@@ -184,9 +184,8 @@ class Provider(Party):
         mopse.errors.WrongTypeError
             If a name is not a string.
         """
-        if not isinstance(name, str):
-            raise WrongTypeError(f"a name must be a string, not {type(name).__name__}")
-        provider = Provider(self._keyring.authorize(name, names(under)), self._schema)
+        keyring = self._keyring.authorize(text(name, "a name"), names(under))
+        provider = Provider(keyring, self._schema)
         for other in self._issued:
             if provider.path.startswith(f"{other.path}/"):
                 other._learn_if_below(provider)
@@ -210,7 +209,7 @@ class Provider(Party):
         mopse.errors.DamagedFileError
             If they are malformed.
         """
-        self._keyring.learn(bytes(certificates))
+        self._keyring.learn(as_message(certificates, "a chain of certificates"))
 
     def _learn_if_below(self, provider: "Provider") -> None:
         if provider._keyring.epochs[: len(self._keyring.epochs)] == self._keyring.epochs:
@@ -258,8 +257,15 @@ def _gap(rows: NDArray[np.uint32]) -> int:
 
 def grant(keyring: _mopse.Keyring, provider: str, ids: Sequence[Any] | None) -> bytes:
     """Return what opens a provider's records; see `Provider.grant`."""
-    names(provider)
+    path = text(provider, "a provider's path")
     if ids is None:
-        return keyring.grant(provider, None)
-    frame = pl.DataFrame({"id": ids})
-    return keyring.grant(provider, record_ids(frame, "id"))
+        return keyring.grant(path, None)
+    if isinstance(ids, str | bytes) or not isinstance(ids, Iterable):
+        raise WrongTypeError(f"ids must be a sequence, not {type(ids).__name__}")
+    try:
+        column = pl.Series("id", ids if isinstance(ids, pl.Series) else list(ids))
+    except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
+        raise WrongTypeError("ids must be all integers of 64 bits or all text") from None
+    if column.is_empty():
+        column = column.cast(pl.Int64)
+    return keyring.grant(path, record_ids(column.to_frame(), "id"))

@@ -5,31 +5,47 @@ import html
 import struct
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from mopse import _mopse
-from mopse.errors import DamagedFileError
+from mopse.errors import DamagedFileError, WrongTypeError
 
-__all__ = ["Answer", "Query", "Upload"]
+__all__ = ["Answer", "Query", "Upload", "as_message"]
 
 _QUERY = b"MOPSEQRY\x01"
 _ANSWER = b"MOPSEALL\x01"
 
+_LAST_SECOND = int(datetime.datetime(9999, 12, 31, tzinfo=datetime.UTC).timestamp())
+
+
+def as_message(message: Any, what: str) -> bytes:
+    """Return a message as bytes, and refuse anything that is none rather than convert it."""
+    if isinstance(message, Answer | Query | Upload | bytes | bytearray | memoryview):
+        return bytes(message)
+    raise WrongTypeError(f"{what} must be bytes, not {type(message).__name__}")
+
 
 def _pack(head: bytes, items: Iterable[bytes]) -> bytes:
-    return head + b"".join(struct.pack("<Q", len(item)) + item for item in items)
+    items = list(items)
+    sized = (struct.pack("<Q", len(item)) + item for item in items)
+    return head + struct.pack("<Q", len(items)) + b"".join(sized)
 
 
 def _unpack(head: bytes, message: bytes, what: str) -> list[bytes]:
     if message[: len(head)] != head:
         raise DamagedFileError(f"{what} is cut short or malformed at byte 0")
-    items, at = [], len(head)
-    while at < len(message):
+    items: list[bytes] = []
+    at = len(head) + 8
+    count = int.from_bytes(message[len(head) : at], "little")
+    while at < len(message) and len(items) < count:
         start = at + 8
-        size = int.from_bytes(message[at:start], "little")
-        if len(message) < start or len(message) < start + size:
-            raise DamagedFileError(f"{what} is cut short or malformed at byte {at}")
-        items.append(message[start : start + size])
-        at = start + size
+        end = start + int.from_bytes(message[at:start], "little")
+        if not start <= end <= len(message):
+            break
+        items.append(message[start:end])
+        at = end
+    if at != len(message) or len(items) != count:
+        raise DamagedFileError(f"{what} is cut short or malformed at byte {min(at, len(message))}")
     return items
 
 
@@ -60,7 +76,7 @@ class Upload:
     """
 
     def __init__(self, message: bytes) -> None:
-        self._message = bytes(message)
+        self._message = as_message(message, "an upload")
         self._decoded: _mopse.Upload | None = _mopse.Upload.decode(self._message)
 
     @classmethod
@@ -128,7 +144,9 @@ class Query:
     def __init__(
         self, tokens: Iterable[bytes], ranges: Mapping[str, tuple[int, int]] | None = None
     ) -> None:
-        self.tokens = tuple(tokens)
+        if isinstance(tokens, bytes | str) or not isinstance(tokens, Iterable):
+            raise WrongTypeError(f"tokens must be a list of bytes, not {type(tokens).__name__}")
+        self.tokens = tuple(as_message(token, "a token") for token in tokens)
         self._ranges = None if ranges is None else dict(ranges)
         self._decoded = [_mopse.Token.decode(token) for token in self.tokens]
 
@@ -153,7 +171,7 @@ class Query:
         mopse.errors.SignatureError
             If a token is forged.
         """
-        return cls(_unpack(_QUERY, bytes(message), "the query"))
+        return cls(_unpack(_QUERY, as_message(message, "a query"), "the query"))
 
     @property
     def nbytes(self) -> int:
@@ -167,9 +185,11 @@ class Query:
 
     @property
     def expires(self) -> datetime.datetime | None:
-        """When its tokens end; None if there is no token, because no value can match."""
+        """When its tokens end, in 9999 at the latest; None if there is none: nothing can match."""
         ends = [token.expiry for token in self._decoded]
-        return datetime.datetime.fromtimestamp(min(ends), datetime.UTC) if ends else None
+        if not ends:
+            return None
+        return datetime.datetime.fromtimestamp(min(*ends, _LAST_SECOND), datetime.UTC)
 
     def __bytes__(self) -> bytes:
         return _pack(_QUERY, self.tokens)
@@ -198,7 +218,10 @@ class Answer:
     """
 
     def __init__(self, parts: Iterable[_mopse.Part]) -> None:
-        self._parts = list(parts)
+        self._parts = list(parts) if isinstance(parts, Iterable) else [parts]
+        for part in self._parts:
+            if not isinstance(part, _mopse.Part):
+                raise WrongTypeError(f"an answer is made of parts, not {type(part).__name__}")
         self.excess: int | None = None
 
     @classmethod
@@ -220,7 +243,7 @@ class Answer:
         mopse.errors.DamagedFileError
             If the bytes are cut short or malformed.
         """
-        parts = _unpack(_ANSWER, bytes(message), "the answer")
+        parts = _unpack(_ANSWER, as_message(message, "an answer"), "the answer")
         return cls(_mopse.Part.decode(part) for part in parts)
 
     @property

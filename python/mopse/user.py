@@ -1,14 +1,14 @@
 """A user, who opens what was granted and nothing else."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Never
 
 import polars as pl
 
 from mopse import _mopse
 from mopse._party import open_answer
-from mopse.errors import InvalidInputError, ScopeError
-from mopse.query import Answer, Query
+from mopse.errors import InvalidInputError, ScopeError, WrongTypeError
+from mopse.query import Answer, Query, as_message
 from mopse.schema import Schema
 
 __all__ = ["User"]
@@ -22,12 +22,14 @@ class User:
     schema : Schema
         The owner's fields.
     grants : iterable of bytes
-        From `mopse.Owner.grant` or `mopse.Provider.grant`. Secret.
+        From `mopse.Owner.grant` or `mopse.Provider.grant`; several of one provider add up. Secret.
 
     Raises
     ------
     mopse.errors.DamagedFileError
         If a grant is malformed.
+    mopse.errors.WrongTypeError
+        If the schema is not a Schema or a grant is not bytes.
 
     Notes
     -----
@@ -36,8 +38,14 @@ class User:
     """
 
     def __init__(self, schema: Schema, grants: Iterable[bytes] = ()) -> None:
+        if not isinstance(schema, Schema):
+            raise WrongTypeError(f"a schema must be a Schema, not {type(schema).__name__}")
+        if isinstance(grants, bytes | str) or not isinstance(grants, Iterable):
+            raise WrongTypeError(f"grants must be a list of bytes, not {type(grants).__name__}")
+        messages = [as_message(grant, "a grant") for grant in grants]
         self._schema = schema
-        self._grants = [_mopse.Grant.decode(bytes(grant)) for grant in grants]
+        self._granted = len(messages)
+        self._grants = _mopse.Grants.decode(messages)
 
     def decrypt(self, answer: Answer, query: Query) -> pl.DataFrame:
         """Return the records of an answer that were granted, checked against the query.
@@ -62,16 +70,23 @@ class User:
             If a record was changed, cut or moved.
         mopse.errors.InvalidInputError
             If the query has lost its bounds, as the cloud's copy has.
+        mopse.errors.WrongTypeError
+            If the answer is not an Answer or the query not a Query.
         """
+        if not isinstance(query, Query):
+            raise WrongTypeError(f"a query must be a Query, not {type(query).__name__}")
         if query._ranges is None:
             raise InvalidInputError("the query has no bounds in the clear: it is the cloud's copy")
         return open_answer(answer, query, {}, self._schema, self._open_part)
 
     def _open_part(self, part: _mopse.Part) -> Any:
-        for grant in self._grants:
-            if grant.concerns(part):
-                return grant.open_part(part)
-        raise ScopeError(f"provider {part.provider!r} has granted nothing")
+        columns = self._grants.open_part(part)
+        if columns is None:
+            raise ScopeError(f"provider {part.provider!r} has granted nothing")
+        return columns
+
+    def __reduce__(self) -> Never:
+        raise WrongTypeError("keys are neither pickled nor copied: make a user of the same grants")
 
     def __repr__(self) -> str:
-        return f"User(grants={len(self._grants)})"
+        return f"User(grants={self._granted})"

@@ -14,8 +14,8 @@ pub(super) struct Announcement(certificate::Announcement);
 #[pymethods]
 impl Announcement {
     #[staticmethod]
-    fn decode(bytes: &[u8]) -> PyResult<Self> {
-        Ok(Self(certificate::Announcement::decode(bytes)?))
+    fn decode(message: &[u8]) -> PyResult<Self> {
+        Ok(Self(certificate::Announcement::decode(message)?))
     }
 
     #[getter]
@@ -36,8 +36,8 @@ pub(super) struct Upload(upload::Upload);
 #[pymethods]
 impl Upload {
     #[staticmethod]
-    fn decode(py: Python<'_>, bytes: &[u8]) -> PyResult<Self> {
-        Ok(Self(py.detach(|| upload::Upload::decode(bytes))?))
+    fn decode(py: Python<'_>, message: &[u8]) -> PyResult<Self> {
+        Ok(Self(py.detach(|| upload::Upload::decode(message))?))
     }
 
     fn check(&self, announcement: &Announcement) -> PyResult<()> {
@@ -77,8 +77,8 @@ pub(super) struct Token(token::Token);
 #[pymethods]
 impl Token {
     #[staticmethod]
-    fn decode(bytes: &[u8]) -> PyResult<Self> {
-        Ok(Self(token::Token::decode(bytes)?))
+    fn decode(message: &[u8]) -> PyResult<Self> {
+        Ok(Self(token::Token::decode(message)?))
     }
 
     fn check(&self, announcement: &Announcement, now: u64) -> PyResult<()> {
@@ -129,8 +129,8 @@ pub(super) struct Part(pub(super) store::Part);
 #[pymethods]
 impl Part {
     #[staticmethod]
-    fn decode(bytes: &[u8]) -> PyResult<Self> {
-        Ok(Self(store::Part::decode(bytes)?))
+    fn decode(message: &[u8]) -> PyResult<Self> {
+        Ok(Self(store::Part::decode(message)?))
     }
 
     fn encode<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {

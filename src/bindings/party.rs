@@ -322,37 +322,34 @@ impl Keyring {
 
 /// Behind `mopse.User`.
 #[pyclass(module = "mopse._mopse", frozen)]
-pub(super) struct Grant(record::Grant);
+pub(super) struct Grants(record::Grants);
 
 #[pymethods]
-impl Grant {
+impl Grants {
     #[staticmethod]
-    fn decode(bytes: &[u8]) -> PyResult<Self> {
-        Ok(Self(record::Grant::decode(bytes)?))
+    fn decode(grants: Vec<PyBackedBytes>) -> PyResult<Self> {
+        let mut known = record::Grants::default();
+        for grant in grants {
+            known.add(record::Grant::decode(&grant)?);
+        }
+        Ok(Self(known))
     }
 
-    #[getter]
-    fn provider(&self) -> String {
-        self.0.provider.path()
-    }
-
-    #[getter]
-    fn records(&self) -> Option<usize> {
-        self.0.opener.records()
-    }
-
-    /// Whether the part is of the grant's owner, provider and epoch.
-    fn concerns(&self, part: &Part) -> bool {
-        self.0.owner == part.0.owner && self.0.provider == part.0.provider
-    }
-
-    fn open_part<'py>(&self, py: Python<'py>, part: &Part) -> PyResult<Vec<OpenedColumn<'py>>> {
+    /// `None` if the part's provider has granted nothing in its epoch.
+    fn open_part<'py>(
+        &self,
+        py: Python<'py>,
+        part: &Part,
+    ) -> PyResult<Option<Vec<OpenedColumn<'py>>>> {
         let part = &part.0;
-        let origin = Origin { owner: &self.0.owner, provider: &self.0.provider };
+        let Some(opener) = self.0.opener(part.owner, &part.provider) else {
+            return Ok(None);
+        };
+        let origin = Origin { owner: &part.owner, provider: &part.provider };
         let columns = py.detach(|| {
-            let (handles, records) = self.0.opener.granted(&part.handles, &part.records);
-            self.0.opener.open(origin, &part.layout, &handles, &records)
+            let (handles, records) = opener.granted(&part.handles, &part.records);
+            opener.open(origin, &part.layout, &handles, &records)
         })?;
-        opened(py, columns)
+        opened(py, columns).map(Some)
     }
 }
