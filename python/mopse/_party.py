@@ -11,7 +11,7 @@ from typing import Any, Never, Self
 import polars as pl
 
 from mopse import _mopse
-from mopse._table import from_columns
+from mopse._table import from_columns, record_ids
 from mopse.errors import (
     DecryptionError,
     FileAccessError,
@@ -22,7 +22,7 @@ from mopse.errors import (
 from mopse.query import Answer, Query
 from mopse.schema import Field, Schema
 
-__all__ = ["PROVIDER", "Party", "names", "open_answer"]
+__all__ = ["PROVIDER", "Party", "grant", "names", "open_answer", "text"]
 
 PROVIDER = "provider"
 """The column that `decrypt` adds."""
@@ -337,3 +337,19 @@ def _schema_of(keyring: _mopse.Keyring) -> Schema:
             for name, kind, low, high, step, cell, levels in keyring.fields
         }
     )
+
+
+def grant(keyring: _mopse.Keyring, provider: str, ids: Sequence[Any] | None) -> bytes:
+    """Return what opens a provider's records; see `Provider.grant`."""
+    path = text(provider, "a provider's path")
+    if ids is None:
+        return keyring.grant(path, None)
+    if isinstance(ids, str | bytes) or not isinstance(ids, Iterable):
+        raise WrongTypeError(f"ids must be a sequence, not {type(ids).__name__}")
+    try:
+        column = pl.Series("id", ids if isinstance(ids, pl.Series) else list(ids))
+    except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
+        raise WrongTypeError("ids must be all integers of 64 bits or all text") from None
+    if column.is_empty():
+        column = column.cast(pl.Int64)
+    return keyring.grant(path, record_ids(column.to_frame(), "id"))

@@ -117,9 +117,9 @@ def run(figure: str) -> None:
         float_precision=3,
     ):
         print(table)
-    path = Path(figure)
-    _draw(people, hospital, providers[1]).save(path)
-    print(f"\nThe figure is in {path.resolve()}.")
+    drawn = Path(figure)
+    _draw(people, hospital, providers[1]).save(drawn)
+    print(f"\nThe figure is in {drawn.resolve()}.")
     print("Read what this leaks before you use it: help(mopse), and the README.")
 
 
@@ -134,8 +134,8 @@ def compare(people: pl.DataFrame) -> pl.DataFrame:
     Returns
     -------
     polars.DataFrame
-        One row per scheme. ``index`` is encrypting and sorting all entries of all providers, records
-        not included; ``merge`` the cloud's work; ``query`` making the bounds and searching. MOPSE's
+        One row per scheme. ``index`` is encrypting and sorting all entries of all
+        providers, records not included; ``merge`` the cloud's work; ``query`` making the bounds and searching. MOPSE's
         handles are made beforehand.
     """
     parts = list(mopse.datasets.providers(people, len(GROUP) + len(BRANCH), seed=SEED).values())

@@ -7,9 +7,9 @@ from typing import Any
 
 from mopse import _mopse
 from mopse._arrays import is_integer
-from mopse._party import Party, names, text
+from mopse._party import Party, grant, names, text
 from mopse.errors import WrongTypeError
-from mopse.provider import Provider, grant
+from mopse.provider import Provider
 from mopse.query import as_message
 from mopse.schema import Schema
 

@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mopse import _mopse
-from mopse._party import PROVIDER, Party, names, text
+from mopse._party import PROVIDER, Party, grant, names, text
 from mopse._table import as_frame, record_ids, to_columns
 from mopse.errors import InvalidInputError, WrongTypeError
 from mopse.query import Upload, as_message
@@ -253,19 +253,3 @@ def _gap(rows: NDArray[np.uint32]) -> int:
     """Return the first row number that is left out of ascending ones."""
     is_off = rows != np.arange(len(rows))
     return int(is_off.argmax()) if is_off.any() else len(rows)
-
-
-def grant(keyring: _mopse.Keyring, provider: str, ids: Sequence[Any] | None) -> bytes:
-    """Return what opens a provider's records; see `Provider.grant`."""
-    path = text(provider, "a provider's path")
-    if ids is None:
-        return keyring.grant(path, None)
-    if isinstance(ids, str | bytes) or not isinstance(ids, Iterable):
-        raise WrongTypeError(f"ids must be a sequence, not {type(ids).__name__}")
-    try:
-        column = pl.Series("id", ids if isinstance(ids, pl.Series) else list(ids))
-    except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
-        raise WrongTypeError("ids must be all integers of 64 bits or all text") from None
-    if column.is_empty():
-        column = column.cast(pl.Int64)
-    return keyring.grant(path, record_ids(column.to_frame(), "id"))

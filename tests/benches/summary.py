@@ -122,7 +122,7 @@ def entries() -> Iterator[dict]:
             values, ids = rng.integers(0, domain, n), np.arange(n)
             handles = hospital.handles(ids)
             calls: dict[str, Call] = {
-                "mopse": lambda v=values, h=handles: hospital._keyring.entries("x", v, h),
+                "mopse": lambda v=values, h=handles, p=hospital: p._keyring.entries("x", v, h),
                 "opse": lambda v=values, i=ids, opse=opse: opse.encrypt(v, ids=i),
             }
             taken = interleaved(calls)
@@ -165,7 +165,8 @@ def merges() -> Iterator[dict]:
 
 def main() -> None:
     """Print the table."""
-    rows = [line for part in (codebooks, scalars, batches, entries, merges, core) for line in part()]
+    parts = (codebooks, scalars, batches, entries, merges, core)
+    rows = [line for part in parts for line in part()]
     with pl.Config(tbl_rows=-1, tbl_cols=-1, tbl_width_chars=160, float_precision=2):
         print(pl.DataFrame(rows, infer_schema_length=None))
 

@@ -1,4 +1,4 @@
-"""What is refused: with an exception of `mopse.errors` that says where, and nothing half-applied."""
+"""What is refused: with an exception that says where, and nothing half-applied."""
 
 import datetime
 import decimal
@@ -513,7 +513,7 @@ def test_a_part_that_was_tampered_with_does_not_open(what):
     answer = bytearray(ANSWER)
     place = parts_of_answer(bytes(answer))[what]
     answer[place.start] ^= ord("a") ^ ord("b") if what == "provider" else 1
-    with pytest.raises(DecryptionError, match="provider '[ab]': "):
+    with pytest.raises(DecryptionError, match=r"provider '[ab]': "):
         QUIET.owner.decrypt(Answer.from_bytes(bytes(answer)), QUIET.query)
 
 
@@ -564,7 +564,7 @@ def test_keyrings_of_low_cost_open(files):
 
 @pytest.mark.parametrize("password", ["wrong", "correct horse ", b"\xff\0", "ö" * 1000])
 def test_a_wrong_password_is_told_from_a_damaged_file(files, password):
-    with pytest.raises(WrongPasswordError, match="^the password is wrong$"):
+    with pytest.raises(WrongPasswordError, match=r"^the password is wrong$"):
         Owner.open(files / "owner", password)
 
 
