@@ -270,9 +270,9 @@ def test_nulls_are_refused_with_their_position():
 @pytest.mark.parametrize(
     "column",
     [
-        np.array([1, 2, 2**63], dtype=np.uint64),
+        np.array([1, 2**63 - 1, 2**63], dtype=np.uint64),
         np.array([1, 2, 2**64 - 1], dtype=">u8"),
-        pl.Series([1, 2, 2**63], dtype=pl.UInt64),
+        pl.Series([1, 2**63 - 1, 2**63], dtype=pl.UInt64),
         pl.Series([1, 2, -(2**63) - 1], dtype=pl.Int128),
         pa.array([1, 2, 2**63], pa.uint64()),
     ],

@@ -501,6 +501,7 @@ def test_schemas_that_differ_in_names_or_order_differ():
     assert len(set(schemas)) == len({schema.digest for schema in schemas}) == len(schemas)
     assert all(len(schema.digest) == 32 for schema in schemas)
     assert schemas[0] == Schema(a=Field(0, 1))
+    assert schemas[2] != schemas[3]
     assert schemas[0] != {"a": one}
     assert AGE != "Field(0, 120)"
 

@@ -18,6 +18,8 @@ from polars.testing import assert_frame_equal
 from mopse._table import Column, as_frame, from_columns, record_ids, to_columns
 from mopse.errors import InvalidInputError, MopseError, WrongTypeError
 
+WHOLE = [pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32, pl.UInt64]
+
 texts = st.text(max_size=8) | st.sampled_from(["", "\n", "\x00", "é", "患者", "🩺", "e\u0301"])
 
 
@@ -123,6 +125,19 @@ def test_nulls_hide_what_lies_below_them(frame):
             assert (values[~is_valid] == 0).all()
 
 
+@pytest.mark.parametrize("dtype", [*WHOLE, pl.Float32, pl.Float64], ids=str)
+def test_extremes_of_every_number_survive(dtype):
+    if dtype in WHOLE:
+        limits = np.iinfo(str(dtype).lower())
+        values = [int(limits.min), None, int(limits.max)]
+    else:
+        limits = np.finfo(str(dtype).lower())
+        tiny = float(limits.smallest_subnormal)
+        values = [float(limits.max), None, tiny, -tiny, math.inf, -math.inf, math.nan]
+    frame = pl.DataFrame({"x": pl.Series(values, dtype=dtype)})
+    assert_frame_equal(there_and_back(frame), frame, check_exact=True)
+
+
 def test_columns_worked_by_hand():
     frame = pl.DataFrame({"name": ["é", None, "", "ab"], "seen": [None, True, False, None]})
     (name, kind, words, (ends, joined), is_valid), seen = to_columns(frame)
@@ -169,6 +184,13 @@ def test_types_that_records_cannot_hold_are_refused_by_name(column):
     with pytest.raises(WrongTypeError, match="column 'odd one': records cannot hold ") as caught:
         to_columns(frame)
     assert isinstance(caught.value, TypeError)
+
+
+@pytest.mark.skipif(not hasattr(pl, "Categories"), reason="this Polars has one set of categories")
+def test_categories_of_another_set_are_refused_and_not_renamed():
+    column = pl.Series("word", ["a"], dtype=pl.Categorical(pl.Categories("mine")))
+    with pytest.raises(WrongTypeError, match="column 'word': records cannot hold "):
+        to_columns(column.to_frame())
 
 
 # Tables of other libraries
