@@ -135,8 +135,8 @@ def compare(people: pl.DataFrame) -> pl.DataFrame:
     -------
     polars.DataFrame
         One row per scheme. ``index`` is encrypting and sorting all entries of all
-        providers, records not included; ``merge`` the cloud's work; ``query`` making the bounds and searching. MOPSE's
-        handles are made beforehand.
+        providers, records not included; ``merge`` the cloud's work; ``query`` making the bounds
+        and searching. MOPSE's handles are made beforehand.
     """
     parts = list(mopse.datasets.providers(people, len(GROUP) + len(BRANCH), seed=SEED).values())
     ages = [part["age"].to_numpy().astype(np.int64) for part in parts]
