@@ -381,7 +381,7 @@ def test_an_upload_of_another_schema_is_refused():
     with pytest.raises(ScopeError, match="schema"):
         cloud.receive(owners[1].authorize("a").encrypt(table, id="id"))
     with pytest.raises(ScopeError, match="schema"):
-        cloud.search(owners[1].query({"age": 5}) if owners[1].groups else owners[0].query(age=5))
+        cloud.search(owners[1].query(age=5))
     assert repr(cloud) == "Cloud(owners=1, uploads=0, records=0, entries=0)"
 
 
@@ -821,7 +821,7 @@ def test_a_key_of_another_length_is_refused(length):
     [
         ([[1, 2], [5, 4]], "run 1 is not sorted: its ciphertext 1"),
         ([[1, 2], [-1, 4]], "run 1 .* entry 0 is negative"),
-        ([np.array([1, 2**63], np.uint64)], "run 0: entry 1 is 2\\^63 or more"),
+        ([np.array([1, 2**63], np.uint64)], "run 0: entry 1 does not fit an int64"),
         ([[1, 2], [2**63]], "run 1"),
         ([[2**200]], "run 0"),
         ([[1.0, 2.0]], "run 0 must hold integers"),

@@ -321,8 +321,8 @@ def test_ids_are_integers_or_text():
             InvalidInputError,
             "column 'id': entry 1 does not",
         ),
-        (pl.Series([1.0]), WrongTypeError, "column 'id': ids must be integers or text"),
-        (pl.Series([True]), WrongTypeError, "column 'id': ids must be integers or text"),
+        (pl.Series([1.0]), WrongTypeError, "column 'id': ids must be 64-bit integers or text"),
+        (pl.Series([True]), WrongTypeError, "column 'id': ids must be 64-bit integers or text"),
         (pl.Series([datetime.date(2020, 1, 1)]), WrongTypeError, "column 'id': ids must be"),
     ],
 )
