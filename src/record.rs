@@ -477,6 +477,9 @@ impl Grant {
                 let mut records = BTreeMap::new();
                 for _ in 0..reader.count(48)? {
                     let handle = reader.u128()?;
+                    if records.last_key_value().is_some_and(|(&last, _)| handle <= last) {
+                        return Err(reader.fault());
+                    }
                     records.insert(handle, Key::from_bytes(reader.raw(32)?)?);
                 }
                 Opener::Some { layout, records }
