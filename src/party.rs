@@ -102,6 +102,18 @@ impl Below {
         self.members.insert(node.clone());
     }
 
+    /// Brings a node to a later epoch; returns the members it leaves behind.
+    fn advance(&mut self, authority: &Node, epoch: u32) -> BTreeSet<Node> {
+        let depth = authority.names().len();
+        let (left, kept) = std::mem::take(&mut self.members).into_iter().partition(|member| {
+            authority.holds(member) && member.epochs().get(depth).is_some_and(|&old| old < epoch)
+        });
+        self.members = kept;
+        self.epochs.insert(authority.clone(), epoch);
+        self.revocations += 1;
+        left
+    }
+
     /// The part that concerns a node and what is below it.
     fn from(&self, node: &Node) -> Self {
         Self {
@@ -277,12 +289,7 @@ impl Keyring {
             expected: "below 2^32 - 1",
         })?;
         let depth = authority.names().len();
-        let (left, kept): (BTreeSet<_>, BTreeSet<_>) =
-            std::mem::take(&mut self.below.members).into_iter().partition(|member| {
-                authority.holds(member) && member.epochs().get(depth) == Some(&epoch)
-            });
-        self.below.members = kept;
-        self.below.epochs.insert(authority.clone(), next);
+        let left = self.below.advance(&authority, next);
         for member in left.iter().filter(|member| !removed.holds(member)) {
             let mut node = authority.clone();
             for name in &member.names()[depth..] {
@@ -290,11 +297,13 @@ impl Keyring {
             }
             self.below.add(&node);
         }
-        self.below.revocations += 1;
         Ok(())
     }
 
     /// Learns of a provider below this one from its certificates, so that queries reach its group.
+    ///
+    /// Certificates of a later epoch than is known tell that an authority below has removed someone.
+    /// That authority's other members are then known again when they are learned or authorised anew.
     ///
     /// # Errors
     ///
@@ -309,8 +318,18 @@ impl Keyring {
         if subject == self.node || !self.node.holds(&subject) {
             return Err(self.out_of_reach(subject.to_string()));
         }
-        for certificate in &chain.0[self.node.names().len()..] {
-            self.below.add(&certificate.subject);
+        let mut is_current = true;
+        for Certificate { subject, .. } in &chain.0[self.node.names().len()..] {
+            let Some(group) = Group::of(subject) else { continue };
+            let known = self.below.epoch(&group.authority);
+            is_current &= group.epoch >= known;
+            if is_current && group.epoch > known {
+                self.below.advance(&group.authority, group.epoch);
+            }
+            if is_current {
+                self.below.members.insert(subject.clone());
+            }
+            self.below.groups.insert(group);
         }
         Ok(())
     }
@@ -720,7 +739,7 @@ pub(crate) mod tests {
     ];
 
     /// Everything that two derivations make of what a keyring holds, for every purpose, every label
-    /// in use and three epochs.
+    /// in use and two epochs.
     fn reachable(keyring: &Keyring, handle: Handle) -> HashSet<[u8; KEY_LEN]> {
         let mut labels: Vec<Vec<u8>> =
             ["", "hospital", "clinic", "ward", "lab", "desk", "age", "sbp", "layout"]
@@ -736,7 +755,7 @@ pub(crate) mod tests {
             let mut children = Vec::new();
             for purpose in PURPOSES {
                 for label in &labels {
-                    children.extend((0..3).map(|epoch| key.child(purpose, label, epoch)));
+                    children.extend((0..2).map(|epoch| key.child(purpose, label, epoch)));
                 }
             }
             children
@@ -770,10 +789,13 @@ pub(crate) mod tests {
 
     const HOSPITAL: (&str, u32) = ("hospital", 0);
 
-    /// Which of these nodes' keys a keyring reaches.
-    fn reached<'a>(keyring: &Keyring, nodes: &'a [Node], handle: Handle) -> Vec<(&'a Node, usize)> {
+    /// How many of each node's keys are among the reachable ones.
+    fn reached<'a>(
+        reachable: &HashSet<[u8; KEY_LEN]>,
+        nodes: &'a [Node],
+        handle: Handle,
+    ) -> Vec<(&'a Node, usize)> {
         let root = owner(1);
-        let reachable = reachable(keyring, handle);
         let count = |node| {
             let keys = match root.keyring_of(node) {
                 Ok(keyring) => keys_of(&keyring, handle),
@@ -789,6 +811,7 @@ pub(crate) mod tests {
         let root = owner(1);
         let handle = 0x0123_4567_89ab_cdef;
         let ward = root.keyring_of(&node(&[HOSPITAL, ("ward", 0)])).unwrap();
+        let ward = reachable(&ward, handle);
         let outside = [
             Node::root(),
             node(&[HOSPITAL]),
@@ -806,10 +829,11 @@ pub(crate) mod tests {
         let lab = [node(&[HOSPITAL, ("lab", 0)])];
         assert_eq!(reached(&ward, &lab, handle)[0].1, 2);
         // And the search is no blind one: it does find what is below.
-        let below = [node(&[HOSPITAL, ("ward", 0), ("desk", 2)])];
+        let below = [node(&[HOSPITAL, ("ward", 0), ("desk", 1)])];
         assert_eq!(reached(&ward, &below, handle)[0].1, 8);
 
         let hospital = root.keyring_of(&node(&[HOSPITAL])).unwrap();
+        let hospital = reachable(&hospital, handle);
         let outside = [
             Node::root(),
             node(&[("hospital", 1)]),
