@@ -628,6 +628,8 @@ fn ruler_key(authority: &Key, schema: &Schema, field: usize, epoch: u32) -> Key 
 pub(crate) mod tests {
     use std::collections::HashSet;
 
+    use proptest::prelude::*;
+    use proptest::sample::Index;
     use serde::Deserialize;
 
     use super::*;
@@ -879,5 +881,78 @@ pub(crate) mod tests {
             ward.opener(&sent.provider).unwrap_err(),
             Error::Scope { who: "hospital/ward".into(), what: "hospital/lab".into() }
         );
+    }
+
+    /// The contents of three keyring files: an owner's with two epochs, a hospital's, a ward's.
+    fn contents() -> [zeroize::Zeroizing<Vec<u8>>; 3] {
+        let mut root = owner(1);
+        root.authorize("hospital", &[]).unwrap();
+        root.authorize("lab", &["hospital"]).unwrap();
+        let ward = root.authorize("ward", &["hospital"]).unwrap();
+        root.revoke(&["hospital", "lab"]).unwrap();
+        let hospital = root.authorize("hospital", &[]).unwrap();
+        [root, hospital, ward].map(|keyring| keyring.encode())
+    }
+
+    #[test]
+    fn a_keyring_survives_its_bytes() {
+        for bytes in contents() {
+            let keyring = Keyring::decode(&bytes).unwrap();
+            assert_eq!(*keyring.encode(), *bytes);
+            assert_eq!(keyring.below, Keyring::decode(&bytes).unwrap().below);
+            for cut in 0..bytes.len() {
+                assert!(Keyring::decode(&bytes[..cut]).is_err(), "cut at {cut}");
+            }
+        }
+    }
+
+    /// Does everything with a keyring that may hold nonsense.
+    fn use_it(mut keyring: Keyring) {
+        let range = Range { field: "age".into(), low: 0, high: 9 };
+        let _ = keyring.tokens(&[range], 0);
+        let _ = keyring.announcement();
+        let _ = keyring.find("hospital/ward").map(|node| keyring.opener(&node).map(drop));
+        let own = keyring.chain.clone();
+        let _ = keyring.learn(keyring.owner, &own);
+        let _ = keyring.authorize("x", &[]).map(|child| keyring.learn(child.owner, &child.chain));
+        let _ = keyring.revoke(&["hospital"]);
+        let _ = keyring.revoke(&["x"]);
+        let ids = Ids::Integers(&[1]);
+        let age = Indexed { field: "age", rows: &[0], plaintexts: &[40] };
+        let _ = keyring.upload(&[], ids, &[age], 1);
+    }
+
+    proptest! {
+        #[test]
+        fn changed_contents_of_a_keyring_never_panic(
+            which in 0..3_usize,
+            at in any::<Index>(),
+            to in any::<Index>(),
+            number in prop_oneof![0..20_u64, any::<u64>()],
+            how in 0..4,
+        ) {
+            let original = &contents()[which];
+            let mut bytes = original.to_vec();
+            let at = at.index(bytes.len());
+            let slice = at.min(to.index(bytes.len()))..at.max(to.index(bytes.len()));
+            match how {
+                0 => bytes[at] = number.to_le_bytes()[0],
+                1 => drop(bytes.drain(slice)),
+                2 => {
+                    let copy = bytes[slice].to_vec();
+                    bytes.splice(at..at, copy);
+                }
+                _ => {
+                    let end = bytes.len().min(at + 8);
+                    bytes[at..end].copy_from_slice(&number.to_le_bytes()[..end - at]);
+                }
+            }
+            if let Ok(keyring) = Keyring::decode(&bytes) {
+                // A field of the schema may have become so large that its ruler takes a while.
+                if keyring.schema == owner(1).schema {
+                    use_it(keyring);
+                }
+            }
+        }
     }
 }
