@@ -102,6 +102,18 @@ impl Below {
         self.members.insert(node.clone());
     }
 
+    /// Brings a node to a later epoch; returns the members it leaves behind.
+    fn advance(&mut self, authority: &Node, epoch: u32) -> BTreeSet<Node> {
+        let depth = authority.names().len();
+        let (left, kept) = std::mem::take(&mut self.members).into_iter().partition(|member| {
+            authority.holds(member) && member.epochs().get(depth).is_some_and(|&old| old < epoch)
+        });
+        self.members = kept;
+        self.epochs.insert(authority.clone(), epoch);
+        self.revocations += 1;
+        left
+    }
+
     /// The part that concerns a node and what is below it.
     fn from(&self, node: &Node) -> Self {
         Self {
@@ -277,12 +289,7 @@ impl Keyring {
             expected: "below 2^32 - 1",
         })?;
         let depth = authority.names().len();
-        let (left, kept): (BTreeSet<_>, BTreeSet<_>) =
-            std::mem::take(&mut self.below.members).into_iter().partition(|member| {
-                authority.holds(member) && member.epochs().get(depth) == Some(&epoch)
-            });
-        self.below.members = kept;
-        self.below.epochs.insert(authority.clone(), next);
+        let left = self.below.advance(&authority, next);
         for member in left.iter().filter(|member| !removed.holds(member)) {
             let mut node = authority.clone();
             for name in &member.names()[depth..] {
@@ -290,11 +297,13 @@ impl Keyring {
             }
             self.below.add(&node);
         }
-        self.below.revocations += 1;
         Ok(())
     }
 
     /// Learns of a provider below this one from its certificates, so that queries reach its group.
+    ///
+    /// Certificates of a later epoch than is known tell that an authority below has removed someone.
+    /// That authority's other members are then known again when they are learned or authorised anew.
     ///
     /// # Errors
     ///
@@ -309,8 +318,18 @@ impl Keyring {
         if subject == self.node || !self.node.holds(&subject) {
             return Err(self.out_of_reach(subject.to_string()));
         }
-        for certificate in &chain.0[self.node.names().len()..] {
-            self.below.add(&certificate.subject);
+        let mut is_current = true;
+        for Certificate { subject, .. } in &chain.0[self.node.names().len()..] {
+            let Some(group) = Group::of(subject) else { continue };
+            let known = self.below.epoch(&group.authority);
+            is_current &= group.epoch >= known;
+            if is_current && group.epoch > known {
+                self.below.advance(&group.authority, group.epoch);
+            }
+            if is_current {
+                self.below.members.insert(subject.clone());
+            }
+            self.below.groups.insert(group);
         }
         Ok(())
     }
@@ -448,10 +467,10 @@ impl Keyring {
             provider: self.node.clone(),
             schema: self.schema.digest(),
             sequence,
-            handles: order.into_iter().map(|(handle, _)| handle).collect(),
+            handles: Arc::new(order.into_iter().map(|(handle, _)| handle).collect()),
             layout: sealed.layout,
             records: Arc::new(sealed.records),
-            runs: runs.into(),
+            runs: Arc::new(runs),
             chain: self.chain.clone(),
         };
         Ok(self.signed(upload.message()))
@@ -612,7 +631,340 @@ fn ruler_key(authority: &Key, schema: &Schema, field: usize, epoch: u32) -> Key 
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use std::collections::HashSet;
+
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+    use serde::Deserialize;
+
+    use super::*;
+    use crate::domain::{Field, Kind};
+    use crate::keys::KEY_LEN;
+
+    /// Signs a message as a keyring's node, whatever it says: what a dishonest provider can do.
+    pub(crate) fn signed(keyring: &Keyring, message: Vec<u8>) -> Vec<u8> {
+        keyring.signed(message)
+    }
+
+    /// The owner with this byte as its root key, thirty-two times over.
+    pub(crate) fn owner(byte: u8) -> Keyring {
+        let field = |maximum| Field::new(Kind::Number, 0.0, maximum, 1.0, None).unwrap();
+        let fields = vec![("age".to_owned(), field(120.0)), ("sbp".to_owned(), field(260.0))];
+        Keyring::root(Key::from_bytes(&[byte; 32]).unwrap(), Schema::new(fields).unwrap())
+    }
+
+    /// An upload of records 1 to 3 with ages 40, 50 and 60, and a pressure of 140 for the first two.
+    pub(crate) fn upload(provider: &Keyring, sequence: u64) -> Vec<u8> {
+        let indexed = [
+            Indexed { field: "age", rows: &[0, 1, 2], plaintexts: &[40, 50, 60] },
+            Indexed { field: "sbp", rows: &[0, 1], plaintexts: &[140, 140] },
+        ];
+        provider.upload(&[], Ids::Integers(&[1, 2, 3]), &indexed, sequence).unwrap()
+    }
+
+    #[derive(Deserialize)]
+    struct Vectors {
+        tree: Tree,
+    }
+
+    #[derive(Deserialize)]
+    struct Tree {
+        #[serde(with = "hex")]
+        root: [u8; 32],
+        fields: Vec<Defined>,
+        nodes: Vec<Derived>,
+    }
+
+    #[derive(Deserialize)]
+    struct Defined {
+        name: String,
+        #[serde(with = "hex")]
+        label: Vec<u8>,
+    }
+
+    #[derive(Deserialize)]
+    struct Derived {
+        names: Vec<String>,
+        epochs: Vec<u32>,
+        key: String,
+        rulers: Vec<String>,
+        place_of_age: String,
+        record: String,
+        sign: String,
+    }
+
+    #[test]
+    fn the_keys_of_a_hierarchy_match_the_known_answers() {
+        let json = include_str!("../tests/vectors/keys.json");
+        let Vectors { tree } = serde_json::from_str(json).unwrap();
+        let number = |minimum, maximum, step, cell| {
+            Field::new(Kind::Number, minimum, maximum, step, Some(cell)).unwrap()
+        };
+        let levels = Kind::Category(["poor", "fair", "good"].map(String::from).to_vec());
+        let fields = [
+            number(0.0, 120.0, 1.0, 1),
+            number(8.0, 100.0, 0.1, 5),
+            Field::new(levels, 0.0, 2.0, 1.0, Some(1)).unwrap(),
+        ];
+        for (field, defined) in fields.iter().zip(&tree.fields) {
+            assert_eq!(field.label(), defined.label, "{}", defined.name);
+        }
+        let names = tree.fields.iter().map(|defined| defined.name.clone());
+        let schema = Schema::new(names.zip(fields).collect()).unwrap();
+        let root = Keyring::root(Key::from_bytes(&tree.root).unwrap(), schema);
+        let hex = |key: &Key| hex::encode(key.expose());
+        for expected in tree.nodes {
+            let steps = expected.names.iter().zip(&expected.epochs);
+            let node =
+                steps.fold(Node::root(), |node, (name, &epoch)| node.child(name, epoch).unwrap());
+            let keyring = root.keyring_of(&node).unwrap();
+            assert_eq!(hex(&keyring.key), expected.key);
+            assert_eq!(keyring.rulers.iter().map(hex).collect::<Vec<_>>(), expected.rulers);
+            let child = |purpose, label: &[u8]| hex(&keyring.key.child(purpose, label, 0));
+            assert_eq!(child(Purpose::Place, b"age"), expected.place_of_age);
+            assert_eq!(child(Purpose::Record, b""), expected.record);
+            assert_eq!(child(Purpose::Sign, b""), expected.sign);
+            let seed: [u8; 32] = hex::decode(expected.sign).unwrap().try_into().unwrap();
+            let public = SigningKey::from_bytes(&seed).verifying_key().to_bytes();
+            assert_eq!(keyring.chain.verify(&keyring.owner), Ok(public));
+        }
+    }
+
+    fn node(path: &[(&str, u32)]) -> Node {
+        path.iter().fold(Node::root(), |node, (name, epoch)| node.child(name, *epoch).unwrap())
+    }
+
+    const PURPOSES: [Purpose; 8] = [
+        Purpose::Node,
+        Purpose::Ruler,
+        Purpose::Order,
+        Purpose::Place,
+        Purpose::Handle,
+        Purpose::Record,
+        Purpose::Keyword,
+        Purpose::Sign,
+    ];
+
+    /// Everything that two derivations make of what a keyring holds, for every purpose, every label
+    /// in use and two epochs.
+    fn reachable(keyring: &Keyring, handle: Handle) -> HashSet<[u8; KEY_LEN]> {
+        let mut labels: Vec<Vec<u8>> =
+            ["", "hospital", "clinic", "ward", "lab", "desk", "age", "sbp", "layout"]
+                .map(|label| label.as_bytes().to_vec())
+                .to_vec();
+        labels.push(handle.to_be_bytes().to_vec());
+        for (name, field) in keyring.schema.fields() {
+            let mut label = Writer::default();
+            label.text(name).raw(&field.label());
+            labels.push(label.0);
+        }
+        let children = |key: &Key| -> Vec<Key> {
+            let mut children = Vec::new();
+            for purpose in PURPOSES {
+                for label in &labels {
+                    children.extend((0..2).map(|epoch| key.child(purpose, label, epoch)));
+                }
+            }
+            children
+        };
+        let held: Vec<Key> =
+            std::iter::once(&keyring.key).chain(&keyring.rulers).cloned().collect();
+        let first: Vec<Key> = held.iter().flat_map(children).collect();
+        let second = first.par_iter().flat_map_iter(children);
+        let second: HashSet<_> = second.map(|key| *key.expose()).collect();
+        let mut reached: HashSet<_> = held.iter().chain(&first).map(|key| *key.expose()).collect();
+        reached.extend(second);
+        reached
+    }
+
+    /// All keys of a node itself.
+    fn keys_of(keyring: &Keyring, handle: Handle) -> Vec<Key> {
+        let key = &keyring.key;
+        let record = key.child(Purpose::Record, b"", 0);
+        let mut keys = vec![
+            key.clone(),
+            key.child(Purpose::Place, b"age", 0),
+            key.child(Purpose::Place, b"sbp", 0),
+            key.child(Purpose::Handle, b"", 0),
+            key.child(Purpose::Sign, b"", 0),
+            record.child(Purpose::Record, &handle.to_be_bytes(), 0),
+            record,
+        ];
+        keys.extend(keyring.rulers.iter().cloned());
+        keys
+    }
+
+    const HOSPITAL: (&str, u32) = ("hospital", 0);
+
+    /// How many of each node's keys are among the reachable ones.
+    fn reached<'a>(
+        reachable: &HashSet<[u8; KEY_LEN]>,
+        nodes: &'a [Node],
+        handle: Handle,
+    ) -> Vec<(&'a Node, usize)> {
+        let root = owner(1);
+        let count = |node| {
+            let keys = match root.keyring_of(node) {
+                Ok(keyring) => keys_of(&keyring, handle),
+                Err(_) => keys_of(&root, handle),
+            };
+            (node, keys.iter().filter(|key| reachable.contains(key.expose())).count())
+        };
+        nodes.iter().map(count).collect()
+    }
+
+    #[test]
+    fn what_a_keyring_holds_derives_its_subtree_and_nothing_above_beside_or_later() {
+        let root = owner(1);
+        let handle = 0x0123_4567_89ab_cdef;
+        let ward = root.keyring_of(&node(&[HOSPITAL, ("ward", 0)])).unwrap();
+        let ward = reachable(&ward, handle);
+        let outside = [
+            Node::root(),
+            node(&[HOSPITAL]),
+            node(&[("hospital", 1)]),
+            node(&[("clinic", 0)]),
+            node(&[("clinic", 0), ("ward", 0)]),
+            node(&[HOSPITAL, ("ward", 1)]),
+            node(&[HOSPITAL, ("lab", 1)]),
+            node(&[("hospital", 1), ("ward", 0)]),
+        ];
+        for (node, count) in reached(&ward, &outside, handle) {
+            assert_eq!(count, 0, "the ward reaches {node:?}");
+        }
+        // It shares the lab's two rulers, as it must; nothing else of it.
+        let lab = [node(&[HOSPITAL, ("lab", 0)])];
+        assert_eq!(reached(&ward, &lab, handle)[0].1, 2);
+        // And the search is no blind one: it does find what is below.
+        let below = [node(&[HOSPITAL, ("ward", 0), ("desk", 1)])];
+        assert_eq!(reached(&ward, &below, handle)[0].1, 8);
+
+        let hospital = root.keyring_of(&node(&[HOSPITAL])).unwrap();
+        let hospital = reachable(&hospital, handle);
+        let outside = [
+            Node::root(),
+            node(&[("hospital", 1)]),
+            node(&[("clinic", 1)]),
+            node(&[("hospital", 1), ("ward", 0)]),
+            node(&[("clinic", 0), ("ward", 0)]),
+        ];
+        for (node, count) in reached(&hospital, &outside, handle) {
+            assert_eq!(count, 0, "the hospital reaches {node:?}");
+        }
+        assert_eq!(reached(&hospital, &[node(&[("clinic", 0)])], handle)[0].1, 2);
+        let below = [node(&[HOSPITAL, ("ward", 0)]), node(&[HOSPITAL, ("lab", 1)])];
+        for (node, count) in reached(&hospital, &below, handle) {
+            assert_eq!(count, 8, "the hospital does not reach {node:?}");
+        }
+    }
+
+    #[test]
+    fn no_key_that_a_ward_can_derive_opens_its_siblings_records() {
+        let root = owner(1);
+        let lab = root.keyring_of(&node(&[HOSPITAL, ("lab", 0)])).unwrap();
+        let sent = Upload::decode(&upload(&lab, 1)).unwrap();
+        let origin = Origin { owner: &sent.owner, provider: &sent.provider };
+        let record = lab.key.child(Purpose::Record, b"", 0);
+        let layout = record.child(Purpose::Record, b"layout", 0);
+        let handle = sent.handles[0];
+        let mut records = crate::index::upload::Blobs::default();
+        records.push(sent.records.get(0));
+        let open = |layout: &Key, key: &Key| {
+            let records_of = [(handle, key.clone())].into();
+            Opener::Some { layout: layout.clone(), records: records_of }
+                .open(origin, &sent.layout, &[handle], &records)
+                .map(|_| ())
+        };
+        assert_eq!(open(&layout, &record.child(Purpose::Record, &handle.to_be_bytes(), 0)), Ok(()));
+
+        let ward = root.keyring_of(&node(&[HOSPITAL, ("ward", 0)])).unwrap();
+        for bytes in reachable(&ward, handle) {
+            let key = Key::from_bytes(&bytes).unwrap();
+            assert_eq!(open(&layout, &key), Err(Error::Record { position: 0 }));
+        }
+        assert_eq!(
+            ward.opener(&sent.provider).unwrap_err(),
+            Error::Scope { who: "hospital/ward".into(), what: "hospital/lab".into() }
+        );
+    }
+
+    /// The contents of three keyring files: an owner's with two epochs, a hospital's, a ward's.
+    fn contents() -> [zeroize::Zeroizing<Vec<u8>>; 3] {
+        let mut root = owner(1);
+        root.authorize("hospital", &[]).unwrap();
+        root.authorize("lab", &["hospital"]).unwrap();
+        let ward = root.authorize("ward", &["hospital"]).unwrap();
+        root.revoke(&["hospital", "lab"]).unwrap();
+        let hospital = root.authorize("hospital", &[]).unwrap();
+        [root, hospital, ward].map(|keyring| keyring.encode())
+    }
+
+    #[test]
+    fn a_keyring_survives_its_bytes() {
+        for bytes in contents() {
+            let keyring = Keyring::decode(&bytes).unwrap();
+            assert_eq!(*keyring.encode(), *bytes);
+            assert_eq!(keyring.below, Keyring::decode(&bytes).unwrap().below);
+            for cut in 0..bytes.len() {
+                assert!(Keyring::decode(&bytes[..cut]).is_err(), "cut at {cut}");
+            }
+        }
+    }
+
+    /// Does everything with a keyring that may hold nonsense.
+    fn use_it(mut keyring: Keyring) {
+        let range = Range { field: "age".into(), low: 0, high: 9 };
+        let _ = keyring.tokens(&[range], 0);
+        let _ = keyring.announcement();
+        let _ = keyring.find("hospital/ward").map(|node| keyring.opener(&node).map(drop));
+        let own = keyring.chain.clone();
+        let _ = keyring.learn(keyring.owner, &own);
+        let _ = keyring.authorize("x", &[]).map(|child| keyring.learn(child.owner, &child.chain));
+        let _ = keyring.revoke(&["hospital"]);
+        let _ = keyring.revoke(&["x"]);
+        let ids = Ids::Integers(&[1]);
+        let age = Indexed { field: "age", rows: &[0], plaintexts: &[40] };
+        let _ = keyring.upload(&[], ids, &[age], 1);
+    }
+
+    proptest! {
+        #[test]
+        fn changed_contents_of_a_keyring_never_panic(
+            which in 0..3_usize,
+            at in any::<Index>(),
+            to in any::<Index>(),
+            number in prop_oneof![0..20_u64, any::<u64>()],
+            how in 0..4,
+        ) {
+            let original = &contents()[which];
+            let mut bytes = original.to_vec();
+            let at = at.index(bytes.len());
+            let slice = at.min(to.index(bytes.len()))..at.max(to.index(bytes.len()));
+            match how {
+                0 => bytes[at] = number.to_le_bytes()[0],
+                1 => drop(bytes.drain(slice)),
+                2 => {
+                    let copy = bytes[slice].to_vec();
+                    bytes.splice(at..at, copy);
+                }
+                _ => {
+                    let end = bytes.len().min(at + 8);
+                    bytes[at..end].copy_from_slice(&number.to_le_bytes()[..end - at]);
+                }
+            }
+            if let Ok(keyring) = Keyring::decode(&bytes) {
+                // A field of the schema may have become so large that its ruler takes a while.
+                if keyring.schema == owner(1).schema {
+                    use_it(keyring);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod scope_tests {
     use super::*;
     use crate::domain::{Field, Kind};
 

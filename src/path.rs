@@ -142,3 +142,40 @@ impl fmt::Display for Group {
         if self.epoch == 0 { Ok(()) } else { write!(f, ", epoch {}", self.epoch) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(path: &[(&str, u32)]) -> Node {
+        path.iter().fold(Node::root(), |node, (name, epoch)| node.child(name, *epoch).unwrap())
+    }
+
+    #[test]
+    fn a_place_holds_itself_and_what_is_below_in_the_same_epochs() {
+        let hospital = node(&[("hospital", 1)]);
+        let ward = node(&[("hospital", 1), ("ward", 0)]);
+        assert!(Node::root().holds(&ward) && hospital.holds(&ward) && ward.holds(&ward));
+        assert!(!ward.holds(&hospital) && !hospital.holds(&Node::root()));
+        assert!(!hospital.holds(&node(&[("hospital", 0), ("ward", 0)])), "another epoch");
+        assert!(!hospital.holds(&node(&[("hospital2", 1)])), "a longer name");
+        assert!(!hospital.holds(&node(&[("clinic", 1), ("ward", 0)])));
+    }
+
+    #[test]
+    fn impossible_names_are_refused() {
+        for name in ["", "a/b", "/", "a\nb", "\0", &"x".repeat(256)] {
+            assert!(matches!(Node::root().child(name, 0), Err(Error::Name { .. })), "{name:?}");
+        }
+        let deepest = (0..16).fold(Node::root(), |node, _| node.child("x", 0).unwrap());
+        assert!(matches!(deepest.child("x", 0), Err(Error::Name { .. })));
+    }
+
+    #[test]
+    fn a_group_is_named_by_its_authority_and_epoch() {
+        let ward = node(&[("hospital", 1), ("ward", 2)]);
+        let group = Group { authority: node(&[("hospital", 1)]), epoch: 2 };
+        assert_eq!(Group::of(&ward), Some(group));
+        assert_eq!(Group::of(&Node::root()), None);
+    }
+}

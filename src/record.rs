@@ -477,6 +477,9 @@ impl Grant {
                 let mut records = BTreeMap::new();
                 for _ in 0..reader.count(48)? {
                     let handle = reader.u128()?;
+                    if records.last_key_value().is_some_and(|(&last, _)| handle <= last) {
+                        return Err(reader.fault());
+                    }
                     records.insert(handle, Key::from_bytes(reader.raw(32)?)?);
                 }
                 Opener::Some { layout, records }
@@ -510,5 +513,80 @@ impl Grants {
     #[must_use]
     pub fn opener(&self, owner: Owner, provider: &Node) -> Option<&Opener> {
         self.0.get(&(owner, provider.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// One column of each type, two rows.
+    fn table() -> Vec<Column<'static>> {
+        let column = |name: &str, values, is_valid: [bool; 2]| Column {
+            name: name.into(),
+            dtype: "any".into(),
+            values,
+            is_valid: is_valid.to_vec().into(),
+        };
+        let texts = Texts { ends: vec![4, 4].into(), bytes: "Zoë".as_bytes().to_vec().into() };
+        vec![
+            column("i", Values::Int64(vec![-1, i64::MAX].into()), [true, true]),
+            column("u", Values::UInt64(vec![0, u64::MAX].into()), [true, false]),
+            column("f", Values::Float64(vec![-0.0, f64::MAX].into()), [false, true]),
+            column("b", Values::Boolean(vec![true, false].into()), [true, true]),
+            column("t", Values::Text(texts), [true, false]),
+        ]
+    }
+
+    #[test]
+    fn a_row_survives_its_bytes() {
+        let table = table();
+        let mut read = decode_layout(&encode_layout(&table)).unwrap();
+        for row in 0..2 {
+            decode_row(&encode_row(&table, row), &mut read).unwrap();
+        }
+        assert_eq!(read, table);
+    }
+
+    #[test]
+    fn a_row_with_more_or_fewer_bytes_is_malformed() {
+        let table = table();
+        let row = encode_row(&table, 0);
+        let read = |bytes: &[u8]| decode_row(bytes, &mut decode_layout(&encode_layout(&table))?);
+        assert_eq!(read(&row), Ok(()));
+        for cut in 0..row.len() {
+            assert!(matches!(read(&row[..cut]), Err(Error::Format { .. })), "cut at {cut}");
+        }
+        assert!(matches!(read(&[&row[..], &[0]].concat()), Err(Error::Format { .. })));
+    }
+
+    #[test]
+    fn the_size_of_a_record_shows_the_lengths_of_its_texts_only() {
+        let table = table();
+        assert_eq!(encode_row(&table, 0).len(), encode_row(&table, 1).len() + 4);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_the_readers_of_layouts_and_rows_panic(
+            bytes in vec(prop_oneof![Just(0_u8), Just(255), any::<u8>()], 0..200),
+            at in any::<prop::sample::Index>(),
+        ) {
+            let table = table();
+            let layout = encode_layout(&table);
+            let _ = decode_row(&bytes, &mut decode_layout(&layout).unwrap());
+            let mut changed = layout.clone();
+            let end = changed.len().min(at.index(changed.len()) + bytes.len());
+            let start = at.index(changed.len());
+            changed[start..end].copy_from_slice(&bytes[..end - start]);
+            if let Ok(mut columns) = decode_layout(&changed) {
+                prop_assert_eq!(encode_layout(&columns), changed);
+                let _ = decode_row(&encode_row(&table, 0), &mut columns);
+            }
+            let _ = decode_layout(&bytes);
+        }
     }
 }

@@ -51,9 +51,9 @@ impl Default for Cost {
 impl Cost {
     /// Refuses what is too weak to protect or too strong to compute.
     fn check(self) -> Result<(), Error> {
-        let is_sane = (8 * self.lanes.max(1)..=1 << 20).contains(&self.memory)
+        let is_sane = (1..=16).contains(&self.lanes)
             && (1..=16).contains(&self.passes)
-            && (1..=16).contains(&self.lanes);
+            && (8 * self.lanes..=1 << 20).contains(&self.memory);
         if is_sane { Ok(()) } else { Err(Error::PasswordCost) }
     }
 
@@ -155,4 +155,111 @@ pub fn open(file: &[u8], password: &[u8], kind: Kind) -> Result<Keyring, Error> 
         .decrypt(&Nonce::from(nonce), Payload { msg: sealed, aad: head })
         .map_err(|_| Error::WrongPassword)?;
     Keyring::decode(&Zeroizing::new(contents)).map_err(as_damage)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::party::tests::owner;
+
+    const CHEAP: Cost = Cost { memory: 8, passes: 1, lanes: 1 };
+    const PASSWORD: &[u8] = b"correct horse battery staple";
+
+    fn file() -> Vec<u8> {
+        seal(&owner(1), PASSWORD, CHEAP).unwrap()
+    }
+
+    /// A file with other bytes at a place, and the checksum that makes it look undamaged.
+    fn changed(at: usize, bytes: &[u8]) -> Vec<u8> {
+        let mut file = file();
+        file[at..at + bytes.len()].copy_from_slice(bytes);
+        file.truncate(file.len() - CHECKSUM_LEN);
+        let checksum = Sha256::digest(&file);
+        file.extend(checksum);
+        file
+    }
+
+    fn refusal(file: &[u8]) -> Error {
+        open(file, PASSWORD, Kind::Owner).unwrap_err()
+    }
+
+    #[test]
+    fn a_file_opens_with_its_password_and_kind_only() {
+        assert_eq!(open(&file(), PASSWORD, Kind::Owner).unwrap().owner(), owner(1).owner());
+        let open = |password, kind| open(&file(), password, kind).unwrap_err();
+        assert_eq!(open(b"wrong", Kind::Owner), Error::WrongPassword);
+        assert_eq!(open(b"", Kind::Owner), Error::EmptyPassword);
+        assert_eq!(open(PASSWORD, Kind::Provider), Error::OtherKind { expected: "a provider's" });
+        assert_eq!(seal(&owner(1), b"", CHEAP).unwrap_err(), Error::EmptyPassword);
+    }
+
+    #[test]
+    fn every_changed_or_missing_byte_is_damage() {
+        let file = file();
+        for at in 0..file.len() {
+            let mut changed = file.clone();
+            changed[at] ^= 1;
+            assert_eq!(refusal(&changed), Error::Damaged { what: WHAT }, "byte {at}");
+            assert_eq!(refusal(&file[..at]), Error::Damaged { what: WHAT }, "cut at {at}");
+        }
+        assert_eq!(refusal(&[&file[..], &[0]].concat()), Error::Damaged { what: WHAT });
+    }
+
+    #[test]
+    fn absurd_costs_are_refused_before_they_are_paid() {
+        let max = u32::MAX;
+        for (memory, passes, lanes) in [
+            (max, 1, 1),
+            (8, max, 1),
+            (8, 1, max),
+            (max, max, max),
+            (8, 1, 1 << 29),
+            (1 << 21, 1, 1),
+            (64, 17, 1),
+            (1024, 1, 17),
+            (7, 1, 1),
+            (15, 1, 2),
+            (0, 1, 1),
+            (8, 0, 1),
+            (8, 1, 0),
+        ] {
+            let cost = [memory, passes, lanes].map(u32::to_le_bytes).concat();
+            assert_eq!(
+                refusal(&changed(10, &cost)),
+                Error::PasswordCost,
+                "{memory} {passes} {lanes}"
+            );
+            let cost = Cost { memory, passes, lanes };
+            assert_eq!(seal(&owner(1), PASSWORD, cost).unwrap_err(), Error::PasswordCost);
+        }
+    }
+
+    #[test]
+    fn a_well_formed_change_of_anything_does_not_open() {
+        assert_eq!(refusal(&changed(0, b"MOPSEUPL")), Error::Damaged { what: WHAT });
+        assert_eq!(refusal(&changed(8, &[2])), Error::Version { what: WHAT, got: 2 });
+        assert_eq!(refusal(&changed(9, &[2])), Error::OtherKind { expected: "an owner's" });
+        assert_eq!(refusal(&changed(9, &[0])), Error::OtherKind { expected: "an owner's" });
+        assert_eq!(refusal(&changed(10, &[16])), Error::WrongPassword, "the memory");
+        assert_eq!(refusal(&changed(22, &[0; 16])), Error::WrongPassword, "the salt");
+        assert_eq!(refusal(&changed(38, &[0; 12])), Error::WrongPassword, "the nonce");
+        assert_eq!(refusal(&changed(50, &[0xff; 8])), Error::Damaged { what: WHAT }, "the length");
+        assert_eq!(refusal(&changed(60, &[0; 8])), Error::WrongPassword, "the contents");
+        let relabelled = changed(9, &[Kind::Provider as u8]);
+        assert_eq!(open(&relabelled, PASSWORD, Kind::Provider).unwrap_err(), Error::WrongPassword);
+    }
+
+    #[test]
+    fn two_files_of_one_keyring_share_no_salt_nonce_or_ciphertext() {
+        let (one, two) = (file(), file());
+        assert_eq!(one[..22], two[..22]);
+        assert!(
+            one[22..]
+                .chunks_exact(8)
+                .zip(two[22..].chunks_exact(8))
+                .filter(|(a, b)| a == b)
+                .count()
+                < 2
+        );
+    }
 }

@@ -71,7 +71,7 @@ pub struct Index {
 struct Upload {
     provider: String,
     first_record: u32,
-    runs: Arc<[Run]>,
+    runs: Arc<Vec<Run>>,
 }
 
 /// All entries of one field in the order of their ciphertexts.
@@ -92,7 +92,7 @@ impl Index {
         &mut self,
         provider: &str,
         records: u32,
-        runs: impl Into<Arc<[Run]>>,
+        runs: impl Into<Arc<Vec<Run>>>,
     ) -> Result<(), Error> {
         let Some(sum) = self.records.checked_add(records) else {
             let got = u64::from(self.records) + u64::from(records);

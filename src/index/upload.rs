@@ -18,6 +18,7 @@
 //! How many records and entries there are, which record lacks a value, the size of each record,
 //! which entries belong to one record, and when the upload came.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::Error;
@@ -40,13 +41,13 @@ pub struct Upload {
     /// A later upload of the same provider has a higher number.
     pub sequence: u64,
     /// Pseudonyms of the records, ascending.
-    pub handles: Arc<[u128]>,
+    pub handles: Arc<Vec<u128>>,
     /// The names and types of the records' columns, sealed.
     pub layout: Vec<u8>,
     /// The sealed records.
     pub records: Arc<Blobs>,
     /// The entries of each field.
-    pub runs: Arc<[Run]>,
+    pub runs: Arc<Vec<Run>>,
     /// The provider's certificates.
     pub chain: Chain,
 }
@@ -173,14 +174,16 @@ impl Upload {
             return Err(reader.fault());
         }
         let mut runs: Vec<Run> = Vec::new();
+        let mut fields = HashSet::new();
+        let mut last_run = vec![0; handles.len()];
         for _ in 0..reader.count(16)? {
             let field = reader.text()?.to_owned();
             let count = reader.count(12)?;
             let ciphertexts = column(&mut reader, count, i64::from_le_bytes)?;
             let records = column(&mut reader, count, u32::from_le_bytes)?;
             let run = Run { field, ciphertexts, records };
-            check_run(&run, runs.len(), handles.len())?;
-            if runs.iter().any(|other| other.field == run.field) {
+            check_run(&run, runs.len(), &mut last_run)?;
+            if !fields.insert(run.field.clone()) {
                 return Err(reader.fault());
             }
             runs.push(run);
@@ -193,7 +196,7 @@ impl Upload {
             return Err(Error::Signature { what: WHAT });
         }
         verify(&chain.verify(&owner)?, message, &signature, WHAT)?;
-        let (handles, records, runs) = (handles.into(), Arc::new(records), runs.into());
+        let (handles, records, runs) = (Arc::new(handles), Arc::new(records), Arc::new(runs));
         Ok(Self { owner, provider, schema, sequence, handles, layout, records, runs, chain })
     }
 
@@ -213,20 +216,266 @@ impl Upload {
     }
 }
 
-/// A run ascends from 0 on, and names each of so many records at most once.
-fn check_run(run: &Run, number: usize, records: usize) -> Result<(), Error> {
+/// A run ascends from 0 on, and names each record at most once.
+///
+/// The last run that named each record, counted from 1, is passed on from run to run: whoever sends
+/// many runs of many records makes no work that is not in proportion to its message.
+fn check_run(run: &Run, number: usize, last_run: &mut [usize]) -> Result<(), Error> {
     if run.ciphertexts.first().is_some_and(|&first| first < 0) {
         return Err(Error::NegativeCiphertext { run: number, position: 0 });
     }
     if let Some(before) = run.ciphertexts.windows(2).position(|pair| pair[1] < pair[0]) {
         return Err(Error::UnsortedRun { run: number, position: before + 1 });
     }
-    let mut is_named = vec![false; records];
     for (position, &record) in run.records.iter().enumerate() {
-        match usize::try_from(record).ok().and_then(|record| is_named.get_mut(record)) {
-            Some(is_named) if !*is_named => *is_named = true,
+        match usize::try_from(record).ok().and_then(|record| last_run.get_mut(record)) {
+            Some(last) if *last <= number => *last = number + 1,
             _ => return Err(Error::Run { field: run.field.clone(), position }),
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::certificate::SIGNATURE_LEN;
+    use crate::index::store::Store;
+    use crate::party::Keyring;
+    use crate::party::tests::{owner, signed, upload};
+
+    /// An owner with two hospitals, and a cloud that holds an upload of the second.
+    struct Scene {
+        owner: Keyring,
+        hospital: Keyring,
+        clinic: Keyring,
+        store: Store,
+    }
+
+    fn scene() -> Scene {
+        let mut owner = owner(1);
+        let hospital = owner.authorize("hospital", &[]).unwrap();
+        let clinic = owner.authorize("clinic", &[]).unwrap();
+        let mut store = Store::default();
+        store.add(Upload::decode(&upload(&clinic, 5)).unwrap()).unwrap();
+        Scene { owner, hospital, clinic, store }
+    }
+
+    /// What a cloud says to bytes, having made sure that a refusal changes nothing.
+    fn receive(scene: &mut Scene, bytes: &[u8]) -> Result<(), Error> {
+        let announcement = Announcement::decode(&scene.owner.announcement().unwrap()).unwrap();
+        let before = format!("{:?}", scene.store);
+        let outcome = Upload::decode(bytes).and_then(|upload| {
+            upload.check(&announcement)?;
+            scene.store.add(upload)
+        });
+        assert_eq!(outcome.is_err(), before == format!("{:?}", scene.store));
+        outcome
+    }
+
+    /// What a cloud says to an upload that its provider changed before signing it.
+    fn changed(change: impl FnOnce(&mut Upload)) -> Result<(), Error> {
+        let mut scene = scene();
+        let mut message = Upload::decode(&upload(&scene.hospital, 1)).unwrap();
+        change(&mut message);
+        let bytes = signed(&scene.hospital, message.message());
+        receive(&mut scene, &bytes)
+    }
+
+    fn malformed(outcome: &Result<(), Error>) -> bool {
+        matches!(outcome, Err(Error::Format { what: WHAT, .. }))
+    }
+
+    #[test]
+    fn an_unchanged_upload_is_taken_once() {
+        assert_eq!(changed(|_| ()), Ok(()));
+        let mut scene = scene();
+        let bytes = upload(&scene.hospital, 1);
+        assert_eq!(receive(&mut scene, &bytes), Ok(()));
+        let provider = "hospital".to_owned();
+        assert_eq!(receive(&mut scene, &bytes), Err(Error::Replay { provider }));
+    }
+
+    #[test]
+    fn an_unsorted_run_is_refused_by_its_position_even_when_signed() {
+        let outcome = changed(|upload| Arc::make_mut(&mut upload.runs)[0].ciphertexts.swap(1, 2));
+        assert_eq!(outcome, Err(Error::UnsortedRun { run: 0, position: 2 }));
+    }
+
+    #[test]
+    fn a_negative_ciphertext_is_refused_even_when_signed() {
+        let outcome = changed(|upload| Arc::make_mut(&mut upload.runs)[1].ciphertexts[0] = -1);
+        assert_eq!(outcome, Err(Error::NegativeCiphertext { run: 1, position: 0 }));
+        let outcome =
+            changed(|upload| Arc::make_mut(&mut upload.runs)[1].ciphertexts[1] = i64::MIN);
+        assert_eq!(outcome, Err(Error::UnsortedRun { run: 1, position: 1 }));
+    }
+
+    #[test]
+    fn a_record_that_does_not_exist_or_stands_twice_in_a_run_is_refused() {
+        for record in [3, u32::MAX] {
+            let outcome = changed(|upload| Arc::make_mut(&mut upload.runs)[0].records[1] = record);
+            assert_eq!(outcome, Err(Error::Run { field: "age".into(), position: 1 }));
+        }
+        let outcome = changed(|upload| {
+            let runs = Arc::make_mut(&mut upload.runs);
+            runs[1].records[1] = runs[1].records[0];
+        });
+        assert_eq!(outcome, Err(Error::Run { field: "sbp".into(), position: 1 }));
+    }
+
+    #[test]
+    fn a_run_with_more_entries_than_records_is_refused() {
+        let outcome = changed(|upload| {
+            Arc::make_mut(&mut upload.runs)[0].ciphertexts.push(i64::MAX);
+            Arc::make_mut(&mut upload.runs)[0].records.push(0);
+        });
+        assert_eq!(outcome, Err(Error::Run { field: "age".into(), position: 3 }));
+    }
+
+    #[test]
+    fn two_runs_of_one_field_are_refused() {
+        assert!(malformed(&changed(
+            |upload| Arc::make_mut(&mut upload.runs)[1].field = "age".into()
+        )));
+    }
+
+    #[test]
+    fn a_field_that_the_schema_lacks_is_kept_and_disturbs_no_query() {
+        assert_eq!(
+            changed(|upload| Arc::make_mut(&mut upload.runs)[1].field = "nobody asks".into()),
+            Ok(())
+        );
+    }
+
+    #[test]
+    fn handles_that_do_not_ascend_or_are_missing_are_refused() {
+        assert!(malformed(&changed(|upload| Arc::make_mut(&mut upload.handles).swap(0, 1))));
+        assert!(malformed(&changed(
+            |upload| Arc::make_mut(&mut upload.handles)[1] = Arc::make_mut(&mut upload.handles)[0]
+        )));
+        assert!(malformed(&changed(|upload| Arc::make_mut(&mut upload.handles).clear())));
+        assert!(malformed(&changed(|upload| Arc::make_mut(&mut upload.handles).truncate(2))));
+        assert!(malformed(&changed(|upload| Arc::make_mut(&mut upload.handles).push(u128::MAX))));
+    }
+
+    #[test]
+    fn sealed_records_that_overlap_or_do_not_fill_their_bytes_are_refused() {
+        assert!(malformed(&changed(|upload| Arc::make_mut(&mut upload.records).ends.swap(0, 1))));
+        assert!(malformed(&changed(|upload| Arc::make_mut(&mut upload.records).ends[2] += 1)));
+        assert!(malformed(
+            &changed(|upload| Arc::make_mut(&mut upload.records).ends[2] = u64::MAX)
+        ));
+        assert!(malformed(&changed(|upload| Arc::make_mut(&mut upload.records)
+            .bytes
+            .truncate(40))));
+        assert!(malformed(&changed(
+            |upload| Arc::make_mut(&mut upload.records).push(b"one too many")
+        )));
+    }
+
+    #[test]
+    fn an_upload_for_another_schema_is_refused() {
+        let outcome = changed(|upload| upload.schema[0] ^= 1);
+        assert_eq!(outcome, Err(Error::OtherSchema { what: WHAT }));
+    }
+
+    #[test]
+    fn a_provider_speaks_for_no_other_provider_epoch_or_owner() {
+        let forged = Err(Error::Signature { what: WHAT });
+        let unchained = Err(Error::Signature { what: "a certificate" });
+        let at = |name, epoch| Node::root().child(name, epoch).unwrap();
+        assert_eq!(changed(|upload| upload.provider = at("clinic", 0)), forged);
+        assert_eq!(changed(|upload| upload.provider = at("hospital", 1)), forged);
+        assert_eq!(changed(|upload| upload.provider = Node::root()), forged);
+        assert_eq!(changed(|upload| upload.chain.0.clear()), forged);
+        let both = |upload: &mut Upload, node: Node| {
+            upload.chain.0[0].subject = node.clone();
+            upload.provider = node;
+        };
+        assert_eq!(changed(|upload| both(upload, at("clinic", 0))), unchained);
+        assert_eq!(changed(|upload| both(upload, at("hospital", 1))), unchained);
+        assert_eq!(changed(|upload| upload.owner = owner(2).owner()), unchained);
+    }
+
+    #[test]
+    fn an_upload_signed_by_another_provider_is_refused() {
+        let mut scene = scene();
+        let of_hospital = Upload::decode(&upload(&scene.hospital, 1)).unwrap();
+        let by_clinic = signed(&scene.clinic, of_hospital.message());
+        assert_eq!(receive(&mut scene, &by_clinic), Err(Error::Signature { what: WHAT }));
+
+        let chain = scene.clinic.chain().clone();
+        let with_its_chain = Upload { chain, ..of_hospital };
+        let by_clinic = signed(&scene.clinic, with_its_chain.message());
+        assert_eq!(receive(&mut scene, &by_clinic), Err(Error::Signature { what: WHAT }));
+    }
+
+    #[test]
+    fn the_owner_itself_uploads_nothing() {
+        let mut scene = scene();
+        let mut message = Upload::decode(&upload(&scene.hospital, 1)).unwrap();
+        (message.provider, message.chain) = (Node::root(), Chain::default());
+        let bytes = signed(&scene.owner, message.message());
+        assert_eq!(receive(&mut scene, &bytes), Err(Error::Signature { what: WHAT }));
+        let refused = scene.store.add(message);
+        assert!(matches!(refused, Err(Error::Scope { .. })));
+    }
+
+    #[test]
+    fn a_higher_provider_certifies_those_below_but_does_not_upload_for_them() {
+        let mut scene = scene();
+        let ward = scene.hospital.authorize("ward", &[]).unwrap();
+        let of_ward = Upload::decode(&upload(&ward, 1)).unwrap();
+        let by_hospital = signed(&scene.hospital, of_ward.message());
+        assert_eq!(receive(&mut scene, &by_hospital), Err(Error::Signature { what: WHAT }));
+        assert_eq!(receive(&mut scene, &upload(&ward, 1)), Ok(()));
+    }
+
+    #[test]
+    fn the_signature_covers_every_byte_and_nothing_may_follow_it() {
+        let scene = scene();
+        let bytes = upload(&scene.hospital, 1);
+        for at in 0..bytes.len() {
+            let mut changed = bytes.clone();
+            changed[at] ^= 1;
+            assert!(Upload::decode(&changed).is_err(), "byte {at}");
+            assert!(Upload::decode(&bytes[..at]).is_err(), "cut at {at}");
+        }
+        assert!(malformed(&Upload::decode(&[&bytes[..], &[0]].concat()).map(drop)));
+        let unsigned = &bytes[..bytes.len() - SIGNATURE_LEN];
+        assert!(malformed(&Upload::decode(unsigned).map(drop)));
+    }
+
+    #[test]
+    fn no_other_signed_message_passes_for_an_upload() {
+        let mut scene = scene();
+        let range = crate::party::Range { field: "age".into(), low: 0, high: 9 };
+        let mut others = scene.hospital.tokens(&[range], u64::MAX).unwrap();
+        others.push(scene.owner.announcement().unwrap());
+        for mut other in others {
+            assert!(malformed(&receive(&mut scene, &other)));
+            other[..8].copy_from_slice(b"MOPSEUPL");
+            assert!(receive(&mut scene, &other).is_err());
+        }
+    }
+
+    #[test]
+    fn checking_many_runs_takes_time_in_proportion_to_the_message() {
+        let many = 40_000;
+        let mut message = Upload::decode(&upload(&scene().hospital, 1)).unwrap();
+        message.handles = Arc::new((0..many).collect());
+        message.records =
+            Arc::new(Blobs { ends: vec![0; message.handles.len()], bytes: Vec::new() });
+        let run = |number| Run {
+            field: format!("{number}"),
+            ciphertexts: Vec::new(),
+            records: Vec::new(),
+        };
+        message.runs = Arc::new((0..many).map(run).collect());
+        let bytes = signed(&scene().hospital, message.message());
+        let start = std::time::Instant::now();
+        assert_eq!(Upload::decode(&bytes), Ok(message));
+        assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
+    }
 }

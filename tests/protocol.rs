@@ -1,0 +1,512 @@
+//! The protocol from the owner's key to the opened record, through bytes only.
+
+#[path = "support/clinic.rs"]
+mod clinic;
+
+use clinic::{Cloud, NOW, Row, age, ask, open, open_with, owner, sbp, upload};
+use mopse::Error;
+use mopse::certificate::Chain;
+use mopse::keys::{Key, Purpose};
+use mopse::party::Keyring;
+use mopse::path::{Group, Node};
+use mopse::record::{Grant, Ids, Opener};
+use mopse::token::{Scope, Token};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+/// Owner, hospital, ward in the hospital, clinic.
+struct Tree {
+    owner: Keyring,
+    hospital: Keyring,
+    ward: Keyring,
+    clinic: Keyring,
+    cloud: Cloud,
+}
+
+const OF_HOSPITAL: [Row; 3] = [(1, 40, Some(150)), (2, 70, Some(140)), (3, 55, None)];
+const OF_WARD: [Row; 2] = [(1, 45, Some(120)), (2, 60, Some(180))];
+const OF_CLINIC: [Row; 3] = [(1, 50, Some(145)), (2, 41, Some(90)), (7, 60, Some(160))];
+
+fn tree() -> Tree {
+    let mut owner = owner(1);
+    let hospital = owner.authorize("hospital", &[]).expect("a good name");
+    let ward = owner.authorize("ward", &["hospital"]).expect("the hospital is there");
+    let clinic = owner.authorize("clinic", &[]).expect("a good name");
+    let mut cloud = Cloud::of(&owner);
+    for (provider, rows) in
+        [(&hospital, &OF_HOSPITAL[..]), (&ward, &OF_WARD[..]), (&clinic, &OF_CLINIC[..])]
+    {
+        cloud.receive(&upload(provider, rows, 1)).expect("it is new and whole");
+    }
+    Tree { owner, hospital, ward, clinic, cloud }
+}
+
+fn named(found: &[(&str, i64)]) -> Vec<(String, i64)> {
+    found.iter().map(|(path, id)| ((*path).to_owned(), *id)).collect()
+}
+
+#[test]
+fn one_query_finds_the_records_of_all_levels() {
+    let Tree { owner, mut cloud, .. } = tree();
+    let found = cloud.find(&owner, &[age(40, 60)]);
+    let expected = [
+        ("clinic", 1),
+        ("clinic", 2),
+        ("clinic", 7),
+        ("hospital", 1),
+        ("hospital", 3),
+        ("hospital/ward", 1),
+        ("hospital/ward", 2),
+    ];
+    assert_eq!(found, named(&expected));
+    assert_eq!(cloud.find(&owner, &[age(0, 39)]), []);
+    assert_eq!(cloud.find(&owner, &[age(0, 120)]).len(), 8);
+}
+
+#[test]
+fn a_conjunction_finds_what_is_in_all_ranges_and_never_a_missing_value() {
+    let Tree { owner, mut cloud, .. } = tree();
+    let found = cloud.find(&owner, &[age(40, 60), sbp(140, 300)]);
+    let expected = [("clinic", 1), ("clinic", 7), ("hospital", 1), ("hospital/ward", 2)];
+    assert_eq!(found, named(&expected));
+    assert_eq!(cloud.find(&owner, &[sbp(0, 300)]).len(), 7, "record 3 of the hospital has none");
+}
+
+#[test]
+fn a_provider_finds_its_own_records_and_those_below_it_only() {
+    let Tree { mut owner, ward, clinic, mut cloud, .. } = tree();
+    let hospital = owner.authorize("hospital", &[]).unwrap();
+    let found = cloud.find(&hospital, &[age(40, 60)]);
+    let expected = [("hospital", 1), ("hospital", 3), ("hospital/ward", 1), ("hospital/ward", 2)];
+    assert_eq!(found, named(&expected));
+    assert_eq!(cloud.find(&ward, &[age(40, 50)]), named(&[("hospital/ward", 1)]));
+    let expected = [("clinic", 1), ("clinic", 7)];
+    assert_eq!(cloud.find(&clinic, &[age(50, 120), sbp(100, 200)]), named(&expected));
+}
+
+#[test]
+fn a_query_over_everything_takes_one_token_per_group() {
+    let mut owner = owner(1);
+    let internal = [vec!["a"], vec!["a", "b"], vec!["c"]];
+    let leaves = [vec!["a"], vec!["a"], vec!["a", "b"], vec!["c"], vec![]];
+    for path in &internal {
+        let (name, under) = path.split_last().expect("one name at least");
+        owner.authorize(name, under).unwrap();
+    }
+    for (number, under) in leaves.iter().enumerate() {
+        owner.authorize(&format!("leaf {number}"), under).unwrap();
+    }
+    let tokens = ask(&owner, &[age(0, 9), sbp(0, 9)]);
+    assert_eq!(tokens.len(), 1 + internal.len());
+    let tokens: Vec<Token> = tokens.iter().map(|token| Token::decode(token).unwrap()).collect();
+    for (at, token) in tokens.iter().enumerate() {
+        assert_eq!((token.scope, token.expiry, token.query), (Scope::Group, NOW, tokens[0].query));
+        assert!(
+            tokens[..at].iter().all(|other| other.id != token.id && other.group != token.group)
+        );
+        // Groups share no ruler: the same plaintext bounds are other ciphertext bounds.
+        assert!(tokens[..at].iter().all(|other| other.predicates != token.predicates));
+    }
+
+    let a = owner.authorize("a", &[]).unwrap();
+    assert_eq!(ask(&a, &[age(0, 9)]).len(), 1 + 2, "its own runs, its group, and b's");
+    let leaf = owner.authorize("leaf 4", &[]).unwrap();
+    assert_eq!(ask(&leaf, &[age(0, 9)]).len(), 1);
+}
+
+#[test]
+fn one_provider_below_the_owner_or_many_the_owner_sends_one_token() {
+    let mut owner = owner(1);
+    for name in ["a", "b", "c"] {
+        owner.authorize(name, &[]).unwrap();
+        assert_eq!(ask(&owner, &[age(0, 9)]).len(), 1);
+    }
+}
+
+#[test]
+fn open_ends_of_the_domain_are_open_ends_of_the_ciphertexts() {
+    let Tree { owner, .. } = tree();
+    let all = Token::decode(&ask(&owner, &[age(0, 120)])[0]).unwrap();
+    assert_eq!((all.predicates[0].low, all.predicates[0].high), (0, i64::MAX));
+}
+
+#[test]
+fn a_query_that_is_none_is_refused() {
+    let Tree { owner, .. } = tree();
+    assert_eq!(owner.tokens(&[], NOW), Err(Error::NoRange));
+    assert_eq!(owner.tokens(&[age(2, 1)], NOW), Err(Error::BoundsOrder));
+    assert!(matches!(owner.tokens(&[age(0, 121)], NOW), Err(Error::OutOfDomain { .. })));
+    assert!(matches!(owner.tokens(&[age(-1, 5)], NOW), Err(Error::OutOfDomain { .. })));
+    let unknown = clinic::schema().fields()[0].0.clone() + "s";
+    let range = mopse::party::Range { field: unknown.clone(), low: 0, high: 1 };
+    assert_eq!(owner.tokens(&[range], NOW), Err(Error::UnknownField { field: unknown }));
+}
+
+#[test]
+fn the_same_record_id_at_two_providers_is_two_records() {
+    let Tree { owner, hospital, clinic, mut cloud, .. } = tree();
+    let parts = cloud.answer(&ask(&owner, &[age(0, 120)])).unwrap();
+    let handles: Vec<u128> = parts.iter().flat_map(|part| part.handles.clone()).collect();
+    let mut distinct = handles.clone();
+    distinct.sort_unstable();
+    distinct.dedup();
+    assert_eq!(distinct.len(), handles.len());
+
+    // In two uploads of one provider it is one record, and stored already.
+    let before = cloud.snapshot();
+    let again = upload(&clinic, &[(8, 30, None), (7, 31, None)], 2);
+    let refused = cloud.receive(&again);
+    assert!(matches!(&refused, Err(Error::StoredRecord { provider, .. }) if provider == "clinic"));
+    assert_eq!(cloud.snapshot(), before);
+    cloud.receive(&upload(&hospital, &[(7, 30, None)], 2)).unwrap();
+    cloud.receive(&upload(&clinic, &[(8, 30, None)], 2)).unwrap();
+    assert_eq!(cloud.find(&owner, &[age(30, 30)]), named(&[("clinic", 8), ("hospital", 7)]));
+}
+
+#[test]
+fn an_upload_counts_once_and_an_older_one_not_at_all() {
+    let Tree { owner, hospital, mut cloud, .. } = tree();
+    let five = upload(&hospital, &[(10, 20, None)], 5);
+    let four = upload(&hospital, &[(11, 20, None)], 4);
+    cloud.receive(&five).unwrap();
+    let before = cloud.snapshot();
+    for bytes in [&five, &four] {
+        let provider = "hospital".to_owned();
+        assert_eq!(cloud.receive(bytes), Err(Error::Replay { provider }));
+        assert_eq!(cloud.snapshot(), before);
+    }
+    assert_eq!(cloud.find(&owner, &[age(20, 20)]), named(&[("hospital", 10)]));
+}
+
+#[test]
+fn a_removed_providers_records_are_gone_and_do_not_come_back_by_replay() {
+    let Tree { owner, hospital, mut cloud, .. } = tree();
+    assert_eq!(cloud.store.remove(owner.owner(), "hospital"), 3);
+    assert_eq!(cloud.store.remove(owner.owner(), "hospital"), 0);
+    assert_eq!(cloud.store.remove(owner.owner(), "nobody"), 0);
+    let left = cloud.find(&owner, &[age(0, 120)]);
+    assert!(left.iter().all(|(path, _)| path != "hospital") && left.len() == 5);
+    let replayed = cloud.receive(&upload(&hospital, &OF_HOSPITAL, 1));
+    assert_eq!(replayed, Err(Error::Replay { provider: "hospital".into() }));
+    cloud.receive(&upload(&hospital, &OF_HOSPITAL, 2)).unwrap();
+    assert_eq!(cloud.find(&owner, &[age(0, 120)]).len(), 8);
+}
+
+#[test]
+fn two_owners_share_a_cloud_and_nothing_else() {
+    let Tree { owner, mut cloud, .. } = tree();
+    let mut stranger = clinic::owner(2);
+    let hospital = stranger.authorize("hospital", &[]).unwrap();
+    cloud.enroll(&stranger);
+    cloud.receive(&upload(&hospital, &[(1, 40, None)], 1)).unwrap();
+    assert_eq!(cloud.find(&stranger, &[age(0, 120)]), named(&[("hospital", 1)]));
+    assert_eq!(cloud.find(&owner, &[age(0, 120)]).len(), 8);
+    assert_eq!(cloud.store.remove(stranger.owner(), "hospital"), 1);
+    assert_eq!(cloud.find(&owner, &[age(0, 120)]).len(), 8);
+}
+
+#[test]
+fn whoever_is_authorised_twice_gets_the_same_keys() {
+    let Tree { mut owner, hospital, mut cloud, .. } = tree();
+    let again = owner.authorize("hospital", &[]).unwrap();
+    assert_eq!(again.chain(), hospital.chain());
+    cloud.receive(&upload(&again, &[(9, 33, None)], 2)).unwrap();
+    assert_eq!(cloud.find(&hospital, &[age(33, 33)]), named(&[("hospital", 9)]));
+}
+
+#[test]
+fn nobody_is_authorised_below_a_place_that_is_not() {
+    let mut owner = owner(1);
+    let refused = owner.authorize("ward", &["hospital"]).unwrap_err();
+    assert_eq!(refused, Error::UnknownProvider { provider: "hospital".into() });
+    assert!(matches!(owner.authorize("a/b", &[]), Err(Error::Name { .. })));
+    assert_eq!(owner.members().count(), 0);
+}
+
+/// The tree after the hospital was removed from it and the cloud was told.
+fn after_removal() -> Tree {
+    let mut tree = tree();
+    tree.owner.revoke(&["hospital"]).expect("it is there");
+    tree.cloud.enroll(&tree.owner);
+    tree
+}
+
+#[test]
+fn an_old_epoch_is_refused_once_it_is_announced() {
+    let Tree { owner, hospital, ward, clinic, mut cloud } = after_removal();
+    let before = cloud.snapshot();
+    for provider in [&hospital, &ward, &clinic] {
+        let refused = cloud.receive(&upload(provider, &[(20, 20, None)], 2));
+        assert_eq!(refused, Err(Error::Epoch { provider: provider.node().path() }));
+        assert_eq!(cloud.snapshot(), before);
+    }
+    let paths: Vec<_> = owner.members().map(Node::path).collect();
+    assert_eq!(paths, ["clinic"], "nobody below the hospital stays");
+    assert_eq!(
+        owner.find("hospital").unwrap_err().to_string(),
+        "no provider \"hospital\" was authorised"
+    );
+}
+
+#[test]
+fn a_new_epoch_is_a_new_group_and_the_old_one_stays_readable() {
+    let Tree { mut owner, clinic, mut cloud, .. } = after_removal();
+    let renewed = owner.authorize("clinic", &[]).unwrap();
+    assert_eq!(renewed.node().epochs(), [1]);
+    cloud.receive(&upload(&renewed, &[(1, 50, None)], 2)).unwrap();
+
+    let groups: Vec<_> = owner.groups().map(ToString::to_string).collect();
+    let expected = ["the group of the owner", "the group of the owner, epoch 1"];
+    assert_eq!(groups, [expected[0], expected[1], "the group of hospital"]);
+    assert_eq!(ask(&owner, &[age(0, 1)]).len(), 3);
+    let found = cloud.find(&owner, &[age(50, 50)]);
+    assert_eq!(found, named(&[("clinic", 1), ("clinic", 1)]), "one of each epoch");
+    assert_eq!(cloud.find(&owner, &[age(0, 120)]).len(), 9);
+
+    // Each keyring of the clinic opens the records of its own epoch.
+    assert_eq!(cloud.find(&renewed, &[age(0, 120)]), named(&[("clinic", 1)]));
+    assert_eq!(cloud.find(&clinic, &[age(0, 120)]).len(), 3);
+    assert!(matches!(renewed.opener(clinic.node()), Err(Error::Scope { .. })));
+    assert!(matches!(clinic.opener(renewed.node()), Err(Error::Scope { .. })));
+}
+
+#[test]
+fn a_removal_below_the_top_rekeys_that_group_only() {
+    let Tree { mut owner, ward, clinic, mut cloud, .. } = tree();
+    owner.authorize("lab", &["hospital"]).unwrap();
+    owner.revoke(&["hospital", "ward"]).unwrap();
+    cloud.enroll(&owner);
+    let refused = cloud.receive(&upload(&ward, &[(5, 5, None)], 2));
+    assert_eq!(refused, Err(Error::Epoch { provider: "hospital/ward".into() }));
+    cloud.receive(&upload(&clinic, &[(5, 5, None)], 2)).unwrap();
+    let hospital = owner.authorize("hospital", &[]).unwrap();
+    cloud.receive(&upload(&hospital, &[(5, 5, None)], 2)).unwrap();
+    let lab = owner.authorize("lab", &["hospital"]).unwrap();
+    assert_eq!(lab.node().epochs(), [0, 1]);
+    cloud.receive(&upload(&lab, &[(5, 5, None)], 1)).unwrap();
+    let expected = [("clinic", 5), ("hospital", 5), ("hospital/lab", 5)];
+    assert_eq!(cloud.find(&owner, &[age(5, 5)]), named(&expected));
+    assert_eq!(cloud.find(&hospital, &[age(0, 120)]).len(), 4 + 2 + 1);
+}
+
+#[test]
+fn a_removed_providers_raw_key_does_not_lead_to_the_next_epoch() {
+    let root = Key::from_bytes(&[1; 32]).unwrap();
+    let hospital = root.child(Purpose::Node, b"hospital", 0);
+    let next = root.child(Purpose::Node, b"clinic", 1);
+    let schema = clinic::schema();
+    let ruler = |epoch| {
+        let (name, field) = &schema.fields()[0];
+        let length = (name.len() as u64).to_le_bytes();
+        let label = [&length[..], name.as_bytes(), &field.label()].concat();
+        root.child(Purpose::Ruler, &label, epoch)
+    };
+    let held = [hospital, ruler(0)];
+    let words = [Purpose::Node, Purpose::Ruler, Purpose::Order, Purpose::Place, Purpose::Handle];
+    for key in &held {
+        for purpose in words {
+            for label in [&b""[..], b"clinic", b"hospital", b"age"] {
+                for epoch in 0..3 {
+                    let child = key.child(purpose, label, epoch);
+                    assert_ne!(child.expose(), next.expose());
+                    assert_ne!(child.expose(), ruler(1).expose());
+                }
+            }
+        }
+    }
+    // The derivation above is the one in use: the hospital's entries are found by it.
+    let keyring = owner(1).authorize("hospital", &[]).unwrap();
+    let opener = keyring.opener(keyring.node()).unwrap();
+    let expected = held[0].child(Purpose::Record, b"", 0);
+    assert!(matches!(opener, Opener::All(key) if key.expose() == expected.expose()));
+}
+
+#[test]
+fn a_removal_by_a_hospital_reaches_the_owner_with_the_next_certificate() {
+    let Tree { mut owner, mut cloud, ward, .. } = tree();
+    let mut hospital = owner.authorize("hospital", &[]).unwrap();
+    let lab = hospital.authorize("lab", &[]).unwrap();
+    owner.learn(owner.owner(), lab.chain()).unwrap();
+    hospital.revoke(&["ward"]).unwrap();
+    let lab = hospital.authorize("lab", &[]).unwrap();
+    let (of, chain) = Chain::decode(&lab.chain().encode(&lab.owner())).unwrap();
+    owner.learn(of, &chain).unwrap();
+
+    // The owner's announcement now refuses the ward too, and it is no member any more.
+    let number = cloud.announcements[0].number;
+    cloud.enroll(&owner);
+    assert!(cloud.announcements[0].number > number);
+    let refused = cloud.receive(&upload(&ward, &[(5, 5, None)], 2));
+    assert_eq!(refused, Err(Error::Epoch { provider: "hospital/ward".into() }));
+    assert!(matches!(owner.find("hospital/ward"), Err(Error::UnknownProvider { .. })));
+    cloud.receive(&upload(&lab, &[(6, 6, None)], 1)).unwrap();
+    assert_eq!(cloud.find(&owner, &[age(6, 6)]), named(&[("hospital/lab", 6)]));
+
+    // If the owner now removes the lab, it must not reuse an epoch whose keys the lab has.
+    owner.revoke(&["hospital", "lab"]).unwrap();
+    let desk = owner.authorize("desk", &["hospital"]).unwrap();
+    assert_eq!(desk.node().epochs(), [0, 2]);
+    // An old certificate brings nobody back.
+    owner.learn(of, &chain).unwrap();
+    assert!(matches!(owner.find("hospital/lab"), Err(Error::UnknownProvider { .. })));
+    assert!(owner.members().all(|member| member.path() != "hospital/lab"));
+    assert_eq!(cloud.find(&owner, &[age(6, 6)]), named(&[("hospital/lab", 6)]), "old data stays");
+}
+
+#[test]
+fn a_keyring_learns_of_its_own_subtree_only() {
+    let Tree { mut owner, mut hospital, ward, clinic, .. } = tree();
+    assert!(matches!(hospital.learn(owner.owner(), clinic.chain()), Err(Error::Scope { .. })));
+    let itself = hospital.chain().clone();
+    assert!(matches!(hospital.learn(owner.owner(), &itself), Err(Error::Scope { .. })));
+    assert!(matches!(hospital.learn(owner.owner(), &Chain::default()), Err(Error::Scope { .. })));
+    assert_eq!(ask(&hospital, &[age(0, 1)]).len(), 1);
+    hospital.learn(owner.owner(), ward.chain()).unwrap();
+    assert_eq!(ask(&hospital, &[age(0, 1)]).len(), 2);
+
+    let mut stranger = clinic::owner(2);
+    let what = "the certificate chain";
+    assert_eq!(owner.learn(stranger.owner(), ward.chain()), Err(Error::OtherOwner { what }));
+    let forged = stranger.authorize("hospital", &[]).unwrap();
+    let what = "a certificate";
+    assert_eq!(owner.learn(owner.owner(), forged.chain()), Err(Error::Signature { what }));
+}
+
+#[test]
+fn what_is_learned_of_an_old_epoch_stays_within_reach() {
+    let Tree { mut owner, ward, .. } = tree();
+    let mut hospital = owner.authorize("hospital", &[]).unwrap();
+    hospital.revoke(&["ward"]).unwrap();
+    hospital.learn(owner.owner(), ward.chain()).unwrap();
+    let groups: Vec<Group> = hospital.groups().cloned().collect();
+    assert!(groups.iter().all(|group| hospital.node().holds(&group.authority)), "{groups:?}");
+    assert_eq!(ask(&hospital, &[age(0, 1)]).len(), 2);
+}
+
+#[test]
+fn a_grant_opens_what_was_granted_and_nothing_else() {
+    let Tree { owner, hospital, clinic, mut cloud, .. } = tree();
+    let parts = cloud.answer(&ask(&owner, &[age(0, 120)])).unwrap();
+    let part = |path: &str| parts.iter().find(|part| part.provider.path() == path).unwrap();
+    let grant = |opener| {
+        let grant = Grant { owner: owner.owner(), provider: clinic.node().clone(), opener };
+        Grant::decode(&grant.encode()).unwrap()
+    };
+
+    let all = grant(owner.opener(clinic.node()).unwrap());
+    assert_eq!(all.opener.records(), None);
+    assert_eq!(open_with(&all.opener, part("clinic")).unwrap().len(), 3);
+    assert_eq!(open_with(&all.opener, part("hospital")), Err(Error::Layout));
+
+    let some = grant(clinic.opener_of(clinic.node(), Ids::Integers(&[2, 7, 99])).unwrap());
+    assert_eq!(some.opener.records(), Some(3));
+    let mut found = open_with(&some.opener, part("clinic")).unwrap();
+    found.sort();
+    assert_eq!(found, named(&[("clinic", 2), ("clinic", 7)]));
+    let clinics = part("clinic");
+    let origin = mopse::record::Origin { owner: &clinics.owner, provider: &clinics.provider };
+    let refused = some.opener.open(origin, &clinics.layout, &clinics.handles, &clinics.records);
+    assert!(matches!(refused, Err(Error::Record { .. })), "one of the three was not granted");
+    assert_eq!(open_with(&some.opener, part("hospital")), Err(Error::Layout));
+
+    assert!(matches!(hospital.opener(clinic.node()), Err(Error::Scope { .. })));
+    assert!(matches!(
+        hospital.opener_of(clinic.node(), Ids::Integers(&[1])),
+        Err(Error::Scope { .. })
+    ));
+}
+
+#[test]
+fn a_grant_of_one_epoch_opens_no_other() {
+    let Tree { mut owner, clinic, mut cloud, .. } = after_removal();
+    let granted = owner.opener(clinic.node()).unwrap();
+    let renewed = owner.authorize("clinic", &[]).unwrap();
+    cloud.receive(&upload(&renewed, &[(1, 50, None)], 2)).unwrap();
+    let parts = cloud.answer(&ask(&renewed, &[age(0, 120)])).unwrap();
+    assert_eq!(open_with(&granted, &parts[0]), Err(Error::Layout));
+    assert_eq!(open(&renewed, &parts[0]), Ok(named(&[("clinic", 1)])));
+}
+
+#[test]
+fn an_empty_answer_still_tells_the_columns() {
+    let Tree { owner, ward, mut cloud, .. } = tree();
+    for keyring in [&owner, &ward] {
+        let parts = cloud.answer(&ask(keyring, &[age(0, 0)])).unwrap();
+        assert!(!parts.is_empty());
+        assert!(parts.iter().all(|part| open(keyring, part) == Ok(vec![])));
+    }
+    let parts = Cloud::of(&owner).answer(&ask(&owner, &[age(0, 0)])).unwrap();
+    assert_eq!(parts, []);
+}
+
+#[test]
+fn secrets_do_not_print() {
+    let Tree { owner, clinic, .. } = tree();
+    let key = Key::from_bytes(&[0xab; 32]).unwrap();
+    let root = Keyring::root(key.clone(), clinic::schema());
+    let opener = clinic.opener(clinic.node()).unwrap();
+    let Opener::All(record) = &opener else { panic!("{opener:?}") };
+    let some = clinic.opener_of(clinic.node(), Ids::Integers(&[1, 2])).unwrap();
+    let Opener::Some { layout, records } = &some else { panic!("{some:?}") };
+    let mut secrets = vec![key.clone(), record.clone(), layout.clone()];
+    secrets.extend(records.values().cloned());
+    secrets.push(Key::from_bytes(&[1; 32]).unwrap());
+
+    let grant = |opener: &Opener| Grant {
+        owner: owner.owner(),
+        provider: clinic.node().clone(),
+        opener: opener.clone(),
+    };
+    let shown = [
+        format!("{key:?} {key:#?}"),
+        format!("{root:?} {root:#?} {owner:?} {owner:#?} {clinic:?} {clinic:#?}"),
+        format!("{opener:?} {opener:#?} {some:?} {some:#?}"),
+        format!("{:?} {:#?} {:?}", grant(&opener), grant(&opener), grant(&some)),
+        format!("{:?} {:#?}", clinic.mopse("age").unwrap(), clinic.mopse("sbp").unwrap()),
+    ]
+    .concat();
+    for secret in secrets {
+        let bytes = secret.expose();
+        for run in bytes.windows(3) {
+            let [a, b, c] = run else { unreachable!() };
+            for printed in [
+                format!("{a:02x}{b:02x}{c:02x}"),
+                format!("{a}, {b}, {c}"),
+                format!("{a:02X}{b:02X}{c:02X}"),
+            ] {
+                assert!(!shown.contains(&printed), "{printed} in {shown}");
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Whatever is uploaded in whatever order, a query finds what a scan of the tables finds.
+    #[test]
+    fn a_query_is_a_scan(
+        tables in vec(vec((0..4_i64, proptest::option::of(0..4_i64)), 1..6), 1..5),
+        (a, b) in (0..4_i64, 0..4_i64),
+        (c, d) in (0..4_i64, 0..4_i64),
+    ) {
+        let Tree { owner, hospital, ward, clinic, .. } = tree();
+        let mut cloud = Cloud::of(&owner);
+        let (ages, pressures) = (age(a.min(b), a.max(b)), sbp(c.min(d), c.max(d)));
+        let mut expected = Vec::new();
+        for (number, table) in tables.iter().enumerate() {
+            let provider = [&hospital, &ward, &clinic][number % 3];
+            let start = 100 * i64::try_from(number).unwrap();
+            let rows: Vec<Row> =
+                (start..).zip(table).map(|(id, &(age, sbp))| (id, age, sbp)).collect();
+            cloud.receive(&upload(provider, &rows, 1 + number as u64)).unwrap();
+            let is_in = |row: &&Row| {
+                (ages.low..=ages.high).contains(&row.1)
+                    && row.2.is_some_and(|sbp| (pressures.low..=pressures.high).contains(&sbp))
+            };
+            expected.extend(rows.iter().filter(is_in).map(|row| (provider.node().path(), row.0)));
+        }
+        expected.sort();
+        prop_assert_eq!(cloud.find(&owner, &[ages, pressures]), expected);
+    }
+}
