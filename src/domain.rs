@@ -110,6 +110,8 @@ impl Field {
         cell: Option<u64>,
     ) -> Result<Self, Error> {
         let refuse = |why| Err(Error::Field { why });
+        // There is one zero only: -0 has other bytes, hence would have another ruler.
+        let (minimum, maximum) = (minimum + 0.0, maximum + 0.0);
         if !(minimum.is_finite() && maximum.is_finite() && step.is_finite()) {
             return refuse("minimum, maximum and step must be finite");
         }
@@ -613,6 +615,17 @@ mod tests {
         assert_eq!(schema.digest(), example().digest());
         assert_eq!(schema.field("bmi").map(Field::cells), Some(185));
         assert_eq!(schema.field("height"), None);
+    }
+
+    #[test]
+    fn a_negative_zero_is_a_zero() {
+        let (negative, positive) = (grid(-0.0, 120.0, 1.0), grid(0.0, 120.0, 1.0));
+        assert_eq!(negative.label(), positive.label());
+        assert_eq!(grid(-5.0, -0.0, 1.0).label(), grid(-5.0, 0.0, 1.0).label());
+        let mut bytes = Schema::new(vec![("age".into(), positive)]).unwrap().encode();
+        let sign_of_minimum = 4 + 4 + "age".len() + 4 + 1;
+        bytes[sign_of_minimum] ^= 0x80;
+        assert_eq!(Schema::decode(&bytes), Err(DAMAGED));
     }
 
     #[test]

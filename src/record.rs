@@ -569,6 +569,26 @@ mod tests {
         assert_eq!(encode_row(&table, 0).len(), encode_row(&table, 1).len() + 4);
     }
 
+    #[test]
+    fn a_grant_with_handles_out_of_order_or_twice_is_malformed() {
+        let key = |byte| Key::from_bytes(&[byte; 32]).unwrap();
+        let grant = Grant {
+            owner: Owner([9; 32]),
+            provider: Node::root().child("hospital", 0).unwrap(),
+            opener: Opener::Some { layout: key(0), records: [(5, key(1)), (7, key(2))].into() },
+        };
+        let bytes = grant.encode().to_vec();
+        assert_eq!(*Grant::decode(&bytes).unwrap().encode(), bytes);
+        let second = bytes.len() - 48;
+        for handle in [5, 4] {
+            let mut changed = bytes.clone();
+            changed[second] = handle;
+            let position = second + 16;
+            let expected = Error::Format { what: "the grant", position };
+            assert_eq!(Grant::decode(&changed).unwrap_err(), expected);
+        }
+    }
+
     proptest! {
         #[test]
         fn no_bytes_make_the_readers_of_layouts_and_rows_panic(
