@@ -111,8 +111,9 @@ impl Token {
     ///
     /// # Errors
     ///
-    /// [`Error::Expired`], [`Error::OtherOwner`], [`Error::OtherSchema`], or [`Error::Scope`] if the
-    /// issuer may not search that group.
+    /// [`Error::Expired`], [`Error::OtherOwner`], [`Error::OtherSchema`], [`Error::Epoch`] if the
+    /// issuer's keys are of an epoch that its group has left, or [`Error::Scope`] if the issuer may not
+    /// search that group.
     pub fn check(&self, announcement: &Announcement, now: u64) -> Result<(), Error> {
         if self.owner != announcement.owner {
             return Err(Error::OtherOwner { what: WHAT });
@@ -124,6 +125,7 @@ impl Token {
             return Err(Error::Expired);
         }
         let issuer = self.issuer.subject();
+        announcement.accepts(&issuer)?;
         let may = match self.scope {
             Scope::Group => issuer.holds(&self.group.authority),
             Scope::Own => Group::of(&issuer).is_some_and(|own| own == self.group),

@@ -5,7 +5,7 @@ mod clinic;
 
 use clinic::{Cloud, NOW, Row, age, ask, open, open_with, owner, sbp, upload};
 use mopse::Error;
-use mopse::certificate::Chain;
+use mopse::certificate::{Announcement, Chain};
 use mopse::keys::{Key, Purpose};
 use mopse::party::Keyring;
 use mopse::path::{Group, Node};
@@ -265,7 +265,10 @@ fn a_new_epoch_is_a_new_group_and_the_old_one_stays_readable() {
 
     // Each keyring of the clinic opens the records of its own epoch.
     assert_eq!(cloud.find(&renewed, &[age(0, 120)]), named(&[("clinic", 1)]));
-    assert_eq!(cloud.find(&clinic, &[age(0, 120)]).len(), 3);
+    let announcement = Announcement::decode(&owner.announcement().unwrap()).unwrap();
+    let old = Token::decode(&ask(&clinic, &[age(0, 120)])[0]).unwrap();
+    let refused = Err(Error::Epoch { provider: "clinic".to_owned() });
+    assert_eq!(old.check(&announcement, 0), refused, "an old keyring asks no more");
     assert!(matches!(renewed.opener(clinic.node()), Err(Error::Scope { .. })));
     assert!(matches!(clinic.opener(renewed.node()), Err(Error::Scope { .. })));
 }

@@ -120,7 +120,8 @@ class Cloud:
         mopse.errors.ExpiredError
             If a token's time has run out.
         mopse.errors.ScopeError
-            If its issuer has no right to the group, or its owner is not enrolled.
+            If its issuer has no right to the group or is of an epoch that its group has left, or
+            its owner is not enrolled.
         mopse.errors.DamagedFileError
             If it is cut short or malformed.
 

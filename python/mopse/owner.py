@@ -132,8 +132,9 @@ class Owner(Party):
 
         Its siblings, and everyone below them, stay authorised but need new keyrings: call
         `authorize` for each again, and for the provider they are under, which keeps its keys but
-        must know of the new epoch. Give every cloud `public` again, so that it refuses uploads of
-        the old epoch, and remove the provider's records there.
+        must know of the new epoch. Give every cloud `public` again, so that it refuses uploads and
+        queries of the old epoch, and remove the provider's records there. The owner still finds
+        what the siblings sent before; they do again once they have encrypted it anew.
 
         Parameters
         ----------
