@@ -32,7 +32,7 @@ use zeroize::Zeroizing;
 use crate::Error;
 use crate::certificate::Owner;
 use crate::index::upload::Blobs;
-use crate::keys::{Key, Purpose, fill_random};
+use crate::keys::{Key, Parent, Purpose, fill_random};
 use crate::path::Node;
 use crate::scheme::mopse::Handle;
 use crate::wire::{Reader, Writer};
@@ -255,10 +255,9 @@ impl Origin<'_> {
         self.associated(b"MOPSELAY", &[]).0
     }
 
-    fn of_record(&self, layout: &[u8], handle: Handle) -> Vec<u8> {
-        let mut writer = self.associated(b"MOPSEREC", &Sha256::digest(layout));
-        writer.u128(handle);
-        writer.0
+    /// What all records of a layout are bound to; each is bound to its handle besides.
+    fn of_records(&self, layout: &[u8]) -> Vec<u8> {
+        self.associated(b"MOPSEREC", &Sha256::digest(layout)).0
     }
 }
 
@@ -278,13 +277,14 @@ pub(crate) fn seal(
     let layout = encode_layout(columns);
     let mut nonces = vec![[0; NONCE_LEN]; rows.len() + 1];
     fill_random(nonces.as_flattened_mut())?;
+    let (parent, common) = (key.parent(), origin.of_records(&layout));
     let sealed: Vec<Vec<u8>> = rows
         .par_iter()
         .zip(&nonces[1..])
         .enumerate()
         .map(|(position, (&(handle, row), nonce))| {
-            let key = key.child(Purpose::Record, &handle.to_be_bytes(), 0);
-            let associated = origin.of_record(&layout, handle);
+            let key = parent.child(Purpose::Record, &handle.to_be_bytes(), 0);
+            let associated = [&common[..], &handle.to_le_bytes()].concat();
             seal_one(&key, nonce, &encode_row(columns, row), &associated)
                 .ok_or(Error::Record { position })
         })
@@ -341,12 +341,20 @@ impl Opener {
         }
     }
 
-    fn record(&self, handle: Handle) -> Option<Cow<'_, Key>> {
+    /// The record key, prepared, if all records are derived from it.
+    fn parent(&self) -> Option<Parent> {
         match self {
-            Self::All(key) => {
-                Some(Cow::Owned(key.child(Purpose::Record, &handle.to_be_bytes(), 0)))
+            Self::All(key) => Some(key.parent()),
+            Self::Some { .. } => None,
+        }
+    }
+
+    fn record(&self, parent: Option<&Parent>, handle: Handle) -> Option<Cow<'_, Key>> {
+        match (self, parent) {
+            (Self::Some { records, .. }, _) => records.get(&handle).map(Cow::Borrowed),
+            (Self::All(_), parent) => {
+                Some(Cow::Owned(parent?.child(Purpose::Record, &handle.to_be_bytes(), 0)))
             }
-            Self::Some { records, .. } => records.get(&handle).map(Cow::Borrowed),
         }
     }
 
@@ -400,12 +408,13 @@ impl Opener {
         let layout = open_one(&self.layout(), sealed_layout, &origin.of_layout());
         let layout = layout.ok_or(Error::Layout)?;
         let mut columns = decode_layout(&layout)?;
+        let (parent, common) = (self.parent(), origin.of_records(&layout));
         let rows: Vec<Vec<u8>> = handles
             .par_iter()
             .enumerate()
             .map(|(position, &handle)| {
-                let associated = origin.of_record(&layout, handle);
-                self.record(handle)
+                let associated = [&common[..], &handle.to_le_bytes()].concat();
+                self.record(parent.as_ref(), handle)
                     .and_then(|key| open_one(&key, records.get(position), &associated))
                     .ok_or(position)
             })

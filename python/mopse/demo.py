@@ -230,8 +230,7 @@ def _authorised(branch: list[str], *, is_flat: bool) -> tuple[mopse.Owner, list[
 
 def _bounds(owner: mopse.Owner) -> list[tuple[int, int]]:
     """Return the bounds of a query in the order hospital group first, then down the branch."""
-    tokens = owner.query(age=(40, 60))._decoded
-    return [token.predicates[0][1:] for token in tokens]
+    return [bounds["age"] for bounds in owner.query(age=(40, 60)).bounds]
 
 
 def _median(call: Callable[[], Any]) -> tuple[float, Any]:

@@ -184,6 +184,13 @@ class Query:
         return [token.group for token in self._decoded]
 
     @property
+    def bounds(self) -> list[dict[str, tuple[int, int]]]:
+        """Lowest and highest ciphertext of each field, per token: what the cloud sees."""
+        return [
+            {field: (low, high) for field, low, high in token.predicates} for token in self._decoded
+        ]
+
+    @property
     def expires(self) -> datetime.datetime | None:
         """When its tokens end, in 9999 at the latest; None if there is none: nothing can match."""
         ends = [token.expiry for token in self._decoded]

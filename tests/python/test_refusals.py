@@ -71,7 +71,7 @@ class World:
 
     def state(self) -> tuple:
         """Return all that a refusal must leave as it was."""
-        queries = [self.query, self.a.query(age=(0, 9))]
+        queries = [self.query, self.owner.query(age=(0, 9))]
         counts = [self.cloud.count(query) for query in queries]
         return repr(self.cloud), counts, self.owner.providers, self.owner.public
 
