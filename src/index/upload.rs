@@ -462,7 +462,7 @@ mod tests {
 
     #[test]
     fn checking_many_runs_takes_time_in_proportion_to_the_message() {
-        let many = 40_000;
+        let many = 150_000;
         let mut message = Upload::decode(&upload(&scene().hospital, 1)).unwrap();
         message.handles = Arc::new((0..many).collect());
         message.records =
@@ -476,6 +476,6 @@ mod tests {
         let bytes = signed(&scene().hospital, message.message());
         let start = std::time::Instant::now();
         assert_eq!(Upload::decode(&bytes), Ok(message));
-        assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
+        assert!(start.elapsed().as_secs() < 8, "{:?}", start.elapsed());
     }
 }
