@@ -262,18 +262,32 @@ impl Origin<'_> {
 }
 
 /// Records that are sealed, in the order they were given.
-pub(crate) struct Sealed {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sealed {
+    /// The names and types of the columns, sealed.
     pub layout: Vec<u8>,
+    /// One sealed row each.
     pub records: Blobs,
 }
 
-/// Seals the rows in an order, each under the handle that belongs to it.
-pub(crate) fn seal(
+/// Seals the rows in an order, each under the handle that belongs to it, with a record key.
+///
+/// # Errors
+///
+/// [`Error::Length`] if a column lacks one of the rows, [`Error::Randomness`] if the operating system
+/// gives none.
+pub fn seal(
     key: &Key,
     origin: Origin<'_>,
     columns: &[Column<'_>],
     rows: &[(Handle, usize)],
 ) -> Result<Sealed, Error> {
+    let expected = rows.iter().map(|&(_, row)| row + 1).max().unwrap_or(0);
+    for got in columns.iter().flat_map(|column| [column.rows(), column.is_valid.len()]) {
+        if got < expected {
+            return Err(Error::Length { what: "a column", expected, got });
+        }
+    }
     let layout = encode_layout(columns);
     let mut nonces = vec![[0; NONCE_LEN]; rows.len() + 1];
     fill_random(nonces.as_flattened_mut())?;

@@ -11,7 +11,7 @@ use mopse::index::search::{Index, Predicate, Run};
 use mopse::index::upload::Upload;
 use mopse::keys::Key;
 use mopse::party::Keyring;
-use mopse::record::{Column, Ids, Values};
+use mopse::record::{Column, Ids, Origin, Values, seal as seal_rows};
 
 const REPEATS: usize = 5;
 
@@ -59,13 +59,18 @@ fn seal(records: usize) -> Result<(), mopse::Error> {
         column("diastolic", integers()),
         column("bmi", Values::Float64(Cow::Borrowed(&floats))),
     ];
+    let handles = hospital.handles(Ids::Integers(&ids));
+    let rows: Vec<_> = handles.into_iter().zip(0..).collect();
+    let key = Key::from_bytes(&[8; 32])?;
+    let (id, provider) = (hospital.owner(), hospital.node().clone());
+    let origin = Origin { owner: &id, provider: &provider };
+    report("seal records", records, || seal_rows(&key, origin, &columns, &rows));
     let upload = || hospital.upload(&columns, Ids::Integers(&ids), &[], 1);
-    report("seal records, with handles and signature", records, upload);
+    report("make an upload of records", records, upload);
     let message = upload()?;
     report("check an upload", records, || Upload::decode(&message));
     let received = Upload::decode(&message)?;
     let opener = owner.opener(&received.provider)?;
-    let origin = mopse::record::Origin { owner: &received.owner, provider: &received.provider };
     report("open records", records, || {
         opener.open(origin, &received.layout, &received.handles, &received.records)
     });
