@@ -5,7 +5,6 @@ use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, P
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
-use rayon::prelude::*;
 
 use super::cloud::Part;
 use super::domain::Schema;
@@ -16,7 +15,6 @@ use crate::domain::Kind;
 use crate::keys::Key;
 use crate::party::{self, Indexed, Range};
 use crate::record::{self, Column, Ids, Origin, Texts, Values};
-use crate::scheme::Scheme;
 use crate::sealed::{self, Cost};
 
 /// Name, kind, dtype in words, values, which rows hold one.
@@ -273,8 +271,12 @@ impl Keyring {
         let (plaintexts, handles) = (plaintexts.as_slice()?, handles.as_slice()?);
         filled(py, plaintexts.len(), |entries| {
             let (handles, _) = handles.as_chunks::<2>();
-            let handles: Vec<u128> = handles.par_iter().map(|&halves| joined(halves)).collect();
-            self.read().mopse(field)?.encrypt_batch(plaintexts, &handles, entries)
+            if handles.len() != plaintexts.len() {
+                let (expected, got) = (plaintexts.len(), handles.len());
+                return Err(Error::Length { what: "the array of handles", expected, got });
+            }
+            let handle = |position: usize| joined(handles[position]);
+            self.read().mopse(field)?.encrypt_each(plaintexts, handle, entries)
         })
     }
 

@@ -260,13 +260,13 @@ fn merge_pair(words: &[u64], ends: [usize; 4], out: &mut [u64]) {
     for (low, high) in lower.iter_mut().zip(upper.iter_mut().rev()) {
         let (a, b) = (words[left], words[right]);
         let is_right = b < a;
-        *low = if is_right { b } else { a };
+        *low = a.min(b); // a select by `is_right` may become a branch
         left += usize::from(!is_right);
         right += usize::from(is_right);
 
         let (a, b) = (words[last_left], words[last_right]);
         let is_left = a > b;
-        *high = if is_left { a } else { b };
+        *high = a.max(b);
         last_left -= usize::from(is_left);
         last_right -= usize::from(!is_left);
     }

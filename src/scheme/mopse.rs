@@ -85,6 +85,48 @@ impl Mopse {
         }
     }
 
+    /// Encrypts `plaintexts[i]` with `handle(i)` into `ciphertexts[i]`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfDomain`] and [`Error::Length`], as for [`encrypt_batch`](Scheme::encrypt_batch).
+    pub fn encrypt_each(
+        &self,
+        plaintexts: &[i64],
+        handle: impl Fn(usize) -> Handle + Sync,
+        ciphertexts: &mut [i64],
+    ) -> Result<(), Error> {
+        check_lengths(plaintexts.len(), plaintexts.len(), ciphertexts.len())?;
+        let width = self.cell();
+        encrypt_chunks(plaintexts, ciphertexts, self.domain(), |start, plaintexts, out| {
+            let mut blocks = [Block::default(); BLOCKS];
+            let mut cells = [0; BLOCKS];
+            let starts = (start..).step_by(BLOCKS);
+            for ((start, plaintexts), out) in
+                starts.zip(plaintexts.chunks(BLOCKS)).zip(out.chunks_mut(BLOCKS))
+            {
+                let blocks = &mut blocks[..plaintexts.len()];
+                for (((block, cell), plaintext), position) in
+                    blocks.iter_mut().zip(&mut cells).zip(plaintexts).zip(start..)
+                {
+                    let plaintext = plaintext.cast_unsigned();
+                    *cell = if width == 1 { plaintext } else { plaintext / width };
+                    *block = Self::block(*cell, handle(position), 0);
+                }
+                self.coins.toss(blocks);
+                for (((ciphertext, &cell), &block), position) in
+                    out.iter_mut().zip(&cells).zip(blocks.iter()).zip(start..)
+                {
+                    let (start, size) = self.ruler.span(cell);
+                    *ciphertext = match uniform_from(block, size) {
+                        Some(below) => stored(start + below),
+                        None => self.place(cell, handle(position)),
+                    };
+                }
+            }
+        })
+    }
+
     /// Decrypts a batch to the lowest plaintext of each cell.
     ///
     /// # Errors
@@ -120,34 +162,7 @@ impl Scheme for Mopse {
         ciphertexts: &mut [i64],
     ) -> Result<(), Error> {
         check_lengths(plaintexts.len(), handles.len(), ciphertexts.len())?;
-        let width = self.cell();
-        encrypt_chunks(plaintexts, ciphertexts, self.domain(), |start, plaintexts, out| {
-            let handles = &handles[start..start + plaintexts.len()];
-            let mut blocks = [Block::default(); BLOCKS];
-            let mut cells = [0; BLOCKS];
-            for ((plaintexts, handles), out) in
-                plaintexts.chunks(BLOCKS).zip(handles.chunks(BLOCKS)).zip(out.chunks_mut(BLOCKS))
-            {
-                let blocks = &mut blocks[..plaintexts.len()];
-                for (((block, cell), plaintext), &handle) in
-                    blocks.iter_mut().zip(&mut cells).zip(plaintexts).zip(handles)
-                {
-                    let plaintext = plaintext.cast_unsigned();
-                    *cell = if width == 1 { plaintext } else { plaintext / width };
-                    *block = Self::block(*cell, handle, 0);
-                }
-                self.coins.toss(blocks);
-                for (((ciphertext, &cell), &handle), &block) in
-                    out.iter_mut().zip(&cells).zip(handles).zip(blocks.iter())
-                {
-                    let (start, size) = self.ruler.span(cell);
-                    *ciphertext = match uniform_from(block, size) {
-                        Some(below) => stored(start + below),
-                        None => self.place(cell, handle),
-                    };
-                }
-            }
-        })
+        self.encrypt_each(plaintexts, |position| handles[position], ciphertexts)
     }
 
     fn decrypt(&self, ciphertext: i64, handle: Handle) -> Result<i64, Error> {
