@@ -41,12 +41,12 @@ class Provider(Party):
 
     @property
     def path(self) -> str:
-        """Names from the owner down, joined by slashes."""
+        """The names from the owner down, joined by slashes."""
         return self._keyring.path
 
     @property
     def public(self) -> bytes:
-        """Its certificates: proof that it is authorised. No secret."""
+        """The certificates: proof that it is authorised. No secret."""
         return self._keyring.chain()
 
     def encrypt(self, table: Any, *, id: str) -> Upload:  # noqa: A002 - the id column's own name

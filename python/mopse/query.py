@@ -19,7 +19,25 @@ _LAST_SECOND = int(datetime.datetime(9999, 12, 31, tzinfo=datetime.UTC).timestam
 
 
 def as_message(message: Any, what: str) -> bytes:
-    """Return a message as bytes, and refuse anything that is none rather than convert it."""
+    """Return a message as bytes, and refuse anything that is none rather than convert it.
+
+    Parameters
+    ----------
+    message : Upload, Query, Answer or bytes
+        The message.
+    what : str
+        What it should be, for the error.
+
+    Returns
+    -------
+    bytes
+        The message as it travels.
+
+    Raises
+    ------
+    mopse.errors.WrongTypeError
+        If it is none of these.
+    """
     if isinstance(message, Answer | Query | Upload | bytes | bytearray | memoryview):
         return bytes(message)
     raise WrongTypeError(f"{what} must be bytes, not {type(message).__name__}")
