@@ -232,6 +232,61 @@ pub enum Error {
     #[error("the layout of the records does not open")]
     Layout,
 
+    /// There is no such cipher here.
+    #[error("there is no cipher \"{name}\" here")]
+    UnknownCipher {
+        /// The name that was asked for.
+        name: String,
+    },
+
+    /// A cipher's key has the wrong length.
+    #[error("the key of {cipher} has {got} bytes, expected {}", between(*.least, *.most))]
+    CipherKey {
+        /// The cipher.
+        cipher: &'static str,
+        /// Bytes it may have at least.
+        least: usize,
+        /// Bytes it may have at most.
+        most: usize,
+        /// Bytes it had.
+        got: usize,
+    },
+
+    /// A key that is known to hide nothing.
+    #[error("the key is a weak one")]
+    WeakKey,
+
+    /// A nonce has the wrong length.
+    #[error("the nonce of {cipher} has {got} bytes, expected {expected}")]
+    Nonce {
+        /// The cipher.
+        cipher: &'static str,
+        /// Bytes it must have.
+        expected: usize,
+        /// Bytes it had.
+        got: usize,
+    },
+
+    /// Associated bytes were given to a cipher that cannot protect them.
+    #[error("{cipher} authenticates nothing, so it takes no associated bytes")]
+    NotAuthenticated {
+        /// The cipher.
+        cipher: &'static str,
+    },
+
+    /// A message is too long for its cipher.
+    #[error("{cipher} takes at most {longest} bytes under one nonce")]
+    TooLong {
+        /// The cipher.
+        cipher: &'static str,
+        /// Bytes of the longest message.
+        longest: u64,
+    },
+
+    /// A ciphertext does not open. There is no detail, on purpose.
+    #[error("the ciphertext does not open")]
+    Decryption,
+
     /// A file does not hold what was written to it.
     #[error("{what} is damaged")]
     Damaged {
@@ -378,4 +433,8 @@ pub enum Error {
         /// What it said.
         reason: String,
     },
+}
+
+fn between(least: usize, most: usize) -> String {
+    if least == most { least.to_string() } else { format!("{least} to {most}") }
 }

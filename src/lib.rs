@@ -7,6 +7,7 @@
 //! | derive keys | [`keys`] | owner, provider |
 //! | turn values into plaintexts | [`domain`] | provider, whoever queries |
 //! | encrypt in order | [`scheme`], from [`coins`] and [`hypergeometric`] | provider |
+//! | seal files and compare ciphers | [`cipher`] | provider, whoever measures |
 //! | merge and search the encrypted indexes | [`index`] | cloud, without a key |
 //! | draw what was measured | [`plot`] | whoever measures |
 //!
@@ -14,6 +15,7 @@
 //! same functions as `mopse._mopse`.
 
 pub mod certificate;
+pub mod cipher;
 pub mod coins;
 pub mod domain;
 mod error;

@@ -18,6 +18,7 @@ impl From<Error> for PyErr {
         // No wildcard: whoever adds a variant chooses its exception here.
         match error {
             Error::BoundsOrder
+            | Error::CipherKey { .. }
             | Error::DuplicateId { .. }
             | Error::EmptyPassword
             | Error::Field { .. }
@@ -25,7 +26,9 @@ impl From<Error> for PyErr {
             | Error::Length { .. }
             | Error::Name { .. }
             | Error::NegativeCiphertext { .. }
+            | Error::Nonce { .. }
             | Error::NoRange
+            | Error::NotAuthenticated { .. }
             | Error::OtherKind { .. }
             | Error::OutOfDomain { .. }
             | Error::PlotEmpty { .. }
@@ -45,17 +48,21 @@ impl From<Error> for PyErr {
             | Error::Schema { .. }
             | Error::Size { .. }
             | Error::StoredRecord { .. }
+            | Error::TooLong { .. }
+            | Error::UnknownCipher { .. }
             | Error::UnknownField { .. }
             | Error::UnknownProvider { .. }
             | Error::UnsortedRun { .. }
-            | Error::Value { .. } => InvalidInputError::new_err(message),
+            | Error::Value { .. }
+            | Error::WeakKey => InvalidInputError::new_err(message),
             Error::Damaged { .. }
             | Error::Format { .. }
             | Error::PasswordCost
             | Error::Version { .. } => DamagedFileError::new_err(message),
-            Error::InvalidCiphertext { .. } | Error::Layout | Error::Record { .. } => {
-                DecryptionError::new_err(message)
-            }
+            Error::Decryption
+            | Error::InvalidCiphertext { .. }
+            | Error::Layout
+            | Error::Record { .. } => DecryptionError::new_err(message),
             Error::Epoch { .. }
             | Error::OtherOwner { .. }
             | Error::OtherSchema { .. }
