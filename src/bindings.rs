@@ -4,6 +4,7 @@
 //! back arrays. It decides nothing. Names, defaults and docstrings for people are in
 //! `python/mopse`.
 
+mod cipher;
 mod cloud;
 mod domain;
 mod error;
@@ -34,6 +35,8 @@ where
 
 #[pymodule]
 mod _mopse {
+    #[pymodule_export]
+    use super::cipher::{Cipher, algorithms};
     #[pymodule_export]
     use super::cloud::{Announcement, Part, Store, Token, Upload};
     #[pymodule_export]

@@ -5,7 +5,7 @@ The modules follow the data: an owner (`mopse.owner`) authorises providers, prov
 asked decrypts. Order-preserving encryption leaks by design; each docstring says what.
 """
 
-from mopse import datasets, errors, plot
+from mopse import ciphers, datasets, errors, plot
 from mopse.cloud import Cloud, merge
 from mopse.owner import Owner
 from mopse.provider import Provider
@@ -25,6 +25,7 @@ __all__ = [
     "Schema",
     "Upload",
     "User",
+    "ciphers",
     "datasets",
     "errors",
     "merge",

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mopse.errors import InvalidInputError, WrongTypeError
 
-__all__ = ["integers", "is_integer", "key_bytes"]
+__all__ = ["byte_array", "integers", "is_integer", "key_bytes", "writable_array"]
 
 _LARGEST = np.iinfo(np.int64).max
 
@@ -75,3 +75,66 @@ def key_bytes(key: object) -> bytes:
     if not isinstance(key, bytes | bytearray | memoryview):
         raise WrongTypeError(f"a key must be bytes, not {type(key).__name__}")
     return bytes(key)
+
+
+def byte_array(buffer: Any, what: str) -> NDArray[np.uint8]:
+    """Return a view of the bytes of a buffer, without a copy.
+
+    Parameters
+    ----------
+    buffer : bytes-like
+        Any contiguous buffer of bytes: bytes, bytearray, memoryview, uint8 array, mmap.
+    what : str
+        What it is, for messages.
+
+    Returns
+    -------
+    (n,) uint8 array
+        The same memory.
+
+    Raises
+    ------
+    mopse.errors.WrongTypeError
+        If it is no contiguous buffer of bytes.
+    """
+    try:
+        view = memoryview(buffer)
+    except TypeError:
+        raise WrongTypeError(f"{what} must be bytes-like, not {type(buffer).__name__}") from None
+    if view.itemsize != 1 or not view.c_contiguous:
+        raise WrongTypeError(f"{what} must be a contiguous buffer of bytes")
+    if view.nbytes == 0:  # NumPy makes no array of an empty buffer
+        return np.empty(0, dtype=np.uint8)
+    return np.frombuffer(view, dtype=np.uint8)
+
+
+def writable_array(buffer: Any, what: str, *inputs: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return a view of a buffer to write to, which shares no memory with the inputs.
+
+    Parameters
+    ----------
+    buffer : writable bytes-like
+        A bytearray, or a uint8 array.
+    what : str
+        What it is, for messages.
+    *inputs : (n,) uint8 array
+        What is read meanwhile.
+
+    Returns
+    -------
+    (n,) uint8 array
+        The same memory.
+
+    Raises
+    ------
+    mopse.errors.WrongTypeError
+        If it is no contiguous buffer of bytes, or cannot be written to.
+    mopse.errors.InvalidInputError
+        If it overlaps an input.
+    """
+    array = byte_array(buffer, what)
+    if not array.flags.writeable:
+        raise WrongTypeError(f"{what} cannot be written to")
+    if any(np.may_share_memory(array, other) for other in inputs):
+        raise InvalidInputError(f"{what} overlaps the input")
+    return array

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 __all__ = [
     "Announcement",
+    "Cipher",
     "Field",
     "Grants",
     "Keyring",
@@ -16,12 +17,31 @@ __all__ = [
     "Store",
     "Token",
     "Upload",
+    "algorithms",
     "draw_png",
     "draw_svg",
     "merge",
 ]
 
 def merge(runs: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]: ...
+def algorithms(is_legacy: bool) -> list[tuple[str, int, int, int, int, int, int]]: ...
+
+@final
+class Cipher:
+    def __new__(cls, name: str, key: bytes, is_legacy: bool, cores: int | None) -> Cipher: ...
+    def sealed_len(self, plaintext: int) -> int: ...
+    def seal(self, nonce: bytes, associated: bytes, plaintext: NDArray[np.uint8]) -> bytes: ...
+    def seal_into(
+        self,
+        nonce: bytes,
+        associated: bytes,
+        plaintext: NDArray[np.uint8],
+        message: NDArray[np.uint8],
+    ) -> None: ...
+    def open(self, associated: bytes, message: NDArray[np.uint8]) -> bytes: ...
+    def open_into(
+        self, associated: bytes, message: NDArray[np.uint8], plaintext: NDArray[np.uint8]
+    ) -> int: ...
 
 @final
 class Opse:

@@ -8,6 +8,7 @@ __all__ = [
     "InvalidInputError",
     "MissingFileError",
     "MopseError",
+    "NonceReuseError",
     "RandomnessError",
     "ReplayError",
     "ScopeError",
@@ -47,6 +48,10 @@ class WrongPasswordError(MopseError):
 
 class DecryptionError(MopseError):
     """A ciphertext or record was not made under this key, or was changed since."""
+
+
+class NonceReuseError(InvalidInputError):
+    """A nonce was given for a second message under one key, which would give both away."""
 
 
 class SignatureError(MopseError):

@@ -1,0 +1,135 @@
+use numpy::{PyReadonlyArray1, PyReadwriteArray1};
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use crate::Error;
+use crate::cipher::{self, ALGORITHMS, legacy};
+
+/// Name, shortest and longest key, nonce, tag, block, longest plaintext; lengths in bytes.
+type AlgorithmSpec = (&'static str, usize, usize, usize, usize, usize, u64);
+
+/// Behind `mopse.ciphers.names` and `mopse.ciphers.algorithm`.
+#[pyfunction]
+pub(super) fn algorithms(is_legacy: bool) -> Vec<AlgorithmSpec> {
+    let list: &[&cipher::Algorithm] = if is_legacy { &legacy::ALGORITHMS } else { &ALGORITHMS };
+    let spec = |a: &&cipher::Algorithm| {
+        let (least, most) = (*a.key_len.start(), *a.key_len.end());
+        (a.name, least, most, a.nonce_len, a.tag_len, a.block_len, a.longest)
+    };
+    list.iter().map(spec).collect()
+}
+
+/// Behind `mopse.ciphers.Cipher`.
+#[pyclass(module = "mopse._mopse", frozen)]
+pub(super) struct Cipher {
+    cipher: Box<dyn cipher::Cipher>,
+    /// The cores it may use; all if there is none.
+    pool: Option<ThreadPool>,
+}
+
+impl Cipher {
+    fn run<T: Send>(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce() -> Result<T, Error> + Send,
+    ) -> PyResult<T> {
+        Ok(py.detach(|| match &self.pool {
+            Some(pool) => pool.install(work),
+            None => work(),
+        })?)
+    }
+}
+
+#[pymethods]
+impl Cipher {
+    #[new]
+    fn new(name: &str, key: &[u8], is_legacy: bool, cores: Option<usize>) -> PyResult<Self> {
+        let algorithm = if is_legacy { legacy::find(name)? } else { cipher::find(name)? };
+        let cipher = algorithm.with_key(key)?;
+        let pool = cores.map(|cores| ThreadPoolBuilder::new().num_threads(cores).build());
+        let pool = pool.transpose().map_err(|_| Error::Size {
+            what: "the number of cores",
+            got: cores.unwrap_or(0) as u64,
+            expected: "what the system can start",
+        })?;
+        Ok(Self { cipher, pool })
+    }
+
+    fn sealed_len(&self, plaintext: usize) -> PyResult<usize> {
+        Ok(self.cipher.algorithm().sealed_len(plaintext)?)
+    }
+
+    /// The nonce, then the ciphertext and tag.
+    fn seal<'py>(
+        &self,
+        py: Python<'py>,
+        nonce: &[u8],
+        associated: &[u8],
+        plaintext: PyReadonlyArray1<'py, u8>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let plaintext = plaintext.as_slice()?;
+        let length = self.cipher.algorithm().sealed_len(plaintext.len())?;
+        PyBytes::new_with(py, nonce.len() + length, |message| {
+            let (head, sealed) = message.split_at_mut(nonce.len());
+            head.copy_from_slice(nonce);
+            self.run(py, || self.cipher.seal_into(nonce, associated, plaintext, sealed))
+        })
+    }
+
+    fn seal_into(
+        &self,
+        py: Python<'_>,
+        nonce: &[u8],
+        associated: &[u8],
+        plaintext: PyReadonlyArray1<'_, u8>,
+        mut message: PyReadwriteArray1<'_, u8>,
+    ) -> PyResult<()> {
+        let (plaintext, message) = (plaintext.as_slice()?, message.as_slice_mut()?);
+        let expected = nonce.len() + self.cipher.algorithm().sealed_len(plaintext.len())?;
+        let got = message.len();
+        if got != expected {
+            return Err(Error::Length { what: "the output", expected, got }.into());
+        }
+        let (head, sealed) = message.split_at_mut(nonce.len());
+        head.copy_from_slice(nonce);
+        self.run(py, || self.cipher.seal_into(nonce, associated, plaintext, sealed))
+    }
+
+    fn open<'py>(
+        &self,
+        py: Python<'py>,
+        associated: &[u8],
+        message: PyReadonlyArray1<'py, u8>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let (nonce, sealed) = self.split(message.as_slice()?)?;
+        let longest = sealed.len().saturating_sub(self.cipher.algorithm().tag_len);
+        let mut length = 0;
+        let plaintext = PyBytes::new_with(py, longest, |plaintext| {
+            length = self.run(py, || self.cipher.open_into(nonce, associated, sealed, plaintext))?;
+            Ok(())
+        })?;
+        if length == longest {
+            return Ok(plaintext);
+        }
+        Ok(PyBytes::new(py, &plaintext.as_bytes()[..length]))
+    }
+
+    fn open_into(
+        &self,
+        py: Python<'_>,
+        associated: &[u8],
+        message: PyReadonlyArray1<'_, u8>,
+        mut plaintext: PyReadwriteArray1<'_, u8>,
+    ) -> PyResult<usize> {
+        let (nonce, sealed) = self.split(message.as_slice()?)?;
+        let plaintext = plaintext.as_slice_mut()?;
+        self.run(py, || self.cipher.open_into(nonce, associated, sealed, plaintext))
+    }
+}
+
+impl Cipher {
+    fn split<'a>(&self, message: &'a [u8]) -> Result<(&'a [u8], &'a [u8]), Error> {
+        message.split_at_checked(self.cipher.algorithm().nonce_len).ok_or(Error::Decryption)
+    }
+}
