@@ -106,7 +106,8 @@ impl Cipher {
         let longest = sealed.len().saturating_sub(self.cipher.algorithm().tag_len);
         let mut length = 0;
         let plaintext = PyBytes::new_with(py, longest, |plaintext| {
-            length = self.run(py, || self.cipher.open_into(nonce, associated, sealed, plaintext))?;
+            length =
+                self.run(py, || self.cipher.open_into(nonce, associated, sealed, plaintext))?;
             Ok(())
         })?;
         if length == longest {

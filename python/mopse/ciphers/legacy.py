@@ -24,21 +24,7 @@ __all__ = ["LegacyCipher", "algorithm", "decrypt", "encrypt", "generate_key", "n
 class LegacyCipher(_suite.Cipher):
     """A cipher of the past under one key; see `mopse.ciphers.Cipher`, which it behaves like.
 
-    Parameters
-    ----------
-    name : str
-        One of `names`.
-    key : bytes
-        Secret. Weak keys of DES are refused.
-    cores : int, optional
-        How many cores it may use; all by default.
-
-    Raises
-    ------
-    mopse.errors.InvalidInputError
-        If there is no such cipher, the key has another length, or is weak.
-    mopse.errors.WrongTypeError
-        If the key is not bytes.
+    Weak keys of DES are refused.
     """
 
     _is_legacy = True
