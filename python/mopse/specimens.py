@@ -1,0 +1,156 @@
+"""Files to measure with: English-like documents and X-ray-like images of exactly the size asked."""
+
+import io
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mopse._arrays import is_integer
+from mopse.errors import InvalidInputError, WrongTypeError
+
+__all__ = ["document", "image"]
+
+_SENTENCES = (
+    "The patient {verb} {finding} of the {site} {when}.",
+    "{finding} of the {site} was {state} {when}.",
+    "No {finding} was seen in the {site}, and the patient {verb} no other complaint.",
+    "Blood pressure was {high} over {low} mmHg; the pulse was {pulse} per minute.",
+    "We {plan} and will see the patient again {when}.",
+)
+_WORDS = {
+    "verb": ["reports", "denies", "describes", "recalls", "mentions"],
+    "finding": ["pain", "swelling", "tenderness", "numbness", "redness", "stiffness", "weakness"],
+    "site": ["left knee", "right shoulder", "lower back", "abdomen", "chest", "neck", "left wrist"],
+    "when": ["since yesterday", "for two weeks", "in the morning", "after exercise", "at night"],
+    "state": ["unchanged", "improved", "worse", "resolved", "mild", "severe"],
+    "plan": ["ordered a chest film", "increased the dose", "stopped the drug", "advised rest"],
+}
+
+_LONGEST_COMMENT = 65_533
+_WIDEST = 65_500
+_MARGIN = 0.97  # of the size asked, left to comments that fill it up
+
+
+def _check(size: int, least: int) -> int:
+    if not is_integer(size):
+        raise WrongTypeError(f"the size must be an integer, not {type(size).__name__}")
+    if not least <= size <= 1 << 30:
+        raise InvalidInputError(f"the size is {size} bytes, expected {least} to 2^30")
+    return int(size)
+
+
+def document(size_bytes: int, seed: int) -> bytes:
+    """Return an English-like medical text, from templates and random words.
+
+    Parameters
+    ----------
+    size_bytes : int
+        Its exact size, up to 2^30.
+    seed : int
+        The same seed and size give the same text.
+
+    Returns
+    -------
+    bytes
+        ASCII, in lines.
+
+    Raises
+    ------
+    mopse.errors.InvalidInputError
+        If the size is out of bounds.
+    mopse.errors.WrongTypeError
+        If the size is not an integer.
+
+    Notes
+    -----
+    A passage of about a million bytes is repeated; ciphers do not notice, compressors do.
+
+    Examples
+    --------
+    >>> document(19, seed=1)
+    b'Numbness of the nec'
+    """
+    size = _check(size_bytes, 0)
+    rng = np.random.default_rng(seed)
+    lines: list[str] = []
+    written = 0
+    while written < min(size, 1 << 20):
+        chosen = {key: words[rng.integers(len(words))] for key, words in _WORDS.items()}
+        high, low, pulse = rng.integers(100, 180), rng.integers(55, 100), rng.integers(50, 110)
+        template = _SENTENCES[rng.integers(len(_SENTENCES))]
+        line = template.format(**chosen, high=high, low=low, pulse=pulse)
+        lines.append(line[0].upper() + line[1:])
+        written += len(lines[-1]) + 1
+    passage = "\n".join([*lines, ""]).encode()
+    return (passage * (size // max(len(passage), 1) + 1))[:size]
+
+
+def image(size_bytes: int, seed: int) -> bytes:
+    """Return an X-ray-like picture as a JPEG file, encoded here.
+
+    Parameters
+    ----------
+    size_bytes : int
+        Its exact size, 4,096 to 2^30. Comments fill it up where the picture falls short.
+    seed : int
+        The same seed and size give the same picture with the same version of Pillow.
+
+    Returns
+    -------
+    bytes
+        A greyscale JPEG file: a bright shape with ribs on a dark ground, and noise.
+
+    Raises
+    ------
+    mopse.errors.InvalidInputError
+        If the size is out of bounds, or Pillow is not installed.
+    mopse.errors.WrongTypeError
+        If the size is not an integer.
+
+    Notes
+    -----
+    Encoding takes about ten seconds for 100 MB.
+    """
+    size = _check(size_bytes, 4096)
+    try:
+        from PIL import Image
+    except ImportError:
+        raise InvalidInputError("images need the package Pillow") from None
+
+    def encoded(side: int) -> bytes:
+        file = io.BytesIO()
+        Image.fromarray(_radiograph(side, seed)).save(file, "JPEG", quality=90)
+        return file.getvalue()
+
+    side = min(int(size**0.5), _WIDEST)
+    picture = encoded(side)
+    while not _MARGIN * 0.9 * size < len(picture) <= size - 4:
+        side = max(int(side * (_MARGIN * size / len(picture)) ** 0.5), 8)
+        picture = encoded(side)
+    start, rest = picture[:2], picture[2:]
+    return start + _comments(size - len(picture)) + rest
+
+
+def _radiograph(side: int, seed: int) -> NDArray[np.uint8]:
+    rng = np.random.default_rng(seed)
+    across = np.linspace(-1, 1, side, dtype=np.float32)
+    pixels = np.empty((side, side), dtype=np.uint8)
+    for rows in np.array_split(np.arange(side), -(-side // 256)):  # strips, to spare memory
+        down = across[rows, None]
+        body = np.exp(-3 * down**2 - 2 * across**2)
+        ribs = 0.2 * np.cos(24 * down + 6 * across**2)
+        noise = 8 * rng.standard_normal((len(rows), side), dtype=np.float32)
+        pixels[rows] = np.clip(30 + 180 * body * (1 + ribs) + noise, 0, 255)
+    return pixels
+
+
+def _comments(size: int) -> bytes:
+    """Return JPEG comments (ITU-T T.81 section B.2.4.5) of a total size of 4 bytes or more."""
+    segments = []
+    while size:
+        take = min(size, _LONGEST_COMMENT + 4)
+        if 0 < size - take < 4:  # what is left must hold a comment too
+            take -= 4
+        segments.append(b"\xff\xfe" + (take - 2).to_bytes(2, "big") + bytes(take - 4))
+        size -= take
+    return b"".join(segments)
