@@ -36,7 +36,10 @@ where
 #[pymodule]
 mod _mopse {
     #[pymodule_export]
-    use super::cipher::{Cipher, algorithms};
+    use super::cipher::{
+        Cipher, algorithms, join_credential, join_secret, search_des_key, split_credential,
+        split_secret,
+    };
     #[pymodule_export]
     use super::cloud::{Announcement, Part, Store, Token, Upload};
     #[pymodule_export]

@@ -283,6 +283,22 @@ pub enum Error {
         longest: u64,
     },
 
+    /// A share does not open, is of another secret, or is given twice.
+    #[error("share {position} does not open, is of another secret, or is given twice")]
+    Share {
+        /// Which share, counted from 0.
+        position: usize,
+    },
+
+    /// There are not enough shares.
+    #[error("{needed} shares are needed, and there are {got}")]
+    TooFewShares {
+        /// How many are needed; at least that many if there is none to tell.
+        needed: usize,
+        /// How many there are.
+        got: usize,
+    },
+
     /// A ciphertext does not open. There is no detail, on purpose.
     #[error("the ciphertext does not open")]
     Decryption,

@@ -48,6 +48,8 @@ pub enum Purpose {
     Record,
     /// Keyword search over a provider's files.
     Keyword,
+    /// What seals a share of a secret; the label is its set and number.
+    Share,
     /// The seed of a signing key.
     Sign,
 }
@@ -64,6 +66,7 @@ impl Purpose {
             Self::Handle => "handle",
             Self::Record => "record",
             Self::Keyword => "keyword",
+            Self::Share => "share",
             Self::Sign => "sign",
         }
     }

@@ -8,6 +8,7 @@
 //! | turn values into plaintexts | [`domain`] | provider, whoever queries |
 //! | encrypt in order | [`scheme`], from [`coins`] and [`hypergeometric`] | provider |
 //! | seal files and compare ciphers | [`cipher`] | provider, whoever measures |
+//! | share secrets among holders | [`secret_sharing`] | owner, provider |
 //! | merge and search the encrypted indexes | [`index`] | cloud, without a key |
 //! | draw what was measured | [`plot`] | whoever measures |
 //!
@@ -28,6 +29,7 @@ pub mod plot;
 pub mod record;
 pub mod scheme;
 pub mod sealed;
+pub mod secret_sharing;
 pub mod token;
 mod wire;
 

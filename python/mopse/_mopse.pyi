@@ -20,7 +20,12 @@ __all__ = [
     "algorithms",
     "draw_png",
     "draw_svg",
+    "join_credential",
+    "join_secret",
     "merge",
+    "search_des_key",
+    "split_credential",
+    "split_secret",
 ]
 
 def merge(runs: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]: ...
@@ -43,6 +48,13 @@ class Cipher:
         self, associated: bytes, message: NDArray[np.uint8], plaintext: NDArray[np.uint8]
     ) -> int: ...
 
+def split_credential(credential: bytes, keys: Sequence[bytes]) -> list[bytes]: ...
+def join_credential(chunks: Sequence[bytes], keys: Sequence[bytes]) -> bytes: ...
+def search_des_key(
+    chunk: bytes, length: int, known: bytes, unknown_bits: int
+) -> list[tuple[bytes, bytes]]: ...
+def split_secret(secret: bytes, threshold: int, keys: Sequence[bytes]) -> list[bytes]: ...
+def join_secret(shares: Sequence[bytes], keys: Sequence[bytes]) -> bytes: ...
 @final
 class Opse:
     def __new__(cls, key: bytes, domain: int) -> Opse: ...

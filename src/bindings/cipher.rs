@@ -1,10 +1,14 @@
 use numpy::{PyReadonlyArray1, PyReadwriteArray1};
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::Error;
+use crate::cipher::legacy::credential;
 use crate::cipher::{self, ALGORITHMS, legacy};
+use crate::keys::Key;
+use crate::secret_sharing;
 
 /// Name, shortest and longest key, nonce, tag, block, longest plaintext; lengths in bytes.
 type AlgorithmSpec = (&'static str, usize, usize, usize, usize, usize, u64);
@@ -133,4 +137,75 @@ impl Cipher {
     fn split<'a>(&self, message: &'a [u8]) -> Result<(&'a [u8], &'a [u8]), Error> {
         message.split_at_checked(self.cipher.algorithm().nonce_len).ok_or(Error::Decryption)
     }
+}
+
+fn slices(parts: &[PyBackedBytes]) -> Vec<&[u8]> {
+    parts.iter().map(|part| &**part).collect()
+}
+
+/// Behind `mopse.ciphers.legacy.split_credential`.
+#[pyfunction]
+pub(super) fn split_credential<'py>(
+    py: Python<'py>,
+    credential: &[u8],
+    keys: Vec<PyBackedBytes>,
+) -> PyResult<Vec<Bound<'py, PyBytes>>> {
+    let chunks = credential::split(credential, &slices(&keys))?;
+    Ok(chunks.iter().map(|chunk| PyBytes::new(py, chunk)).collect())
+}
+
+/// Behind `mopse.ciphers.legacy.join_credential`.
+#[pyfunction]
+pub(super) fn join_credential<'py>(
+    py: Python<'py>,
+    chunks: Vec<PyBackedBytes>,
+    keys: Vec<PyBackedBytes>,
+) -> PyResult<Bound<'py, PyBytes>> {
+    Ok(PyBytes::new(py, &credential::join(&slices(&chunks), &slices(&keys))?))
+}
+
+/// Behind `mopse.ciphers.legacy.search_des_key`: keys, and the chunk in the clear.
+#[pyfunction]
+pub(super) fn search_des_key<'py>(
+    py: Python<'py>,
+    chunk: &[u8],
+    length: usize,
+    known: [u8; 8],
+    unknown_bits: u32,
+) -> PyResult<Vec<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)>> {
+    let found = py.detach(|| credential::search(chunk, length, known, unknown_bits))?;
+    let bytes = |found: &credential::Candidate| {
+        (PyBytes::new(py, &found.key), PyBytes::new(py, &found.chunk))
+    };
+    Ok(found.iter().map(bytes).collect())
+}
+
+fn holders(keys: &[PyBackedBytes]) -> Result<Vec<Key>, Error> {
+    keys.iter().map(|key| Key::from_bytes(key)).collect()
+}
+
+/// Behind `mopse.secret_sharing.split`.
+#[pyfunction]
+pub(super) fn split_secret<'py>(
+    py: Python<'py>,
+    secret: &[u8],
+    threshold: usize,
+    keys: Vec<PyBackedBytes>,
+) -> PyResult<Vec<Bound<'py, PyBytes>>> {
+    let keys = holders(&keys)?;
+    let shares = py.detach(|| secret_sharing::split(secret, threshold, &keys))?;
+    Ok(shares.iter().map(|share| PyBytes::new(py, share)).collect())
+}
+
+/// Behind `mopse.secret_sharing.join`.
+#[pyfunction]
+pub(super) fn join_secret<'py>(
+    py: Python<'py>,
+    shares: Vec<PyBackedBytes>,
+    keys: Vec<PyBackedBytes>,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let keys = holders(&keys)?;
+    let given: Vec<_> = slices(&shares).into_iter().zip(&keys).collect();
+    let secret = py.detach(|| secret_sharing::join(&given))?;
+    Ok(PyBytes::new(py, &secret))
 }

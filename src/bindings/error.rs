@@ -48,6 +48,7 @@ impl From<Error> for PyErr {
             | Error::Schema { .. }
             | Error::Size { .. }
             | Error::StoredRecord { .. }
+            | Error::TooFewShares { .. }
             | Error::TooLong { .. }
             | Error::UnknownCipher { .. }
             | Error::UnknownField { .. }
@@ -62,7 +63,8 @@ impl From<Error> for PyErr {
             Error::Decryption
             | Error::InvalidCiphertext { .. }
             | Error::Layout
-            | Error::Record { .. } => DecryptionError::new_err(message),
+            | Error::Record { .. }
+            | Error::Share { .. } => DecryptionError::new_err(message),
             Error::Epoch { .. }
             | Error::OtherOwner { .. }
             | Error::OtherSchema { .. }

@@ -7,6 +7,7 @@
 
 pub mod aes_software;
 pub mod blowfish;
+pub mod credential;
 pub mod des;
 
 use super::{Algorithm, named};

@@ -15,10 +15,27 @@ import secrets
 from typing import Any
 
 from mopse.ciphers import _suite
+from mopse.ciphers._credential import (
+    CHUNK_CIPHERS,
+    join_credential,
+    search_des_key,
+    split_credential,
+)
 from mopse.ciphers._suite import Algorithm
 from mopse.errors import InvalidInputError
 
-__all__ = ["LegacyCipher", "algorithm", "decrypt", "encrypt", "generate_key", "names"]
+__all__ = [
+    "CHUNK_CIPHERS",
+    "LegacyCipher",
+    "algorithm",
+    "decrypt",
+    "encrypt",
+    "generate_key",
+    "join_credential",
+    "names",
+    "search_des_key",
+    "split_credential",
+]
 
 
 class LegacyCipher(_suite.Cipher):

@@ -1,0 +1,129 @@
+"""A credential cut into chunks under different ciphers, and what a thief does about it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from mopse import _mopse
+from mopse._arrays import byte_array, is_integer, key_bytes
+from mopse.errors import InvalidInputError, WrongTypeError
+
+__all__ = ["CHUNK_CIPHERS", "join_credential", "search_des_key", "split_credential"]
+
+CHUNK_CIPHERS = ("des-cbc", "3des-cbc", "blowfish-cbc", "aes-256-cbc")
+"""The cipher of each chunk of a credential."""
+
+
+def split_credential(credential: Any, keys: Sequence[bytes]) -> list[bytes]:
+    """Return the chunks of a credential, each under another cipher: a published idea, and weak.
+
+    Parameters
+    ----------
+    credential : bytes-like
+        4 bytes or more.
+    keys : sequence of bytes
+        One key for each of `CHUNK_CIPHERS`. Secret.
+
+    Returns
+    -------
+    list of bytes
+        Four chunks, ``initialisation vector || ciphertext`` each.
+
+    Raises
+    ------
+    mopse.errors.InvalidInputError
+        If the credential is too short, or there is not a fitting key for every chunk.
+    mopse.errors.WrongTypeError
+        If something is not bytes-like.
+
+    Notes
+    -----
+    Chunks fall one by one: who breaks DES, with 2^56 trials, has the first quarter, and guesses the
+    rest the easier. `mopse.secret_sharing.split` gives away nothing below its threshold, and for a
+    log-in `mopse.passwords.hash` keeps nothing to decrypt at all.
+
+    Examples
+    --------
+    >>> from mopse.ciphers import legacy
+    >>> keys = [bytes(range(1, 9)), bytes(range(24)), bytes(16), bytes(32)]
+    >>> chunks = legacy.split_credential(b"correct horse", keys)
+    >>> legacy.join_credential(chunks, keys)
+    b'correct horse'
+    """
+    given = [key_bytes(key) for key in keys]
+    return _mopse.split_credential(byte_array(credential, "the credential").tobytes(), given)
+
+
+def join_credential(chunks: Sequence[bytes], keys: Sequence[bytes]) -> bytes:
+    """Return the credential that `split_credential` cut.
+
+    Parameters
+    ----------
+    chunks : sequence of bytes
+        All four.
+    keys : sequence of bytes
+        The key of each.
+
+    Returns
+    -------
+    bytes
+        The credential; nonsense if a chunk was changed and its padding happens to be right.
+
+    Raises
+    ------
+    mopse.errors.DecryptionError
+        If the padding of a chunk is wrong.
+    mopse.errors.InvalidInputError
+        If there are not four chunks and four fitting keys.
+    mopse.errors.WrongTypeError
+        If something is not bytes-like.
+    """
+    parts = [byte_array(chunk, "a chunk").tobytes() for chunk in chunks]
+    return _mopse.join_credential(parts, [key_bytes(key) for key in keys])
+
+
+def search_des_key(
+    chunk: bytes, chunk_bytes: int, known: bytes, unknown_bits: int
+) -> list[tuple[bytes, bytes]]:
+    """Return the keys under which a DES chunk is printable text, of those near a known one.
+
+    Parameters
+    ----------
+    chunk : bytes-like
+        The first of `split_credential`: one block.
+    chunk_bytes : int
+        Length of the text, 1 to 7.
+    known : bytes
+        A key of 8 bytes whose first bits are right.
+    unknown_bits : int
+        How many of the last of its 56 bits are tried, up to 40. All 56 are the attack on the whole
+        key.
+
+    Returns
+    -------
+    list of (bytes, bytes)
+        Key, with odd parity, and text of every candidate.
+
+    Raises
+    ------
+    mopse.errors.DecryptionError
+        If the chunk is not one block.
+    mopse.errors.InvalidInputError
+        If a length or number is out of bounds.
+    mopse.errors.WrongTypeError
+        If something is not bytes-like or not an integer.
+
+    Notes
+    -----
+    Costs ``2**unknown_bits`` key schedules and decryptions, on all cores, with the GIL released. A
+    wrong key passes with probability ``(95/256)**chunk_bytes / 256**(8 - chunk_bytes)``.
+    """
+    for number in (chunk_bytes, unknown_bits):
+        if not is_integer(number):
+            raise WrongTypeError(f"a number must be an integer, not {type(number).__name__}")
+        if not 0 <= number < 2**32:
+            raise InvalidInputError(f"{number} is out of bounds")
+    key = key_bytes(known)
+    if len(key) != 8:
+        raise InvalidInputError(f"the key of des-cbc has {len(key)} bytes, expected 8")
+    block = byte_array(chunk, "the chunk").tobytes()
+    return _mopse.search_des_key(block, int(chunk_bytes), key, int(unknown_bits))

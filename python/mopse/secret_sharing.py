@@ -1,0 +1,92 @@
+"""Share a secret among holders, so that some of them together have it and fewer have nothing."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mopse import _mopse
+from mopse._arrays import byte_array, is_integer, key_bytes
+from mopse.errors import InvalidInputError, WrongTypeError
+
+__all__ = ["join", "split"]
+
+
+def split(secret: Any, threshold: int, keys: Sequence[bytes]) -> list[bytes]:
+    """Return one sealed share of a secret for every holder.
+
+    Parameters
+    ----------
+    secret : bytes-like
+        1 to 2^20 bytes, as a credential or a key.
+    threshold : int
+        How many shares give it back, 2 to the number of holders.
+    keys : sequence of bytes
+        The key of each holder, 32 uniformly random bytes each. Secret.
+
+    Returns
+    -------
+    list of bytes
+        The share of each holder, in the order of the keys. A share shows how long the secret is.
+
+    Raises
+    ------
+    mopse.errors.InvalidInputError
+        If there are not 2 to 255 holders, the threshold is none, or the secret or a key has another
+        length.
+    mopse.errors.WrongTypeError
+        If something is not bytes-like, or the threshold is not an integer.
+
+    Notes
+    -----
+    Shamir's scheme [1]_ over GF(2^8): fewer shares than the threshold are independent of the secret.
+    Every share is then sealed under its holder's key, with another authenticated cipher from one
+    holder to the next. So whoever steals shares needs `threshold` of them and their keys, and one
+    broken cipher opens none of the others.
+
+    References
+    ----------
+    .. [1] A. Shamir, "How to Share a Secret", Communications of the ACM 22 (1979).
+
+    Examples
+    --------
+    >>> import secrets
+    >>> keys = [secrets.token_bytes(32) for _ in range(3)]
+    >>> shares = split(b"correct horse battery staple", 2, keys)
+    >>> join({keys[0]: shares[0], keys[2]: shares[2]})
+    b'correct horse battery staple'
+    """
+    if not is_integer(threshold):
+        raise WrongTypeError(f"the threshold must be an integer, not {type(threshold).__name__}")
+    if threshold < 0:
+        raise InvalidInputError(f"the threshold is {threshold}, expected 2 or more")
+    holders = [key_bytes(key) for key in keys]
+    return _mopse.split_secret(byte_array(secret, "the secret").tobytes(), int(threshold), holders)
+
+
+def join(shares: Mapping[bytes, bytes]) -> bytes:
+    """Return the secret of enough shares.
+
+    Parameters
+    ----------
+    shares : mapping from bytes to bytes
+        Every holder's key, and its share.
+
+    Returns
+    -------
+    bytes
+        The secret.
+
+    Raises
+    ------
+    mopse.errors.DecryptionError
+        If a share was changed, is of another holder or another secret; the message says which.
+    mopse.errors.DamagedFileError
+        If a share is malformed.
+    mopse.errors.InvalidInputError
+        If there are not enough shares, or a key has another length.
+    mopse.errors.WrongTypeError
+        If shares are not a mapping of bytes.
+    """
+    if not isinstance(shares, Mapping):
+        raise WrongTypeError(f"shares must be a mapping, not {type(shares).__name__}")
+    given = [byte_array(share, "a share").tobytes() for share in shares.values()]
+    return _mopse.join_secret(given, [key_bytes(key) for key in shares])

@@ -1,0 +1,245 @@
+//! Secrets shared among holders: any `k` of the shares give the secret, fewer tell nothing.
+//!
+//! A credential or a key is split by Shamir's scheme over GF(2^8), and every share is sealed under its
+//! holder's own key, with another cipher from one holder to the next. So a thief needs `k` shares *and*
+//! what opens each of them.
+//!
+//! ```text
+//! share i = head || nonce || AEAD(child(key of holder i, "share", set || i), nonce, f(i), head)
+//! head    = "MOPSESHR", version, set, k, i, cipher          f(0) = secret, f random of degree k - 1
+//! ```
+//!
+//! The set is a random number that binds the shares of one secret together. A share is as long as the
+//! secret and a head; it shows that length.
+//!
+//! # Sources
+//!
+//! A. Shamir, "How to Share a Secret", Communications of the ACM 22 (1979), in the crate `vsss-rs`, whose
+//! coefficients are uniform since version 6.0.1.
+
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use vsss_rs::Gf256;
+use zeroize::Zeroizing;
+
+use crate::Error;
+use crate::cipher::{Algorithm, aes_gcm, aes_gcm_siv, chacha20_poly1305};
+use crate::keys::{Key, Purpose, fill_random};
+use crate::wire::{Reader, Writer};
+
+/// The cipher of each share, in turns; all take a key of 32 bytes.
+static CIPHERS: [&Algorithm; 4] = [
+    &aes_gcm_siv::AES_256,
+    &chacha20_poly1305::XCHACHA20,
+    &aes_gcm::AES_256,
+    &chacha20_poly1305::CHACHA20,
+];
+
+const WHAT: &str = "the share";
+
+/// What stands in front of a sealed share.
+struct Head {
+    set: [u8; 16],
+    threshold: u8,
+    number: u8,
+}
+
+impl Head {
+    fn encode(&self) -> Vec<u8> {
+        let mut writer = Writer::new(b"MOPSESHR");
+        writer.raw(&self.set).u8(self.threshold).u8(self.number);
+        writer.0
+    }
+
+    fn key(&self, holder: &Key) -> Key {
+        let label = [&self.set[..], &[self.number]].concat();
+        holder.child(Purpose::Share, &label, 0)
+    }
+
+    fn cipher(&self) -> &'static Algorithm {
+        CIPHERS[usize::from(self.number) % CIPHERS.len()]
+    }
+}
+
+/// Splits a secret into one sealed share per holder, of which `threshold` give it back.
+///
+/// # Errors
+///
+/// [`Error::Size`] if there are not 2 to 255 holders, the threshold is not 2 to that number, or the
+/// secret is empty or longer than a mebibyte; [`Error::Randomness`].
+pub fn split(secret: &[u8], threshold: usize, holders: &[Key]) -> Result<Vec<Vec<u8>>, Error> {
+    let size = |what, got: usize, expected| Err(Error::Size { what, got: got as u64, expected });
+    if !(2..=255).contains(&holders.len()) {
+        return size("the number of shares", holders.len(), "2 to 255");
+    }
+    if !(2..=holders.len()).contains(&threshold) {
+        return size("the threshold", threshold, "2 to the number of shares");
+    }
+    if !(1..=1 << 20).contains(&secret.len()) {
+        return size("the secret", secret.len(), "1 to 2^20 bytes");
+    }
+    let mut random = Zeroizing::new([0; 32]);
+    let mut set = [0; 16];
+    fill_random(random.as_mut_slice())?;
+    fill_random(&mut set)?;
+    let shares = Gf256::split_bytes(threshold, holders.len(), secret, StdRng::from_seed(*random))
+        .map_err(|_| Error::Randomness)?;
+    let threshold = u8::try_from(threshold).map_err(|_| Error::Randomness)?;
+    shares
+        .into_iter()
+        .map(Zeroizing::new)
+        .zip(holders)
+        .map(|(share, holder)| {
+            let (&number, value) = share.split_first().ok_or(Error::Randomness)?;
+            let head = Head { set, threshold, number };
+            let mut nonce = vec![0; head.cipher().nonce_len];
+            fill_random(&mut nonce)?;
+            let cipher = head.cipher().with_key(head.key(holder).expose())?;
+            let sealed = cipher.seal(&nonce, &head.encode(), value)?;
+            Ok([head.encode(), nonce, sealed].concat())
+        })
+        .collect()
+}
+
+/// Returns the secret of enough shares, each with its holder's key.
+///
+/// # Errors
+///
+/// [`Error::Share`] names the first share that does not open, is given twice, or is of another secret;
+/// [`Error::Format`] and [`Error::Version`] for one that is malformed; [`Error::TooFewShares`].
+pub fn join(shares: &[(&[u8], &Key)]) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let mut opened: Vec<Zeroizing<Vec<u8>>> = Vec::new();
+    let mut first: Option<Head> = None;
+    for (position, (share, holder)) in shares.iter().enumerate() {
+        let fault = Error::Share { position };
+        let mut reader = Reader::new(share, b"MOPSESHR", WHAT)?;
+        let head = Head { set: reader.array()?, threshold: reader.u8()?, number: reader.u8()? };
+        let sealed = &share[reader.position()..];
+        let (nonce, sealed) =
+            sealed.split_at_checked(head.cipher().nonce_len).ok_or(reader.fault())?;
+        let cipher = head.cipher().with_key(head.key(holder).expose())?;
+        let value = cipher.open(nonce, &head.encode(), sealed).map_err(|_| fault.clone())?;
+        let value = Zeroizing::new([&[head.number], &Zeroizing::new(value)[..]].concat());
+        let of_other = first.as_ref().is_some_and(|first| first.set != head.set);
+        if of_other || opened.iter().any(|other| other[0] == head.number) {
+            return Err(fault);
+        }
+        opened.push(value);
+        first.get_or_insert(head);
+    }
+    let needed = first.map_or(2, |head| usize::from(head.threshold));
+    if opened.len() < needed {
+        return Err(Error::TooFewShares { needed, got: opened.len() });
+    }
+    let values: Vec<Vec<u8>> = opened.iter().map(|value| value.to_vec()).collect();
+    Gf256::combine_bytes(values).map(Zeroizing::new).map_err(|_| Error::Share { position: 0 })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn holders(count: u8) -> Vec<Key> {
+        (0..count).map(|byte| Key::from_bytes(&[byte; 32]).unwrap()).collect()
+    }
+
+    fn joined(shares: &[Vec<u8>], keys: &[Key], chosen: &[usize]) -> Result<Vec<u8>, Error> {
+        let given: Vec<(&[u8], &Key)> =
+            chosen.iter().map(|&at| (shares[at].as_slice(), &keys[at])).collect();
+        join(&given).map(|secret| secret.to_vec())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+
+        #[test]
+        fn any_shares_from_the_threshold_on_give_the_secret_and_fewer_none(
+            secret in proptest::collection::vec(any::<u8>(), 1..60),
+            (count, threshold) in (2_u8..9).prop_flat_map(|n| (Just(n), 2..=usize::from(n))),
+            chosen in Just((0..9_usize).collect::<Vec<_>>()).prop_shuffle(),
+        ) {
+            let keys = holders(count);
+            let shares = split(&secret, threshold, &keys).unwrap();
+            let mut chosen = chosen;
+            chosen.retain(|&at| at < usize::from(count));
+            for taken in 0..=chosen.len() {
+                let found = joined(&shares, &keys, &chosen[..taken]);
+                if taken >= threshold {
+                    prop_assert_eq!(found.unwrap(), secret.clone());
+                } else {
+                    let needed = if taken == 0 { 2 } else { threshold };
+                    prop_assert_eq!(found, Err(Error::TooFewShares { needed, got: taken }));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn one_share_less_than_needed_tells_nothing() {
+        // The value of a share is uniform: of 4,096 shares of one secret no byte is off by more than
+        // six standard deviations (false alarm below 1e-6).
+        let mut counts = [0_u32; 256];
+        let keys = holders(2);
+        for _ in 0..4096 {
+            let share = &split(&[0x5a], 2, &keys).unwrap()[0];
+            let head =
+                Head { set: share[9..25].try_into().unwrap(), threshold: 2, number: share[26] };
+            let (nonce, sealed) = share[27..].split_at(head.cipher().nonce_len);
+            let cipher = head.cipher().with_key(head.key(&keys[0]).expose()).unwrap();
+            counts[usize::from(cipher.open(nonce, &head.encode(), sealed).unwrap()[0])] += 1;
+        }
+        assert!(counts.iter().all(|&count| count < 16 + 6 * 4 + 8), "{counts:?}");
+    }
+
+    #[test]
+    fn neighbouring_shares_are_sealed_with_different_ciphers() {
+        let shares = split(b"secret", 2, &holders(4)).unwrap();
+        let lengths: Vec<usize> = shares.iter().map(Vec::len).collect();
+        assert_eq!(lengths, [27 + 24 + 6 + 16, 27 + 12 + 22, 27 + 12 + 22, 27 + 12 + 22]);
+    }
+
+    #[test]
+    fn every_changed_or_missing_byte_is_refused() {
+        let keys = holders(2);
+        let shares = split(b"secret", 2, &keys).unwrap();
+        for at in 0..shares[1].len() {
+            let mut changed = shares.clone();
+            changed[1][at] ^= 1;
+            let error = joined(&changed, &keys, &[0, 1]).unwrap_err();
+            match at {
+                0..8 => assert_eq!(error, Error::Format { what: WHAT, position: 0 }),
+                8 => assert_eq!(error, Error::Version { what: WHAT, got: 0 }),
+                _ => assert_eq!(error, Error::Share { position: 1 }, "byte {at}"),
+            }
+            changed[1] = shares[1][..at].to_vec();
+            assert!(joined(&changed, &keys, &[0, 1]).is_err(), "cut at {at}");
+        }
+    }
+
+    #[test]
+    fn shares_of_other_secrets_holders_or_given_twice_are_refused() {
+        let keys = holders(3);
+        let (one, two) = (split(b"one", 2, &keys).unwrap(), split(b"two", 2, &keys).unwrap());
+        let mixed = [one[0].clone(), two[1].clone(), one[2].clone()];
+        assert_eq!(joined(&mixed, &keys, &[0, 1]), Err(Error::Share { position: 1 }));
+        assert_eq!(joined(&one, &keys, &[0, 0]), Err(Error::Share { position: 1 }));
+        let swapped = [one[1].clone(), one[0].clone()];
+        assert_eq!(joined(&swapped, &keys, &[0, 1]), Err(Error::Share { position: 0 }));
+    }
+
+    #[test]
+    fn impossible_numbers_are_refused() {
+        let what = |error| match error {
+            Error::Size { what, .. } => what,
+            other => panic!("{other}"),
+        };
+        let keys = holders(3);
+        assert_eq!(what(split(b"x", 2, &keys[..1]).unwrap_err()), "the number of shares");
+        assert_eq!(what(split(b"x", 1, &keys).unwrap_err()), "the threshold");
+        assert_eq!(what(split(b"x", 4, &keys).unwrap_err()), "the threshold");
+        assert_eq!(what(split(b"", 2, &keys).unwrap_err()), "the secret");
+        assert_eq!(what(split(&vec![0; (1 << 20) + 1], 2, &keys).unwrap_err()), "the secret");
+    }
+}
