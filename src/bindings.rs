@@ -12,6 +12,7 @@ mod index;
 mod party;
 mod plot;
 mod scheme;
+mod stream;
 
 use numpy::{PyArray1, PyArrayMethods};
 use pyo3::prelude::*;
@@ -52,4 +53,6 @@ mod _mopse {
     use super::plot::{Panel, draw_png, draw_svg};
     #[pymodule_export]
     use super::scheme::Opse;
+    #[pymodule_export]
+    use super::stream::{FileOpener, FileSealer};
 }

@@ -48,6 +48,8 @@ pub enum Purpose {
     Record,
     /// Keyword search over a provider's files.
     Keyword,
+    /// A sealed file; the label is its head and what it is bound to.
+    File,
     /// What seals a share of a secret; the label is its set and number.
     Share,
     /// The seed of a signing key.
@@ -66,6 +68,7 @@ impl Purpose {
             Self::Handle => "handle",
             Self::Record => "record",
             Self::Keyword => "keyword",
+            Self::File => "file",
             Self::Share => "share",
             Self::Sign => "sign",
         }

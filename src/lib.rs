@@ -7,7 +7,7 @@
 //! | derive keys | [`keys`] | owner, provider |
 //! | turn values into plaintexts | [`domain`] | provider, whoever queries |
 //! | encrypt in order | [`scheme`], from [`coins`] and [`hypergeometric`] | provider |
-//! | seal files and compare ciphers | [`cipher`] | provider, whoever measures |
+//! | seal files, compare ciphers | [`stream`] over [`cipher`] | provider, whoever measures |
 //! | share secrets among holders | [`secret_sharing`] | owner, provider |
 //! | merge and search the encrypted indexes | [`index`] | cloud, without a key |
 //! | draw what was measured | [`plot`] | whoever measures |
@@ -30,6 +30,7 @@ pub mod record;
 pub mod scheme;
 pub mod sealed;
 pub mod secret_sharing;
+pub mod stream;
 pub mod token;
 mod wire;
 

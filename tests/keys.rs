@@ -45,7 +45,7 @@ struct Pseudonym<Id> {
     handle: [u8; 16],
 }
 
-const PURPOSES: [Purpose; 9] = [
+const PURPOSES: [Purpose; 10] = [
     Purpose::Node,
     Purpose::Ruler,
     Purpose::Order,
@@ -53,6 +53,7 @@ const PURPOSES: [Purpose; 9] = [
     Purpose::Handle,
     Purpose::Record,
     Purpose::Keyword,
+    Purpose::File,
     Purpose::Share,
     Purpose::Sign,
 ];

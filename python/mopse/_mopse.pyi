@@ -8,6 +8,8 @@ __all__ = [
     "Announcement",
     "Cipher",
     "Field",
+    "FileOpener",
+    "FileSealer",
     "Grants",
     "Keyring",
     "Opse",
@@ -55,6 +57,21 @@ def search_des_key(
 ) -> list[tuple[bytes, bytes]]: ...
 def split_secret(secret: bytes, threshold: int, keys: Sequence[bytes]) -> list[bytes]: ...
 def join_secret(shares: Sequence[bytes], keys: Sequence[bytes]) -> bytes: ...
+
+@final
+class FileSealer:
+    SEGMENT: int
+    def __new__(cls, cipher: str, key: bytes, associated: bytes) -> FileSealer: ...
+    @property
+    def head(self) -> bytes: ...
+    def push(self, batch: NDArray[np.uint8], is_last: bool) -> bytes: ...
+
+@final
+class FileOpener:
+    HEAD: int
+    def __new__(cls, head: bytes, key: bytes, associated: bytes) -> FileOpener: ...
+    def push(self, sealed: NDArray[np.uint8], is_last: bool) -> bytes: ...
+
 @final
 class Opse:
     def __new__(cls, key: bytes, domain: int) -> Opse: ...

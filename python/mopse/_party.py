@@ -2,23 +2,16 @@
 
 import datetime
 import os
-import secrets
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Never, Self
 
 import polars as pl
 
 from mopse import _mopse
+from mopse._files import access_error, as_file, replacing
 from mopse._table import from_columns, record_ids
-from mopse.errors import (
-    DecryptionError,
-    FileAccessError,
-    InvalidInputError,
-    MissingFileError,
-    WrongTypeError,
-)
+from mopse.errors import DecryptionError, InvalidInputError, WrongTypeError
 from mopse.query import Answer, Query
 from mopse.schema import Field, Schema
 
@@ -52,21 +45,6 @@ def _password(password: str | bytes) -> bytes:
     if isinstance(password, bytes | bytearray):
         return bytes(password)
     return text(password, "a password").encode()
-
-
-def _file(path: str | os.PathLike[str]) -> Path:
-    try:
-        file = Path(path)
-    except TypeError:
-        raise WrongTypeError(f"a path must be a string, not {type(path).__name__}") from None
-    if not file.name or "\0" in str(file):
-        raise InvalidInputError("the path names no file")
-    return file
-
-
-def _access_error(error: OSError, file: Path) -> FileAccessError:
-    kind = MissingFileError if isinstance(error, FileNotFoundError) else FileAccessError
-    return kind(error.errno, error.strerror, str(file))
 
 
 class Party:
@@ -223,22 +201,13 @@ class Party:
         mopse.errors.FileAccessError
             If the file cannot be written; what was there before is left. It is an OSError.
         """
-        target = _file(path)
+        target = as_file(path)
         contents = self._keyring.seal(_password(password), None)
-        fresh = target.with_name(f".mopse.{secrets.token_hex(8)}")
         try:
-            handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(contents)
-                    file.flush()
-                    os.fsync(file.fileno())
-                fresh.replace(target)
-            except BaseException:
-                fresh.unlink(missing_ok=True)
-                raise
+            with replacing(target, 0o600) as file:
+                file.write(contents)
         except OSError as error:
-            raise _access_error(error, target) from None
+            raise access_error(error, target) from None
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], password: str | bytes) -> Self:
@@ -268,11 +237,11 @@ class Party:
             If the file cannot be read; `mopse.errors.MissingFileError` if there is none. Both are
             an OSError.
         """
-        file = _file(path)
+        file = as_file(path)
         try:
             contents = file.read_bytes()
         except OSError as error:
-            raise _access_error(error, file) from None
+            raise access_error(error, file) from None
         return cls(_mopse.Keyring.open(contents, _password(password), cls._is_owner))
 
     def __reduce__(self) -> Never:

@@ -37,7 +37,7 @@ def split(secret: Any, threshold: int, keys: Sequence[bytes]) -> list[bytes]:
 
     Notes
     -----
-    Shamir's scheme [1]_ over GF(2^8): fewer shares than the threshold are independent of the secret.
+    Shamir's scheme [1]_ over GF(2^8): fewer shares than the threshold do not depend on the secret.
     Every share is then sealed under its holder's key, with another authenticated cipher from one
     holder to the next. So whoever steals shares needs `threshold` of them and their keys, and one
     broken cipher opens none of the others.

@@ -1,0 +1,300 @@
+"""Files of any length under authenticated encryption, in constant memory."""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO, overload
+
+from tqdm import tqdm
+
+from mopse import _mopse
+from mopse._arrays import byte_array, key_bytes
+from mopse._files import access_error, as_file, replacing
+from mopse.errors import DamagedFileError, FileAccessError, InvalidInputError, WrongTypeError
+
+__all__ = ["decrypt", "encrypt"]
+
+_SEGMENTS = 64
+"""Segments of a batch: 4 MiB keep all cores busy and the memory small."""
+
+_BATCH = _SEGMENTS * _mopse.FileSealer.SEGMENT
+_TAG = 16
+_SEALED_BATCH = _BATCH + _SEGMENTS * _TAG
+
+
+@overload
+def encrypt(
+    source: Any,
+    target: None = None,
+    *,
+    key: bytes,
+    cipher: str = ...,
+    aad: Any = ...,
+    progress: bool = ...,
+) -> bytes: ...
+@overload
+def encrypt(
+    source: Any,
+    target: str | os.PathLike[str] | BinaryIO,
+    *,
+    key: bytes,
+    cipher: str = ...,
+    aad: Any = ...,
+    progress: bool = ...,
+) -> int: ...
+def encrypt(
+    source: Any,
+    target: str | os.PathLike[str] | BinaryIO | None = None,
+    *,
+    key: bytes,
+    cipher: str = "aes-256-gcm",
+    aad: Any = b"",
+    progress: bool = False,
+) -> bytes | int:
+    """Encrypt a file in segments that can be neither changed, cut off, moved nor mixed.
+
+    Parameters
+    ----------
+    source : bytes-like, path or binary file
+        What is encrypted; a file is read from where it stands to its end.
+    target : path or binary file, optional
+        Where it goes. A path is replaced in one step, when all was written: whatever goes wrong,
+        nothing half-written is left under that name, and what was there before is. Without a
+        target the sealed file is returned.
+    key : bytes
+        32 uniformly random bytes. Secret. Every file gets a key of its own from it, so that one is
+        good for any number of files.
+    cipher : str
+        One of `mopse.ciphers.names` that is authenticated.
+    aad : bytes-like
+        Associated data: not in the file, not secret, and needed unchanged to decrypt.
+    progress : bool
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    bytes or int
+        The sealed file, or how many bytes were written to the target.
+
+    Raises
+    ------
+    mopse.errors.InvalidInputError
+        If the key has another length, or there is no such cipher or it is not authenticated.
+    mopse.errors.WrongTypeError
+        If source, target, key or aad are of another type, as a file in text mode is.
+    mopse.errors.FileAccessError
+        If a file cannot be read or written; `mopse.errors.MissingFileError` if there is none. Both
+        are an OSError.
+
+    Notes
+    -----
+    The STREAM construction [1]_ over segments of 64 KiB, 16 bytes longer each, and a head of 69
+    bytes. Batches of 4 MiB go through all cores with the GIL released; memory does not grow with
+    the file. The sealed file shows the length of the file.
+
+    References
+    ----------
+    .. [1] V. T. Hoang, R. Reyhanitabar, P. Rogaway and D. Vizar, "Online Authenticated-Encryption
+       and its Nonce-Reuse Misuse-Resistance", CRYPTO 2015, section 7.
+
+    Examples
+    --------
+    >>> import secrets
+    >>> key = secrets.token_bytes(32)
+    >>> sealed = encrypt(b"chest X-ray", key=key, aad=b"record 17")
+    >>> decrypt(sealed, key=key, aad=b"record 17")
+    b'chest X-ray'
+    """
+    sealer = _mopse.FileSealer(cipher, key_bytes(key), _associated(aad))
+
+    def parts(read: _Read) -> Iterator[bytes]:
+        yield sealer.head
+        for batch, is_last in _batches(read, _BATCH):
+            yield sealer.push(byte_array(batch, "the file"), is_last)
+
+    return _transfer(source, target, parts, progress)
+
+
+@overload
+def decrypt(
+    source: Any, target: None = None, *, key: bytes, aad: Any = ..., progress: bool = ...
+) -> bytes: ...
+@overload
+def decrypt(
+    source: Any,
+    target: str | os.PathLike[str] | BinaryIO,
+    *,
+    key: bytes,
+    aad: Any = ...,
+    progress: bool = ...,
+) -> int: ...
+def decrypt(
+    source: Any,
+    target: str | os.PathLike[str] | BinaryIO | None = None,
+    *,
+    key: bytes,
+    aad: Any = b"",
+    progress: bool = False,
+) -> bytes | int:
+    """Decrypt what `encrypt` made.
+
+    Parameters
+    ----------
+    source : bytes-like, path or binary file
+        The sealed file; a file is read from where it stands to its end.
+    target : path or binary file, optional
+        Where the file goes. A path is replaced in one step, after the last segment was checked; a
+        binary file is written to batch by batch, so that it holds a genuine beginning of the file
+        if a later segment turns out to be damaged. Without a target the file is returned, when all
+        of it was checked.
+    key : bytes
+        The key it was encrypted with.
+    aad : bytes-like
+        The associated data it was encrypted with.
+    progress : bool
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    bytes or int
+        The file, or how many bytes were written to the target.
+
+    Raises
+    ------
+    mopse.errors.DecryptionError
+        If a segment was changed, cut off, moved or added, or the key or aad are others.
+    mopse.errors.DamagedFileError
+        If it does not begin like a sealed file, or is of an unknown version.
+    mopse.errors.InvalidInputError
+        If the key has another length, or the cipher is unknown here.
+    mopse.errors.WrongTypeError
+        If source, target, key or aad are of another type.
+    mopse.errors.FileAccessError
+        If a file cannot be read or written; `mopse.errors.MissingFileError` if there is none.
+    """
+    secret, associated = key_bytes(key), _associated(aad)
+
+    def parts(read: _Read) -> Iterator[bytes]:
+        head = bytes(read(_mopse.FileOpener.HEAD))
+        if len(head) < _mopse.FileOpener.HEAD:
+            raise DamagedFileError("the sealed file is cut short within its head")
+        opener = _mopse.FileOpener(head, secret, associated)
+        for batch, is_last in _batches(read, _SEALED_BATCH):
+            yield opener.push(byte_array(batch, "the sealed file"), is_last)
+
+    return _transfer(source, target, parts, progress)
+
+
+_Read = Callable[[int], Any]
+"""Returns so many bytes, fewer at the end only."""
+
+
+def _associated(aad: Any) -> bytes:
+    return byte_array(aad, "the associated data").tobytes()
+
+
+def _batches(read: _Read, size: int) -> Iterator[tuple[Any, bool]]:
+    """Yield batches and whether each is the last, which only a look at what follows can tell."""
+    batch = read(size)
+    while True:
+        following = read(size) if len(batch) == size else b""
+        yield batch, not len(following)
+        if not len(following):
+            return
+        batch = following
+
+
+def _transfer(
+    source: Any, target: Any, parts: Callable[[_Read], Iterator[bytes]], progress: bool
+) -> bytes | int:
+    with _opened(source) as (read, total), _bar(total, progress) as bar:
+
+        def counted(size: int) -> Any:
+            batch = read(size)
+            bar.update(len(batch))
+            return batch
+
+        made = parts(counted)
+        if target is None:
+            return b"".join(made)
+        if hasattr(target, "write"):
+            return sum(_write(target, part) for part in made)
+        file = as_file(target)
+        if file.is_dir():
+            raise access_error(IsADirectoryError(21, "Is a directory"), file)
+        try:
+            with replacing(file, 0o666) as fresh:
+                return sum(_write(fresh, part) for part in made)
+        except FileAccessError:  # the source's
+            raise
+        except OSError as error:
+            raise access_error(error, file) from None
+
+
+@contextlib.contextmanager
+def _opened(source: Any) -> Iterator[tuple[_Read, int | None]]:
+    """Lend what reads a source, and its length where that is known."""
+    if hasattr(source, "read"):
+        yield _reader(source), None
+    elif isinstance(source, str | os.PathLike):
+        path = as_file(source)
+        try:
+            file = path.open("rb")
+        except OSError as error:
+            raise access_error(error, path) from None
+        with file:
+            read_file = _reader(file)
+
+            def read_path(size: int) -> bytes:
+                try:
+                    return read_file(size)
+                except OSError as error:
+                    raise access_error(error, path) from None
+
+            yield read_path, os.fstat(file.fileno()).st_size
+    else:
+        array = byte_array(source, "the source")
+        at = 0
+
+        def read(size: int) -> Any:
+            nonlocal at
+            at += size
+            return array[at - size : at]
+
+        yield read, len(array)
+
+
+def _reader(file: Any) -> Callable[[int], bytes]:
+    """Return what reads a file until there is enough or no more."""
+
+    def read(size: int) -> bytes:
+        pieces: list[bytes] = []
+        while size:
+            piece = file.read(size)
+            if not isinstance(piece, bytes | bytearray | memoryview):
+                kind = type(piece).__name__
+                raise WrongTypeError(f"the source gives {kind}, not bytes: open it in binary mode")
+            if not piece:
+                break
+            pieces.append(bytes(piece))
+            size -= len(piece)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    return read
+
+
+def _write(file: Any, part: bytes) -> int:
+    left = memoryview(part)
+    while left:
+        try:
+            written = file.write(left)
+        except TypeError:
+            raise WrongTypeError("the target takes no bytes: open it in binary mode") from None
+        if written is None or written <= 0:
+            raise InvalidInputError("the target takes no more bytes")
+        left = left[written:]
+    return len(part)
+
+
+def _bar(total: int | None, progress: bool) -> Any:
+    return tqdm(total=total, unit="B", unit_scale=True, disable=not progress)

@@ -1,0 +1,68 @@
+use numpy::PyReadonlyArray1;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::Error;
+use crate::cipher;
+use crate::keys::Key;
+use crate::stream::{HEAD_LEN, Opener, SEGMENT, Sealer};
+
+/// Behind `mopse.files.encrypt`.
+#[pyclass(module = "mopse._mopse")]
+pub(super) struct FileSealer(Sealer);
+
+#[pymethods]
+impl FileSealer {
+    #[classattr]
+    const SEGMENT: usize = SEGMENT;
+
+    #[new]
+    fn new(cipher: &str, key: &[u8], associated: &[u8]) -> PyResult<Self> {
+        Ok(Self(Sealer::new(cipher::find(cipher)?, &Key::from_bytes(key)?, associated)?))
+    }
+
+    #[getter]
+    fn head<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, self.0.head())
+    }
+
+    fn push<'py>(
+        &mut self,
+        py: Python<'py>,
+        batch: PyReadonlyArray1<'py, u8>,
+        is_last: bool,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let batch = batch.as_slice()?;
+        PyBytes::new_with(py, Sealer::sealed_len(batch.len()), |sealed| {
+            Ok(py.detach(|| self.0.push(batch, is_last, sealed))?)
+        })
+    }
+}
+
+/// Behind `mopse.files.decrypt`.
+#[pyclass(module = "mopse._mopse")]
+pub(super) struct FileOpener(Opener);
+
+#[pymethods]
+impl FileOpener {
+    #[classattr]
+    const HEAD: usize = HEAD_LEN;
+
+    #[new]
+    fn new(head: &[u8], key: &[u8], associated: &[u8]) -> PyResult<Self> {
+        Ok(Self(Opener::new(head, &Key::from_bytes(key)?, associated)?))
+    }
+
+    fn push<'py>(
+        &mut self,
+        py: Python<'py>,
+        sealed: PyReadonlyArray1<'py, u8>,
+        is_last: bool,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let sealed = sealed.as_slice()?;
+        let length = Opener::opened_len(sealed.len()).ok_or(Error::Decryption)?;
+        PyBytes::new_with(py, length, |plaintext| {
+            Ok(py.detach(|| self.0.push(sealed, is_last, plaintext))?)
+        })
+    }
+}
