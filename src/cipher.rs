@@ -193,10 +193,15 @@ pub trait Cipher: fmt::Debug + Send + Sync {
     ) -> Result<usize, Error> {
         let algorithm = self.algorithm();
         check(algorithm, nonce, associated)?;
-        let expected = sealed.len().checked_sub(algorithm.tag_len).ok_or(Error::Decryption)?;
-        if expected % algorithm.block_len != 0 || expected as u64 > algorithm.longest {
+        let padding = if algorithm.block_len == 1 { 0 } else { algorithm.block_len };
+        let is_whole = |length: &usize| {
+            length % algorithm.block_len == 0
+                && *length as u64 <= algorithm.longest.saturating_add(padding as u64)
+        };
+        let Some(expected) = sealed.len().checked_sub(algorithm.tag_len).filter(is_whole) else {
+            plaintext.fill(0);
             return Err(Error::Decryption);
-        }
+        };
         let got = plaintext.len();
         let plaintext = plaintext.get_mut(..expected).ok_or(Error::Length {
             what: "the buffer for the plaintext",
