@@ -195,7 +195,7 @@ pub trait Cipher: fmt::Debug + Send + Sync {
         check(algorithm, nonce, associated)?;
         let padding = if algorithm.block_len == 1 { 0 } else { algorithm.block_len };
         let is_whole = |length: &usize| {
-            length % algorithm.block_len == 0
+            length.is_multiple_of(algorithm.block_len)
                 && *length as u64 <= algorithm.longest.saturating_add(padding as u64)
         };
         let Some(expected) = sealed.len().checked_sub(algorithm.tag_len).filter(is_whole) else {
