@@ -10,7 +10,8 @@
 //!
 //! What has a tag is authenticated: a change of nonce, associated bytes, ciphertext or tag is refused
 //! with one error that says nothing more, and no plaintext is given out. CTR and CBC have no tag and
-//! notice no change. What is for evaluation only is in [`legacy`], under names of its own.
+//! notice no change. What is for evaluation only is in [`legacy`], under names of its own. [`rsa`] seals
+//! for whoever has a private key.
 //!
 //! Messages longer than [`PIECE`] bytes are cut, and all cores of the current pool work on the pieces
 //! where the mode allows it: GCM, CTR, ChaCha20-Poly1305 and the decryption of CBC.
@@ -33,6 +34,7 @@ mod cbc;
 pub mod chacha20_poly1305;
 mod ctr;
 pub mod legacy;
+pub mod rsa;
 
 use std::fmt;
 use std::ops::RangeInclusive;

@@ -492,6 +492,18 @@ fn assert_agrees(name: &str, other: Other, key: &[u8], nonce: &[u8], aad: &[u8],
 }
 
 #[test]
+fn other_crates_agree_on_both_sides_of_every_border() {
+    for (name, other) in OTHERS {
+        for length in lengths() {
+            for associated in [0, 5, 40] {
+                let (key, nonce) = (bytes(32), bytes(24));
+                assert_agrees(name, other, &key, &nonce, &bytes(associated), &bytes(length));
+            }
+        }
+    }
+}
+
+#[test]
 fn other_crates_agree_at_every_small_length() {
     for (name, other) in OTHERS {
         for length in 0..300 {
