@@ -28,7 +28,7 @@ CLOUD = sorted(
     for path in PACKAGE.glob(pattern)
 )
 BINDINGS = {"bindings.rs", "bindings"}
-KEYED = {"owner", "provider", "user", "cipher", "sharing", "scheme"}
+KEYED = {"owner", "provider", "user", "ciphers", "rsa", "sharing", "scheme"}
 """Modules of the package that hold keys."""
 
 
