@@ -11,6 +11,7 @@ mod error;
 mod index;
 mod party;
 mod plot;
+mod rsa;
 mod scheme;
 mod stream;
 
@@ -51,6 +52,8 @@ mod _mopse {
     use super::party::{Grants, Keyring};
     #[pymodule_export]
     use super::plot::{Panel, draw_png, draw_svg};
+    #[pymodule_export]
+    use super::rsa::{RsaPrivateKey, RsaPublicKey};
     #[pymodule_export]
     use super::scheme::Opse;
     #[pymodule_export]

@@ -10,7 +10,8 @@
 //!
 //! What has a tag is authenticated: a change of nonce, associated bytes, ciphertext or tag is refused
 //! with one error that says nothing more, and no plaintext is given out. CTR and CBC have no tag and
-//! notice no change. What is for evaluation only is in [`legacy`], under names of its own.
+//! notice no change. What is for evaluation only is in [`legacy`], under names of its own. [`rsa`] seals
+//! for whoever has a private key.
 //!
 //! Messages longer than [`PIECE`] bytes are cut, and all cores of the current pool work on the pieces
 //! where the mode allows it: GCM, CTR, ChaCha20-Poly1305 and the decryption of CBC.
@@ -33,6 +34,7 @@ mod cbc;
 pub mod chacha20_poly1305;
 mod ctr;
 pub mod legacy;
+pub mod rsa;
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -193,10 +195,15 @@ pub trait Cipher: fmt::Debug + Send + Sync {
     ) -> Result<usize, Error> {
         let algorithm = self.algorithm();
         check(algorithm, nonce, associated)?;
-        let expected = sealed.len().checked_sub(algorithm.tag_len).ok_or(Error::Decryption)?;
-        if expected % algorithm.block_len != 0 || expected as u64 > algorithm.longest {
+        let padding = if algorithm.block_len == 1 { 0 } else { algorithm.block_len };
+        let is_whole = |length: &usize| {
+            length.is_multiple_of(algorithm.block_len)
+                && *length as u64 <= algorithm.longest.saturating_add(padding as u64)
+        };
+        let Some(expected) = sealed.len().checked_sub(algorithm.tag_len).filter(is_whole) else {
+            plaintext.fill(0);
             return Err(Error::Decryption);
-        }
+        };
         let got = plaintext.len();
         let plaintext = plaintext.get_mut(..expected).ok_or(Error::Length {
             what: "the buffer for the plaintext",

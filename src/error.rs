@@ -256,6 +256,13 @@ pub enum Error {
     #[error("the key is a weak one")]
     WeakKey,
 
+    /// What should be a key of RSA is none.
+    #[error("this is not {expected}")]
+    RsaKey {
+        /// What it should be.
+        expected: &'static str,
+    },
+
     /// A nonce has the wrong length.
     #[error("the nonce of {cipher} has {got} bytes, expected {expected}")]
     Nonce {

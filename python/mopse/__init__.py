@@ -5,7 +5,7 @@ The modules follow the data: an owner (`mopse.owner`) authorises providers, prov
 asked decrypts. Order-preserving encryption leaks by design; each docstring says what.
 """
 
-from mopse import ciphers, datasets, errors, files, plot, secret_sharing, specimens
+from mopse import ciphers, datasets, errors, files, plot, rsa, secret_sharing, specimens
 from mopse.cloud import Cloud, merge
 from mopse.owner import Owner
 from mopse.provider import Provider
@@ -31,6 +31,7 @@ __all__ = [
     "files",
     "merge",
     "plot",
+    "rsa",
     "secret_sharing",
     "specimens",
 ]

@@ -44,6 +44,7 @@ impl From<Error> for PyErr {
             | Error::PlotSize { .. }
             | Error::PlotRoom { .. }
             | Error::PlotBackend { .. }
+            | Error::RsaKey { .. }
             | Error::Run { .. }
             | Error::Schema { .. }
             | Error::Size { .. }

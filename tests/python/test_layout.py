@@ -28,7 +28,18 @@ CLOUD = sorted(
     for path in PACKAGE.glob(pattern)
 )
 BINDINGS = {"bindings.rs", "bindings"}
-KEYED = {"owner", "provider", "user", "cipher", "sharing", "scheme"}
+KEYED = {
+    "ciphers",
+    "files",
+    "owner",
+    "passwords",
+    "provider",
+    "rsa",
+    "scheme",
+    "secret_sharing",
+    "sharing",
+    "user",
+}
 """Modules of the package that hold keys."""
 
 

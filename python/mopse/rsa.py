@@ -1,0 +1,287 @@
+"""RSA: seal a message for whoever has a private key.
+
+**For evaluation, never behind a service.** The library that computes with the private key is a
+candidate for release, and earlier ones of it gave the key away to whoever could measure the time
+of many decryptions [1]_. Decryptions here are blinded; that they leak nothing is not proven.
+
+References
+----------
+.. [1] RUSTSEC-2023-0071, "Marvin Attack: potential key recovery through timing sidechannels",
+   https://rustsec.org/advisories/RUSTSEC-2023-0071.html
+"""
+
+from typing import Any, Never
+
+from mopse import _mopse
+from mopse._arrays import byte_array, is_integer
+from mopse.errors import InvalidInputError, WrongTypeError
+
+__all__ = ["PrivateKey", "PublicKey"]
+
+
+class PublicKey:
+    """Whoever has it can seal for the holder of the private key, and nobody is named as the sender.
+
+    Made by `PublicKey.from_pem`, or `PrivateKey.public`.
+
+    Notes
+    -----
+    A message is sealed under a fresh AES-256-GCM key, and that key under RSA-OAEP with SHA-256
+    [1]_. 2048 bits are held to be worth 112 bits of a symmetric key, 3072 are worth 128 [2]_.
+
+    References
+    ----------
+    .. [1] RFC 8017, "PKCS #1: RSA Cryptography Specifications Version 2.2", section 7.1.
+    .. [2] NIST SP 800-57 part 1 revision 5, table 2.
+    """
+
+    _key: _mopse.RsaPublicKey
+
+    def __init__(self) -> None:
+        raise WrongTypeError("a public key is read with from_pem, or taken from a private key")
+
+    @classmethod
+    def _of(cls, key: _mopse.RsaPublicKey) -> "PublicKey":
+        public = object.__new__(cls)
+        public._key = key
+        return public
+
+    @classmethod
+    def from_pem(cls, pem: str) -> "PublicKey":
+        """Return the key in a PEM text.
+
+        Parameters
+        ----------
+        pem : str
+            ``SubjectPublicKeyInfo``, which begins with ``-----BEGIN PUBLIC KEY-----``.
+
+        Returns
+        -------
+        PublicKey
+            Of 2048 or 3072 bits.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            If it holds no public key of RSA, or one of another length.
+        mopse.errors.WrongTypeError
+            If it is no string.
+        """
+        return cls._of(_mopse.RsaPublicKey.from_pem(_text(pem)))
+
+    def to_pem(self) -> str:
+        """Return the key as PEM text, which is not secret.
+
+        Returns
+        -------
+        str
+            ``SubjectPublicKeyInfo``, as `from_pem` and other programs read it.
+        """
+        return self._key.to_pem()
+
+    @property
+    def bits(self) -> int:
+        """How many bits the modulus has."""
+        return self._key.bits
+
+    def encrypt(self, plaintext: Any, aad: Any = b"") -> bytes:
+        """Return a plaintext sealed for the holder of the private key.
+
+        Parameters
+        ----------
+        plaintext : bytes-like
+            Any contiguous buffer of bytes, read in place.
+        aad : bytes-like
+            Associated data: not in the message, not secret, and needed unchanged to decrypt.
+
+        Returns
+        -------
+        bytes
+            Header with the wrapped key, ciphertext and tag: 297 bytes more than the plaintext with
+            2048 bits, 425 with 3072.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            If the plaintext is longer than 64 GiB.
+        mopse.errors.WrongTypeError
+            If something is not bytes-like.
+
+        Notes
+        -----
+        One power with the public exponent, whatever the length, and AES-GCM on all cores. The GIL
+        is released. The message shows the length of the plaintext and of the modulus.
+
+        Examples
+        --------
+        >>> import mopse
+        >>> key = mopse.rsa.PrivateKey.generate(2048)
+        >>> sealed = key.public.encrypt(b"chest X-ray", aad=b"record 17")
+        >>> key.decrypt(sealed, aad=b"record 17")
+        b'chest X-ray'
+        """
+        text = byte_array(plaintext, "the plaintext")
+        return self._key.seal(_associated(aad), text)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, PublicKey):
+            return NotImplemented
+        return self.to_pem() == other.to_pem()
+
+    def __hash__(self) -> int:
+        return hash(self.to_pem())
+
+    def __reduce__(self) -> Never:
+        raise WrongTypeError("keys are neither pickled nor copied: use to_pem and from_pem")
+
+    def __repr__(self) -> str:
+        return f"PublicKey(bits={self.bits})"
+
+
+class PrivateKey:
+    """Whoever has it can open what was sealed for it.
+
+    Made by `PrivateKey.generate` or `PrivateKey.from_pem`.
+
+    Notes
+    -----
+    For evaluation, never behind a service: see `mopse.rsa`.
+    """
+
+    _key: _mopse.RsaPrivateKey
+
+    def __init__(self) -> None:
+        raise WrongTypeError("a private key is made by generate, or read with from_pem")
+
+    @classmethod
+    def _of(cls, key: _mopse.RsaPrivateKey) -> "PrivateKey":
+        private = object.__new__(cls)
+        private._key = key
+        return private
+
+    @classmethod
+    def generate(cls, bits: int = 3072) -> "PrivateKey":
+        """Return a new key, seeded by the operating system.
+
+        Parameters
+        ----------
+        bits : int
+            Bits of the modulus, 2048 or 3072.
+
+        Returns
+        -------
+        PrivateKey
+            Secret.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            If the modulus may not have so many bits.
+        mopse.errors.RandomnessError
+            If the operating system gives no randomness.
+        mopse.errors.WrongTypeError
+            If bits is no integer.
+
+        Notes
+        -----
+        A search for two primes on one core, whose time varies severalfold from key to key.
+        """
+        if not is_integer(bits):
+            raise WrongTypeError(f"bits must be an integer, not {type(bits).__name__}")
+        if bits not in (2048, 3072):
+            raise InvalidInputError(f"the modulus has 2048 or 3072 bits, not {bits}")
+        return cls._of(_mopse.RsaPrivateKey.generate(int(bits)))
+
+    @classmethod
+    def from_pem(cls, pem: str) -> "PrivateKey":
+        """Return the key in a PEM text.
+
+        Parameters
+        ----------
+        pem : str
+            PKCS #8 without a password, which begins with ``-----BEGIN PRIVATE KEY-----``. Secret.
+
+        Returns
+        -------
+        PrivateKey
+            Of 2048 or 3072 bits.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            If it holds no private key of RSA, one that does not fit together, one under a password,
+            or one of another length.
+        mopse.errors.WrongTypeError
+            If it is no string.
+        """
+        return cls._of(_mopse.RsaPrivateKey.from_pem(_text(pem)))
+
+    def to_pem(self) -> str:
+        """Return the key as PEM text: **secret, and protected by nothing**.
+
+        Returns
+        -------
+        str
+            PKCS #8 without a password. Whoever reads it opens everything that was sealed for it.
+        """
+        return self._key.to_pem()
+
+    @property
+    def public(self) -> PublicKey:
+        """The public key, which may be given to everybody."""
+        return PublicKey._of(self._key.public())
+
+    @property
+    def bits(self) -> int:
+        """How many bits the modulus has."""
+        return self._key.public().bits
+
+    def decrypt(self, sealed: Any, aad: Any = b"") -> bytes:
+        """Return the plaintext of what `PublicKey.encrypt` returned.
+
+        Parameters
+        ----------
+        sealed : bytes-like
+            The sealed message, read in place.
+        aad : bytes-like
+            The associated data it was encrypted with.
+
+        Returns
+        -------
+        bytes
+            The plaintext.
+
+        Raises
+        ------
+        mopse.errors.DecryptionError
+            If message or associated data were changed, or are for another key.
+        mopse.errors.DamagedFileError
+            If it does not begin as a sealed message, or is of another version.
+        mopse.errors.WrongTypeError
+            If something is not bytes-like.
+
+        Notes
+        -----
+        One power with the private exponent, whatever the length, and AES-GCM on all cores. The GIL
+        is released.
+        """
+        message = byte_array(sealed, "the sealed message")
+        return self._key.open(_associated(aad), message)
+
+    def __reduce__(self) -> Never:
+        raise WrongTypeError("keys are neither pickled nor copied: use to_pem and from_pem")
+
+    def __repr__(self) -> str:
+        return f"PrivateKey(bits={self.bits})"
+
+
+def _associated(aad: Any) -> bytes:
+    return byte_array(aad, "the associated data").tobytes()
+
+
+def _text(pem: object) -> str:
+    if not isinstance(pem, str):
+        raise WrongTypeError(f"a PEM text must be a string, not {type(pem).__name__}")
+    if not pem.isascii():
+        raise InvalidInputError("a PEM text holds ASCII characters only")
+    return pem
