@@ -8,6 +8,7 @@ mod cipher;
 mod cloud;
 mod domain;
 mod error;
+mod files;
 mod index;
 mod party;
 mod plot;
@@ -46,6 +47,11 @@ mod _mopse {
     use super::cloud::{Announcement, Part, Store, Token, Upload};
     #[pymodule_export]
     use super::domain::{Field, Schema};
+    #[pymodule_export]
+    use super::files::{
+        FileRequest, FileStore, FileUpload, StoredFile, attach_file, describe_file,
+        describe_granted_file, fetch_file, list_files, open_file, open_granted_file, search_files,
+    };
     #[pymodule_export]
     use super::index::merge;
     #[pymodule_export]

@@ -217,6 +217,35 @@ pub enum Error {
         position: usize,
     },
 
+    /// A file was received before.
+    #[error("a file of provider {provider:?} was received before")]
+    StoredFile {
+        /// The provider's path.
+        provider: String,
+    },
+
+    /// A keyword entry is stored already.
+    #[error(
+        "a keyword entry of provider {provider:?} is stored already: its keyring is older than its \
+         last file; attach the file again"
+    )]
+    StoredKeyword {
+        /// The provider's path.
+        provider: String,
+    },
+
+    /// There is no such file.
+    #[error("there is no such file")]
+    UnknownFile,
+
+    /// A search has no keyword.
+    #[error("a search needs at least one keyword")]
+    NoKeyword,
+
+    /// A file or its description does not open. There is no detail, on purpose.
+    #[error("the file does not open")]
+    File,
+
     /// A query has no range.
     #[error("a query needs at least one range")]
     NoRange,

@@ -7,6 +7,7 @@
 //! | derive keys | [`keys`] | owner, provider |
 //! | turn values into plaintexts | [`domain`] | provider, whoever queries |
 //! | encrypt in order | [`scheme`], from [`coins`] and [`hypergeometric`] | provider |
+//! | attach files to records, find them | [`file`], [`keyword`] | provider, whoever queries |
 //! | seal files, compare ciphers | [`stream`] over [`cipher`] | provider, whoever measures |
 //! | share secrets among holders | [`secret_sharing`] | owner, provider |
 //! | merge and search the encrypted indexes | [`index`] | cloud, without a key |
@@ -20,9 +21,11 @@ pub mod cipher;
 pub mod coins;
 pub mod domain;
 mod error;
+pub mod file;
 pub mod hypergeometric;
 pub mod index;
 pub mod keys;
+pub mod keyword;
 pub mod party;
 pub mod path;
 pub mod plot;

@@ -32,10 +32,14 @@ use rayon::prelude::*;
 
 use crate::Error;
 use crate::certificate::{Announcement, Certificate, Chain, Owner, to_sign};
+use crate::cipher::Algorithm;
 use crate::domain::Schema;
+use crate::file::{self, Description, Place};
+use crate::index::files::{Ask, FileRequest, FileUpload, Listed};
 use crate::index::search::{Predicate, Run};
 use crate::index::upload::Upload;
 use crate::keys::{Key, Purpose, fill_random};
+use crate::keyword::{self, Counts};
 use crate::path::{Group, Node};
 use crate::record::{self, Column, Ids, Opener, Origin};
 use crate::scheme::Scheme;
@@ -76,6 +80,8 @@ pub struct Keyring {
     rulers: Vec<Key>,
     chain: Chain,
     below: Below,
+    /// How often each keyword was used in files that were attached.
+    counts: Counts,
     cache: Mutex<HashMap<(Group, usize), Arc<Ruler>>>,
 }
 
@@ -88,6 +94,8 @@ struct Below {
     epochs: BTreeMap<Node, u32>,
     /// Groups that ever were, in every epoch.
     groups: BTreeSet<Group>,
+    /// Members that ever were, in every epoch.
+    ever: BTreeSet<Node>,
     /// How often something was revoked.
     revocations: u64,
 }
@@ -99,6 +107,7 @@ impl Below {
 
     fn add(&mut self, node: &Node) {
         self.groups.extend(Group::of(node));
+        self.ever.insert(node.clone());
         self.members.insert(node.clone());
     }
 
@@ -125,6 +134,7 @@ impl Below {
                 .map(|(n, e)| (n.clone(), *e))
                 .collect(),
             groups: self.groups.iter().filter(|g| node.holds(&g.authority)).cloned().collect(),
+            ever: self.ever.iter().filter(|m| *m != node && node.holds(m)).cloned().collect(),
             revocations: self.revocations,
         }
     }
@@ -152,6 +162,7 @@ impl Keyring {
             rulers: Vec::new(),
             chain: Chain::default(),
             below: Below::default(),
+            counts: Counts::new(),
             cache: Mutex::default(),
         }
     }
@@ -232,6 +243,7 @@ impl Keyring {
             rulers: rulers.collect(),
             chain: self.chain_of(node)?,
             below: Below::default(),
+            counts: Counts::new(),
             cache: Mutex::default(),
         })
     }
@@ -330,6 +342,7 @@ impl Keyring {
                 self.below.members.insert(subject.clone());
             }
             self.below.groups.insert(group);
+            self.below.ever.insert(subject.clone());
         }
         Ok(())
     }
@@ -513,6 +526,97 @@ impl Keyring {
         reached.into_iter().zip(&numbers[1..]).map(token).collect()
     }
 
+    /// Seals a file of a record, with the entries that its keywords find it by, into one signed message.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Scope`] for the owner, who uploads nothing, [`Error::Size`] if there is not one id,
+    /// [`Error::NotAuthenticated`] if the cipher has no tag, [`Error::Randomness`].
+    pub fn attach(
+        &mut self,
+        id: Ids<'_>,
+        algorithm: &Algorithm,
+        (name, media_type): (&str, &str),
+        contents: &[u8],
+        keywords: &[&[u8]],
+    ) -> Result<Vec<u8>, Error> {
+        if self.node == Node::root() {
+            return Err(self.out_of_reach("upload files".to_owned()));
+        }
+        let &[handle] = self.handles(id).as_slice() else {
+            let got = id.count() as u64;
+            return Err(Error::Size { what: "the number of record ids", got, expected: "1" });
+        };
+        let mut number = [0; 16];
+        fill_random(&mut number)?;
+        let (file, owner, provider) = (u128::from_le_bytes(number), self.owner, self.node.clone());
+        let origin = Origin { owner: &owner, provider: &provider };
+        let record = self.opener(&provider)?.key_of(handle).ok_or(Error::File)?;
+        let (name, media_type) = (name.to_owned(), media_type.to_owned());
+        let described = Description { name, media_type, size: contents.len() as u64 };
+        let place = Place { origin, handle, file };
+        let (description, body) = file::seal(&record, place, algorithm, &described, contents)?;
+        let entries = keyword::entries(&self.key, keywords, file, &mut self.counts);
+        let listed = Listed { owner, provider, handle, file, description, body: Some(body) };
+        Ok(self.signed(FileUpload { listed, entries, chain: self.chain.clone() }.message()))
+    }
+
+    /// This provider and everyone that ever was below it.
+    fn reached(&self) -> impl Iterator<Item = &Node> {
+        let own = (self.node != Node::root()).then_some(&self.node);
+        own.into_iter().chain(&self.below.ever)
+    }
+
+    /// Makes the request for files that have all of the keywords, at every provider in reach.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoKeyword`] if there is none, [`Error::Randomness`].
+    pub fn search_files(&self, keywords: &[&[u8]], expiry: u64) -> Result<Vec<u8>, Error> {
+        if keywords.is_empty() {
+            return Err(Error::NoKeyword);
+        }
+        let trapdoors = |node: &Node| -> Result<_, Error> {
+            let key = self.key_of(node)?;
+            let trapdoors = keywords.iter().map(|word| keyword::trapdoor(&key, word));
+            Ok((node.clone(), trapdoors.collect()))
+        };
+        let providers = self.reached().map(trapdoors).collect::<Result<_, _>>()?;
+        self.request(Ask::Keywords(providers), expiry)
+    }
+
+    /// Makes the request for the files of some records, by provider.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Scope`] if a provider is not at or below this one, [`Error::Randomness`].
+    pub fn list_files(
+        &self,
+        records: Vec<(Node, Vec<Handle>)>,
+        expiry: u64,
+    ) -> Result<Vec<u8>, Error> {
+        if let Some((provider, _)) = records.iter().find(|(node, _)| !self.node.holds(node)) {
+            return Err(self.out_of_reach(provider.to_string()));
+        }
+        self.request(Ask::Records(records), expiry)
+    }
+
+    /// Makes the request for one file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Randomness`].
+    pub fn fetch_file(&self, file: u128, expiry: u64) -> Result<Vec<u8>, Error> {
+        self.request(Ask::File(file), expiry)
+    }
+
+    fn request(&self, ask: Ask, expiry: u64) -> Result<Vec<u8>, Error> {
+        let mut id = [0; 16];
+        fill_random(&mut id)?;
+        let (owner, id, issuer) = (self.owner, u128::from_le_bytes(id), self.chain.clone());
+        Ok(self.signed(FileRequest { owner, ask, expiry, id, issuer }.message()))
+    }
+
     /// What opens all records of a provider at or below this node.
     ///
     /// # Errors
@@ -570,7 +674,12 @@ impl Keyring {
         }
         writer.count(self.below.groups.len());
         self.below.groups.iter().for_each(|group| group.write(&mut writer));
-        writer.u64(self.below.revocations);
+        writer.u64(self.below.revocations).count(self.below.ever.len());
+        self.below.ever.iter().for_each(|member| member.write(&mut writer));
+        writer.count(self.counts.len());
+        for (tag, count) in &self.counts {
+            writer.raw(tag).u64(*count);
+        }
         zeroize::Zeroizing::new(writer.0)
     }
 
@@ -598,13 +707,21 @@ impl Keyring {
             below.groups.insert(Group::read(&mut reader)?);
         }
         below.revocations = reader.u64()?;
+        for _ in 0..reader.count(8)? {
+            below.ever.insert(Node::read(&mut reader)?);
+        }
+        let mut counts = Counts::new();
+        for _ in 0..reader.count(24)? {
+            counts.insert(reader.array()?, reader.u64()?);
+        }
         let is_owner = node == Node::root();
         let expected = if is_owner { 0 } else { schema.fields().len() };
         if rulers.len() != expected || chain.subject() != node {
             return Err(reader.fault());
         }
         reader.end()?;
-        Ok(Self { owner, schema, node, key, rulers, chain, below, cache: Mutex::default() })
+        let cache = Mutex::default();
+        Ok(Self { owner, schema, node, key, rulers, chain, below, counts, cache })
     }
 }
 

@@ -312,7 +312,12 @@ pub fn seal(
     Ok(Sealed { layout, records })
 }
 
-fn seal_one(key: &Key, nonce: &[u8; 12], message: &[u8], associated: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn seal_one(
+    key: &Key,
+    nonce: &[u8; 12],
+    message: &[u8],
+    associated: &[u8],
+) -> Option<Vec<u8>> {
     let cipher = Aes256GcmSiv::new(key.expose().into());
     let sealed = cipher.encrypt(&Nonce::from(*nonce), Payload { msg: message, aad: associated });
     Some([nonce, sealed.ok()?.as_slice()].concat())
@@ -370,6 +375,11 @@ impl Opener {
                 Some(Cow::Owned(parent?.child(Purpose::Record, &handle.to_be_bytes(), 0)))
             }
         }
+    }
+
+    /// The key of one record; `None` if there is none for it.
+    pub(crate) fn key_of(&self, handle: Handle) -> Option<Key> {
+        self.record(self.parent().as_ref(), handle).map(Cow::into_owned)
     }
 
     /// How many records there are keys for; `None` for all.

@@ -6,6 +6,7 @@ asked decrypts. Order-preserving encryption leaks by design; each docstring says
 """
 
 from mopse import ciphers, datasets, errors, files, plot, rsa, secret_sharing, specimens
+from mopse.attachment import File, FileListing, FileRequest, FileUpload, SealedFile
 from mopse.cloud import Cloud, merge
 from mopse.owner import Owner
 from mopse.provider import Provider
@@ -18,11 +19,16 @@ __all__ = [
     "Answer",
     "Cloud",
     "Field",
+    "File",
+    "FileListing",
+    "FileRequest",
+    "FileUpload",
     "Opse",
     "Owner",
     "Provider",
     "Query",
     "Schema",
+    "SealedFile",
     "Upload",
     "User",
     "ciphers",

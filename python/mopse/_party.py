@@ -3,7 +3,7 @@
 import datetime
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Never, Self
 
 import polars as pl
@@ -11,11 +11,29 @@ import polars as pl
 from mopse import _mopse
 from mopse._files import access_error, as_file, replacing
 from mopse._table import from_columns, record_ids
+from mopse.attachment import (
+    File,
+    FileListing,
+    FileRequest,
+    SealedFile,
+    file_number,
+    file_text,
+    keyword_bytes,
+)
 from mopse.errors import DecryptionError, InvalidInputError, WrongTypeError
 from mopse.query import Answer, Query
 from mopse.schema import Field, Schema
 
-__all__ = ["PROVIDER", "Party", "grant", "names", "open_answer", "text"]
+__all__ = [
+    "PROVIDER",
+    "Party",
+    "describe_files",
+    "grant",
+    "names",
+    "open_answer",
+    "opened_file",
+    "text",
+]
 
 PROVIDER = "provider"
 """The column that `decrypt` adds."""
@@ -119,8 +137,7 @@ class Party:
         asked = {**(ranges or {}), **more_ranges}
         if not asked:
             raise InvalidInputError("a query needs at least one range")
-        if not isinstance(expires_in, datetime.timedelta):
-            raise WrongTypeError("expires_in must be a datetime.timedelta")
+        expiry = _expiry(expires_in)
         plain: dict[str, tuple[int, int] | None] = {}
         for name, bounds in asked.items():
             if name not in self._schema:
@@ -138,9 +155,6 @@ class Party:
         found = {name: bounds for name, bounds in plain.items() if bounds is not None}
         if len(found) < len(plain):
             return Query([], {})
-        expiry = int(time.time() + expires_in.total_seconds())
-        if expiry < 0:
-            raise InvalidInputError("the query would expire before 1970")
         ranges_in = [(name, low, high) for name, (low, high) in found.items()]
         query = Query(self._keyring.tokens(ranges_in, expiry), found)
         for token in query._decoded[:1]:
@@ -182,6 +196,144 @@ class Party:
 
     def _open_part(self, part: _mopse.Part) -> Any:
         return self._keyring.open_part(part)
+
+    def find(self, *keywords: str, expires_in: datetime.timedelta = _HOUR) -> FileRequest:
+        """Return the signed request for files that have all of some keywords.
+
+        Parameters
+        ----------
+        *keywords : str
+            All must match: a diagnosis, the number of a patient. Case and white space do not count.
+        expires_in : datetime.timedelta
+            How long the request is valid.
+
+        Returns
+        -------
+        FileRequest
+            One request for every provider in reach, for `mopse.Cloud.find`.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            If there is no keyword, or one is empty.
+        mopse.errors.WrongTypeError
+            If a keyword is not a string.
+
+        Notes
+        -----
+        Searchable symmetric encryption [1]_: the cloud gets a trapdoor per provider and keyword,
+        which costs four HMACs. **What it learns**, though not the words: which files match *each*
+        keyword, also of a conjunction, which of the files that are added later do, and that two
+        requests ask for the same.
+
+        References
+        ----------
+        .. [1] D. Cash et al., "Dynamic Searchable Encryption in Very-Large Databases: Data
+           Structures and Implementation", NDSS 2014, sections 3 and 4.
+        """
+        words = [keyword_bytes(keyword) for keyword in keywords]
+        return FileRequest(_mopse.search_files(self._keyring, words, _expiry(expires_in)))
+
+    def files_of(self, answer: Answer, *, expires_in: datetime.timedelta = _HOUR) -> FileRequest:
+        """Return the signed request for the files of records that a query found.
+
+        Parameters
+        ----------
+        answer : Answer
+            What `mopse.Cloud.search` returned.
+        expires_in : datetime.timedelta
+            How long the request is valid.
+
+        Returns
+        -------
+        FileRequest
+            For `mopse.Cloud.find`.
+
+        Raises
+        ------
+        mopse.errors.ScopeError
+            If a record is of a provider out of reach.
+        mopse.errors.WrongTypeError
+            If the answer is not an Answer.
+        """
+        if not isinstance(answer, Answer):
+            raise WrongTypeError(f"an answer must be an Answer, not {type(answer).__name__}")
+        parts = [part for part in answer._parts if part.records]
+        return FileRequest(_mopse.list_files(self._keyring, parts, _expiry(expires_in)))
+
+    def fetch(self, file: str, *, expires_in: datetime.timedelta = _HOUR) -> FileRequest:
+        """Return the signed request for one file with what it holds.
+
+        Parameters
+        ----------
+        file : str
+            Its number, from the column ``file`` of `files`.
+        expires_in : datetime.timedelta
+            How long the request is valid.
+
+        Returns
+        -------
+        FileRequest
+            For `mopse.Cloud.fetch`.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            If there can be no such file.
+        mopse.errors.WrongTypeError
+            If it is not a string.
+        """
+        number = file_number(file)
+        return FileRequest(_mopse.fetch_file(self._keyring, number, _expiry(expires_in)))
+
+    def files(self, listing: FileListing) -> pl.DataFrame:
+        """Return what the files of a listing are called.
+
+        Parameters
+        ----------
+        listing : FileListing
+            What `mopse.Cloud.find` returned.
+
+        Returns
+        -------
+        polars.DataFrame
+            One row per file: ``provider``, ``file`` (its number, for `fetch`), ``name``,
+            ``media_type`` and ``size_bytes``.
+
+        Raises
+        ------
+        mopse.errors.DecryptionError
+            If a description was changed or belongs elsewhere.
+        mopse.errors.ScopeError
+            If a file is of a provider out of reach, or of another owner.
+        mopse.errors.WrongTypeError
+            If the listing is not a FileListing.
+        """
+        return describe_files(listing, lambda stored: _mopse.describe_file(self._keyring, stored))
+
+    def open_file(self, sealed: SealedFile) -> File:
+        """Return a file, opened and checked.
+
+        Parameters
+        ----------
+        sealed : SealedFile
+            What `mopse.Cloud.fetch` returned.
+
+        Returns
+        -------
+        File
+            Its name, media type and content.
+
+        Raises
+        ------
+        mopse.errors.DecryptionError
+            If it was changed, cut, or belongs to another record, provider, epoch or owner.
+        mopse.errors.ScopeError
+            If it is of a provider out of reach, or of another owner.
+        mopse.errors.WrongTypeError
+            If it is not a SealedFile.
+        """
+        return opened_file(sealed, lambda stored: _mopse.open_file(self._keyring, stored))
 
     def save(self, path: str | os.PathLike[str], password: str | bytes) -> None:
         """Write the keyring to a file under a password.
@@ -246,6 +398,41 @@ class Party:
 
     def __reduce__(self) -> Never:
         raise WrongTypeError("keys are neither pickled nor copied: use save and open")
+
+
+def _expiry(expires_in: datetime.timedelta) -> int:
+    """Return when something ends that is valid for a time from now on, in seconds since 1970."""
+    if not isinstance(expires_in, datetime.timedelta):
+        raise WrongTypeError("expires_in must be a datetime.timedelta")
+    expiry = int(time.time() + expires_in.total_seconds())
+    if expiry < 0:
+        raise InvalidInputError("the query would expire before 1970")
+    return expiry
+
+
+def describe_files(
+    listing: FileListing, describe: Callable[[_mopse.StoredFile], tuple[str, str, int]]
+) -> pl.DataFrame:
+    """Return what the files of a listing are called; see `Party.files`."""
+    if not isinstance(listing, FileListing):
+        raise WrongTypeError(f"a listing must be a FileListing, not {type(listing).__name__}")
+    rows = [
+        (stored.provider, file_text(stored.file), *describe(stored)) for stored in listing._stored
+    ]
+    columns = {PROVIDER: pl.String, "file": pl.String, "name": pl.String}
+    columns |= {"media_type": pl.String, "size_bytes": pl.Int64}
+    return pl.DataFrame(rows, schema=columns, orient="row")
+
+
+def opened_file(
+    sealed: SealedFile,
+    open_stored: Callable[[_mopse.StoredFile], tuple[tuple[str, str, int], bytes]],
+) -> File:
+    """Return a file, opened and checked; see `Party.open_file`."""
+    if not isinstance(sealed, SealedFile):
+        raise WrongTypeError(f"a file must be a SealedFile, not {type(sealed).__name__}")
+    (name, media_type, _), content = open_stored(sealed._stored)
+    return File(name, media_type, sealed.provider, content)
 
 
 def open_answer(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from mopse import _mopse
 from mopse._arrays import integers
+from mopse.attachment import FileListing, FileRequest, FileUpload, SealedFile
 from mopse.errors import InvalidInputError, ReplayError, ScopeError, WrongTypeError
 from mopse.query import Answer, Query, Upload, as_message
 from mopse.stores import MemoryStore, Store
@@ -73,13 +74,14 @@ class Cloud:
             raise ReplayError("a newer announcement of this owner is known")
         self._owners[owner] = announcement
 
-    def receive(self, upload: Upload | bytes) -> None:
-        """Check an upload and keep it; the next search merges it.
+    def receive(self, upload: Upload | FileUpload | bytes) -> None:
+        """Check an upload or a file and keep it; the next search merges it.
 
         Parameters
         ----------
-        upload : Upload or bytes
-            From `mopse.Provider.encrypt`. It is refused whole or kept whole.
+        upload : Upload, FileUpload or bytes
+            From `mopse.Provider.encrypt` or `mopse.Provider.attach`. It is refused whole or kept
+            whole.
 
         Raises
         ------
@@ -95,6 +97,11 @@ class Cloud:
         mopse.errors.InvalidInputError
             If a run is faulty, or a record is stored already.
         """
+        if isinstance(upload, FileUpload) or _is_file(upload):
+            file = _mopse.FileUpload.decode(bytes(upload))
+            file.check(self._announcement(bytes(file.owner)))
+            self._store.add_file(file)
+            return
         decoded = _mopse.Upload.decode(_wire(upload, Upload, "an upload"))
         decoded.check(self._announcement(bytes(decoded.owner)))
         self._store.add(decoded)
@@ -152,8 +159,71 @@ class Cloud:
         """
         return sum(self._store.count(token) for token in self._checked(query))
 
+    def find(self, request: FileRequest | bytes) -> FileListing:
+        """Return descriptions of the files that a request asks for, without what they hold.
+
+        Parameters
+        ----------
+        request : FileRequest or bytes
+            From `mopse.Owner.find` or `mopse.Owner.files_of`.
+
+        Returns
+        -------
+        FileListing
+            Sealed descriptions.
+
+        Raises
+        ------
+        mopse.errors.SignatureError
+            If the request is forged.
+        mopse.errors.ExpiredError
+            If its time has run out.
+        mopse.errors.ScopeError
+            If its issuer does not reach a provider in it or is of an epoch that its group has left,
+            or its owner is not enrolled.
+        mopse.errors.DamagedFileError
+            If it is cut short or malformed.
+
+        Notes
+        -----
+        One HMAC and one look-up per match and keyword, whatever else is stored.
+        """
+        return FileListing(self._store.find_files(self._file_request(request)))
+
+    def fetch(self, request: FileRequest | bytes) -> SealedFile:
+        """Return one sealed file, and move no other.
+
+        Parameters
+        ----------
+        request : FileRequest or bytes
+            From `mopse.Owner.fetch`.
+
+        Returns
+        -------
+        SealedFile
+            The file.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            If there is no such file.
+        mopse.errors.ScopeError
+            If the issuer does not reach its provider or is of an epoch that its group has left, or
+            its owner is not enrolled.
+        mopse.errors.MopseError
+            As `find` does.
+        """
+        return SealedFile(self._store.fetch_file(self._file_request(request)))
+
+    def _file_request(self, request: FileRequest | bytes) -> _mopse.FileRequest:
+        if not isinstance(request, FileRequest):
+            request = FileRequest(request)
+        decoded = request._decoded
+        decoded.check(self._announcement(bytes(decoded.owner)), int(time.time()))
+        return decoded
+
     def remove(self, provider: str, *, owner: bytes | None = None) -> int:
-        """Remove all records and entries of a provider, in every epoch.
+        """Remove all records, entries and files of a provider, in every epoch.
 
         Parameters
         ----------
@@ -179,7 +249,9 @@ class Cloud:
             owners = list(self._owners)
         if len(owners) != 1:
             raise InvalidInputError(f"the cloud serves {len(owners)} owners: say whose provider")
-        if not any(line[:1] + line[2:3] == (owners[0], provider) for line in self._contents()):
+        files = self._store.remove_files(owners[0], provider)
+        is_stored = any(line[:1] + line[2:3] == (owners[0], provider) for line in self._contents())
+        if not is_stored and not files:
             raise InvalidInputError(f"nothing of a provider {provider!r} is stored")
         return self._store.remove(owners[0], provider)
 
@@ -205,7 +277,8 @@ class Cloud:
         contents = self._contents()
         return (
             f"Cloud(owners={len(self._owners)}, uploads={len(contents)}, "
-            f"records={sum(line[3] for line in contents)}, entries={self._store.entries})"
+            f"records={sum(line[3] for line in contents)}, entries={self._store.entries}, "
+            f"files={self._store.file_totals[0]})"
         )
 
     def _repr_html_(self) -> str:
@@ -218,6 +291,11 @@ class Cloud:
             for owner, group, provider, records, size in self._contents()
         )
         return f"<table><tr>{head}</tr>{rows}</table>"
+
+
+def _is_file(message: Any) -> bool:
+    """Say whether bytes are those of an attached file."""
+    return isinstance(message, bytes | bytearray) and message[:8] == b"MOPSEATT"
 
 
 def _wire(message: Any, kind: type[Query] | type[Upload], what: str) -> bytes:

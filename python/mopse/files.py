@@ -12,7 +12,7 @@ from mopse._arrays import byte_array, key_bytes
 from mopse._files import access_error, as_file, replacing
 from mopse.errors import DamagedFileError, FileAccessError, InvalidInputError, WrongTypeError
 
-__all__ = ["decrypt", "encrypt"]
+__all__ = ["content", "decrypt", "encrypt"]
 
 _SEGMENTS = 64
 """Segments of a batch: 4 MiB keep all cores busy and the memory small."""
@@ -183,6 +183,35 @@ def decrypt(
             yield opener.push(byte_array(batch, "the sealed file"), is_last)
 
     return _transfer(source, target, parts, progress)
+
+
+def content(source: Any) -> Any:
+    """Return all that a source holds: a buffer as it is, a path or file read to its end.
+
+    Parameters
+    ----------
+    source : bytes-like, path or binary file
+        As for `encrypt`.
+
+    Returns
+    -------
+    bytes-like
+        What it holds.
+
+    Raises
+    ------
+    mopse.errors.WrongTypeError
+        If it is none of these, or a file in text mode.
+    mopse.errors.FileAccessError
+        If a file cannot be read; `mopse.errors.MissingFileError` if there is none.
+    """
+    with _opened(source) as (read, total):
+        if total is not None:
+            return read(total)
+        parts = []
+        while part := read(_BATCH):
+            parts.append(part)
+        return b"".join(parts)
 
 
 _Read = Callable[[int], Any]

@@ -3,7 +3,7 @@
 import html
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mopse import _mopse
+from mopse._arrays import byte_array
 from mopse._party import PROVIDER, Party, grant, names, text
 from mopse._table import as_frame, record_ids, to_columns
+from mopse.attachment import FileUpload, keyword_bytes
 from mopse.errors import InvalidInputError, WrongTypeError
+from mopse.files import content
 from mopse.query import Upload, as_message
 from mopse.schema import Schema
 
@@ -92,6 +95,63 @@ class Provider(Party):
         # Later uploads have higher numbers, also after the keyring was saved and opened again.
         self._sequence = max(self._sequence + 1, time.time_ns())
         return Upload._signed(self._keyring.upload(to_columns(frame), ids, indexed, self._sequence))
+
+    def attach(
+        self,
+        record_id: Any,
+        source: Any,
+        *,
+        name: str,
+        media_type: str,
+        keywords: Sequence[str] = (),
+        cipher: str = "aes-256-gcm",
+    ) -> FileUpload:
+        """Seal a file of a record, with the keywords to find it by, ready for the cloud.
+
+        Parameters
+        ----------
+        record_id : int or str
+            The record, as in the column of ids.
+        source : bytes-like, path or binary file
+            A text document, an image: what the file holds. It is read whole.
+        name : str
+            What it is called.
+        media_type : str
+            As in ``image/jpeg``.
+        keywords : sequence of str
+            What it is found by; see `find`.
+        cipher : str
+            One of `mopse.ciphers.names` that is authenticated.
+
+        Returns
+        -------
+        FileUpload
+            Signed; for `mopse.Cloud.receive`. Save the keyring after attaching, or the next file
+            may be refused.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            If a keyword is empty, or there is no such cipher or it is not authenticated.
+        mopse.errors.WrongTypeError
+            If something is of another type.
+        mopse.errors.FileAccessError
+            If the file cannot be read; `mopse.errors.MissingFileError` if there is none.
+
+        Notes
+        -----
+        Whoever may open the record may open its files. Name, type and keywords are hidden from the
+        cloud; it learns the record's pseudonym, the size, and how many keywords there are. The file
+        is bound to owner, provider, epoch, record, name and type.
+        """
+        if isinstance(keywords, str) or not isinstance(keywords, Iterable):
+            raise WrongTypeError("keywords must be a list of strings")
+        words = [keyword_bytes(keyword) for keyword in keywords]
+        ids = record_ids(pl.DataFrame({"id": [record_id]}), "id")
+        called = text(name, "a file's name"), text(media_type, "a media type")
+        contents = byte_array(content(source), "the file")
+        message = _mopse.attach_file(self._keyring, ids, cipher, *called, contents, words)
+        return FileUpload(message)
 
     def handles(self, ids: Any) -> NDArray[np.uint64]:
         """Return the pseudonyms of record ids, for research with `entries`.

@@ -6,7 +6,8 @@ from typing import Any, Never
 import polars as pl
 
 from mopse import _mopse
-from mopse._party import open_answer
+from mopse._party import describe_files, open_answer, opened_file
+from mopse.attachment import File, FileListing, SealedFile
 from mopse.errors import InvalidInputError, ScopeError, WrongTypeError
 from mopse.query import Answer, Query, as_message
 from mopse.schema import Schema
@@ -78,6 +79,56 @@ class User:
         if query._ranges is None:
             raise InvalidInputError("the query has no bounds in the clear: it is the cloud's copy")
         return open_answer(answer, query, {}, self._schema, self._open_part)
+
+    def files(self, listing: FileListing) -> pl.DataFrame:
+        """Return what the files of a listing are called.
+
+        Parameters
+        ----------
+        listing : FileListing
+            What `mopse.Cloud.find` returned.
+
+        Returns
+        -------
+        polars.DataFrame
+            As from `mopse.Owner.files`.
+
+        Raises
+        ------
+        mopse.errors.ScopeError
+            If the record of a file was not granted.
+        mopse.errors.DecryptionError
+            If a description was changed or belongs elsewhere.
+        mopse.errors.WrongTypeError
+            If the listing is not a FileListing.
+        """
+        return describe_files(
+            listing, lambda stored: _mopse.describe_granted_file(self._grants, stored)
+        )
+
+    def open_file(self, sealed: SealedFile) -> File:
+        """Return a file of a record that was granted, opened and checked.
+
+        Parameters
+        ----------
+        sealed : SealedFile
+            What `mopse.Cloud.fetch` returned.
+
+        Returns
+        -------
+        File
+            Its name, media type and content.
+
+        Raises
+        ------
+        mopse.errors.ScopeError
+            If its record was not granted.
+        mopse.errors.DecryptionError
+            If it was changed, cut, or belongs elsewhere.
+        mopse.errors.WrongTypeError
+            If it is not a SealedFile.
+        """
+        return opened_file(sealed, lambda stored: _mopse.open_granted_file(self._grants, stored))
 
     def _open_part(self, part: _mopse.Part) -> Any:
         columns = self._grants.open_part(part)

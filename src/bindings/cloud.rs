@@ -9,7 +9,7 @@ use crate::token;
 
 /// Behind `mopse.Cloud.enroll`.
 #[pyclass(module = "mopse._mopse", frozen)]
-pub(super) struct Announcement(certificate::Announcement);
+pub(super) struct Announcement(pub(super) certificate::Announcement);
 
 #[pymethods]
 impl Announcement {

@@ -28,6 +28,7 @@ impl From<Error> for PyErr {
             | Error::NegativeCiphertext { .. }
             | Error::Nonce { .. }
             | Error::NoRange
+            | Error::NoKeyword
             | Error::NotAuthenticated { .. }
             | Error::OtherKind { .. }
             | Error::OutOfDomain { .. }
@@ -48,11 +49,13 @@ impl From<Error> for PyErr {
             | Error::Run { .. }
             | Error::Schema { .. }
             | Error::Size { .. }
+            | Error::StoredKeyword { .. }
             | Error::StoredRecord { .. }
             | Error::TooFewShares { .. }
             | Error::TooLong { .. }
             | Error::UnknownCipher { .. }
             | Error::UnknownField { .. }
+            | Error::UnknownFile
             | Error::UnknownProvider { .. }
             | Error::UnsortedRun { .. }
             | Error::Value { .. }
@@ -62,6 +65,7 @@ impl From<Error> for PyErr {
             | Error::PasswordCost
             | Error::Version { .. } => DamagedFileError::new_err(message),
             Error::Decryption
+            | Error::File
             | Error::InvalidCiphertext { .. }
             | Error::Layout
             | Error::Record { .. }
@@ -72,7 +76,7 @@ impl From<Error> for PyErr {
             | Error::Scope { .. } => ScopeError::new_err(message),
             Error::Expired => ExpiredError::new_err(message),
             Error::Randomness => RandomnessError::new_err(message),
-            Error::Replay { .. } => ReplayError::new_err(message),
+            Error::Replay { .. } | Error::StoredFile { .. } => ReplayError::new_err(message),
             Error::Signature { .. } => SignatureError::new_err(message),
             Error::WrongPassword => WrongPasswordError::new_err(message),
         }

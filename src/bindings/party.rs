@@ -64,7 +64,7 @@ fn texts<'a>(ends: &'a PyReadonlyArray1<'_, i64>, bytes: &'a [u8]) -> PyResult<T
 }
 
 /// Runs `use_ids` with the ids that Python lends.
-fn with_ids<T>(
+pub(super) fn with_ids<T>(
     ids: &Bound<'_, PyAny>,
     use_ids: impl FnOnce(Ids<'_>) -> Result<T, Error>,
 ) -> PyResult<T> {
@@ -109,11 +109,11 @@ impl Keyring {
         Self(RwLock::new(keyring))
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, party::Keyring> {
+    pub(super) fn read(&self) -> RwLockReadGuard<'_, party::Keyring> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, party::Keyring> {
+    pub(super) fn write(&self) -> RwLockWriteGuard<'_, party::Keyring> {
         self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -324,7 +324,7 @@ impl Keyring {
 
 /// Behind `mopse.User`.
 #[pyclass(module = "mopse._mopse", frozen)]
-pub(super) struct Grants(record::Grants);
+pub(super) struct Grants(pub(super) record::Grants);
 
 #[pymethods]
 impl Grants {

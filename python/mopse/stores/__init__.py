@@ -82,3 +82,74 @@ class Store(Protocol):
     @property
     def entries(self) -> int:
         """How many index entries there are, over all fields."""
+
+    def add_file(self, file: _mopse.FileUpload) -> None:
+        """Keep a file and its keyword entries.
+
+        Parameters
+        ----------
+        file : FileUpload
+            A sealed file, decoded and verified.
+
+        Raises
+        ------
+        mopse.errors.ReplayError
+            If it was received before.
+        mopse.errors.InvalidInputError
+            If one of its keyword entries is stored already.
+        """
+
+    def remove_files(self, owner: bytes, provider: str) -> int:
+        """Remove all files and keyword entries of a provider.
+
+        Parameters
+        ----------
+        owner : bytes
+            The owner's verification key.
+        provider : str
+            Path of the provider.
+
+        Returns
+        -------
+        int
+            How many files there were.
+        """
+
+    def find_files(self, request: _mopse.FileRequest) -> list[_mopse.StoredFile]:
+        """Return the files that a request finds, without their bodies.
+
+        Parameters
+        ----------
+        request : FileRequest
+            A checked request for keywords or records.
+
+        Returns
+        -------
+        list of StoredFile
+            Sealed descriptions.
+        """
+
+    def fetch_file(self, request: _mopse.FileRequest) -> _mopse.StoredFile:
+        """Return one file with its body.
+
+        Parameters
+        ----------
+        request : FileRequest
+            A checked request for one file.
+
+        Returns
+        -------
+        StoredFile
+            The file.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            If there is none.
+        mopse.errors.ScopeError
+            If it is not at or below the issuer.
+        """
+
+    @property
+    def file_totals(self) -> tuple[int, int, int]:
+        """How many files there are, their bytes, and how many keyword entries."""

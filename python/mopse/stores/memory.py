@@ -16,6 +16,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._store = _mopse.Store()
+        self._files = _mopse.FileStore()
 
     def add(self, upload: _mopse.Upload) -> None:
         """Keep an upload; see `mopse.stores.Store.add`."""
@@ -46,3 +47,24 @@ class MemoryStore:
     def entries(self) -> int:
         """How many index entries there are, over all fields."""
         return self._store.entries
+
+    def add_file(self, file: _mopse.FileUpload) -> None:
+        """Keep a file; see `mopse.stores.Store.add_file`."""
+        self._files.add(file)
+
+    def remove_files(self, owner: bytes, provider: str) -> int:
+        """Remove a provider's files; see `mopse.stores.Store.remove_files`."""
+        return self._files.remove(owner, provider)
+
+    def find_files(self, request: _mopse.FileRequest) -> list[_mopse.StoredFile]:
+        """Return descriptions; see `mopse.stores.Store.find_files`."""
+        return self._files.find(request)
+
+    def fetch_file(self, request: _mopse.FileRequest) -> _mopse.StoredFile:
+        """Return a file; see `mopse.stores.Store.fetch_file`."""
+        return self._files.fetch(request)
+
+    @property
+    def file_totals(self) -> tuple[int, int, int]:
+        """How many files there are, their bytes, and how many keyword entries."""
+        return self._files.totals

@@ -1,0 +1,133 @@
+//! Files attached to records: documents and images, sealed before they are uploaded.
+//!
+//! Whoever may open a record may open its files. Each has a random number and a key of its own; what it
+//! is called is sealed apart from what it holds, so that a list moves no bodies:
+//!
+//! ```text
+//! key         = child(key of the record, "file", number)
+//! place       = owner || provider and epochs || handle of the record || number
+//! description = nonce || AES-256-GCM-SIV(key, nonce, name || media type || size, place)
+//! body        = stream(key, contents)    associated with place || name || media type || size
+//! ```
+//!
+//! So a file opens at its own record, under its own name and type, in its own epoch, and nowhere else.
+//!
+//! # Leakage
+//!
+//! The size of every file, the record it belongs to, the length of its name and type, and when it is
+//! fetched.
+//!
+//! # Sources
+//!
+//! AES-GCM-SIV: RFC 8452. The segments of the body: [`crate::stream`].
+
+use crate::Error;
+use crate::cipher::Algorithm;
+use crate::index::files::Listed;
+use crate::keys::{Key, Purpose};
+use crate::record::{Origin, open_one, seal_one};
+use crate::stream;
+use crate::wire::{Reader, Writer};
+
+/// What a file is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Description {
+    /// Its name.
+    pub name: String,
+    /// Its media type, as in `image/jpeg`.
+    pub media_type: String,
+    /// Bytes it has, in the clear.
+    pub size: u64,
+}
+
+impl Description {
+    fn encode(&self) -> Vec<u8> {
+        let mut writer = Writer::default();
+        writer.text(&self.name).text(&self.media_type).u64(self.size);
+        writer.0
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, Error> {
+        let mut reader = Reader::headless(bytes, "the description");
+        let (name, media_type) = (reader.text()?.to_owned(), reader.text()?.to_owned());
+        let size = reader.u64()?;
+        reader.end()?;
+        Ok(Self { name, media_type, size })
+    }
+}
+
+/// Where a file belongs.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// Whose record it is, and which provider's.
+    pub origin: Origin<'a>,
+    /// The record.
+    pub handle: u128,
+    /// The file's number.
+    pub file: u128,
+}
+
+impl<'a> Place<'a> {
+    /// Where a stored file says it belongs.
+    #[must_use]
+    pub fn of(listed: &'a Listed) -> Self {
+        let origin = Origin { owner: &listed.owner, provider: &listed.provider };
+        Self { origin, handle: listed.handle, file: listed.file }
+    }
+
+    fn key(&self, record: &Key) -> Key {
+        record.child(Purpose::File, &self.file.to_be_bytes(), 0)
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let mut writer = Writer::new(b"MOPSEPLC");
+        writer.raw(&self.origin.owner.0);
+        self.origin.provider.write(&mut writer);
+        writer.u128(self.handle).u128(self.file);
+        writer.0
+    }
+}
+
+/// Seals a file under its record's key; returns its description and its body.
+///
+/// # Errors
+///
+/// [`Error::NotAuthenticated`] if the cipher has no tag, [`Error::Randomness`].
+pub fn seal(
+    record: &Key,
+    place: Place<'_>,
+    algorithm: &Algorithm,
+    description: &Description,
+    contents: &[u8],
+) -> Result<(Vec<u8>, Vec<u8>), Error> {
+    let (key, associated, named) = (place.key(record), place.encode(), description.encode());
+    let mut nonce = [0; 12];
+    crate::keys::fill_random(&mut nonce)?;
+    let sealed = seal_one(&key, &nonce, &named, &associated).ok_or(Error::File)?;
+    Ok((sealed, stream::seal(algorithm, &key, &[associated, named].concat(), contents)?))
+}
+
+/// Returns what a file is called.
+///
+/// # Errors
+///
+/// [`Error::File`] if the description was changed or belongs elsewhere.
+pub fn describe(record: &Key, listed: &Listed) -> Result<Description, Error> {
+    let place = Place::of(listed);
+    let bytes = open_one(&place.key(record), &listed.description, &place.encode());
+    Description::decode(&bytes.ok_or(Error::File)?).map_err(|_| Error::File)
+}
+
+/// Returns what a file is called and what it holds.
+///
+/// # Errors
+///
+/// [`Error::File`] if anything in it was changed, cut or belongs elsewhere, or there is no body.
+pub fn open(record: &Key, listed: &Listed) -> Result<(Description, Vec<u8>), Error> {
+    let description = describe(record, listed)?;
+    let place = Place::of(listed);
+    let associated = [place.encode(), description.encode()].concat();
+    let body = listed.body.as_ref().ok_or(Error::File)?;
+    let contents = stream::open(&place.key(record), &associated, body).map_err(|_| Error::File)?;
+    Ok((description, contents))
+}

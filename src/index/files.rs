@@ -1,0 +1,401 @@
+//! What the cloud keeps of files: sealed bodies and descriptions, and the dictionaries to find them by.
+//!
+//! A provider sends one signed message per file; whoever asks sends one signed request, with trapdoors
+//! for every provider it reaches, with handles of records, or with the number of one file. A search
+//! returns descriptions without bodies; a body moves only when its file is fetched, and alone.
+//!
+//! # Leakage
+//!
+//! That of [`super::keyword`]; which record a file belongs to, its size, when it came and is fetched.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::keyword::{Dictionary, Entry, TRAPDOOR_LEN, Trapdoor};
+use crate::Error;
+use crate::certificate::{Announcement, Chain, Owner, verify};
+use crate::path::Node;
+use crate::wire::{Reader, Writer};
+
+const FILE: &str = "the file";
+const REQUEST: &str = "the request";
+
+/// A file that a provider sends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileUpload {
+    /// Where it belongs, with its body.
+    pub listed: Listed,
+    /// What it is found by, in the order of the labels.
+    pub entries: Vec<Entry>,
+    /// The provider's certificates.
+    pub chain: Chain,
+}
+
+/// A stored file: described, and with its body when it was fetched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Whose it is.
+    pub owner: Owner,
+    /// The provider that sent it.
+    pub provider: Node,
+    /// The record it belongs to.
+    pub handle: u128,
+    /// Its number.
+    pub file: u128,
+    /// What it is called, sealed.
+    pub description: Vec<u8>,
+    /// What it holds, sealed.
+    pub body: Option<Vec<u8>>,
+}
+
+impl Listed {
+    fn write(&self, writer: &mut Writer) {
+        writer.raw(&self.owner.0);
+        self.provider.write(writer);
+        writer.u128(self.handle).u128(self.file).bytes(&self.description);
+        match &self.body {
+            Some(body) => writer.u8(1).bytes(body),
+            None => writer.u8(0),
+        };
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
+        let owner = Owner(reader.array()?);
+        let provider = Node::read(reader)?;
+        let (handle, file) = (reader.u128()?, reader.u128()?);
+        let description = reader.bytes()?.to_vec();
+        let body = match reader.u8()? {
+            0 => None,
+            1 => Some(reader.bytes()?.to_vec()),
+            _ => return Err(reader.fault()),
+        };
+        Ok(Self { owner, provider, handle, file, description, body })
+    }
+
+    /// The file as it travels.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut writer = Writer::new(b"MOPSELST");
+        self.write(&mut writer);
+        writer.0
+    }
+
+    /// Reads what [`encode`](Self::encode) wrote.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Format`] if the bytes are no stored file.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
+        let mut reader = Reader::new(bytes, b"MOPSELST", FILE)?;
+        let listed = Self::read(&mut reader)?;
+        reader.end()?;
+        Ok(listed)
+    }
+
+    fn without_body(&self) -> Self {
+        let Self { owner, provider, handle, file, description, body: _ } = self;
+        let (provider, description) = (provider.clone(), description.clone());
+        Self { owner: *owner, provider, handle: *handle, file: *file, description, body: None }
+    }
+}
+
+impl FileUpload {
+    /// What the provider signs.
+    pub(crate) fn message(&self) -> Vec<u8> {
+        let mut writer = Writer::new(b"MOPSEATT");
+        self.listed.write(&mut writer);
+        writer.count(self.entries.len());
+        for entry in &self.entries {
+            writer.u128(entry.label).u128(entry.masked);
+        }
+        self.chain.write(&mut writer);
+        writer.0
+    }
+
+    /// Reads a file and verifies that the provider it names signed it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Format`] if the bytes are no file, [`Error::Signature`] if it is forged.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
+        let mut reader = Reader::new(bytes, b"MOPSEATT", FILE)?;
+        let listed = Listed::read(&mut reader)?;
+        if listed.body.is_none() {
+            return Err(reader.fault());
+        }
+        let mut entries: Vec<Entry> = Vec::new();
+        for _ in 0..reader.count(32)? {
+            let entry = Entry { label: reader.u128()?, masked: reader.u128()? };
+            if entries.last().is_some_and(|last| last.label >= entry.label) {
+                return Err(reader.fault());
+            }
+            entries.push(entry);
+        }
+        let chain = Chain::read(&mut reader)?;
+        let message = &bytes[..reader.position()];
+        let signature = reader.array()?;
+        reader.end()?;
+        if chain.subject() != listed.provider || chain.0.is_empty() {
+            return Err(Error::Signature { what: FILE });
+        }
+        verify(&chain.verify(&listed.owner)?, message, &signature, FILE)?;
+        Ok(Self { listed, entries, chain })
+    }
+
+    /// Checks that an owner's announcement admits it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OtherOwner`], or [`Error::Epoch`] if the provider's group has left its epoch.
+    pub fn check(&self, announcement: &Announcement) -> Result<(), Error> {
+        if self.listed.owner != announcement.owner {
+            return Err(Error::OtherOwner { what: FILE });
+        }
+        announcement.accepts(&self.listed.provider)
+    }
+}
+
+/// What a request asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ask {
+    /// The files of some providers that have all of the keywords.
+    Keywords(Vec<(Node, Vec<Trapdoor>)>),
+    /// The files of some records.
+    Records(Vec<(Node, Vec<u128>)>),
+    /// One file with its body.
+    File(u128),
+}
+
+/// A signed request for files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileRequest {
+    /// The owner whose files are asked for.
+    pub owner: Owner,
+    /// What is asked for.
+    pub ask: Ask,
+    /// When the request ends, in seconds since 1970.
+    pub expiry: u64,
+    /// A random number, for the audit log.
+    pub id: u128,
+    /// The issuer's certificates; empty for the owner.
+    pub issuer: Chain,
+}
+
+impl FileRequest {
+    /// What the issuer signs.
+    pub(crate) fn message(&self) -> Vec<u8> {
+        let mut writer = Writer::new(b"MOPSEASK");
+        writer.raw(&self.owner.0);
+        match &self.ask {
+            Ask::Keywords(providers) => {
+                writer.u8(0).count(providers.len());
+                for (provider, trapdoors) in providers {
+                    provider.write(&mut writer);
+                    writer.count(trapdoors.len());
+                    trapdoors.iter().for_each(|trapdoor| {
+                        writer.raw(&trapdoor.0);
+                    });
+                }
+            }
+            Ask::Records(providers) => {
+                writer.u8(1).count(providers.len());
+                for (provider, handles) in providers {
+                    provider.write(&mut writer);
+                    writer.count(handles.len());
+                    handles.iter().for_each(|&handle| {
+                        writer.u128(handle);
+                    });
+                }
+            }
+            Ask::File(file) => {
+                writer.u8(2).u128(*file);
+            }
+        }
+        writer.u64(self.expiry).u128(self.id);
+        self.issuer.write(&mut writer);
+        writer.0
+    }
+
+    /// Reads a request and verifies that the issuer it names signed it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Format`] if the bytes are no request, [`Error::Signature`] if it is forged.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
+        let mut reader = Reader::new(bytes, b"MOPSEASK", REQUEST)?;
+        let owner = Owner(reader.array()?);
+        let ask = match reader.u8()? {
+            0 => Ask::Keywords(providers(&mut reader, TRAPDOOR_LEN, |reader| {
+                Ok(Trapdoor(reader.array()?))
+            })?),
+            1 => Ask::Records(providers(&mut reader, 16, |reader| reader.u128())?),
+            2 => Ask::File(reader.u128()?),
+            _ => return Err(reader.fault()),
+        };
+        let (expiry, id) = (reader.u64()?, reader.u128()?);
+        let issuer = Chain::read(&mut reader)?;
+        let message = &bytes[..reader.position()];
+        let signature = reader.array()?;
+        reader.end()?;
+        verify(&issuer.verify(&owner)?, message, &signature, REQUEST)?;
+        Ok(Self { owner, ask, expiry, id, issuer })
+    }
+
+    /// Checks that the request may be made at a time, in seconds since 1970, with an owner's
+    /// announcement.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Expired`], [`Error::OtherOwner`], [`Error::Epoch`] if the issuer's keys are of an epoch
+    /// that its group has left, or [`Error::Scope`] if a provider is not at or below the issuer.
+    pub fn check(&self, announcement: &Announcement, now: u64) -> Result<(), Error> {
+        if self.owner != announcement.owner {
+            return Err(Error::OtherOwner { what: REQUEST });
+        }
+        if now > self.expiry {
+            return Err(Error::Expired);
+        }
+        announcement.accepts(&self.issuer.subject())?;
+        match &self.ask {
+            Ask::Keywords(providers) => {
+                providers.iter().try_for_each(|(node, _)| self.reaches(node))
+            }
+            Ask::Records(providers) => {
+                providers.iter().try_for_each(|(node, _)| self.reaches(node))
+            }
+            Ask::File(_) => Ok(()), // checked when it is found
+        }
+    }
+
+    fn reaches(&self, provider: &Node) -> Result<(), Error> {
+        let issuer = self.issuer.subject();
+        if issuer.holds(provider) {
+            return Ok(());
+        }
+        let what = format!("files of {provider}");
+        Err(Error::Scope { who: issuer.to_string(), what })
+    }
+}
+
+/// Providers with a list each.
+fn providers<T>(
+    reader: &mut Reader<'_>,
+    size: usize,
+    read: impl Fn(&mut Reader<'_>) -> Result<T, Error>,
+) -> Result<Vec<(Node, Vec<T>)>, Error> {
+    let mut providers = Vec::new();
+    for _ in 0..reader.count(16)? {
+        let provider = Node::read(reader)?;
+        let count = reader.count(size)?;
+        let list = (0..count).map(|_| read(reader)).collect::<Result<_, _>>()?;
+        providers.push((provider, list));
+    }
+    Ok(providers)
+}
+
+/// The files of all providers, in memory.
+#[derive(Debug, Default)]
+pub struct Files {
+    shelves: BTreeMap<(Owner, Node), Shelf>,
+    /// Where each file stands, also one that was removed, so that it cannot be sent again.
+    places: HashMap<(Owner, u128), Node>,
+}
+
+#[derive(Debug, Default)]
+struct Shelf {
+    files: HashMap<u128, Listed>,
+    of_records: HashMap<u128, Vec<u128>>,
+    keywords: Dictionary,
+}
+
+impl Files {
+    /// Takes a file that was verified.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StoredFile`] if it was received before, [`Error::StoredKeyword`] if an entry was, which
+    /// an outdated keyring makes. Nothing changes then.
+    pub fn add(&mut self, upload: FileUpload) -> Result<(), Error> {
+        let FileUpload { listed, entries, chain: _ } = upload;
+        let provider = listed.provider.path();
+        if self.places.contains_key(&(listed.owner, listed.file)) {
+            return Err(Error::StoredFile { provider });
+        }
+        let shelf = self.shelves.entry((listed.owner, listed.provider.clone())).or_default();
+        if shelf.keywords.holds_any(&entries) {
+            return Err(Error::StoredKeyword { provider });
+        }
+        shelf.keywords.add(&entries);
+        shelf.of_records.entry(listed.handle).or_default().push(listed.file);
+        self.places.insert((listed.owner, listed.file), listed.provider.clone());
+        shelf.files.insert(listed.file, listed);
+        Ok(())
+    }
+
+    /// Removes all files and keywords of a provider, in every epoch; returns how many files there were.
+    pub fn remove(&mut self, owner: Owner, provider: &str) -> usize {
+        let mut files = 0;
+        self.shelves.retain(|(of, node), shelf| {
+            let is_kept = *of != owner || node.path() != provider;
+            files += if is_kept { 0 } else { shelf.files.len() };
+            is_kept
+        });
+        files
+    }
+
+    /// Returns the files that a checked request for keywords or records finds, without their bodies.
+    #[must_use]
+    pub fn find(&self, request: &FileRequest) -> Vec<Listed> {
+        let shelf = |node: &Node| self.shelves.get(&(request.owner, node.clone()));
+        let mut found = Vec::new();
+        let mut list = |shelf: &Shelf, files: &[u128]| {
+            found.extend(
+                files.iter().filter_map(|file| shelf.files.get(file)).map(Listed::without_body),
+            );
+        };
+        match &request.ask {
+            Ask::Keywords(providers) => {
+                for (node, trapdoors) in providers {
+                    if let Some(shelf) = shelf(node) {
+                        list(shelf, &shelf.keywords.find_all(trapdoors));
+                    }
+                }
+            }
+            Ask::Records(providers) => {
+                for (node, handles) in providers {
+                    if let Some(shelf) = shelf(node) {
+                        for handle in handles {
+                            list(shelf, shelf.of_records.get(handle).map_or(&[], Vec::as_slice));
+                        }
+                    }
+                }
+            }
+            Ask::File(_) => {} // fetched, not found
+        }
+        found
+    }
+
+    /// Returns the file that a checked request asks for, with its body.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownFile`] if there is none, or the request is for no single one; [`Error::Scope`] if
+    /// it is not at or below the issuer.
+    pub fn fetch(&self, request: &FileRequest) -> Result<Listed, Error> {
+        let Ask::File(file) = request.ask else { return Err(Error::UnknownFile) };
+        let node = self.places.get(&(request.owner, file)).ok_or(Error::UnknownFile)?;
+        request.reaches(node)?;
+        let shelf = self.shelves.get(&(request.owner, node.clone())).ok_or(Error::UnknownFile)?;
+        shelf.files.get(&file).cloned().ok_or(Error::UnknownFile)
+    }
+
+    /// How many files there are, their bytes, and how many keyword entries.
+    #[must_use]
+    pub fn totals(&self) -> (usize, usize, usize) {
+        let size = |file: &Listed| file.body.as_ref().map_or(0, Vec::len) + file.description.len();
+        let shelves = self.shelves.values();
+        shelves.fold((0, 0, 0), |(files, bytes, entries), shelf| {
+            let more: usize = shelf.files.values().map(size).sum();
+            (files + shelf.files.len(), bytes + more, entries + shelf.keywords.len())
+        })
+    }
+}

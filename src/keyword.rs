@@ -1,0 +1,141 @@
+//! Keyword search over a provider's files: the key side.
+//!
+//! Each provider has a keyword key, and for each keyword a trapdoor under it. With the trapdoor it makes
+//! the entries that a file is found by, and whoever holds the provider's key (itself, one above it, the
+//! owner) makes the same trapdoor to search:
+//!
+//! ```text
+//! keyword key = child(key of the provider, "keyword", "", 0)
+//! trapdoor(w) = child(keyword key, "keyword", 1 || w, 0) || child(keyword key, "keyword", 2 || w, 0)
+//! ```
+//!
+//! A keyword is any string of bytes; whoever calls decides what counts as the same word. How often each
+//! was used is kept under a tag, so that the next entry gets a label of its own.
+//!
+//! # Leakage
+//!
+//! That of [`crate::index::keyword`]. A trapdoor is good for one keyword at one provider, for ever.
+//!
+//! # Sources
+//!
+//! D. Cash et al., "Dynamic Searchable Encryption in Very-Large Databases", NDSS 2014, sections 3, 4.
+
+use std::collections::BTreeMap;
+
+use crate::index::keyword::{Entry, TRAPDOOR_LEN, Trapdoor};
+use crate::keys::{Key, Purpose};
+
+/// How often a provider used each keyword, by the keyword's tag.
+pub type Counts = BTreeMap<[u8; 16], u64>;
+
+/// Returns a provider's trapdoor for a keyword.
+#[must_use]
+pub fn trapdoor(provider: &Key, keyword: &[u8]) -> Trapdoor {
+    let key = provider.child(Purpose::Keyword, b"", 0);
+    let half = |number: u8| key.child(Purpose::Keyword, &[&[number], keyword].concat(), 0);
+    let mut bytes = [0; TRAPDOOR_LEN];
+    bytes[..TRAPDOOR_LEN / 2].copy_from_slice(half(1).expose());
+    bytes[TRAPDOOR_LEN / 2..].copy_from_slice(half(2).expose());
+    Trapdoor(bytes)
+}
+
+/// Returns the entries of a new file, in the order of their labels, which tells nothing of the words,
+/// and counts them. A keyword that is given twice counts once.
+#[must_use]
+pub fn entries(provider: &Key, keywords: &[&[u8]], file: u128, counts: &mut Counts) -> Vec<Entry> {
+    let key = provider.child(Purpose::Keyword, b"", 0);
+    let mut words = keywords.to_vec();
+    words.sort_unstable();
+    words.dedup();
+    let entry = |keyword: &[u8]| {
+        let tag = key.child(Purpose::Keyword, &[&[3], keyword].concat(), 0);
+        let (tags, _) = tag.expose().as_chunks::<16>();
+        let count = counts.entry(tags[0]).or_default();
+        *count += 1;
+        trapdoor(provider, keyword).entry(*count - 1, file)
+    };
+    let mut entries: Vec<Entry> = words.into_iter().map(entry).collect();
+    entries.sort_unstable();
+    entries
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::collection::{btree_set, vec};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::index::keyword::{Dictionary, MOST_LOST};
+
+    fn key(byte: u8) -> Key {
+        Key::from_bytes(&[byte; 32]).unwrap()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn it_finds_what_a_plain_inverted_index_finds(
+            files in vec(btree_set(0_u8..6, 0..5), 0..40),
+            lost in vec(0_u8..5, 40),
+            asked in btree_set(0_u8..7, 1..4),
+        ) {
+            let (mut dictionary, mut counts) = (Dictionary::default(), Counts::new());
+            let mut plain: Vec<(u128, BTreeSet<u8>)> = Vec::new();
+            for (number, words) in files.into_iter().enumerate() {
+                let keywords: Vec<[u8; 1]> = words.iter().map(|&word| [word]).collect();
+                let keywords: Vec<&[u8]> = keywords.iter().map(<[u8; 1]>::as_slice).collect();
+                let entries = entries(&key(1), &keywords, number as u128, &mut counts);
+                prop_assert_eq!(entries.len(), words.len());
+                if lost[number] > 0 {
+                    prop_assert!(!dictionary.holds_any(&entries));
+                    dictionary.add(&entries);
+                    plain.push((number as u128, words));
+                }
+            }
+            let trapdoors: Vec<Trapdoor> =
+                asked.iter().map(|&word| trapdoor(&key(1), &[word])).collect();
+            let expected: Vec<u128> = plain
+                .iter()
+                .filter(|(_, words)| asked.is_subset(words))
+                .map(|(file, _)| *file)
+                .collect();
+            prop_assert_eq!(dictionary.find_all(&trapdoors), expected);
+            let foreign: Vec<Trapdoor> =
+                asked.iter().map(|&word| trapdoor(&key(2), &[word])).collect();
+            prop_assert!(dictionary.find_all(&foreign).is_empty());
+        }
+    }
+
+    #[test]
+    fn a_word_is_neither_part_of_another_nor_of_its_number() {
+        let trapdoors: Vec<Trapdoor> =
+            [&b""[..], b"a", b"aa", b"\x01a", b"\x02a"].map(|word| trapdoor(&key(1), word)).into();
+        for (at, one) in trapdoors.iter().enumerate() {
+            assert!(one.0[..32] != one.0[32..]);
+            assert!(trapdoors[..at].iter().all(|other| other.0[..32] != one.0[..32]));
+        }
+    }
+
+    #[test]
+    fn a_file_after_too_many_lost_messages_is_not_found() {
+        for (lost, is_found) in [(0, true), (MOST_LOST, true), (MOST_LOST + 1, false)] {
+            let (mut dictionary, mut counts) = (Dictionary::default(), Counts::new());
+            for _ in 0..lost {
+                let _ = entries(&key(1), &[b"x-ray"], 1, &mut counts);
+            }
+            dictionary.add(&entries(&key(1), &[b"x-ray"], 2, &mut counts));
+            let found = dictionary.find(&trapdoor(&key(1), b"x-ray"));
+            assert_eq!(found, if is_found { vec![2] } else { vec![] }, "{lost} lost");
+        }
+    }
+
+    #[test]
+    fn a_keyword_given_twice_counts_once() {
+        let mut counts = Counts::new();
+        assert_eq!(entries(&key(1), &[b"a", b"b", b"a"], 1, &mut counts).len(), 2);
+        assert!(counts.values().all(|&count| count == 1));
+    }
+}
