@@ -96,6 +96,19 @@ impl Algorithm {
             if self.block_len == 1 { 0 } else { self.block_len - plaintext % self.block_len };
         plaintext.checked_add(padding + self.tag_len).ok_or(too_long)
     }
+
+    /// How many bytes a sealed message opens to, its padding counted in.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Decryption`] if no plaintext becomes so many.
+    pub fn padded_len(&self, sealed: usize) -> Result<usize, Error> {
+        let padded = sealed.checked_sub(self.tag_len).ok_or(Error::Decryption)?;
+        let shortest = if self.block_len == 1 { 0 } else { self.block_len };
+        let longest = self.longest.saturating_add(shortest as u64);
+        let is_whole = padded.is_multiple_of(self.block_len) && padded >= shortest;
+        if is_whole && padded as u64 <= longest { Ok(padded) } else { Err(Error::Decryption) }
+    }
 }
 
 impl fmt::Debug for Algorithm {
@@ -195,15 +208,7 @@ pub trait Cipher: fmt::Debug + Send + Sync {
     ) -> Result<usize, Error> {
         let algorithm = self.algorithm();
         check(algorithm, nonce, associated)?;
-        let padding = if algorithm.block_len == 1 { 0 } else { algorithm.block_len };
-        let is_whole = |length: &usize| {
-            length.is_multiple_of(algorithm.block_len)
-                && *length as u64 <= algorithm.longest.saturating_add(padding as u64)
-        };
-        let Some(expected) = sealed.len().checked_sub(algorithm.tag_len).filter(is_whole) else {
-            plaintext.fill(0);
-            return Err(Error::Decryption);
-        };
+        let expected = algorithm.padded_len(sealed.len()).inspect_err(|_| plaintext.fill(0))?;
         let got = plaintext.len();
         let plaintext = plaintext.get_mut(..expected).ok_or(Error::Length {
             what: "the buffer for the plaintext",

@@ -308,6 +308,25 @@ fn names_are_found_in_one_list_only() {
     }
 }
 
+#[test]
+fn a_length_opens_if_a_plaintext_becomes_it() {
+    for algorithm in every() {
+        let becomes: BTreeSet<usize> = (0..100).map(|n| algorithm.sealed_len(n).unwrap()).collect();
+        for sealed in 0..100 {
+            let padded = becomes.contains(&sealed).then(|| sealed - algorithm.tag_len);
+            let opens = algorithm.padded_len(sealed);
+            assert_eq!(opens, padded.ok_or(Error::Decryption), "{algorithm:?}, {sealed}");
+        }
+        let longest = usize::try_from(algorithm.longest).unwrap();
+        let sealed = algorithm.sealed_len(longest).unwrap();
+        assert_eq!(algorithm.padded_len(sealed), Ok(sealed - algorithm.tag_len), "{algorithm:?}");
+        for more in 1..=algorithm.block_len {
+            let opens = algorithm.padded_len(sealed + more);
+            assert_eq!(opens, Err(Error::Decryption), "{algorithm:?}, {more}");
+        }
+    }
+}
+
 // Known answers.
 
 #[derive(Deserialize)]

@@ -310,6 +310,27 @@ fn a_changed_block_is_refused_and_leaves_zeros() {
 }
 
 #[test]
+fn a_block_of_another_length_than_its_place_is_refused() {
+    let (key, block) = (&KEYS[0], 256 - OVERHEAD);
+    let blocks = |length| rsa_blocks::encrypt(key.public(), &bytes(length)).unwrap();
+    let (short, full) = (blocks(5), blocks(block));
+    let joined = |length: usize, first: &[u8], second: &[u8]| {
+        let length = (length as u64).to_le_bytes();
+        [&short[..FRONT], &length, &first[FRONT + 8..], &second[FRONT + 8..]].concat()
+    };
+    assert!(rsa_blocks::decrypt(key, &joined(block + 5, &full, &short)).is_ok());
+    for message in [
+        joined(2 * block, &short, &full),
+        joined(2 * block, &full, &short),
+        joined(block + 5, &full, &full),
+        joined(block + 4, &full, &short),
+        joined(block + 6, &full, &short),
+    ] {
+        assert_eq!(rsa_blocks::decrypt(key, &message), Err(Error::Decryption));
+    }
+}
+
+#[test]
 fn a_message_in_blocks_that_is_cut_or_extended_is_refused() {
     let key = &KEYS[0];
     let message = rsa_blocks::encrypt(key.public(), &bytes(200)).unwrap();
