@@ -8,6 +8,7 @@
 //! | turn values into plaintexts | [`domain`] | provider, whoever queries |
 //! | encrypt in order | [`scheme`], from [`coins`] and [`hypergeometric`] | provider |
 //! | seal files and compare ciphers | [`cipher`] | provider, whoever measures |
+//! | derive keys from passwords | [`password`] | whoever has one |
 //! | share secrets among holders | [`secret_sharing`] | owner, provider |
 //! | merge and search the encrypted indexes | [`index`] | cloud, without a key |
 //! | draw what was measured | [`plot`] | whoever measures |
@@ -24,6 +25,7 @@ pub mod hypergeometric;
 pub mod index;
 pub mod keys;
 pub mod party;
+pub mod password;
 pub mod path;
 pub mod plot;
 pub mod record;

@@ -20,12 +20,20 @@ __all__ = [
     "algorithms",
     "draw_png",
     "draw_svg",
+    "hash_password",
     "join_credential",
     "join_secret",
     "merge",
+    "open_under_password",
+    "password_key",
+    "pbe_key",
+    "pbe_open",
+    "pbe_seal",
+    "seal_under_password",
     "search_des_key",
     "split_credential",
     "split_secret",
+    "verify_password",
 ]
 
 def merge(runs: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]: ...
@@ -55,6 +63,23 @@ def search_des_key(
 ) -> list[tuple[bytes, bytes]]: ...
 def split_secret(secret: bytes, threshold: int, keys: Sequence[bytes]) -> list[bytes]: ...
 def join_secret(shares: Sequence[bytes], keys: Sequence[bytes]) -> bytes: ...
+def password_key(password: bytes, salt: bytes, derivation: str) -> bytes: ...
+def seal_under_password(
+    password: bytes,
+    derivation: str,
+    cipher: str,
+    associated: bytes,
+    plaintext: NDArray[np.uint8],
+) -> bytes: ...
+def open_under_password(
+    password: bytes, associated: bytes, sealed: NDArray[np.uint8]
+) -> bytes: ...
+def hash_password(password: bytes) -> str: ...
+def verify_password(password: bytes, stored: str) -> None: ...
+def pbe_key(password: bytes, salt: bytes, iterations: int) -> tuple[bytes, bytes]: ...
+def pbe_seal(password: bytes, iterations: int, plaintext: NDArray[np.uint8]) -> bytes: ...
+def pbe_open(password: bytes, sealed: NDArray[np.uint8]) -> bytes: ...
+
 @final
 class Opse:
     def __new__(cls, key: bytes, domain: int) -> Opse: ...

@@ -51,6 +51,7 @@ impl From<Error> for PyErr {
             | Error::TooFewShares { .. }
             | Error::TooLong { .. }
             | Error::UnknownCipher { .. }
+            | Error::UnknownDerivation { .. }
             | Error::UnknownField { .. }
             | Error::UnknownProvider { .. }
             | Error::UnsortedRun { .. }

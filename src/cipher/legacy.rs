@@ -9,6 +9,7 @@ pub mod aes_software;
 pub mod blowfish;
 pub mod credential;
 pub mod des;
+pub mod pbe;
 
 use super::{Algorithm, named};
 use crate::Error;
