@@ -5,7 +5,7 @@ The modules follow the data: an owner (`mopse.owner`) authorises providers, prov
 asked decrypts. Order-preserving encryption leaks by design; each docstring says what.
 """
 
-from mopse import ciphers, datasets, errors, plot, secret_sharing, specimens
+from mopse import ciphers, datasets, errors, passwords, plot, secret_sharing, specimens
 from mopse.cloud import Cloud, merge
 from mopse.owner import Owner
 from mopse.provider import Provider
@@ -29,6 +29,7 @@ __all__ = [
     "datasets",
     "errors",
     "merge",
+    "passwords",
     "plot",
     "secret_sharing",
     "specimens",

@@ -11,6 +11,7 @@ from typing import Any, Never, Self
 import polars as pl
 
 from mopse import _mopse
+from mopse._arrays import password_bytes
 from mopse._table import from_columns, record_ids
 from mopse.errors import (
     DecryptionError,
@@ -46,12 +47,6 @@ def text(value: Any, what: str) -> str:
     except UnicodeEncodeError:
         raise InvalidInputError(f"{what} holds half of a surrogate pair") from None
     return value
-
-
-def _password(password: str | bytes) -> bytes:
-    if isinstance(password, bytes | bytearray):
-        return bytes(password)
-    return text(password, "a password").encode()
 
 
 def _file(path: str | os.PathLike[str]) -> Path:
@@ -224,7 +219,7 @@ class Party:
             If the file cannot be written; what was there before is left. It is an OSError.
         """
         target = _file(path)
-        contents = self._keyring.seal(_password(password), None)
+        contents = self._keyring.seal(password_bytes(password), None)
         fresh = target.with_name(f".mopse.{secrets.token_hex(8)}")
         try:
             handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -273,7 +268,7 @@ class Party:
             contents = file.read_bytes()
         except OSError as error:
             raise _access_error(error, file) from None
-        return cls(_mopse.Keyring.open(contents, _password(password), cls._is_owner))
+        return cls(_mopse.Keyring.open(contents, password_bytes(password), cls._is_owner))
 
     def __reduce__(self) -> Never:
         raise WrongTypeError("keys are neither pickled nor copied: use save and open")

@@ -21,6 +21,7 @@ from mopse.ciphers._credential import (
     search_des_key,
     split_credential,
 )
+from mopse.ciphers._pbe import pbe_decrypt, pbe_derive, pbe_encrypt
 from mopse.ciphers._suite import Algorithm
 from mopse.errors import InvalidInputError
 
@@ -33,6 +34,9 @@ __all__ = [
     "generate_key",
     "join_credential",
     "names",
+    "pbe_decrypt",
+    "pbe_derive",
+    "pbe_encrypt",
     "search_des_key",
     "split_credential",
 ]

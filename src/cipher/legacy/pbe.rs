@@ -109,3 +109,120 @@ pub fn open(password: &[u8], sealed: &[u8]) -> Result<Vec<u8>, Error> {
     let cipher = des::DES.with_key(key.as_slice()).map_err(|_| Error::Decryption)?;
     cipher.open(iv.as_slice(), b"", ciphertext)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Deserialize)]
+    struct Vectors {
+        cases: Vec<Case>,
+    }
+
+    #[derive(Deserialize)]
+    struct Case {
+        #[serde(with = "hex")]
+        password: Vec<u8>,
+        #[serde(with = "hex")]
+        salt: Vec<u8>,
+        iterations: u32,
+        #[serde(with = "hex")]
+        key: Vec<u8>,
+        #[serde(with = "hex")]
+        iv: Vec<u8>,
+        #[serde(with = "hex")]
+        plaintext: Vec<u8>,
+        #[serde(with = "hex")]
+        ciphertext: Vec<u8>,
+    }
+
+    const HEAD: usize = 8 + 1 + 4 + SALT_LEN;
+
+    fn message(iterations: u32, salt: &[u8], ciphertext: &[u8]) -> Vec<u8> {
+        [b"MOPSEPB1\x01", &iterations.to_le_bytes()[..], salt, ciphertext].concat()
+    }
+
+    #[test]
+    fn keys_and_messages_are_the_known_ones() {
+        let vectors: Vectors =
+            serde_json::from_str(include_str!("../../../tests/vectors/pbe.json")).unwrap();
+        for case in vectors.cases {
+            let (key, iv) = derive(&case.password, &case.salt, case.iterations).unwrap();
+            assert_eq!((&key[..], &iv[..]), (&case.key[..], &case.iv[..]));
+            let message = message(case.iterations, &case.salt, &case.ciphertext);
+            assert_eq!(open(&case.password, &message).unwrap(), case.plaintext);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+
+        #[test]
+        fn opening_undoes_sealing(
+            password in proptest::collection::vec(any::<u8>(), 1..40),
+            plaintext in proptest::collection::vec(any::<u8>(), 0..40),
+            iterations in 1_u32..20,
+        ) {
+            let sealed = seal(&password, iterations, &plaintext).unwrap();
+            prop_assert_eq!(sealed.len(), HEAD + plaintext.len() / 8 * 8 + 8);
+            prop_assert_eq!(open(&password, &sealed).unwrap(), plaintext);
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
+            let _ = open(b"password", &bytes);
+            // Behind a right head, with few iterations.
+            let _ = open(b"password", &message(1, &[], &bytes));
+        }
+    }
+
+    #[test]
+    fn every_missing_byte_and_every_change_is_noticed_or_changes_the_plaintext() {
+        let sealed = seal(b"password", 3, b"chest X-ray").unwrap();
+        for at in 0..sealed.len() {
+            // The last block alone is a whole number of blocks.
+            match open(b"password", &sealed[..at]) {
+                Err(Error::Decryption) if at == HEAD + 8 => {}
+                Ok(plaintext) if at == HEAD + 8 => assert_ne!(plaintext, b"chest X-ray"),
+                cut => assert!(matches!(cut, Err(Error::Format { .. })), "cut at {at}"),
+            }
+            let mut changed = sealed.clone();
+            changed[at] ^= 1;
+            let opened = open(b"password", &changed);
+            match at {
+                0..8 => assert_eq!(opened, Err(Error::Format { what: WHAT, position: 0 })),
+                8 => assert_eq!(opened, Err(Error::Version { what: WHAT, got: 0 })),
+                // Nothing is authenticated.
+                _ => assert!(
+                    opened.map_or_else(|e| e == Error::Decryption, |p| p != b"chest X-ray"),
+                    "byte {at}"
+                ),
+            }
+        }
+    }
+
+    #[test]
+    fn impossible_parameters_are_refused() {
+        let size = |error| match error {
+            Error::Size { what, got, .. } => (what, got),
+            other => panic!("{other}"),
+        };
+        for iterations in [0, 10_000_001, u32::MAX] {
+            let expected = ("the number of iterations", u64::from(iterations));
+            assert_eq!(size(derive(b"p", &[0; 8], iterations).unwrap_err()), expected);
+            assert_eq!(size(seal(b"p", iterations, b"").unwrap_err()), expected);
+            let absurd = message(iterations, &[0; 8], &[0; 8]);
+            assert_eq!(open(b"p", &absurd), Err(Error::PasswordCost));
+        }
+        for length in [0, 7, 9] {
+            let error = derive(b"p", &vec![0; length], 1).unwrap_err();
+            assert_eq!(size(error), ("the salt", length as u64));
+        }
+        assert_eq!(derive(b"", &[0; 8], 1), Err(Error::EmptyPassword));
+        assert_eq!(seal(b"", 1, b""), Err(Error::EmptyPassword));
+        assert_eq!(open(b"", &message(1, &[0; 8], &[0; 8])), Err(Error::EmptyPassword));
+    }
+}
