@@ -86,7 +86,7 @@ def decrypt(password: str | bytes, sealed: Any, aad: Any = b"") -> bytes:
     Raises
     ------
     mopse.errors.DecryptionError
-        If the password is wrong, or the message or associated data were changed; there is no telling
+        If the password is wrong, or message or associated data were changed; there is no telling
         which.
     mopse.errors.DamagedFileError
         If the message is cut, malformed or of an unknown version, or its parameters are out of
@@ -130,8 +130,8 @@ def derive(password: str | bytes, salt: bytes, *, kdf: str = "argon2id") -> byte
     Notes
     -----
     Argon2id takes 3 passes over 64 MiB, the second recommended option [1]_ with one lane;
-    PBKDF2-HMAC-SHA-256 [2]_ takes 600,000 iterations. Both are slow on purpose, and only Argon2id is
-    slow on graphics cards too, because of its memory. The GIL is released.
+    PBKDF2-HMAC-SHA-256 [2]_ takes 600,000 iterations. Both are slow on purpose, and only Argon2id
+    is slow on graphics cards too, because of its memory. The GIL is released.
 
     References
     ----------
@@ -142,14 +142,14 @@ def derive(password: str | bytes, salt: bytes, *, kdf: str = "argon2id") -> byte
     --------
     >>> import mopse
     >>> mopse.passwords.derive("correct horse", b"8 to 64 bytes").hex()[:16]
-    'PLACEHOLDER'
+    'a63df160c66f66e2'
     """
     grains = byte_array(salt, "the salt").tobytes()
     name = _string(kdf, "the name of a key derivation")
     return _mopse.password_key(password_bytes(password), grains, name)
 
 
-def hash(password: str | bytes) -> str:
+def hash(password: str | bytes) -> str:  # noqa: A001 - read as `passwords.hash`
     """Return what a log-in keeps of a password.
 
     Parameters
@@ -210,7 +210,7 @@ def verify(password: str | bytes, stored: str) -> None:
 
 
 def _string(value: object, what: str) -> str:
-    """Return a string that can cross to the core, with half a surrogate pair made a question mark."""
+    """Return a string for the core; half of a surrogate pair becomes a question mark."""
     if not isinstance(value, str):
         raise WrongTypeError(f"{what} must be a string, not {type(value).__name__}")
     return value.encode(errors="replace").decode()

@@ -27,6 +27,7 @@ KDFS = ["argon2id", "pbkdf2-sha256"]
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "pbe.json").read_text("utf-8"))
 PASSWORD, SALT, TEXT = "correct horse", bytes(range(16)), b"chest X-ray"
 STORED = passwords.hash(PASSWORD)
+SEALED = passwords.encrypt(PASSWORD, TEXT)
 
 
 def pbkdf1_md5(password: bytes, salt: bytes, iterations: int) -> tuple[bytes, bytes]:
@@ -170,7 +171,7 @@ def test_what_is_malformed_or_absurd_is_refused():
 
 TAKE_A_PASSWORD = [
     lambda password: passwords.encrypt(password, TEXT),
-    lambda password: passwords.decrypt(password, passwords.encrypt("other", TEXT)),
+    lambda password: passwords.decrypt(password, SEALED),
     lambda password: passwords.derive(password, SALT),
     lambda password: passwords.hash(password),
     lambda password: passwords.verify(password, STORED),

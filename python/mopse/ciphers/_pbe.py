@@ -83,9 +83,7 @@ def pbe_decrypt(password: str | bytes, sealed: Any) -> bytes:
     return _mopse.pbe_open(password_bytes(password), byte_array(sealed, "the message"))
 
 
-def pbe_derive(
-    password: str | bytes, salt: bytes, iterations: int = 1000
-) -> tuple[bytes, bytes]:
+def pbe_derive(password: str | bytes, salt: bytes, iterations: int = 1000) -> tuple[bytes, bytes]:
     """Return the DES key and the initialisation vector of a password: PBKDF1 with MD5.
 
     Parameters
@@ -124,10 +122,10 @@ def pbe_derive(
     return _mopse.pbe_key(password_bytes(password), grains, _iterations(iterations))
 
 
-def _iterations(iterations: object) -> int:
+def _iterations(iterations: Any) -> int:
     if not is_integer(iterations):
         raise WrongTypeError(f"iterations must be an integer, not {type(iterations).__name__}")
-    number = int(iterations)  # type: ignore[call-overload]
+    number = int(iterations)
     if not 0 <= number < 2**32:
         raise InvalidInputError(f"the number of iterations is {number}, expected 1 to 10,000,000")
     return number
