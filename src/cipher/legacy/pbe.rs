@@ -195,6 +195,7 @@ mod tests {
             match at {
                 0..8 => assert_eq!(opened, Err(Error::Format { what: WHAT, position: 0 })),
                 8 => assert_eq!(opened, Err(Error::Version { what: WHAT, got: 0 })),
+                12 => assert_eq!(opened, Err(Error::PasswordCost), "2^24 iterations"),
                 // Nothing is authenticated.
                 _ => assert!(
                     opened.map_or_else(|e| e == Error::Decryption, |p| p != b"chest X-ray"),
