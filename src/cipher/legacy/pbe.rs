@@ -70,7 +70,7 @@ fn check(iterations: u32) -> Result<(), Error> {
 ///
 /// # Errors
 ///
-/// Those of [`derive`], [`Error::TooLong`], [`Error::Randomness`], and [`Error::WeakKey`] for one salt
+/// Those of [`derive()`], [`Error::TooLong`], [`Error::Randomness`], and [`Error::WeakKey`] for one salt
 /// in 2^50.
 pub fn seal(password: &[u8], iterations: u32, plaintext: &[u8]) -> Result<Vec<u8>, Error> {
     let length = des::DES.sealed_len(plaintext.len())?;
