@@ -11,6 +11,7 @@ mod error;
 mod files;
 mod index;
 mod party;
+mod password;
 mod plot;
 mod rsa;
 mod scheme;
@@ -56,6 +57,11 @@ mod _mopse {
     use super::index::merge;
     #[pymodule_export]
     use super::party::{Grants, Keyring};
+    #[pymodule_export]
+    use super::password::{
+        hash_password, open_under_password, password_key, pbe_key, pbe_open, pbe_seal,
+        seal_under_password, verify_password,
+    };
     #[pymodule_export]
     use super::plot::{Panel, draw_png, draw_svg};
     #[pymodule_export]

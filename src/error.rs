@@ -268,6 +268,13 @@ pub enum Error {
         name: String,
     },
 
+    /// There is no such way from a password to a key here.
+    #[error("there is no key derivation \"{name}\" here")]
+    UnknownDerivation {
+        /// The name that was asked for.
+        name: String,
+    },
+
     /// A cipher's key has the wrong length.
     #[error("the key of {cipher} has {got} bytes, expected {}", between(*.least, *.most))]
     CipherKey {
@@ -362,7 +369,7 @@ pub enum Error {
     EmptyPassword,
 
     /// The cost of a password is absurd.
-    #[error("the memory, passes or lanes of the password hash are out of bounds")]
+    #[error("the memory, passes, lanes or iterations of the key derivation are out of bounds")]
     PasswordCost,
 
     /// A figure has no panel, or a panel has nothing to draw.

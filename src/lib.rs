@@ -9,6 +9,8 @@
 //! | encrypt in order | [`scheme`], from [`coins`] and [`hypergeometric`] | provider |
 //! | attach files to records, find them | [`file`], [`keyword`] | provider, whoever queries |
 //! | seal files, compare ciphers | [`stream`] over [`cipher`] | provider, whoever measures |
+//! | seal files and compare ciphers | [`cipher`] | provider, whoever measures |
+//! | derive keys from passwords | [`password`] | whoever has one |
 //! | share secrets among holders | [`secret_sharing`] | owner, provider |
 //! | merge and search the encrypted indexes | [`index`] | cloud, without a key |
 //! | draw what was measured | [`plot`] | whoever measures |
@@ -27,6 +29,7 @@ pub mod index;
 pub mod keys;
 pub mod keyword;
 pub mod party;
+pub mod password;
 pub mod path;
 pub mod plot;
 pub mod record;

@@ -11,18 +11,17 @@
 //!
 //! # Sources
 //!
-//! * Argon2id: RFC 9106; the default is its second recommended option, 64 MiB and 3 passes, with one
-//!   lane. AES-GCM-SIV: RFC 8452.
+//! Argon2id as in [`crate::password`]; AES-GCM-SIV: RFC 8452.
 
 use aes_gcm_siv::aead::{Aead, KeyInit, Payload};
 use aes_gcm_siv::{Aes256GcmSiv, Nonce};
-use argon2::{Algorithm, Argon2, Params, Version};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::Error;
-use crate::keys::{KEY_LEN, fill_random};
+use crate::keys::fill_random;
 use crate::party::Keyring;
+use crate::password::{Cost, Derivation};
 use crate::path::Node;
 use crate::wire::{Reader, Writer};
 
@@ -30,47 +29,6 @@ const WHAT: &str = "the file";
 const SALT_LEN: usize = 16;
 const NONCE_LEN: usize = 12;
 const CHECKSUM_LEN: usize = 32;
-
-/// What it costs to try a password.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cost {
-    /// Memory in KiB.
-    pub memory: u32,
-    /// Passes over the memory.
-    pub passes: u32,
-    /// Lanes of the memory.
-    pub lanes: u32,
-}
-
-impl Default for Cost {
-    fn default() -> Self {
-        Self { memory: 64 * 1024, passes: 3, lanes: 1 }
-    }
-}
-
-impl Cost {
-    /// Refuses what is too weak to protect or too strong to compute.
-    fn check(self) -> Result<(), Error> {
-        let is_sane = (1..=16).contains(&self.lanes)
-            && (1..=16).contains(&self.passes)
-            && (8 * self.lanes..=1 << 20).contains(&self.memory);
-        if is_sane { Ok(()) } else { Err(Error::PasswordCost) }
-    }
-
-    fn key(self, password: &[u8], salt: &[u8]) -> Result<Zeroizing<[u8; KEY_LEN]>, Error> {
-        self.check()?;
-        if password.is_empty() {
-            return Err(Error::EmptyPassword);
-        }
-        let parameters = Params::new(self.memory, self.passes, self.lanes, Some(KEY_LEN))
-            .map_err(|_| Error::PasswordCost)?;
-        let mut key = Zeroizing::new([0; KEY_LEN]);
-        Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters)
-            .hash_password_into(password, salt, key.as_mut_slice())
-            .map_err(|_| Error::PasswordCost)?;
-        Ok(key)
-    }
-}
 
 /// Whose keyring a file holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,9 +57,8 @@ pub fn seal(keyring: &Keyring, password: &[u8], cost: Cost) -> Result<Vec<u8>, E
     let (salt, nonce) = random.split_at(SALT_LEN);
     let mut file = Writer::new(b"MOPSEFIL");
     file.u8(Kind::of(keyring) as u8).u32(cost.memory).u32(cost.passes).u32(cost.lanes).raw(salt);
-    let cipher = Aes256GcmSiv::new(
-        cost.key(password, salt)?.as_slice().try_into().map_err(|_| Error::PasswordCost)?,
-    );
+    let key = Derivation::Argon2id(cost).derive(password, salt)?;
+    let cipher = Aes256GcmSiv::new(key.expose().into());
     let nonce: [u8; NONCE_LEN] = nonce.try_into().map_err(|_| Error::Randomness)?;
     let contents = keyring.encode();
     let sealed = cipher
@@ -149,8 +106,8 @@ pub fn open(file: &[u8], password: &[u8], kind: Kind) -> Result<Keyring, Error> 
         };
         return Err(Error::OtherKind { expected });
     }
-    let key = cost.key(password, &salt)?;
-    let cipher = Aes256GcmSiv::new(key.as_slice().try_into().map_err(|_| Error::PasswordCost)?);
+    let key = Derivation::Argon2id(cost).derive(password, &salt)?;
+    let cipher = Aes256GcmSiv::new(key.expose().into());
     let contents = cipher
         .decrypt(&Nonce::from(nonce), Payload { msg: sealed, aad: head })
         .map_err(|_| Error::WrongPassword)?;

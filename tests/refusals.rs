@@ -12,9 +12,10 @@ use mopse::certificate::Announcement;
 use mopse::index::store::Part;
 use mopse::index::upload::{Blobs, Upload};
 use mopse::party::{Indexed, Keyring};
+use mopse::password::Cost;
 use mopse::path::Node;
 use mopse::record::Ids;
-use mopse::sealed::{self, Cost, Kind};
+use mopse::sealed::{self, Kind};
 use mopse::token::Token;
 
 /// An owner, its hospital, and a cloud that holds three of the hospital's records.

@@ -5,7 +5,17 @@ The modules follow the data: an owner (`mopse.owner`) authorises providers, prov
 asked decrypts. Order-preserving encryption leaks by design; each docstring says what.
 """
 
-from mopse import ciphers, datasets, errors, files, plot, rsa, secret_sharing, specimens
+from mopse import (
+    ciphers,
+    datasets,
+    errors,
+    files,
+    passwords,
+    plot,
+    rsa,
+    secret_sharing,
+    specimens,
+)
 from mopse.attachment import File, FileListing, FileRequest, FileUpload, SealedFile
 from mopse.cloud import Cloud, merge
 from mopse.owner import Owner
@@ -36,6 +46,7 @@ __all__ = [
     "errors",
     "files",
     "merge",
+    "passwords",
     "plot",
     "rsa",
     "secret_sharing",

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mopse.errors import InvalidInputError, WrongTypeError
 
-__all__ = ["byte_array", "integers", "is_integer", "key_bytes", "writable_array"]
+__all__ = ["byte_array", "integers", "is_integer", "key_bytes", "password_bytes", "writable_array"]
 
 _LARGEST = np.iinfo(np.int64).max
 
@@ -75,6 +75,18 @@ def key_bytes(key: object) -> bytes:
     if not isinstance(key, bytes | bytearray | memoryview):
         raise WrongTypeError(f"a key must be bytes, not {type(key).__name__}")
     return bytes(key)
+
+
+def password_bytes(password: object) -> bytes:
+    """Return a password's bytes, those of a string in UTF-8; the core refuses an empty one."""
+    if isinstance(password, bytes | bytearray):
+        return bytes(password)
+    if not isinstance(password, str):
+        raise WrongTypeError(f"a password must be a string or bytes, not {type(password).__name__}")
+    try:
+        return password.encode()
+    except UnicodeEncodeError:
+        raise InvalidInputError("a password holds half of a surrogate pair") from None
 
 
 def byte_array(buffer: Any, what: str) -> NDArray[np.uint8]:

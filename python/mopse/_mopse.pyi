@@ -32,16 +32,24 @@ __all__ = [
     "draw_png",
     "draw_svg",
     "fetch_file",
+    "hash_password",
     "join_credential",
     "join_secret",
     "list_files",
     "merge",
     "open_file",
     "open_granted_file",
+    "open_under_password",
+    "password_key",
+    "pbe_key",
+    "pbe_open",
+    "pbe_seal",
+    "seal_under_password",
     "search_des_key",
     "search_files",
     "split_credential",
     "split_secret",
+    "verify_password",
 ]
 
 def merge(runs: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]: ...
@@ -85,6 +93,21 @@ class FileOpener:
     HEAD: int
     def __new__(cls, head: bytes, key: bytes, associated: bytes) -> FileOpener: ...
     def push(self, sealed: NDArray[np.uint8], is_last: bool) -> bytes: ...
+
+def password_key(password: bytes, salt: bytes, derivation: str) -> bytes: ...
+def seal_under_password(
+    password: bytes,
+    derivation: str,
+    cipher: str,
+    associated: bytes,
+    plaintext: NDArray[np.uint8],
+) -> bytes: ...
+def open_under_password(password: bytes, associated: bytes, sealed: NDArray[np.uint8]) -> bytes: ...
+def hash_password(password: bytes) -> str: ...
+def verify_password(password: bytes, stored: str) -> None: ...
+def pbe_key(password: bytes, salt: bytes, iterations: int) -> tuple[bytes, bytes]: ...
+def pbe_seal(password: bytes, iterations: int, plaintext: NDArray[np.uint8]) -> bytes: ...
+def pbe_open(password: bytes, sealed: NDArray[np.uint8]) -> bytes: ...
 
 @final
 class Opse:
@@ -349,7 +372,7 @@ class FileStore:
 
 def attach_file(
     keyring: Keyring,
-    id: Any,
+    record_id: Any,
     cipher: str,
     name: str,
     media_type: str,
@@ -362,6 +385,4 @@ def fetch_file(keyring: Keyring, file: int, expiry: int) -> bytes: ...
 def describe_file(keyring: Keyring, stored: StoredFile) -> tuple[str, str, int]: ...
 def open_file(keyring: Keyring, stored: StoredFile) -> tuple[tuple[str, str, int], bytes]: ...
 def describe_granted_file(grants: Grants, stored: StoredFile) -> tuple[str, str, int]: ...
-def open_granted_file(
-    grants: Grants, stored: StoredFile
-) -> tuple[tuple[str, str, int], bytes]: ...
+def open_granted_file(grants: Grants, stored: StoredFile) -> tuple[tuple[str, str, int], bytes]: ...

@@ -9,6 +9,7 @@ from typing import Any, Never, Self
 import polars as pl
 
 from mopse import _mopse
+from mopse._arrays import password_bytes
 from mopse._files import access_error, as_file, replacing
 from mopse._table import from_columns, record_ids
 from mopse.attachment import (
@@ -57,12 +58,6 @@ def text(value: Any, what: str) -> str:
     except UnicodeEncodeError:
         raise InvalidInputError(f"{what} holds half of a surrogate pair") from None
     return value
-
-
-def _password(password: str | bytes) -> bytes:
-    if isinstance(password, bytes | bytearray):
-        return bytes(password)
-    return text(password, "a password").encode()
 
 
 class Party:
@@ -354,7 +349,7 @@ class Party:
             If the file cannot be written; what was there before is left. It is an OSError.
         """
         target = as_file(path)
-        contents = self._keyring.seal(_password(password), None)
+        contents = self._keyring.seal(password_bytes(password), None)
         try:
             with replacing(target, 0o600) as file:
                 file.write(contents)
@@ -394,7 +389,7 @@ class Party:
             contents = file.read_bytes()
         except OSError as error:
             raise access_error(error, file) from None
-        return cls(_mopse.Keyring.open(contents, _password(password), cls._is_owner))
+        return cls(_mopse.Keyring.open(contents, password_bytes(password), cls._is_owner))
 
     def __reduce__(self) -> Never:
         raise WrongTypeError("keys are neither pickled nor copied: use save and open")

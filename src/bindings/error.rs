@@ -54,6 +54,7 @@ impl From<Error> for PyErr {
             | Error::TooFewShares { .. }
             | Error::TooLong { .. }
             | Error::UnknownCipher { .. }
+            | Error::UnknownDerivation { .. }
             | Error::UnknownField { .. }
             | Error::UnknownFile
             | Error::UnknownProvider { .. }

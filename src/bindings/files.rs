@@ -125,7 +125,7 @@ impl StoredFile {
 pub(super) fn attach_file<'py>(
     py: Python<'py>,
     keyring: &Keyring,
-    id: Bound<'py, PyAny>,
+    record_id: Bound<'py, PyAny>,
     cipher: &str,
     name: &str,
     media_type: &str,
@@ -134,7 +134,7 @@ pub(super) fn attach_file<'py>(
 ) -> PyResult<Bound<'py, PyBytes>> {
     let (algorithm, contents) = (cipher::find(cipher)?, contents.as_slice()?);
     let (keywords, named) = (slices(&keywords), (name, media_type));
-    let message = with_ids(&id, |id| {
+    let message = with_ids(&record_id, |id| {
         py.detach(|| keyring.write().attach(id, algorithm, named, contents, &keywords))
     })?;
     Ok(PyBytes::new(py, &message))

@@ -14,8 +14,9 @@ use crate::certificate::Chain;
 use crate::domain::Kind;
 use crate::keys::Key;
 use crate::party::{self, Indexed, Range};
+use crate::password::Cost;
 use crate::record::{self, Column, Ids, Origin, Texts, Values};
-use crate::sealed::{self, Cost};
+use crate::sealed;
 
 /// Name, kind, dtype in words, values, which rows hold one.
 type ColumnSpec<'py> = (String, String, String, Bound<'py, PyAny>, PyReadonlyArray1<'py, bool>);

