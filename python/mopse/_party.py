@@ -414,9 +414,8 @@ def describe_files(
     rows = [
         (stored.provider, file_text(stored.file), *describe(stored)) for stored in listing._stored
     ]
-    columns = {PROVIDER: pl.String, "file": pl.String, "name": pl.String}
-    columns |= {"media_type": pl.String, "size_bytes": pl.Int64}
-    return pl.DataFrame(rows, schema=columns, orient="row")
+    columns = [(name, pl.String) for name in (PROVIDER, "file", "name", "media_type")]
+    return pl.DataFrame(rows, schema=[*columns, ("size_bytes", pl.Int64)], orient="row")
 
 
 def opened_file(

@@ -4,7 +4,7 @@ import os
 import platform
 import secrets
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
@@ -300,7 +300,7 @@ def machine() -> dict[str, str | int]:
 class _Peer:
     """One cipher of ours and of OpenSSL's under one key."""
 
-    ours: dict[str, Cipher]
+    ours: Mapping[str, Cipher]
     encrypt: Callable[[bytes, bytes], bytes]
     decrypt: Callable[[bytes, bytes], bytes]
     encrypt_into: Callable[[bytes, bytes, bytearray], object] | None = None
