@@ -60,12 +60,41 @@ def keyword_bytes(keyword: Any) -> bytes:
 
 
 def file_text(file: int) -> str:
-    """Return a file's number as text."""
+    """Return a file's number as text.
+
+    Parameters
+    ----------
+    file : int
+        The number, below 2^128.
+
+    Returns
+    -------
+    str
+        32 hexadecimal digits.
+    """
     return f"{file:032x}"
 
 
 def file_number(file: Any) -> int:
-    """Return the number of a file from its text, or say why it is none."""
+    """Return the number of a file from its text.
+
+    Parameters
+    ----------
+    file : str
+        32 hexadecimal digits.
+
+    Returns
+    -------
+    int
+        The number.
+
+    Raises
+    ------
+    mopse.errors.InvalidInputError
+        If the text is no number of a file.
+    mopse.errors.WrongTypeError
+        If it is not a string.
+    """
     if not isinstance(file, str):
         raise WrongTypeError(f"a file is named by a string, not {type(file).__name__}")
     if len(file) != 32 or not set(file) <= set("0123456789abcdef"):
