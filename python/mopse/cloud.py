@@ -249,7 +249,10 @@ class Cloud:
             owners = list(self._owners)
         if len(owners) != 1:
             raise InvalidInputError(f"the cloud serves {len(owners)} owners: say whose provider")
-        files = self._store.remove_files(owners[0], provider)
+        try:
+            files = self._store.remove_files(owners[0], provider)
+        except (TypeError, UnicodeEncodeError):  # no text, or half of a surrogate pair
+            files = 0
         is_stored = any(line[:1] + line[2:3] == (owners[0], provider) for line in self._contents())
         if not is_stored and not files:
             raise InvalidInputError(f"nothing of a provider {provider!r} is stored")

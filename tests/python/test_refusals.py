@@ -382,7 +382,7 @@ def test_an_upload_of_another_schema_is_refused():
         cloud.receive(owners[1].authorize("a").encrypt(table, id="id"))
     with pytest.raises(ScopeError, match="schema"):
         cloud.search(owners[1].query(age=5))
-    assert repr(cloud) == "Cloud(owners=1, uploads=0, records=0, entries=0)"
+    assert repr(cloud) == "Cloud(owners=1, uploads=0, records=0, entries=0, files=0)"
 
 
 def test_an_upload_of_an_epoch_that_is_over_is_refused():

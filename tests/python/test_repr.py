@@ -131,7 +131,7 @@ def test_reprs_say_what_there_is():
     owner = WORLD.owner
     assert "providers=2" in repr(owner)
     assert "below=1" in repr(WORLD.provider)
-    assert repr(WORLD.cloud) == "Cloud(owners=1, uploads=2, records=2, entries=4)"
+    assert repr(WORLD.cloud) == "Cloud(owners=1, uploads=2, records=2, entries=4, files=0)"
     assert f"tokens=2, nbytes={len(bytes(WORLD.query))}" in repr(WORLD.query)
     assert "records=2, providers=2" in repr(WORLD.answer)
     assert "records=1, entries=2" in repr(WORLD.upload)

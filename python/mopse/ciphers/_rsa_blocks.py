@@ -45,7 +45,7 @@ def rsa_encrypt_blocks(public: PublicKey, plaintext: Any) -> bytes:
     Examples
     --------
     >>> import mopse
-    >>> from mopse._rsa_blocks import rsa_decrypt_blocks, rsa_encrypt_blocks
+    >>> from mopse.ciphers._rsa_blocks import rsa_decrypt_blocks, rsa_encrypt_blocks
     >>> key = mopse.rsa.PrivateKey.generate(2048)
     >>> sealed = rsa_encrypt_blocks(key.public, bytes(191))
     >>> len(sealed)
