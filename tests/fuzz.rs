@@ -8,13 +8,17 @@ use std::fmt::Debug;
 use clinic::{NOW, age, owner, sbp, upload};
 use mopse::Error;
 use mopse::certificate::{Announcement, Chain};
+use mopse::cipher::aes_gcm;
 use mopse::domain::Schema;
+use mopse::index::files::{FileRequest, FileUpload, Listed};
 use mopse::index::store::{Part, Store};
 use mopse::index::upload::Upload;
+use mopse::keys::Key;
 use mopse::password::Cost;
 use mopse::record::{Grant, Ids};
 use mopse::sealed::{self, Kind};
 use mopse::token::Token;
+use mopse::{secret_sharing, stream};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -86,8 +90,10 @@ fn change() -> impl Strategy<Value = Change> {
 /// Bytes that nobody wrote, often after the head of a message.
 fn noise() -> impl Strategy<Value = Vec<u8>> {
     let heads = ["", "MOPSEUPL", "MOPSETOK", "MOPSEANN", "MOPSECHN", "MOPSEANS", "MOPSEGRT"];
+    let heads =
+        [&heads[..], &["MOPSEATT", "MOPSEASK", "MOPSELST", "MOPSESTR", "MOPSESHR"]].concat();
     let body = vec(prop_oneof![Just(0_u8), Just(1), Just(255), any::<u8>()], 0..300);
-    (prop::sample::select(heads.to_vec()), body).prop_map(|(head, body)| {
+    (prop::sample::select(heads), body).prop_map(|(head, body)| {
         let mut bytes = head.as_bytes().to_vec();
         if !bytes.is_empty() {
             bytes.push(1);
@@ -109,6 +115,14 @@ struct Messages {
     grants: [Vec<u8>; 2],
     file: Vec<u8>,
     schema: Vec<u8>,
+    attached: Vec<u8>,
+    requests: [Vec<u8>; 3],
+    listed: Vec<u8>,
+    stream: Vec<u8>,
+}
+
+fn key() -> Key {
+    Key::from_bytes(&[1; 32]).expect("32 bytes")
 }
 
 fn messages() -> Messages {
@@ -117,6 +131,17 @@ fn messages() -> Messages {
     let ward = owner.authorize("ward", &["hospital"]).expect("the hospital is there");
     owner.authorize("lab", &["hospital"]).expect("the hospital is there");
     owner.revoke(&["hospital", "lab"]).expect("it is there");
+    let mut attaching = owner.authorize("ward", &["hospital"]).expect("it is there");
+    let words: [&[u8]; 2] = [b"x-ray", b"0171"];
+    let attached = attaching
+        .attach(Ids::Integers(&[1]), &aes_gcm::AES_256, ("name", "a/b"), b"contents", &words)
+        .expect("a provider attaches");
+    let listed = FileUpload::decode(&attached).expect("just made").listed;
+    let requests = [
+        owner.search_files(&words, NOW),
+        owner.list_files(vec![(ward.node().clone(), vec![1, 2])], NOW),
+        owner.fetch_file(7, NOW),
+    ];
     let upload = upload(&ward, &[(1, 40, Some(150)), (2, 50, None), (3, 60, Some(90))], 1);
     let ranges = [age(0, 120), sbp(100, 200)];
     let token = ward.tokens(&ranges, NOW).expect("the ranges are good").remove(0);
@@ -137,6 +162,10 @@ fn messages() -> Messages {
         grants,
         file: sealed::seal(&hospital, b"password", CHEAP).expect("the cost is sane"),
         schema: owner.schema().encode(),
+        attached,
+        requests: requests.map(|request| request.expect("the owner may ask")),
+        listed: listed.encode(),
+        stream: stream::seal(&aes_gcm::AES_256, &key(), b"", b"contents").expect("it has a tag"),
         upload,
     }
 }
@@ -150,6 +179,11 @@ fn read_by_all(bytes: &[u8]) {
     let _ = Part::decode(bytes);
     let _ = Grant::decode(bytes);
     let _ = Schema::decode(bytes);
+    let _ = FileUpload::decode(bytes);
+    let _ = FileRequest::decode(bytes);
+    let _ = Listed::decode(bytes);
+    let _ = stream::open(&key(), b"", bytes);
+    let _ = secret_sharing::join(&[(bytes, &key()), (bytes, &key())]);
     let _ = sealed::open(bytes, b"password", Kind::Owner);
 }
 
@@ -187,6 +221,12 @@ fn a_changed_message_is_never_read_as_another_signed_one() {
         };
         same_or_refused(Upload::decode, &messages.upload, &changed(&messages.upload))?;
         same_or_refused(Token::decode, &messages.token, &changed(&messages.token))?;
+        same_or_refused(FileUpload::decode, &messages.attached, &changed(&messages.attached))?;
+        for request in &messages.requests {
+            same_or_refused(FileRequest::decode, request, &changed(request))?;
+        }
+        let open = |bytes: &[u8]| stream::open(&key(), b"", bytes);
+        same_or_refused(open, &messages.stream, &changed(&messages.stream))?;
         let announcement = changed(&messages.announcement);
         same_or_refused(Announcement::decode, &messages.announcement, &announcement)?;
         let read = |bytes: &[u8]| sealed::open(bytes, b"password", Kind::Provider).map(drop);
@@ -214,6 +254,10 @@ fn an_unsigned_message_has_one_form_only() {
         if let Ok(part) = Part::decode(&bytes) {
             prop_assert_eq!(part.encode(), bytes);
         }
+        let bytes = changed(&messages.listed);
+        if let Ok(listed) = Listed::decode(&bytes) {
+            prop_assert_eq!(listed.encode(), bytes);
+        }
         for grant in &messages.grants {
             let bytes = changed(grant);
             if let Ok(grant) = Grant::decode(&bytes) {
@@ -233,9 +277,12 @@ fn an_unsigned_message_has_one_form_only() {
 
 #[test]
 fn a_huge_count_anywhere_is_refused_at_once() {
-    let Messages { upload, token, announcement, chain, part, grants, file, schema } = messages();
-    let [all, some] = grants;
-    for message in [upload, token, announcement, chain, part, all, some, file, schema] {
+    let Messages { upload, token, announcement, chain, part, grants, file, schema, .. } =
+        messages();
+    let Messages { attached, requests, listed, stream, .. } = messages();
+    let files = [vec![attached, listed, stream], requests.into()].concat();
+    let others = vec![upload, token, announcement, chain, part, file, schema];
+    for message in [others, grants.into(), files].concat() {
         for at in 0..message.len().saturating_sub(8) {
             for count in [u64::MAX, 1 << 62, 1 << 40, u64::from(u32::MAX)] {
                 let mut changed = message.clone();

@@ -1,0 +1,267 @@
+//! Files of records: who finds them, who opens them, and what the cloud refuses.
+
+#[path = "support/clinic.rs"]
+mod clinic;
+
+use clinic::{NOW, owner};
+use mopse::Error;
+use mopse::certificate::Announcement;
+use mopse::cipher::aes_gcm;
+use mopse::file::{self, Description};
+use mopse::index::files::{FileRequest, FileUpload, Files, Listed};
+use mopse::keys::{Key, Purpose};
+use mopse::keyword;
+use mopse::party::Keyring;
+use mopse::record::{Ids, Opener};
+use serde::Deserialize;
+
+const CONTENTS: &[u8] = b"what the picture shows";
+
+/// An owner, its hospital with a ward, its clinic, and a cloud.
+struct Scene {
+    owner: Keyring,
+    hospital: Keyring,
+    ward: Keyring,
+    clinic: Keyring,
+    files: Files,
+}
+
+fn scene() -> Scene {
+    let mut owner = owner(1);
+    let hospital = owner.authorize("hospital", &[]).unwrap();
+    let ward = owner.authorize("ward", &["hospital"]).unwrap();
+    let clinic = owner.authorize("clinic", &[]).unwrap();
+    Scene { owner, hospital, ward, clinic, files: Files::default() }
+}
+
+fn attached(provider: &mut Keyring, record: i64, keywords: &[&[u8]]) -> Vec<u8> {
+    let called = ("chest.jpg", "image/jpeg");
+    provider
+        .attach(Ids::Integers(&[record]), &aes_gcm::AES_256, called, CONTENTS, keywords)
+        .unwrap()
+}
+
+impl Scene {
+    fn announcement(&self) -> Announcement {
+        Announcement::decode(&self.owner.announcement().unwrap()).unwrap()
+    }
+
+    fn receive(&mut self, message: &[u8]) -> Result<u128, Error> {
+        let announcement = self.announcement();
+        let before = format!("{:?}", self.files);
+        let outcome = FileUpload::decode(message).and_then(|upload| {
+            upload.check(&announcement)?;
+            let file = upload.listed.file;
+            self.files.add(upload).map(|()| file)
+        });
+        assert_eq!(outcome.is_err(), before == format!("{:?}", self.files), "whole or not at all");
+        outcome
+    }
+
+    fn found(&self, request: &[u8]) -> Result<Vec<Listed>, Error> {
+        let request = FileRequest::decode(request)?;
+        request.check(&self.announcement(), NOW)?;
+        Ok(self.files.find(&request))
+    }
+
+    fn fetched(&self, request: &[u8]) -> Result<Listed, Error> {
+        let request = FileRequest::decode(request)?;
+        request.check(&self.announcement(), NOW)?;
+        self.files.fetch(&request)
+    }
+}
+
+/// The key of record 17 at a provider, derived by hand.
+fn record_key(provider: &Keyring, handle: u128) -> Key {
+    match provider.opener(provider.node()).unwrap() {
+        Opener::All(key) => key.child(Purpose::Record, &handle.to_be_bytes(), 0),
+        Opener::Some { .. } => panic!("a provider opens all of its records"),
+    }
+}
+
+/// A file of the hospital, as fetched, and the key of its record.
+fn stored() -> (Scene, Listed, Key) {
+    let mut scene = scene();
+    let message = attached(&mut scene.hospital, 17, &[]);
+    let file = scene.receive(&message).unwrap();
+    let listed = scene.fetched(&scene.owner.fetch_file(file, NOW).unwrap()).unwrap();
+    let key = record_key(&scene.hospital, listed.handle);
+    (scene, listed, key)
+}
+
+#[derive(Deserialize)]
+struct Case {
+    #[serde(with = "hex")]
+    provider: [u8; 32],
+    keyword: String,
+    count: u64,
+    file: String,
+    #[serde(with = "hex")]
+    trapdoor: [u8; 64],
+    label: String,
+    masked: String,
+}
+
+#[derive(Deserialize)]
+struct Vectors {
+    cases: Vec<Case>,
+}
+
+#[test]
+fn keywords_become_the_pinned_entries() {
+    let vectors: Vectors = serde_json::from_str(include_str!("vectors/keyword.json")).unwrap();
+    assert_eq!(vectors.cases.len(), 4);
+    let number = |text: &str| u128::from_str_radix(text, 16).unwrap();
+    for case in vectors.cases {
+        let provider = Key::from_bytes(&case.provider).unwrap();
+        let trapdoor = keyword::trapdoor(&provider, case.keyword.as_bytes());
+        assert_eq!(trapdoor.0, case.trapdoor, "{}", case.keyword);
+        let entry = trapdoor.entry(case.count, number(&case.file));
+        assert_eq!((entry.label, entry.masked), (number(&case.label), number(&case.masked)));
+    }
+}
+
+#[test]
+fn a_file_opens_with_its_records_key() {
+    let (_, listed, key) = stored();
+    let (name, media_type) = ("chest.jpg".to_owned(), "image/jpeg".to_owned());
+    let description = Description { name, media_type, size: CONTENTS.len() as u64 };
+    assert_eq!(file::describe(&key, &listed).unwrap(), description);
+    assert_eq!(file::open(&key, &listed).unwrap(), (description, CONTENTS.to_vec()));
+}
+
+#[test]
+fn a_file_opens_at_its_own_place_only() {
+    let (mut scene, listed, key) = stored();
+    let message = attached(&mut scene.hospital, 17, &[]);
+    let other = FileUpload::decode(&message).unwrap().listed;
+    let changes: [fn(&mut Listed, &Listed, &Scene); 8] = [
+        |listed, _, _| listed.handle ^= 1,
+        |listed, _, _| listed.file ^= 1,
+        |listed, _, scene| listed.provider = scene.clinic.node().clone(),
+        |listed, _, scene| listed.provider = scene.ward.node().clone(),
+        |listed, _, _| listed.owner = owner(2).owner(),
+        |listed, other, _| listed.description.clone_from(&other.description),
+        |listed, other, _| listed.body.clone_from(&other.body),
+        |listed, _, _| listed.body = None,
+    ];
+    for (number, change) in changes.iter().enumerate() {
+        let mut moved = listed.clone();
+        change(&mut moved, &other, &scene);
+        assert_eq!(file::open(&key, &moved).unwrap_err(), Error::File, "change {number}");
+    }
+    let clinic = record_key(&scene.clinic, listed.handle);
+    assert_eq!(file::open(&clinic, &listed).unwrap_err(), Error::File);
+}
+
+#[test]
+fn every_changed_or_missing_byte_of_description_and_body_is_noticed() {
+    let (_, listed, key) = stored();
+    let body = listed.body.clone().unwrap();
+    for at in 0..listed.description.len() {
+        let mut changed = listed.clone();
+        changed.description[at] ^= 1;
+        assert_eq!(file::describe(&key, &changed).unwrap_err(), Error::File, "byte {at}");
+        changed.description.truncate(at);
+        assert_eq!(file::open(&key, &changed).unwrap_err(), Error::File, "cut at {at}");
+    }
+    for at in 0..body.len() {
+        let mut changed = listed.clone();
+        let mut bytes = body.clone();
+        bytes[at] ^= 1;
+        changed.body = Some(bytes);
+        assert_eq!(file::open(&key, &changed).unwrap_err(), Error::File, "byte {at}");
+        changed.body = Some(body[..at].to_vec());
+        assert_eq!(file::open(&key, &changed).unwrap_err(), Error::File, "cut at {at}");
+    }
+}
+
+#[test]
+fn one_request_reaches_every_provider_below_and_no_other() {
+    let mut scene = scene();
+    let providers = [&mut scene.hospital, &mut scene.ward, &mut scene.clinic];
+    for message in providers.map(|provider| attached(provider, 1, &[b"fracture"])) {
+        scene.receive(&message).unwrap();
+    }
+    let count = |asker: &Keyring, words: &[&[u8]]| {
+        scene.found(&asker.search_files(words, NOW).unwrap()).unwrap().len()
+    };
+    assert_eq!(count(&scene.owner, &[b"fracture"]), 3);
+    assert_eq!(count(&scene.hospital, &[b"fracture"]), 1, "it has not learned of the ward");
+    assert_eq!(count(&scene.ward, &[b"fracture"]), 1);
+    assert_eq!(count(&scene.owner, &[b"fractures"]), 0);
+    assert_eq!(count(&scene.owner, &[b"fracture", b"x-ray"]), 0);
+    let other = owner(2).search_files(&[b"fracture"], NOW).unwrap();
+    assert_eq!(scene.found(&other).unwrap_err(), Error::OtherOwner { what: "the request" });
+}
+
+#[test]
+fn a_request_is_refused_that_is_changed_late_or_reaches_too_far() {
+    let mut scene = scene();
+    let message = attached(&mut scene.clinic, 1, &[b"fracture"]);
+    let file = scene.receive(&message).unwrap();
+    let request = scene.owner.search_files(&[b"fracture"], NOW).unwrap();
+    for at in 0..request.len() {
+        let mut changed = request.clone();
+        changed[at] ^= 1;
+        assert!(scene.found(&changed).is_err(), "byte {at}");
+        assert!(scene.found(&request[..at]).is_err(), "cut at {at}");
+    }
+    let late = scene.owner.search_files(&[b"fracture"], NOW - 1).unwrap();
+    assert_eq!(scene.found(&late).unwrap_err(), Error::Expired);
+    let nodes = vec![(scene.clinic.node().clone(), vec![1])];
+    assert!(matches!(scene.hospital.list_files(nodes, NOW), Err(Error::Scope { .. })));
+    let foreign = scene.hospital.fetch_file(file, NOW).unwrap();
+    assert!(matches!(scene.fetched(&foreign), Err(Error::Scope { .. })));
+    assert_eq!(scene.fetched(&request).unwrap_err(), Error::UnknownFile);
+    let unknown = scene.owner.fetch_file(file ^ 1, NOW).unwrap();
+    assert_eq!(scene.fetched(&unknown).unwrap_err(), Error::UnknownFile);
+    assert_eq!(scene.owner.search_files(&[], NOW).unwrap_err(), Error::NoKeyword);
+}
+
+#[test]
+fn an_upload_is_refused_that_is_changed_foreign_or_repeated() {
+    let mut scene = scene();
+    let message = attached(&mut scene.hospital, 1, &[b"fracture"]);
+    for at in 0..message.len() {
+        let mut changed = message.clone();
+        changed[at] ^= 1;
+        assert!(scene.receive(&changed).is_err(), "byte {at}");
+    }
+    let foreign = attached(&mut owner(2).authorize("hospital", &[]).unwrap(), 1, &[]);
+    let error = scene.receive(&foreign).unwrap_err();
+    assert_eq!(error, Error::OtherOwner { what: "the file" });
+    scene.receive(&message).unwrap();
+    let provider = "hospital".to_owned();
+    let again = Error::StoredFile { provider: provider.clone() };
+    assert_eq!(scene.receive(&message).unwrap_err(), again);
+    assert_eq!(scene.files.remove(scene.owner.owner(), "hospital"), 1);
+    assert_eq!(scene.files.totals(), (0, 0, 0));
+    assert_eq!(scene.receive(&message).unwrap_err(), again);
+    let refused =
+        scene.owner.attach(Ids::Integers(&[1]), &aes_gcm::AES_256, ("n", "a/b"), CONTENTS, &[]);
+    assert!(matches!(refused, Err(Error::Scope { .. })), "an owner attaches nothing");
+    let two = scene.hospital.attach(
+        Ids::Integers(&[1, 2]),
+        &aes_gcm::AES_256,
+        ("n", "a/b"),
+        CONTENTS,
+        &[],
+    );
+    assert!(matches!(two, Err(Error::Size { what: "the number of record ids", .. })));
+}
+
+#[test]
+fn labels_that_repeat_are_refused_and_the_next_ones_taken() {
+    let mut scene = scene();
+    let mut stale = scene.owner.authorize("hospital", &[]).unwrap();
+    let first = attached(&mut scene.hospital, 1, &[b"fracture"]);
+    scene.receive(&first).unwrap();
+    let repeated = attached(&mut stale, 2, &[b"fracture"]);
+    let provider = "hospital".to_owned();
+    assert_eq!(scene.receive(&repeated).unwrap_err(), Error::StoredKeyword { provider });
+    let next = attached(&mut stale, 2, &[b"fracture"]);
+    scene.receive(&next).unwrap();
+    let request = scene.owner.search_files(&[b"fracture"], NOW).unwrap();
+    assert_eq!(scene.found(&request).unwrap().len(), 2);
+}

@@ -1,0 +1,36 @@
+"""The pinned entries of encrypted keywords, computed again with nothing but HMAC."""
+
+import hmac
+import json
+from pathlib import Path
+
+import pytest
+
+VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "keyword.json").read_text())
+
+
+def child(key: bytes, purpose: bytes, label: bytes) -> bytes:
+    """Return a key of the tree, as the module ``keys`` defines it."""
+    parts = b"".join(len(part).to_bytes(4, "big") + part for part in (purpose, label))
+    return hmac.digest(key, b"mopse/v1" + parts + bytes(4), "sha256")
+
+
+def entry(provider: bytes, keyword: bytes, count: int, file: int) -> tuple[bytes, int, int]:
+    """Return trapdoor, label and masked number, as the module ``keyword`` defines them."""
+    key = child(provider, b"keyword", b"")
+    halves = [child(key, b"keyword", bytes([half]) + keyword) for half in (1, 2)]
+    label, mask = (hmac.digest(half, count.to_bytes(8, "big"), "sha256")[:16] for half in halves)
+    return b"".join(halves), int.from_bytes(label, "big"), file ^ int.from_bytes(mask, "big")
+
+
+@pytest.mark.parametrize("case", VECTORS["cases"], ids=lambda case: case["keyword"])
+def test_the_definition_gives_the_pinned_entries(case):
+    trapdoor, label, masked = entry(
+        bytes.fromhex(case["provider"]),
+        case["keyword"].encode(),
+        case["count"],
+        int(case["file"], 16),
+    )
+    assert trapdoor.hex() == case["trapdoor"]
+    assert f"{label:032x}" == case["label"]
+    assert f"{masked:032x}" == case["masked"]
