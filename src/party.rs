@@ -7,8 +7,8 @@
 //! ```text
 //! key of a child      = child(key, "node", name, epoch of the node)
 //! ruler of a field    = child(key of the authority, "ruler", field, epoch of the authority)
-//! placement, handles,
-//! records, signatures = child(key, "place" | "handle" | "record" | "sign", ...)
+//! placement, handles, records,
+//! keywords, signatures = child(key, "place" | "handle" | "record" | "keyword" | "sign", ...)
 //! ```
 //!
 //! MOPSE is the hierarchy of depth 1, MOPSE+ any deeper one.
