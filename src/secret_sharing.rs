@@ -17,8 +17,8 @@
 //! A. Shamir, "How to Share a Secret", Communications of the ACM 22 (1979), in the crate `vsss-rs`, whose
 //! coefficients are uniform since version 6.0.1.
 
-use rand::SeedableRng;
-use rand::rngs::StdRng;
+use chacha20::ChaCha20Rng;
+use chacha20::rand_core::SeedableRng;
 use vsss_rs::Gf256;
 use zeroize::Zeroizing;
 
@@ -82,8 +82,9 @@ pub fn split(secret: &[u8], threshold: usize, holders: &[Key]) -> Result<Vec<Vec
     let mut set = [0; 16];
     fill_random(random.as_mut_slice())?;
     fill_random(&mut set)?;
-    let shares = Gf256::split_bytes(threshold, holders.len(), secret, StdRng::from_seed(*random))
-        .map_err(|_| Error::Randomness)?;
+    let shares =
+        Gf256::split_bytes(threshold, holders.len(), secret, ChaCha20Rng::from_seed(*random))
+            .map_err(|_| Error::Randomness)?;
     let threshold = u8::try_from(threshold).map_err(|_| Error::Randomness)?;
     shares
         .into_iter()

@@ -1,5 +1,7 @@
 //! Files of records: who finds them, who opens them, and what the cloud refuses.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 #[path = "support/clinic.rs"]
 mod clinic;
 

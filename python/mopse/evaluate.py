@@ -107,6 +107,7 @@ def files(
     entrants: Sequence[Contender],
     *,
     repeats: int = 3,
+    patience_s: float = 10.0,
     seed: int = 1,
     progress: bool = False,
 ) -> pl.DataFrame:
@@ -120,6 +121,8 @@ def files(
         As from `contenders`.
     repeats : int
         How often everything is timed, in turns.
+    patience_s : float
+        What takes longer than this, one way, is not repeated.
     seed : int
         Of the files.
     progress : bool
@@ -155,12 +158,17 @@ def files(
     rows = []
     for kind, make in made.items():
         contents: dict[int, bytes] = {}
+        slow: set[tuple[int, str]] = set()
         for repeat, size, entrant in tqdm(tries, desc=kind, disable=not progress):
+            if (size, entrant.name) in slow:
+                continue
             if size not in contents:
                 contents = {size: make(size, seed)}
             derivation = 0.0 if entrant.derive is None else _seconds(entrant.derive)[0]
             encryption, message = _seconds(entrant.encrypt, contents[size])
             decryption, opened = _seconds(entrant.decrypt, message)
+            if max(encryption, decryption) > patience_s:
+                slow.add((size, entrant.name))
             if opened != contents[size]:
                 raise InvalidInputError(f"{entrant.name} does not give the file back")
             for direction, took in (("encrypt", encryption), ("decrypt", decryption)):

@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 
 import mopse
+from mopse import evaluate
 
 SEED = 20261121
 REPEATS = 5
@@ -163,9 +164,23 @@ def merges() -> Iterator[dict]:
         yield line | {"reached": ratio >= 4 if k > 2 else None}
 
 
+def ciphers() -> Iterator[dict]:
+    """Encrypt a mebibyte into new bytes, beside OpenSSL; the goal is 0.8 of it on one core."""
+    n = 1 << 20
+    table = evaluate.beside_openssl([n], repeats=9)
+    table = table.filter((pl.col("direction") == "encrypt") & (pl.col("buffer") == "new"))
+    medians = table.group_by("cipher", "engine", maintain_order=True).agg(pl.col("time_s").median())
+    taken = {(cipher, engine): seconds for cipher, engine, seconds in medians.iter_rows()}
+    for (cipher, engine), seconds in taken.items():
+        if engine != "OpenSSL":
+            ratio = taken[cipher, "OpenSSL"] / seconds
+            line = row(f"{cipher}, {engine}", 121, n, seconds, control="OpenSSL", ratio=ratio)
+            yield line | {"M": "", "reached": ratio >= 0.8}
+
+
 def main() -> None:
     """Print the table."""
-    parts = (codebooks, scalars, batches, entries, merges, core)
+    parts = (codebooks, scalars, batches, entries, merges, core, ciphers)
     rows = [line for part in parts for line in part()]
     with pl.Config(tbl_rows=-1, tbl_cols=-1, tbl_width_chars=160, float_precision=2):
         print(pl.DataFrame(rows, infer_schema_length=None))
