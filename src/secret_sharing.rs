@@ -6,11 +6,11 @@
 //!
 //! ```text
 //! share i = head || nonce || AEAD(child(key of holder i, "share", set || i), nonce, f(i), head)
-//! head    = "MOPSESHR", version, set, k, i, cipher          f(0) = secret, f random of degree k - 1
+//! head    = "MOPSESHR", version, set, k, i    f(0) = secret || SHA-256(secret), f random of degree k - 1
 //! ```
 //!
-//! The set is a random number that binds the shares of one secret together. A share is as long as the
-//! secret and a head; it shows that length.
+//! The set is a random number that binds the shares of one secret together. The digest tells a share that
+//! its own holder made up. A share is as long as the secret, a digest and a head; it shows that length.
 //!
 //! # Sources
 //!
@@ -19,6 +19,8 @@
 
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::SeedableRng;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
 use vsss_rs::Gf256;
 use zeroize::Zeroizing;
 
@@ -82,8 +84,9 @@ pub fn split(secret: &[u8], threshold: usize, holders: &[Key]) -> Result<Vec<Vec
     let mut set = [0; 16];
     fill_random(random.as_mut_slice())?;
     fill_random(&mut set)?;
+    let shared = Zeroizing::new([secret, &Sha256::digest(secret)].concat());
     let shares =
-        Gf256::split_bytes(threshold, holders.len(), secret, ChaCha20Rng::from_seed(*random))
+        Gf256::split_bytes(threshold, holders.len(), &*shared, ChaCha20Rng::from_seed(*random))
             .map_err(|_| Error::Randomness)?;
     let threshold = u8::try_from(threshold).map_err(|_| Error::Randomness)?;
     shares
@@ -107,7 +110,8 @@ pub fn split(secret: &[u8], threshold: usize, holders: &[Key]) -> Result<Vec<Vec
 /// # Errors
 ///
 /// [`Error::Share`] names the first share that does not open, is given twice, or is of another secret;
-/// [`Error::Format`] and [`Error::Version`] for one that is malformed; [`Error::TooFewShares`].
+/// [`Error::Format`] and [`Error::Version`] for one that is malformed; [`Error::TooFewShares`];
+/// [`Error::Decryption`] if a holder made up a share.
 pub fn join(shares: &[(&[u8], &Key)]) -> Result<Zeroizing<Vec<u8>>, Error> {
     let mut opened: Vec<Zeroizing<Vec<u8>>> = Vec::new();
     let mut first: Option<Head> = None;
@@ -133,7 +137,12 @@ pub fn join(shares: &[(&[u8], &Key)]) -> Result<Zeroizing<Vec<u8>>, Error> {
         return Err(Error::TooFewShares { needed, got: opened.len() });
     }
     let values: Vec<Vec<u8>> = opened.iter().map(|value| value.to_vec()).collect();
-    Gf256::combine_bytes(values).map(Zeroizing::new).map_err(|_| Error::Share { position: 0 })
+    let shared = Gf256::combine_bytes(values).map(Zeroizing::new).map_err(|_| Error::Decryption)?;
+    let (secret, digest) = shared.split_last_chunk::<32>().ok_or(Error::Decryption)?;
+    if !bool::from(Sha256::digest(secret).ct_eq(digest)) {
+        return Err(Error::Decryption);
+    }
+    Ok(Zeroizing::new(secret.to_vec()))
 }
 
 #[cfg(test)]
@@ -198,7 +207,7 @@ mod tests {
     fn neighbouring_shares_are_sealed_with_different_ciphers() {
         let shares = split(b"secret", 2, &holders(4)).unwrap();
         let lengths: Vec<usize> = shares.iter().map(Vec::len).collect();
-        assert_eq!(lengths, [27 + 24 + 6 + 16, 27 + 12 + 22, 27 + 12 + 22, 27 + 12 + 22]);
+        assert_eq!(lengths, [27 + 24 + 54, 27 + 12 + 54, 27 + 12 + 54, 27 + 12 + 54]);
     }
 
     #[test]
@@ -228,6 +237,19 @@ mod tests {
         assert_eq!(joined(&one, &keys, &[0, 0]), Err(Error::Share { position: 1 }));
         let swapped = [one[1].clone(), one[0].clone()];
         assert_eq!(joined(&swapped, &keys, &[0, 1]), Err(Error::Share { position: 0 }));
+    }
+
+    #[test]
+    fn a_share_that_its_holder_made_up_is_noticed() {
+        let keys = holders(2);
+        let mut shares = split(b"secret", 2, &keys).unwrap();
+        let set = shares[1][9..25].try_into().unwrap();
+        let head = Head { set, threshold: 2, number: shares[1][26] };
+        let nonce = vec![0; head.cipher().nonce_len];
+        let cipher = head.cipher().with_key(head.key(&keys[1]).expose()).unwrap();
+        let sealed = cipher.seal(&nonce, &head.encode(), &[7; 6 + 32]).unwrap();
+        shares[1] = [head.encode(), nonce, sealed].concat();
+        assert_eq!(joined(&shares, &keys, &[0, 1]), Err(Error::Decryption));
     }
 
     #[test]
