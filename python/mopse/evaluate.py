@@ -143,7 +143,8 @@ def files(
     -----
     ``time_s`` is from bytes in memory to new bytes in memory, allocation included; no file is read
     or written. ``derivation_s`` is the password's, which is not part of it. Every contender is
-    warmed up on a small message. All take turns within a repeat, so that a busy machine slows all.
+    warmed up on a small message. Text and image follow each other, and all contenders take turns
+    within a repeat, so that a busy machine slows all.
     """
     made = {"txt": specimens.document, "jpeg": specimens.image}
     tries = [
@@ -156,20 +157,20 @@ def files(
     for entrant in entrants:
         entrant.decrypt(entrant.encrypt(bytes(1000)))
     rows = []
-    for kind, make in made.items():
-        contents: dict[int, bytes] = {}
-        slow: set[tuple[int, str]] = set()
-        for repeat, size, entrant in tqdm(tries, desc=kind, disable=not progress):
-            if (size, entrant.name) in slow:
-                continue
-            if size not in contents:
-                contents = {size: make(size, seed)}
+    slow: set[tuple[int, str]] = set()
+    contents: dict[str, bytes] = {}
+    for repeat, size, entrant in tqdm(tries, disable=not progress):
+        if (size, entrant.name) in slow:
+            continue
+        if len(contents.get("txt", b"")) != size:
+            contents = {kind: make(size, seed) for kind, make in made.items()}
+        for kind, content in contents.items():
             derivation = 0.0 if entrant.derive is None else _seconds(entrant.derive)[0]
-            encryption, message = _seconds(entrant.encrypt, contents[size])
+            encryption, message = _seconds(entrant.encrypt, content)
             decryption, opened = _seconds(entrant.decrypt, message)
             if max(encryption, decryption) > patience_s:
                 slow.add((size, entrant.name))
-            if opened != contents[size]:
+            if opened != content:
                 raise InvalidInputError(f"{entrant.name} does not give the file back")
             for direction, took in (("encrypt", encryption), ("decrypt", decryption)):
                 rows.append(
