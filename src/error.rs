@@ -227,7 +227,7 @@ pub enum Error {
     /// A keyword entry is stored already.
     #[error(
         "a keyword entry of provider {provider:?} is stored already: its keyring is older than its \
-         last file; attach the file again"
+         last file; catch up with the cloud, then attach the file again"
     )]
     StoredKeyword {
         /// The provider's path.

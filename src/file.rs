@@ -6,8 +6,9 @@
 //! ```text
 //! key         = child(key of the record, "file", number)
 //! place       = owner || provider and epochs || handle of the record || number
-//! description = nonce || AES-256-GCM-SIV(key, nonce, name || media type || size, place)
-//! body        = stream(key, contents)    associated with place || name || media type || size
+//! description = nonce || AES-256-GCM-SIV(child(key, "file", "description"), nonce, called, place)
+//! called      = name || media type || size
+//! body        = stream(key, contents)    associated with place || called
 //! ```
 //!
 //! So a file opens at its own record, under its own name and type, in its own epoch, and nowhere else.
@@ -79,6 +80,11 @@ impl<'a> Place<'a> {
         record.child(Purpose::File, &self.file.to_be_bytes(), 0)
     }
 
+    /// The key of the description of a file with this key; the label of a body's key is longer.
+    fn of_description(key: &Key) -> Key {
+        key.child(Purpose::File, b"description", 0)
+    }
+
     fn encode(&self) -> Vec<u8> {
         let mut writer = Writer::new(b"MOPSEPLC");
         writer.raw(&self.origin.owner.0);
@@ -103,7 +109,8 @@ pub fn seal(
     let (key, associated, named) = (place.key(record), place.encode(), description.encode());
     let mut nonce = [0; 12];
     crate::keys::fill_random(&mut nonce)?;
-    let sealed = seal_one(&key, &nonce, &named, &associated).ok_or(Error::File)?;
+    let described = Place::of_description(&key);
+    let sealed = seal_one(&described, &nonce, &named, &associated).ok_or(Error::File)?;
     Ok((sealed, stream::seal(algorithm, &key, &[associated, named].concat(), contents)?))
 }
 
@@ -114,7 +121,8 @@ pub fn seal(
 /// [`Error::File`] if the description was changed or belongs elsewhere.
 pub fn describe(record: &Key, listed: &Listed) -> Result<Description, Error> {
     let place = Place::of(listed);
-    let bytes = open_one(&place.key(record), &listed.description, &place.encode());
+    let key = Place::of_description(&place.key(record));
+    let bytes = open_one(&key, &listed.description, &place.encode());
     Description::decode(&bytes.ok_or(Error::File)?).map_err(|_| Error::File)
 }
 

@@ -10,7 +10,8 @@
 //! ```
 //!
 //! A keyword is any string of bytes; whoever calls decides what counts as the same word. How often each
-//! was used is kept under a tag, so that the next entry gets a label of its own.
+//! was used is kept under a tag, so that the next entry gets a label of its own. A keyring that has
+//! missed entries asks the cloud how many there are, with the same trapdoors.
 //!
 //! # Leakage
 //!
@@ -22,16 +23,32 @@
 
 use std::collections::BTreeMap;
 
+use crate::Error;
 use crate::index::keyword::{Entry, TRAPDOOR_LEN, Trapdoor};
 use crate::keys::{Key, Purpose};
 
 /// How often a provider used each keyword, by the keyword's tag.
 pub type Counts = BTreeMap<[u8; 16], u64>;
 
+/// Below the keyword key: the number of the child for the tag. The halves of a trapdoor are 1 and 2.
+const TAG: u8 = 3;
+
+/// The key of all keywords of a provider.
+fn keyword_key(provider: &Key) -> Key {
+    provider.child(Purpose::Keyword, b"", 0)
+}
+
+/// What stands for a keyword where its uses are counted.
+fn tag(key: &Key, keyword: &[u8]) -> [u8; 16] {
+    let tag = key.child(Purpose::Keyword, &[&[TAG], keyword].concat(), 0);
+    let (halves, _) = tag.expose().as_chunks::<16>();
+    halves[0]
+}
+
 /// Returns a provider's trapdoor for a keyword.
 #[must_use]
 pub fn trapdoor(provider: &Key, keyword: &[u8]) -> Trapdoor {
-    let key = provider.child(Purpose::Keyword, b"", 0);
+    let key = keyword_key(provider);
     let half = |number: u8| key.child(Purpose::Keyword, &[&[number], keyword].concat(), 0);
     let mut bytes = [0; TRAPDOOR_LEN];
     bytes[..TRAPDOOR_LEN / 2].copy_from_slice(half(1).expose());
@@ -41,22 +58,44 @@ pub fn trapdoor(provider: &Key, keyword: &[u8]) -> Trapdoor {
 
 /// Returns the entries of a new file, in the order of their labels, which tells nothing of the words,
 /// and counts them. A keyword that is given twice counts once.
-#[must_use]
-pub fn entries(provider: &Key, keywords: &[&[u8]], file: u128, counts: &mut Counts) -> Vec<Entry> {
-    let key = provider.child(Purpose::Keyword, b"", 0);
+///
+/// # Errors
+///
+/// [`Error::Size`] if a keyword was used 2^64 - 1 times. Nothing is counted then.
+pub fn entries(
+    provider: &Key,
+    keywords: &[&[u8]],
+    file: u128,
+    counts: &mut Counts,
+) -> Result<Vec<Entry>, Error> {
+    let key = keyword_key(provider);
     let mut words = keywords.to_vec();
     words.sort_unstable();
     words.dedup();
-    let entry = |keyword: &[u8]| {
-        let tag = key.child(Purpose::Keyword, &[&[3], keyword].concat(), 0);
-        let (tags, _) = tag.expose().as_chunks::<16>();
-        let count = counts.entry(tags[0]).or_default();
-        *count += 1;
-        trapdoor(provider, keyword).entry(*count - 1, file)
+    let numbered = |word| {
+        let tag = tag(&key, word);
+        let number = counts.get(&tag).copied().unwrap_or(0);
+        let (what, expected) = ("the number of uses of a keyword", "below 2^64 - 1");
+        let next = number.checked_add(1).ok_or(Error::Size { what, got: number, expected })?;
+        Ok((word, tag, number, next))
     };
-    let mut entries: Vec<Entry> = words.into_iter().map(entry).collect();
+    let numbered = words.into_iter().map(numbered).collect::<Result<Vec<_>, Error>>()?;
+    let entry = |(word, tag, number, next)| {
+        counts.insert(tag, next);
+        trapdoor(provider, word).entry(number, file)
+    };
+    let mut entries: Vec<Entry> = numbered.into_iter().map(entry).collect();
     entries.sort_unstable();
-    entries
+    Ok(entries)
+}
+
+/// Takes note of how often keywords were used, where that is more often than is known.
+pub fn catch_up(provider: &Key, used: &[(&[u8], u64)], counts: &mut Counts) {
+    let key = keyword_key(provider);
+    for &(keyword, used) in used {
+        let count = counts.entry(tag(&key, keyword)).or_default();
+        *count = used.max(*count);
+    }
 }
 
 #[cfg(test)]
@@ -87,7 +126,7 @@ mod tests {
             for (number, words) in files.into_iter().enumerate() {
                 let keywords: Vec<[u8; 1]> = words.iter().map(|&word| [word]).collect();
                 let keywords: Vec<&[u8]> = keywords.iter().map(<[u8; 1]>::as_slice).collect();
-                let entries = entries(&key(1), &keywords, number as u128, &mut counts);
+                let entries = entries(&key(1), &keywords, number as u128, &mut counts).unwrap();
                 prop_assert_eq!(entries.len(), words.len());
                 if lost[number] > 0 {
                     prop_assert!(!dictionary.holds_any(&entries));
@@ -124,9 +163,9 @@ mod tests {
         for (lost, is_found) in [(0, true), (MOST_LOST, true), (MOST_LOST + 1, false)] {
             let (mut dictionary, mut counts) = (Dictionary::default(), Counts::new());
             for _ in 0..lost {
-                let _ = entries(&key(1), &[b"x-ray"], 1, &mut counts);
+                entries(&key(1), &[b"x-ray"], 1, &mut counts).unwrap();
             }
-            dictionary.add(&entries(&key(1), &[b"x-ray"], 2, &mut counts));
+            dictionary.add(&entries(&key(1), &[b"x-ray"], 2, &mut counts).unwrap());
             let found = dictionary.find(&trapdoor(&key(1), b"x-ray"));
             assert_eq!(found, if is_found { vec![2] } else { vec![] }, "{lost} lost");
         }
@@ -135,7 +174,36 @@ mod tests {
     #[test]
     fn a_keyword_given_twice_counts_once() {
         let mut counts = Counts::new();
-        assert_eq!(entries(&key(1), &[b"a", b"b", b"a"], 1, &mut counts).len(), 2);
+        assert_eq!(entries(&key(1), &[b"a", b"b", b"a"], 1, &mut counts).unwrap().len(), 2);
         assert!(counts.values().all(|&count| count == 1));
+    }
+
+    #[test]
+    fn what_is_added_after_a_removal_is_found_however_much_was_removed() {
+        let (mut dictionary, mut counts) = (Dictionary::default(), Counts::new());
+        let word = trapdoor(&key(1), b"x-ray");
+        let first = entries(&key(1), &[b"x-ray"], 1, &mut counts).unwrap();
+        dictionary.add(&first);
+        for _ in 0..3 * MOST_LOST {
+            dictionary.add(&entries(&key(1), &[b"x-ray"], 1, &mut counts).unwrap());
+        }
+        dictionary.clear();
+        assert!(dictionary.is_empty() && dictionary.find(&word).is_empty());
+        assert!(dictionary.holds_any(&first), "a label is used once");
+        dictionary.add(&entries(&key(1), &[b"x-ray"], 2, &mut counts).unwrap());
+        assert_eq!((dictionary.find(&word), dictionary.len()), (vec![2], 1));
+        assert_eq!(dictionary.used(&word), 3 * MOST_LOST + 2);
+    }
+
+    #[test]
+    fn a_keyword_that_can_be_counted_no_further_is_refused_and_nothing_is_counted() {
+        let mut counts = Counts::new();
+        catch_up(&key(1), &[(b"full", u64::MAX), (b"other", 5), (b"other", 3)], &mut counts);
+        let before = counts.clone();
+        let refused = entries(&key(1), &[b"another", b"full", b"other"], 1, &mut counts);
+        assert!(matches!(refused, Err(Error::Size { got: u64::MAX, .. })));
+        assert_eq!(counts, before);
+        let other = entries(&key(1), &[b"other"], 1, &mut counts).unwrap();
+        assert_eq!(other, [trapdoor(&key(1), b"other").entry(5, 1)]);
     }
 }

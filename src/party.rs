@@ -70,6 +70,9 @@ pub struct Range {
     pub high: i64,
 }
 
+/// The version of what a keyring writes. Version 1 knew of no files: neither counts nor who ever was.
+const KEYRING_VERSION: u8 = 2;
+
 /// The keys of an owner or a provider, and what it knows of the hierarchy below.
 pub struct Keyring {
     owner: Owner,
@@ -530,8 +533,9 @@ impl Keyring {
     ///
     /// # Errors
     ///
-    /// [`Error::Scope`] for the owner, who uploads nothing, [`Error::Size`] if there is not one id,
-    /// [`Error::NotAuthenticated`] if the cipher has no tag, [`Error::Randomness`].
+    /// [`Error::Scope`] for the owner, who uploads nothing, [`Error::Size`] if there is not one id or
+    /// a keyword was used too often, [`Error::NotAuthenticated`] if the cipher has no tag,
+    /// [`Error::Randomness`].
     pub fn attach(
         &mut self,
         id: Ids<'_>,
@@ -556,9 +560,24 @@ impl Keyring {
         let described = Description { name, media_type, size: contents.len() as u64 };
         let place = Place { origin, handle, file };
         let (description, body) = file::seal(&record, place, algorithm, &described, contents)?;
-        let entries = keyword::entries(&self.key, keywords, file, &mut self.counts);
+        let entries = keyword::entries(&self.key, keywords, file, &mut self.counts)?;
         let listed = Listed { owner, provider, handle, file, description, body: Some(body) };
         Ok(self.signed(FileUpload { listed, entries, chain: self.chain.clone() }.message()))
+    }
+
+    /// Takes note of how often this provider has used keywords, as the cloud counts them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Length`] if there are not as many numbers as keywords. Nothing is noted then.
+    pub fn catch_up(&mut self, keywords: &[&[u8]], used: &[u64]) -> Result<(), Error> {
+        let (expected, got) = (keywords.len(), used.len());
+        if got != expected {
+            return Err(Error::Length { what: "the list of counts", expected, got });
+        }
+        let used: Vec<(&[u8], u64)> = keywords.iter().copied().zip(used.iter().copied()).collect();
+        keyword::catch_up(&self.key, &used, &mut self.counts);
+        Ok(())
     }
 
     /// This provider and everyone that ever was below it.
@@ -657,7 +676,7 @@ impl Keyring {
 
     /// Everything the keyring holds, in the clear: to be sealed at once.
     pub(crate) fn encode(&self) -> zeroize::Zeroizing<Vec<u8>> {
-        let mut writer = Writer::new(b"MOPSEKEY");
+        let mut writer = Writer::of_version(b"MOPSEKEY", KEYRING_VERSION);
         writer.raw(&self.owner.0).bytes(&self.schema.encode());
         self.node.write(&mut writer);
         writer.raw(self.key.expose()).count(self.rulers.len());
@@ -685,7 +704,8 @@ impl Keyring {
 
     /// Reads what [`encode`](Self::encode) wrote.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Error> {
-        let mut reader = Reader::new(bytes, b"MOPSEKEY", "the keyring")?;
+        let (mut reader, version) =
+            Reader::up_to_version(bytes, b"MOPSEKEY", "the keyring", KEYRING_VERSION)?;
         let owner = Owner(reader.array()?);
         let schema = Schema::decode(reader.bytes()?)?;
         let node = Node::read(&mut reader)?;
@@ -707,12 +727,17 @@ impl Keyring {
             below.groups.insert(Group::read(&mut reader)?);
         }
         below.revocations = reader.u64()?;
-        for _ in 0..reader.count(8)? {
-            below.ever.insert(Node::read(&mut reader)?);
-        }
         let mut counts = Counts::new();
-        for _ in 0..reader.count(24)? {
-            counts.insert(reader.array()?, reader.u64()?);
+        if version == 1 {
+            // Nobody had attached a file yet, so those who had left by then have none.
+            below.ever.clone_from(&below.members);
+        } else {
+            for _ in 0..reader.count(8)? {
+                below.ever.insert(Node::read(&mut reader)?);
+            }
+            for _ in 0..reader.count(24)? {
+                counts.insert(reader.array()?, reader.u64()?);
+            }
         }
         let is_owner = node == Node::root();
         let expected = if is_owner { 0 } else { schema.fields().len() };
@@ -852,7 +877,7 @@ pub(crate) mod tests {
         path.iter().fold(Node::root(), |node, (name, epoch)| node.child(name, *epoch).unwrap())
     }
 
-    const PURPOSES: [Purpose; 8] = [
+    const PURPOSES: [Purpose; 10] = [
         Purpose::Node,
         Purpose::Ruler,
         Purpose::Order,
@@ -860,6 +885,8 @@ pub(crate) mod tests {
         Purpose::Handle,
         Purpose::Record,
         Purpose::Keyword,
+        Purpose::File,
+        Purpose::Share,
         Purpose::Sign,
     ];
 
@@ -905,6 +932,7 @@ pub(crate) mod tests {
             key.child(Purpose::Place, b"sbp", 0),
             key.child(Purpose::Handle, b"", 0),
             key.child(Purpose::Sign, b"", 0),
+            key.child(Purpose::Keyword, b"", 0),
             record.child(Purpose::Record, &handle.to_be_bytes(), 0),
             record,
         ];
@@ -955,7 +983,7 @@ pub(crate) mod tests {
         assert_eq!(reached(&ward, &lab, handle)[0].1, 2);
         // And the search is no blind one: it does find what is below.
         let below = [node(&[HOSPITAL, ("ward", 0), ("desk", 1)])];
-        assert_eq!(reached(&ward, &below, handle)[0].1, 8);
+        assert_eq!(reached(&ward, &below, handle)[0].1, 9);
 
         let hospital = root.keyring_of(&node(&[HOSPITAL])).unwrap();
         let hospital = reachable(&hospital, handle);
@@ -972,7 +1000,7 @@ pub(crate) mod tests {
         assert_eq!(reached(&hospital, &[node(&[("clinic", 0)])], handle)[0].1, 2);
         let below = [node(&[HOSPITAL, ("ward", 0)]), node(&[HOSPITAL, ("lab", 1)])];
         for (node, count) in reached(&hospital, &below, handle) {
-            assert_eq!(count, 8, "the hospital does not reach {node:?}");
+            assert_eq!(count, 9, "the hospital does not reach {node:?}");
         }
     }
 
@@ -1013,8 +1041,44 @@ pub(crate) mod tests {
         root.authorize("lab", &["hospital"]).unwrap();
         let ward = root.authorize("ward", &["hospital"]).unwrap();
         root.revoke(&["hospital", "lab"]).unwrap();
-        let hospital = root.authorize("hospital", &[]).unwrap();
+        let mut hospital = root.authorize("hospital", &[]).unwrap();
+        attach(&mut hospital, &[b"x-ray", b"0171"]).unwrap();
         [root, hospital, ward].map(|keyring| keyring.encode())
+    }
+
+    fn attach(provider: &mut Keyring, keywords: &[&[u8]]) -> Result<Vec<u8>, Error> {
+        let cipher = &crate::cipher::aes_gcm::AES_256;
+        provider.attach(Ids::Integers(&[1]), cipher, ("name", "a/b"), b"contents", keywords)
+    }
+
+    /// What version 1 wrote: all but the last two lists.
+    fn of_version_1(keyring: &Keyring) -> Vec<u8> {
+        let mut later = Writer::default();
+        later.count(keyring.below.ever.len());
+        keyring.below.ever.iter().for_each(|node| node.write(&mut later));
+        later.count(keyring.counts.len());
+        let mut bytes = keyring.encode().to_vec();
+        bytes.truncate(bytes.len() - later.0.len() - 24 * keyring.counts.len());
+        bytes[8] = 1;
+        bytes
+    }
+
+    #[test]
+    fn a_keyring_of_version_1_is_read_and_of_an_unknown_one_refused() {
+        let mut root = owner(1);
+        let hospital = root.authorize("hospital", &[]).unwrap();
+        root.authorize("ward", &["hospital"]).unwrap();
+        for keyring in [root, hospital] {
+            let read = Keyring::decode(&of_version_1(&keyring)).unwrap();
+            assert_eq!((&read.below, &read.counts), (&keyring.below, &Counts::new()));
+            assert_eq!(*read.encode(), *keyring.encode(), "it is written as version 2");
+            for got in [0, 3, 255] {
+                let mut bytes = keyring.encode().to_vec();
+                bytes[8] = got;
+                let refused = Keyring::decode(&bytes).unwrap_err();
+                assert_eq!(refused, Error::Version { what: "the keyring", got });
+            }
+        }
     }
 
     #[test]
@@ -1023,6 +1087,7 @@ pub(crate) mod tests {
             let keyring = Keyring::decode(&bytes).unwrap();
             assert_eq!(*keyring.encode(), *bytes);
             assert_eq!(keyring.below, Keyring::decode(&bytes).unwrap().below);
+            assert_eq!(keyring.counts.len(), if keyring.node.path() == "hospital" { 2 } else { 0 });
             for cut in 0..bytes.len() {
                 assert!(Keyring::decode(&bytes[..cut]).is_err(), "cut at {cut}");
             }
@@ -1043,6 +1108,8 @@ pub(crate) mod tests {
         let ids = Ids::Integers(&[1]);
         let age = Indexed { field: "age", rows: &[0], plaintexts: &[40] };
         let _ = keyring.upload(&[], ids, &[age], 1);
+        let _ = attach(&mut keyring, &[b"x-ray", b"0171"]);
+        let _ = keyring.search_files(&[b"x-ray"], 0);
     }
 
     proptest! {

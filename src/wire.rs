@@ -6,7 +6,7 @@
 
 use crate::Error;
 
-/// The version of all formats in this crate.
+/// The version of the formats in this crate, but of those that name one of their own.
 pub(crate) const VERSION: u8 = 1;
 
 /// Writes a message.
@@ -16,9 +16,14 @@ pub(crate) struct Writer(pub Vec<u8>);
 impl Writer {
     /// A message of this kind.
     pub fn new(kind: &[u8; 8]) -> Self {
+        Self::of_version(kind, VERSION)
+    }
+
+    /// A message of this kind, of a version of its own.
+    pub fn of_version(kind: &[u8; 8], version: u8) -> Self {
         let mut writer = Self::default();
         writer.0.extend(kind);
-        writer.0.push(VERSION);
+        writer.0.push(version);
         writer
     }
 
@@ -72,12 +77,22 @@ pub(crate) struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// What follows the head of a message of this kind.
     pub fn new(bytes: &'a [u8], kind: &[u8; 8], what: &'static str) -> Result<Self, Error> {
+        Self::up_to_version(bytes, kind, what, VERSION).map(|(reader, _)| reader)
+    }
+
+    /// What follows the head of a message of this kind, and its version, which is none after `newest`.
+    pub fn up_to_version(
+        bytes: &'a [u8],
+        kind: &[u8; 8],
+        what: &'static str,
+        newest: u8,
+    ) -> Result<(Self, u8), Error> {
         let mut reader = Self::headless(bytes, what);
         if reader.array::<8>()? != *kind {
             return Err(reader.fault_at(0));
         }
         match reader.u8()? {
-            VERSION => Ok(reader),
+            version if (1..=newest).contains(&version) => Ok((reader, version)),
             got => Err(Error::Version { what, got }),
         }
     }

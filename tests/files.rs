@@ -5,16 +5,22 @@
 #[path = "support/clinic.rs"]
 mod clinic;
 
+use std::collections::BTreeSet;
+
 use clinic::{NOW, owner};
 use mopse::Error;
 use mopse::certificate::Announcement;
 use mopse::cipher::aes_gcm;
+use mopse::file::Place;
 use mopse::file::{self, Description};
 use mopse::index::files::{FileRequest, FileUpload, Files, Listed};
 use mopse::keys::{Key, Purpose};
 use mopse::keyword;
 use mopse::party::Keyring;
-use mopse::record::{Ids, Opener};
+use mopse::path::Node;
+use mopse::record::{Ids, Opener, Origin};
+use proptest::collection::{btree_set, vec};
+use proptest::prelude::*;
 use serde::Deserialize;
 
 const CONTENTS: &[u8] = b"what the picture shows";
@@ -64,6 +70,12 @@ impl Scene {
         let request = FileRequest::decode(request)?;
         request.check(&self.announcement(), NOW)?;
         Ok(self.files.find(&request))
+    }
+
+    fn used(&self, request: &[u8]) -> Vec<u64> {
+        let request = FileRequest::decode(request).unwrap();
+        request.check(&self.announcement(), NOW).unwrap();
+        self.files.used(&request)
     }
 
     fn fetched(&self, request: &[u8]) -> Result<Listed, Error> {
@@ -137,11 +149,12 @@ fn a_file_opens_at_its_own_place_only() {
     let (mut scene, listed, key) = stored();
     let message = attached(&mut scene.hospital, 17, &[]);
     let other = FileUpload::decode(&message).unwrap().listed;
-    let changes: [fn(&mut Listed, &Listed, &Scene); 8] = [
+    let changes: [fn(&mut Listed, &Listed, &Scene); 9] = [
         |listed, _, _| listed.handle ^= 1,
         |listed, _, _| listed.file ^= 1,
         |listed, _, scene| listed.provider = scene.clinic.node().clone(),
         |listed, _, scene| listed.provider = scene.ward.node().clone(),
+        |listed, _, _| listed.provider = Node::root().child("hospital", 1).unwrap(),
         |listed, _, _| listed.owner = owner(2).owner(),
         |listed, other, _| listed.description.clone_from(&other.description),
         |listed, other, _| listed.body.clone_from(&other.body),
@@ -154,6 +167,29 @@ fn a_file_opens_at_its_own_place_only() {
     }
     let clinic = record_key(&scene.clinic, listed.handle);
     assert_eq!(file::open(&clinic, &listed).unwrap_err(), Error::File);
+}
+
+#[test]
+fn a_body_opens_under_its_own_name_type_and_size_only() {
+    let (_, listed, key) = stored();
+    let own = file::describe(&key, &listed).unwrap();
+    let changes: [fn(&mut Description); 4] = [
+        |_| (),
+        |called| called.media_type = "text/html".to_owned(),
+        |called| called.name = "chest.jpg.exe".to_owned(),
+        |called| called.size += 1,
+    ];
+    for (number, change) in changes.iter().enumerate() {
+        let mut called = own.clone();
+        change(&mut called);
+        let origin = Origin { owner: &listed.owner, provider: &listed.provider };
+        let place = Place { origin, handle: listed.handle, file: listed.file };
+        let (description, _) =
+            file::seal(&key, place, &aes_gcm::AES_256, &called, CONTENTS).unwrap();
+        let swapped = Listed { description, ..listed.clone() };
+        assert_eq!(file::describe(&key, &swapped), Ok(called), "it is genuine by itself");
+        assert_eq!(file::open(&key, &swapped).is_ok(), number == 0, "change {number}");
+    }
 }
 
 #[test]
@@ -266,4 +302,83 @@ fn labels_that_repeat_are_refused_and_the_next_ones_taken() {
     scene.receive(&next).unwrap();
     let request = scene.owner.search_files(&[b"fracture"], NOW).unwrap();
     assert_eq!(scene.found(&request).unwrap().len(), 2);
+}
+
+#[test]
+fn an_outdated_keyring_catches_up_and_everything_is_found() {
+    let mut scene = scene();
+    let mut stale = scene.owner.authorize("hospital", &[]).unwrap();
+    for _ in 0..40 {
+        let message = attached(&mut scene.hospital, 1, &[b"x-ray"]);
+        scene.receive(&message).unwrap();
+    }
+    let words: [&[u8]; 2] = [b"x-ray", b"never used before"];
+    let refused = attached(&mut stale, 1, &words);
+    assert!(matches!(scene.receive(&refused).unwrap_err(), Error::StoredKeyword { .. }));
+    let used = scene.used(&stale.search_files(&words, NOW).unwrap());
+    assert_eq!(used, [40, 0]);
+    let refusal = Error::Length { what: "the list of counts", expected: 2, got: 1 };
+    assert_eq!(stale.catch_up(&words, &used[..1]), Err(refusal));
+    stale.catch_up(&words, &used).unwrap();
+    let message = attached(&mut stale, 1, &words);
+    scene.receive(&message).unwrap();
+    let found = |words: &[&[u8]]| {
+        scene.found(&scene.owner.search_files(words, NOW).unwrap()).unwrap().len()
+    };
+    assert_eq!([found(&words[..1]), found(&words[1..]), found(&words)], [41, 1, 1]);
+    assert!(scene.used(&scene.owner.search_files(&words, NOW).unwrap()).is_empty(), "no provider");
+    assert!(scene.used(&stale.fetch_file(1, NOW).unwrap()).is_empty(), "no keywords");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Files of three providers that arrive in any order, one provider removed on the way.
+    #[test]
+    fn files_are_found_as_in_a_plain_inverted_index(
+        files in vec((0..3_usize, btree_set(0_u8..4, 0..4)), 0..60),
+        order in any::<u64>(),
+        removed in (0..3_usize, 0..60_usize),
+        asked in btree_set(0_u8..5, 1..4),
+    ) {
+        let Scene { owner, hospital, ward, clinic, files: mut cloud } = scene();
+        let mut providers = [hospital, ward, clinic];
+        let keyword = |word: u8| [b'k', word];
+        let mut messages = Vec::new();
+        for (at, words) in files {
+            let keywords: Vec<[u8; 2]> = words.iter().map(|&word| keyword(word)).collect();
+            let keywords: Vec<&[u8]> = keywords.iter().map(<[u8; 2]>::as_slice).collect();
+            messages.push((at, words, attached(&mut providers[at], 1, &keywords)));
+        }
+        // Within a window, so that fewer than `MOST_LOST` are missing at any time.
+        for window in messages.chunks_mut(8) {
+            let turn = usize::try_from(order % 8).unwrap() % window.len();
+            window.rotate_left(turn);
+        }
+        let mut plain: Vec<(usize, BTreeSet<u8>, u128)> = Vec::new();
+        for (number, (at, words, message)) in messages.into_iter().enumerate() {
+            let upload = FileUpload::decode(&message).unwrap();
+            plain.push((at, words, upload.listed.file));
+            cloud.add(upload).unwrap();
+            if number == removed.1 {
+                let path = providers[removed.0].node().path();
+                let gone = plain.iter().filter(|(at, ..)| *at == removed.0).count();
+                prop_assert_eq!(cloud.remove(owner.owner(), &path), gone);
+                plain.retain(|(at, ..)| *at != removed.0);
+            }
+        }
+        let words: Vec<[u8; 2]> = asked.iter().map(|&word| keyword(word)).collect();
+        let words: Vec<&[u8]> = words.iter().map(<[u8; 2]>::as_slice).collect();
+        for (asker, reach) in
+            [(&owner, &[0, 1, 2][..]), (&providers[1], &[1]), (&providers[2], &[2])]
+        {
+            let request = FileRequest::decode(&asker.search_files(&words, NOW).unwrap()).unwrap();
+            let found: BTreeSet<u128> =
+                cloud.find(&request).into_iter().map(|listed| listed.file).collect();
+            let matching = plain.iter().filter(|(at, words, _)| {
+                reach.contains(at) && asked.is_subset(words)
+            });
+            prop_assert_eq!(found, matching.map(|&(.., file)| file).collect());
+        }
+    }
 }

@@ -34,7 +34,8 @@ def keyword_bytes(keyword: Any) -> bytes:
     Returns
     -------
     bytes
-        UTF-8 in Unicode's form NFKC, with case folded and each run of white space one space.
+        UTF-8 in Unicode's form NFKC, with case folded and each run of white space one space; in
+        NFKC once more after folding, which takes some letters apart.
 
     Raises
     ------
@@ -51,7 +52,8 @@ def keyword_bytes(keyword: Any) -> bytes:
     if not isinstance(keyword, str):
         raise WrongTypeError(f"a keyword must be a string, not {type(keyword).__name__}")
     try:
-        word = " ".join(unicodedata.normalize("NFKC", keyword).casefold().split()).encode()
+        folded = unicodedata.normalize("NFKC", keyword).casefold()
+        word = " ".join(unicodedata.normalize("NFKC", folded).split()).encode()
     except UnicodeEncodeError:
         raise InvalidInputError("a keyword holds half of a surrogate pair") from None
     if not word:
@@ -155,17 +157,30 @@ class FileUpload:
 
     def __init__(self, message: bytes) -> None:
         self._message = _as_bytes(message, "a file")
-        self._decoded = _mopse.FileUpload.decode(self._message)
+        self._decoded: _mopse.FileUpload | None = _mopse.FileUpload.decode(self._message)
+
+    @classmethod
+    def _signed(cls, message: bytes) -> "FileUpload":
+        """Return a file that was signed just now, without checking that again."""
+        upload = cls.__new__(cls)
+        upload._message, upload._decoded = message, None
+        return upload
+
+    @property
+    def _upload(self) -> _mopse.FileUpload:
+        if self._decoded is None:
+            self._decoded = _mopse.FileUpload.decode(self._message)
+        return self._decoded
 
     @property
     def provider(self) -> str:
         """The provider that attached it."""
-        return self._decoded.provider
+        return self._upload.provider
 
     @property
     def file(self) -> str:
         """The file's number, as listings show it."""
-        return file_text(self._decoded.file)
+        return file_text(self._upload.file)
 
     @property
     def nbytes(self) -> int:
@@ -177,7 +192,7 @@ class FileUpload:
 
     def __repr__(self) -> str:
         return (
-            f"FileUpload(provider={self.provider!r}, keywords={self._decoded.entries}, "
+            f"FileUpload(provider={self.provider!r}, keywords={self._upload.entries}, "
             f"nbytes={self.nbytes})"
         )
 

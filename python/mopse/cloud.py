@@ -215,6 +215,31 @@ class Cloud:
         """
         return SealedFile(self._store.fetch_file(self._file_request(request)))
 
+    def count_keywords(self, request: FileRequest | bytes) -> list[int]:
+        """Return how often the provider that asks has used each keyword itself.
+
+        Parameters
+        ----------
+        request : FileRequest or bytes
+            From `mopse.Provider.find`.
+
+        Returns
+        -------
+        list of int
+            One count per keyword in the order of the request, for `mopse.Provider.catch_up`; none
+            for another request or issuer.
+
+        Raises
+        ------
+        mopse.errors.MopseError
+            As `find` does.
+
+        Notes
+        -----
+        As many HMACs and look-ups as the keywords were used.
+        """
+        return self._store.count_keywords(self._file_request(request))
+
     def _file_request(self, request: FileRequest | bytes) -> _mopse.FileRequest:
         if not isinstance(request, FileRequest):
             request = FileRequest(request)

@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mopse import _mopse
-from mopse._arrays import byte_array
+from mopse._arrays import byte_array, is_integer
 from mopse._party import PROVIDER, Party, grant, names, text
 from mopse._table import as_frame, record_ids, to_columns
 from mopse.attachment import FileUpload, keyword_bytes
@@ -127,7 +127,7 @@ class Provider(Party):
         -------
         FileUpload
             Signed; for `mopse.Cloud.receive`. Save the keyring after attaching, or the next file
-            may be refused.
+            may be refused; `catch_up` says what to do then.
 
         Raises
         ------
@@ -144,14 +144,61 @@ class Provider(Party):
         cloud; it learns the record's pseudonym, the size, and how many keywords there are. The file
         is bound to owner, provider, epoch, record, name and type.
         """
-        if isinstance(keywords, str) or not isinstance(keywords, Iterable):
-            raise WrongTypeError("keywords must be a list of strings")
-        words = [keyword_bytes(keyword) for keyword in keywords]
+        words = _words(keywords)
         ids = record_ids(pl.DataFrame({"id": [record_id]}), "id")
         called = text(name, "a file's name"), text(media_type, "a media type")
         contents = byte_array(content(source), "the file")
         message = _mopse.attach_file(self._keyring, ids, cipher, *called, contents, words)
-        return FileUpload(message)
+        return FileUpload._signed(message)
+
+    def catch_up(self, keywords: Sequence[str], counts: Sequence[int]) -> None:
+        """Take note of how often this provider has used keywords, as the cloud counts them.
+
+        A keyring that was not saved after the last `attach`, or was authorised again, has missed
+        files: the cloud refuses its next one rather than lose it.
+
+        Parameters
+        ----------
+        keywords : sequence of str
+            The keywords of the file that was refused.
+        counts : sequence of int
+            What `mopse.Cloud.count_keywords` returned for ``provider.find(*keywords)``.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            If there are not as many counts as keywords, or a count is negative or beyond 64 bits.
+        mopse.errors.WrongTypeError
+            If something is of another type.
+
+        Notes
+        -----
+        The cloud learns what it learns from `find`. One that counts too many makes later files
+        hard to find, as one does that leaves files out.
+
+        Examples
+        --------
+        >>> import mopse
+        >>> owner = mopse.Owner.generate(mopse.Schema(age=mopse.Field(0, 120)))
+        >>> cloud = mopse.Cloud()
+        >>> cloud.enroll(owner.public)
+        >>> x_ray = {"name": "x.jpg", "media_type": "image/jpeg", "keywords": ["x-ray"]}
+        >>> cloud.receive(owner.authorize("hospital").attach(1, b"image", **x_ray))
+        >>> hospital = owner.authorize("hospital")  # the same keys, and no memory of the file
+        >>> hospital.catch_up(["x-ray"], cloud.count_keywords(hospital.find("x-ray")))
+        >>> cloud.receive(hospital.attach(1, b"another", **x_ray))
+        >>> len(cloud.find(owner.find("x-ray")))
+        2
+        """
+        if isinstance(counts, str | bytes) or not isinstance(counts, Iterable):
+            raise WrongTypeError("counts must be a list of integers")
+        numbers = list(counts)
+        for number in numbers:
+            if not is_integer(number):
+                raise WrongTypeError(f"a count must be an integer, not {type(number).__name__}")
+            if not 0 <= number < 2**64:
+                raise InvalidInputError("a count is negative or beyond 64 bits")
+        _mopse.catch_up(self._keyring, _words(keywords), numbers)
 
     def handles(self, ids: Any) -> NDArray[np.uint64]:
         """Return the pseudonyms of record ids, for research with `entries`.
@@ -307,6 +354,13 @@ class Provider(Party):
     def _repr_html_(self) -> str:
         below = "".join(f"<li>{html.escape(path)}</li>" for path in self.providers)
         return f"<b>{html.escape(self.path)}</b><ul>{below}</ul>"
+
+
+def _words(keywords: Any) -> list[bytes]:
+    """Return what stands for each keyword."""
+    if isinstance(keywords, str) or not isinstance(keywords, Iterable):
+        raise WrongTypeError("keywords must be a list of strings")
+    return [keyword_bytes(keyword) for keyword in keywords]
 
 
 def _gap(rows: NDArray[np.uint32]) -> int:

@@ -153,6 +153,16 @@ pub(super) fn search_files<'py>(
     Ok(PyBytes::new(py, &request))
 }
 
+/// Behind `mopse.Provider.catch_up`.
+#[pyfunction]
+pub(super) fn catch_up(
+    keyring: &Keyring,
+    keywords: Vec<PyBackedBytes>,
+    used: Vec<u64>,
+) -> PyResult<()> {
+    Ok(keyring.write().catch_up(&slices(&keywords), &used)?)
+}
+
 /// Behind `mopse.Owner.files_of`.
 #[pyfunction]
 pub(super) fn list_files<'py>(
@@ -269,6 +279,10 @@ impl FileStore {
 
     fn fetch(&self, py: Python<'_>, request: &FileRequest) -> PyResult<StoredFile> {
         Ok(StoredFile(py.detach(|| self.read().fetch(&request.0))?))
+    }
+
+    fn count_keywords(&self, py: Python<'_>, request: &FileRequest) -> Vec<u64> {
+        py.detach(|| self.read().used(&request.0))
     }
 
     /// Files, their bytes, keyword entries.

@@ -332,14 +332,33 @@ impl Files {
     }
 
     /// Removes all files and keywords of a provider, in every epoch; returns how many files there were.
+    ///
+    /// Numbers and labels are kept, so that nothing can be sent again and what comes later is found.
     pub fn remove(&mut self, owner: Owner, provider: &str) -> usize {
         let mut files = 0;
-        self.shelves.retain(|(of, node), shelf| {
-            let is_kept = *of != owner || node.path() != provider;
-            files += if is_kept { 0 } else { shelf.files.len() };
-            is_kept
-        });
+        for ((of, node), shelf) in &mut self.shelves {
+            if *of == owner && node.path() == provider {
+                files += shelf.files.len();
+                shelf.files.clear();
+                shelf.of_records.clear();
+                shelf.keywords.clear();
+            }
+        }
         files
+    }
+
+    /// Returns how often the issuer of a checked request for keywords has used each of them itself, so
+    /// that an outdated keyring can catch up; nothing if it is not a provider, or for another request.
+    #[must_use]
+    pub fn used(&self, request: &FileRequest) -> Vec<u64> {
+        let Ask::Keywords(providers) = &request.ask else { return Vec::new() };
+        let issuer = request.issuer.subject();
+        let Some((_, trapdoors)) = providers.iter().find(|(node, _)| *node == issuer) else {
+            return Vec::new();
+        };
+        let shelf = self.shelves.get(&(request.owner, issuer));
+        let used = |trapdoor| shelf.map_or(0, |shelf| shelf.keywords.used(trapdoor));
+        trapdoors.iter().map(used).collect()
     }
 
     /// Returns the files that a checked request for keywords or records finds, without their bodies.

@@ -25,12 +25,14 @@
 //! # Deviations
 //!
 //! The search goes on over [`MOST_LOST`] missing labels, so that a message that never arrived hides no
-//! later file. File numbers are random and masked once each instead of encrypted.
+//! later file. File numbers are random and masked once each instead of encrypted. What is removed leaves
+//! its labels behind, so that the search goes on to what the provider adds afterwards.
 
 use std::collections::{HashMap, HashSet};
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
+use zeroize::Zeroize;
 
 /// Messages in a row that may get lost without hiding those that come after them.
 pub const MOST_LOST: u64 = 16;
@@ -71,6 +73,13 @@ impl std::fmt::Debug for Trapdoor {
     }
 }
 
+impl Drop for Trapdoor {
+    /// Whoever makes entries sends no trapdoor, and leaves none in memory.
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
 fn block(mac: &Hmac<Sha256>, count: u64) -> u128 {
     let bytes: [u8; 32] =
         mac.clone().chain_update(count.to_be_bytes()).finalize().into_bytes().into();
@@ -80,49 +89,72 @@ fn block(mac: &Hmac<Sha256>, count: u64) -> u128 {
 
 /// The encrypted keywords of one provider.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Dictionary(HashMap<u128, u128>);
+pub struct Dictionary {
+    files: HashMap<u128, u128>,
+    /// Labels of entries that were removed.
+    spent: HashSet<u128>,
+}
 
 impl Dictionary {
     /// How many entries there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.files.len()
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.files.is_empty()
     }
 
-    /// Whether an entry has one of these labels already.
+    /// Whether an entry has, or had, one of these labels already.
     #[must_use]
     pub fn holds_any(&self, entries: &[Entry]) -> bool {
-        entries.iter().any(|entry| self.0.contains_key(&entry.label))
+        let is_taken = |label| self.files.contains_key(label) || self.spent.contains(label);
+        entries.iter().any(|entry| is_taken(&entry.label))
     }
 
     /// Adds entries.
     pub fn add(&mut self, entries: &[Entry]) {
-        self.0.extend(entries.iter().map(|entry| (entry.label, entry.masked)));
+        self.files.extend(entries.iter().map(|entry| (entry.label, entry.masked)));
+    }
+
+    /// Forgets which files there are; what is added later is found all the same.
+    pub fn clear(&mut self) {
+        self.spent.extend(self.files.drain().map(|(label, _)| label));
     }
 
     /// Returns the files of one keyword, in the order they were added.
     #[must_use]
     pub fn find(&self, trapdoor: &Trapdoor) -> Vec<u128> {
         let [labels, masks] = trapdoor.prepared();
-        let mut files = Vec::new();
-        let mut lost = 0;
-        for count in 0.. {
-            match self.0.get(&block(&labels, count)) {
-                Some(masked) => {
-                    files.push(masked ^ block(&masks, count));
-                    lost = 0;
-                }
-                None if lost == MOST_LOST => break,
-                None => lost += 1,
-            }
-        }
-        files
+        let file = |(count, masked): (u64, Option<u128>)| Some(masked? ^ block(&masks, count));
+        self.walk(&labels).filter_map(file).collect()
+    }
+
+    /// How many entries the keyword has used up: the next one has this number.
+    #[must_use]
+    pub fn used(&self, trapdoor: &Trapdoor) -> u64 {
+        let [labels, _] = trapdoor.prepared();
+        self.walk(&labels).last().map_or(0, |(count, _)| count + 1)
+    }
+
+    /// The numbers of a keyword's entries, with what each masks; `None` for one that was removed.
+    fn walk<'a>(
+        &'a self,
+        labels: &'a Hmac<Sha256>,
+    ) -> impl Iterator<Item = (u64, Option<u128>)> + 'a {
+        let entry = |count| {
+            let label = block(labels, count);
+            let masked = self.files.get(&label).copied();
+            (count, (masked.is_some() || self.spent.contains(&label)).then_some(masked))
+        };
+        let is_near = |lost: &mut u64, (count, entry): (u64, Option<Option<u128>>)| {
+            *lost = if entry.is_some() { 0 } else { *lost + 1 };
+            (*lost <= MOST_LOST).then_some((count, entry))
+        };
+        (0..).map(entry).scan(0, is_near).filter_map(|(count, entry)| Some((count, entry?)))
     }
 
     /// Returns the files that have all of these keywords, in the order of the first.

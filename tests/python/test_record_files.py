@@ -209,16 +209,66 @@ def test_files_are_found_after_the_keyring_was_saved_and_opened(story, tmp_path)
     assert len(story.found(story.owner, "scan")) == 2
 
 
-def test_an_outdated_keyring_is_told_so_and_can_go_on(story, tmp_path):
+def test_an_outdated_keyring_is_told_so_catches_up_and_loses_no_file(story, tmp_path):
+    words = ["scan", "never used before"]
     story.hospital.save(tmp_path / "keys", "password")
-    story.attach(story.hospital, 1, b"text", "scan", name="first")
+    for number in range(40):
+        story.attach(story.hospital, 1, b"text", "scan", name=str(number))
     stale = mopse.Provider.open(tmp_path / "keys", "password")
     before = repr(story.cloud)
-    with pytest.raises(InvalidInputError, match="older than its last file; attach the file again"):
-        story.attach(stale, 2, b"text", "scan", name="second")
+    with pytest.raises(InvalidInputError, match="catch up with the cloud, then attach the file"):
+        story.attach(stale, 2, b"text", *words, name="new")
     assert repr(story.cloud) == before
-    story.attach(stale, 2, b"text", "scan", name="second")
-    assert story.found(story.owner, "scan")["name"].to_list() == ["first", "second"]
+    counts = story.cloud.count_keywords(bytes(stale.find(*words)))
+    assert counts == [40, 0]
+    stale.catch_up(words, counts)
+    story.attach(stale, 2, b"text", *words, name="new")
+    assert story.found(story.owner, *words)["name"].to_list() == ["new"]
+    assert story.found(story.owner, words[1])["name"].to_list() == ["new"]
+    assert len(story.found(story.owner, "scan")) == 41
+
+
+def test_catching_up_never_goes_back(story):
+    story.attach(story.hospital, 1, b"text", "scan", name="first")
+    story.hospital.catch_up(["scan"], [0])
+    story.attach(story.hospital, 1, b"text", "scan", name="second")
+    assert len(story.found(story.owner, "scan")) == 2
+    assert story.cloud.count_keywords(story.owner.find("scan")) == []
+    assert story.cloud.count_keywords(story.clinic.find("scan")) == [0]
+
+
+@pytest.mark.parametrize(
+    ("keywords", "counts", "error"),
+    [
+        (["scan"], [], InvalidInputError),
+        (["scan"], [-1], InvalidInputError),
+        (["scan"], [2**64], InvalidInputError),
+        (["scan"], [1.0], WrongTypeError),
+        (["scan"], "1", WrongTypeError),
+        (["scan"], 1, WrongTypeError),
+        ("scan", [1], WrongTypeError),
+        ([" "], [1], InvalidInputError),
+    ],
+)
+def test_counts_that_are_none_are_refused(story, keywords, counts, error):
+    with pytest.raises(error):
+        story.hospital.catch_up(keywords, counts)
+    assert story.cloud.count_keywords(story.hospital.find("scan")) == [0]
+
+
+def test_a_count_that_cannot_grow_is_refused(story):
+    story.hospital.catch_up(["scan"], [2**64 - 1])
+    with pytest.raises(InvalidInputError, match="the number of uses of a keyword"):
+        story.attach(story.hospital, 1, b"text", "scan")
+
+
+def test_what_comes_after_a_removal_is_found_however_much_was_removed(story):
+    for _ in range(40):
+        story.attach(story.hospital, 1, b"text", "scan")
+    story.cloud.remove("hospital")
+    assert "files=0" in repr(story.cloud)
+    story.attach(story.hospital, 1, b"text", "scan", name="after")
+    assert story.found(story.owner, "scan")["name"].to_list() == ["after"]
 
 
 def test_a_message_that_got_lost_hides_no_later_file(story):
@@ -359,6 +409,7 @@ def test_a_listing_does_not_pass_for_a_file(story):
         ("STRASSE", "straße"),
         ("e\u0301tude", "étude"),
         ("\uff10\uff11\uff17\uff11", "0171"),  # wide digits
+        ("\u03aa\u0301", "\u0390"),  # iota with two marks: folding takes it apart
     ],
 )
 def test_what_reads_the_same_is_one_keyword(one, other):

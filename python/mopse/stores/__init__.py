@@ -100,7 +100,10 @@ class Store(Protocol):
         """
 
     def remove_files(self, owner: bytes, provider: str) -> int:
-        """Remove all files and keyword entries of a provider.
+        """Remove all files and keyword entries of a provider, but for what keeps them from returning.
+
+        Its files' numbers and its entries' labels are remembered: neither can be sent again, and
+        what it adds later is found.
 
         Parameters
         ----------
@@ -148,6 +151,21 @@ class Store(Protocol):
             If there is none.
         mopse.errors.ScopeError
             If it is not at or below the issuer.
+        """
+
+    def count_keywords(self, request: _mopse.FileRequest) -> list[int]:
+        """Count how often the issuer of a request has used each of its keywords itself.
+
+        Parameters
+        ----------
+        request : FileRequest
+            A checked request for keywords.
+
+        Returns
+        -------
+        list of int
+            One past the last entry of each keyword, removed ones included; none for another
+            request, or an issuer that is no provider.
         """
 
     @property

@@ -64,6 +64,10 @@ class MemoryStore:
         """Return a file; see `mopse.stores.Store.fetch_file`."""
         return self._files.fetch(request)
 
+    def count_keywords(self, request: _mopse.FileRequest) -> list[int]:
+        """Count a provider's keywords; see `mopse.stores.Store.count_keywords`."""
+        return self._files.count_keywords(request)
+
     @property
     def file_totals(self) -> tuple[int, int, int]:
         """How many files there are, their bytes, and how many keyword entries."""
