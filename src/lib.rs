@@ -7,7 +7,7 @@
 //! | derive keys | [`keys`] | owner, provider |
 //! | turn values into plaintexts | [`domain`] | provider, whoever queries |
 //! | encrypt in order | [`scheme`], from [`coins`] and [`hypergeometric`] | provider |
-//! | attach files to records, find them | [`file`], [`keyword`] | provider, whoever queries |
+//! | attach files to records, find them | [`mod@file`], [`keyword`] | provider, whoever queries |
 //! | seal files, compare ciphers | [`stream`] over [`cipher`] | provider, whoever measures |
 //! | seal files and compare ciphers | [`cipher`] | provider, whoever measures |
 //! | derive keys from passwords | [`password`] | whoever has one |
