@@ -100,7 +100,7 @@ class Store(Protocol):
         """
 
     def remove_files(self, owner: bytes, provider: str) -> int:
-        """Remove all files and keyword entries of a provider, but for what keeps them from returning.
+        """Remove all files and keyword entries of a provider.
 
         Its files' numbers and its entries' labels are remembered: neither can be sent again, and
         what it adds later is found.
