@@ -22,7 +22,7 @@ _UNREADABLE = (
     TypeError,
     ValueError,
     OverflowError,
-    NotImplementedError,
+    NotImplementedError,  # what Polars raises for types that it does not take
     pl.exceptions.PolarsError,
 )
 
