@@ -39,6 +39,8 @@ pub mod rsa;
 use std::fmt;
 use std::ops::RangeInclusive;
 
+use rayon::prelude::*;
+
 use crate::Error;
 
 /// Bytes that one core works on at a time; a multiple of every block.
@@ -251,6 +253,24 @@ fn check(algorithm: &Algorithm, nonce: &[u8], associated: &[u8]) -> Result<(), E
         return Err(Error::NotAuthenticated { cipher });
     }
     Ok(())
+}
+
+/// Calls `work` on every piece of a message, with its number and the place for what becomes of it, and
+/// returns the answers in order; a message of one piece stays on its core.
+fn in_pieces<T: Send>(
+    input: &[u8],
+    output: &mut [u8],
+    work: impl Fn(usize, &[u8], &mut [u8]) -> T + Sync,
+) -> Vec<T> {
+    if input.len() <= PIECE {
+        return vec![work(0, input, output)];
+    }
+    input
+        .par_chunks(PIECE)
+        .zip(output.par_chunks_mut(PIECE))
+        .enumerate()
+        .map(|(number, (input, output))| work(number, input, output))
+        .collect()
 }
 
 #[cfg(test)]

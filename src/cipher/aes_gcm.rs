@@ -19,11 +19,10 @@ use ::aes::cipher::{BlockCipherEncrypt, BlockSizeUser, KeyInit, consts::U16};
 use aes::{Aes128, Aes256};
 use ghash::GHash;
 use ghash::universal_hash::UniversalHash;
-use rayon::prelude::*;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::{Algorithm, Cipher, Make, PIECE, TAG_LEN, ctr};
+use super::{Algorithm, Cipher, Make, PIECE, TAG_LEN, ctr, in_pieces};
 use crate::Error;
 
 /// AES-128-GCM.
@@ -94,20 +93,10 @@ where
 
     fn encrypt(&self, nonce: &[u8], associated: &[u8], plaintext: &[u8], sealed: &mut [u8]) {
         let (ciphertext, tag) = sealed.split_at_mut(plaintext.len());
-        let seal_piece = |number: usize, input: &[u8], output: &mut [u8]| {
+        let hashes = in_pieces(plaintext, ciphertext, |number, input, output| {
             ctr::piece_32(&self.aes, counter(nonce, first(number)), input, output);
             self.hash_of(output)
-        };
-        let hashes: Vec<Block> = if plaintext.len() <= PIECE {
-            vec![seal_piece(0, plaintext, ciphertext)]
-        } else {
-            plaintext
-                .par_chunks(PIECE)
-                .zip(ciphertext.par_chunks_mut(PIECE))
-                .enumerate()
-                .map(|(number, (input, output))| seal_piece(number, input, output))
-                .collect()
-        };
+        });
         tag.copy_from_slice(&self.tag(nonce, associated, ciphertext, &hashes));
     }
 
@@ -119,16 +108,12 @@ where
         plaintext: &mut [u8],
     ) -> Result<usize, Error> {
         let (ciphertext, tag) = sealed.split_at(plaintext.len());
-        let hashes: Vec<Block> = if ciphertext.len() <= PIECE {
-            vec![self.hash_of(ciphertext)]
-        } else {
-            ciphertext.par_chunks(PIECE).map(|piece| self.hash_of(piece)).collect()
-        };
+        let hashes = in_pieces(ciphertext, plaintext, |_, piece, _| self.hash_of(piece));
         let expected = self.tag(nonce, associated, ciphertext, &hashes);
         if !bool::from(expected.ct_eq(tag)) {
             return Err(Error::Decryption);
         }
-        ctr::in_pieces(ciphertext, plaintext, |number, input, output| {
+        in_pieces(ciphertext, plaintext, |number, input, output| {
             ctr::piece_32(&self.aes, counter(nonce, first(number)), input, output);
         });
         Ok(plaintext.len())
@@ -143,8 +128,7 @@ impl<C> fmt::Debug for Gcm<C> {
 
 /// The counter of a piece's first block; that of the message's first block is 2.
 fn first(number: usize) -> u32 {
-    // `longest` keeps it below 2^32.
-    u32::try_from(number * (PIECE / 16)).map_or(u32::MAX, |blocks| blocks.saturating_add(2))
+    u32::try_from(number * (PIECE / 16) + 2).expect("the longest message has fewer blocks")
 }
 
 fn counter(nonce: &[u8], number: u32) -> Block {

@@ -17,8 +17,7 @@ use ::aes::cipher::{
 };
 use ::cbc::{Decryptor, Encryptor};
 
-use super::ctr::in_pieces;
-use super::{Algorithm, Cipher, PIECE};
+use super::{Algorithm, Cipher, PIECE, in_pieces};
 use crate::Error;
 
 /// A block cipher in CBC mode.

@@ -25,8 +25,7 @@ use poly1305::universal_hash::{KeyInit, UniversalHash};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::ctr::in_pieces;
-use super::{Algorithm, Cipher, Make, PIECE, TAG_LEN};
+use super::{Algorithm, Cipher, Make, PIECE, TAG_LEN, in_pieces};
 use crate::Error;
 use crate::keys::KEY_LEN;
 

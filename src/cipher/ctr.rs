@@ -5,9 +5,8 @@ use ::ctr::cipher::{
     consts::U16,
 };
 use ::ctr::{CtrCore, flavors};
-use rayon::prelude::*;
 
-use super::PIECE;
+use super::{PIECE, in_pieces};
 
 /// One piece of a message, under a counter of 32 bits (GCM's `inc32`): SP 800-38D section 6.5.
 pub(super) fn piece_32<C>(cipher: &C, start: [u8; 16], input: &[u8], output: &mut [u8])
@@ -30,20 +29,4 @@ where
         let core = CtrCore::<_, flavors::Ctr128BE>::inner_iv_init(cipher, &start);
         StreamCipherCoreWrapper::from_core(core).apply_keystream_b2b(input, output);
     });
-}
-
-/// Calls `work` on every piece of a message, with its number; on one core if there is only one.
-pub(super) fn in_pieces(
-    input: &[u8],
-    output: &mut [u8],
-    work: impl Fn(usize, &[u8], &mut [u8]) + Sync,
-) {
-    if input.len() <= PIECE {
-        return work(0, input, output);
-    }
-    input
-        .par_chunks(PIECE)
-        .zip(output.par_chunks_mut(PIECE))
-        .enumerate()
-        .for_each(|(number, (input, output))| work(number, input, output));
 }
