@@ -23,6 +23,7 @@ use ed25519_dalek::{Signature, VerifyingKey};
 use sha2::{Digest, Sha512};
 
 use crate::Error;
+use crate::operations::{Operation, count};
 use crate::path::Node;
 use crate::wire::{Reader, Writer};
 
@@ -64,6 +65,7 @@ pub(crate) fn verify(
     signature: &[u8; SIGNATURE_LEN],
     what: &'static str,
 ) -> Result<(), Error> {
+    count(Operation::Verification, 1);
     VerifyingKey::from_bytes(key)
         .and_then(|key| key.verify_strict(&to_sign(message), &Signature::from_bytes(signature)))
         .map_err(|_| Error::Signature { what })

@@ -27,6 +27,7 @@ use aes::Aes256;
 use aes::cipher::{Array, BlockCipherEncrypt, KeyInit};
 
 use crate::keys::Key;
+use crate::operations::{Operation, count};
 
 /// Names the mapping from keys and plaintexts to ciphertexts.
 pub const VERSION: u8 = 1;
@@ -71,6 +72,7 @@ impl Coins {
     /// Turns blocks into coins, in place.
     #[inline]
     pub fn toss(&self, blocks: &mut [Block]) {
+        count(Operation::AesBlock, blocks.len());
         self.0.encrypt_blocks(blocks);
     }
 

@@ -41,6 +41,7 @@
 use std::sync::LazyLock;
 
 use crate::coins::{Block, Coins, Tag, halves, scale};
+use crate::operations::{Operation, count};
 
 /// Up to so many points the proposal counts coins; above it is the histogram. Chosen by speed.
 const COUNTED: u64 = 512;
@@ -74,6 +75,7 @@ const TWO_TO_MINUS_64: f64 = 1.0 / 18_446_744_073_709_551_616.0;
 #[must_use]
 pub fn split(coins: &Coins, node: u64, marked: u64, total: u64) -> u64 {
     debug_assert!(marked <= total && total <= 1 << 63);
+    count(Operation::Split, 1);
     let draws = total / 2;
     let unmarked = total - marked;
     // Marked and unmarked places are alike, so sample the fewer of the two.

@@ -26,6 +26,7 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::Error;
+use crate::operations::{Operation, count};
 
 /// Bytes in every key of this crate.
 pub const KEY_LEN: usize = 32;
@@ -132,6 +133,7 @@ impl Parent {
     /// Derives what [`Key::child`] derives.
     #[must_use]
     pub fn child(&self, purpose: Purpose, label: &[u8], epoch: u32) -> Key {
+        count(Operation::Hmac, 1);
         let mut mac = self.0.clone();
         let word = purpose.word().as_bytes();
         mac.update(b"mopse/v1");

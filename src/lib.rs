@@ -9,10 +9,10 @@
 //! | encrypt in order | [`scheme`], from [`coins`] and [`hypergeometric`] | provider |
 //! | attach files to records, find them | [`mod@file`], [`keyword`] | provider, whoever queries |
 //! | seal files, compare ciphers | [`stream`] over [`cipher`] | provider, whoever measures |
-//! | seal files and compare ciphers | [`cipher`] | provider, whoever measures |
 //! | derive keys from passwords | [`password`] | whoever has one |
 //! | share secrets among holders | [`secret_sharing`] | owner, provider |
 //! | merge and search the encrypted indexes | [`index`] | cloud, without a key |
+//! | count what ran | [`operations`] | whoever measures |
 //! | draw what was measured | [`plot`] | whoever measures |
 //!
 //! The crate has no Python in it unless the `python` feature is on; then `bindings` exposes the
@@ -28,6 +28,7 @@ pub mod hypergeometric;
 pub mod index;
 pub mod keys;
 pub mod keyword;
+pub mod operations;
 pub mod party;
 pub mod password;
 pub mod path;

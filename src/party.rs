@@ -31,7 +31,7 @@ use ed25519_dalek::{Signer, SigningKey};
 use rayon::prelude::*;
 
 use crate::Error;
-use crate::certificate::{Announcement, Certificate, Chain, Owner, to_sign};
+use crate::certificate::{Announcement, Certificate, Chain, Owner, SIGNATURE_LEN, to_sign};
 use crate::cipher::Algorithm;
 use crate::domain::Schema;
 use crate::file::{self, Description, Place};
@@ -40,6 +40,7 @@ use crate::index::search::{Predicate, Run};
 use crate::index::upload::Upload;
 use crate::keys::{Key, Purpose, fill_random};
 use crate::keyword::{self, Counts};
+use crate::operations::{Operation, count};
 use crate::path::{Group, Node};
 use crate::record::{self, Column, Ids, Opener, Origin};
 use crate::scheme::Scheme;
@@ -273,7 +274,7 @@ impl Keyring {
             let subject = above.child(name, epoch)?;
             let key = signing_key(&self.key_of(&subject)?).verifying_key().to_bytes();
             let message = Certificate::message(&self.owner, &subject, &key);
-            let signature = signer.sign(&to_sign(&message)).to_bytes();
+            let signature = sign(&signer, &message);
             chain.0.push(Certificate { subject: subject.clone(), key, signature });
             above = subject;
         }
@@ -369,8 +370,7 @@ impl Keyring {
     }
 
     fn signed(&self, mut message: Vec<u8>) -> Vec<u8> {
-        let signature = signing_key(&self.key).sign(&to_sign(&message));
-        message.extend(signature.to_bytes());
+        message.extend(sign(&signing_key(&self.key), &message));
         message
     }
 
@@ -757,6 +757,11 @@ impl fmt::Debug for Keyring {
             .field("node", &self.node)
             .finish_non_exhaustive()
     }
+}
+
+fn sign(key: &SigningKey, message: &[u8]) -> [u8; SIGNATURE_LEN] {
+    count(Operation::Signature, 1);
+    key.sign(&to_sign(message)).to_bytes()
 }
 
 fn signing_key(key: &Key) -> SigningKey {

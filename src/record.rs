@@ -33,6 +33,7 @@ use crate::Error;
 use crate::certificate::Owner;
 use crate::index::upload::Blobs;
 use crate::keys::{Key, Parent, Purpose, fill_random};
+use crate::operations::{Operation, count};
 use crate::path::Node;
 use crate::scheme::mopse::Handle;
 use crate::wire::{Reader, Writer};
@@ -208,6 +209,7 @@ impl Ids<'_> {
 
     /// Returns the handle of every id.
     pub(crate) fn handles(&self, key: &Key) -> Vec<Handle> {
+        count(Operation::Hmac, self.count());
         let mac = mac(key);
         let handle = |mac: Hmac<Sha256>| {
             let bytes: [u8; 32] = mac.finalize().into_bytes().into();

@@ -30,6 +30,7 @@
 use rayon::prelude::*;
 
 use crate::Error;
+use crate::operations::{Operation, count};
 use crate::scheme::length;
 
 /// Entries of a piece, as a rule: its words and places fit the cache beside the runs.
@@ -184,6 +185,7 @@ impl Piece {
         let dropped_bits = place_bits.saturating_sub(room);
         self.pack(place_bits, dropped_bits);
         while self.lengths.len() > 1 {
+            count(Operation::Comparison, self.places.len());
             self.merge_neighbours();
         }
         let place = |word: u64| length(word & ((1 << place_bits) - 1)) - 1;
@@ -314,6 +316,7 @@ fn below(run: &[i64], cursor: usize, splitter: Option<i64>) -> usize {
         stride *= 2;
     }
     let until = run.len().min(from + stride);
+    count(Operation::Comparison, 2 * length(u64::from(stride.ilog2())) + 1);
     from + run[from..until].partition_point(|&ciphertext| ciphertext < splitter)
 }
 
@@ -322,6 +325,7 @@ fn check_runs(runs: &[&[i64]]) -> Result<(), Error> {
         if run.first().is_some_and(|&first| first < 0) {
             return Some(Error::NegativeCiphertext { run: number, position: 0 });
         }
+        count(Operation::Comparison, run.len());
         if run.is_sorted() {
             return None;
         }

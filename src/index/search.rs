@@ -24,6 +24,7 @@ use rayon::prelude::*;
 
 use super::merge::merge_into;
 use crate::Error;
+use crate::operations::{Operation, count};
 use crate::scheme::length;
 
 /// A range of ciphertexts of one field, both bounds included.
@@ -273,6 +274,11 @@ impl Upload {
 
 /// The records of the entries between two bounds.
 fn range<'a>(ciphertexts: &[i64], records: &'a [u32], predicate: &Predicate) -> &'a [u32] {
+    count(Operation::Interval, 1);
+    count(
+        Operation::Comparison,
+        2 * length(u64::from(usize::BITS - ciphertexts.len().leading_zeros())),
+    );
     let start = ciphertexts.partition_point(|&ciphertext| ciphertext < predicate.low);
     let end = ciphertexts.partition_point(|&ciphertext| ciphertext <= predicate.high);
     &records[start..end.max(start)]
