@@ -10,6 +10,7 @@ mod domain;
 mod error;
 mod files;
 mod index;
+mod measure;
 mod party;
 mod password;
 mod plot;
@@ -55,6 +56,8 @@ mod _mopse {
     };
     #[pymodule_export]
     use super::index::merge;
+    #[pymodule_export]
+    use super::measure::{ControlQuerier, ControlServer, operations};
     #[pymodule_export]
     use super::party::{Grants, Keyring};
     #[pymodule_export]

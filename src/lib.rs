@@ -12,7 +12,7 @@
 //! | derive keys from passwords | [`password`] | whoever has one |
 //! | share secrets among holders | [`secret_sharing`] | owner, provider |
 //! | merge and search the encrypted indexes | [`index`] | cloud, without a key |
-//! | count what ran | [`operations`] | whoever measures |
+//! | count what ran, and have a control | [`operations`], [`control`] | whoever measures |
 //! | draw what was measured | [`plot`] | whoever measures |
 //!
 //! The crate has no Python in it unless the `python` feature is on; then `bindings` exposes the
@@ -21,6 +21,7 @@
 pub mod certificate;
 pub mod cipher;
 pub mod coins;
+pub mod control;
 pub mod domain;
 mod error;
 pub mod file;

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 __all__ = [
     "Announcement",
     "Cipher",
+    "ControlQuerier",
+    "ControlServer",
     "Field",
     "FileOpener",
     "FileRequest",
@@ -41,6 +43,7 @@ __all__ = [
     "open_file",
     "open_granted_file",
     "open_under_password",
+    "operations",
     "password_key",
     "pbe_key",
     "pbe_open",
@@ -54,7 +57,23 @@ __all__ = [
 ]
 
 def merge(runs: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]: ...
+def operations() -> list[tuple[str, int]]: ...
 def algorithms(is_legacy: bool) -> list[tuple[str, int, int, int, int, int, int]]: ...
+
+@final
+class ControlQuerier:
+    def __new__(cls, keys: Sequence[bytes], domain: int) -> ControlQuerier: ...
+    @staticmethod
+    def plain(domain: int) -> ControlQuerier: ...
+    @property
+    def verification_key(self) -> bytes: ...
+    def requests(self, low: int, high: int, per_message: int) -> list[bytes]: ...
+
+@final
+class ControlServer:
+    def __new__(cls, verification_key: bytes, indexes: int) -> ControlServer: ...
+    def add(self, index: int, ciphertexts: NDArray[np.int64]) -> None: ...
+    def count(self, request: bytes) -> int: ...
 
 @final
 class Cipher:

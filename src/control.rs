@@ -1,0 +1,239 @@
+//! The control of every query: OPSE with a key and an index per provider.
+//!
+//! Without one order under many keys, a range over `n` providers is `n` intervals, in as many
+//! signed messages as one likes:
+//!
+//! ```text
+//! request = "MOPSECTL" || version || count || (index, low, high) each || Ed25519 signature
+//! ```
+//!
+//! A single index under one common key, or under none, is the same with `n = 1`. The search is the
+//! one of the merged index, so that what is measured differs in keys and messages only. For
+//! whoever measures: it moves no records and checks no certificates, which favours the control.
+//!
+//! # Leakage
+//!
+//! That of the schemes; and here both sides live in one process.
+
+use std::fmt;
+
+use ed25519_dalek::{Signer, SigningKey};
+use zeroize::Zeroizing;
+
+use crate::Error;
+use crate::certificate::{SIGNATURE_LEN, to_sign, verify};
+use crate::index::search::{Index, Predicate, Run};
+use crate::keys::{Key, fill_random};
+use crate::operations::{Operation, count};
+use crate::scheme::opse::Opse;
+use crate::scheme::{Plain, Scheme, length};
+use crate::wire::{Reader, Writer};
+
+const WHAT: &str = "the request";
+
+/// Who asks: it holds the keys of all indexes, and signs.
+pub struct Querier {
+    indexes: Vec<Box<dyn Bounds>>,
+    signing: SigningKey,
+}
+
+/// What a querier needs of a scheme.
+trait Bounds: Send + Sync {
+    fn bounds(&self, low: i64, high: i64) -> Result<(i64, i64), Error>;
+}
+
+impl<S: Scheme<Id = ()> + Send> Bounds for S {
+    fn bounds(&self, low: i64, high: i64) -> Result<(i64, i64), Error> {
+        Scheme::bounds(self, low, high)
+    }
+}
+
+impl Querier {
+    /// One index per key.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Opse::new`], and [`Error::Randomness`] if the system gives none to sign with.
+    pub fn new(keys: &[Key], domain: u64) -> Result<Self, Error> {
+        let index = |key| Ok(Box::new(Opse::new(key, domain)?) as Box<dyn Bounds>);
+        Self::of(keys.iter().map(index).collect::<Result<_, _>>()?)
+    }
+
+    /// One index of plaintexts.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Plain::new`], and [`Error::Randomness`] if the system gives none to sign with.
+    pub fn plain(domain: u64) -> Result<Self, Error> {
+        Self::of(vec![Box::new(Plain::new(domain)?)])
+    }
+
+    fn of(indexes: Vec<Box<dyn Bounds>>) -> Result<Self, Error> {
+        let mut seed = Zeroizing::new([0; 32]);
+        fill_random(seed.as_mut_slice())?;
+        Ok(Self { indexes, signing: SigningKey::from_bytes(&seed) })
+    }
+
+    /// What verifies its requests.
+    #[must_use]
+    pub fn verification_key(&self) -> [u8; 32] {
+        self.signing.verifying_key().to_bytes()
+    }
+
+    /// Asks every index for a range, `per_message` intervals at a time.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BoundsOrder`] and [`Error::OutOfDomain`] as [`Scheme::bounds`], and
+    /// [`Error::Size`] if a message is to hold no interval.
+    pub fn requests(&self, low: i64, high: i64, per_message: usize) -> Result<Vec<Vec<u8>>, Error> {
+        if per_message == 0 {
+            let expected = "at least 1 in each message";
+            return Err(Error::Size { what: "the number of intervals", got: 0, expected });
+        }
+        let numbered: Vec<_> = self.indexes.iter().enumerate().collect();
+        numbered
+            .chunks(per_message)
+            .map(|indexes| {
+                let mut writer = Writer::new(b"MOPSECTL");
+                writer.count(indexes.len());
+                for (number, index) in indexes {
+                    let (low, high) = index.bounds(low, high)?;
+                    writer.count(*number).i64(low).i64(high);
+                }
+                count(Operation::Signature, 1);
+                let signature = self.signing.sign(&to_sign(&writer.0)).to_bytes();
+                Ok([writer.0.as_slice(), &signature].concat())
+            })
+            .collect()
+    }
+}
+
+impl fmt::Debug for Querier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Querier").field("indexes", &self.indexes.len()).finish_non_exhaustive()
+    }
+}
+
+/// Who is asked: it holds ciphertexts and a verification key.
+#[derive(Debug)]
+pub struct Server {
+    key: [u8; 32],
+    indexes: Vec<Index>,
+}
+
+impl Server {
+    /// So many empty indexes.
+    #[must_use]
+    pub fn new(key: [u8; 32], indexes: usize) -> Self {
+        let indexes = std::iter::repeat_with(Index::default).take(indexes).collect();
+        Self { key, indexes }
+    }
+
+    /// Merges an ascending run into an index.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Size`] if there is no such index or it is full, and those of
+    /// [`Index::settle`].
+    pub fn add(&mut self, index: usize, ciphertexts: Vec<i64>) -> Result<(), Error> {
+        let full = Error::Size {
+            what: "the number of an index",
+            got: index as u64,
+            expected: "that of an index, which holds up to 2^32 entries",
+        };
+        let (Some(index), Ok(entries)) =
+            (self.indexes.get_mut(index), u32::try_from(ciphertexts.len()))
+        else {
+            return Err(full);
+        };
+        let run = Run { field: String::new(), ciphertexts, records: (0..entries).collect() };
+        index.add("", entries, vec![run])?;
+        index.settle()
+    }
+
+    /// Verifies a request and counts what it finds.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Format`] if the bytes are no request, [`Error::Signature`] if it is forged.
+    pub fn count(&mut self, request: &[u8]) -> Result<usize, Error> {
+        let mut reader = Reader::new(request, b"MOPSECTL", WHAT)?;
+        let intervals = reader.count(24)?;
+        let asked = (0..intervals)
+            .map(|_| Ok((reader.u64()?, reader.i64()?, reader.i64()?)))
+            .collect::<Result<Vec<_>, Error>>()?;
+        let message = &request[..reader.position()];
+        let signature: [u8; SIGNATURE_LEN] = reader.array()?;
+        reader.end()?;
+        verify(&self.key, message, &signature, WHAT)?;
+        let mut found = 0;
+        for (index, low, high) in asked {
+            let beyond = Error::Format { what: WHAT, position: message.len() };
+            let index = self.indexes.get_mut(length(index)).ok_or(beyond)?;
+            found += index.count(&[Predicate { field: String::new(), low, high }], None)?;
+        }
+        Ok(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(keys: &[Key]) -> (Querier, Server) {
+        let querier = Querier::new(keys, 121).unwrap();
+        let mut server = Server::new(querier.verification_key(), keys.len());
+        for (index, key) in keys.iter().enumerate() {
+            let ages: Vec<i64> = (0..121).step_by(index + 1).collect();
+            let mut ciphertexts = vec![0; ages.len()];
+            let opse = Opse::new(key, 121).unwrap();
+            opse.encrypt_batch(&ages, &vec![(); ages.len()], &mut ciphertexts).unwrap();
+            server.add(index, ciphertexts).unwrap();
+        }
+        (querier, server)
+    }
+
+    fn keys() -> Vec<Key> {
+        (1..=3).map(|byte| Key::from_bytes(&[byte; 32]).unwrap()).collect()
+    }
+
+    #[test]
+    fn intervals_find_the_same_in_any_number_of_messages() {
+        let (querier, mut server) = parts(&keys());
+        for (per_message, messages) in [(1, 3), (2, 2), (3, 1), (9, 1)] {
+            let requests = querier.requests(40, 60, per_message).unwrap();
+            assert_eq!(requests.len(), messages);
+            let found: usize = requests.iter().map(|r| server.count(r).unwrap()).sum();
+            // 40..=60 in steps of 1, of 2 and of 3.
+            assert_eq!(found, 21 + 11 + 7);
+        }
+    }
+
+    #[test]
+    fn plaintexts_are_searched_as_ciphertexts_are() {
+        let querier = Querier::plain(121).unwrap();
+        let mut server = Server::new(querier.verification_key(), 1);
+        server.add(0, vec![3, 5, 5, 9]).unwrap();
+        server.add(0, vec![4, 120]).unwrap();
+        assert_eq!(server.count(&querier.requests(4, 9, 1).unwrap()[0]), Ok(4));
+    }
+
+    #[test]
+    fn a_changed_request_and_a_run_out_of_place_are_refused() {
+        let (querier, mut server) = parts(&keys());
+        let request = querier.requests(40, 60, 3).unwrap().remove(0);
+        for at in 0..request.len() {
+            let mut changed = request.clone();
+            changed[at] ^= 1;
+            assert!(server.count(&changed).is_err(), "byte {at}");
+            assert!(server.count(&request[..at]).is_err(), "cut at {at}");
+        }
+        let (_, mut fewer) = parts(&keys()[..1]);
+        fewer.key = querier.verification_key();
+        assert!(matches!(fewer.count(&request), Err(Error::Format { .. })));
+        assert!(matches!(server.add(3, vec![1]), Err(Error::Size { .. })));
+        assert!(matches!(querier.requests(40, 60, 0), Err(Error::Size { .. })));
+        assert_eq!(querier.requests(60, 40, 1), Err(Error::BoundsOrder));
+    }
+}
