@@ -507,6 +507,7 @@ impl Keyring {
         let reached: Vec<_> = own.into_iter().chain(below).collect();
         let mut numbers = vec![[0; 16]; reached.len() + 1];
         fill_random(numbers.as_flattened_mut())?;
+        let signer = signing_key(&self.key);
         let token = |((group, scope), id): ((Group, Scope), &[u8; 16])| {
             let predicate = |range: &Range| -> Result<Predicate, Error> {
                 let ruler = self.ruler(&group, self.field(&range.field)?)?;
@@ -524,7 +525,9 @@ impl Keyring {
                 query: u128::from_le_bytes(numbers[0]),
                 issuer: self.chain.clone(),
             };
-            Ok(self.signed(token.message()))
+            let message = token.message();
+            let signature = sign(&signer, &message);
+            Ok([message.as_slice(), &signature].concat())
         };
         reached.into_iter().zip(&numbers[1..]).map(token).collect()
     }

@@ -151,9 +151,9 @@ class Party:
         if len(found) < len(plain):
             return Query([], {})
         ranges_in = [(name, low, high) for name, (low, high) in found.items()]
-        query = Query(self._keyring.tokens(ranges_in, expiry), found)
-        for token in query._decoded[:1]:
-            self._asked[token.query] = found
+        query = Query._signed(self._keyring.tokens(ranges_in, expiry), found)
+        if query.tokens:
+            self._asked[_mopse.Token.decode(query.tokens[0]).query] = found
         return query
 
     def decrypt(self, answer: Answer, query: Query | None = None) -> pl.DataFrame:

@@ -166,7 +166,20 @@ class Query:
             raise WrongTypeError(f"tokens must be a list of bytes, not {type(tokens).__name__}")
         self.tokens = tuple(as_message(token, "a token") for token in tokens)
         self._ranges = None if ranges is None else dict(ranges)
-        self._decoded = [_mopse.Token.decode(token) for token in self.tokens]
+        self._checked: list[_mopse.Token] | None = [*map(_mopse.Token.decode, self.tokens)]
+
+    @classmethod
+    def _signed(cls, tokens: Iterable[bytes], ranges: Mapping[str, tuple[int, int]]) -> "Query":
+        """Return a query that was signed just now, without checking that again."""
+        query = cls.__new__(cls)
+        query.tokens, query._ranges, query._checked = tuple(tokens), dict(ranges), None
+        return query
+
+    @property
+    def _decoded(self) -> list[_mopse.Token]:
+        if self._checked is None:
+            self._checked = [*map(_mopse.Token.decode, self.tokens)]
+        return self._checked
 
     @classmethod
     def from_bytes(cls, message: bytes) -> "Query":

@@ -1,12 +1,9 @@
-"""Experiments: each returns a tidy table of all repeats, with units in the column names."""
+"""What it costs to encrypt record files."""
 
-import os
-import platform
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -19,7 +16,7 @@ from mopse.ciphers.legacy import LegacyCipher
 from mopse.errors import InvalidInputError
 from mopse.rsa import PrivateKey
 
-__all__ = ["Contender", "beside_openssl", "contenders", "copying", "files", "machine"]
+__all__ = ["Contender", "beside_openssl", "contenders", "copying", "files"]
 
 
 @dataclass(frozen=True)
@@ -274,35 +271,6 @@ def copying(size_bytes: int = 1 << 28, repeats: int = 9) -> pl.DataFrame:
     return pl.DataFrame({"repeat": range(repeats), "time_s": took}).with_columns(
         pl.lit(size_bytes).alias("size_bytes")
     )
-
-
-def machine() -> dict[str, str | int]:
-    """Return what a measurement depends on besides the code.
-
-    Returns
-    -------
-    dict
-        Processor, whether it has AES instructions, cores, system, and versions.
-
-    Examples
-    --------
-    >>> machine()["cores"] >= 1
-    True
-    """
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            lines = dict(line.split(":", 1) for line in file.read().splitlines() if ":" in line)
-    except OSError:  # not Linux
-        lines = {}
-    about = {key.strip(): value.strip() for key, value in lines.items()}
-    return {
-        "processor": about.get("model name", platform.processor()),
-        "AES instructions": str("aes" in about.get("flags", "").split()) if about else "unknown",
-        "cores": os.cpu_count() or 1,
-        "system": platform.system(),
-        "Python": platform.python_version(),
-        "mopse": version("mopse"),
-    }
 
 
 @dataclass(frozen=True)
