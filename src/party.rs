@@ -492,13 +492,23 @@ impl Keyring {
         Ok(self.signed(upload.message()))
     }
 
-    /// Makes the tokens of one query: one per group below, and for a provider one for its own runs.
+    /// Makes the tokens of one [`query`](Self::query), and leaves out its number.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`query`](Self::query).
+    pub fn tokens(&self, ranges: &[Range], expiry: u64) -> Result<Vec<Vec<u8>>, Error> {
+        self.query(ranges, expiry).map(|(_, tokens)| tokens)
+    }
+
+    /// Makes the number of a query and its tokens: one per group below, and for a provider one for
+    /// its own runs.
     ///
     /// # Errors
     ///
     /// [`Error::UnknownField`], [`Error::OutOfDomain`] or [`Error::BoundsOrder`] for a range that is
     /// none, [`Error::NoRange`] if there is none at all.
-    pub fn tokens(&self, ranges: &[Range], expiry: u64) -> Result<Vec<Vec<u8>>, Error> {
+    pub fn query(&self, ranges: &[Range], expiry: u64) -> Result<(u128, Vec<Vec<u8>>), Error> {
         if ranges.is_empty() {
             return Err(Error::NoRange);
         }
@@ -507,6 +517,7 @@ impl Keyring {
         let reached: Vec<_> = own.into_iter().chain(below).collect();
         let mut numbers = vec![[0; 16]; reached.len() + 1];
         fill_random(numbers.as_flattened_mut())?;
+        let query = u128::from_le_bytes(numbers[0]);
         let signer = signing_key(&self.key);
         let token = |((group, scope), id): ((Group, Scope), &[u8; 16])| {
             let predicate = |range: &Range| -> Result<Predicate, Error> {
@@ -522,14 +533,15 @@ impl Keyring {
                 scope,
                 expiry,
                 id: u128::from_le_bytes(*id),
-                query: u128::from_le_bytes(numbers[0]),
+                query,
                 issuer: self.chain.clone(),
             };
             let message = token.message();
             let signature = sign(&signer, &message);
             Ok([message.as_slice(), &signature].concat())
         };
-        reached.into_iter().zip(&numbers[1..]).map(token).collect()
+        let tokens = reached.into_iter().zip(&numbers[1..]).map(token);
+        Ok((query, tokens.collect::<Result<_, _>>()?))
     }
 
     /// Seals a file of a record, with the entries that its keywords find it by, into one signed message.

@@ -3,7 +3,7 @@
 import argparse
 from importlib.metadata import version
 
-from mopse import demo
+from mopse import demo, evaluate
 
 __all__ = ["main"]
 
@@ -36,8 +36,37 @@ def main(arguments: list[str] | None = None) -> None:
         help="where the figure goes, .png or .svg (default: %(default)s)",
     )
     command.set_defaults(run=lambda given: demo.run(given.figure))
+    command = commands.add_parser(
+        "evaluate",
+        help="run the performance experiments and write tables and figures",
+        description=evaluate.run.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("--fast", action="store_true", help="small sizes: to see that it works")
+    command.add_argument(
+        "--out", default="mopse-results", metavar="DIR", help="the folder (default: %(default)s)"
+    )
+    command.add_argument(
+        "--only", nargs="+", default=[], metavar="NAME", help=", ".join(evaluate.EXPERIMENTS)
+    )
+    command.add_argument(
+        "--rust-peers",
+        nargs="?",
+        const=evaluate.PEERS,
+        metavar="COMMAND",
+        help=f"measure Rust crates too (default command: {evaluate.PEERS})",
+    )
+    command.set_defaults(run=_evaluate)
     given = parser.parse_args(arguments)
     given.run(given)
+
+
+def _evaluate(given: argparse.Namespace) -> None:
+    written = evaluate.run(
+        given.out, fast=given.fast, only=given.only, rust_peers=given.rust_peers, progress=True
+    )
+    for name, path in written.items():
+        print(f"{name}: {path} and {path.with_suffix('.png')}")
 
 
 if __name__ == "__main__":

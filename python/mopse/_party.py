@@ -4,8 +4,11 @@ import datetime
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Never, Self
 
+import numpy as np
 import polars as pl
 
 from mopse import _mopse
@@ -151,10 +154,9 @@ class Party:
         if len(found) < len(plain):
             return Query([], {})
         ranges_in = [(name, low, high) for name, (low, high) in found.items()]
-        query = Query._signed(self._keyring.tokens(ranges_in, expiry), found)
-        if query.tokens:
-            self._asked[_mopse.Token.decode(query.tokens[0]).query] = found
-        return query
+        number, tokens = self._keyring.query(ranges_in, expiry)
+        self._asked[number] = found
+        return Query._signed(tokens, found)
 
     def decrypt(self, answer: Answer, query: Query | None = None) -> pl.DataFrame:
         """Return the records of an answer, opened and checked against the query.
@@ -444,27 +446,52 @@ def open_answer(
     unknown = [name for name in (query and query._ranges) or () if name not in schema]
     if unknown:
         raise InvalidInputError(f"the query is of another schema: field {unknown[0]!r}")
-    frames = []
-    dropped = 0
+    stretches: list[_Stretch] = []
+    given = None if query is None else query._ranges
     for part in answer._parts:
-        given = None if query is None else query._ranges
         ranges = given if given is not None else asked.get(part.query)
         if ranges is None:
             raise InvalidInputError("the answer is to a query that was not asked here: pass query=")
         try:
-            frame = from_columns(open_part(part))
+            columns = open_part(part)
         except DecryptionError as error:
             raise DecryptionError(f"provider {part.provider!r}: {error}") from None
-        matching = _matching(frame, ranges, schema)
-        dropped += frame.height - matching.height
-        frames.append(matching.with_columns(pl.lit(part.provider).alias(PROVIDER)))
-    answer.excess = dropped
+        stretch = _Stretch(ranges, [column[:3] for column in columns])
+        if not stretches or stretches[-1] != stretch:
+            stretches.append(stretch)
+        stretches[-1].parts.append((part.provider, columns))
+    frames = [stretch.frame() for stretch in stretches]
+    matching = [_matching(f, s.ranges, schema) for f, s in zip(frames, stretches, strict=True)]
+    answer.excess = sum(frame.height for frame in frames) - sum(frame.height for frame in matching)
+    frames = matching
     if not frames:
         return pl.DataFrame(schema={PROVIDER: pl.String})
     try:
         return pl.concat(frames, how="diagonal")
     except pl.exceptions.SchemaError:  # the providers' tables have columns of different types
         return pl.concat(frames, how="diagonal_relaxed")
+
+
+@dataclass
+class _Stretch:
+    """Parts of an answer that follow each other and have the same columns: one frame."""
+
+    ranges: Mapping[str, tuple[int, int]]
+    layout: list[tuple[str, str, str]]
+    parts: list[tuple[str, list[Any]]] = field(default_factory=list, compare=False)
+
+    def frame(self) -> pl.DataFrame:
+        """Return all records, with the path of each one's provider."""
+        joined = []
+        for number, (name, kind, words) in enumerate(self.layout):
+            values = [columns[number][3] for _, columns in self.parts]
+            is_valid = np.concatenate([columns[number][4] for _, columns in self.parts])
+            one = [*chain.from_iterable(values)] if kind == "text" else np.concatenate(values)
+            joined.append((name, kind, words, one, is_valid))
+        frame = from_columns(joined)
+        lengths = [len(columns[0][4]) if columns else 0 for _, columns in self.parts]
+        names = pl.Series(PROVIDER, [provider for provider, _ in self.parts], dtype=pl.String)
+        return frame.with_columns(names.gather(np.repeat(np.arange(len(names)), lengths)))
 
 
 def _matching(

@@ -281,16 +281,16 @@ impl Keyring {
         })
     }
 
-    fn tokens<'py>(
+    fn query<'py>(
         &self,
         py: Python<'py>,
         ranges: Vec<(String, i64, i64)>,
         expiry: u64,
-    ) -> PyResult<Vec<Bound<'py, PyBytes>>> {
+    ) -> PyResult<(u128, Vec<Bound<'py, PyBytes>>)> {
         let range = |(field, low, high)| Range { field, low, high };
         let ranges: Vec<_> = ranges.into_iter().map(range).collect();
-        let tokens = py.detach(|| self.read().tokens(&ranges, expiry))?;
-        Ok(tokens.iter().map(|token| PyBytes::new(py, token)).collect())
+        let (number, tokens) = py.detach(|| self.read().query(&ranges, expiry))?;
+        Ok((number, tokens.iter().map(|token| PyBytes::new(py, token)).collect()))
     }
 
     fn open_part<'py>(&self, py: Python<'py>, part: &Part) -> PyResult<Vec<OpenedColumn<'py>>> {

@@ -19,8 +19,8 @@ from mopse.errors import InvalidInputError
 from mopse.evaluate._measure import Block, Case, Watch, record
 from mopse.owner import Owner
 from mopse.provider import Provider
-from mopse.scheme import Opse
 from mopse.schema import Field, Schema
+from mopse.scheme import Opse
 
 __all__ = [
     "COMMON",
@@ -242,9 +242,9 @@ def user_query(
     -------
     polars.DataFrame
         Steps: ``ask`` (owner: bounds, tokens, signatures; ``bytes`` up, ``messages``), ``search``
-        (cloud: verification and counting; ``found``), and for MOPSE and MOPSE+ ``answer`` (cloud: the
-        same search, with the sealed records; ``bytes`` down) and ``open`` (owner). Column ``share`` is
-        the part that was really found.
+        (cloud: verification and counting; ``found``), and for MOPSE and MOPSE+ ``answer`` (cloud:
+        the same search, with the sealed records; ``bytes`` down) and ``open`` (owner). Column
+        ``share`` is the part that was really found.
 
     Raises
     ------
@@ -461,9 +461,9 @@ def merging(
     -------
     polars.DataFrame
         Step ``merge`` for schemes ``MOPSE`` (`mopse.merge` over ciphertexts), ``Plain`` (the same
-        over plaintexts of 121 values) and ``numpy`` (a stable argsort of the joined ciphertexts, the
-        joining included), and step ``add`` of ``MOPSE`` (merging the last run into the others, merged
-        already).
+        over plaintexts of 121 values) and ``numpy`` (a stable argsort of the joined ciphertexts,
+        the joining included), and step ``add`` of ``MOPSE`` (merging the last run into the others,
+        merged already).
 
     Raises
     ------
@@ -475,7 +475,7 @@ def merging(
     def block(count: int, k: int) -> Block:
         def prepare() -> Mapping[str, Case]:
             rng = np.random.default_rng([seed, count, k])
-            owner, parties = _authorized(Schema(x=Field(0, 120)), 1, seed, is_flat=True)
+            _, parties = _authorized(Schema(x=Field(0, 120)), 1, seed, is_flat=True)
             ages = np.array_split(rng.integers(0, 121, count), k)
             handles = [rng.integers(0, 1 << 63, (len(part), 2)).astype(np.uint64) for part in ages]
             pairs = zip(ages, handles, strict=True)
@@ -523,8 +523,9 @@ def storage(providers: int = 8, *, seed: int = 1) -> pl.DataFrame:
     Returns
     -------
     polars.DataFrame
-        ``scheme``, ``party``, ``step`` (what it is), ``bytes``, ``items`` (how many of them; ``bytes`` is
-        of all). Nothing is timed, and every number is the length of a real message or file.
+        ``scheme``, ``party``, ``step`` (what it is), ``bytes``, ``items`` (how many of them;
+        ``bytes`` is of all). Nothing is timed. Messages and files are real ones; entries and rulers
+        are counted.
 
     Notes
     -----
@@ -553,7 +554,9 @@ def storage(providers: int = 8, *, seed: int = 1) -> pl.DataFrame:
         cloud = Cloud()
         cloud.enroll(owner.public)
         dealt = datasets.providers(people, providers, seed=seed)
-        uploads = [p.encrypt(part, id="record_id") for p, part in zip(parties, dealt.values(), strict=True)]
+        uploads = [
+            p.encrypt(part, id="record_id") for p, part in zip(parties, dealt.values(), strict=True)
+        ]
         with tempfile.TemporaryDirectory() as folder:
             for name, party in (("owner", owner), ("provider", parties[0])):
                 party.save(Path(folder) / name, "a password that only measures")
@@ -639,8 +642,8 @@ def cell_width(
     -------
     polars.DataFrame
         One row per field, width and query: ``low`` and ``high`` (plaintexts), ``matching`` and
-        ``found`` (records), ``answer_bytes``, and ``expected_excess``, the mean of ``found - matching``
-        over all ranges, from `excess`.
+        ``found`` (records), ``answer_bytes``, and ``expected_excess``, the mean of
+        ``found - matching`` over all ranges, from `excess`.
 
     Raises
     ------
@@ -708,11 +711,12 @@ def authorization(
     Returns
     -------
     polars.DataFrame
-        Steps: ``add`` (owner: a keyring for one more; ``bytes`` are its certificates or key), ``remove`` (owner: a new epoch of its group), ``announce`` (owner: what the cloud is told;
-        ``bytes``), ``authorize again`` (owner: keyrings for all who stay in the group, and for those
-        below them; ``providers_again``), ``encrypt again`` (those providers: all their records, which are
-        NHANES' ages; ``records_again``). Under OPSE with a key per provider nobody else changes keys; with
-        one common key everybody does.
+        Steps: ``add`` (owner: a keyring for one more; ``bytes`` are its certificates or key),
+        ``remove`` (owner: a new epoch of its group), ``announce`` (owner: what the cloud is told;
+        ``bytes``), ``authorize again`` (owner: keyrings for all who stay in the group, and for
+        those below them; ``providers_again``), ``encrypt again`` (those providers: all their
+        records, which are NHANES' ages; ``records_again``). Under OPSE with a key per provider
+        nobody else changes keys; with one common key everybody does.
 
     Notes
     -----
@@ -784,4 +788,3 @@ def authorization(
 
     blocks = [block(count) for count in providers]
     return record(blocks, seed=seed, repeats=repeats, path=path, progress=progress)
-

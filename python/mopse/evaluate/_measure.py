@@ -1,4 +1,4 @@
-"""What all experiments share: clocks, counters, turns, and tables that an interrupted run resumes."""
+"""What all experiments share: clocks, counters, turns, and tables that resume."""
 
 import os
 import platform
@@ -18,8 +18,6 @@ from mopse import _mopse
 from mopse.errors import InvalidInputError
 
 __all__ = ["Block", "Case", "Watch", "growth", "machine", "medians", "operations", "record"]
-
-_WARM_UP_S = 10.0
 
 
 def operations() -> dict[str, int]:
@@ -111,6 +109,7 @@ def record(
     path: str | os.PathLike[str] | None = None,
     progress: bool = False,
     patience_s: float = 60.0,
+    warm_up: bool = True,
 ) -> pl.DataFrame:
     """Run blocks and return all repeats of all steps.
 
@@ -121,7 +120,7 @@ def record(
     seed : int
         Of the data; a column.
     repeats : int
-        How often, in turns, after one turn that warms up.
+        How often, in turns.
     path : path, optional
         A Parquet file that is written after every block. What it holds already is not measured
         again.
@@ -129,13 +128,15 @@ def record(
         Whether to show a progress bar.
     patience_s : float
         No further repeat starts once the turns of a block took so long.
+    warm_up : bool
+        Whether one turn of each block is not recorded.
 
     Returns
     -------
     polars.DataFrame
         One row per block, scheme, repeat and step: the block's circumstances, ``scheme``,
-        ``repeat``, ``seed``, ``step``, ``party``, ``time_s``, one column per operation, and what the
-        steps add.
+        ``repeat``, ``seed``, ``step``, ``party``, ``time_s``, one column per operation, and what
+        the steps add.
 
     Raises
     ------
@@ -156,10 +157,9 @@ def record(
     for block, key in zip(tqdm(blocks, disable=not progress), keys, strict=True):
         if _holds(done, key):
             continue
-        start = time.perf_counter()
         cases = block.prepare()
         rows: list[dict[str, Any]] = []
-        if time.perf_counter() - start < _WARM_UP_S:
+        if warm_up:
             for case in cases.values():
                 case(Watch())
         start = time.perf_counter()
@@ -252,18 +252,29 @@ def growth(
     rng = np.random.default_rng(seed)
     rows = []
     for key, curve in sums.group_by(*by, maintain_order=True):
-        points = [(at, part[y].to_numpy()) for (at,), part in curve.sort(x).group_by(x, maintain_order=True)]
-        if len(points) < 2 or min(at for at, _ in points) <= 0 or min(v.min() for _, v in points) <= 0:
+        points = [
+            (at, part[y].to_numpy())
+            for (at,), part in curve.sort(x).group_by(x, maintain_order=True)
+        ]
+        if (
+            len(points) < 2
+            or min(at for at, _ in points) <= 0
+            or min(v.min() for _, v in points) <= 0
+        ):
             raise InvalidInputError(f"{key} has no two points on log axes")
         log_x = np.log([at for at, _ in points])
-        drawn = np.log(
-            [np.median(rng.choice(v, (resamples, len(v))), axis=1) for _, v in points]
-        )
+        drawn = np.log([np.median(rng.choice(v, (resamples, len(v))), axis=1) for _, v in points])
         slope = np.polyfit(log_x, np.log([np.median(v) for _, v in points]), 1)[0]
         low, high = np.quantile(np.polyfit(log_x, drawn, 1)[0], [0.025, 0.975])
         names = dict(zip(by, key, strict=True))
         rows.append(
-            {**names, "exponent": float(slope), "low": float(low), "high": float(high), "points": len(points)}
+            {
+                **names,
+                "exponent": float(slope),
+                "low": float(low),
+                "high": float(high),
+                "points": len(points),
+            }
         )
     return pl.DataFrame(rows)
 

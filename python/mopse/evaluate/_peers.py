@@ -1,0 +1,173 @@
+"""Other order-preserving and order-revealing packages and schemes, on the same values."""
+
+import os
+import shlex
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from mopse.errors import InvalidInputError
+from mopse.evaluate._measure import Block, Case, Watch, record
+from mopse.ore import Clww, LewiWu
+from mopse.scheme import Opse
+
+__all__ = ["PEERS", "peers"]
+
+PEERS = "cargo bench --quiet --bench peers"
+"""The command that measures the Rust crates, in the project's folder."""
+
+
+def peers(
+    domains: Sequence[int] = (121, 1 << 10, 1 << 16, 1 << 32),
+    *,
+    values: int = 200,
+    distinct: int = 20,
+    rust: str | None = None,
+    repeats: int = 5,
+    seed: int = 1,
+    path: str | os.PathLike[str] | None = None,
+    progress: bool = False,
+) -> pl.DataFrame:
+    """Time encryption, decryption and comparison beside peers, on the same values.
+
+    Parameters
+    ----------
+    domains : sequence of int
+        How many plaintexts there are; the ciphertext space is the largest each takes.
+    values : int
+        How many plaintexts are encrypted one at a time; batches have a thousand times as many.
+    distinct : int
+        How many different values the column ``few`` has.
+    rust : str, optional
+        A command that measures the Rust crates on values of its own, such as `PEERS`.
+    repeats, seed, path, progress
+        As in `record`.
+
+    Returns
+    -------
+    polars.DataFrame
+        Schemes ``OPSE``, ``CLWW``, ``Lewi-Wu, 8 bits``, ``pyope 0.2.2``, and what the command
+        names; steps ``encrypt`` and ``decrypt`` (one at a time), ``encrypt few`` (a column of few
+        different values, one at a time), ``encrypt batch`` and ``compare`` (a batch with itself,
+        shuffled). ``values`` is how many the time is of, ``ciphertext_bytes`` the size of one.
+
+    Raises
+    ------
+    mopse.errors.InvalidInputError
+        If a peer does not keep order, pyope is not installed, or the command fails.
+
+    Notes
+    -----
+    They differ in more than speed. OPSE's ciphertexts are integers that every engine compares; the
+    ones of CLWW and Lewi-Wu need a function, and reveal other things. pyope and the crate ``ope``
+    sample another distribution than the scheme's.
+    """
+    try:
+        from pyope.ope import OPE, ValueRange
+    except ImportError:
+        raise InvalidInputError("the comparison needs the package pyope") from None
+
+    def block(domain: int) -> Block:
+        def prepare() -> Mapping[str, Case]:
+            rng = np.random.default_rng([seed, domain])
+            singles = [int(x) for x in rng.integers(0, domain, values)]
+            few = [int(x) for x in rng.choice(rng.integers(0, domain, distinct), values)]
+            many = rng.integers(0, domain, 1000 * values)
+            other = rng.permutation(many)
+            key = rng.bytes(32)
+            opse, clww, lewi_wu = Opse(key, domain), Clww(key, domain), LewiWu(key, domain)
+            pyope = OPE(key, ValueRange(0, domain - 1), ValueRange(0, (1 << 63) - 1))
+            return {
+                "OPSE": _case(
+                    opse,
+                    8,
+                    singles,
+                    few,
+                    many,
+                    other,
+                    lambda a, b: np.sign(a - b),
+                    fresh=lambda: Opse(key, domain),
+                ),
+                "CLWW": _case(clww, clww.ciphertext_bytes, singles, few, many, other, clww.compare),
+                "Lewi-Wu, 8 bits": _case(
+                    lewi_wu,
+                    lewi_wu.ciphertext_bytes,
+                    singles,
+                    few,
+                    many[: 10 * values],
+                    other[: 10 * values],
+                    lewi_wu.compare,
+                ),
+                "pyope 0.2.2": _case(pyope, 8, singles, few, None, None, None),
+            }
+
+        return Block({"domain": domain}, prepare)
+
+    table = record(
+        [block(domain) for domain in domains],
+        seed=seed,
+        repeats=repeats,
+        path=path,
+        progress=progress,
+    )
+    if rust is None:
+        return table
+    fresh = _rust(rust)
+    return pl.concat(
+        [table, fresh.with_columns(pl.lit(seed, pl.Int64).alias("seed"))], how="diagonal_relaxed"
+    )
+
+
+def _case(
+    scheme: Any,
+    ciphertext_bytes: int,
+    singles: Sequence[int],
+    few: Sequence[int],
+    many: Any,
+    other: Any,
+    compare: Callable[[Any, Any], Any] | None,
+    fresh: Callable[[], Any] | None = None,
+) -> Case:
+    def case(watch: Watch) -> None:
+        about = {"ciphertext_bytes": ciphertext_bytes, "values": len(singles)}
+        one = scheme if fresh is None else fresh()  # without a codebook from the last repeat
+        with watch.step("encrypt", "provider") as more:
+            ciphertexts = [one.encrypt(x) for x in singles]
+            more |= about
+        with watch.step("decrypt", "owner") as more:
+            plaintexts = [one.decrypt(c) for c in ciphertexts]
+            more |= about
+        if plaintexts != list(singles):
+            raise InvalidInputError("a peer does not decrypt what it encrypted")
+        with watch.step("encrypt few", "provider") as more:
+            for x in few:
+                one.encrypt(x)
+            more |= about
+        if many is None or compare is None:
+            return
+        with watch.step("encrypt batch", "provider") as more:
+            left = one.encrypt(many)
+            more |= {**about, "values": len(many)}
+        right = one.encrypt(other)
+        with watch.step("compare", "cloud") as more:
+            signs = compare(left, right)
+            more |= {**about, "values": len(many)}
+        if not np.array_equal(signs, np.sign(many - other)):
+            raise InvalidInputError("a scheme does not keep order")
+
+    return case
+
+
+def _rust(command: str) -> pl.DataFrame:
+    done = subprocess.run(shlex.split(command), capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = " ".join(done.stderr.strip().splitlines()[-1:])
+        raise InvalidInputError(f"the command for the Rust crates failed: {last}")
+    names = ["scheme", "step", "domain", "values", "ciphertext_bytes", "repeat", "time_s"]
+    types = [str, str, int, int, int, int, float]
+    lines = [line.split("\t") for line in done.stdout.splitlines()]
+    rows = [{n: t(v) for n, t, v in zip(names, types, line, strict=True)} for line in lines]
+    return pl.DataFrame(rows)

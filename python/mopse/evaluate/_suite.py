@@ -1,0 +1,154 @@
+"""All experiments in one run, with their figures."""
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from mopse.errors import InvalidInputError
+from mopse.evaluate import _experiments, _figures
+from mopse.evaluate._large import large
+from mopse.evaluate._measure import machine
+from mopse.evaluate._peers import peers
+from mopse.plot import Figure
+
+__all__ = ["EXPERIMENTS", "Experiment", "run"]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """An experiment of the suite.
+
+    Attributes
+    ----------
+    measure : callable
+        Returns its table.
+    draw : callable
+        Returns its figure from the table.
+    full, fast : dict
+        Arguments of the recorded run, and of a run that shows that it works.
+    resumes : bool
+        Whether it takes ``path`` and ``progress``.
+    """
+
+    measure: Callable[..., pl.DataFrame]
+    draw: Callable[[pl.DataFrame], Figure]
+    full: dict[str, Any]
+    fast: dict[str, Any]
+    resumes: bool = True
+
+
+EXPERIMENTS = {
+    "index_encryption": Experiment(
+        _experiments.index_encryption,
+        _figures.draw_index_encryption,
+        {},
+        {"records": (100, 1000, 10_000), "domains": (121, 1024), "repeats": 2},
+    ),
+    "user_query": Experiment(
+        _experiments.user_query,
+        _figures.draw_user_query,
+        {},
+        {"providers": (1, 8, 64), "shares": (0.001, 0.1), "repeats": 2},
+    ),
+    "provider_query": Experiment(
+        _experiments.provider_query,
+        _figures.draw_provider_query,
+        {},
+        {"below": (0, 8, 16), "repeats": 2},
+    ),
+    "merging": Experiment(
+        _experiments.merging,
+        _figures.draw_merging,
+        {},
+        {"entries": (1000, 100_000), "runs": (2, 16, 64), "repeats": 2},
+    ),
+    "storage": Experiment(_experiments.storage, _figures.draw_storage, {}, {}, resumes=False),
+    "cell_width": Experiment(
+        _experiments.cell_width,
+        _figures.draw_cell_width,
+        {},
+        {"widths": (1, 5), "fields": ("age", "bmi"), "queries": 20},
+        resumes=False,
+    ),
+    "authorization": Experiment(
+        _experiments.authorization,
+        _figures.draw_authorization,
+        {},
+        {"providers": (8, 24), "repeats": 2},
+    ),
+    "large": Experiment(
+        large,
+        _figures.draw_large,
+        {},
+        {"entries": (10_000, 100_000), "runs": 8, "queries": 20, "repeats": 1},
+    ),
+    "peers": Experiment(
+        peers,
+        _figures.draw_peers,
+        {"values": 200},
+        {"domains": (121, 1024), "values": 10, "repeats": 2},
+    ),
+}
+"""What `run` runs, in this order."""
+
+
+def run(
+    out: str | os.PathLike[str],
+    *,
+    fast: bool = False,
+    only: Sequence[str] = (),
+    rust_peers: str | None = None,
+    progress: bool = False,
+) -> dict[str, Path]:
+    """Run the experiments and write their tables and figures.
+
+    Parameters
+    ----------
+    out : path
+        A folder; it is made if there is none. Tables that are there already, also in part, are
+        completed, not measured again.
+    fast : bool
+        Whether to take small sizes, which show that it works and nothing about speed.
+    only : sequence of str
+        Names from `EXPERIMENTS`; all by default.
+    rust_peers : str, optional
+        A command that measures the Rust crates, such as `PEERS`.
+    progress : bool
+        Whether to show progress bars.
+
+    Returns
+    -------
+    dict of str to Path
+        The table of each experiment; its figure has the suffix ``.png``. ``machine.json`` says
+        where it ran.
+
+    Raises
+    ------
+    mopse.errors.InvalidInputError
+        If there is no such experiment, or one fails.
+    """
+    unknown = [name for name in only if name not in EXPERIMENTS]
+    if unknown:
+        raise InvalidInputError(f"no experiment {unknown[0]!r}, there is {', '.join(EXPERIMENTS)}")
+    folder = Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    written = {}
+    for name in only or EXPERIMENTS:
+        experiment = EXPERIMENTS[name]
+        path = folder / f"{name}.parquet"
+        arguments = dict(experiment.fast if fast else experiment.full)
+        if experiment.resumes:
+            arguments |= {"path": path, "progress": progress}
+        if name == "peers":
+            arguments["rust"] = rust_peers
+        table = experiment.measure(**arguments)
+        table.write_parquet(path)
+        experiment.draw(table).save(path.with_suffix(".png"))
+        written[name] = path
+    (folder / "machine.json").write_text(json.dumps(machine(), indent=2) + "\n", encoding="utf-8")
+    return written
