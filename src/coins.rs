@@ -42,6 +42,8 @@ pub enum Tag {
     Leaf = 2,
     /// Where in its leaf a one-to-many ciphertext lies.
     Spread = 3,
+    /// The pseudonym of an integer record id.
+    Handle = 9,
 }
 
 /// One block in or out of AES.

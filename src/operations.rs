@@ -33,9 +33,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub enum Operation {
     /// A hypergeometric split of a range.
     Split,
-    /// An AES block of coins. Blocks of the cipher suite and of sealed records are not counted.
+    /// An AES block of coins and of handles. Blocks of the cipher suite and of sealed records are not counted.
     AesBlock,
-    /// An HMAC: a key, a handle.
+    /// An HMAC: a key, or the handle of a text.
     Hmac,
     /// A comparison of two ciphertexts, in merging and in searching.
     Comparison,

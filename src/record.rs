@@ -3,7 +3,8 @@
 //! A provider seals every row under a key of its own with an AEAD that survives a repeated nonce:
 //!
 //! ```text
-//! handle = HMAC-SHA-256(handle key, id)[..16]           the record's pseudonym: the cloud sees no id
+//! handle = AES-256(child(handle key, "integers"), id)      the record's pseudonym: the cloud sees no id
+//!        = HMAC-SHA-256(handle key, id)[..16]           if the id is a text
 //! key    = child(record key of provider and epochs, handle)
 //! sealed = nonce || AES-256-GCM-SIV(key, nonce, row, owner || provider || epochs || handle || layout)
 //! ```
@@ -31,6 +32,7 @@ use zeroize::Zeroizing;
 
 use crate::Error;
 use crate::certificate::Owner;
+use crate::coins::{Block, Coins, Tag};
 use crate::index::upload::Blobs;
 use crate::keys::{Key, Parent, Purpose, fill_random};
 use crate::operations::{Operation, count};
@@ -209,26 +211,36 @@ impl Ids<'_> {
 
     /// Returns the handle of every id.
     pub(crate) fn handles(&self, key: &Key) -> Vec<Handle> {
+        let texts = match self {
+            Self::Integers(ids) => return integer_handles(key, ids),
+            Self::Texts(texts) => texts,
+        };
         count(Operation::Hmac, self.count());
         let mac = mac(key);
-        let handle = |mac: Hmac<Sha256>| {
+        let handle = |row| {
+            let mac = mac.clone().chain_update(b"s").chain_update(texts.get(row));
             let bytes: [u8; 32] = mac.finalize().into_bytes().into();
             let (handle, _) = bytes.as_chunks::<16>();
             u128::from_be_bytes(handle[0])
         };
-        (0..self.count())
-            .into_par_iter()
-            .map(|row| {
-                let mac = mac.clone();
-                handle(match self {
-                    Self::Integers(ids) => {
-                        mac.chain_update(b"i").chain_update(ids[row].to_be_bytes())
-                    }
-                    Self::Texts(texts) => mac.chain_update(b"s").chain_update(texts.get(row)),
-                })
-            })
-            .collect()
+        (0..self.count()).into_par_iter().map(handle).collect()
     }
+}
+
+/// A permutation of 128 bits is a pseudo-random function of so few ids, and gives no two the same.
+fn integer_handles(key: &Key, ids: &[i64]) -> Vec<Handle> {
+    const CHUNK: usize = 1 << 12;
+    let coins = Coins::new(&key.child(Purpose::Handle, b"integers", 0));
+    let mut handles = vec![0; ids.len()];
+    handles.par_chunks_mut(CHUNK).zip(ids.par_chunks(CHUNK)).for_each(|(handles, ids)| {
+        let block = |id: &i64| Coins::block(Tag::Handle, 0, 0, id.cast_unsigned());
+        let mut blocks: Vec<Block> = ids.iter().map(block).collect();
+        coins.toss(&mut blocks);
+        for (handle, block) in handles.iter_mut().zip(blocks) {
+            *handle = u128::from_be_bytes(block.into());
+        }
+    });
+    handles
 }
 
 fn mac(key: &Key) -> Hmac<Sha256> {

@@ -26,7 +26,7 @@ def operations() -> dict[str, int]:
     Returns
     -------
     dict of str to int
-        ``splits`` (hypergeometric draws), ``aes_blocks`` (of coins), ``hmacs``, ``comparisons`` (of
+        ``splits`` (hypergeometric draws), ``aes_blocks`` (of coins and handles), ``hmacs``, ``comparisons`` (of
         ciphertexts, in merging and searching), ``intervals`` (searched), ``signatures``,
         ``verifications``; ``prfs``, ``prps`` and ``hashes`` of order-revealing encryption.
 
