@@ -1,0 +1,176 @@
+//! A guard against slower code that times nothing: operation counts of the hot paths.
+//!
+//! Each count is held within 10 % of what the formula beside it says, or of what was measured where
+//! there is none. A change that needs more fails here; one that needs fewer changes the number.
+
+use std::f64::consts::LOG2_E;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use mopse::domain::{Field, Kind, Schema};
+use mopse::index::merge::merge;
+use mopse::index::search::{Index, Predicate, Run};
+use mopse::index::upload::Upload;
+use mopse::keys::Key;
+use mopse::operations::{Counts, Operation};
+use mopse::party::{Indexed, Keyring, Range};
+use mopse::record::Ids;
+use mopse::scheme::Scheme;
+use mopse::scheme::mopse::Mopse;
+use mopse::scheme::opse::{OneToMany, Opse};
+use mopse::scheme::ruler::Ruler;
+use mopse::token::Token;
+
+/// Counts are of the whole process, so that one test at a time may do anything.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn counted<T>(call: impl FnOnce() -> T) -> (T, Counts) {
+    let before = Counts::now();
+    let value = call();
+    (value, Counts::now().since(&before))
+}
+
+#[track_caller]
+#[expect(clippy::cast_precision_loss, reason = "counts are small")]
+fn assert_near(took: &Counts, operation: Operation, expected: f64) {
+    let got = took[operation] as f64;
+    let off = (got - expected).abs();
+    assert!(off <= 0.1 * expected, "{}: {got}, expected {expected}", operation.name());
+}
+
+fn key(byte: u8) -> Key {
+    Key::from_bytes(&[byte; 32]).expect("32 bytes")
+}
+
+fn opse(domain: u64) -> Opse {
+    Opse::new(&key(1), domain).expect("a domain")
+}
+
+/// A random trie of M points has M / ln 2 inner nodes (Knuth, TAOCP 3, section 6.3).
+#[test]
+fn a_codebook_visits_every_node_once() {
+    let _alone = alone();
+    let (_, took) = counted(|| opse(1 << 16).codebook());
+    assert_near(&took, Operation::Split, LOG2_E * 65_536.0);
+    // Two blocks a split as a rule, and one for the place in each leaf.
+    assert_near(&took, Operation::AesBlock, 2.08 * LOG2_E * 65_536.0 + 65_536.0);
+}
+
+/// A random trie of M points has leaves log2(M) + 0.577 / ln 2 + 1/2 deep (Knuth, as above).
+#[test]
+fn one_value_walks_down_one_path() {
+    let _alone = alone();
+    for bits in [10, 16, 32] {
+        let scheme = opse(1 << bits);
+        let values = (0..1000).map(|i| i * 7919 % (1 << bits));
+        let (_, took) =
+            counted(|| values.map(|x| scheme.encrypt_one(x)).filter(Result::is_ok).count());
+        assert_near(&took, Operation::Split, 1000.0 * (f64::from(bits) + 1.33));
+    }
+}
+
+#[test]
+fn entries_take_one_block_each() {
+    let _alone = alone();
+    let plaintexts: Vec<i64> = (0..100_000).map(|i| i * 7919 % 65_536).collect();
+    let ids: Vec<i64> = (0..100_000).collect();
+    let handles: Vec<u128> = (0..100_000_u128).map(|i| (i << 64) | (i * i)).collect();
+    let mut out = vec![0; plaintexts.len()];
+
+    let function = opse(1 << 16);
+    let (first, _) = counted(|| OneToMany(&function).encrypt_batch(&plaintexts, &ids, &mut out));
+    let (second, took) =
+        counted(|| OneToMany(&function).encrypt_batch(&plaintexts, &ids, &mut out));
+    assert_eq!((first, second), (Ok(()), Ok(())));
+    assert_near(&took, Operation::AesBlock, 100_000.0);
+
+    let ruler = Arc::new(Ruler::new(&key(2), 1 << 16, 1).expect("a ruler"));
+    let provider = Mopse::new(ruler, &key(3));
+    let (done, took) = counted(|| provider.encrypt_batch(&plaintexts, &handles, &mut out));
+    assert_eq!(done, Ok(()));
+    assert_near(&took, Operation::AesBlock, 100_000.0);
+    assert_eq!(took[Operation::Split], 0);
+}
+
+/// One comparison per entry and level of the tree of runs, one to see that a run is sorted, and
+/// the searches for splitters.
+#[test]
+fn a_merge_compares_n_log_k_times() {
+    let _alone = alone();
+    let n = 1 << 18;
+    for (k, levels) in [(2, 1), (16, 4), (256, 8)] {
+        let run = |r: i64| -> Vec<i64> {
+            let mut run: Vec<i64> = (0..n / k)
+                .map(|i| {
+                    ((i * k + r).wrapping_mul(0x9e37_79b9_7f4a_7c15_u64.cast_signed())) & i64::MAX
+                })
+                .collect();
+            run.sort_unstable();
+            run
+        };
+        let runs: Vec<Vec<i64>> = (0..k).map(run).collect();
+        let slices: Vec<&[i64]> = runs.iter().map(Vec::as_slice).collect();
+        let (order, took) = counted(|| merge(&slices));
+        assert_eq!(order.map(|order| order.len()), Ok(1 << 18));
+        let searches = if k == 256 { 1.0 } else { 0.0 };
+        assert_near(
+            &took,
+            Operation::Comparison,
+            f64::from(1 << 18) * (f64::from(levels) + 1.0 + searches),
+        );
+    }
+}
+
+#[test]
+fn a_range_is_two_binary_searches() {
+    let _alone = alone();
+    let mut index = Index::default();
+    let run = Run {
+        field: "x".into(),
+        ciphertexts: (0..1 << 20).collect(),
+        records: (0..1 << 20).collect(),
+    };
+    index.add("p", 1 << 20, vec![run]).expect("few records");
+    index.settle().expect("it is sorted");
+    let range = [Predicate { field: "x".into(), low: 5, high: 99 }];
+    let (found, took) = counted(|| index.count(&range, None));
+    assert_eq!(found, Ok(95));
+    assert_eq!(took[Operation::Interval], 1);
+    assert_near(&took, Operation::Comparison, 42.0);
+}
+
+#[test]
+fn queries_and_uploads_sign_once_per_group_and_message() {
+    let _alone = alone();
+    let age = Field::new(Kind::Number, 0.0, 120.0, 1.0, None).expect("a grid");
+    let schema = Schema::new(vec![("age".into(), age)]).expect("a schema");
+    let mut owner = Keyring::root(key(4), schema);
+    let hospital = owner.authorize("hospital", &[]).expect("a name");
+    owner.authorize("ward", &["hospital"]).expect("a name");
+    let range = || [Range { field: "age".into(), low: 40, high: 60 }];
+    let (tokens, _) = counted(|| owner.tokens(&range(), u64::MAX)); // draws the rulers
+    let (again, took) = counted(|| owner.tokens(&range(), u64::MAX));
+    let tokens = tokens.and(again).expect("a range");
+    assert_eq!((tokens.len(), took[Operation::Signature], took[Operation::Split]), (2, 2, 0));
+    let (token, took) = counted(|| Token::decode(&tokens[0]));
+    assert!(token.is_ok());
+    assert_eq!(took[Operation::Verification], 1);
+
+    let ids: Vec<i64> = (0..1000).collect();
+    let rows: Vec<u32> = (0..1000).collect();
+    let ages: Vec<i64> = (0..1000).map(|i| i % 121).collect();
+    let indexed = || Indexed { field: "age", rows: &rows, plaintexts: &ages };
+    let upload = || hospital.upload(&[], Ids::Integers(&ids), &[indexed()], 1);
+    let (first, _) = counted(upload);
+    let (second, took) = counted(upload);
+    assert_eq!(took[Operation::Signature], 1);
+    // A handle and an entry of each record are a block each; sealing takes an HMAC.
+    assert_near(&took, Operation::AesBlock, 2000.0);
+    assert_near(&took, Operation::Hmac, 1000.0);
+    let message = first.and(second).expect("the columns fit");
+    let (upload, took) = counted(|| Upload::decode(&message));
+    assert!(upload.is_ok());
+    assert_eq!(took[Operation::Verification], 2, "the upload and its certificate");
+}
