@@ -194,7 +194,7 @@ fn a_batch_is_its_values_one_by_one<S: Scheme>(make: impl Fn() -> S, id: impl Fn
         let plaintexts: Vec<i64> =
             (0..length).map(|i| ((i * i * 31 + domain - 1 + i) % domain) as i64).collect();
         let ids: Vec<S::Id> = (0..length).map(|i| id(i + 3)).collect();
-        let singly: Vec<i64> = {
+        let singly: Vec<S::Ciphertext> = {
             let scheme = make();
             plaintexts.iter().zip(&ids).map(|(&x, &id)| scheme.encrypt(x, id).unwrap()).collect()
         };
