@@ -11,6 +11,7 @@ mod error;
 mod files;
 mod index;
 mod measure;
+mod ore;
 mod party;
 mod password;
 mod plot;
@@ -18,15 +19,16 @@ mod rsa;
 mod scheme;
 mod stream;
 
-use numpy::{PyArray1, PyArrayMethods};
+use numpy::{Element, PyArray1, PyArrayMethods};
 use pyo3::prelude::*;
 
 use crate::Error;
 
 /// A new array that `fill` has filled with the interpreter released.
-fn filled<'py, F>(py: Python<'py>, length: usize, fill: F) -> PyResult<Bound<'py, PyArray1<i64>>>
+fn filled<'py, T, F>(py: Python<'py>, length: usize, fill: F) -> PyResult<Bound<'py, PyArray1<T>>>
 where
-    F: FnOnce(&mut [i64]) -> Result<(), Error> + Send,
+    T: Element + Send,
+    F: FnOnce(&mut [T]) -> Result<(), Error> + Send,
 {
     // NumPy's own memory comes in huge pages where the system has them.
     let array = PyArray1::zeros(py, length, false);
@@ -58,6 +60,8 @@ mod _mopse {
     use super::index::merge;
     #[pymodule_export]
     use super::measure::{ControlQuerier, ControlServer, operations};
+    #[pymodule_export]
+    use super::ore::{Clww, LewiWu};
     #[pymodule_export]
     use super::party::{Grants, Keyring};
     #[pymodule_export]

@@ -42,6 +42,14 @@ pub enum Tag {
     Leaf = 2,
     /// Where in its leaf a one-to-many ciphertext lies.
     Spread = 3,
+    /// What is added to a bit of a plaintext in the CLWW scheme.
+    Digit = 5,
+    /// What masks the comparisons of a block in the Lewi-Wu scheme.
+    Mask = 6,
+    /// How the values of a block are permuted in the Lewi-Wu scheme.
+    Shuffle = 7,
+    /// The nonce of a query's bound in the Lewi-Wu scheme.
+    Bound = 8,
     /// The pseudonym of an integer record id.
     Handle = 9,
 }

@@ -42,7 +42,7 @@ trait Bounds: Send + Sync {
     fn bounds(&self, low: i64, high: i64) -> Result<(i64, i64), Error>;
 }
 
-impl<S: Scheme<Id = ()> + Send> Bounds for S {
+impl<S: Scheme<Id = (), Ciphertext = i64> + Send> Bounds for S {
     fn bounds(&self, low: i64, high: i64) -> Result<(i64, i64), Error> {
         Scheme::bounds(self, low, high)
     }

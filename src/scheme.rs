@@ -1,11 +1,18 @@
-//! Order-preserving schemes: what they promise, and the control that hides nothing.
+//! Schemes that keep or reveal order: what they promise, and the control that hides nothing.
 //!
-//! Plaintexts are `0..domain`, ciphertexts lie in `[0, 2^63)` and are stored as a non-negative
-//! `i64`, which every engine orders as it is. All bounds are inclusive.
+//! Plaintexts are `0..domain`. Ciphertexts of an order-preserving scheme lie in `[0, 2^63)` and are
+//! stored as a non-negative `i64`, which every engine orders as it is. Those of an order-revealing
+//! scheme ([`clww`], [`lewi_wu`]) are ordered by its own comparison, which needs no key. All bounds
+//! are inclusive.
 
+pub mod clww;
+pub mod lewi_wu;
 pub mod mopse;
 pub mod opse;
 pub mod ruler;
+
+use std::cmp::Ordering;
+use std::fmt::Debug;
 
 use crate::Error;
 
@@ -15,13 +22,16 @@ pub const RANGE: u64 = 1 << 63;
 /// The largest domain a scheme takes: 2^32 plaintexts.
 pub const MOST_PLAINTEXTS: u64 = 1 << 32;
 
-/// An order-preserving scheme under one key.
+/// A scheme under one key whose ciphertexts can be ordered without it.
 ///
 /// Every scheme keeps the same contract, which `tests/scheme_contract.rs` runs on each of them:
-/// decryption undoes encryption up to the cell, lower cells have lower ciphertexts, a range's
-/// [`bounds`](Self::bounds) hold exactly the ciphertexts of its cells, and a batch gives what its
-/// values give one by one. What every such scheme leaks is the order of the cells.
+/// decryption undoes encryption up to the cell, lower cells [compare](Self::compare) as lower, a
+/// range's [`bounds`](Self::bounds) hold exactly the ciphertexts of its cells, and a batch gives
+/// what its values give one by one. What every such scheme leaks is the order of the cells.
 pub trait Scheme: Sync {
+    /// What a plaintext becomes.
+    type Ciphertext: Clone + Debug + PartialEq + Send + Sync;
+
     /// What a ciphertext depends on besides key and plaintext; `()` if on nothing.
     type Id: Copy + Sync;
 
@@ -33,12 +43,17 @@ pub trait Scheme: Sync {
         1
     }
 
+    /// Returns the order of two ciphertexts of one key, without the key.
+    ///
+    /// Of ciphertexts of two keys, or of what is no ciphertext, it says nothing about plaintexts.
+    fn compare(left: &Self::Ciphertext, right: &Self::Ciphertext) -> Ordering;
+
     /// Encrypts one plaintext.
     ///
     /// # Errors
     ///
     /// [`Error::OutOfDomain`] if there is no such plaintext.
-    fn encrypt(&self, plaintext: i64, id: Self::Id) -> Result<i64, Error>;
+    fn encrypt(&self, plaintext: i64, id: Self::Id) -> Result<Self::Ciphertext, Error>;
 
     /// Encrypts `plaintexts[i]` with `ids[i]` into `ciphertexts[i]`.
     ///
@@ -50,7 +65,7 @@ pub trait Scheme: Sync {
         &self,
         plaintexts: &[i64],
         ids: &[Self::Id],
-        ciphertexts: &mut [i64],
+        ciphertexts: &mut [Self::Ciphertext],
     ) -> Result<(), Error>;
 
     /// Decrypts one ciphertext to the lowest plaintext of its cell.
@@ -58,14 +73,14 @@ pub trait Scheme: Sync {
     /// # Errors
     ///
     /// [`Error::InvalidCiphertext`] if no plaintext with this id has this ciphertext.
-    fn decrypt(&self, ciphertext: i64, id: Self::Id) -> Result<i64, Error>;
+    fn decrypt(&self, ciphertext: Self::Ciphertext, id: Self::Id) -> Result<i64, Error>;
 
     /// Returns the lowest and the highest ciphertext that the cells from `low` to `high` can have.
     ///
     /// # Errors
     ///
     /// [`Error::BoundsOrder`] if `low > high`, [`Error::OutOfDomain`] if one is no plaintext.
-    fn bounds(&self, low: i64, high: i64) -> Result<(i64, i64), Error>;
+    fn bounds(&self, low: i64, high: i64) -> Result<(Self::Ciphertext, Self::Ciphertext), Error>;
 }
 
 /// The control: the ciphertext is the plaintext. Every measurement shows it beside real schemes.
@@ -87,10 +102,15 @@ impl Plain {
 }
 
 impl Scheme for Plain {
+    type Ciphertext = i64;
     type Id = ();
 
     fn domain(&self) -> u64 {
         self.domain
+    }
+
+    fn compare(left: &i64, right: &i64) -> Ordering {
+        left.cmp(right)
     }
 
     fn encrypt(&self, plaintext: i64, (): ()) -> Result<i64, Error> {
@@ -159,6 +179,26 @@ pub(crate) fn check_lengths(
         }
     }
     Ok(())
+}
+
+/// How many bits the plaintexts of a domain have; at least one, at most 32.
+pub(crate) fn bits(domain: u64) -> u32 {
+    (u64::BITS - domain.saturating_sub(1).leading_zeros()).max(1)
+}
+
+/// How many comparisons two arrays of ciphertexts ask for: each with each beside it, or one with
+/// all of the other array.
+pub(crate) fn pairs(left: usize, right: usize) -> Result<usize, Error> {
+    match (left, right) {
+        (1, n) | (n, 1) => Ok(n),
+        (n, m) if n == m => Ok(n),
+        (expected, got) => Err(Error::Length { what: "the second array", expected, got }),
+    }
+}
+
+/// An order as a number: -1, 0 or 1.
+pub(crate) fn sign(order: Ordering) -> i8 {
+    order as i8
 }
 
 /// A place in the ciphertext space as it is stored.

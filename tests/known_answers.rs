@@ -76,7 +76,11 @@ fn key(bytes: [u8; 32]) -> Key {
     Key::from_bytes(&bytes).unwrap()
 }
 
-fn encrypt_batch<S: Scheme>(scheme: &S, plaintexts: &[i64], ids: &[S::Id]) -> Vec<i64> {
+fn encrypt_batch<S: Scheme<Ciphertext = i64>>(
+    scheme: &S,
+    plaintexts: &[i64],
+    ids: &[S::Id],
+) -> Vec<i64> {
     let mut ciphertexts = vec![-1; plaintexts.len()];
     scheme.encrypt_batch(plaintexts, ids, &mut ciphertexts).unwrap();
     ciphertexts

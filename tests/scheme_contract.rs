@@ -11,10 +11,13 @@
     reason = "small numbers"
 )]
 
+use std::cmp::Ordering;
 use std::sync::{Arc, LazyLock};
 
 use mopse::Error;
 use mopse::keys::{Key, Purpose};
+use mopse::scheme::clww::Clww;
+use mopse::scheme::lewi_wu::{self, LewiWu, Nonce};
 use mopse::scheme::mopse::{Handle, Mopse};
 use mopse::scheme::opse::{OneToMany, Opse};
 use mopse::scheme::ruler::Ruler;
@@ -33,6 +36,86 @@ fn provider(i: u32, domain: u64, cell: u64) -> Mopse {
     Mopse::new(Arc::new(Ruler::new(&key(2), domain, cell).unwrap()), &key(100 + i))
 }
 
+fn clww(domain: u64) -> Clww {
+    Clww::new(&key(8), domain).unwrap()
+}
+
+fn lewi_wu(domain: u64, block_bits: u32) -> LewiWu {
+    LewiWu::new(&key(9), domain, block_bits).unwrap()
+}
+
+/// What a ciphertext can be taken for.
+trait Stored: Sized {
+    /// Whether it has the form of a ciphertext, of whatever plaintext.
+    fn is_well_formed(&self) -> bool;
+
+    /// What is close to it: most often no ciphertext.
+    fn beside(&self) -> Vec<Self>;
+
+    /// What never is a ciphertext.
+    fn never(&self) -> Vec<Self>;
+}
+
+impl Stored for i64 {
+    fn is_well_formed(&self) -> bool {
+        *self >= 0
+    }
+
+    fn beside(&self) -> Vec<Self> {
+        vec![self - 1, self.saturating_add(1), i64::MAX]
+    }
+
+    fn never(&self) -> Vec<Self> {
+        vec![-1, i64::MIN]
+    }
+}
+
+impl Stored for u64 {
+    fn is_well_formed(&self) -> bool {
+        self & self >> 1 & 0x5555_5555_5555_5555 == 0
+    }
+
+    fn beside(&self) -> Vec<Self> {
+        vec![self.wrapping_sub(1), self.wrapping_add(1), self ^ 2, 0, self << 2, self >> 2]
+    }
+
+    /// No digit is 3.
+    fn never(&self) -> Vec<Self> {
+        vec![self | 3, u64::MAX, 3 << 62]
+    }
+}
+
+impl Stored for lewi_wu::Ciphertext {
+    fn is_well_formed(&self) -> bool {
+        self.bytes() == [self.left_bytes(), self.right_bytes()].concat()
+    }
+
+    fn beside(&self) -> Vec<Self> {
+        vec![]
+    }
+
+    /// Every bit counts.
+    fn never(&self) -> Vec<Self> {
+        let bits = 8 * self.bytes().len();
+        let flipped = |bit: usize| {
+            let mut bytes = self.bytes().to_vec();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            Self::from_bytes(self.layout(), &bytes).unwrap()
+        };
+        (0..bits).step_by(bits / 40 + 1).chain([bits - 1]).map(flipped).collect()
+    }
+}
+
+fn is_less<S: Scheme>(left: &S::Ciphertext, right: &S::Ciphertext) -> bool {
+    let order = S::compare(left, right);
+    assert_eq!(S::compare(right, left), order.reverse());
+    order == Ordering::Less
+}
+
+fn is_between<S: Scheme>(bounds: &(S::Ciphertext, S::Ciphertext), c: &S::Ciphertext) -> bool {
+    !is_less::<S>(c, &bounds.0) && !is_less::<S>(&bounds.1, c)
+}
+
 /// A handle that fills its whole word.
 fn handle(i: usize) -> Handle {
     (i as u128 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)
@@ -47,23 +130,35 @@ fn end<S: Scheme>(scheme: &S) -> i64 {
     scheme.domain().cast_signed()
 }
 
-fn encrypt_batch<S: Scheme>(scheme: &S, plaintexts: &[i64], ids: &[S::Id]) -> Vec<i64> {
-    let mut ciphertexts = vec![-1; plaintexts.len()];
+fn encrypt_batch<S: Scheme>(scheme: &S, plaintexts: &[i64], ids: &[S::Id]) -> Vec<S::Ciphertext> {
+    let mut ciphertexts = blank(scheme, plaintexts.len(), ids.first().copied());
     scheme.encrypt_batch(plaintexts, ids, &mut ciphertexts).unwrap();
     ciphertexts
 }
 
+/// Ciphertexts to be written over.
+fn blank<S: Scheme>(scheme: &S, length: usize, id: Option<S::Id>) -> Vec<S::Ciphertext> {
+    id.map_or(vec![], |id| vec![scheme.bounds(0, 0).unwrap().0, scheme.encrypt(0, id).unwrap()])
+        .into_iter()
+        .cycle()
+        .take(length)
+        .collect()
+}
+
 /// Whole domain, one by one.
-fn encrypt_all<S: Scheme>(scheme: &S, id: impl Fn(usize) -> S::Id) -> Vec<i64> {
+fn encrypt_all<S: Scheme>(scheme: &S, id: impl Fn(usize) -> S::Id) -> Vec<S::Ciphertext> {
     (0..end(scheme)).map(|x| scheme.encrypt(x, id(x as usize)).unwrap()).collect()
 }
 
-fn decryption_undoes_encryption<S: Scheme>(scheme: &S, id: impl Fn(usize) -> S::Id) {
+fn decryption_undoes_encryption<S: Scheme>(scheme: &S, id: impl Fn(usize) -> S::Id)
+where
+    S::Ciphertext: Stored,
+{
     let cell = scheme.cell().cast_signed();
     for x in 0..end(scheme) {
         for id in [id(x as usize), id(x as usize + 1), id(7)] {
             let ciphertext = scheme.encrypt(x, id).unwrap();
-            assert!(ciphertext >= 0);
+            assert!(ciphertext.is_well_formed());
             assert_eq!(scheme.decrypt(ciphertext, id), Ok(x - x % cell));
         }
     }
@@ -71,16 +166,18 @@ fn decryption_undoes_encryption<S: Scheme>(scheme: &S, id: impl Fn(usize) -> S::
 
 fn order_is_kept_strictly_between_cells<S: Scheme>(scheme: &S, id: impl Fn(usize) -> S::Id) {
     const IDS: usize = 8;
-    let mut highest_below = -1;
+    let mut below: Option<S::Ciphertext> = None;
     let cell = scheme.cell() as usize;
     for start in (0..end(scheme)).step_by(cell) {
         let members = start..(start + cell as i64).min(end(scheme));
-        let ciphertexts: Vec<i64> = members
+        let ciphertexts: Vec<S::Ciphertext> = members
             .flat_map(|x| (0..IDS).map(move |i| (x, i)))
             .map(|(x, i)| scheme.encrypt(x, id(i)).unwrap())
             .collect();
-        assert!(ciphertexts.iter().all(|&ciphertext| ciphertext > highest_below));
-        highest_below = ciphertexts.into_iter().max().unwrap();
+        if let Some(below) = &below {
+            assert!(ciphertexts.iter().all(|ciphertext| is_less::<S>(below, ciphertext)));
+        }
+        below = ciphertexts.into_iter().max_by(S::compare);
     }
 }
 
@@ -97,20 +194,23 @@ fn a_batch_is_its_values_one_by_one<S: Scheme>(make: impl Fn() -> S, id: impl Fn
         let plaintexts: Vec<i64> =
             (0..length).map(|i| ((i * i * 31 + domain - 1 + i) % domain) as i64).collect();
         let ids: Vec<S::Id> = (0..length).map(|i| id(i + 3)).collect();
-        let singly: Vec<i64> = {
+        let singly: Vec<S::Ciphertext> = {
             let scheme = make();
             plaintexts.iter().zip(&ids).map(|(&x, &id)| scheme.encrypt(x, id).unwrap()).collect()
         };
         assert_eq!(encrypt_batch(&make(), &plaintexts, &ids), singly, "{length} values");
         assert_eq!(encrypt_batch(&with_codebook, &plaintexts, &ids), singly, "{length} values");
-        for (ciphertext, (&x, &id)) in singly.iter().zip(plaintexts.iter().zip(&ids)) {
+        for (ciphertext, (&x, &id)) in singly.into_iter().zip(plaintexts.iter().zip(&ids)) {
             let lowest = x - x % with_codebook.cell().cast_signed();
-            assert_eq!(with_codebook.decrypt(*ciphertext, id), Ok(lowest));
+            assert_eq!(with_codebook.decrypt(ciphertext, id), Ok(lowest));
         }
     }
 }
 
-fn bounds_hold_exactly_their_cells<S: Scheme>(scheme: &S, id: impl Fn(usize) -> S::Id) {
+fn bounds_hold_exactly_their_cells<S: Scheme>(scheme: &S, id: impl Fn(usize) -> S::Id)
+where
+    S::Ciphertext: Stored,
+{
     let ciphertexts = encrypt_all(scheme, id);
     let cell = scheme.cell().cast_signed();
     let end = end(scheme);
@@ -120,11 +220,11 @@ fn bounds_hold_exactly_their_cells<S: Scheme>(scheme: &S, id: impl Fn(usize) -> 
         .collect();
     for &low in &ends {
         for &high in ends.iter().filter(|&&high| high >= low) {
-            let (first, last) = scheme.bounds(low, high).unwrap();
-            assert!(0 <= first && first <= last);
+            let bounds = scheme.bounds(low, high).unwrap();
+            assert!(bounds.0.is_well_formed() && !is_less::<S>(&bounds.1, &bounds.0));
             for (x, ciphertext) in (0..end).zip(&ciphertexts) {
                 let is_within = x / cell >= low / cell && x / cell <= high / cell;
-                assert_eq!((first..=last).contains(ciphertext), is_within, "{low} {high} {x}");
+                assert_eq!(is_between::<S>(&bounds, ciphertext), is_within, "{low} {high} {x}");
             }
         }
     }
@@ -132,11 +232,12 @@ fn bounds_hold_exactly_their_cells<S: Scheme>(scheme: &S, id: impl Fn(usize) -> 
 
 fn neighbouring_bounds_do_not_meet<S: Scheme>(scheme: &S) {
     let cell = scheme.cell() as usize;
-    let mut last_below = -1;
+    let mut last_below: Option<S::Ciphertext> = None;
     for x in (0..end(scheme)).step_by(cell) {
         let (first, last) = scheme.bounds(x, x).unwrap();
-        assert!(last_below < first && first <= last);
-        last_below = last;
+        assert!(last_below.is_none_or(|below| is_less::<S>(&below, &first)));
+        assert!(!is_less::<S>(&last, &first));
+        last_below = Some(last);
     }
 }
 
@@ -154,7 +255,8 @@ fn what_lies_outside_the_domain_is_refused<S: Scheme>(scheme: &S, id: impl Fn(us
             plaintexts[position] = outside;
             plaintexts[length - 1] = outside;
             let ids: Vec<S::Id> = (0..length).map(&id).collect();
-            let refused = scheme.encrypt_batch(&plaintexts, &ids, &mut vec![0; length]);
+            let mut ciphertexts = blank(scheme, length, Some(id(0)));
+            let refused = scheme.encrypt_batch(&plaintexts, &ids, &mut ciphertexts);
             assert_eq!(refused, Err(refusal(position)));
         }
     }
@@ -172,28 +274,32 @@ fn arrays_of_other_lengths_are_refused<S: Scheme>(scheme: &S, id: impl Fn(usize)
     let ids = [id(0), id(1), id(2)];
     let refusal = |what, got| Err(Error::Length { what, expected: 2, got });
     for got in [1, 3] {
-        let refused = scheme.encrypt_batch(&[0, 0], &ids[..got], &mut [0, 0]);
+        let mut ciphertexts = blank(scheme, 3, Some(id(0)));
+        let refused = scheme.encrypt_batch(&[0, 0], &ids[..got], &mut ciphertexts[..2]);
         assert_eq!(refused, refusal("the id array", got));
-        let refused = scheme.encrypt_batch(&[0, 0], &ids[..2], &mut [0, 0, 0][..got]);
+        let refused = scheme.encrypt_batch(&[0, 0], &ids[..2], &mut ciphertexts[..got]);
         assert_eq!(refused, refusal("the ciphertext array", got));
     }
 }
 
-fn what_is_no_ciphertext_is_refused<S: Scheme>(make: impl Fn() -> S, id: impl Fn(usize) -> S::Id) {
+fn what_is_no_ciphertext_is_refused<S: Scheme>(make: impl Fn() -> S, id: impl Fn(usize) -> S::Id)
+where
+    S::Ciphertext: Stored,
+{
     let with_codebook = make();
     let domain = with_codebook.domain() as usize;
     let ids: Vec<S::Id> = (0..domain).map(&id).collect();
     encrypt_batch(&with_codebook, &(0..domain as i64).collect::<Vec<_>>(), &ids);
     let invalid = Err(Error::InvalidCiphertext { position: 0 });
     for scheme in [make(), with_codebook] {
-        for ciphertext in [-1, i64::MIN] {
-            assert_eq!(scheme.decrypt(ciphertext, id(0)), invalid);
-        }
         // Beside a ciphertext there is another one or none.
         for x in 0..end(&scheme) {
             let ciphertext = scheme.encrypt(x, id(0)).unwrap();
-            for beside in [ciphertext - 1, ciphertext.saturating_add(1), i64::MAX] {
-                match scheme.decrypt(beside, id(0)) {
+            for never in ciphertext.never() {
+                assert_eq!(scheme.decrypt(never, id(0)), invalid);
+            }
+            for beside in ciphertext.beside() {
+                match scheme.decrypt(beside.clone(), id(0)) {
                     Ok(other) => assert_eq!(scheme.encrypt(other, id(0)), Ok(beside)),
                     refused => assert_eq!(refused, invalid),
                 }
@@ -286,6 +392,19 @@ keeps_the_contract!(mopse_of_1000_by_3, provider(0, 1000, 3), handle);
 keeps_the_contract!(mopse_of_121_by_10, provider(0, 121, 10), handle);
 keeps_the_contract!(mopse_of_1000_by_10, provider(0, 1000, 10), handle);
 keeps_the_contract!(mopse_of_9_in_one_cell, provider(0, 9, 10), handle);
+
+keeps_the_contract!(clww_of_1, clww(1), |_| ());
+keeps_the_contract!(clww_of_2, clww(2), |_| ());
+keeps_the_contract!(clww_of_121, clww(121), |_| ());
+keeps_the_contract!(clww_of_256, clww(256), |_| ());
+keeps_the_contract!(clww_of_1000, clww(1000), |_| ());
+
+keeps_the_contract!(lewi_wu_of_1, lewi_wu(1, 1), handle);
+keeps_the_contract!(lewi_wu_of_2_in_one_wide_block, lewi_wu(2, 8), handle);
+keeps_the_contract!(lewi_wu_of_30_by_1, lewi_wu(30, 1), handle);
+keeps_the_contract!(lewi_wu_of_60_by_2, lewi_wu(60, 2), handle);
+keeps_the_contract!(lewi_wu_of_121_by_3, lewi_wu(121, 3), handle);
+keeps_the_contract!(lewi_wu_of_100_by_5, lewi_wu(100, 5), handle);
 
 #[test]
 fn sizes_beyond_the_limits_are_refused() {
@@ -402,17 +521,20 @@ fn close_plaintexts(domain: i64) -> impl Strategy<Value = Vec<i64>> {
 }
 
 /// Order, round trip and agreement of batch and single values on a sample of a large domain.
-fn assert_order<S: Scheme>(scheme: &S, plaintexts: &[i64], ids: &[S::Id]) -> Vec<i64> {
+fn assert_order<S: Scheme>(scheme: &S, plaintexts: &[i64], ids: &[S::Id]) -> Vec<S::Ciphertext>
+where
+    S::Ciphertext: Stored,
+{
     let ciphertexts = encrypt_batch(scheme, plaintexts, ids);
-    for (i, (&x, &c)) in plaintexts.iter().zip(&ciphertexts).enumerate() {
-        assert!(c >= 0);
-        assert_eq!(scheme.encrypt(x, ids[i]), Ok(c));
-        assert_eq!(scheme.decrypt(c, ids[i]), Ok(x));
-        let (first, last) = scheme.bounds(x, x).unwrap();
-        assert!((first..=last).contains(&c));
-        for (&y, &d) in plaintexts.iter().zip(&ciphertexts) {
-            assert!(x == y || (x < y) == (c < d));
-            assert!((first..=last).contains(&d) == (x == y));
+    for (i, (&x, c)) in plaintexts.iter().zip(&ciphertexts).enumerate() {
+        assert!(c.is_well_formed());
+        assert_eq!(scheme.encrypt(x, ids[i]).as_ref(), Ok(c));
+        assert_eq!(scheme.decrypt(c.clone(), ids[i]), Ok(x));
+        let bounds = scheme.bounds(x, x).unwrap();
+        assert!(is_between::<S>(&bounds, c));
+        for (&y, d) in plaintexts.iter().zip(&ciphertexts) {
+            assert!(x == y || (x < y) == is_less::<S>(c, d));
+            assert!(is_between::<S>(&bounds, d) == (x == y));
         }
     }
     ciphertexts
@@ -426,6 +548,30 @@ proptest! {
         assert_order(&*LARGEST, &plaintexts, &vec![(); plaintexts.len()]);
         let ids: Vec<i64> = (0..plaintexts.len()).map(record).collect();
         assert_order(&OneToMany(&LARGEST), &plaintexts, &ids);
+    }
+
+    #[test]
+    fn order_revealing_schemes_keep_the_order_of_the_largest_domain(
+        plaintexts in close_plaintexts(1 << 32),
+        block_bits in 1..9_u32,
+    ) {
+        assert_order(&clww(1 << 32), &plaintexts, &vec![(); plaintexts.len()]);
+        let plaintexts = &plaintexts[..plaintexts.len().min(12)];
+        let nonces: Vec<Nonce> = (0..plaintexts.len()).map(handle).collect();
+        assert_order(&lewi_wu(1 << 32, block_bits), plaintexts, &nonces);
+    }
+
+    #[test]
+    fn equal_plaintexts_compare_as_equal_whatever_the_nonce(
+        x in 0..1000_i64,
+        block_bits in 1..9_u32,
+        nonces: (u128, u128),
+    ) {
+        let scheme = lewi_wu(1000, block_bits);
+        let (a, b) = (scheme.encrypt(x, nonces.0).unwrap(), scheme.encrypt(x, nonces.1).unwrap());
+        prop_assert_eq!(LewiWu::compare(&a, &b), Ordering::Equal);
+        prop_assert_eq!(a.left_bytes(), b.left_bytes());
+        prop_assert_eq!(a.right_bytes() == b.right_bytes(), nonces.0 == nonces.1);
     }
 
     #[test]

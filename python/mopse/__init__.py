@@ -18,6 +18,7 @@ from mopse import (
 )
 from mopse.attachment import File, FileListing, FileRequest, FileUpload, SealedFile
 from mopse.cloud import Cloud, merge
+from mopse.ore import Clww, LewiWu
 from mopse.owner import Owner
 from mopse.provider import Provider
 from mopse.query import Answer, Query, Upload
@@ -28,11 +29,13 @@ from mopse.user import User
 __all__ = [
     "Answer",
     "Cloud",
+    "Clww",
     "Field",
     "File",
     "FileListing",
     "FileRequest",
     "FileUpload",
+    "LewiWu",
     "Opse",
     "Owner",
     "Provider",

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 __all__ = [
     "Announcement",
     "Cipher",
+    "Clww",
     "ControlQuerier",
     "ControlServer",
     "Field",
@@ -17,6 +18,7 @@ __all__ = [
     "FileUpload",
     "Grants",
     "Keyring",
+    "LewiWu",
     "Opse",
     "Panel",
     "Part",
@@ -141,6 +143,30 @@ class Opse:
         self, ciphertexts: NDArray[np.int64], ids: NDArray[np.int64] | None
     ) -> NDArray[np.int64]: ...
     def bounds(self, low: int, high: int) -> tuple[int, int]: ...
+
+@final
+class Clww:
+    def __new__(cls, key: bytes, domain: int) -> Clww: ...
+    @property
+    def ciphertext_bits(self) -> int: ...
+    def encrypt_batch(self, plaintexts: NDArray[np.int64]) -> NDArray[np.uint64]: ...
+    def decrypt_batch(self, ciphertexts: NDArray[np.uint64]) -> NDArray[np.int64]: ...
+    @staticmethod
+    def compare(left: NDArray[np.uint64], right: NDArray[np.uint64]) -> NDArray[np.int8]: ...
+
+@final
+class LewiWu:
+    def __new__(cls, key: bytes, domain: int, block_bits: int) -> LewiWu: ...
+    @property
+    def left_bytes(self) -> int: ...
+    @property
+    def ciphertext_bytes(self) -> int: ...
+    def encrypt_batch(self, plaintexts: NDArray[np.int64]) -> NDArray[np.uint8]: ...
+    def decrypt_batch(self, ciphertexts: NDArray[np.uint8]) -> NDArray[np.int64]: ...
+    @staticmethod
+    def compare(
+        left: NDArray[np.uint8], right: NDArray[np.uint8], size: int, block_bits: int
+    ) -> NDArray[np.int8]: ...
 
 @final
 class Field:

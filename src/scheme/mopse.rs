@@ -32,6 +32,7 @@
 //!
 //! [`keys`]: crate::keys
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
@@ -140,6 +141,7 @@ impl Mopse {
 }
 
 impl Scheme for Mopse {
+    type Ciphertext = i64;
     type Id = Handle;
 
     fn domain(&self) -> u64 {
@@ -148,6 +150,10 @@ impl Scheme for Mopse {
 
     fn cell(&self) -> u64 {
         self.ruler.cell()
+    }
+
+    fn compare(left: &i64, right: &i64) -> Ordering {
+        left.cmp(right)
     }
 
     fn encrypt(&self, plaintext: i64, handle: Handle) -> Result<i64, Error> {

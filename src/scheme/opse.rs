@@ -29,6 +29,7 @@
 //! The coins come from AES-256 under a key of the tree, not from a length-varying PRF, and the
 //! split's distribution is sampled to within 1e-12, which HGD at this size is not.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::sync::OnceLock;
 
@@ -390,10 +391,15 @@ impl Opse {
 }
 
 impl Scheme for Opse {
+    type Ciphertext = i64;
     type Id = ();
 
     fn domain(&self) -> u64 {
         self.domain
+    }
+
+    fn compare(left: &i64, right: &i64) -> Ordering {
+        left.cmp(right)
     }
 
     fn encrypt(&self, plaintext: i64, (): ()) -> Result<i64, Error> {
@@ -463,10 +469,15 @@ impl OneToMany<'_> {
 }
 
 impl Scheme for OneToMany<'_> {
+    type Ciphertext = i64;
     type Id = i64;
 
     fn domain(&self) -> u64 {
         self.0.domain
+    }
+
+    fn compare(left: &i64, right: &i64) -> Ordering {
+        left.cmp(right)
     }
 
     fn encrypt(&self, plaintext: i64, id: i64) -> Result<i64, Error> {
@@ -539,14 +550,15 @@ impl fmt::Debug for Opse {
 }
 
 /// Runs `encrypt(start, plaintexts, ciphertexts)` on chunks whose plaintexts are all in the domain.
-pub(super) fn encrypt_chunks<F>(
+pub(super) fn encrypt_chunks<C, F>(
     plaintexts: &[i64],
-    ciphertexts: &mut [i64],
+    ciphertexts: &mut [C],
     domain: u64,
     encrypt: F,
 ) -> Result<(), Error>
 where
-    F: Fn(usize, &[i64], &mut [i64]) + Sync,
+    C: Send,
+    F: Fn(usize, &[i64], &mut [C]) + Sync,
 {
     let first_outside = plaintexts
         .par_chunks(CHUNK)
@@ -570,7 +582,7 @@ where
 }
 
 /// Decrypts each position on all cores; an error names the first position that failed.
-pub(super) fn decrypt_each<F>(ciphertexts: &[i64], decrypt: F) -> Result<Vec<i64>, Error>
+pub(super) fn decrypt_each<C, F>(ciphertexts: &[C], decrypt: F) -> Result<Vec<i64>, Error>
 where
     F: Fn(usize) -> Result<i64, Error> + Sync,
 {

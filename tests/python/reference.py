@@ -14,7 +14,7 @@ from decimal import Decimal, localcontext
 
 RANGE = 2**63
 VERSION = 1
-SPLIT, LEAF, SPREAD, PLACEMENT = 1, 2, 3, 4
+SPLIT, LEAF, SPREAD, PLACEMENT, DIGIT, MASK, SHUFFLE = range(1, 8)
 COUNTED = 512
 STRIPS_PER_SIGMA, STRIPS, COLUMNS = 8, 32, 64
 DIGITS = 50
@@ -310,3 +310,91 @@ def mopse_entry(cuts: list[int], cell: int, place_key: bytes, plaintext: int, ha
         if below is not None:
             return cuts[b] + below
     raise AssertionError
+
+
+class Clww:
+    """Order-revealing encryption that shows the first bit that differs."""
+
+    def __init__(self, key: bytes, domain: int) -> None:
+        self.coins = Coins(child(key, "order", b"clww" + domain.to_bytes(8, "big")))
+        self.bits = max(1, (domain - 1).bit_length())
+
+    def encrypt(self, plaintext: int) -> int:
+        """Return the ciphertext."""
+        ciphertext, above = 0, 0
+        for i, bit in enumerate(map(int, f"{plaintext:0{self.bits}b}"), 1):
+            digit = (self.coins.coins(DIGIT, 0, above, i) + bit) % 3
+            ciphertext, above = 4 * ciphertext + digit, 2 * above + bit
+        return ciphertext
+
+
+class LewiWu:
+    """Order-revealing encryption in two halves, in blocks of `d` bits."""
+
+    def __init__(self, key: bytes, domain: int, d: int) -> None:
+        label = domain.to_bytes(8, "big") + bytes([d])
+        self.masks, self.places = (
+            Coins(child(key, "order", b"lewi-wu " + word + label)) for word in (b"mask", b"place")
+        )
+        self.d, self.blocks = d, -(-max(1, (domain - 1).bit_length()) // d)
+
+    def _blocks(self, plaintext: int) -> list[tuple[int, int, int]]:
+        below = [self.d * (self.blocks - i) for i in range(1, self.blocks + 1)]
+        places = enumerate((divmod(plaintext >> by, 2**self.d) for by in below), 1)
+        return [(i, above, value) for i, (above, value) in places]
+
+    @functools.cache  # noqa: B019 - permutations are shared by plaintexts, and tests are short
+    def _permutation(self, i: int, above: int) -> list[int]:
+        permutation = list(range(2**self.d))
+        for s in range(2**self.d - 1, 0, -1):
+            t = self.places.uniform(SHUFFLE, above, i << 32 | s, s + 1)
+            permutation[s], permutation[t] = permutation[t], permutation[s]
+        return permutation
+
+    def _key(self, i: int, above: int, j: int) -> bytes:
+        return self.masks.coins(MASK, 0, above, i << 32 | j).to_bytes(16, "big")
+
+    def left(self, plaintext: int) -> bytes:
+        """Return what compares with right halves."""
+        keys, bits = b"", ""
+        for i, above, value in self._blocks(plaintext):
+            j = self._permutation(i, above)[value]
+            keys += self._key(i, above, j)
+            bits += f"{j:0{self.d}b}"
+        return keys + _packed(bits)
+
+    def right(self, plaintext: int, nonce: bytes) -> bytes:
+        """Return what compares with left halves only."""
+        bits = ""
+        for i, above, value in self._blocks(plaintext):
+            permutation = self._permutation(i, above)
+            for j in range(2**self.d):
+                other = permutation.index(j)
+                compared = (other > value) - (other < value)
+                bits += f"{(compared + _mask(self._key(i, above, j), nonce)) % 3:02b}"
+        return nonce + _packed(bits)
+
+    def order(self, left: bytes, right: bytes) -> int:
+        """Return -1, 0 or 1: how the plaintext of `left` compares with that of `right`."""
+        bits, digits = _unpacked(left[16 * self.blocks :]), _unpacked(right[16:])
+        for i in range(self.blocks):
+            j = int(bits[i * self.d : (i + 1) * self.d], 2)
+            at = 2 * (i * 2**self.d + j)
+            masked = int(digits[at : at + 2], 2)
+            order = (masked - _mask(left[16 * i : 16 * i + 16], right[:16])) % 3
+            if order:
+                return 1 if order == 1 else -1
+        return 0
+
+
+def _packed(bits: str) -> bytes:
+    bits += "0" * (-len(bits) % 8)
+    return bytes(int(bits[i : i + 8], 2) for i in range(0, len(bits), 8))
+
+
+def _unpacked(packed: bytes) -> str:
+    return "".join(f"{byte:08b}" for byte in packed)
+
+
+def _mask(key: bytes, nonce: bytes) -> int:
+    return int.from_bytes(hashlib.sha256(key + nonce).digest()[:8], "big") % 3

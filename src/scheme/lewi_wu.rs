@@ -1,0 +1,528 @@
+//! Lewi-Wu: order-revealing encryption in two halves, of which one by itself shows nothing.
+//!
+//! For providers that store right halves only and hand a left half to whoever may search. With `x`
+//! in blocks of `d` bits, the most significant first, `p` the blocks above block `i`, `r` a nonce:
+//!
+//! ```text
+//! pi    = Fisher-Yates of 0..2^d: from s = 2^d - 1 down to 1, swap places s and uniform(k2, s) <= s
+//! left  = (F(k1, i, p, pi(x_i)), pi(x_i))                                 for every block i
+//! right = r, cmp(pi^-1(j), x_i) + H(F(k1, i, p, j), r)  mod 3             for every block i, j < 2^d
+//! F     = AES-256(k1, block of tag 6, minor i 2^32 + j), uniform: k2, tag 7, minor i 2^32 + s;
+//!         both of major p, i from 1;  H(f, r) = first be64 of SHA-256(f || r), mod 3;  cmp < is 2
+//! k1,k2 = child(key, "order", "lewi-wu mask" or "lewi-wu place" || be64(domain) || d, 0)
+//! ```
+//!
+//! Costs `2^d + 3` PRFs and `2^d` hashes a block, comparison one hash up to the block that differs.
+//!
+//! # Leakage
+//!
+//! A left and a right half: order and first block that differs. Right halves by themselves: nothing.
+//! Whole ciphertexts, which [`Scheme`] speaks of: that of every pair, equality and frequency too.
+//!
+//! # Sources and deviations
+//!
+//! Lewi and Wu, CCS 2016, sections 3 and 4 (eprint 2016/612). `H` modulo 3 is biased by 2^-64.
+
+use std::cmp::Ordering;
+use std::fmt;
+
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+use super::opse::decrypt_each;
+use super::{
+    Scheme, bits, check_bounds, check_domain, check_lengths, check_plaintext, pairs, sign,
+};
+use crate::Error;
+use crate::coins::{Block, Coins, Tag};
+use crate::keys::{Key, Purpose, fill_random};
+use crate::operations::{Operation, count};
+
+/// A number that serves for one ciphertext only.
+pub type Nonce = u128;
+
+/// Bytes of a value of the pseudo-random function, and of a nonce.
+const WORD: usize = 16;
+
+/// The most values a block has.
+const MOST_VALUES: usize = 256;
+
+/// Where things stand in a ciphertext.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Layout {
+    block_bits: u32,
+    blocks: u32,
+}
+
+impl Layout {
+    /// The layout for `0..domain` in blocks of `block_bits` bits.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Size`] if the domain is empty or above 2^32, or the blocks have not 1 to 8 bits.
+    pub fn new(domain: u64, block_bits: u32) -> Result<Self, Error> {
+        check_domain(domain)?;
+        check_block_bits(block_bits)?;
+        Ok(Self { block_bits, blocks: bits(domain).div_ceil(block_bits) })
+    }
+
+    /// The layout of ciphertexts of `size` bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Size`] if the blocks have not 1 to 8 bits, or no ciphertext of them has this size.
+    pub fn of_size(size: usize, block_bits: u32) -> Result<Self, Error> {
+        check_block_bits(block_bits)?;
+        (1..=32_u32.div_ceil(block_bits))
+            .map(|blocks| Self { block_bits, blocks })
+            .find(|layout| layout.size() == size)
+            .ok_or(Error::Size {
+                what: "the size of a ciphertext",
+                got: size as u64,
+                expected: "that of a ciphertext in blocks of as many bits",
+            })
+    }
+
+    /// How many blocks a plaintext has.
+    #[must_use]
+    pub fn blocks(&self) -> usize {
+        self.blocks as usize
+    }
+
+    /// How many values a block can have.
+    #[must_use]
+    pub fn values(&self) -> usize {
+        1 << self.block_bits
+    }
+
+    /// Bytes of a left half: the values of the function, then the permuted blocks, bit by bit.
+    #[must_use]
+    pub fn left_size(&self) -> usize {
+        self.blocks() * WORD + (self.blocks() * self.block_bits as usize).div_ceil(8)
+    }
+
+    /// Bytes of a right half: the nonce, then the masked comparisons of two bits each.
+    #[must_use]
+    pub fn right_size(&self) -> usize {
+        WORD + (self.blocks() * self.values()).div_ceil(4)
+    }
+
+    /// Bytes of a ciphertext: a left half, then a right half.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.left_size() + self.right_size()
+    }
+
+    /// Where the bits of a permuted block stand in a left half: the byte, and how far to shift two
+    /// bytes from there.
+    fn permuted_at(&self, block: usize) -> (usize, usize) {
+        let bits = self.block_bits as usize;
+        let bit = block * bits;
+        (self.blocks() * WORD + bit / 8, 16 - bit % 8 - bits)
+    }
+
+    fn permuted(&self, left: &[u8], block: usize) -> usize {
+        let (byte, shift) = self.permuted_at(block);
+        let two = u16::from_be_bytes([left[byte], left.get(byte + 1).copied().unwrap_or(0)]);
+        usize::from(two >> shift) % self.values()
+    }
+
+    fn set_permuted(&self, left: &mut [u8], block: usize, permuted: u8) {
+        let (byte, shift) = self.permuted_at(block);
+        for (byte, bits) in
+            left[byte..].iter_mut().zip((u16::from(permuted) << shift).to_be_bytes())
+        {
+            *byte |= bits;
+        }
+    }
+
+    /// Where a masked comparison stands in a right half: the byte, and how far to shift it.
+    fn masked_at(&self, block: usize, value: usize) -> (usize, usize) {
+        let digit = block * self.values() + value;
+        (WORD + digit / 4, 6 - digit % 4 * 2)
+    }
+
+    /// Returns the order of the plaintexts of a left and a right half of this layout.
+    fn order(&self, left: &[u8], right: &[u8]) -> Ordering {
+        let nonce = &right[..WORD];
+        for (block, key) in left.chunks_exact(WORD).take(self.blocks()).enumerate() {
+            let (byte, shift) = self.masked_at(block, self.permuted(left, block));
+            let masked = right[byte] >> shift & 3;
+            let order = match (masked + 3 - mask(key, nonce)) % 3 {
+                0 => continue,
+                1 => Ordering::Greater,
+                _ => Ordering::Less,
+            };
+            count(Operation::Hash, block + 1);
+            return order;
+        }
+        count(Operation::Hash, self.blocks());
+        Ordering::Equal
+    }
+}
+
+fn check_block_bits(block_bits: u32) -> Result<(), Error> {
+    if (1..=8).contains(&block_bits) {
+        return Ok(());
+    }
+    let got = u64::from(block_bits);
+    Err(Error::Size { what: "the number of bits of a block", got, expected: "1 to 8" })
+}
+
+/// A left and a right half.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ciphertext {
+    layout: Layout,
+    bytes: Box<[u8]>,
+}
+
+impl Ciphertext {
+    /// Takes the bytes of a ciphertext of this layout.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Length`] if there are not as many.
+    pub fn from_bytes(layout: Layout, bytes: &[u8]) -> Result<Self, Error> {
+        let (expected, got) = (layout.size(), bytes.len());
+        if got != expected {
+            return Err(Error::Length { what: "the ciphertext", expected, got });
+        }
+        Ok(Self { layout, bytes: bytes.into() })
+    }
+
+    /// Where things stand in it.
+    #[must_use]
+    pub fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    /// The left half: what compares with right halves.
+    #[must_use]
+    pub fn left_bytes(&self) -> &[u8] {
+        &self.bytes[..self.layout.left_size()]
+    }
+
+    /// The right half: what compares with left halves only.
+    #[must_use]
+    pub fn right_bytes(&self) -> &[u8] {
+        &self.bytes[self.layout.left_size()..]
+    }
+
+    /// Both halves, the left one first.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// The order-revealing encryption of a domain under one key.
+pub struct LewiWu {
+    masks: Coins,
+    places: Coins,
+    domain: u64,
+    layout: Layout,
+}
+
+/// The values of a block, permuted: as secret as the key.
+type Permutation = Zeroizing<[u8; MOST_VALUES]>;
+
+impl LewiWu {
+    /// The scheme on `0..domain`, in blocks of `block_bits` bits.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Size`] if the domain is empty or above 2^32, or the blocks have not 1 to 8 bits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::cmp::Ordering;
+    ///
+    /// use mopse::keys::Key;
+    /// use mopse::scheme::Scheme;
+    /// use mopse::scheme::lewi_wu::LewiWu;
+    ///
+    /// let lewi_wu = LewiWu::new(&Key::generate()?, 121, 4)?;
+    /// let (lower, higher) = (lewi_wu.encrypt_fresh(40)?, lewi_wu.encrypt_fresh(60)?);
+    /// assert_eq!(LewiWu::compare(&lower, &higher), Ordering::Less);
+    /// # Ok::<(), mopse::Error>(())
+    /// ```
+    pub fn new(key: &Key, domain: u64, block_bits: u32) -> Result<Self, Error> {
+        let layout = Layout::new(domain, block_bits)?;
+        let coins = |word: &[u8]| {
+            let label = [word, &domain.to_be_bytes(), &block_bits.to_be_bytes()[3..]].concat();
+            Coins::new(&key.child(Purpose::Order, &label, 0))
+        };
+        Ok(Self { masks: coins(b"lewi-wu mask"), places: coins(b"lewi-wu place"), domain, layout })
+    }
+
+    /// The layout of the ciphertexts.
+    #[must_use]
+    pub fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    /// Encrypts one plaintext with a nonce from the operating system.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfDomain`] if there is no such plaintext, [`Error::Randomness`] if there is no
+    /// nonce.
+    pub fn encrypt_fresh(&self, plaintext: i64) -> Result<Ciphertext, Error> {
+        let mut nonce = [0; WORD];
+        fill_random(&mut nonce)?;
+        self.encrypt(plaintext, Nonce::from_be_bytes(nonce))
+    }
+
+    /// Encrypts `plaintexts[i]` with a nonce from the operating system into the i-th of the
+    /// ciphertexts, which lie one after another in `bytes`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfDomain`] names the first plaintext outside the domain, [`Error::Length`] an
+    /// array of another length, [`Error::Randomness`] says that there are no nonces. The content of
+    /// `bytes` is then unspecified.
+    pub fn encrypt_fresh_batch(&self, plaintexts: &[i64], bytes: &mut [u8]) -> Result<(), Error> {
+        let size = self.layout.size();
+        let (expected, got) = (plaintexts.len().saturating_mul(size), bytes.len());
+        if got != expected {
+            return Err(Error::Length { what: "the ciphertext array", expected, got });
+        }
+        self.check_all(plaintexts)?;
+        plaintexts.par_iter().zip(bytes.par_chunks_mut(size)).try_for_each(|(x, bytes)| {
+            let mut nonce = [0; WORD];
+            fill_random(&mut nonce)?;
+            self.write(x.cast_unsigned(), Nonce::from_be_bytes(nonce), bytes);
+            Ok(())
+        })
+    }
+
+    /// Decrypts ciphertexts that lie one after another.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidCiphertext`] names the first that no plaintext has, [`Error::Length`] says
+    /// that the last is cut short.
+    pub fn decrypt_batch(&self, bytes: &[u8]) -> Result<Vec<i64>, Error> {
+        let ciphertexts: Vec<&[u8]> = whole(bytes, self.layout)?.collect();
+        decrypt_each(&ciphertexts, |position| {
+            let plaintext = self.read(ciphertexts[position]);
+            plaintext.map(u64::cast_signed).ok_or(Error::InvalidCiphertext { position })
+        })
+    }
+
+    fn check_all(&self, plaintexts: &[i64]) -> Result<(), Error> {
+        let outside = |&x: &i64| x.cast_unsigned() >= self.domain;
+        match plaintexts.par_iter().position_first(outside) {
+            Some(position) => Err(Error::OutOfDomain { position, domain: self.domain }),
+            None => Ok(()),
+        }
+    }
+
+    /// The bits above a block, counted from 0, and the block's own value.
+    #[expect(clippy::cast_possible_truncation, reason = "at most 31 bits stand above a block")]
+    fn split(&self, plaintext: u64, block: usize) -> (u32, u8) {
+        let below = self.layout.block_bits * (self.layout.blocks - 1 - block as u32);
+        let value = (plaintext >> below) as usize % self.layout.values();
+        ((plaintext >> below >> self.layout.block_bits) as u32, value as u8)
+    }
+
+    /// The function's coins for each of these values of a block, before they are tossed.
+    fn place(tag: Tag, above: u32, block: usize, value: usize) -> Block {
+        Coins::block(tag, 0, above, (block as u64 + 1) << 32 | value as u64)
+    }
+
+    /// What the values of a block become where these bits stand above it.
+    fn permutation(&self, above: u32, block: usize) -> Permutation {
+        // The key of the permutation is a value of the function, and so are the coins below it.
+        count(Operation::Prf, 1);
+        count(Operation::Prp, 1);
+        let values = self.layout.values();
+        let mut blocks: [Block; MOST_VALUES] =
+            std::array::from_fn(|step| Self::place(Tag::Shuffle, above, block, step));
+        self.places.toss(&mut blocks[1..values]);
+        #[expect(clippy::cast_possible_truncation, reason = "256 values have 8 bits")]
+        let mut permutation = Zeroizing::new(std::array::from_fn(|value| value as u8));
+        for step in (1..values).rev() {
+            let minor = (block as u64 + 1) << 32 | step as u64;
+            let size = step as u64 + 1;
+            let other = self.places.uniform(Tag::Shuffle, above, minor, size, Some(blocks[step]));
+            permutation.swap(step, super::length(other));
+        }
+        permutation
+    }
+
+    fn write_left(&self, plaintext: u64, left: &mut [u8]) {
+        for block in 0..self.layout.blocks() {
+            let (above, value) = self.split(plaintext, block);
+            let permuted = self.permutation(above, block)[usize::from(value)];
+            let mut key = [Self::place(Tag::Mask, above, block, usize::from(permuted))];
+            count(Operation::Prf, 1);
+            self.masks.toss(&mut key);
+            left[block * WORD..(block + 1) * WORD].copy_from_slice(&key[0]);
+            self.layout.set_permuted(left, block, permuted);
+        }
+    }
+
+    fn write_right(&self, plaintext: u64, nonce: Nonce, right: &mut [u8]) {
+        let values = self.layout.values();
+        let nonce = nonce.to_be_bytes();
+        right[..WORD].copy_from_slice(&nonce);
+        for block in 0..self.layout.blocks() {
+            let (above, value) = self.split(plaintext, block);
+            let permutation = self.permutation(above, block);
+            let mut keys: [Block; MOST_VALUES] =
+                std::array::from_fn(|permuted| Self::place(Tag::Mask, above, block, permuted));
+            count(Operation::Prf, values);
+            count(Operation::Hash, values);
+            self.masks.toss(&mut keys[..values]);
+            for (other, &permuted) in permutation[..values].iter().enumerate() {
+                let compared = match other.cmp(&usize::from(value)) {
+                    Ordering::Equal => 0,
+                    Ordering::Greater => 1,
+                    Ordering::Less => 2,
+                };
+                let permuted = usize::from(permuted);
+                let (byte, shift) = self.layout.masked_at(block, permuted);
+                right[byte] |= ((compared + mask(&keys[permuted], &nonce)) % 3) << shift;
+            }
+        }
+    }
+
+    /// Writes a whole ciphertext over as many bytes.
+    fn write(&self, plaintext: u64, nonce: Nonce, bytes: &mut [u8]) {
+        bytes.fill(0);
+        let (left, right) = bytes.split_at_mut(self.layout.left_size());
+        self.write_left(plaintext, left);
+        self.write_right(plaintext, nonce, right);
+    }
+
+    /// The plaintext whose ciphertext these bytes are.
+    fn read(&self, bytes: &[u8]) -> Option<u64> {
+        let (left, right) = bytes.split_at(self.layout.left_size());
+        let mut plaintext = 0;
+        for block in 0..self.layout.blocks() {
+            let permuted = self.layout.permuted(left, block);
+            #[expect(clippy::cast_possible_truncation, reason = "at most 31 bits above a block")]
+            let permutation = self.permutation(plaintext as u32, block);
+            let mut values = permutation[..self.layout.values()].iter();
+            let value = values.position(|&other| usize::from(other) == permuted)? as u64;
+            plaintext = plaintext << self.layout.block_bits | value;
+        }
+        if plaintext >= self.domain {
+            return None;
+        }
+        let mut nonce = [0; WORD];
+        nonce.copy_from_slice(&right[..WORD]);
+        let mut again = vec![0; bytes.len()];
+        self.write(plaintext, Nonce::from_be_bytes(nonce), &mut again);
+        bool::from(again.ct_eq(bytes)).then_some(plaintext)
+    }
+}
+
+/// Orders the plaintexts of `left[i]` and `right[i]`, or of one and all of the other array: -1, 0
+/// or 1 for less, equal or greater. Takes no key; the ciphertexts lie one after another.
+///
+/// # Errors
+///
+/// [`Error::Length`] if there are other than one or as many ciphertexts, or one is cut short.
+pub fn compare_batch(layout: Layout, left: &[u8], right: &[u8]) -> Result<Vec<i8>, Error> {
+    let (lefts, rights): (Vec<_>, Vec<_>) =
+        (whole(left, layout)?.collect(), whole(right, layout)?.collect());
+    let pairs = pairs(lefts.len(), rights.len())?;
+    count(Operation::Comparison, pairs);
+    let at = |i: usize, length: usize| if length == 1 { 0 } else { i };
+    let order = |i| {
+        let (left, right) = (lefts[at(i, lefts.len())], rights[at(i, rights.len())]);
+        sign(layout.order(&left[..layout.left_size()], &right[layout.left_size()..]))
+    };
+    Ok((0..pairs).into_par_iter().map(order).collect())
+}
+
+/// The ciphertexts that lie one after another in these bytes.
+fn whole(bytes: &[u8], layout: Layout) -> Result<std::slice::ChunksExact<'_, u8>, Error> {
+    let ciphertexts = bytes.chunks_exact(layout.size());
+    match ciphertexts.remainder().len() {
+        0 => Ok(ciphertexts),
+        got => Err(Error::Length { what: "the last ciphertext", expected: layout.size(), got }),
+    }
+}
+
+/// What masks a comparison: a hash of a value of the function and a nonce, modulo 3.
+#[inline]
+fn mask(key: &[u8], nonce: &[u8]) -> u8 {
+    let hash = Sha256::new().chain_update(key).chain_update(nonce).finalize();
+    let word = hash.iter().take(8).fold(0_u64, |word, &byte| word << 8 | u64::from(byte));
+    (word % 3) as u8
+}
+
+impl Scheme for LewiWu {
+    type Ciphertext = Ciphertext;
+    type Id = Nonce;
+
+    fn domain(&self) -> u64 {
+        self.domain
+    }
+
+    /// Compares the left half of the one with the right half of the other. Ciphertexts of two
+    /// layouts are of two keys; they are ordered by their size.
+    fn compare(left: &Ciphertext, right: &Ciphertext) -> Ordering {
+        if left.layout != right.layout {
+            return left.bytes.len().cmp(&right.bytes.len());
+        }
+        count(Operation::Comparison, 1);
+        left.layout.order(left.left_bytes(), right.right_bytes())
+    }
+
+    fn encrypt(&self, plaintext: i64, nonce: Nonce) -> Result<Ciphertext, Error> {
+        let plaintext = check_plaintext(plaintext, self.domain, 0)?;
+        let mut bytes = vec![0; self.layout.size()].into_boxed_slice();
+        self.write(plaintext, nonce, &mut bytes);
+        Ok(Ciphertext { layout: self.layout, bytes })
+    }
+
+    fn encrypt_batch(
+        &self,
+        plaintexts: &[i64],
+        nonces: &[Nonce],
+        ciphertexts: &mut [Ciphertext],
+    ) -> Result<(), Error> {
+        check_lengths(plaintexts.len(), nonces.len(), ciphertexts.len())?;
+        self.check_all(plaintexts)?;
+        plaintexts.par_iter().zip(nonces).zip(ciphertexts).try_for_each(
+            |((&plaintext, &nonce), ciphertext)| {
+                *ciphertext = self.encrypt(plaintext, nonce)?;
+                Ok(())
+            },
+        )
+    }
+
+    fn decrypt(&self, ciphertext: Ciphertext, nonce: Nonce) -> Result<i64, Error> {
+        let is_mine = ciphertext.layout == self.layout
+            && ciphertext.right_bytes()[..WORD] == nonce.to_be_bytes();
+        let plaintext = is_mine.then(|| self.read(&ciphertext.bytes)).flatten();
+        plaintext.map(u64::cast_signed).ok_or(Error::InvalidCiphertext { position: 0 })
+    }
+
+    /// A bound's nonce is drawn from the bound, so that a query made twice is the same one.
+    fn bounds(&self, low: i64, high: i64) -> Result<(Ciphertext, Ciphertext), Error> {
+        let (lowest, highest) = check_bounds(low, high, self.domain)?;
+        let nonce = |bound| {
+            let mut coins = [Coins::block(Tag::Bound, 0, 0, bound)];
+            self.masks.toss(&mut coins);
+            Nonce::from_be_bytes(coins[0].into())
+        };
+        Ok((self.encrypt(low, nonce(lowest))?, self.encrypt(high, nonce(highest))?))
+    }
+}
+
+impl fmt::Debug for LewiWu {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LewiWu")
+            .field("domain", &self.domain)
+            .field("layout", &self.layout)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,156 @@
+//! Counts of operations, beside those that a published comparison of the schemes gives.
+//!
+//! Counts are of the whole process, so the tests take turns.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use mopse::keys::Key;
+use mopse::operations::{Counts, Operation};
+use mopse::scheme::clww::{self, Clww};
+use mopse::scheme::lewi_wu::{self, LewiWu};
+use mopse::scheme::opse::Opse;
+use mopse::scheme::{RANGE, Scheme};
+use serde::Deserialize;
+
+static TURN: Mutex<()> = Mutex::new(());
+
+fn turn() -> MutexGuard<'static, ()> {
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[derive(Deserialize)]
+struct Published {
+    n: u32,
+    d: u32,
+    lambda: u32,
+    bclo: Bclo,
+    clww: ClwwCosts,
+    lewi_wu: LewiWuCosts,
+}
+
+#[derive(Deserialize)]
+struct Bclo {
+    hypergeometric_draws: f64,
+}
+
+#[derive(Deserialize)]
+struct ClwwCosts {
+    prfs: u64,
+    comparison_prfs: u64,
+    ciphertext_bits: u32,
+}
+
+#[derive(Deserialize)]
+struct LewiWuCosts {
+    prps: u64,
+    prfs: u64,
+    hashes: u64,
+    ciphertext_bits: u32,
+}
+
+fn published() -> Published {
+    serde_json::from_str(include_str!("vectors/bogatov.json")).unwrap()
+}
+
+fn key() -> Key {
+    Key::from_bytes(&[0xb0; 32]).unwrap()
+}
+
+fn counted<T>(call: impl FnOnce() -> T) -> (T, Counts) {
+    let before = Counts::now();
+    let answer = call();
+    (answer, Counts::now().since(&before))
+}
+
+#[test]
+fn clww_costs_what_is_published() {
+    let (_turn, published) = (turn(), published());
+    let clww = Clww::new(&key(), 1 << published.n).unwrap();
+    assert_eq!(clww.ciphertext_bits(), published.clww.ciphertext_bits);
+    let (c, took) = counted(|| clww.encrypt(1 << 30, ()).unwrap());
+    assert_eq!(took[Operation::Prf], published.clww.prfs);
+    assert_eq!(took[Operation::AesBlock], published.clww.prfs);
+    let (_, took) = counted(|| Clww::compare(&c, &c));
+    assert_eq!(took[Operation::Prf], published.clww.comparison_prfs);
+    assert_eq!(took[Operation::Comparison], 1);
+    let (_, took) = counted(|| clww::compare_batch(&[c; 70], &[c]).unwrap());
+    assert_eq!(took[Operation::Comparison], 70);
+    assert_eq!(took[Operation::AesBlock], 0);
+
+    let mut ciphertexts = vec![0; 40_000];
+    let batch = || clww.encrypt_batch(&vec![77; 40_000], &vec![(); 40_000], &mut ciphertexts);
+    assert_eq!(counted(batch).1[Operation::Prf], 40_000 * published.clww.prfs);
+    let (_, took) = counted(|| clww.decrypt(c, ()).unwrap());
+    assert_eq!(took[Operation::Prf], published.clww.prfs);
+}
+
+#[test]
+fn lewi_wu_costs_what_is_published_but_for_the_permutations_keys() {
+    let (_turn, published) = (turn(), published());
+    let (n, d) = (u64::from(published.n), u64::from(published.d));
+    let lewi_wu = LewiWu::new(&key(), 1 << n, published.d).unwrap();
+    let (_, took) = counted(|| lewi_wu.encrypt(1 << 30, 1).unwrap());
+    assert_eq!(took[Operation::Prp], published.lewi_wu.prps);
+    assert_eq!(took[Operation::Hash], published.lewi_wu.hashes);
+    // The key of a block's permutation is derived once for the right half, not once an entry.
+    assert_eq!(took[Operation::Prf], 112);
+    assert_eq!(took[Operation::Prf], n / d * ((1 << d) + 3));
+    assert_eq!(took[Operation::Prf] + n / d * ((1 << d) - 1), published.lewi_wu.prfs);
+    assert_eq!(published.lewi_wu.prfs, 2 * (n / d) * ((1 << d) + 1));
+}
+
+#[test]
+fn a_lewi_wu_ciphertext_is_as_long_as_published_but_for_permuted_blocks() {
+    let published = published();
+    let (n, d, lambda) = (published.n, published.d, published.lambda);
+    let lewi_wu = LewiWu::new(&key(), 1 << n, d).unwrap();
+    let bits = u32::try_from(8 * lewi_wu.layout().size()).unwrap();
+    assert_eq!(bits, 2336);
+    assert_eq!(published.lewi_wu.ciphertext_bits, n / d * (lambda + n + (2 << d)) + lambda);
+    // A permuted block is stored in d bits, where the table counts n.
+    assert_eq!(bits + n / d * (n - d), published.lewi_wu.ciphertext_bits);
+}
+
+#[test]
+fn a_comparison_hashes_up_to_the_first_block_that_differs() {
+    let _turn = turn();
+    for d in [1, 2, 3, 8_u32] {
+        let lewi_wu = LewiWu::new(&key(), 1 << 32, d).unwrap();
+        let layout = lewi_wu.layout();
+        let x = 0x5a5a_1234;
+        let one = lewi_wu.encrypt(x, 1).unwrap();
+        for bit in 0..32 {
+            let other = lewi_wu.encrypt(x ^ 1 << bit, 2).unwrap();
+            let (_, took) = counted(|| LewiWu::compare(&one, &other));
+            assert_eq!(took[Operation::Hash], layout.blocks() as u64 - u64::from(bit / d));
+            assert_eq!(took[Operation::Prf] + took[Operation::AesBlock], 0);
+            assert_eq!(took[Operation::Comparison], 1);
+        }
+        let equal = lewi_wu.encrypt(x, 3).unwrap();
+        let compare = || lewi_wu::compare_batch(layout, one.bytes(), &equal.bytes().repeat(5));
+        let (_, took) = counted(compare);
+        assert_eq!(took[Operation::Hash], 5 * layout.blocks() as u64);
+        assert_eq!(took[Operation::Comparison], 5);
+    }
+}
+
+/// The mean over 1000 plaintexts spread over the domain. A split is needed until one plaintext is
+/// left in its piece, which is a little more often than the plaintext has bits.
+#[test]
+fn opse_splits_about_as_often_as_a_plaintext_has_bits() {
+    let (_turn, published) = (turn(), published());
+    for bits in [10, 16, 32] {
+        let opse = Opse::new(&key(), 1 << bits).unwrap();
+        let stride = 0x9e37_79b9_7f4a_7c15_u64;
+        let plaintexts =
+            (1..=1000_u64).map(|i| (i.wrapping_mul(stride) >> (64 - bits)).cast_signed());
+        let (_, took) = counted(|| plaintexts.for_each(|x| assert!(opse.encrypt_one(x).is_ok())));
+        let mean = f64::from(u32::try_from(took[Operation::Split]).unwrap()) / 1000.0;
+        println!("{mean} splits for {bits} bits");
+        assert!((mean - f64::from(bits) - 0.7).abs() < 0.3, "{mean} splits for {bits} bits");
+        assert!(bits != published.n || mean < published.bclo.hypergeometric_draws);
+    }
+    assert_eq!(RANGE.ilog2(), 63, "bits of a ciphertext");
+}
