@@ -119,16 +119,17 @@ def draw_user_query(table: pl.DataFrame) -> plot.Figure:
     """
     by = ["providers", "share", "scheme"]
     asked = _summed(table, _QUERY, by)
-    shares = asked["share"]
+    shares = asked["share"].unique().sort().to_list()
+    least, largest = shares[0], shares[-1]
     moved = _moved(table).select("providers", "share", "moved_s")
     answered = asked.join(moved, on=["providers", "share"])
     panels = []
     for frame, share, title in (
-        (asked, shares.min(), "Asking and searching"),
+        (asked, least, "Asking and searching"),
         (
             answered.with_columns(pl.col("time_s") + pl.col("moved_s")),
-            shares.max(),
-            f"With an answer of {shares.max():.1%} of the records",
+            largest,
+            f"With an answer of {largest:.1%} of the records",
         ),
     ):
         shown = frame.filter(pl.col("share") == share)
@@ -246,7 +247,11 @@ def draw_merging(table: pl.DataFrame) -> plot.Figure:
         pl.lit("ciphertexts, one run added").alias("scheme"),
     )
     each = pl.concat([each, added])
-    largest = each["entries"].max()
+    largest = int(each["entries"].to_numpy().max())
+    cases: list[tuple[pl.DataFrame, str, plot.Scale, str]] = [
+        (each.filter(pl.col("runs") == 16), "entries", "log10", "16 runs"),
+        (each.filter(pl.col("entries") == largest), "runs", "log2", f"{largest:,} entries"),
+    ]
     panels = [
         plot.lines(
             part,
@@ -258,10 +263,7 @@ def draw_merging(table: pl.DataFrame) -> plot.Figure:
             y_scale="log10",
             title=title,
         )
-        for part, x, scale, title in (
-            (each.filter(pl.col("runs") == 16), "entries", "log10", "16 runs"),
-            (each.filter(pl.col("entries") == largest), "runs", "log2", f"{largest:,} entries"),
-        )
+        for part, x, scale, title in cases
     ]
     return plot.grid(panels, title="Merging", width=1100, height=460)
 

@@ -26,9 +26,10 @@ def operations() -> dict[str, int]:
     Returns
     -------
     dict of str to int
-        ``splits`` (hypergeometric draws), ``aes_blocks`` (of coins and handles), ``hmacs``, ``comparisons`` (of
-        ciphertexts, in merging and searching), ``intervals`` (searched), ``signatures``,
-        ``verifications``; ``prfs``, ``prps`` and ``hashes`` of order-revealing encryption.
+        ``splits`` (hypergeometric draws), ``aes_blocks`` (of coins and handles), ``hmacs``,
+        ``comparisons`` (of ciphertexts, in merging and searching), ``intervals`` (searched),
+        ``signatures``, ``verifications``; ``prfs``, ``prps`` and ``hashes`` of order-revealing
+        encryption.
 
     Notes
     -----
