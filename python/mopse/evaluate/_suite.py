@@ -85,7 +85,7 @@ EXPERIMENTS = {
         large,
         _figures.draw_large,
         {},
-        {"entries": (10_000, 100_000), "runs": 8, "queries": 20, "repeats": 1},
+        {"entries": (500_000, 1_000_000), "runs": 8, "queries": 20, "repeats": 1},
     ),
     "peers": Experiment(
         peers,
