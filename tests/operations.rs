@@ -80,7 +80,7 @@ fn clww_costs_what_is_published() {
     assert_eq!(took[Operation::AesBlock], 0);
 
     let mut ciphertexts = vec![0; 40_000];
-    let batch = || clww.encrypt_batch(&vec![77; 40_000], &vec![(); 40_000], &mut ciphertexts);
+    let batch = || clww.encrypt_batch(&[77; 40_000], &[(); 40_000], &mut ciphertexts);
     assert_eq!(counted(batch).1[Operation::Prf], 40_000 * published.clww.prfs);
     let (_, took) = counted(|| clww.decrypt(c, ()).unwrap());
     assert_eq!(took[Operation::Prf], published.clww.prfs);
