@@ -406,9 +406,15 @@ def _numbers(c: Any) -> NDArray[np.uint64]:
         if not 0 <= c < 2**64:
             raise InvalidInputError("the ciphertext does not fit a uint64")
         return np.array([c], dtype=np.uint64)
+    if isinstance(c, list | tuple) and all(is_integer(number) for number in c):
+        # NumPy makes floats of integers on both sides of 2^63, and of an empty list.
+        for position, number in enumerate(c):
+            if not 0 <= number < 2**64:
+                raise InvalidInputError(
+                    f"the ciphertexts: entry {position} is negative or does not fit a uint64"
+                )
+        return np.array(c, dtype=np.uint64)
     array = np.asarray(c)
-    if array.shape == (0,) and array.dtype == np.float64:  # what NumPy makes of an empty list
-        return np.empty(0, dtype=np.uint64)
     if array.dtype.kind not in "iu":
         raise WrongTypeError(f"the ciphertexts must hold integers, not {array.dtype}")
     if array.ndim != 1:

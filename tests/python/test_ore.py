@@ -274,8 +274,9 @@ def test_what_is_no_ciphertext_is_named_by_position():
     for wrong in (-1, 2**64):
         with pytest.raises(InvalidInputError, match="does not fit a uint64"):
             clww.decrypt(wrong)
-    with pytest.raises(InvalidInputError, match="entry 1 is negative"):
-        clww.decrypt([1, -1])
+    for wrong in ([1, -1], (1, 2**64, -1), np.array([1, -1])):
+        with pytest.raises(InvalidInputError, match="entry 1 is negative"):
+            clww.decrypt(wrong)
 
 
 def test_ciphertexts_of_other_sizes_and_numbers_are_refused():

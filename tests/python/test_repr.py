@@ -8,7 +8,20 @@ import pickle
 import polars as pl
 import pytest
 
-from mopse import Answer, Cloud, Field, Opse, Owner, Provider, Query, Schema, Upload, User
+from mopse import (
+    Answer,
+    Cloud,
+    Clww,
+    Field,
+    LewiWu,
+    Opse,
+    Owner,
+    Provider,
+    Query,
+    Schema,
+    Upload,
+    User,
+)
 from mopse.errors import MopseError
 
 SEED = 271_828_182
@@ -41,6 +54,8 @@ class World:
         self.user = User(self.schema, [self.grant])
         root = hashlib.sha256(b"mopse insecure seed %d" % SEED).digest()
         self.opse = Opse(root, domain=10)
+        self.clww = Clww(root, domain=10)
+        self.lewi_wu = LewiWu(root, domain=10)
         self.keys = [root, self.grant[-32:], self.owner.grant(MARKUP, ids=["<i>"])[-32:]]
 
 
@@ -49,7 +64,19 @@ SHOWN = {
     name: thing
     for name, thing in vars(WORLD).items()
     if isinstance(
-        thing, Answer | Cloud | Field | Opse | Owner | Provider | Query | Schema | Upload | User
+        thing,
+        Answer
+        | Cloud
+        | Clww
+        | Field
+        | LewiWu
+        | Opse
+        | Owner
+        | Provider
+        | Query
+        | Schema
+        | Upload
+        | User,
     )
 }
 
@@ -62,7 +89,8 @@ def texts_of(thing: object) -> list[str]:
 
 def test_one_of_everything_is_here():
     kinds = {type(thing) for thing in SHOWN.values()}
-    assert kinds == {Answer, Cloud, Opse, Owner, Provider, Query, Schema, Upload, User}
+    parties = {Cloud, Owner, Provider, User}
+    assert kinds == {Answer, Clww, LewiWu, Opse, Query, Schema, Upload} | parties
 
 
 @pytest.mark.parametrize("name", SHOWN)
