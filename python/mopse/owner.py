@@ -1,7 +1,6 @@
 """The owner of the records: the root of all keys."""
 
 import hashlib
-import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +8,7 @@ from mopse import _mopse
 from mopse._arrays import is_integer
 from mopse._party import Party, grant, names, text
 from mopse.errors import WrongTypeError
-from mopse.provider import Provider
+from mopse.provider import Issued, Provider
 from mopse.query import as_message
 from mopse.schema import Schema
 
@@ -42,7 +41,7 @@ class Owner(Party):
 
     def __init__(self, keyring: _mopse.Keyring, schema: Schema | None = None) -> None:
         super().__init__(keyring, schema)
-        self._issued: weakref.WeakSet[Provider] = weakref.WeakSet()
+        self._issued = Issued()
 
     @classmethod
     def generate(cls, schema: Schema) -> "Owner":
@@ -121,9 +120,6 @@ class Owner(Party):
         """
         keyring = self._keyring.authorize(text(name, "a name"), names(under))
         provider = Provider(keyring, self._schema)
-        for other in self._issued:
-            if provider.path.startswith(f"{other.path}/"):
-                other._learn_if_below(provider)
         self._issued.add(provider)
         return provider
 

@@ -20,7 +20,28 @@ from mopse.files import content
 from mopse.query import Upload, as_message
 from mopse.schema import Schema
 
-__all__ = ["Provider"]
+__all__ = ["Issued", "Provider"]
+
+
+class Issued:
+    """The providers that a party authorised, for as long as somebody holds them."""
+
+    def __init__(self) -> None:
+        self._by_path: dict[str, weakref.WeakSet[Provider]] = {}
+
+    def add(self, provider: "Provider") -> None:
+        """Take note of a provider, and tell those above it.
+
+        Parameters
+        ----------
+        provider : Provider
+            Who was authorised.
+        """
+        names = provider.path.split("/")
+        for end in range(1, len(names)):
+            for above in self._by_path.get("/".join(names[:end]), ()):
+                above._learn_if_below(provider)
+        self._by_path.setdefault(provider.path, weakref.WeakSet()).add(provider)
 
 
 class Provider(Party):
@@ -39,7 +60,7 @@ class Provider(Party):
 
     def __init__(self, keyring: _mopse.Keyring, schema: Schema | None = None) -> None:
         super().__init__(keyring, schema)
-        self._issued: weakref.WeakSet[Provider] = weakref.WeakSet()
+        self._issued = Issued()
         self._sequence = 0
 
     @property
@@ -293,9 +314,6 @@ class Provider(Party):
         """
         keyring = self._keyring.authorize(text(name, "a name"), names(under))
         provider = Provider(keyring, self._schema)
-        for other in self._issued:
-            if provider.path.startswith(f"{other.path}/"):
-                other._learn_if_below(provider)
         self._issued.add(provider)
         return provider
 

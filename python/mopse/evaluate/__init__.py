@@ -28,7 +28,6 @@ from mopse.evaluate._figures import (
 from mopse.evaluate._large import large
 from mopse.evaluate._measure import (
     Block,
-    Case,
     Watch,
     growth,
     machine,
@@ -43,7 +42,6 @@ __all__ = [
     "EXPERIMENTS",
     "PEERS",
     "Block",
-    "Case",
     "Contender",
     "Experiment",
     "Watch",

@@ -510,7 +510,7 @@ def merging(
     return record(blocks, seed=seed, repeats=repeats, path=path, progress=progress)
 
 
-def storage(providers: int = 8, *, seed: int = 1) -> pl.DataFrame:
+def storage(providers: int = 64, *, seed: int = 1) -> pl.DataFrame:
     """Measure what each party stores and sends, for NHANES with all its fields (experiment E5).
 
     Parameters
@@ -720,7 +720,8 @@ def authorization(
 
     Notes
     -----
-    The one removed is the last of the top group. Receiving is not timed.
+    The one removed is the last of the top group. Receiving is not timed. Under OPSE what is
+    encrypted again are index entries; MOPSE's uploads hold the sealed records too.
     """
     people = _people(["age"])
     schema = Schema(age=Field(0, 120))

@@ -326,7 +326,6 @@ def draw_cell_width(table: pl.DataFrame) -> plot.Figure:
         left.line(part["cell"], part["expected_excess"], role="expected", name="expected")
         base = part.filter(pl.col("cell") == 1)["answer_bytes"].item()
         right.line(part["cell"], part["answer_bytes"] / base, name=str(name))
-    right.level(1, name="expected")
     return plot.grid([left, right], title="What wider cells cost", width=1100, height=460)
 
 

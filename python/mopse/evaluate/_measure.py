@@ -17,7 +17,7 @@ from tqdm import tqdm
 from mopse import _mopse
 from mopse.errors import InvalidInputError
 
-__all__ = ["Block", "Case", "Watch", "growth", "machine", "medians", "operations", "record"]
+__all__ = ["Block", "Watch", "growth", "machine", "medians", "operations", "record"]
 
 
 def operations() -> dict[str, int]:
