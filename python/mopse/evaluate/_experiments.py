@@ -5,7 +5,7 @@ Each returns the table of `record`, or a table of counts where nothing is timed.
 
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +89,20 @@ def _authorized(
     owner = Owner.from_insecure_seed(schema, seed)
     placed = tree(providers)
     return owner, [owner.authorize(name, None if is_flat else under) for name, under in placed]
+
+
+def _received(
+    owner: Owner, parties: Iterable[Provider], parts: Iterable[pl.DataFrame]
+) -> tuple[Cloud, int]:
+    """Return a cloud that holds what each provider encrypted of its part, and the bytes sent."""
+    cloud = Cloud()
+    cloud.enroll(owner.public)
+    sent = 0
+    for party, part in zip(parties, parts, strict=True):
+        upload = party.encrypt(part, id="record_id")
+        cloud.receive(upload)
+        sent += upload.nbytes
+    return cloud, sent
 
 
 def _keys(count: int, seed: int) -> list[bytes]:
@@ -293,10 +307,7 @@ def user_query(
 
             def mopse(is_flat: bool) -> Case:
                 owner, parties = _authorized(schema, count, seed, is_flat=is_flat)
-                cloud = Cloud()
-                cloud.enroll(owner.public)
-                for party, part in zip(parties, dealt.values(), strict=True):
-                    cloud.receive(party.encrypt(part, id="record_id"))
+                cloud, _ = _received(owner, parties, dealt.values())
                 bounds = (low + lowest, high + lowest)
 
                 def case(watch: Watch) -> None:
@@ -406,10 +417,7 @@ def provider_query(
                 for name, under in placed:
                     above = "p" if under is None else f"p/{under}"
                     parties.append(owner.authorize(name, None if is_flat else above))
-                cloud = Cloud()
-                cloud.enroll(owner.public)
-                for party, part in zip(parties, dealt, strict=True):
-                    cloud.receive(party.encrypt(part, id="record_id"))
+                cloud, _ = _received(owner, parties, dealt)
 
                 def case(watch: Watch) -> None:
                     with watch.step("ask", "provider") as more:
@@ -551,12 +559,8 @@ def storage(providers: int = 64, *, seed: int = 1) -> pl.DataFrame:
         add(scheme, "owner", "query", sum(map(len, requests)), len(requests))
     for scheme, is_flat in ((MOPSE, True), (PLUS, False)):
         owner, parties = _authorized(schema, providers, seed, is_flat=is_flat)
-        cloud = Cloud()
-        cloud.enroll(owner.public)
         dealt = datasets.providers(people, providers, seed=seed)
-        uploads = [
-            p.encrypt(part, id="record_id") for p, part in zip(parties, dealt.values(), strict=True)
-        ]
+        cloud, sent = _received(owner, parties, dealt.values())
         with tempfile.TemporaryDirectory() as folder:
             for name, party in (("owner", owner), ("provider", parties[0])):
                 party.save(Path(folder) / name, "a password that only measures")
@@ -564,8 +568,7 @@ def storage(providers: int = 64, *, seed: int = 1) -> pl.DataFrame:
         cells = sum(field.cells for field in schema.values())
         add(scheme, "provider", "rulers in memory", 8 * cells, len(schema))
         add(scheme, "owner", "announcement", len(owner.public))
-        sealed = sum(size for *_, size in _contents(cloud, uploads))
-        sent = sum(upload.nbytes for upload in uploads)
+        sealed = sum(size for *_, size in cloud._contents())
         add(scheme, "provider", "uploads", sent, providers)
         add(scheme, "cloud", "sealed records", sealed, people.height)
         add(scheme, "cloud", "index entries", 8 * entries, entries)
@@ -576,12 +579,6 @@ def storage(providers: int = 64, *, seed: int = 1) -> pl.DataFrame:
         add(scheme, "cloud", "answer", answer.nbytes, len(answer))
         add(scheme, "owner", "grant of a provider", len(owner.grant(parties[0].path)))
     return pl.DataFrame(rows)
-
-
-def _contents(cloud: Cloud, uploads: Sequence[Any]) -> list[tuple[Any, ...]]:
-    for upload in uploads:
-        cloud.receive(upload)
-    return cloud._contents()
 
 
 def excess(counts: Integers, cell: int) -> float:
@@ -663,10 +660,7 @@ def cell_width(
         for width in widths:
             schema = Schema(**{name: _grid(name, cell=width)[0]})
             owner, parties = _authorized(schema, providers, seed, is_flat=True)
-            cloud = Cloud()
-            cloud.enroll(owner.public)
-            for party, part in zip(parties, dealt, strict=True):
-                cloud.receive(party.encrypt(part, id="record_id"))
+            cloud, _ = _received(owner, parties, dealt)
             expected = excess(counts, width)
             for low, after in gaps.tolist():
                 bounds = (lowest + low * step, lowest + (after - 1) * step)
