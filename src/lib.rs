@@ -18,6 +18,7 @@
 //! The crate has no Python in it unless the `python` feature is on; then `bindings` exposes the
 //! same functions as `mopse._mopse`.
 
+mod batch;
 pub mod certificate;
 pub mod cipher;
 pub mod coins;

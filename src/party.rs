@@ -25,12 +25,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use ed25519_dalek::{Signer, SigningKey};
 use rayon::prelude::*;
 
 use crate::Error;
+use crate::batch;
 use crate::certificate::{Announcement, Certificate, Chain, Owner, SIGNATURE_LEN, to_sign};
 use crate::cipher::Algorithm;
 use crate::domain::Schema;
@@ -87,6 +88,8 @@ pub struct Keyring {
     /// How often each keyword was used in files that were attached.
     counts: Counts,
     cache: Mutex<HashMap<(Group, usize), Arc<Ruler>>>,
+    /// What the node signs with: derived from its key once, and wiped with the keyring.
+    signer: OnceLock<SigningKey>,
 }
 
 /// What is known of the hierarchy from a node on; all of it public.
@@ -168,6 +171,7 @@ impl Keyring {
             below: Below::default(),
             counts: Counts::new(),
             cache: Mutex::default(),
+            signer: OnceLock::new(),
         }
     }
 
@@ -249,6 +253,7 @@ impl Keyring {
             below: Below::default(),
             counts: Counts::new(),
             cache: Mutex::default(),
+            signer: OnceLock::new(),
         })
     }
 
@@ -369,8 +374,17 @@ impl Keyring {
         Ok(self.signed(announcement.message()))
     }
 
+    fn signer(&self) -> &SigningKey {
+        self.signer.get_or_init(|| signing_key(&self.key))
+    }
+
+    /// Signs messages that travel apart with one signature.
+    fn signed_together(&self, messages: &[Vec<u8>]) -> Vec<Vec<u8>> {
+        batch::sign(messages, |root| sign(self.signer(), root))
+    }
+
     fn signed(&self, mut message: Vec<u8>) -> Vec<u8> {
-        message.extend(sign(&signing_key(&self.key), &message));
+        message.extend(sign(self.signer(), &message));
         message
     }
 
@@ -518,7 +532,6 @@ impl Keyring {
         let mut numbers = vec![[0; 16]; reached.len() + 1];
         fill_random(numbers.as_flattened_mut())?;
         let query = u128::from_le_bytes(numbers[0]);
-        let signer = signing_key(&self.key);
         let token = |((group, scope), id): ((Group, Scope), &[u8; 16])| {
             let predicate = |range: &Range| -> Result<Predicate, Error> {
                 let ruler = self.ruler(&group, self.field(&range.field)?)?;
@@ -536,12 +549,10 @@ impl Keyring {
                 query,
                 issuer: self.chain.clone(),
             };
-            let message = token.message();
-            let signature = sign(&signer, &message);
-            Ok([message.as_slice(), &signature].concat())
+            Ok(token.message())
         };
         let tokens = reached.into_iter().zip(&numbers[1..]).map(token);
-        Ok((query, tokens.collect::<Result<_, _>>()?))
+        Ok((query, self.signed_together(&tokens.collect::<Result<Vec<_>, _>>()?)))
     }
 
     /// Seals a file of a record, with the entries that its keywords find it by, into one signed message.
@@ -761,7 +772,8 @@ impl Keyring {
         }
         reader.end()?;
         let cache = Mutex::default();
-        Ok(Self { owner, schema, node, key, rulers, chain, below, counts, cache })
+        let signer = OnceLock::new();
+        Ok(Self { owner, schema, node, key, rulers, chain, below, counts, cache, signer })
     }
 }
 
@@ -807,6 +819,11 @@ pub(crate) mod tests {
     /// Signs a message as a keyring's node, whatever it says: what a dishonest provider can do.
     pub(crate) fn signed(keyring: &Keyring, message: Vec<u8>) -> Vec<u8> {
         keyring.signed(message)
+    }
+
+    /// Signs messages together as a keyring's node, whatever they say.
+    pub(crate) fn signed_together(keyring: &Keyring, messages: &[Vec<u8>]) -> Vec<Vec<u8>> {
+        keyring.signed_together(messages)
     }
 
     /// The owner with this byte as its root key, thirty-two times over.
@@ -1191,7 +1208,8 @@ mod scope_tests {
             query: 2,
             issuer: issuer.chain().clone(),
         };
-        Token::decode(&issuer.signed(token.message())).expect("it is signed by whom it names")
+        Token::decode(&issuer.signed_together(&[token.message()])[0])
+            .expect("it is signed by whom it names")
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! A token holds the bounds of a conjunction of ranges as ciphertexts, the group they are for, and
 //! who may see what: the owner searches any group, a provider the groups of its subtree and, in its
-//! own group, its own runs only. It is signed by its issuer and expires. It is a *bearer* token:
+//! own group, its own runs only. Its issuer signs all tokens of a query together, each can be
+//! shown alone, and it expires. It is a *bearer* token:
 //! whoever has it can repeat the query until then.
 //!
 //! # Leakage
@@ -12,12 +13,23 @@
 //! same bounds.
 
 use crate::Error;
-use crate::certificate::{Announcement, Chain, Owner, verify};
+use crate::batch;
+use crate::certificate::{Announcement, Chain, Owner, SIGNATURE_LEN, verify};
 use crate::index::search::Predicate;
 use crate::path::Group;
 use crate::wire::{Reader, Writer};
 
 const WHAT: &str = "the token";
+
+/// The version of the format: the signature is over all tokens of a query.
+const VERSION: u8 = 2;
+
+/// What an issuer signed.
+#[derive(PartialEq, Eq)]
+struct Signed {
+    root: Vec<u8>,
+    signature: [u8; SIGNATURE_LEN],
+}
 
 /// Whose entries a token reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +66,7 @@ pub struct Token {
 impl Token {
     /// What the issuer signs.
     pub(crate) fn message(&self) -> Vec<u8> {
-        let mut writer = Writer::new(b"MOPSETOK");
+        let mut writer = Writer::of_version(b"MOPSETOK", VERSION);
         writer.raw(&self.owner.0).raw(&self.schema);
         self.group.write(&mut writer);
         writer.u8(match self.scope {
@@ -76,7 +88,36 @@ impl Token {
     ///
     /// [`Error::Format`] if the bytes are no token, [`Error::Signature`] if it is forged.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
-        let mut reader = Reader::new(bytes, b"MOPSETOK", WHAT)?;
+        Ok(Self::decode_all(&[bytes])?.remove(0))
+    }
+
+    /// Reads tokens as [`decode`](Self::decode) reads each, and verifies what was signed together once.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`decode`](Self::decode), for the first token at fault.
+    pub fn decode_all(tokens: &[&[u8]]) -> Result<Vec<Self>, Error> {
+        let mut verified: Vec<(Self, Signed)> = Vec::with_capacity(tokens.len());
+        for bytes in tokens {
+            let (token, signed) = Self::read(bytes)?;
+            let is_verified = verified.last().is_some_and(|(last, known)| {
+                *known == signed && last.owner == token.owner && last.issuer == token.issuer
+            });
+            if !is_verified {
+                let key = token.issuer.verify(&token.owner)?;
+                verify(&key, &signed.root, &signed.signature, WHAT)?;
+            }
+            verified.push((token, signed));
+        }
+        Ok(verified.into_iter().map(|(token, _)| token).collect())
+    }
+
+    /// Reads a token without verifying it.
+    fn read(bytes: &[u8]) -> Result<(Self, Signed), Error> {
+        let (mut reader, version) = Reader::up_to_version(bytes, b"MOPSETOK", WHAT, VERSION)?;
+        if version != VERSION {
+            return Err(Error::Version { what: WHAT, got: version });
+        }
         let owner = Owner(reader.array()?);
         let schema = reader.array()?;
         let group = Group::read(&mut reader)?;
@@ -100,10 +141,11 @@ impl Token {
         let (expiry, id, query) = (reader.u64()?, reader.u128()?, reader.u128()?);
         let issuer = Chain::read(&mut reader)?;
         let message = &bytes[..reader.position()];
+        let root = batch::read(&mut reader, message)?;
         let signature = reader.array()?;
         reader.end()?;
-        verify(&issuer.verify(&owner)?, message, &signature, WHAT)?;
-        Ok(Self { owner, schema, group, scope, predicates, expiry, id, query, issuer })
+        let token = Self { owner, schema, group, scope, predicates, expiry, id, query, issuer };
+        Ok((token, Signed { root, signature }))
     }
 
     /// Checks that the token may be used at a time, in seconds since 1970, with an owner's
@@ -143,7 +185,7 @@ mod tests {
     use super::*;
     use crate::index::store::Store;
     use crate::index::upload::Upload;
-    use crate::party::tests::{owner, signed, upload};
+    use crate::party::tests::{owner, signed_together, upload};
     use crate::party::{Keyring, Range};
     use crate::path::Node;
 
@@ -171,7 +213,7 @@ mod tests {
         change: impl FnOnce(&mut Token),
     ) -> Result<(), Error> {
         change(&mut token);
-        let token = Token::decode(&signed(issuer, token.message()))?;
+        let token = Token::decode(&signed_together(issuer, &[token.message()])[0])?;
         token.check(&Announcement::decode(&owner(1).announcement().unwrap()).unwrap(), NOW)
     }
 
@@ -276,6 +318,28 @@ mod tests {
         assert_eq!(count(&[range(0, 40), range(60, 120)], None), 0);
         assert_eq!(count(&[range(0, 120)], Some("shoe size")), 0);
         assert_eq!(count(&[range(0, 120), range(0, 120)], Some("shoe size")), 0);
+    }
+
+    #[test]
+    fn tokens_that_are_read_together_are_each_what_was_signed() {
+        let [owner, hospital, ..] = parties();
+        let range = Range { field: "age".into(), low: 40, high: 60 };
+        let ask = |by: &Keyring| by.tokens(std::slice::from_ref(&range), NOW).unwrap();
+        let (own, own_again, of_hospital) = (ask(&owner), ask(&owner), ask(&hospital));
+        let all: Vec<&[u8]> =
+            own.iter().chain(&of_hospital).chain(&own_again).map(Vec::as_slice).collect();
+        let alone: Vec<Token> = all.iter().map(|token| Token::decode(token).unwrap()).collect();
+        assert_eq!(Token::decode_all(&all), Ok(alone));
+        assert_eq!(Token::decode_all(&[]), Ok(vec![]));
+        for number in 0..all.len() {
+            for at in 0..all[number].len() {
+                let mut changed = all[number].to_vec();
+                changed[at] ^= 1;
+                let mut with_one_changed = all.clone();
+                with_one_changed[number] = &changed;
+                assert!(Token::decode_all(&with_one_changed).is_err(), "{number}, byte {at}");
+            }
+        }
     }
 
     #[test]

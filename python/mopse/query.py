@@ -166,7 +166,7 @@ class Query:
             raise WrongTypeError(f"tokens must be a list of bytes, not {type(tokens).__name__}")
         self.tokens = tuple(as_message(token, "a token") for token in tokens)
         self._ranges = None if ranges is None else dict(ranges)
-        self._checked: list[_mopse.Token] | None = [*map(_mopse.Token.decode, self.tokens)]
+        self._checked: list[_mopse.Token] | None = _mopse.Token.decode_all(self.tokens)
 
     @classmethod
     def _signed(cls, tokens: Iterable[bytes], ranges: Mapping[str, tuple[int, int]]) -> "Query":
@@ -178,7 +178,7 @@ class Query:
     @property
     def _decoded(self) -> list[_mopse.Token]:
         if self._checked is None:
-            self._checked = [*map(_mopse.Token.decode, self.tokens)]
+            self._checked = _mopse.Token.decode_all(self.tokens)
         return self._checked
 
     @classmethod

@@ -81,6 +81,12 @@ impl Token {
         Ok(Self(token::Token::decode(message)?))
     }
 
+    #[staticmethod]
+    fn decode_all(messages: Vec<Bound<'_, PyBytes>>) -> PyResult<Vec<Self>> {
+        let messages: Vec<&[u8]> = messages.iter().map(|message| message.as_bytes()).collect();
+        Ok(token::Token::decode_all(&messages)?.into_iter().map(Self).collect())
+    }
+
     fn check(&self, announcement: &Announcement, now: u64) -> PyResult<()> {
         Ok(self.0.check(&announcement.0, now)?)
     }
