@@ -193,12 +193,12 @@ def draw_provider_query(table: pl.DataFrame) -> plot.Figure:
     Returns
     -------
     mopse.plot.Figure
-        Left the time, right the signed tokens.
+        Left the time, right the intervals that are searched, one per token.
     """
     shown = table.with_columns((pl.col("below") + 1).alias("providers in its subtree"))
     total = _summed(shown, _QUERY, ["providers in its subtree", "scheme"])
     total = total.with_columns((pl.col("time_s") * 1e3).alias(_MS))
-    counted = shown.filter((pl.col("step") == "ask") & (pl.col("repeat") == 0))
+    counted = shown.filter((pl.col("step") == "search") & (pl.col("repeat") == 0))
     panels = [
         plot.lines(
             total,
@@ -209,9 +209,9 @@ def draw_provider_query(table: pl.DataFrame) -> plot.Figure:
             y_scale="log10",
         ),
         plot.lines(
-            counted.rename({"signatures": "signed messages or tokens"}),
+            counted.rename({"intervals": "intervals searched [1]"}),
             x="providers in its subtree",
-            y="signed messages or tokens",
+            y="intervals searched [1]",
             by="scheme",
             x_scale="log10",
             y_scale="log10",
