@@ -1,4 +1,4 @@
-# Everything a newcomer needs: make demo, make test, make notebook, make bench.
+# Everything a newcomer needs: make demo, make test, make notebook, make evaluate, make bench.
 # All of it lives in a virtual environment inside this folder.
 
 PYTHON ?= python3
@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find src -name '*.rs')
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test test-rust test-python lint notebook notebooks bench clean
+.PHONY: demo test test-rust test-python lint notebook notebooks evaluate bench clean
 
 demo: $(VENV)/installed
 	$(BIN)/mopse demo
@@ -58,6 +58,12 @@ notebook: $(VENV)/notebooks
 notebooks: $(VENV)/notebooks
 	$(BIN)/jupyter execute --inplace notebooks/*.ipynb
 	$(BIN)/nbstripout --keep-output --keep-count notebooks/*.ipynb
+
+# Runs the performance experiments anew; some ten minutes. `make notebooks` shows them.
+TABLES := index_encryption user_query provider_query merging storage cell_width authorization large peers
+evaluate: $(VENV)/test
+	rm -f $(TABLES:%=notebooks/results/%.parquet)
+	$(BIN)/mopse evaluate --rust-peers --out notebooks/results
 
 bench: $(VENV)/test
 	$(BIN)/python tests/benches/summary.py

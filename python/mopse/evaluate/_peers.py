@@ -68,7 +68,7 @@ def peers(
     try:
         from pyope.ope import OPE, ValueRange
     except ImportError:
-        raise InvalidInputError("the comparison needs the package pyope") from None
+        raise InvalidInputError("the comparison needs the extra mopse[peers]") from None
 
     def block(domain: int) -> Block:
         def prepare() -> Mapping[str, Case]:
@@ -104,7 +104,7 @@ def peers(
                 "pyope 0.2.2": _case(pyope, 8, singles, few, None, None, None),
             }
 
-        return Block({"domain": domain}, prepare)
+        return Block({"domain": domain, "singles": values, "distinct": distinct}, prepare)
 
     table = record(
         [block(domain) for domain in domains],

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +116,7 @@ def run(
     fast : bool
         Whether to take small sizes, which show that it works and nothing about speed.
     only : sequence of str
-        Names from `EXPERIMENTS`; all by default.
+        Names from `EXPERIMENTS`; all by default, but `peers` only where pyope is installed.
     rust_peers : str, optional
         A command that measures the Rust crates, such as `PEERS`.
     progress : bool
@@ -138,7 +139,8 @@ def run(
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     written = {}
-    for name in only or EXPERIMENTS:
+    everything = [n for n in EXPERIMENTS if n != "peers" or find_spec("pyope") is not None]
+    for name in only or everything:
         experiment = EXPERIMENTS[name]
         path = folder / f"{name}.parquet"
         arguments = dict(experiment.fast if fast else experiment.full)
