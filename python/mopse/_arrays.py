@@ -1,5 +1,7 @@
 """What callers hand in, as arrays the core takes: nothing is cast in silence."""
 
+import operator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -8,7 +10,16 @@ from numpy.typing import NDArray
 
 from mopse.errors import InvalidInputError, WrongTypeError
 
-__all__ = ["byte_array", "integers", "is_integer", "key_bytes", "password_bytes", "writable_array"]
+__all__ = [
+    "byte_array",
+    "integers",
+    "is_integer",
+    "key_bytes",
+    "password_bytes",
+    "whole",
+    "wholes",
+    "writable_array",
+]
 
 _LARGEST = np.iinfo(np.int64).max
 
@@ -150,3 +161,26 @@ def writable_array(buffer: Any, what: str, *inputs: NDArray[np.uint8]) -> NDArra
     if any(np.may_share_memory(array, other) for other in inputs):
         raise InvalidInputError(f"{what} overlaps the input")
     return array
+
+
+def whole(value: int, name: str, *, least: int) -> int:
+    """Return the value as an int of at least `least`; a bool counts as a mistake."""
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        number: int = operator.index(value)
+    except TypeError:
+        raise WrongTypeError(f"{name} is a {type(value).__name__}, expected an int") from None
+    if number < least:
+        raise InvalidInputError(f"{name} is {number}, expected at least {least}")
+    return number
+
+
+def wholes(values: Iterable[int], name: str, *, least: int) -> list[int]:
+    """Return some values, each as `whole` does; none is a mistake."""
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        raise WrongTypeError(f"{name} must be a list of integers, not {type(values).__name__}")
+    numbers = [whole(value, f"one of {name}", least=least) for value in values]
+    if not numbers:
+        raise InvalidInputError(f"{name} is empty")
+    return numbers

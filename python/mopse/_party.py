@@ -182,7 +182,8 @@ class Party:
         mopse.errors.ScopeError
             If a record is of a provider whose key this party cannot derive, or of another owner.
         mopse.errors.InvalidInputError
-            If this object did not ask the query and it is not given.
+            If this object did not ask the query and it is not given, or a column has types at two
+            providers that no type holds as they are.
 
         Notes
         -----
@@ -466,10 +467,50 @@ def open_answer(
     frames = matching
     if not frames:
         return pl.DataFrame(schema={PROVIDER: pl.String})
+    return pl.concat(_alike(frames), how="diagonal")
+
+
+def _alike(frames: list[pl.DataFrame]) -> list[pl.DataFrame]:
+    """Return frames whose columns of one name have one type, with all values as they were."""
+    columns: dict[str, list[pl.Series]] = {}
+    for frame in frames:
+        for column in frame:
+            columns.setdefault(column.name, []).append(column)
+    common = {
+        name: _holding(parts)
+        for name, parts in columns.items()
+        if any(part.dtype != parts[0].dtype for part in parts)
+    }
+    return [
+        frame.cast({name: dtype for name, dtype in common.items() if name in frame.columns})
+        for frame in frames
+    ]
+
+
+def _holding(columns: Sequence[pl.Series]) -> pl.DataType:
+    """Return a type that holds all values of some columns as they are."""
+    dtypes = [column.dtype for column in columns]
+    targets: list[pl.DataType] = []
+    if all(dtype.is_numeric() for dtype in dtypes):
+        is_float = any(dtype.is_float() for dtype in dtypes)
+        targets = [pl.Float64()] if is_float else [pl.Int64(), pl.UInt64()]
+    elif all(isinstance(dtype, pl.String | pl.Categorical | pl.Enum) for dtype in dtypes):
+        return pl.String()
+    for target in targets:
+        if all(_holds(target, column) for column in columns):
+            return target
+    other = next(dtype for dtype in dtypes if dtype != dtypes[0])
+    name = columns[0].name
+    raise InvalidInputError(
+        f"column {name!r} is {dtypes[0]} at one provider and {other} at another"
+    )
+
+
+def _holds(target: pl.DataType, column: pl.Series) -> bool:
     try:
-        return pl.concat(frames, how="diagonal")
-    except pl.exceptions.SchemaError:  # the providers' tables have columns of different types
-        return pl.concat(frames, how="diagonal_relaxed")
+        return column.cast(target).cast(column.dtype).equals(column, null_equal=True)
+    except pl.exceptions.PolarsError:
+        return False
 
 
 @dataclass

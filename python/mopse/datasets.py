@@ -3,7 +3,6 @@
 import hashlib
 import io
 import math
-import operator
 import tomllib
 from collections.abc import Sequence
 from importlib.resources import files
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from mopse._arrays import whole
 from mopse.errors import DamagedFileError, InvalidInputError, WrongTypeError
 
 __all__ = ["card", "load", "names", "providers", "synthetic"]
@@ -188,10 +188,10 @@ def providers(
     {'provider-1': 2789, 'provider-2': 2789, 'provider-3': 2788}
     """
     _require_table(df, "df")
-    n = _whole(n, "n", least=1)
+    n = whole(n, "n", least=1)
     if n > df.height:
         raise InvalidInputError(f"n is {n}, expected at most one provider per row, {df.height}")
-    random = np.random.default_rng(_whole(seed, "seed", least=0))
+    random = np.random.default_rng(whole(seed, "seed", least=0))
 
     owner = np.empty(df.height, dtype=np.int64)
     if skew is None:
@@ -267,8 +267,8 @@ def synthetic(
     >>> synthetic(1_000_000, columns=["age", "systolic_1"]).columns
     ['record_id', 'age', 'systolic_1']
     """
-    n = _whole(n, "n", least=0)
-    seed = _whole(seed, "seed", least=0)
+    n = whole(n, "n", least=0)
+    seed = whole(seed, "seed", least=0)
     source = load(like) if isinstance(like, str) else _require_table(like, "like")
     if source.is_empty():
         raise InvalidInputError("like has no rows to draw from")
@@ -316,19 +316,6 @@ def _require_table(df: pl.DataFrame, name: str) -> pl.DataFrame:
             "polars.from_pandas and polars.from_arrow make one"
         )
     return df
-
-
-def _whole(value: int, name: str, *, least: int) -> int:
-    """Return the value as an int of at least `least`; a bool counts as a mistake."""
-    try:
-        if isinstance(value, bool):
-            raise TypeError
-        number = operator.index(value)
-    except TypeError:
-        raise WrongTypeError(f"{name} is a {type(value).__name__}, expected an int") from None
-    if number < least:
-        raise InvalidInputError(f"{name} is {number}, expected at least {least}")
-    return number
 
 
 def _positive(value: float, name: str, *, most: float) -> float:

@@ -245,7 +245,7 @@ class Provider(Party):
         -----
         Costs one AES block per integer and one HMAC-SHA-256 per text, on all cores.
         """
-        return self._keyring.handles(record_ids(pl.DataFrame({"id": ids}), "id"))
+        return self._keyring.handles(record_ids(_series("ids", ids).to_frame(), "ids"))
 
     def entries(self, field: str, values: Any, handles: NDArray[np.uint64]) -> NDArray[np.int64]:
         """Return the index entries of values, as the cloud would see them, for research.
@@ -279,7 +279,7 @@ class Provider(Party):
         """
         if field not in self._schema:
             raise InvalidInputError(f"the schema has no field {field!r}")
-        column = pl.Series(field, values)
+        column = _series(field, values)
         rows, plaintexts = self._schema[field].plaintexts_of(column)
         if len(rows) < len(column):
             raise InvalidInputError(f"field {field!r}: the value in row {_gap(rows)} is null")
@@ -379,6 +379,14 @@ def _words(keywords: Any) -> list[bytes]:
     if isinstance(keywords, str) or not isinstance(keywords, Iterable):
         raise WrongTypeError("keywords must be a list of strings")
     return [keyword_bytes(keyword) for keyword in keywords]
+
+
+def _series(name: str, values: Any) -> pl.Series:
+    """Return values as a column; what Polars says of others may hold one."""
+    try:
+        return pl.Series(name, values)
+    except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
+        raise WrongTypeError(f"{name} cannot be a column of one type") from None
 
 
 def _gap(rows: NDArray[np.uint32]) -> int:

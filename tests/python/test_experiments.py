@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import mopse
 from mopse import evaluate
 from mopse.__main__ import main
-from mopse.errors import InvalidInputError
+from mopse.errors import DamagedFileError, InvalidInputError, MissingFileError
 from mopse.evaluate import Block, Watch
 
 PER_PROVIDER = "OPSE, one key per provider"
@@ -79,8 +79,6 @@ def test_an_interrupted_run_resumes(tmp_path):
     calls.clear()
     assert evaluate.record(blocks(calls), seed=1, repeats=2, path=path).equals(whole)
     assert not calls
-    other = evaluate.record(blocks(calls), seed=2, repeats=2, path=path)
-    assert other["seed"].to_list() == [1] * 8 + [2] * 8, "another seed is another experiment"
 
 
 def test_what_takes_too_long_is_not_repeated():
@@ -88,10 +86,50 @@ def test_what_takes_too_long_is_not_repeated():
 
 
 def test_no_repeat_and_equal_circumstances_are_refused():
-    with pytest.raises(InvalidInputError, match="there are 0 repeats"):
+    with pytest.raises(InvalidInputError, match="repeats is 0, expected at least 1"):
         evaluate.record(blocks([]), seed=1, repeats=0)
     with pytest.raises(InvalidInputError, match="equal circumstances"):
         evaluate.record(blocks([], sizes=(1, 1)), seed=1)
+
+
+def test_a_file_of_another_run_is_refused_and_kept(tmp_path):
+    path = tmp_path / "table.parquet"
+    evaluate.record(blocks([]), seed=1, repeats=2, path=path)
+    before = path.read_bytes()
+    others = [
+        {"seed": 2, "repeats": 2},
+        {"seed": 1, "repeats": 3},
+        {"seed": 1, "repeats": 2, "sizes": (1,)},
+    ]
+    for other in others:
+        sizes = other.pop("sizes", (1, 2))
+        with pytest.raises(InvalidInputError, match="holds another run"):
+            evaluate.record(blocks([], sizes), **other, path=path)
+    pl.DataFrame({"name": ["a stranger"]}).write_parquet(tmp_path / "other.parquet")
+    with pytest.raises(InvalidInputError, match="holds another run"):
+        evaluate.record(blocks([]), seed=1, path=tmp_path / "other.parquet")
+    assert path.read_bytes() == before
+
+    (tmp_path / "damaged.parquet").write_bytes(b"nonsense")
+    with pytest.raises(DamagedFileError, match="no Parquet file"):
+        evaluate.record(blocks([]), seed=1, path=tmp_path / "damaged.parquet")
+    calls: list = []
+    with pytest.raises(MissingFileError, match="no such folder"):
+        evaluate.record(blocks(calls), seed=1, path=tmp_path / "none" / "table.parquet")
+    assert not calls, "it is refused before anything is measured"
+
+
+def test_cases_that_are_not_told_apart_are_refused():
+    table = evaluate.record(blocks([]), seed=1, repeats=2)
+    assert evaluate.medians(table, ["size", "scheme"]).height == 4
+    for summarise in (
+        lambda: evaluate.medians(table, ["scheme"]),
+        lambda: evaluate.growth(table, x="size", by=[]),
+    ):
+        with pytest.raises(InvalidInputError, match="do not tell all cases apart"):
+            summarise()
+    with pytest.raises(InvalidInputError, match="no column 'colour'"):
+        evaluate.medians(table, ["colour"])
 
 
 def curve(exponent: float) -> pl.DataFrame:
@@ -121,8 +159,9 @@ def test_the_exponent_of_a_power_is_found(exponent):
 def test_a_curve_that_cannot_be_fitted_is_refused():
     with pytest.raises(InvalidInputError, match="no two points on log axes"):
         evaluate.growth(curve(1).filter(pl.col("n") == 10), x="n")
-    with pytest.raises(InvalidInputError, match="no two points on log axes"):
-        evaluate.growth(curve(1).with_columns(pl.lit(0.0).alias("time_s")), x="n")
+    for bad in (0.0, math.nan, math.inf):
+        with pytest.raises(InvalidInputError, match="no two points on log axes"):
+            evaluate.growth(curve(1).with_columns(pl.lit(bad).alias("time_s")), x="n")
 
 
 def test_medians_sum_the_steps_that_are_not_told_apart():
@@ -276,9 +315,47 @@ def test_a_large_index_is_made_in_a_process_of_its_own():
     assert first(table, step="query")["found"] > 0
 
 
-def test_a_process_that_fails_is_named():
-    with pytest.raises(InvalidInputError, match="the process for 10 entries failed"):
-        evaluate.large((10,), (1,), runs=0, queries=1, repeats=1)
+def test_rust_crates_are_measured_by_a_command_once(tmp_path):
+    script = tmp_path / "crates"
+    lines = [f"ope\tencrypt\t65534\t10\t4\t{i}\t{i + 1}e-3" for i in range(3)]
+    script.write_text("\n".join(lines))
+    command = f"cat {script}"
+    path = tmp_path / "peers.parquet"
+    asked = {"values": 3, "distinct": 2, "repeats": 2, "path": path, "rust": command}
+    table = evaluate.peers((121,), **asked)
+    crate = table.filter(pl.col("scheme") == "ope")
+    assert crate["time_s"].to_list() == [0.002, 0.003], "the first repeat warms up"
+    assert crate["ciphertext_bytes"].to_list() == [4, 4]
+    assert evaluate.peers((121,), **asked).equals(table), "resuming adds nothing"
+    schemes = {"OPSE", "CLWW", "Lewi-Wu, 8 bits", "pyope 0.2.2", "ope"}
+    assert set(table["scheme"]) == schemes
+    for command, message in (
+        ("false", "failed"),
+        ("no-such-command", "failed"),
+        ("echo a", "other"),
+    ):
+        with pytest.raises(InvalidInputError, match=message):
+            evaluate.peers((121,), values=2, repeats=1, rust=command)
+
+
+SMALL = {
+    "index_encryption": [{"records": (3,)}, {"domains": (1,)}, {"providers": 0}],
+    "user_query": [{"providers": (0,)}, {"providers": ()}, {"shares": (0.0,)}, {"shares": (2,)}],
+    "provider_query": [{"below": (-1,)}],
+    "merging": [{"runs": (1,)}, {"entries": (3,)}],
+    "storage": [{"providers": 0}],
+    "cell_width": [{"widths": (0,)}, {"fields": ("shoe",)}, {"queries": 0}],
+    "authorization": [{"providers": (0,)}],
+    "large": [{"entries": (3,)}, {"cores": (0,)}, {"runs": 0}, {"queries": 0}],
+    "peers": [{"domains": (1,)}, {"values": 0}, {"distinct": 0}],
+}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_sizes_that_make_no_experiment_are_refused(name):
+    for arguments in SMALL[name]:
+        with pytest.raises(InvalidInputError):
+            evaluate.EXPERIMENTS[name].measure(**arguments)
 
 
 # The command

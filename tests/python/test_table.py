@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+import mopse
 from mopse._table import Column, as_frame, from_columns, record_ids, to_columns
 from mopse.errors import InvalidInputError, MopseError, WrongTypeError
 
@@ -331,3 +332,58 @@ def test_impossible_ids_are_refused_by_column_and_row(ids, error, message):
         record_ids(pl.DataFrame({"id": ids}), "id")
     with pytest.raises(InvalidInputError, match="no column 'record_id' of ids"):
         record_ids(pl.DataFrame({"id": ids}), "record_id")
+
+
+def answered(*columns) -> tuple:
+    """Return an owner and the answer that holds one record of each provider's column ``x``."""
+    owner = mopse.Owner.generate(mopse.Schema(age=mopse.Field(0, 120)))
+    cloud = mopse.Cloud()
+    cloud.enroll(owner.public)
+    for number, column in enumerate(columns):
+        table = pl.DataFrame({"id": [1], "age": [40], "x": column})
+        cloud.receive(owner.authorize(f"p{number}").encrypt(table, id="id"))
+    return owner, cloud.search(owner.query(age=40))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "joined"),
+    [
+        (pl.Series([1], dtype=pl.Int8), pl.Series([2], dtype=pl.UInt32), pl.Int64),
+        (pl.Series([1], dtype=pl.UInt8), pl.Series([2**64 - 1], dtype=pl.UInt64), pl.UInt64),
+        (pl.Series([1], dtype=pl.Int32), pl.Series([0.5], dtype=pl.Float32), pl.Float64),
+        (pl.Series([2**53], dtype=pl.Int64), pl.Series([0.5]), pl.Float64),
+        (pl.Series(["a"]), pl.Series(["b"], dtype=pl.Enum(["b"])), pl.String),
+    ],
+)
+def test_columns_of_two_providers_share_a_type_that_holds_both(one, other, joined):
+    owner, answer = answered(one, other)
+    table = owner.decrypt(answer).sort("provider")
+    assert table["x"].dtype == joined
+    assert table["x"].to_list() == [one[0], other[0]]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (pl.Series([2**53 + 1], dtype=pl.Int64), pl.Series([0.5])),
+        (pl.Series([-1]), pl.Series([2**64 - 1], dtype=pl.UInt64)),
+        (pl.Series([True]), pl.Series([1])),
+        (pl.Series([datetime.date(2020, 1, 1)]), pl.Series([1])),
+        (pl.Series([datetime.date(2020, 1, 1)]), pl.Series(["a"])),
+    ],
+)
+def test_columns_that_no_type_holds_are_refused_by_name(one, other):
+    owner, answer = answered(one, other)
+    with pytest.raises(InvalidInputError, match="column 'x' is"):
+        owner.decrypt(answer)
+
+
+def test_values_of_no_one_type_do_not_show_in_the_error():
+    hospital = mopse.Owner.generate(mopse.Schema(age=mopse.Field(0, 120))).authorize("p")
+    for call in (
+        lambda: hospital.handles([1, "secret"]),
+        lambda: hospital.entries("age", [1, "secret"], hospital.handles([1, 2])),
+    ):
+        with pytest.raises(WrongTypeError) as caught:
+            call()
+        assert "secret" not in str(caught.value)

@@ -14,6 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mopse import _mopse, datasets
+from mopse._arrays import whole, wholes
 from mopse.cloud import Cloud, merge
 from mopse.errors import InvalidInputError
 from mopse.evaluate._measure import Block, Case, Watch, record
@@ -73,6 +74,8 @@ def tree(providers: int, fan_out: int = FAN_OUT) -> list[tuple[str, str | None]]
     >>> tree(4, fan_out=2)
     [('p0', None), ('p1', None), ('p2', 'p0'), ('p3', 'p0')]
     """
+    whole(providers, "providers", least=0)
+    whole(fan_out, "fan_out", least=1)
     paths: list[str] = []
     placed: list[tuple[str, str | None]] = []
     for number in range(providers):
@@ -156,6 +159,9 @@ def index_encryption(
     -----
     OPSE is one-to-many. Values and ids are in memory beforehand; ciphertexts are new arrays.
     """
+    whole(providers, "providers", least=1)
+    wholes(records, "records", least=providers)
+    wholes(domains, "domains", least=2)
 
     def block(domain: int, count: int) -> Block:
         def prepare() -> Mapping[str, Case]:
@@ -271,6 +277,10 @@ def user_query(
     as many intervals. Both are leaner than MOPSE's messages: no certificates, no expiry, no fields.
     The answers are the same records for all schemes, hence taken once.
     """
+    wholes(providers, "providers", least=1)
+    for share in shares:
+        if not 0 < share <= 1:
+            raise InvalidInputError(f"a share is {share}, expected above 0 and at most 1")
     people = _people(["cholesterol"]).drop_nulls()
     field, lowest, _ = _grid("cholesterol")
     schema = Schema(cholesterol=field)
@@ -385,6 +395,7 @@ def provider_query(
     -----
     Under OPSE and MOPSE, which know no hierarchy, the provider asks for its own records only.
     """
+    wholes(below, "below", least=0)
     people = _people(["cholesterol"]).drop_nulls()
     field, lowest, _ = _grid("cholesterol")
     schema = Schema(cholesterol=field)
@@ -478,6 +489,8 @@ def merging(
     mopse.errors.InvalidInputError
         If the two orders differ.
     """
+    wholes(runs, "runs", least=2)
+    wholes(entries, "entries", least=max(16, *runs))
     cases = {(count, 16) for count in entries} | {(max(entries), k) for k in runs}
 
     def block(count: int, k: int) -> Block:
@@ -540,6 +553,7 @@ def storage(providers: int = 64, *, seed: int = 1) -> pl.DataFrame:
     The fields are age, first systolic pressure, body mass index and cholesterol; the query asks
     for ages 40 to 60. OPSE's row is the control: entries of eight bytes, keys of 32.
     """
+    whole(providers, "providers", least=1)
     columns = ["age", "systolic_1", "bmi", "cholesterol"]
     people = _people(columns)
     schema = Schema(**{name: _grid(name)[0] for name in columns})
@@ -603,6 +617,9 @@ def excess(counts: Integers, cell: int) -> float:
     0.8
     """
     m = len(counts)
+    if m == 0 or counts.min() < 0:
+        raise InvalidInputError("counts must be those of at least one plaintext, none negative")
+    whole(cell, "cell", least=1)
     ends = np.concatenate([[0], np.cumsum(counts)])
     at = np.arange(m)
     first, after = at // cell * cell, np.minimum(at // cell * cell + cell, m)
@@ -647,6 +664,11 @@ def cell_width(
     mopse.errors.InvalidInputError
         If decryption does not leave exactly the records that match.
     """
+    wholes(widths, "widths", least=1)
+    whole(queries, "queries", least=1)
+    for name in fields:
+        if "grid" not in datasets.card(DATA)["columns"].get(name, {}):
+            raise InvalidInputError(f"{DATA} has no column {name!r} with a grid")
     rows: list[dict[str, Any]] = []
     for name in fields:
         people = _people([name])
@@ -717,6 +739,7 @@ def authorization(
     The one removed is the last of the top group. Receiving is not timed. Under OPSE what is
     encrypted again are index entries; MOPSE's uploads hold the sealed records too.
     """
+    wholes(providers, "providers", least=1)
     people = _people(["age"])
     schema = Schema(age=Field(0, 120))
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from mopse._arrays import whole, wholes
 from mopse.cloud import merge
 from mopse.errors import InvalidInputError
 from mopse.evaluate._measure import Block, Case, Watch, record
@@ -66,6 +67,10 @@ def large(
     -----
     Values are uniform below 2^16, in memory before the clock starts. NumPy sorts on one core.
     """
+    whole(runs, "runs", least=1)
+    whole(queries, "queries", least=1)
+    wholes(entries, "entries", least=runs)
+    wholes(cores, "cores", least=1)
 
     def block(count: int, threads: int) -> Block:
         def prepare() -> Mapping[str, Case]:

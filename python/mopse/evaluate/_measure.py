@@ -1,9 +1,10 @@
 """What all experiments share: clocks, counters, turns, and tables that resume."""
 
+import errno
 import os
 import platform
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -15,9 +16,11 @@ import polars as pl
 from tqdm import tqdm
 
 from mopse import _mopse
-from mopse.errors import InvalidInputError
+from mopse._arrays import whole
+from mopse._files import access_error, replacing
+from mopse.errors import DamagedFileError, InvalidInputError, MissingFileError
 
-__all__ = ["Block", "Watch", "growth", "machine", "medians", "operations", "record"]
+__all__ = ["Block", "Watch", "growth", "machine", "medians", "operations", "record", "write"]
 
 
 def operations() -> dict[str, int]:
@@ -123,8 +126,8 @@ def record(
     repeats : int
         How often, in turns.
     path : path, optional
-        A Parquet file that is written after every block. What it holds already is not measured
-        again.
+        A Parquet file that is written after every block. What it holds already of the same run is
+        not measured again; one of another run is refused.
     progress : bool
         Whether to show a progress bar.
     patience_s : float
@@ -136,27 +139,32 @@ def record(
     -------
     polars.DataFrame
         One row per block, scheme, repeat and step: the block's circumstances, ``scheme``,
-        ``repeat``, ``seed``, ``step``, ``party``, ``time_s``, one column per operation, and what
-        the steps add.
+        ``repeat``, ``seed``, ``asked_repeats``, ``step``, ``party``, ``time_s``, one column per
+        operation, and what the steps add.
 
     Raises
     ------
     mopse.errors.InvalidInputError
-        If there is no repeat, or two blocks have equal circumstances.
+        If there is no repeat, two blocks have equal circumstances, or the file holds another kind
+        of table.
+    mopse.errors.DamagedFileError
+        If the file is no Parquet file.
+    mopse.errors.FileAccessError
+        If it cannot be read or written.
 
     Notes
     -----
     All schemes of a block take turns within a repeat, so that a busy machine slows all of them.
     """
-    if repeats < 1:
-        raise InvalidInputError(f"there are {repeats} repeats, expected at least 1")
-    keys = [(*block.about.items(), ("seed", seed)) for block in blocks]
+    whole(repeats, "repeats", least=1)
+    asked = (("seed", seed), ("asked_repeats", repeats))
+    keys = [(*block.about.items(), *asked) for block in blocks]
     if len(set(keys)) < len(keys):
         raise InvalidInputError("two blocks have equal circumstances")
     file = None if path is None else Path(path)
-    done = pl.read_parquet(file) if file is not None and file.exists() else pl.DataFrame()
+    done = pl.DataFrame() if file is None else _resumed(file, keys)
     for block, key in zip(tqdm(blocks, disable=not progress), keys, strict=True):
-        if _holds(done, key):
+        if done.height and not done.filter(_is(done, key)).is_empty():
             continue
         cases = block.prepare()
         rows: list[dict[str, Any]] = []
@@ -168,23 +176,79 @@ def record(
             for scheme, case in cases.items():
                 watch = Watch()
                 case(watch)
-                head = {**block.about, "scheme": scheme, "repeat": repeat, "seed": seed}
+                head = {**dict(key), "scheme": scheme, "repeat": repeat}
                 rows += [{**head, **row} for row in watch.rows]
             if time.perf_counter() - start > patience_s:
                 break
         fresh = pl.DataFrame(rows, infer_schema_length=None)
         done = pl.concat([done, fresh], how="diagonal_relaxed") if done.height else fresh
         if file is not None:
-            written = file.with_suffix(".part")
-            done.write_parquet(written)
-            written.replace(file)
+            write(done, file)
     return done
 
 
-def _holds(table: pl.DataFrame, key: Sequence[tuple[str, Any]]) -> bool:
+def _summed(table: pl.DataFrame, by: Sequence[str], of: str) -> pl.DataFrame:
+    """Return a column summed over steps, per case and repeat."""
+    _require(table, [*by, "repeat", "step", of])
+    if table.select(*dict.fromkeys([*by, "repeat", "step"])).is_duplicated().any():
+        raise InvalidInputError(f"{list(by)} do not tell all cases apart")
+    return table.group_by(*by, "repeat", maintain_order=True).agg(pl.col(of).sum())
+
+
+def write(table: pl.DataFrame, file: Path) -> None:
+    """Write a table in place of what is there, or leave that.
+
+    Parameters
+    ----------
+    table : polars.DataFrame
+        The table.
+    file : Path
+        A Parquet file.
+
+    Raises
+    ------
+    mopse.errors.FileAccessError
+        If the file cannot be written; `mopse.errors.MissingFileError` if there is no such folder.
+    """
+    try:
+        with replacing(file, 0o644) as target:
+            table.write_parquet(target)
+    except OSError as error:
+        raise access_error(error, file) from None
+
+
+def _resumed(file: Path, keys: Sequence[Sequence[tuple[str, Any]]]) -> pl.DataFrame:
+    """Return what an interrupted run of the same blocks has written, if there is anything."""
+    if not file.exists():
+        if not file.parent.is_dir():
+            raise MissingFileError(errno.ENOENT, "there is no such folder", str(file.parent))
+        return pl.DataFrame()
+    try:
+        table = pl.read_parquet(file)
+    except OSError as error:
+        raise access_error(error, file) from None
+    except pl.exceptions.PolarsError:
+        raise DamagedFileError(f"{file} is no Parquet file, or damaged") from None
+    rows = sum((table.filter(_is(table, key)).height for key in keys), 0)
+    if rows < table.height or "step" not in table.columns:
+        raise InvalidInputError(f"{file} holds another run: remove it, or choose another file")
+    return table
+
+
+def _require(table: pl.DataFrame, columns: Iterable[str]) -> None:
+    missing = [name for name in columns if name not in table.columns]
+    if missing:
+        raise InvalidInputError(f"the table has no column {missing[0]!r}")
+
+
+def _is(table: pl.DataFrame, key: Sequence[tuple[str, Any]]) -> pl.Expr:
+    """Return the condition that a row is of a block."""
     if not all(name in table.columns for name, _ in key):
-        return False
-    return not table.filter(*(pl.col(name) == value for name, value in key)).is_empty()
+        return pl.lit(False)
+    return pl.all_horizontal(
+        pl.col(name).cast(pl.String).eq_missing(pl.lit(value).cast(pl.String))
+        for name, value in key
+    )
 
 
 def medians(table: pl.DataFrame, by: Sequence[str], of: str = "time_s") -> pl.DataFrame:
@@ -204,13 +268,21 @@ def medians(table: pl.DataFrame, by: Sequence[str], of: str = "time_s") -> pl.Da
     polars.DataFrame
         `by`, the median under the column's own name, ``low`` and ``high`` (quartiles), and
         ``repeats``.
+
+    Raises
+    ------
+    mopse.errors.InvalidInputError
+        If a column is missing, or `by` does not tell all cases apart.
     """
-    sums = table.group_by(*by, "repeat", maintain_order=True).agg(pl.col(of).sum())
-    return sums.group_by(*by, maintain_order=True).agg(
-        pl.col(of).median(),
-        pl.col(of).quantile(0.25, "linear").alias("low"),
-        pl.col(of).quantile(0.75, "linear").alias("high"),
-        pl.len().alias("repeats"),
+    return (
+        _summed(table, by, of)
+        .group_by(*by, maintain_order=True)
+        .agg(
+            pl.col(of).median(),
+            pl.col(of).quantile(0.25, "linear").alias("low"),
+            pl.col(of).quantile(0.75, "linear").alias("high"),
+            pl.len().alias("repeats"),
+        )
     )
 
 
@@ -247,9 +319,10 @@ def growth(
     Raises
     ------
     mopse.errors.InvalidInputError
-        If a curve has fewer than two points or one that is not positive.
+        If a curve has fewer than two points or one that is not positive, or a column is missing.
     """
-    sums = table.group_by(*by, x, "repeat", maintain_order=True).agg(pl.col(y).sum())
+    whole(resamples, "resamples", least=1)
+    sums = _summed(table, [*by, x], y)
     rng = np.random.default_rng(seed)
     rows = []
     for key, curve in sums.group_by(*by, maintain_order=True):
@@ -258,7 +331,8 @@ def growth(
             for (at,), part in curve.sort(x).group_by(x, maintain_order=True)
         ]
         if (
-            len(points) < 2
+            not all(np.isfinite(v).all() for _, v in points)
+            or len(points) < 2
             or min(at for at, _ in points) <= 0
             or min(v.min() for _, v in points) <= 0
         ):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from mopse._arrays import whole, wholes
 from mopse.errors import InvalidInputError
 from mopse.evaluate._measure import Block, Case, Watch, record
 from mopse.ore import Clww, LewiWu
@@ -18,6 +19,8 @@ __all__ = ["PEERS", "peers"]
 
 PEERS = "cargo bench --quiet --bench peers"
 """The command that measures the Rust crates, in the project's folder."""
+
+_OPE_DOMAIN = 65_534  # the only one of the crate ope
 
 
 def peers(
@@ -42,7 +45,8 @@ def peers(
     distinct : int
         How many different values the column ``few`` has.
     rust : str, optional
-        A command that measures the Rust crates on values of its own, such as `PEERS`.
+        A command that measures the Rust crates on values of its own, such as `PEERS`, more often
+        than `repeats`.
     repeats, seed, path, progress
         As in `record`.
 
@@ -69,6 +73,10 @@ def peers(
         from pyope.ope import OPE, ValueRange
     except ImportError:
         raise InvalidInputError("the comparison needs the extra mopse[peers]") from None
+
+    wholes(domains, "domains", least=2)
+    whole(values, "values", least=1)
+    whole(distinct, "distinct", least=1)
 
     def block(domain: int) -> Block:
         def prepare() -> Mapping[str, Case]:
@@ -106,19 +114,11 @@ def peers(
 
         return Block({"domain": domain, "singles": values, "distinct": distinct}, prepare)
 
-    table = record(
-        [block(domain) for domain in domains],
-        seed=seed,
-        repeats=repeats,
-        path=path,
-        progress=progress,
-    )
-    if rust is None:
-        return table
-    fresh = _rust(rust)
-    return pl.concat(
-        [table, fresh.with_columns(pl.lit(seed, pl.Int64).alias("seed"))], how="diagonal_relaxed"
-    )
+    blocks = [block(domain) for domain in domains]
+    if rust is not None:
+        about = {"domain": _OPE_DOMAIN, "singles": values, "distinct": distinct}
+        blocks.append(Block(about, lambda: _rust(rust)))
+    return record(blocks, seed=seed, repeats=repeats, path=path, progress=progress)
 
 
 def _case(
@@ -161,13 +161,33 @@ def _case(
     return case
 
 
-def _rust(command: str) -> pl.DataFrame:
-    done = subprocess.run(shlex.split(command), capture_output=True, text=True, check=False)
+def _rust(command: str) -> Mapping[str, Case]:
+    """Return cases whose repeats a command has measured already."""
+    try:
+        done = subprocess.run(shlex.split(command), capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise InvalidInputError(f"the command for the Rust crates failed: {error}") from None
     if done.returncode:
         last = " ".join(done.stderr.strip().splitlines()[-1:])
         raise InvalidInputError(f"the command for the Rust crates failed: {last}")
-    names = ["scheme", "step", "domain", "values", "ciphertext_bytes", "repeat", "time_s"]
-    types = [str, str, int, int, int, int, float]
-    lines = [line.split("\t") for line in done.stdout.splitlines()]
-    rows = [{n: t(v) for n, t, v in zip(names, types, line, strict=True)} for line in lines]
-    return pl.DataFrame(rows)
+    measured: dict[str, list[dict[str, Any]]] = {}
+    try:
+        for line in done.stdout.splitlines():
+            scheme, step, domain, values, size, _, seconds = line.split("\t")
+            if int(domain) != _OPE_DOMAIN:
+                raise ValueError
+            row = {"step": step, "party": "provider", "time_s": float(seconds)}
+            row |= {"values": int(values), "ciphertext_bytes": int(size)}
+            measured.setdefault(scheme, []).append(row)
+    except ValueError:
+        raise InvalidInputError("the command for the Rust crates prints other lines") from None
+
+    def case(rows: list[dict[str, Any]]) -> Case:
+        def replay(watch: Watch) -> None:
+            if not rows:
+                raise InvalidInputError("the command for the Rust crates repeats too rarely")
+            watch.rows.append(rows.pop(0))
+
+        return replay
+
+    return {scheme: case(rows) for scheme, rows in measured.items()}

@@ -10,10 +10,11 @@ from typing import Any
 
 import polars as pl
 
+from mopse._files import access_error
 from mopse.errors import InvalidInputError
 from mopse.evaluate import _experiments, _figures
 from mopse.evaluate._large import large
-from mopse.evaluate._measure import machine
+from mopse.evaluate._measure import machine, write
 from mopse.evaluate._peers import peers
 from mopse.plot import Figure
 
@@ -111,8 +112,8 @@ def run(
     Parameters
     ----------
     out : path
-        A folder; it is made if there is none. Tables that are there already, also in part, are
-        completed, not measured again.
+        A folder; it is made if there is none. Tables of the same run that are there already, also
+        in part, are completed, not measured again; `storage` and `cell_width` are made anew.
     fast : bool
         Whether to take small sizes, which show that it works and nothing about speed.
     only : sequence of str
@@ -132,12 +133,17 @@ def run(
     ------
     mopse.errors.InvalidInputError
         If there is no such experiment, or one fails.
+    mopse.errors.FileAccessError
+        If the folder cannot be written.
     """
     unknown = [name for name in only if name not in EXPERIMENTS]
     if unknown:
         raise InvalidInputError(f"no experiment {unknown[0]!r}, there is {', '.join(EXPERIMENTS)}")
     folder = Path(out)
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise access_error(error, folder) from None
     written = {}
     everything = [n for n in EXPERIMENTS if n != "peers" or find_spec("pyope") is not None]
     for name in only or everything:
@@ -149,7 +155,7 @@ def run(
         if name == "peers":
             arguments["rust"] = rust_peers
         table = experiment.measure(**arguments)
-        table.write_parquet(path)
+        write(table, path)
         experiment.draw(table).save(path.with_suffix(".png"))
         written[name] = path
     (folder / "machine.json").write_text(json.dumps(machine(), indent=2) + "\n", encoding="utf-8")
