@@ -380,7 +380,7 @@ def draw_large(table: pl.DataFrame) -> plot.Figure:
     total = table.group_by("entries", "cores", "repeat", maintain_order=True).agg(
         pl.col("time_s").sum().alias("time [s]")
     )
-    named = total.with_columns(pl.format("{} threads", "cores").alias("threads"))
+    named = total.with_columns(pl.format("threads: {}", "cores").alias("threads"))
     left = plot.lines(
         named, x="entries", y="time [s]", by="threads", x_scale="log10", y_scale="log10",
         title="Encrypt, merge, ask 1,000 times",
