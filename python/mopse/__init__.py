@@ -6,6 +6,7 @@ asked decrypts. Order-preserving encryption leaks by design; each docstring says
 """
 
 from mopse import (
+    attacks,
     ciphers,
     datasets,
     errors,
@@ -44,6 +45,7 @@ __all__ = [
     "SealedFile",
     "Upload",
     "User",
+    "attacks",
     "ciphers",
     "datasets",
     "errors",

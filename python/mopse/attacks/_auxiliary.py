@@ -1,0 +1,246 @@
+"""What an adversary knows beforehand: how often values occur in a population like the target."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from mopse.attacks._view import Domain
+from mopse.errors import InvalidInputError, WrongTypeError
+from mopse.schema import Schema
+
+__all__ = ["Auxiliary", "total_variation"]
+
+Floats = NDArray[np.float64]
+
+
+def _counts(values: Any, what: str) -> Floats:
+    """Return counts, or say why they are none."""
+    counts = np.asarray(values)
+    if counts.dtype.kind not in "iuf":
+        raise WrongTypeError(f"{what} must be numbers, not {counts.dtype}")
+    counts = counts.astype(np.float64)
+    if not np.isfinite(counts).all():
+        raise InvalidInputError(f"{what}: a count is not finite")
+    if counts.size and counts.min() < 0:
+        raise InvalidInputError(f"{what}: a count is negative")
+    if counts.sum() <= 0:
+        raise InvalidInputError(f"{what}: all counts are zero")
+    return counts
+
+
+class Auxiliary:
+    """How often each value occurs in other records: a census, an older survey, a held-out half.
+
+    Parameters
+    ----------
+    counts : mapping from str to (M,) array
+        For each field how often each value 0 to M - 1 was counted. Only proportions matter, but
+        for the smoothing: few records weigh less against a value that was never seen.
+    joint : mapping from (str, str) to (M1, M2) array, optional
+        For pairs of fields how often values were counted together.
+
+    Raises
+    ------
+    mopse.errors.InvalidInputError
+        If a count is negative or not finite, or all are zero.
+    mopse.errors.WrongTypeError
+        If counts are not numbers.
+
+    Notes
+    -----
+    It must never be the target's own histogram: an attack that is given the answer shows nothing.
+
+    Examples
+    --------
+    >>> Auxiliary({"x": [1, 3]}).distribution("x", Domain(2)).tolist()
+    [0.3, 0.7]
+    """
+
+    def __init__(
+        self,
+        counts: Mapping[str, Any],
+        joint: Mapping[tuple[str, str], Any] | None = None,
+    ) -> None:
+        self._counts = {name: _counts(values, f"field {name!r}") for name, values in counts.items()}
+        self._joint = {
+            pair: _counts(values, f"fields {pair!r}") for pair, values in (joint or {}).items()
+        }
+
+    @classmethod
+    def from_table(
+        cls, table: pl.DataFrame, schema: Schema, *, pairs: Sequence[tuple[str, str]] = ()
+    ) -> "Auxiliary":
+        """Count a table of other records.
+
+        Parameters
+        ----------
+        table : polars.DataFrame
+            Records in the clear.
+        schema : Schema
+            The fields; each is a column of the table.
+        pairs : sequence of (str, str)
+            Fields to count together.
+
+        Returns
+        -------
+        Auxiliary
+            Counts of every field that has a value.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            If a column is missing, or a value is outside its field.
+        """
+        columns = {}
+        for name, field in schema.items():
+            if name not in table.columns:
+                raise InvalidInputError(f"the table has no column {name!r}")
+            rows, plaintexts = field.plaintexts_of(table[name])
+            columns[name] = np.full(table.height, -1, np.int64)
+            columns[name][rows] = plaintexts
+        counts = {
+            name: np.bincount(column[column >= 0], minlength=schema[name].plaintexts)
+            for name, column in columns.items()
+            if (column >= 0).any()
+        }
+        joint = {}
+        for left, right in pairs:
+            is_both = (columns[left] >= 0) & (columns[right] >= 0)
+            shape = schema[left].plaintexts, schema[right].plaintexts
+            place = columns[left][is_both] * shape[1] + columns[right][is_both]
+            joint[left, right] = np.bincount(place, minlength=shape[0] * shape[1]).reshape(shape)
+        return cls(counts, joint)
+
+    def distribution(self, field: str, domain: Domain) -> Floats:
+        """Return the probability of each value, smoothed so that none is zero.
+
+        Parameters
+        ----------
+        field : str
+            Name of the field.
+        domain : Domain
+            Its values.
+
+        Returns
+        -------
+        (M,) float64 array
+            ``(count + 1/2) / (sum + M/2)``.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            If the field was not counted, or counted over another domain.
+        """
+        if field not in self._counts:
+            raise InvalidInputError(f"nothing is known of field {field!r} beforehand")
+        counts = self._counts[field]
+        if counts.shape != (domain.plaintexts,):
+            raise InvalidInputError(
+                f"field {field!r}: counts of {counts.size} values, the domain has "
+                f"{domain.plaintexts}"
+            )
+        return np.divide(counts + 0.5, counts.sum() + 0.5 * counts.size)
+
+    def joint(self, left: str, right: str, domains: tuple[Domain, Domain]) -> Floats:
+        """Return the probability of each pair of values, smoothed so that none is zero.
+
+        Parameters
+        ----------
+        left, right : str
+            Names of two fields.
+        domains : (Domain, Domain)
+            Their values.
+
+        Returns
+        -------
+        (M1, M2) float64 array
+            Half a count is shared by each row and column as independent values would share it.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            If the pair was not counted, or counted over other domains.
+        """
+        if (left, right) not in self._joint:
+            raise InvalidInputError(f"{left!r} and {right!r} were not counted together")
+        counts = self._joint[left, right]
+        if counts.shape != (domains[0].plaintexts, domains[1].plaintexts):
+            raise InvalidInputError(
+                f"fields {left!r} and {right!r}: counts of {counts.shape[0]} by {counts.shape[1]} "
+                f"values, the domains have {domains[0].plaintexts} by {domains[1].plaintexts}"
+            )
+        independent = np.outer(
+            self.distribution(left, domains[0]), self.distribution(right, domains[1])
+        )
+        weight = 0.5 * min(counts.shape)
+        return np.divide(counts + weight * independent, counts.sum() + weight)
+
+    def wrong(self, distance: float, *, seed: int = 0) -> "Auxiliary":
+        """Return knowledge that is wrong by a stated total-variation distance in every field.
+
+        Parameters
+        ----------
+        distance : float
+            Half the sum of absolute differences, 0 to below 1.
+        seed : int
+            Of the permutation of values whose distribution is mixed in.
+
+        Returns
+        -------
+        Auxiliary
+            As many counts in sum; pairs are left out.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            If a field's values are so alike that no permutation found is as far away.
+        """
+        random = np.random.default_rng(seed)
+        moved = {}
+        for name, counts in self._counts.items():
+            share = counts / counts.sum()
+            drawn = [random.permutation(share) for _ in range(16)]
+            other = max(drawn, key=lambda q: total_variation(share, q))
+            furthest = total_variation(share, other)
+            if not 0 <= distance <= furthest:
+                raise InvalidInputError(
+                    f"field {name!r}: a distance of {distance} is not between 0 and {furthest:.3f}"
+                )
+            part = distance / furthest if furthest else 0.0
+            moved[name] = counts.sum() * ((1 - part) * share + part * other)
+        return Auxiliary(moved)
+
+    def __repr__(self) -> str:
+        return f"Auxiliary({sorted(self._counts)}, pairs={sorted(self._joint)})"
+
+
+def total_variation(left: Any, right: Any) -> float:
+    """Return the total-variation distance of two distributions.
+
+    Parameters
+    ----------
+    left, right : (M,) array
+        Counts or probabilities over one domain.
+
+    Returns
+    -------
+    float
+        Half the sum of absolute differences, 0 to 1.
+
+    Raises
+    ------
+    mopse.errors.InvalidInputError
+        If the domains differ, or counts are not as they must be.
+
+    Examples
+    --------
+    >>> total_variation([1, 1], [1, 0])
+    0.5
+    """
+    first, second = _counts(left, "the first"), _counts(right, "the second")
+    if first.shape != second.shape:
+        raise InvalidInputError("the distributions are over domains of other sizes")
+    return float(np.abs(first / first.sum() - second / second.sum()).sum() / 2)

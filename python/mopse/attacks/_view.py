@@ -1,0 +1,315 @@
+"""What an adversary sees: ciphertexts, bounds, and what its own keyring tells. No key, no truth."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mopse._arrays import integers, whole
+from mopse.errors import InvalidInputError
+
+__all__ = ["Adversary", "Domain", "Index", "Insider", "ObservedToken", "View"]
+
+Integers = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+class Adversary(StrEnum):
+    """Who looks.
+
+    Notes
+    -----
+    *snapshot*: a copy of the cloud's store. *cloud*: also sees all queries. *provider*: one
+    provider's keyring and its own records. *provider+snapshot*: the realistic breach.
+    *provider+cloud*: a provider that works with the cloud. *user+cloud*: whoever has queries asked
+    works with the cloud, and so knows the values they ask for.
+    """
+
+    SNAPSHOT = "snapshot"
+    CLOUD = "cloud"
+    PROVIDER = "provider"
+    PROVIDER_SNAPSHOT = "provider+snapshot"
+    PROVIDER_CLOUD = "provider+cloud"
+    USER_CLOUD = "user+cloud"
+
+
+@dataclass(frozen=True)
+class Domain:
+    """The values a field can have, which its schema says in public.
+
+    Parameters
+    ----------
+    plaintexts : int
+        How many values: they are 0 to plaintexts - 1.
+    cell : int
+        How many neighbouring values share a cell of the index.
+    """
+
+    plaintexts: int
+    cell: int = 1
+
+    def __post_init__(self) -> None:
+        whole(self.plaintexts, "plaintexts", least=1)
+        whole(self.cell, "cell", least=1)
+
+    @property
+    def cells(self) -> int:
+        """How many cells there are: the values an attack can tell apart."""
+        return -(-self.plaintexts // self.cell)
+
+    def cell_masses(self, distribution: Floats) -> Floats:
+        """Return the probability of each cell.
+
+        Parameters
+        ----------
+        distribution : (plaintexts,) float array
+            The probability of each value.
+
+        Returns
+        -------
+        (cells,) float64 array
+            Sums over the values of each cell.
+        """
+        return np.add.reduceat(distribution, np.arange(0, self.plaintexts, self.cell))
+
+    def likeliest(self, distribution: Floats | None = None) -> Integers:
+        """Return the best guess of a value when only its cell is known.
+
+        Parameters
+        ----------
+        distribution : (plaintexts,) float array, optional
+            What is known of the values; without it the guess is the lowest value of the cell, as
+            good as any other.
+
+        Returns
+        -------
+        (cells,) int64 array
+            One value per cell.
+        """
+        starts = np.arange(0, self.plaintexts, self.cell)
+        if distribution is None or self.cell == 1:
+            return starts
+        parts = np.split(distribution, starts[1:])
+        return starts + np.array([part.argmax() for part in parts], np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class Index:
+    """One field of one group as the store holds it, merged.
+
+    Parameters
+    ----------
+    group : str
+        Whose entries are merged here.
+    ciphertexts : (n,) int64 array
+        Ascending.
+    records : (n,) int64 array
+        Which record of the view each belongs to. That entries of two fields belong to one record
+        shows in the store.
+    """
+
+    group: str
+    ciphertexts: Integers
+    records: Integers
+
+    def classes(self) -> tuple[Integers, Integers]:
+        """Return the class of equal ciphertexts that each entry is in, and the size of each class.
+
+        Returns
+        -------
+        (n,) int64 array and (k,) int64 array
+            Numbers of classes in ciphertext order, and how many entries each has.
+        """
+        _, classes, counts = np.unique(self.ciphertexts, return_inverse=True, return_counts=True)
+        return classes.astype(np.int64), counts.astype(np.int64)
+
+
+@dataclass(frozen=True)
+class ObservedToken:
+    """One token of a query as the cloud sees it.
+
+    Parameters
+    ----------
+    query : int
+        Tokens of one query have one number: whoever sends them together links them.
+    group : str
+        The group whose index it searches.
+    bounds : mapping from str to (int, int)
+        For each field the lowest and the highest ciphertext asked for.
+    values : mapping from str to (int, int)
+        The plaintexts asked for, both included; known only to who works with the asker.
+    """
+
+    query: int
+    group: str
+    bounds: Mapping[str, tuple[int, int]]
+    values: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Insider:
+    """What a provider gives to an adversary, worked out with its keyring: tables, not keys.
+
+    Parameters
+    ----------
+    provider : str
+        Its path.
+    spans : mapping from (group, field) to (cells, 2) int64 array
+        For each field of each group in reach, the first and the last ciphertext of each cell, as
+        far as the provider knows them.
+    own : mapping from str to (records,) int64 array
+        For each field the values of records the provider can open, -1 elsewhere.
+    """
+
+    provider: str
+    spans: Mapping[tuple[str, str], Integers]
+    own: Mapping[str, Integers]
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """Exactly what one adversary sees of a run of this package.
+
+    An attack is given a view, and what is known beforehand, and nothing else: neither keys nor the
+    records' values can be reached from here.
+
+    Parameters
+    ----------
+    adversary : Adversary
+        Who looks.
+    domains : mapping from str to Domain
+        The public schema.
+    senders : (records,) int64 array
+        The number of the provider that sent each record.
+    indexes : mapping from str to sequence of Index
+        For each field its index in each group; none for an adversary without the store.
+    tokens : sequence of ObservedToken
+        Queries, in the order they came; none for an adversary that sees no queries.
+    insider : Insider, optional
+        What a provider among the adversaries knows.
+    """
+
+    adversary: Adversary
+    domains: Mapping[str, Domain]
+    senders: Integers
+    indexes: Mapping[str, Sequence[Index]]
+    tokens: Sequence[ObservedToken] = ()
+    insider: Insider | None = None
+
+    @property
+    def records(self) -> int:
+        """How many records the store holds."""
+        return len(self.senders)
+
+    @classmethod
+    def snapshot(cls, ciphertexts: Any, plaintexts: int, *, cell: int = 1) -> "View":
+        """Return the snapshot of one column of ciphertexts, whose field is called ``x``.
+
+        Parameters
+        ----------
+        ciphertexts : (n,) integer array
+            One per record, in any order.
+        plaintexts : int
+            How many values the field can have.
+        cell : int
+            How many neighbouring values share a cell.
+
+        Returns
+        -------
+        View
+            Record ``i`` is entry ``i`` of the array.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            If there is no ciphertext.
+        mopse.errors.WrongTypeError
+            If ciphertexts are not integers.
+
+        Examples
+        --------
+        >>> View.snapshot([30, 10, 10], plaintexts=2).index("x").ciphertexts.tolist()
+        [10, 10, 30]
+        """
+        column = integers(ciphertexts, "the ciphertexts")
+        if not len(column):
+            raise InvalidInputError("a snapshot without ciphertexts shows nothing")
+        order = np.argsort(column, kind="stable")
+        return cls(
+            Adversary.SNAPSHOT,
+            {"x": Domain(plaintexts, cell)},
+            np.zeros(len(column), np.int64),
+            {"x": [Index("", column[order], order)]},
+        )
+
+    def domain(self, field: str) -> Domain:
+        """Return the domain of a field.
+
+        Parameters
+        ----------
+        field : str
+            Its name.
+
+        Returns
+        -------
+        Domain
+            From the schema.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            If there is no such field.
+        """
+        if field not in self.domains:
+            raise InvalidInputError(f"the view has no field {field!r}")
+        return self.domains[field]
+
+    def indexes_of(self, field: str) -> Sequence[Index]:
+        """Return the indexes of a field that hold entries.
+
+        Parameters
+        ----------
+        field : str
+            Its name.
+
+        Returns
+        -------
+        sequence of Index
+            At least one.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            If there is no such field, or no entry of it is seen.
+        """
+        self.domain(field)
+        held = [index for index in self.indexes.get(field, ()) if len(index.ciphertexts)]
+        if not held:
+            raise InvalidInputError(f"a view of {self.adversary} holds no entry of {field!r}")
+        return held
+
+    def index(self, field: str) -> Index:
+        """Return the only index of a field.
+
+        Parameters
+        ----------
+        field : str
+            Its name.
+
+        Returns
+        -------
+        Index
+            The index.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            If there is no such field, no entry of it is seen, or there are several indexes.
+        """
+        held = self.indexes_of(field)
+        if len(held) > 1:
+            raise InvalidInputError(f"{field!r} has {len(held)} indexes: choose a group")
+        return held[0]
