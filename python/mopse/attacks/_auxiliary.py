@@ -142,7 +142,8 @@ class Auxiliary:
                 f"field {field!r}: counts of {counts.size} values, the domain has "
                 f"{domain.plaintexts}"
             )
-        return np.divide(counts + 0.5, counts.sum() + 0.5 * counts.size)
+        smoothed: Floats = (counts + 0.5) / (counts.sum() + 0.5 * counts.size)
+        return smoothed
 
     def joint(self, left: str, right: str, domains: tuple[Domain, Domain]) -> Floats:
         """Return the probability of each pair of values, smoothed so that none is zero.
@@ -176,7 +177,8 @@ class Auxiliary:
             self.distribution(left, domains[0]), self.distribution(right, domains[1])
         )
         weight = 0.5 * min(counts.shape)
-        return np.divide(counts + weight * independent, counts.sum() + weight)
+        smoothed: Floats = (counts + weight * independent) / (counts.sum() + weight)
+        return smoothed
 
     def wrong(self, distance: float, *, seed: int = 0) -> "Auxiliary":
         """Return knowledge that is wrong by a stated total-variation distance in every field.
