@@ -4,4 +4,5 @@
 //! a key, a party or a scheme. `python/mopse/attacks` says who sees them and what a success is.
 
 pub mod access;
+pub mod density;
 pub mod geometry;

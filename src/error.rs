@@ -54,6 +54,10 @@ pub enum Error {
         query: usize,
     },
 
+    /// A penalty weighs nothing.
+    #[error("the penalty is not a number from 0 on")]
+    Penalty,
+
     /// Two arrays that belong together have different lengths.
     #[error("{what} has {got} entries, expected {expected}")]
     Length {

@@ -34,6 +34,7 @@ impl From<Error> for PyErr {
             | Error::OtherKind { .. }
             | Error::OutOfDomain { .. }
             | Error::OutOfRange { .. }
+            | Error::Penalty
             | Error::PlotEmpty { .. }
             | Error::PlotLength { .. }
             | Error::PlotNotFinite { .. }
