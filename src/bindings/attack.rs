@@ -13,12 +13,12 @@ pub(super) fn windows<'py>(
     py: Python<'py>,
     ciphertexts: Column<'py, i64>,
     plaintexts: u64,
-    range: u64,
+    range_size: u64,
     width: u64,
 ) -> PyResult<(Array<'py, i64>, Array<'py, f64>)> {
     let ciphertexts = ciphertexts.as_slice()?;
     let (lowest, masses) =
-        py.detach(|| geometry::windows(ciphertexts, plaintexts, range, width))?;
+        py.detach(|| geometry::windows(ciphertexts, plaintexts, range_size, width))?;
     Ok((lowest.into_pyarray(py), masses.into_pyarray(py)))
 }
 
@@ -28,10 +28,10 @@ pub(super) fn entropies<'py>(
     py: Python<'py>,
     ciphertexts: Column<'py, i64>,
     plaintexts: u64,
-    range: u64,
+    range_size: u64,
 ) -> PyResult<Array<'py, f64>> {
     let ciphertexts = ciphertexts.as_slice()?;
-    Ok(py.detach(|| geometry::entropies(ciphertexts, plaintexts, range))?.into_pyarray(py))
+    Ok(py.detach(|| geometry::entropies(ciphertexts, plaintexts, range_size))?.into_pyarray(py))
 }
 
 /// Behind `mopse.attacks.segments`.

@@ -68,8 +68,8 @@ def segments(
 
     **Knowledge.** The size of the range; optionally the number of values.
 
-    **Success.** Two records are in one segment if and only if they have one value. The metric is the
-    share of records in a segment that is exactly one value's. Values that are as frequent for
+    **Success.** Two records are in one segment if and only if they have one value. The metric is
+    the share of records in a segment that is exactly one value's. Values that are as frequent for
     the width of their pieces are not told apart: with pieces of equal width and equal counts
     there is one segment.
 
@@ -201,9 +201,12 @@ def differential(
     ----------
     .. [1] K. Li, W. Zhang, C. Yang and N. Yu, IEEE TIFS 10(9), 2015.
     """
-    return _decoded(view, field, aux, segments(
-        view, field, values=values, penalty=penalty, range_bits=range_bits
-    ))
+    return _decoded(
+        view,
+        field,
+        aux,
+        segments(view, field, values=values, penalty=penalty, range_bits=range_bits),
+    )
 
 
 def dyadic_differential(
@@ -255,9 +258,12 @@ def dyadic_differential(
     ----------
     .. [1] K. Li, W. Zhang, C. Yang and N. Yu, IEEE TIFS 10(9), 2015; the trie is derived here.
     """
-    return _decoded(view, field, aux, dyadic_segments(
-        view, field, values=values, penalty=penalty, range_bits=range_bits
-    ))
+    return _decoded(
+        view,
+        field,
+        aux,
+        dyadic_segments(view, field, values=values, penalty=penalty, range_bits=range_bits),
+    )
 
 
 def _change_points(range_bits: int) -> _Cuts:
@@ -285,9 +291,7 @@ def _bits(range_bits: int) -> int:
     return bits
 
 
-def _classes(
-    view: View, field: str, cuts: _Cuts, values: int | None, penalty: float
-) -> Integers:
+def _classes(view: View, field: str, cuts: _Cuts, values: int | None, penalty: float) -> Integers:
     """Return the segment of each record."""
     domain = view.domain(field)
     if values is not None and whole(values, "values", least=1) > domain.cells:
@@ -346,7 +350,5 @@ def _decoded(view: View, field: str, aux: Auxiliary, classes: Integers) -> Guess
 
 def _counts(index: Index, classes: Integers) -> tuple[Floats, Integers]:
     """Return how many entries each class of an index has, and the class of each entry."""
-    _, places, counts = np.unique(
-        classes[index.records], return_inverse=True, return_counts=True
-    )
+    _, places, counts = np.unique(classes[index.records], return_inverse=True, return_counts=True)
     return counts.astype(np.float64), places.astype(np.int64)

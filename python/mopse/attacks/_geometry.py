@@ -69,8 +69,8 @@ def geometry(view: View, field: str, *, width: int = 1, range_size: int = _RANGE
     **Cost.** About ``sqrt(M) + width`` steps for each distinct ciphertext.
 
     With plaintexts and ciphertexts counted from 0, ``x | c`` is hypergeometric: ``c`` draws of
-    ``N - 1`` of which ``M - 1`` are marked [1]_. Its mode is ``floor((c + 1) M / (N + 1))``; derived
-    here. A cell of a ruler follows another law, as its ends are drawn and not its entries.
+    ``N - 1`` of which ``M - 1`` are marked [1]_. Its mode is ``floor((c + 1) M / (N + 1))``;
+    derived here. A cell of a ruler follows another law, as its ends are drawn and not its entries.
 
     References
     ----------
