@@ -4,6 +4,7 @@
 //! back arrays. It decides nothing. Names, defaults and docstrings for people are in
 //! `python/mopse`.
 
+mod attack;
 mod cipher;
 mod cloud;
 mod domain;
@@ -42,6 +43,8 @@ where
 
 #[pymodule]
 mod _mopse {
+    #[pymodule_export]
+    use super::attack::{change_points, co_occurrence, dyadic, entropies, frequencies, windows};
     #[pymodule_export]
     use super::cipher::{
         Cipher, algorithms, join_credential, join_secret, search_des_key, split_credential,

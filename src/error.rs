@@ -38,6 +38,26 @@ pub enum Error {
         domain: u64,
     },
 
+    /// A ciphertext lies outside the range that it should be of.
+    #[error("the ciphertext at position {position} lies outside the range of {range} ciphertexts")]
+    OutOfRange {
+        /// Which ciphertext, counted from 0.
+        position: usize,
+        /// How many ciphertexts the range has.
+        range: u64,
+    },
+
+    /// An access pattern is no set of records.
+    #[error("the records of query {query} do not ascend, or one of them does not exist")]
+    AccessPattern {
+        /// Which query, counted from 0.
+        query: usize,
+    },
+
+    /// A penalty weighs nothing.
+    #[error("the penalty is not a number from 0 on")]
+    Penalty,
+
     /// Two arrays that belong together have different lengths.
     #[error("{what} has {got} entries, expected {expected}")]
     Length {

@@ -12,12 +12,14 @@
 //! | derive keys from passwords | [`password`] | whoever has one |
 //! | share secrets among holders | [`secret_sharing`] | owner, provider |
 //! | merge and search the encrypted indexes | [`index`] | cloud, without a key |
+//! | attack what the cloud sees | [`attack`], without a key | whoever evaluates |
 //! | count what ran, and have a control | [`operations`], [`control`] | whoever measures |
 //! | draw what was measured | [`plot`] | whoever measures |
 //!
 //! The crate has no Python in it unless the `python` feature is on; then `bindings` exposes the
 //! same functions as `mopse._mopse`.
 
+pub mod attack;
 mod batch;
 pub mod certificate;
 pub mod cipher;

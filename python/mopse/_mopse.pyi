@@ -32,11 +32,16 @@ __all__ = [
     "algorithms",
     "attach_file",
     "catch_up",
+    "change_points",
+    "co_occurrence",
     "describe_file",
     "describe_granted_file",
     "draw_png",
     "draw_svg",
+    "dyadic",
+    "entropies",
     "fetch_file",
+    "frequencies",
     "hash_password",
     "join_credential",
     "join_secret",
@@ -56,6 +61,7 @@ __all__ = [
     "split_credential",
     "split_secret",
     "verify_password",
+    "windows",
 ]
 
 def merge(runs: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]: ...
@@ -442,3 +448,21 @@ def describe_file(keyring: Keyring, stored: StoredFile) -> tuple[str, str, int]:
 def open_file(keyring: Keyring, stored: StoredFile) -> tuple[tuple[str, str, int], bytes]: ...
 def describe_granted_file(grants: Grants, stored: StoredFile) -> tuple[str, str, int]: ...
 def open_granted_file(grants: Grants, stored: StoredFile) -> tuple[tuple[str, str, int], bytes]: ...
+def windows(
+    ciphertexts: NDArray[np.int64], plaintexts: int, range_size: int, width: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]: ...
+def entropies(
+    ciphertexts: NDArray[np.int64], plaintexts: int, range_size: int
+) -> NDArray[np.float64]: ...
+def change_points(
+    ciphertexts: NDArray[np.int64], low: int, high: int, penalty: float
+) -> NDArray[np.int64]: ...
+def dyadic(
+    ciphertexts: NDArray[np.int64], bits: int, penalty: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]: ...
+def frequencies(
+    offsets: NDArray[np.int64], entries: NDArray[np.int64], records: int
+) -> NDArray[np.uint64]: ...
+def co_occurrence(
+    offsets: NDArray[np.int64], entries: NDArray[np.int64], records: int, anchor: int
+) -> NDArray[np.uint64]: ...

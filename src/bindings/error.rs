@@ -17,7 +17,8 @@ impl From<Error> for PyErr {
         let message = error.to_string();
         // No wildcard: whoever adds a variant chooses its exception here.
         match error {
-            Error::BoundsOrder
+            Error::AccessPattern { .. }
+            | Error::BoundsOrder
             | Error::CipherKey { .. }
             | Error::DuplicateId { .. }
             | Error::EmptyPassword
@@ -32,6 +33,8 @@ impl From<Error> for PyErr {
             | Error::NotAuthenticated { .. }
             | Error::OtherKind { .. }
             | Error::OutOfDomain { .. }
+            | Error::OutOfRange { .. }
+            | Error::Penalty
             | Error::PlotEmpty { .. }
             | Error::PlotLength { .. }
             | Error::PlotNotFinite { .. }

@@ -1,0 +1,750 @@
+"""What range queries give away: boundaries of values, and which records lie together."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mopse import _mopse
+from mopse._arrays import integers, whole
+from mopse.attacks._guess import NO_GUESS, Guess
+from mopse.attacks._view import Index, View
+from mopse.errors import InvalidInputError
+
+__all__ = [
+    "AccessPatterns",
+    "access_patterns",
+    "approx_value",
+    "boundaries",
+    "boundary_classes",
+    "expected_queries",
+    "exposed",
+    "exposed_fraction",
+    "exposure",
+    "generalized_kkno",
+    "reflected",
+    "simulate_queries",
+    "support_gaps",
+]
+
+Integers = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+Layout: TypeAlias = Literal["cells", "leaves"]
+"""How values lie in the range: cells that fill it (MOPSE), or leaves with gaps between (OPSE)."""
+
+_RANGE = 2**63
+
+
+def boundary_classes(view: View, field: str, *, group: str | None = None) -> Integers:
+    """Return the class that the bounds of all queries put each record's ciphertext in.
+
+    Parameters
+    ----------
+    view : View
+        With tokens.
+    field : str
+        Name of the field.
+    group : str, optional
+        The only index to look at.
+
+    Returns
+    -------
+    (records,) int64 array
+        Numbers of the intervals between neighbouring bounds, from 0 on in ciphertext order, and on
+        from there in the next index; -1 for a record without an entry.
+
+    Raises
+    ------
+    mopse.errors.InvalidInputError
+        If the field or group is unknown, or no entry is seen.
+
+    Notes
+    -----
+    **Adversary.** The cloud.
+
+    **Knowledge.** None but the bounds it was sent.
+
+    **Success.** Two records are in one class if and only if they have one value: where all
+    boundaries were asked for, exactly. The metric is `exposed`.
+
+    **Cost.** Sorting the bounds, and a search for each entry.
+
+    References
+    ----------
+    .. [1] M.-S. Lacharité, B. Minaud and K. G. Paterson, IEEE S&P 2018, section 3 (eprint
+       2017/701), for queries with known ranks; for one-to-many ciphertexts derived here.
+    """
+    classes = np.full(view.records, -1, np.int64)
+    first = 0
+    for index in _indexes(view, field, group):
+        cuts = _cuts(view, field, index.group)
+        classes[index.records] = first + np.searchsorted(cuts, index.ciphertexts, side="right")
+        first += len(cuts) + 1
+    return classes
+
+
+def boundaries(
+    view: View, field: str, *, group: str | None = None, layout: Layout = "cells"
+) -> Guess:
+    """Return the values that the bounds of all queries prove.
+
+    Parameters
+    ----------
+    view : View
+        With tokens.
+    field : str
+        Name of the field.
+    group : str, optional
+        The only index to look at.
+    layout : {"cells", "leaves"}
+        Whether cells fill the range, as under MOPSE, so that a bound is the next cell's too; or
+        leaves lie in it with gaps between, as under `mopse.Opse`.
+
+    Returns
+    -------
+    Guess
+        The lowest value of each record's cell, with certainty, in an index all of whose boundaries
+        were asked for; no guess in any other, where a class may hold several values.
+
+    Raises
+    ------
+    mopse.errors.InvalidInputError
+        If the field, group or layout is unknown, no entry is seen, or there are more boundaries
+        than the field can have.
+
+    Notes
+    -----
+    **Adversary.** The cloud.
+
+    **Knowledge.** The number of cells, and the layout.
+
+    **Success.** Every value exactly, without any knowledge of the records. Uniform ranges need
+    `expected_queries` of them. The metric is the share of records.
+
+    **Cost.** Sorting the bounds, and a search for each entry.
+
+    Of leaves, the interval between two neighbouring bounds holds a value unless an upper bound is
+    followed by a lower one, or nothing lies beyond the outermost. If as many intervals as there
+    are values certainly hold one, each holds exactly one.
+
+    References
+    ----------
+    .. [1] M.-S. Lacharité, B. Minaud and K. G. Paterson, IEEE S&P 2018, section 3 (eprint
+       2017/701); the proof for one-to-many ciphertexts is derived here.
+    """
+    if layout not in ("cells", "leaves"):
+        raise InvalidInputError(f"layout is {layout!r}, expected 'cells' or 'leaves'")
+    domain = view.domain(field)
+    starts = domain.likeliest()
+    values = np.full(view.records, NO_GUESS, np.int64)
+    for index in _indexes(view, field, group):
+        if layout == "cells":
+            begins = _cuts(view, field, index.group)
+            found = len(begins) + 1
+        else:
+            begins, found = _certain(view, field, index)
+        if found > domain.cells:
+            raise InvalidInputError(
+                f"field {field!r}: {found} pieces lie between the bounds asked for, and it has "
+                f"{domain.cells} cells"
+            )
+        if found == domain.cells:
+            cells = np.searchsorted(begins, index.ciphertexts, side="right")
+            values[index.records] = starts[cells]
+    return Guess(values, (values != NO_GUESS).astype(np.float64))
+
+
+def exposed(view: View, field: str, *, group: str | None = None) -> Floats:
+    """Return the share of boundaries that is known after each token, where cells fill the range.
+
+    Parameters
+    ----------
+    view : View
+        With tokens.
+    field : str
+        Name of the field.
+    group : str, optional
+        The only group whose tokens count; may be left out if all are of one group.
+
+    Returns
+    -------
+    (tokens,) float64 array
+        For each token of the group that has the field.
+
+    Raises
+    ------
+    mopse.errors.InvalidInputError
+        If the field is unknown or has one cell, tokens are of several groups, or there is none.
+
+    Notes
+    -----
+    Uniform ranges expose `exposed_fraction` on average.
+    """
+    cells = view.domain(field).cells
+    if cells < 2:
+        raise InvalidInputError(f"field {field!r} has no boundary to expose")
+    groups = {token.group for token in view.tokens if field in token.bounds}
+    chosen = groups if group is None else groups & {group}
+    if len(chosen) != 1:
+        raise InvalidInputError(f"tokens for {field!r} are of {len(chosen)} groups, expected one")
+    known: set[int] = set()
+    shares = []
+    for low, high in _bounds(view, field, chosen.pop()):
+        known |= {low, high + 1} - {0, _RANGE}
+        shares.append(len(known) / (cells - 1))
+    return np.array(shares)
+
+
+def exposed_fraction(plaintexts: int, queries: int) -> float:
+    """Return the expected share of boundaries that uniform ranges expose.
+
+    Parameters
+    ----------
+    plaintexts : int
+        How many values, or cells, there are, at least 2.
+    queries : int
+        How many ranges are asked for, each as likely as any other.
+
+    Returns
+    -------
+    float
+        ``1 - ((M - 1) / (M + 1))^Q``.
+
+    Raises
+    ------
+    mopse.errors.InvalidInputError
+        If a number is too small.
+    mopse.errors.WrongTypeError
+        If a number is not an integer.
+
+    Notes
+    -----
+    A uniform range is a uniform pair of the ``M + 1`` places between and beside values, so it has a
+    given one with probability ``2 / (M + 1)``; derived here.
+
+    Examples
+    --------
+    >>> round(exposed_fraction(81, 100), 3)
+    0.915
+    """
+    plaintexts = whole(plaintexts, "plaintexts", least=2)
+    queries = whole(queries, "queries", least=0)
+    return -math.expm1(queries * math.log1p(-2 / (plaintexts + 1)))
+
+
+def expected_queries(plaintexts: int) -> float:
+    """Return the expected number of uniform ranges that expose all boundaries.
+
+    Parameters
+    ----------
+    plaintexts : int
+        How many values, or cells, there are.
+
+    Returns
+    -------
+    float
+        0 for a single value.
+
+    Raises
+    ------
+    mopse.errors.InvalidInputError
+        If there is no value.
+    mopse.errors.WrongTypeError
+        If it is not an integer.
+
+    Notes
+    -----
+    Over sets of ``s`` boundaries that are all missed, inclusion and exclusion give
+    ``sum_s (-1)^(s + 1) C(M - 1, s) M (M + 1) / (s (2 M + 1 - s))``. In partial fractions both sums
+    close, so that nothing alternates:
+
+    ``M (M + 1) / (2 M + 1) (H(M - 1) + 1 / (2 M + 1) + (-1)^M / ((M + 2) C(2 M + 1, M - 1)))``
+
+    with the harmonic number ``H``; about ``M / 2 (ln M + 0.577)``. Derived here. Costs ``M`` steps.
+
+    Examples
+    --------
+    >>> round(expected_queries(81), 3)
+    202.586
+    """
+    m = whole(plaintexts, "plaintexts", least=1)
+    if m == 1:
+        return 0.0
+    terms = [1 / s for s in range(1, m)]
+    terms.append(1 / (2 * m + 1))
+    if m < 500:  # beyond, the last term is far below the smallest float
+        terms.append((-1) ** m / ((m + 2) * math.comb(2 * m + 1, m - 1)))
+    return m * (m + 1) / (2 * m + 1) * math.fsum(terms)
+
+
+def simulate_queries(
+    plaintexts: int,
+    queries: int,
+    *,
+    seed: int,
+    law: Literal["uniform", "zipf", "clinician"] = "uniform",
+) -> tuple[Integers, Integers]:
+    """Return ranges as users of a kind might ask for.
+
+    Parameters
+    ----------
+    plaintexts : int
+        How many values, or cells, there are.
+    queries : int
+        How many ranges.
+    seed : int
+        The same seed gives the same ranges.
+    law : {"uniform", "zipf", "clinician"}
+        *uniform*: each range is as likely as any other. *zipf*: a range of ``k`` values has a
+        probability in proportion to ``1 / k``, and starts anywhere alike. *clinician*: thresholds
+        are multiples of 5; half of the ranges are all values from a threshold on or below it, the
+        others 5 or 10 values from a threshold on.
+
+    Returns
+    -------
+    low : (queries,) int64 array
+        Lowest plaintext of each range.
+    high : (queries,) int64 array
+        Highest plaintext of each range, included.
+
+    Raises
+    ------
+    mopse.errors.InvalidInputError
+        If a number is too small, or there is no such law.
+    mopse.errors.WrongTypeError
+        If a number is not an integer.
+    """
+    plaintexts = whole(plaintexts, "plaintexts", least=1)
+    queries = whole(queries, "queries", least=0)
+    random = np.random.default_rng(whole(seed, "seed", least=0))
+    if law == "uniform":
+        one = random.integers(0, plaintexts + 1, queries)
+        other = random.integers(0, plaintexts, queries)
+        other += other >= one
+        return np.minimum(one, other), np.maximum(one, other) - 1
+    if law == "zipf":
+        weights = 1 / np.arange(1, plaintexts + 1)
+        sums = np.cumsum(weights) / weights.sum()
+        lengths = np.searchsorted(sums[:-1], random.random(queries), side="right") + 1
+        low = random.integers(0, plaintexts - lengths + 1)
+        return low, low + lengths - 1
+    if law == "clinician":
+        threshold = 5 * random.integers(0, -(-plaintexts // 5), queries)
+        kind = random.integers(0, 4, queries)
+        last = plaintexts - 1
+        low = np.where(kind == 0, 0, threshold)
+        ends = [np.maximum(threshold - 1, 0), np.full(queries, last), threshold + 4, threshold + 9]
+        return low, np.minimum(np.choose(kind, ends), last)
+    raise InvalidInputError(f"law is {law!r}, expected 'uniform', 'zipf' or 'clinician'")
+
+
+def exposure(low: Integers, high: Integers, plaintexts: int) -> Floats:
+    """Return the share of boundaries that is exposed after each of some ranges.
+
+    Parameters
+    ----------
+    low, high : (queries,) integer array
+        The lowest and the highest value of each range.
+    plaintexts : int
+        How many values, or cells, there are, at least 2.
+
+    Returns
+    -------
+    (queries,) float64 array
+        It ascends to 1.
+
+    Raises
+    ------
+    mopse.errors.InvalidInputError
+        If a range is none of values, or the arrays differ in length.
+    mopse.errors.WrongTypeError
+        If ranges are not integers.
+
+    Examples
+    --------
+    >>> exposure([0, 1], [0, 2], plaintexts=3).tolist()
+    [0.5, 0.5]
+    """
+    plaintexts = whole(plaintexts, "plaintexts", least=2)
+    low, high = integers(low, "low"), integers(high, "high")
+    if len(low) != len(high):
+        raise InvalidInputError(f"there are {len(low)} lowest values and {len(high)} highest")
+    if ((low < 0) | (low > high) | (high >= plaintexts)).any():
+        raise InvalidInputError(f"a range does not ascend within {plaintexts} values")
+    queries = len(low)
+    # Place v is below value v. Written from the last query back, the first one that has it stays.
+    first = np.full(plaintexts + 1, queries)
+    first[np.stack((low, high + 1), axis=1)[::-1].ravel()] = np.repeat(np.arange(queries)[::-1], 2)
+    hits = np.bincount(first[1:plaintexts], minlength=queries + 1)[:queries]
+    shares: Floats = np.cumsum(hits) / (plaintexts - 1)
+    return shares
+
+
+@dataclass(frozen=True, eq=False)
+class AccessPatterns:
+    """Which records each of some queries returned, and nothing else.
+
+    Parameters
+    ----------
+    offsets : (queries + 1,) int64 array
+        Where the records of each query begin in `entries`, and where the last ones end.
+    entries : (n,) int64 array
+        Record numbers, ascending in each query.
+    records : int
+        How many records there are.
+    """
+
+    offsets: Integers
+    entries: Integers
+    records: int
+
+    @property
+    def queries(self) -> int:
+        """How many queries there are."""
+        return len(self.offsets) - 1
+
+    @classmethod
+    def of_ranges(cls, low: Integers, high: Integers, values: Integers) -> "AccessPatterns":
+        """Return what ranges return of records with known values, to make an experiment.
+
+        Parameters
+        ----------
+        low, high : (queries,) integer array
+            The lowest and the highest value of each range.
+        values : (records,) integer array
+            Values of the records.
+
+        Returns
+        -------
+        AccessPatterns
+            Records with a value in each range.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            If there is no record, or the arrays differ in length.
+        mopse.errors.WrongTypeError
+            If they are not integers.
+        """
+        low, high = integers(low, "low"), integers(high, "high")
+        column = integers(values, "the values")
+        if len(low) != len(high):
+            raise InvalidInputError(f"there are {len(low)} lowest values and {len(high)} highest")
+        if not len(column):
+            raise InvalidInputError("access patterns need a record")
+        order = np.argsort(column, kind="stable")
+        begins = np.searchsorted(column[order], low, side="left")
+        ends = np.searchsorted(column[order], high, side="right")
+        return cls._of_places(begins, np.maximum(begins, ends), order, len(column))
+
+    @classmethod
+    def _of_places(
+        cls, begins: Integers, ends: Integers, order: Integers, records: int
+    ) -> "AccessPatterns":
+        """Return the patterns of stretches of an order of records."""
+        offsets = np.concatenate(([0], np.cumsum(ends - begins))).astype(np.int64)
+        pieces = [np.sort(order[begin:end]) for begin, end in zip(begins, ends, strict=True)]
+        entries = np.concatenate([np.empty(0, np.int64), *pieces])
+        return cls(offsets, entries, records)
+
+
+def access_patterns(view: View, field: str, *, group: str | None = None) -> AccessPatterns:
+    """Return which records each token's bounds enclose in one field.
+
+    Parameters
+    ----------
+    view : View
+        With tokens.
+    field : str
+        Name of the field.
+    group : str, optional
+        The group; may be left out if the field has one index.
+
+    Returns
+    -------
+    AccessPatterns
+        One query for each token of the group that has the field. All that an adversary sees of
+        any scheme that answers ranges.
+
+    Raises
+    ------
+    mopse.errors.InvalidInputError
+        If the field or group is unknown, no entry or token is seen, or there are several indexes.
+    """
+    held = _indexes(view, field, group)
+    if len(held) > 1:
+        raise InvalidInputError(f"{field!r} has {len(held)} indexes: choose a group")
+    bounds = list(_bounds(view, field, held[0].group))
+    if not bounds:
+        raise InvalidInputError(f"no token with {field!r} is seen")
+    low, high = np.array(bounds, np.int64).T
+    begins = np.searchsorted(held[0].ciphertexts, low, side="left")
+    ends = np.searchsorted(held[0].ciphertexts, high, side="right")
+    return AccessPatterns._of_places(
+        begins, np.maximum(begins, ends), held[0].records, view.records
+    )
+
+
+def generalized_kkno(patterns: AccessPatterns, plaintexts: int) -> Guess:
+    """Return values from how often records are returned, up to a reflection of them all.
+
+    Parameters
+    ----------
+    patterns : AccessPatterns
+        Of ranges, each as likely as any other.
+    plaintexts : int
+        How many values there are.
+
+    Returns
+    -------
+    Guess
+        Either about ``x`` for all records or about ``M - 1 - x``: nothing in the patterns tells
+        which. No guess for a record that no query returned.
+
+    Raises
+    ------
+    mopse.errors.InvalidInputError
+        If there is no query or every answer is empty, or the patterns are none.
+    mopse.errors.WrongTypeError
+        If the number of values is not an integer.
+
+    Notes
+    -----
+    **Adversary.** Whoever sees which records are returned: the server of any scheme.
+
+    **Knowledge.** The number of values, and that ranges are uniform.
+
+    **Success.** The largest error as a share of the domain, of the better of the guess and its
+    `reflected` one; only attacks on access patterns may be scored so.
+
+    **Cost.** Linear in the number of records returned.
+
+    With values from 1 to M a record is returned with probability ``p(k) = 2 k (M + 1 - k) /
+    (M (M + 1))``, which gives ``k`` up to its own reflection. An anchor, the record nearest to
+    ``M / 4``, and a record are on one side if they are returned together more often than
+    ``min(a, b) / M``, halfway between the two probabilities.
+
+    References
+    ----------
+    .. [1] P. Grubbs, M.-S. Lacharité, B. Minaud and K. G. Paterson, "Learning to Reconstruct",
+       IEEE S&P 2019, section 3 (eprint 2019/011).
+    .. [2] G. Kellaris, G. Kollios, K. Nissim and A. O'Neill, CCS 2016, section 4.
+    """
+    m = whole(plaintexts, "plaintexts", least=1)
+    seen, _, folded, anchor, together = _folded(patterns, m)
+    is_near = together > np.minimum(folded, folded[anchor]) / m
+    values = np.where(is_near, folded, m + 1 - folded) - 1
+    values[anchor] = folded[anchor] - 1
+    return Guess(np.where(seen, values, NO_GUESS))
+
+
+def approx_value(patterns: AccessPatterns, plaintexts: int) -> Guess:
+    """Return values from how often records are returned with an anchor, up to a reflection.
+
+    Parameters
+    ----------
+    patterns : AccessPatterns
+        Of ranges, each as likely as any other, over records one of which has a value near a
+        quarter of the domain.
+    plaintexts : int
+        How many values there are.
+
+    Returns
+    -------
+    Guess
+        As of `generalized_kkno`.
+
+    Raises
+    ------
+    mopse.errors.InvalidInputError
+        If there is no query or every answer is empty, or the patterns are none.
+    mopse.errors.WrongTypeError
+        If the number of values is not an integer.
+
+    Notes
+    -----
+    **Adversary, Knowledge, Success, Cost.** As for `generalized_kkno`.
+
+    How often a record is returned tells little near the middle, where ``p(k)`` is flat. How often
+    it is returned with an anchor below is linear in its value there. So each record has two
+    candidates, one on either side of the anchor, and ``p`` chooses; above the anchor the candidate
+    is the guess, below it what ``p`` says.
+
+    References
+    ----------
+    .. [1] P. Grubbs, M.-S. Lacharité, B. Minaud and K. G. Paterson, IEEE S&P 2019, section 4
+       (eprint 2019/011), as we understand it from summaries.
+    """
+    m = whole(plaintexts, "plaintexts", least=1)
+    seen, share, folded, anchor, together = _folded(patterns, m)
+    a = folded[anchor]
+    # Invert 2 min (M + 1 - max) / (M (M + 1)) on either side of the anchor.
+    scaled = together * m * (m + 1) / 2
+    left = np.clip(np.rint(scaled / (m + 1 - a)), 1, a).astype(np.int64)
+    right = np.clip(np.rint(m + 1 - scaled / a), a, m).astype(np.int64)
+    is_left = np.abs(_returned(left, m) - share) < np.abs(_returned(right, m) - share)
+    values = np.where(is_left, left, right) - 1
+    values[anchor] = a - 1
+    return Guess(np.where(seen, values, NO_GUESS))
+
+
+def reflected(guess: Guess, plaintexts: int) -> Guess:
+    """Return the guess with all values counted from the other end.
+
+    Parameters
+    ----------
+    guess : Guess
+        Of an attack on access patterns, to which both are the same.
+    plaintexts : int
+        How many values there are.
+
+    Returns
+    -------
+    Guess
+        ``M - 1 - value`` where there is a guess.
+    """
+    values = np.where(guess.is_guessed, plaintexts - 1 - guess.values, NO_GUESS)
+    return Guess(values, guess.confidence)
+
+
+def support_gaps(
+    view: View, field: str, *, group: str | None = None
+) -> tuple[Integers, Floats, Floats]:
+    """Return how many values neighbouring entries are apart, by the bounds between them.
+
+    Parameters
+    ----------
+    view : View
+        With tokens, of a field whose cells fill the range.
+    field : str
+        Name of the field.
+    group : str, optional
+        The group; may be left out if the field has one index.
+
+    Returns
+    -------
+    seen : (n - 1,) int64 array
+        Distinct bounds between each entry and the next one: a lower limit.
+    chao1 : (n - 1,) float64 array
+        ``seen + f1^2 / (2 f2)``, where ``f1`` bounds were seen once and ``f2`` twice;
+        ``seen + f1 (f1 - 1) / 2`` where none was seen twice.
+    jackknife : (n - 1,) float64 array
+        ``seen + f1``.
+
+    Raises
+    ------
+    mopse.errors.InvalidInputError
+        If the field or group is unknown, fewer than two entries or no token is seen, or there are
+        several indexes.
+
+    Notes
+    -----
+    **Adversary.** The cloud.
+
+    **Knowledge.** None: neither the law of queries nor that of values.
+
+    **Success.** The gap is exact; it is, once every bound in it was asked for.
+
+    **Cost.** Sorting the bounds.
+
+    References
+    ----------
+    .. [1] E. M. Kornaropoulos, C. Papamanthou and R. Tamassia, IEEE S&P 2020 (eprint 2019/441), for
+       support-size estimators against range queries.
+    .. [2] A. Chao, Scandinavian Journal of Statistics 11, 1984.
+    """
+    held = _indexes(view, field, group)
+    if len(held) > 1:
+        raise InvalidInputError(f"{field!r} has {len(held)} indexes: choose a group")
+    ciphertexts = held[0].ciphertexts
+    if len(ciphertexts) < 2:
+        raise InvalidInputError(f"{field!r}: one entry has no gap beside it")
+    ends = [end for low, high in _bounds(view, field, held[0].group) for end in (low, high + 1)]
+    if not ends:
+        raise InvalidInputError(f"no token with {field!r} is seen")
+    cuts, times = np.unique(
+        np.array([e for e in ends if 0 < e < _RANGE], np.int64), return_counts=True
+    )
+    # A cut is the first ciphertext above a boundary.
+    gap = np.searchsorted(ciphertexts, cuts, side="left") - 1
+    is_between = (gap >= 0) & (gap < len(ciphertexts) - 1)
+
+    def count(chosen: NDArray[np.bool_]) -> Integers:
+        return np.bincount(gap[is_between & chosen], minlength=len(ciphertexts) - 1)
+
+    seen, once, twice = count(times > 0), count(times == 1), count(times == 2)
+    unseen = np.where(twice > 0, once**2 / (2 * np.maximum(twice, 1)), once * (once - 1) / 2)
+    return seen, seen + unseen, (seen + once).astype(np.float64)
+
+
+def _indexes(view: View, field: str, group: str | None) -> list[Index]:
+    """Return the indexes to look at."""
+    held = [index for index in view.indexes_of(field) if group in (None, index.group)]
+    if not held:
+        raise InvalidInputError(f"no entry of {field!r} is seen in group {group!r}")
+    return held
+
+
+def _bounds(view: View, field: str, group: str) -> Iterator[tuple[int, int]]:
+    """Yield the bounds of a field in all tokens for a group."""
+    for token in view.tokens:
+        if token.group == group and field in token.bounds:
+            low, high = token.bounds[field]
+            yield int(low), int(high)
+
+
+def _cuts(view: View, field: str, group: str) -> Integers:
+    """Return the first ciphertexts above the boundaries asked for."""
+    ends = {end for low, high in _bounds(view, field, group) for end in (low, high + 1)}
+    return np.array(sorted(ends - {0, _RANGE}), np.int64)
+
+
+def _certain(view: View, field: str, index: Index) -> tuple[Integers, int]:
+    """Return where all but the first of the intervals begin that certainly hold a leaf."""
+    bounds = list(_bounds(view, field, index.group))
+    starts = {low for low, _ in bounds}
+    ends = {high + 1 for _, high in bounds}
+    marks = sorted(starts | ends)
+    begins = []
+    for at, (low, high) in enumerate(zip([0, *marks], [*marks, _RANGE], strict=True)):
+        # A leaf begins at a start and another one ends at an end; elsewhere only entries tell.
+        is_held = (at > 0 and low in starts) or (at < len(marks) and high in ends)
+        first = np.searchsorted(index.ciphertexts, low)
+        has_entry = first < len(index.ciphertexts) and index.ciphertexts[first] < high
+        if low < high and (is_held or has_entry):
+            begins.append(low)
+    return np.array(begins[1:], np.int64), len(begins)
+
+
+def _returned(values: Integers, plaintexts: int) -> Floats:
+    """Return the probability that a uniform range has a value, counted from 1."""
+    shares: Floats = 2 * values * (plaintexts + 1 - values) / (plaintexts * (plaintexts + 1))
+    return shares
+
+
+def _folded(
+    patterns: AccessPatterns, plaintexts: int
+) -> tuple[NDArray[np.bool_], Floats, Integers, int, Floats]:
+    """Return what counts tell: who is seen, how often, values in the lower half, an anchor."""
+    if patterns.queries < 1:
+        raise InvalidInputError("access patterns without a query show nothing")
+    records = whole(patterns.records, "records", least=1)
+    offsets, entries = integers(patterns.offsets, "offsets"), integers(patterns.entries, "entries")
+    share = _mopse.frequencies(offsets, entries, records) / patterns.queries
+    seen = share > 0
+    if not seen.any():
+        raise InvalidInputError("no query returned a record")
+    candidates = np.arange(1, (plaintexts + 1) // 2 + 1)
+    # Probabilities ascend, so the nearest is on either side of where a share would stand.
+    law = _returned(candidates, plaintexts)
+    above = np.clip(np.searchsorted(law, share), 0, len(law) - 1)
+    below = np.maximum(above - 1, 0)
+    is_below = np.abs(law[below] - share) <= np.abs(law[above] - share)
+    folded = candidates[np.where(is_below, below, above)]
+    anchor = int(np.where(seen, np.abs(folded - plaintexts / 4), np.inf).argmin())
+    counts = _mopse.co_occurrence(offsets, entries, records, anchor)
+    return seen, share, folded, anchor, counts / patterns.queries
