@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find src -name '*.rs')
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test test-rust test-python lint notebook notebooks evaluate bench clean
+.PHONY: demo test test-rust test-python lint notebook notebooks evaluate attack labs bench clean
 
 demo: $(VENV)/installed
 	$(BIN)/mopse demo
@@ -56,14 +56,23 @@ notebook: $(VENV)/notebooks
 
 # Runs every notebook in full and keeps what it shows.
 notebooks: $(VENV)/notebooks
-	$(BIN)/jupyter execute --inplace notebooks/*.ipynb
-	$(BIN)/nbstripout --keep-output --keep-count notebooks/*.ipynb
+	$(BIN)/jupyter execute --inplace notebooks/*.ipynb notebooks/labs/*.ipynb
+	$(BIN)/nbstripout --keep-output --keep-count notebooks/*.ipynb notebooks/labs/*.ipynb
 
 # Runs the performance experiments anew; some ten minutes. `make notebooks` shows them.
 TABLES := index_encryption user_query provider_query merging storage cell_width authorization large peers
 evaluate: $(VENV)/test
 	rm -f $(TABLES:%=notebooks/results/%.parquet)
 	$(BIN)/mopse evaluate --rust-peers --out notebooks/results
+
+# Runs the security evaluation anew; some ten minutes.
+attack: $(VENV)/installed
+	rm -f notebooks/results/security_*.parquet
+	$(BIN)/mopse attack --out notebooks/results
+
+# Makes the students' versions of the course labs from the solutions, in mopse-labs.
+labs: $(VENV)/installed
+	$(BIN)/mopse labs
 
 bench: $(VENV)/test
 	$(BIN)/python tests/benches/summary.py

@@ -44,7 +44,10 @@ where
 #[pymodule]
 mod _mopse {
     #[pymodule_export]
-    use super::attack::{change_points, co_occurrence, dyadic, entropies, frequencies, windows};
+    use super::attack::{
+        Marks, assign, change_points, co_occurrence, dyadic, entropies, frequencies, increasing,
+        ordered_posterior, rank_guesses, ruler_spans, windows,
+    };
     #[pymodule_export]
     use super::cipher::{
         Cipher, algorithms, join_credential, join_secret, search_des_key, split_credential,

@@ -52,6 +52,8 @@ pub enum Tag {
     Bound = 8,
     /// The pseudonym of an integer record id.
     Handle = 9,
+    /// Where the ends of a provider's part of a cell lie, in the layout for evaluation.
+    Mark = 10,
 }
 
 /// One block in or out of AES.

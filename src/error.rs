@@ -54,6 +54,26 @@ pub enum Error {
         query: usize,
     },
 
+    /// A cost, count or probability is no number, or not one that there can be.
+    #[error("{what}: the number at position {position} is negative or not finite")]
+    Distribution {
+        /// Which numbers.
+        what: &'static str,
+        /// Which of them, counted from 0.
+        position: usize,
+    },
+
+    /// No count or probability is above 0.
+    #[error("{what}: all numbers are zero")]
+    NoWeight {
+        /// Which numbers.
+        what: &'static str,
+    },
+
+    /// Every assignment of classes to values is forbidden.
+    #[error("no assignment of the classes to values in order is possible")]
+    NoMatching,
+
     /// A penalty weighs nothing.
     #[error("the penalty is not a number from 0 on")]
     Penalty,

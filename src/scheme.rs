@@ -7,6 +7,7 @@
 
 pub mod clww;
 pub mod lewi_wu;
+pub mod marks;
 pub mod mopse;
 pub mod opse;
 pub mod ruler;

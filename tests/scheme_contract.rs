@@ -18,6 +18,7 @@ use mopse::Error;
 use mopse::keys::{Key, Purpose};
 use mopse::scheme::clww::Clww;
 use mopse::scheme::lewi_wu::{self, LewiWu, Nonce};
+use mopse::scheme::marks::Marks;
 use mopse::scheme::mopse::{Handle, Mopse};
 use mopse::scheme::opse::{OneToMany, Opse};
 use mopse::scheme::ruler::Ruler;
@@ -34,6 +35,11 @@ fn opse(domain: u64, range: u64) -> Opse {
 
 fn provider(i: u32, domain: u64, cell: u64) -> Mopse {
     Mopse::new(Arc::new(Ruler::new(&key(2), domain, cell).unwrap()), &key(100 + i))
+}
+
+fn marked(i: u32, domain: u64, cell: u64) -> Mopse<Marks> {
+    let ruler = Ruler::new(&key(2), domain, cell).unwrap();
+    Mopse::new(Arc::new(Marks::new(&ruler, &key(200 + i))), &key(100 + i))
 }
 
 fn clww(domain: u64) -> Clww {
@@ -392,6 +398,9 @@ keeps_the_contract!(mopse_of_1000_by_3, provider(0, 1000, 3), handle);
 keeps_the_contract!(mopse_of_121_by_10, provider(0, 121, 10), handle);
 keeps_the_contract!(mopse_of_1000_by_10, provider(0, 1000, 10), handle);
 keeps_the_contract!(mopse_of_9_in_one_cell, provider(0, 9, 10), handle);
+keeps_the_contract!(marks_of_121, marked(0, 121, 1), handle);
+keeps_the_contract!(marks_of_1000_by_10, marked(1, 1000, 10), handle);
+keeps_the_contract!(marks_of_9_in_one_cell, marked(0, 9, 10), handle);
 
 keeps_the_contract!(clww_of_1, clww(1), |_| ());
 keeps_the_contract!(clww_of_2, clww(2), |_| ());

@@ -17,8 +17,10 @@ from mopse import (
     secret_sharing,
     specimens,
 )
+from mopse._hopeless import LeakageWarning
 from mopse.attachment import File, FileListing, FileRequest, FileUpload, SealedFile
 from mopse.cloud import Cloud, merge
+from mopse.leakage import LeakageReport, leakage_report
 from mopse.ore import Clww, LewiWu
 from mopse.owner import Owner
 from mopse.provider import Provider
@@ -36,6 +38,8 @@ __all__ = [
     "FileListing",
     "FileRequest",
     "FileUpload",
+    "LeakageReport",
+    "LeakageWarning",
     "LewiWu",
     "Opse",
     "Owner",
@@ -50,6 +54,7 @@ __all__ = [
     "datasets",
     "errors",
     "files",
+    "leakage_report",
     "merge",
     "passwords",
     "plot",

@@ -2,8 +2,9 @@
 
 import argparse
 from importlib.metadata import version
+from pathlib import Path
 
-from mopse import demo, evaluate
+from mopse import attacks, demo, evaluate
 
 __all__ = ["main"]
 
@@ -57,6 +58,20 @@ def main(arguments: list[str] | None = None) -> None:
         help=f"measure Rust crates too (default command: {evaluate.PEERS})",
     )
     command.set_defaults(run=_evaluate)
+    command = commands.add_parser(
+        "attack",
+        help="run the security evaluation and write tables and figures",
+        description=attacks.run.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("--fast", action="store_true", help="few seeds: to see that it works")
+    command.add_argument(
+        "--out", default="mopse-results", metavar="DIR", help="the folder (default: %(default)s)"
+    )
+    command.add_argument(
+        "--only", nargs="+", default=[], metavar="NAME", help=", ".join(attacks.EXPERIMENTS)
+    )
+    command.set_defaults(run=_attack)
     given = parser.parse_args(arguments)
     given.run(given)
 
@@ -65,6 +80,14 @@ def _evaluate(given: argparse.Namespace) -> None:
     written = evaluate.run(
         given.out, fast=given.fast, only=given.only, rust_peers=given.rust_peers, progress=True
     )
+    _list(written)
+
+
+def _attack(given: argparse.Namespace) -> None:
+    _list(attacks.run(given.out, fast=given.fast, only=given.only, progress=True))
+
+
+def _list(written: dict[str, Path]) -> None:
     for name, path in written.items():
         print(f"{name}: {path} and {path.with_suffix('.png')}")
 

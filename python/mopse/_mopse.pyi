@@ -19,6 +19,7 @@ __all__ = [
     "Grants",
     "Keyring",
     "LewiWu",
+    "Marks",
     "Opse",
     "Panel",
     "Part",
@@ -30,6 +31,7 @@ __all__ = [
     "Token",
     "Upload",
     "algorithms",
+    "assign",
     "attach_file",
     "catch_up",
     "change_points",
@@ -43,6 +45,7 @@ __all__ = [
     "fetch_file",
     "frequencies",
     "hash_password",
+    "increasing",
     "join_credential",
     "join_secret",
     "list_files",
@@ -51,10 +54,13 @@ __all__ = [
     "open_granted_file",
     "open_under_password",
     "operations",
+    "ordered_posterior",
     "password_key",
     "pbe_key",
     "pbe_open",
     "pbe_seal",
+    "rank_guesses",
+    "ruler_spans",
     "seal_under_password",
     "search_des_key",
     "search_files",
@@ -454,6 +460,24 @@ def windows(
 def entropies(
     ciphertexts: NDArray[np.int64], plaintexts: int, range_size: int
 ) -> NDArray[np.float64]: ...
+
+@final
+class Marks:
+    def __new__(cls, ruler: bytes, provider: bytes, domain: int, cell: int) -> Marks: ...
+    def encrypt(
+        self, plaintexts: NDArray[np.int64], handles: NDArray[np.uint64]
+    ) -> NDArray[np.int64]: ...
+    def spans(self) -> NDArray[np.int64]: ...
+
+def ruler_spans(ruler: bytes, domain: int, cell: int) -> NDArray[np.int64]: ...
+def assign(costs: NDArray[np.float64]) -> NDArray[np.int64]: ...
+def increasing(costs: NDArray[np.float64]) -> NDArray[np.int64]: ...
+def ordered_posterior(
+    counts: NDArray[np.float64], probabilities: NDArray[np.float64]
+) -> NDArray[np.float64]: ...
+def rank_guesses(
+    ranks: int, probabilities: NDArray[np.float64], tolerance: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]: ...
 def change_points(
     ciphertexts: NDArray[np.int64], low: int, high: int, penalty: float
 ) -> NDArray[np.int64]: ...

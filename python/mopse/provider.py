@@ -3,7 +3,7 @@
 import html
 import time
 import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mopse import _mopse
 from mopse._arrays import byte_array, is_integer
+from mopse._hopeless import accepted, warn_of
 from mopse._party import PROVIDER, Party, grant, names, text
 from mopse._table import as_frame, record_ids, to_columns
 from mopse.attachment import FileUpload, keyword_bytes
@@ -73,7 +74,13 @@ class Provider(Party):
         """The certificates: proof that it is authorised. No secret."""
         return self._keyring.chain()
 
-    def encrypt(self, table: Any, *, id: str) -> Upload:  # noqa: A002 - the id column's own name
+    def encrypt(
+        self,
+        table: Any,
+        *,
+        id: str,  # noqa: A002 - the id column's own name
+        accept_leakage: Collection[str] = (),
+    ) -> Upload:
         """Seal the rows of a table and encrypt their index entries, ready for the cloud.
 
         Parameters
@@ -84,11 +91,20 @@ class Provider(Party):
             read in place, so leave it unchanged during the call.
         id : str
             The column of record ids: integers or text, unique, no nulls.
+        accept_leakage : collection of str
+            Fields to encrypt without a warning although order alone tells their values.
 
         Returns
         -------
         Upload
             Signed; for `mopse.Cloud.receive`.
+
+        Warns
+        -----
+        mopse.LeakageWarning
+            If nearly every cell of a field occurs, or there are so many records that it will: a
+            copy of the store then tells nearly every value, whatever the key. See
+            `mopse.leakage_report`.
 
         Raises
         ------
@@ -107,12 +123,14 @@ class Provider(Party):
         if PROVIDER in frame.columns:
             raise InvalidInputError(f"column {PROVIDER!r} is the name of what `decrypt` adds")
         ids = record_ids(frame, id)
+        is_accepted = accepted(accept_leakage, self._schema)
         missing = [name for name in self._schema if name not in frame.columns]
         if missing:
             raise InvalidInputError(f"the table has no column for field {missing[0]!r}")
         indexed = [
             (name, *field.plaintexts_of(frame[name])) for name, field in self._schema.items()
         ]
+        warn_of(self._schema, indexed, is_accepted)
         # Later uploads have higher numbers, also after the keyring was saved and opened again.
         self._sequence = max(self._sequence + 1, time.time_ns())
         return Upload._signed(self._keyring.upload(to_columns(frame), ids, indexed, self._sequence))

@@ -1,8 +1,15 @@
-use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
+use std::sync::Arc;
+
+use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 
+use super::filled;
+use super::party::joined;
 use crate::attack::access::Patterns;
-use crate::attack::{density, geometry};
+use crate::attack::{assignment, density, geometry, ordered, rank};
+use crate::keys::{Key, Purpose};
+use crate::scheme::ruler::{Layout, Ruler};
+use crate::scheme::{Scheme, marks, mopse};
 
 type Column<'py, T> = PyReadonlyArray1<'py, T>;
 type Array<'py, T> = Bound<'py, PyArray1<T>>;
@@ -88,4 +95,109 @@ pub(super) fn co_occurrence<'py>(
     let counts =
         py.detach(|| Patterns::new(offsets, entries, records).map(|p| p.co_occurrence(anchor)))?;
     Ok(counts.into_pyarray(py))
+}
+
+/// Behind `mopse.attacks.assignment` and `mopse.attacks.cumulative`.
+#[pyfunction]
+pub(super) fn assign<'py>(
+    py: Python<'py>,
+    costs: PyReadonlyArray2<'py, f64>,
+) -> PyResult<Array<'py, i64>> {
+    let (rows, columns) = costs.as_array().dim();
+    let costs = costs.as_slice()?;
+    Ok(py.detach(|| assignment::assign(costs, rows, columns))?.into_pyarray(py))
+}
+
+/// Behind `mopse.attacks.non_crossing` and `mopse.attacks.multinomial`.
+#[pyfunction]
+pub(super) fn increasing<'py>(
+    py: Python<'py>,
+    costs: PyReadonlyArray2<'py, f64>,
+) -> PyResult<Array<'py, i64>> {
+    let (rows, columns) = costs.as_array().dim();
+    let costs = costs.as_slice()?;
+    Ok(py.detach(|| ordered::increasing(costs, rows, columns))?.into_pyarray(py))
+}
+
+/// Behind `mopse.attacks.ordered_posterior`.
+#[pyfunction]
+pub(super) fn ordered_posterior<'py>(
+    py: Python<'py>,
+    counts: Column<'py, f64>,
+    probabilities: Column<'py, f64>,
+) -> PyResult<Bound<'py, PyArray2<f64>>> {
+    let (counts, probabilities) = (counts.as_slice()?, probabilities.as_slice()?);
+    let (rows, columns) = (counts.len(), probabilities.len());
+    let cells = ordered::cells(rows, columns)?;
+    let fill = |out: &mut [f64]| ordered::posterior(counts, probabilities, out);
+    filled(py, cells, fill)?.reshape([rows, columns])
+}
+
+/// Behind `mopse.attacks.rank`.
+#[pyfunction]
+pub(super) fn rank_guesses<'py>(
+    py: Python<'py>,
+    ranks: usize,
+    probabilities: Column<'py, f64>,
+    tolerance: usize,
+) -> PyResult<(Array<'py, i64>, Array<'py, f64>)> {
+    let probabilities = probabilities.as_slice()?;
+    let (guesses, masses) = py.detach(|| rank::ranks(ranks, probabilities, tolerance))?;
+    Ok((guesses.into_pyarray(py), masses.into_pyarray(py)))
+}
+
+/// Behind `mopse.attacks.Marks`: an insider's tables, from research keys.
+#[pyclass(module = "mopse._mopse", frozen)]
+pub(super) struct Marks(mopse::Mopse<marks::Marks>, Arc<marks::Marks>);
+
+#[pymethods]
+impl Marks {
+    #[new]
+    fn new(ruler: &[u8], provider: &[u8], domain: u64, cell: u64) -> PyResult<Self> {
+        let ruler = Ruler::new(&Key::from_bytes(ruler)?, domain, cell)?;
+        let key = Key::from_bytes(provider)?;
+        let layout = Arc::new(marks::Marks::new(&ruler, &key.child(Purpose::Ruler, b"marks", 0)));
+        let place = key.child(Purpose::Place, b"marks", 0);
+        Ok(Self(mopse::Mopse::new(Arc::clone(&layout), &place), layout))
+    }
+
+    fn encrypt<'py>(
+        &self,
+        py: Python<'py>,
+        plaintexts: Column<'py, i64>,
+        handles: PyReadonlyArray2<'py, u64>,
+    ) -> PyResult<Array<'py, i64>> {
+        let (plaintexts, handles) = (plaintexts.as_slice()?, handles.as_slice()?);
+        filled(py, plaintexts.len(), |entries| {
+            let handles: Vec<u128> =
+                handles.as_chunks().0.iter().map(|&halves| joined(halves)).collect();
+            self.0.encrypt_batch(plaintexts, &handles, entries)
+        })
+    }
+
+    fn spans<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray2<i64>>> {
+        spans(py, self.1.as_ref())
+    }
+}
+
+/// Behind `mopse.attacks.Marks.cells`.
+#[pyfunction]
+pub(super) fn ruler_spans<'py>(
+    py: Python<'py>,
+    ruler: &[u8],
+    domain: u64,
+    cell: u64,
+) -> PyResult<Bound<'py, PyArray2<i64>>> {
+    spans(py, &Ruler::new(&Key::from_bytes(ruler)?, domain, cell)?)
+}
+
+/// The first and the last ciphertext of each cell.
+fn spans<'py>(py: Python<'py>, layout: &impl Layout) -> PyResult<Bound<'py, PyArray2<i64>>> {
+    let cells = layout.domain().div_ceil(layout.cell());
+    let lowest = (0..cells).map(|cell| (cell * layout.cell()).cast_signed());
+    let bounds = lowest.map(|plaintext| layout.bounds(plaintext, plaintext));
+    let bounds = bounds.collect::<Result<Vec<_>, _>>()?;
+    let rows = bounds.len();
+    let flat = bounds.into_iter().flat_map(|(low, high)| [low, high]);
+    PyArray1::from_iter(py, flat).reshape([rows, 2])
 }

@@ -20,6 +20,7 @@ impl From<Error> for PyErr {
             Error::AccessPattern { .. }
             | Error::BoundsOrder
             | Error::CipherKey { .. }
+            | Error::Distribution { .. }
             | Error::DuplicateId { .. }
             | Error::EmptyPassword
             | Error::Field { .. }
@@ -30,6 +31,8 @@ impl From<Error> for PyErr {
             | Error::Nonce { .. }
             | Error::NoRange
             | Error::NoKeyword
+            | Error::NoMatching
+            | Error::NoWeight { .. }
             | Error::NotAuthenticated { .. }
             | Error::OtherKind { .. }
             | Error::OutOfDomain { .. }

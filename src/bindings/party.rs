@@ -84,7 +84,7 @@ fn halves(handle: u128) -> [u64; 2] {
     [(handle >> 64) as u64, handle as u64]
 }
 
-fn joined([high, low]: [u64; 2]) -> u128 {
+pub(super) fn joined([high, low]: [u64; 2]) -> u128 {
     u128::from(high) << 64 | u128::from(low)
 }
 

@@ -37,7 +37,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::opse::{decrypt_each, encrypt_chunks};
-use super::ruler::Ruler;
+use super::ruler::{Layout, Ruler};
 use super::{Scheme, check_lengths, check_plaintext, stored};
 use crate::Error;
 use crate::coins::{Block, Coins, uniform_from};
@@ -53,16 +53,17 @@ const PLACEMENT: u128 = (crate::coins::VERSION as u128) << 120 | 4 << 112;
 const BLOCKS: usize = 64;
 
 /// One provider's view of one field: the group's ruler and the provider's own placement.
-#[derive(Clone)]
-pub struct Mopse {
-    ruler: Arc<Ruler>,
+///
+/// Another [`Layout`] than the ruler is for evaluation only.
+pub struct Mopse<L = Ruler> {
+    ruler: Arc<L>,
     coins: Coins,
 }
 
-impl Mopse {
+impl<L: Layout> Mopse<L> {
     /// Joins a group's ruler and a provider's place key.
     #[must_use]
-    pub fn new(ruler: Arc<Ruler>, place: &Key) -> Self {
+    pub fn new(ruler: Arc<L>, place: &Key) -> Self {
         Self { ruler, coins: Coins::new(place) }
     }
 
@@ -140,7 +141,7 @@ impl Mopse {
     }
 }
 
-impl Scheme for Mopse {
+impl<L: Layout> Scheme for Mopse<L> {
     type Ciphertext = i64;
     type Id = Handle;
 
@@ -185,7 +186,7 @@ impl Scheme for Mopse {
     }
 }
 
-impl fmt::Debug for Mopse {
+impl<L: Layout> fmt::Debug for Mopse<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Mopse").field("ruler", &self.ruler).finish_non_exhaustive()
     }

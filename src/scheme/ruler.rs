@@ -33,6 +33,28 @@ pub const DEFAULT_CELLS: u64 = 1 << 16;
 /// Cells of a ruler at most.
 pub const MOST_CELLS: u64 = 1 << 20;
 
+/// Where a provider may put the entries of each cell: the whole cell, or a part of it.
+pub trait Layout: fmt::Debug + Send + Sync {
+    /// How many plaintexts there are.
+    fn domain(&self) -> u64;
+
+    /// How many plaintexts share a cell.
+    fn cell(&self) -> u64;
+
+    /// The first ciphertext of a cell and how many there are.
+    fn span(&self, cell: u64) -> (u64, u64);
+
+    /// The cell that a ciphertext is of, or `None` if it is of none.
+    fn cell_of(&self, ciphertext: i64) -> Option<u64>;
+
+    /// Returns the lowest and the highest ciphertext of the cells from `low` to `high`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BoundsOrder`] if `low > high`, [`Error::OutOfDomain`] if one is no plaintext.
+    fn bounds(&self, low: i64, high: i64) -> Result<(i64, i64), Error>;
+}
+
 /// The cuts of one field, shared by a group of providers.
 pub struct Ruler {
     domain: u64,
@@ -116,6 +138,29 @@ impl Ruler {
         let (start, _) = self.span(low / self.cell);
         let (last, size) = self.span(high / self.cell);
         Ok((stored(start), stored(last + (size - 1))))
+    }
+}
+
+impl Layout for Ruler {
+    fn domain(&self) -> u64 {
+        self.domain
+    }
+
+    fn cell(&self) -> u64 {
+        self.cell
+    }
+
+    #[inline]
+    fn span(&self, cell: u64) -> (u64, u64) {
+        Self::span(self, cell)
+    }
+
+    fn cell_of(&self, ciphertext: i64) -> Option<u64> {
+        Self::cell_of(self, ciphertext)
+    }
+
+    fn bounds(&self, low: i64, high: i64) -> Result<(i64, i64), Error> {
+        Self::bounds(self, low, high)
     }
 }
 

@@ -31,6 +31,13 @@ def _counts(values: Any, what: str) -> Floats:
     return counts
 
 
+def probabilities_of(values: Any) -> Floats:
+    """Return numbers that sum to 1 in proportion to those given, or say why they cannot."""
+    counts = _counts(values, "the probabilities")
+    shares: Floats = counts / counts.sum()
+    return shares
+
+
 class Auxiliary:
     """How often each value occurs in other records: a census, an older survey, a held-out half.
 
@@ -188,7 +195,7 @@ class Auxiliary:
         distance : float
             Half the sum of absolute differences, 0 to below 1.
         seed : int
-            Of the permutation of values whose distribution is mixed in.
+            Of the order in which a skewed distribution that is mixed in falls over the values.
 
         Returns
         -------
@@ -198,13 +205,14 @@ class Auxiliary:
         Raises
         ------
         mopse.errors.InvalidInputError
-            If a field's values are so alike that no permutation found is as far away.
+            If the distribution mixed in is not as far away.
         """
         random = np.random.default_rng(seed)
         moved = {}
         for name, counts in self._counts.items():
             share = counts / counts.sum()
-            drawn = [random.permutation(share) for _ in range(16)]
+            skewed = 1 / np.arange(1, len(share) + 1) ** 2
+            drawn = [random.permutation(skewed / skewed.sum()) for _ in range(16)]
             other = max(drawn, key=lambda q: total_variation(share, q))
             furthest = total_variation(share, other)
             if not 0 <= distance <= furthest:

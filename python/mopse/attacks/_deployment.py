@@ -100,7 +100,8 @@ class Deployment:
         self._cloud = Cloud(self._store)
         self._cloud.enroll(self._owner.public)
         for path, table in tables.items():
-            self._cloud.receive(self._providers[path].encrypt(table, id="record_id"))
+            upload = self._providers[path].encrypt(table, id="record_id", accept_leakage=schema)
+            self._cloud.receive(upload)
         self._number(tables)
         self._indexes = {name: self._merged(name) for name in schema}
         self._tokens: list[tuple[str | None, ObservedToken]] = []

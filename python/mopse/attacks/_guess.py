@@ -68,11 +68,13 @@ class Posterior:
         Guess
             ``argmax_v sum of masses over |j - v| <= tolerance``, with that sum as confidence.
         """
-        sums = np.pad(np.cumsum(self.masses, axis=1), ((0, 0), (1, 0)))
-        values = np.arange(self.domain.plaintexts)
-        low = np.maximum(values - tolerance, 0)
-        high = np.minimum(values + tolerance, self.domain.plaintexts - 1) + 1
-        windows = sums[:, high] - sums[:, low]
+        windows = self.masses
+        if tolerance:
+            sums = np.pad(np.cumsum(windows, axis=1), ((0, 0), (1, 0)))
+            values = np.arange(self.domain.plaintexts)
+            low = np.maximum(values - tolerance, 0)
+            high = np.minimum(values + tolerance, self.domain.plaintexts - 1) + 1
+            windows = sums[:, high] - sums[:, low]
         best = windows.argmax(axis=1)
         is_guessed = self.classes >= 0
         confidence = np.minimum(windows[np.arange(len(best)), best], 1.0)

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -136,24 +136,43 @@ def run(
     mopse.errors.FileAccessError
         If the folder cannot be written.
     """
-    unknown = [name for name in only if name not in EXPERIMENTS]
+    everything = [n for n in EXPERIMENTS if n != "peers" or find_spec("pyope") is not None]
+    chosen = chosen_from(EXPERIMENTS, only) if only else everything
+    also = {"peers": {"rust": rust_peers}}
+    return run_all(
+        {name: EXPERIMENTS[name] for name in chosen}, out, fast=fast, progress=progress, also=also
+    )
+
+
+def chosen_from(experiments: Mapping[str, Experiment], only: Sequence[str]) -> Sequence[str]:
+    """Return names of experiments, all if none is named, or say which is none."""
+    unknown = [name for name in only if name not in experiments]
     if unknown:
-        raise InvalidInputError(f"no experiment {unknown[0]!r}, there is {', '.join(EXPERIMENTS)}")
+        raise InvalidInputError(f"no experiment {unknown[0]!r}, there is {', '.join(experiments)}")
+    return only or list(experiments)
+
+
+def run_all(
+    experiments: Mapping[str, Experiment],
+    out: str | os.PathLike[str],
+    *,
+    fast: bool,
+    progress: bool,
+    also: Mapping[str, Mapping[str, Any]] | None = None,
+) -> dict[str, Path]:
+    """Run experiments and write their tables and figures; see `run`."""
     folder = Path(out)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise access_error(error, folder) from None
     written = {}
-    everything = [n for n in EXPERIMENTS if n != "peers" or find_spec("pyope") is not None]
-    for name in only or everything:
-        experiment = EXPERIMENTS[name]
+    for name, experiment in experiments.items():
         path = folder / f"{name}.parquet"
-        arguments = dict(experiment.fast if fast else experiment.full)
+        arguments = experiment.fast if fast else experiment.full
+        arguments = {**arguments, **(also or {}).get(name, {})}
         if experiment.resumes:
             arguments |= {"path": path, "progress": progress}
-        if name == "peers":
-            arguments["rust"] = rust_peers
         table = experiment.measure(**arguments)
         write(table, path)
         experiment.draw(table).save(path.with_suffix(".png"))

@@ -1,0 +1,277 @@
+//! Matching classes of equal ciphertexts to values in order: the least costly way, and how likely
+//! each match is.
+//!
+//! `k` classes in ciphertext order go to `M >= k` values in order, so class `i` to a value from `i`
+//! to `M - k + i`. With counts `n_i` and probabilities `pi_j` the likelihood of a way `a` is
+//! `prod_i pi_a(i)^n_i`, and with `W_ij = n_i ln pi_j`
+//!
+//! ```text
+//! F_0j = W_0j       F_ij = W_ij + ln sum_{j' < j} exp F_{i-1,j'}
+//! B_{k-1,j} = 0     B_ij = ln sum_{j' > j} exp (W_{i+1,j'} + B_{i+1,j'})
+//! P[class i is value j] = exp (F_ij + B_ij - ln sum_j exp (F_ij + B_ij))
+//! ```
+//!
+//! Cost: O(k (M - k + 1)) time and memory.
+//!
+//! # Sources
+//!
+//! Non-crossing matching: Grubbs et al., IEEE S&P 2017 (eprint 2016/895). The most likely way:
+//! Bindschaedler et al., PVLDB 11(11), 2018. The probabilities of each match are derived here.
+
+use rayon::prelude::*;
+
+use super::{check_costs, check_distribution};
+use crate::Error;
+
+/// More matches would not fit the memory of most machines: 16 GiB.
+const MOST_CELLS: usize = 1 << 31;
+
+/// Sums `exp` of what is added, in logarithms.
+#[derive(Clone, Copy)]
+struct LogSum(f64);
+
+impl LogSum {
+    const EMPTY: Self = Self(f64::NEG_INFINITY);
+
+    #[inline]
+    fn add(&mut self, term: f64) {
+        let (high, low) = if self.0 > term { (self.0, term) } else { (term, self.0) };
+        let apart = high - low;
+        // Beyond, the smaller does not change the larger.
+        self.0 = if apart < 40.0 { high + (-apart).exp().ln_1p() } else { high };
+    }
+}
+
+/// How many values a class can be, or an error if there are more classes than values.
+fn band(rows: usize, columns: usize) -> Result<usize, Error> {
+    match (columns + 1).checked_sub(rows) {
+        Some(width) if rows > 0 && width > 0 => Ok(width),
+        _ => Err(Error::Size {
+            what: "the number of classes",
+            got: rows as u64,
+            expected: "at least 1, and at most one per value",
+        }),
+    }
+}
+
+/// How many matches of a class and a value there are.
+///
+/// # Errors
+///
+/// [`Error::Size`] if there is no class, or more than values, or too many to hold.
+pub fn cells(rows: usize, columns: usize) -> Result<usize, Error> {
+    band(rows, columns)?;
+    let expected = "fewer, for fewer values";
+    let too_many = Error::Size { what: "the number of classes", got: rows as u64, expected };
+    rows.checked_mul(columns).filter(|&cells| cells < MOST_CELLS).ok_or(too_many)
+}
+
+/// Returns the column of each row in the ascending assignment of least total cost, of equal ones the
+/// lowest columns. An infinite cost forbids a match.
+///
+/// # Errors
+///
+/// [`Error::Size`] if there is no row, or more than columns; [`Error::Length`] if there are not
+/// `rows * columns` costs; [`Error::Distribution`] if one is not a number; [`Error::NoMatching`] if
+/// everything is forbidden.
+pub fn increasing(costs: &[f64], rows: usize, columns: usize) -> Result<Vec<i64>, Error> {
+    cells(rows, columns)?;
+    let width = band(rows, columns)?;
+    check_costs(costs, rows, columns)?;
+    // least[d]: the least cost of the rows so far if the last has a column up to its d-th.
+    let mut least = vec![0.0; width];
+    let mut chosen = vec![0; rows * width];
+    for row in 0..rows {
+        let (mut best, mut at) = (f64::INFINITY, 0);
+        for place in 0..width {
+            let cost = least[place] + costs[row * columns + row + place];
+            if cost < best {
+                (best, at) = (cost, place);
+            }
+            least[place] = best;
+            chosen[row * width + place] = at;
+        }
+    }
+    if least[width - 1].is_infinite() {
+        return Err(Error::NoMatching);
+    }
+    let numbers: Vec<i64> = (0..).take(columns).collect();
+    let mut assigned = vec![0; rows];
+    let mut place = width - 1;
+    for row in (0..rows).rev() {
+        place = chosen[row * width + place];
+        assigned[row] = numbers[row + place];
+    }
+    Ok(assigned)
+}
+
+/// Fills `posterior`, row by row, with the probability that each class is each value.
+///
+/// # Errors
+///
+/// [`Error::Size`] if there is no class, or more than values; [`Error::Length`] if `posterior` has
+/// another length; [`Error::Distribution`] or [`Error::NoWeight`] if counts or
+/// probabilities are none; [`Error::NoMatching`] if no match is possible.
+pub fn posterior(
+    counts: &[f64],
+    probabilities: &[f64],
+    posterior: &mut [f64],
+) -> Result<(), Error> {
+    let (rows, columns) = (counts.len(), probabilities.len());
+    let width = band(rows, columns)?;
+    let sum = check_distribution("probabilities", probabilities)?;
+    check_distribution("counts", counts)?;
+    let expected = cells(rows, columns)?;
+    if posterior.len() != expected {
+        let got = posterior.len();
+        return Err(Error::Length { what: "the array of probabilities", expected, got });
+    }
+    let logs: Vec<f64> = probabilities.iter().map(|probability| (probability / sum).ln()).collect();
+    // A class without entries is any value, also one of probability 0.
+    let weight = |row: usize, place: usize| match counts[row] {
+        0.0 => 0.0,
+        count => count * logs[row + place],
+    };
+    let forward = || {
+        let mut forward = vec![0.0; rows * width];
+        for row in 0..rows {
+            let mut sum = LogSum::EMPTY;
+            for place in 0..width {
+                let before = if row == 0 {
+                    0.0
+                } else {
+                    sum.add(forward[(row - 1) * width + place]);
+                    sum.0
+                };
+                forward[row * width + place] = weight(row, place) + before;
+            }
+        }
+        forward
+    };
+    let backward = || {
+        let mut backward = vec![0.0; rows * width];
+        for row in (0..rows.saturating_sub(1)).rev() {
+            let mut sum = LogSum::EMPTY;
+            for place in (0..width).rev() {
+                sum.add(weight(row + 1, place) + backward[(row + 1) * width + place]);
+                backward[row * width + place] = sum.0;
+            }
+        }
+        backward
+    };
+    let (forward, backward) = rayon::join(forward, backward);
+    if forward[(rows - 1) * width..].iter().all(|log| log.is_infinite()) {
+        return Err(Error::NoMatching);
+    }
+    posterior.par_chunks_mut(columns).enumerate().for_each(|(row, out)| {
+        out.fill(0.0);
+        let band = row * width..(row + 1) * width;
+        let joint = forward[band.clone()].iter().zip(&backward[band]);
+        let out = &mut out[row..row + width];
+        for (out, (forward, backward)) in out.iter_mut().zip(joint) {
+            *out = forward + backward;
+        }
+        let highest = out.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        out.iter_mut().for_each(|log| *log = (*log - highest).exp());
+        let sum: f64 = out.iter().sum();
+        out.iter_mut().for_each(|mass| *mass /= sum);
+    });
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// All ascending ways of rows to columns.
+    fn ways(rows: usize, columns: usize) -> Vec<Vec<usize>> {
+        (0_u32..1 << columns)
+            .filter(|set| set.count_ones() as usize == rows)
+            .map(|set| (0..columns).filter(|column| set >> column & 1 == 1).collect())
+            .collect()
+    }
+
+    prop_compose! {
+        fn problem()(rows in 1..5_usize, more in 0..4_usize)
+            (costs in prop::collection::vec(0..6_u8, rows * (rows + more)),
+             counts in prop::collection::vec(0..5_u8, rows),
+             weights in prop::collection::vec(1..9_u8, rows + more),
+             rows in Just(rows), columns in Just(rows + more))
+            -> (usize, usize, Vec<f64>, Vec<f64>, Vec<f64>) {
+            let floats = |bytes: Vec<u8>| bytes.into_iter().map(f64::from).collect();
+            (rows, columns, floats(costs), floats(counts), floats(weights))
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_other_way_in_order_costs_less((rows, columns, costs, ..) in problem()) {
+            let assigned = increasing(&costs, rows, columns).unwrap();
+            prop_assert!(assigned.is_sorted_by(|a, b| a < b));
+            let total = |way: &[usize]| -> f64 {
+                way.iter().enumerate().map(|(row, column)| costs[row * columns + column]).sum()
+            };
+            let ours: Vec<usize> =
+                assigned.iter().map(|&column| usize::try_from(column).unwrap()).collect();
+            let least = ways(rows, columns).iter().map(|w| total(w)).fold(f64::INFINITY, f64::min);
+            prop_assert!((total(&ours) - least).abs() < 1e-9);
+        }
+
+        #[test]
+        fn probabilities_are_those_of_all_ways((rows, columns, _, counts, weights) in problem()) {
+            prop_assume!(counts.iter().sum::<f64>() > 0.0);
+            let mut ours = vec![0.0; rows * columns];
+            posterior(&counts, &weights, &mut ours).unwrap();
+            let sum: f64 = weights.iter().sum();
+            let mut theirs = vec![0.0; rows * columns];
+            let mut all = 0.0;
+            for way in ways(rows, columns) {
+                let of = |(row, &column): (usize, &usize)| (weights[column] / sum).powf(counts[row]);
+                let likelihood: f64 = way.iter().enumerate().map(of).product();
+                all += likelihood;
+                for (row, column) in way.iter().enumerate() {
+                    theirs[row * columns + column] += likelihood;
+                }
+            }
+            for (ours, theirs) in ours.iter().zip(&theirs) {
+                prop_assert!((ours - theirs / all).abs() < 1e-12);
+            }
+        }
+    }
+
+    #[test]
+    fn a_way_worked_by_hand() {
+        // Two classes, three values: (0, 1) costs 5, (0, 2) costs 1, (1, 2) costs 3.
+        let costs = [0.0, 2.0, 9.0, 9.0, 5.0, 1.0];
+        assert_eq!(increasing(&costs, 2, 3), Ok(vec![0, 2]));
+    }
+
+    #[test]
+    fn what_is_no_problem_is_refused() {
+        let mut out = vec![0.0; 2];
+        assert!(matches!(increasing(&[], 0, 0), Err(Error::Size { got: 0, .. })));
+        assert!(matches!(increasing(&[1.0; 2], 2, 1), Err(Error::Size { got: 2, .. })));
+        assert!(matches!(increasing(&[1.0; 3], 1, 2), Err(Error::Length { got: 3, .. })));
+        let forbidden = [f64::INFINITY; 2];
+        assert_eq!(increasing(&forbidden, 1, 2), Err(Error::NoMatching));
+        assert!(matches!(
+            increasing(&[f64::NAN, 1.0], 1, 2),
+            Err(Error::Distribution { position: 0, .. })
+        ));
+        assert!(matches!(
+            posterior(&[1.0], &[1.0, -1.0], &mut out),
+            Err(Error::Distribution { position: 1, .. })
+        ));
+        let what = "probabilities";
+        assert_eq!(posterior(&[1.0], &[0.0; 2], &mut out), Err(Error::NoWeight { what }));
+        assert_eq!(posterior(&[0.0], &[1.0; 2], &mut out), Err(Error::NoWeight { what: "counts" }));
+        assert!(matches!(
+            posterior(&[1.0], &[1.0; 2], &mut out[..1]),
+            Err(Error::Length { got: 1, .. })
+        ));
+        let certain = [1.0, 0.0];
+        assert_eq!(posterior(&[1.0; 2], &certain, &mut [0.0; 4]), Err(Error::NoMatching));
+    }
+}

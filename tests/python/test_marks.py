@@ -1,0 +1,174 @@
+"""The layout for evaluation: what an insider and a thief of the store find under it."""
+
+import math
+
+import numpy as np
+import polars as pl
+import pytest
+from scipy.integrate import quad
+from scipy.stats import kstest
+
+import mopse
+from mopse import attacks
+from mopse.attacks import Deployment, Marks
+from mopse.errors import InvalidInputError, WrongTypeError
+
+M = 81
+DEVIATIONS = 4.9  # two-sided 1e-6 of a normal variable
+FIELD = mopse.Schema(age=mopse.Field(0, M - 1))
+
+
+def entropy(x: float) -> float:
+    """Return the binary entropy in natural logarithms."""
+    return 0.0 if x in (0, 1) else -x * math.log(x) - (1 - x) * math.log(1 - x)
+
+
+def deployed(seed: int, providers: int = 8, records: int = 500) -> Deployment:
+    """Return providers with records of uniform ages under marks."""
+    random = np.random.default_rng(seed)
+    tables = {
+        f"p{i}": pl.DataFrame(
+            {"record_id": np.arange(records), "age": random.integers(0, M, records)}
+        )
+        for i in range(providers)
+    }
+    return Deployment(attacks.MARKS, tables, FIELD, seed=seed)
+
+
+def test_entries_lie_in_their_cells_with_twice_the_entropy_as_density():
+    """Kolmogorov-Smirnov over 8,000 providers of one value each, false-alarm rate 1e-6."""
+    key = bytes(range(32))
+    cells = attacks._marks._mopse.ruler_spans(key, M, 1)
+    places = []
+    for number in range(8000):
+        marks = Marks(key, number.to_bytes(32, "big"), M)
+        value = number % M
+        (entry,) = marks.encrypt(np.array([value]), np.array([[number, 1]], np.uint64))
+        low, high = cells[value].astype(object)
+        assert low <= entry <= high
+        places.append((int(entry) - low) / (high - low))
+
+    def cumulative(x: np.ndarray) -> np.ndarray:
+        """Return the integral of 2 H: x + x(1 - x) ... by parts."""
+        first = x - x**2 * np.log(x)
+        other = (1 - x) ** 2 * np.log1p(-x)
+        return np.where((x <= 0) | (x >= 1), np.clip(x, 0, 1), first + other)
+
+    at = np.linspace(0.01, 0.99, 9)
+    exact = [quad(lambda x: 2 * entropy(x), 0, end)[0] for end in at]
+    assert cumulative(at) == pytest.approx(exact, abs=1e-9)
+    assert kstest(places, cumulative).pvalue > 1e-6
+
+
+@pytest.mark.parametrize(
+    ("colluders", "recovered", "certain"), [(1, 0.912, 0.389), (2, 0.963, 0.696), (4, 0.986, 0.874)]
+)
+def test_colluders_find_what_is_expected(colluders, recovered, certain):
+    """Entries of a cell share its marks: runs are the sample. The figures have three digits."""
+
+    def sure(x: float) -> float:
+        return 2 * entropy(x) * (1 - x ** (2 * colluders) - (1 - x) ** (2 * colluders))
+
+    assert quad(sure, 0, 1)[0] == pytest.approx(certain, abs=5e-4)
+    shares, claimed = [], []
+    for seed in range(20):
+        made = deployed(seed)
+        views = [made.view("provider+snapshot", provider=f"p{i}") for i in range(colluders)]
+        guess = attacks.locate_between_marks(views, "age")
+        honest = made.senders >= colluders
+        right = guess.values == made.truth["age"]
+        shares.append(right[honest].mean())
+        is_sure = guess.confidence == 1
+        assert right[is_sure].all()
+        claimed.append(guess.confidence[honest].mean())
+        inside = is_sure & honest & (made.truth["age"] > 0) & (made.truth["age"] < M - 1)
+        between = honest & (made.truth["age"] > 0) & (made.truth["age"] < M - 1)
+        sure_share = inside.sum() / between.sum()
+        assert sure_share == pytest.approx(certain, abs=0.12)
+    deviation = np.std(shares) / math.sqrt(len(shares))
+    assert abs(np.mean(shares) - recovered) < DEVIATIONS * deviation + 0.005
+    deviation = np.std(np.subtract(claimed, shares)) / math.sqrt(len(shares))
+    assert abs(np.mean(claimed) - np.mean(shares)) < DEVIATIONS * deviation
+
+
+def test_with_full_cells_the_same_attack_finds_everything():
+    random = np.random.default_rng(1)
+    table = pl.DataFrame({"record_id": np.arange(900), "age": random.integers(0, M, 900)})
+    made = Deployment(attacks.MOPSE, {"a": table[:100], "b": table[100:]}, FIELD, seed=1)
+    views = [made.view("provider+snapshot", provider="a")]
+    guess = attacks.locate_between_marks(views, "age")
+    assert (guess.values == made.truth["age"]).all()
+    assert (guess.confidence == 1).all()
+
+
+def test_a_provider_alone_locates_nothing_between_its_marks():
+    made = deployed(1)
+    guess = attacks.locate(made.view("provider+snapshot", provider="p0"), "age")
+    others = made.senders > 0
+    assert 0.2 < guess.is_guessed[others].mean() < 0.8
+    found = others & guess.is_guessed
+    assert (guess.values == made.truth["age"])[found].all()
+
+
+@pytest.mark.parametrize(("records", "cells", "marks"), [(1000, 0.01, 0.61), (5000, 0.0, 0.75)])
+def test_marks_show_equal_values_to_a_thief_of_the_store(records, cells, marks):
+    """Classes at the widest gaps: the share of records in an exactly recovered class, one provider.
+
+    Means of 30 runs, to 0.06: the printed figures have two digits and no error.
+    """
+    found = {attacks.MOPSE: [], attacks.MARKS: []}
+    for seed in range(30):
+        random = np.random.default_rng(seed)
+        table = pl.DataFrame(
+            {"record_id": np.arange(records), "age": random.integers(0, M, records)}
+        )
+        for scheme, shares in found.items():
+            made = Deployment(scheme, {"a": table}, FIELD, seed=seed)
+            index = made.view("snapshot").index("age")
+            truth = made.truth["age"][index.records]
+            classes = attacks.widest_gaps(index.ciphertexts, len(np.unique(truth)))
+            pairs = np.unique(np.stack([truth, classes]), axis=1, return_counts=True)
+            size_of, size = np.bincount(truth, minlength=M), np.bincount(classes)
+            exact = [
+                count
+                for (value, number), count in zip(pairs[0].T, pairs[1], strict=True)
+                if count == size_of[value] == size[number]
+            ]
+            shares.append(sum(exact) / records)
+    assert np.mean(found[attacks.MOPSE]) == pytest.approx(cells, abs=0.06)
+    assert np.mean(found[attacks.MARKS]) == pytest.approx(marks, abs=0.06)
+
+
+def test_widest_gaps_worked_by_hand():
+    assert attacks.widest_gaps(np.array([1, 2, 9, 10, 30]), 3).tolist() == [0, 0, 1, 1, 2]
+    assert attacks.widest_gaps(np.array([5]), 1).tolist() == [0]
+
+
+def test_bad_input_is_refused_by_name():
+    made = deployed(1, providers=2, records=20)
+    handles = np.zeros((1, 2), np.uint64)
+    marks = Marks(bytes(32), bytes(32), M)
+    assert repr(marks) == "Marks(domain=81, cell=1)"
+    with pytest.raises(InvalidInputError, match="no view to collude with"):
+        attacks.locate_between_marks([], "age")
+    with pytest.raises(InvalidInputError, match="a view of snapshot has no marks of 'age'"):
+        attacks.locate_between_marks([made.view("snapshot")], "age")
+    other = deployed(2, providers=2, records=20).view("provider+snapshot", provider="p1")
+    with pytest.raises(InvalidInputError, match="different rulers"):
+        attacks.locate_between_marks([made.view("provider+snapshot", provider="p0"), other], "age")
+    with pytest.raises(InvalidInputError, match="plaintext at position 0"):
+        marks.encrypt(np.array([M]), handles)
+    with pytest.raises(InvalidInputError, match=r"handles have shape \(1, 2\), not \(2, 2\)"):
+        marks.encrypt(np.array([1, 2]), handles)
+    with pytest.raises(WrongTypeError, match="handles must be a uint64 array"):
+        marks.encrypt(np.array([1]), [[1, 2]])
+    with pytest.raises(WrongTypeError, match="the cell must be an integer"):
+        Marks(bytes(32), bytes(32), M, cell=1.5)
+    with pytest.raises(InvalidInputError, match="the domain is -1"):
+        Marks(bytes(32), bytes(32), -1)
+    with pytest.raises(InvalidInputError, match="expected 32"):
+        Marks(bytes(31), bytes(32), M)
+    with pytest.raises(InvalidInputError, match="3 classes of 2 entries"):
+        attacks.widest_gaps(np.array([1, 2]), 3)
+    with pytest.raises(InvalidInputError, match="do not ascend"):
+        attacks.widest_gaps(np.array([2, 1]), 1)
