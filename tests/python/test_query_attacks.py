@@ -193,7 +193,7 @@ def test_values_of_leaves_are_proved_or_not_guessed(plaintexts, seed, data):
     opse = Opse(seed.to_bytes(32, "big"), plaintexts)
     value = st.integers(0, plaintexts - 1)
     x = np.array(data.draw(st.lists(value, min_size=1, max_size=12)))
-    ciphertexts = opse.encrypt(x, record_id=np.arange(len(x)))
+    ciphertexts = opse.encrypt(x, np.arange(len(x)))
     asked = data.draw(st.lists(st.tuples(value, value).map(sorted), max_size=20))
     tokens = [ObservedToken(q, "", {"x": opse.bounds(*r)}) for q, r in enumerate(asked)]
     guess = attacks.boundaries(
@@ -216,7 +216,7 @@ def test_all_boundaries_strip_hidden_frequency_from_the_real_encryption():
     random = np.random.default_rng(9)
     x = random.integers(0, 16, 500)
     opse = Opse(bytes(32), 16)
-    ciphertexts = opse.encrypt(x, record_id=np.arange(500))
+    ciphertexts = opse.encrypt(x, np.arange(500))
     low, high = attacks.simulate_queries(16, 200, seed=9)
     tokens = [
         ObservedToken(q, "", {"x": opse.bounds(int(a), int(b))})
