@@ -72,6 +72,9 @@ pub struct Range {
     pub high: i64,
 }
 
+/// The first and the last ciphertext of each cell of a field.
+pub type Spans = Vec<(i64, i64)>;
+
 /// The version of what a keyring writes. Version 1 knew of no files: neither counts nor who ever was.
 const KEYRING_VERSION: u8 = 2;
 
@@ -422,6 +425,24 @@ impl Keyring {
         let group = Group::of(&self.node).ok_or_else(|| self.out_of_reach("a group".to_owned()))?;
         let place = self.key.child(Purpose::Place, field.as_bytes(), 0);
         Ok(Mopse::new(self.ruler(&group, position)?, &place))
+    }
+
+    /// Returns, for every group in reach, the first and the last ciphertext of each cell of a field:
+    /// what this keyring tells whoever holds it about all entries of those groups. Secret.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownField`] if the schema lacks it.
+    pub fn spans(&self, field: &str) -> Result<Vec<(Group, Spans)>, Error> {
+        let position = self.field(field)?;
+        let own = Group::of(&self.node);
+        let spans = |group: &Group| {
+            let ruler = self.ruler(group, position)?;
+            let lowest = (0..ruler.cells()).map(|cell| (cell * ruler.cell()).cast_signed());
+            let spans = lowest.map(|plaintext| ruler.bounds(plaintext, plaintext));
+            Ok((group.clone(), spans.collect::<Result<_, _>>()?))
+        };
+        own.iter().chain(&self.below.groups).map(spans).collect()
     }
 
     /// Returns the pseudonym of every record id.

@@ -1,5 +1,6 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use numpy::{IntoPyArray, PyArray1};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -174,6 +175,9 @@ impl Store {
     }
 }
 
+/// Ciphertexts, and the record of each.
+type Entries<'py> = (Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<u32>>);
+
 /// Owner, group, provider, records, bytes.
 type Content = ([u8; 32], String, String, usize, usize);
 
@@ -204,6 +208,22 @@ impl Store {
     fn search(&self, py: Python<'_>, token: &Token) -> PyResult<Vec<Part>> {
         let parts = py.detach(|| self.lock().search(&token.0))?;
         Ok(parts.into_iter().map(Part).collect())
+    }
+
+    fn merged<'py>(
+        &self,
+        py: Python<'py>,
+        owner: [u8; 32],
+        group: &str,
+        field: &str,
+    ) -> PyResult<Entries<'py>> {
+        let copied = || {
+            let mut store = self.lock();
+            let merged = store.merged(Owner(owner), group, field);
+            merged.map(|(ciphertexts, records)| (ciphertexts.to_vec(), records.to_vec()))
+        };
+        let (ciphertexts, records) = py.detach(copied)?;
+        Ok((ciphertexts.into_pyarray(py), records.into_pyarray(py)))
     }
 
     #[getter]

@@ -13,14 +13,17 @@ use crate::Error;
 use crate::certificate::Chain;
 use crate::domain::Kind;
 use crate::keys::Key;
-use crate::party::{self, Indexed, Range};
+use crate::party::{self, Indexed, Range, Spans};
 use crate::password::Cost;
+use crate::path::Group;
 use crate::record::{self, Column, Ids, Origin, Texts, Values};
 use crate::sealed;
 
 /// Name, kind, dtype in words, values, which rows hold one.
 type ColumnSpec<'py> = (String, String, String, Bound<'py, PyAny>, PyReadonlyArray1<'py, bool>);
 type OpenedColumn<'py> = (String, &'static str, String, Bound<'py, PyAny>, Bound<'py, PyAny>);
+/// A group, and the first and last ciphertext of each cell.
+type GroupSpans<'py> = (String, Bound<'py, PyArray2<i64>>);
 /// Name, rows that hold a value, plaintexts.
 type IndexedSpec<'py> = (String, PyReadonlyArray1<'py, u32>, PyReadonlyArray1<'py, i64>);
 /// Name, kind, minimum, maximum, step, cell, categories.
@@ -279,6 +282,16 @@ impl Keyring {
             let handle = |position: usize| joined(handles[position]);
             self.read().mopse(field)?.encrypt_each(plaintexts, handle, entries)
         })
+    }
+
+    fn spans<'py>(&self, py: Python<'py>, field: &str) -> PyResult<Vec<GroupSpans<'py>>> {
+        let groups = py.detach(|| self.read().spans(field))?;
+        let table = |(group, spans): (Group, Spans)| {
+            let (rows, flat) = (spans.len(), spans.into_iter().flat_map(|(low, high)| [low, high]));
+            let table = PyArray1::from_iter(py, flat).reshape([rows, 2])?;
+            Ok((group.to_string(), table))
+        };
+        groups.into_iter().map(table).collect()
     }
 
     fn query<'py>(

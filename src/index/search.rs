@@ -191,6 +191,18 @@ impl Index {
         })
     }
 
+    /// Returns the entries of a field in order, with the record of each, counted through all
+    /// uploads: all that a copy of the store shows of the field.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`settle`](Self::settle).
+    pub fn merged(&mut self, field: &str) -> Result<(&[i64], &[u32]), Error> {
+        self.settle()?;
+        let merged = self.merged.get(field);
+        Ok(merged.map_or((&[], &[]), |merged| (&merged.ciphertexts, &merged.records)))
+    }
+
     /// Counts the records that all predicates hold for.
     ///
     /// With a provider, only its own runs are looked at.

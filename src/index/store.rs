@@ -218,6 +218,26 @@ impl Store {
         self.groups.values_mut().try_for_each(|held| held.index.settle())
     }
 
+    /// Returns the entries of a field of a group in order, with the record of each, counted through
+    /// the group's uploads as [`contents`](Self::contents) lists them; none of a group that is not
+    /// there.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Index::settle`].
+    pub fn merged(
+        &mut self,
+        owner: Owner,
+        group: &str,
+        field: &str,
+    ) -> Result<(&[i64], &[u32]), Error> {
+        let mut groups = self.groups.iter_mut();
+        match groups.find(|((of, name), _)| *of == owner && name.to_string() == group) {
+            Some((_, held)) => held.index.merged(field),
+            None => Ok((&[], &[])),
+        }
+    }
+
     /// What there is, one line per upload.
     #[must_use]
     pub fn contents(&self) -> Vec<Content> {

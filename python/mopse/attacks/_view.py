@@ -1,7 +1,7 @@
 """What an adversary sees: ciphertexts, bounds, and what its own keyring tells. No key, no truth."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -313,3 +313,50 @@ class View:
         if len(held) > 1:
             raise InvalidInputError(f"{field!r} has {len(held)} indexes: choose a group")
         return held[0]
+
+    def alone(self, sender: int) -> "View":
+        """Return the view of one provider's entries, as if no other had sent any.
+
+        Parameters
+        ----------
+        sender : int
+            The provider's number, as in `senders`.
+
+        Returns
+        -------
+        View
+            Records keep their numbers.
+        """
+        return self._with_records(lambda records: self.senders[records] == sender, lambda r: r)
+
+    def shuffled(self, seed: int) -> "View":
+        """Return the view with entries dealt to records at random: the control without any order.
+
+        Parameters
+        ----------
+        seed : int
+            Of the deal.
+
+        Returns
+        -------
+        View
+            What attacks find here they find without looking at the ciphertexts' order. Records of
+            each index keep an entry in it.
+        """
+        random = np.random.default_rng(seed)
+        return self._with_records(lambda records: np.full(len(records), True), random.permutation)
+
+    def _with_records(
+        self,
+        is_kept: Callable[[Integers], NDArray[np.bool_]],
+        dealt: Callable[[Integers], Integers],
+    ) -> "View":
+        """Return the view with some entries, whose records are dealt anew."""
+        indexes = {}
+        for name, held in self.indexes.items():
+            indexes[name] = [
+                Index(i.group, i.ciphertexts[keep], dealt(i.records[keep]))
+                for i in held
+                for keep in [is_kept(i.records)]
+            ]
+        return replace(self, indexes=indexes)

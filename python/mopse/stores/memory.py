@@ -1,5 +1,8 @@
 """The store in memory, gone when the process ends."""
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mopse import _mopse
 
 __all__ = ["MemoryStore"]
@@ -37,6 +40,28 @@ class MemoryStore:
     def search(self, token: _mopse.Token) -> list[_mopse.Part]:
         """Return sealed records; see `mopse.stores.Store.search`."""
         return self._store.search(token)
+
+    def merged(
+        self, owner: bytes, group: str, field: str
+    ) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
+        """Return the merged entries of a field of a group: what a copy of the store shows of it.
+
+        Parameters
+        ----------
+        owner : bytes
+            The owner's verification key, as in `contents`.
+        group : str
+            The group, as in `contents`.
+        field : str
+            Name of the field.
+
+        Returns
+        -------
+        (n,) int64 array and (n,) uint32 array
+            Ciphertexts, ascending, and the record of each, counted through the group's uploads in
+            the order of `contents`.
+        """
+        return self._store.merged(owner, group, field)
 
     @property
     def contents(self) -> list[tuple[bytes, str, str, int, int]]:

@@ -1,0 +1,393 @@
+"""A run of this package with keys and values in it, and the view each adversary gets of it.
+
+Keys and the truth are here, so that they are nowhere else: attacks import no part of this module.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from mopse import _mopse
+from mopse._table import from_columns
+from mopse.attacks._marks import Marks
+from mopse.attacks._view import Adversary, Domain, Index, Insider, ObservedToken, View
+from mopse.cloud import Cloud
+from mopse.errors import DecryptionError, InvalidInputError, ScopeError
+from mopse.owner import Owner
+from mopse.provider import Provider
+from mopse.query import Query
+from mopse.schema import Schema
+from mopse.scheme import Opse
+from mopse.stores import MemoryStore
+
+__all__ = [
+    "COMMON",
+    "DETERMINISTIC",
+    "MARKS",
+    "MOPSE",
+    "PER_PROVIDER",
+    "PLAIN",
+    "PLUS",
+    "SCHEMES",
+    "Deployment",
+]
+
+PLAIN = "Plain"
+DETERMINISTIC = "OPSE, deterministic, one common key"
+COMMON = "OPSE, one common key"
+PER_PROVIDER = "OPSE, one key per provider"
+MOPSE = "MOPSE"
+PLUS = "MOPSE+"
+MARKS = "MOPSE, marks"
+SCHEMES = (PLAIN, DETERMINISTIC, COMMON, PER_PROVIDER, MOPSE, PLUS, MARKS)
+
+_REAL = (MOPSE, PLUS)
+_FAR_AHEAD = 2**40  # seconds; tokens of an experiment do not expire
+
+Integers = NDArray[np.int64]
+
+
+class Deployment:
+    """Providers that encrypt tables under one scheme, a cloud that holds them, and queries.
+
+    Parameters
+    ----------
+    scheme : str
+        One of `SCHEMES`. Under MOPSE and MOPSE+ owner, providers, cloud and tokens are those of
+        this package; the others are controls over the same tables. OPSE is one-to-many unless it
+        says says otherwise. ``"MOPSE, marks"`` is the layout that is for evaluation only.
+    tables : mapping from str to polars.DataFrame
+        For each provider's path its records, with a column ``record_id``. Only under MOPSE+ does
+        the path say whom a provider is under; parents come first.
+    schema : Schema
+        The fields. Its cells are those of the index under every scheme.
+    seed : int
+        Of all keys, which makes them no secret.
+
+    Raises
+    ------
+    mopse.errors.InvalidInputError
+        If there is no such scheme or no table, or a value does not fit the schema.
+
+    Notes
+    -----
+    Records are numbered in the order the store has them: by group and upload, and in an upload by
+    pseudonym, so that a number tells nothing of a value.
+    """
+
+    def __init__(
+        self, scheme: str, tables: Mapping[str, pl.DataFrame], schema: Schema, *, seed: int
+    ) -> None:
+        if scheme not in SCHEMES:
+            raise InvalidInputError(f"there is no scheme {scheme!r}, only {', '.join(SCHEMES)}")
+        if not tables:
+            raise InvalidInputError("a deployment needs a provider with records")
+        self.scheme, self.schema, self._seed = scheme, schema, seed
+        self.domains = {name: Domain(f.plaintexts, f.cell) for name, f in schema.items()}
+        self._owner = Owner.from_insecure_seed(schema, seed)
+        self._providers: dict[str, Provider] = {}
+        for path in tables:
+            above, _, name = path.rpartition("/")
+            is_below = scheme == PLUS and bool(above)
+            self._providers[path] = self._owner.authorize(
+                name if scheme == PLUS else path.replace("/", "."), above if is_below else None
+            )
+        self.providers = list(tables)
+        self._store = MemoryStore()
+        self._cloud = Cloud(self._store)
+        self._cloud.enroll(self._owner.public)
+        for path, table in tables.items():
+            self._cloud.receive(self._providers[path].encrypt(table, id="record_id"))
+        self._number(tables)
+        self._indexes = {name: self._merged(name) for name in schema}
+        self._tokens: list[tuple[str | None, ObservedToken]] = []
+
+    def _number(self, tables: Mapping[str, pl.DataFrame]) -> None:
+        """Give records the numbers they have in the store; keep their senders and values."""
+        by_path = {provider.path: path for path, provider in self._providers.items()}
+        self._rows: dict[tuple[str, int], int] = {}
+        senders, handles = [], []
+        values: dict[str, list[Integers]] = {name: [] for name in self.schema}
+        for _, _, sender, _, _ in self._store.contents:
+            path = by_path[sender]
+            pseudonyms = self._providers[path].handles(tables[path]["record_id"])
+            order = np.lexsort((pseudonyms[:, 1], pseudonyms[:, 0]))
+            table = tables[path][order]
+            for number, record_id in enumerate(table["record_id"], start=len(self._rows)):
+                self._rows[path, record_id] = number
+            senders.append(np.full(table.height, self.providers.index(path), np.int64))
+            handles.append(pseudonyms[order])
+            for name, field in self.schema.items():
+                rows, plaintexts = field.plaintexts_of(table[name])
+                column = np.full(table.height, -1, np.int64)
+                column[rows] = plaintexts
+                values[name].append(column)
+        self.senders = np.concatenate(senders)
+        self._handles = np.concatenate(handles)
+        self.truth = {name: np.concatenate(parts) for name, parts in values.items()}
+
+    @property
+    def records(self) -> int:
+        """How many records there are."""
+        return len(self.senders)
+
+    def _keys(self, purpose: str, count: int = 1) -> list[bytes]:
+        """Return keys that only measure: whoever knows the seed has them."""
+        random = np.random.default_rng([self._seed, *purpose.encode()])
+        return [random.bytes(32) for _ in range(count)]
+
+    def _opse(self, field: str) -> list[Opse]:
+        """Return the OPSE of each provider: one for all, or one each."""
+        cells = self.domains[field].cells
+        count = len(self.providers) if self.scheme == PER_PROVIDER else 1
+        return [Opse(key, cells) for key in self._keys(field, count)]
+
+    def _marks(self, field: str) -> list[Marks]:
+        domain = self.domains[field]
+        (ruler,) = self._keys(field)
+        keys = self._keys(f"{field}/marks", len(self.providers))
+        return [Marks(ruler, key, domain.plaintexts, cell=domain.cell) for key in keys]
+
+    def _merged(self, field: str) -> list[Index]:
+        """Return a field's index in each group, as the store holds it."""
+        if self.scheme in _REAL:
+            return self._from_store(field)
+        (held,) = np.nonzero(self.truth[field] >= 0)
+        values = self.truth[field][held]
+        cells = values // self.domains[field].cell
+        if self.scheme == PLAIN:
+            return [_index("all", cells, held)]
+        if self.scheme == DETERMINISTIC:
+            return [_index("all", self._opse(field)[0].encrypt(cells), held)]
+        if self.scheme == COMMON:
+            return [_index("all", self._opse(field)[0].encrypt(cells, ids=held), held)]
+        ciphertexts = np.empty_like(held)
+        for number in range(len(self.providers)):
+            is_own = self.senders[held] == number
+            if self.scheme == PER_PROVIDER:
+                opse = self._opse(field)[number]
+                ciphertexts[is_own] = opse.encrypt(cells[is_own], ids=held[is_own])
+            else:
+                marks = self._marks(field)[number]
+                handles = np.ascontiguousarray(self._handles[held[is_own]])
+                ciphertexts[is_own] = marks.encrypt(values[is_own], handles)
+        if self.scheme == MARKS:
+            return [_index("all", ciphertexts, held)]
+        return [
+            _index(path, ciphertexts[is_own], held[is_own])
+            for number, path in enumerate(self.providers)
+            for is_own in [self.senders[held] == number]
+        ]
+
+    def _from_store(self, field: str) -> list[Index]:
+        first = 0
+        indexes = []
+        contents = self._store.contents
+        for owner, group in dict.fromkeys(line[:2] for line in contents):
+            ciphertexts, records = self._store.merged(owner, group, field)
+            indexes.append(Index(group, ciphertexts, first + records.astype(np.int64)))
+            first += sum(line[3] for line in contents if line[:2] == (owner, group))
+        return indexes
+
+    def ask(
+        self, ranges: Mapping[str, tuple[int, int]], *, provider: str | None = None
+    ) -> list[ObservedToken]:
+        """Send one query to the cloud.
+
+        Parameters
+        ----------
+        ranges : mapping from str to (int, int)
+            For each field the lowest and the highest plaintext, both included.
+        provider : str, optional
+            Path of the provider that asks; the owner otherwise.
+
+        Returns
+        -------
+        list of ObservedToken
+            What the cloud sees of it.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            If there is no such field or provider, or the scheme is a control in which only the
+            owner asks.
+        """
+        for field, (low, high) in ranges.items():
+            domain = self.domains.get(field)
+            if domain is None or not 0 <= low <= high < domain.plaintexts:
+                raise InvalidInputError(f"there is no such range of field {field!r}")
+        if provider is not None and (self.scheme not in _REAL or provider not in self._providers):
+            raise InvalidInputError(f"provider {provider!r} asks nothing under {self.scheme}")
+        number = len({token.query for _, token in self._tokens})
+        if self.scheme in _REAL:
+            seen = self._really_asked(ranges, provider)
+        elif self.scheme == PER_PROVIDER:
+            seen = [
+                (path, {name: self._bounds(name, at, *r) for name, r in ranges.items()})
+                for at, path in enumerate(self.providers)
+            ]
+        else:
+            seen = [("all", {name: self._bounds(name, 0, *r) for name, r in ranges.items()})]
+        tokens = [ObservedToken(number, group, bounds, dict(ranges)) for group, bounds in seen]
+        self._tokens += [(provider, token) for token in tokens]
+        return [ObservedToken(t.query, t.group, t.bounds) for t in tokens]
+
+    def _really_asked(
+        self, ranges: Mapping[str, tuple[int, int]], provider: str | None
+    ) -> list[tuple[str, dict[str, tuple[int, int]]]]:
+        """Sign a query, have the cloud check and answer it, and return what its tokens show."""
+        asker: Any = self._owner if provider is None else self._providers[provider]
+        asked = [(name, int(low), int(high)) for name, (low, high) in ranges.items()]
+        _, messages = asker._keyring.query(asked, _FAR_AHEAD)
+        query = Query._signed(messages, {})
+        self._cloud.count(query)
+        return [
+            (token.group, {name: (low, high) for name, low, high in token.predicates})
+            for token in _mopse.Token.decode_all(messages)
+        ]
+
+    def _bounds(self, field: str, provider: int, low: int, high: int) -> tuple[int, int]:
+        cell = self.domains[field].cell
+        if self.scheme == PLAIN:
+            return low // cell, high // cell
+        if self.scheme == MARKS:
+            domain = self.domains[field]
+            (key,) = self._keys(field)
+            spans = _mopse.ruler_spans(key, domain.plaintexts, domain.cell)
+            return int(spans[low // cell, 0]), int(spans[high // cell, 1])
+        return self._opse(field)[provider].bounds(low // cell, high // cell)
+
+    def view(self, adversary: Adversary | str, *, provider: str | None = None) -> View:
+        """Return what an adversary sees.
+
+        Parameters
+        ----------
+        adversary : Adversary
+            Who looks.
+        provider : str, optional
+            Path of the corrupt provider, for those adversaries that have one.
+
+        Returns
+        -------
+        View
+            Arrays and numbers only.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            If there is no such adversary or provider, or one is given to who has none.
+        """
+        if adversary not in set(Adversary):
+            raise InvalidInputError(f"there is no adversary {adversary!r}")
+        adversary = Adversary(adversary)
+        has_insider = adversary.startswith("provider")
+        if has_insider != (provider is not None):
+            wanted = "needs" if has_insider else "has no"
+            raise InvalidInputError(f"{adversary} {wanted} corrupt provider")
+        if provider is not None and provider not in self._providers:
+            raise InvalidInputError(f"there is no provider {provider!r}")
+        sees_store = adversary is not Adversary.PROVIDER
+        sees_queries = adversary in (
+            Adversary.CLOUD,
+            Adversary.PROVIDER_CLOUD,
+            Adversary.USER_CLOUD,
+        )
+        knows_values = adversary is Adversary.USER_CLOUD
+        tokens = [
+            token if knows_values else ObservedToken(token.query, token.group, token.bounds)
+            for _, token in self._tokens
+        ]
+        return View(
+            adversary,
+            dict(self.domains),
+            self.senders.copy(),
+            {name: list(indexes) for name, indexes in self._indexes.items()} if sees_store else {},
+            tokens if sees_queries else [],
+            None if provider is None else self._insider(provider),
+        )
+
+    def _insider(self, provider: str) -> Insider:
+        opened = self.opened(provider)
+        own = {name: np.where(opened, truth, -1) for name, truth in self.truth.items()}
+        return Insider(provider, self._spans(provider), own)
+
+    def _spans(self, provider: str) -> dict[tuple[str, str], Integers]:
+        """Return what a provider's key tells of each index it can encrypt for."""
+        number = self.providers.index(provider)
+        spans: dict[tuple[str, str], Integers] = {}
+        for field, domain in self.domains.items():
+            if self.scheme in _REAL:
+                for group, table in self._providers[provider]._keyring.spans(field):
+                    spans[group, field] = table
+            elif self.scheme == MARKS:
+                spans["all", field] = self._marks(field)[number].spans()
+            elif self.scheme == PLAIN:
+                spans["all", field] = np.repeat(np.arange(domain.cells)[:, None], 2, axis=1)
+            else:
+                group = provider if self.scheme == PER_PROVIDER else "all"
+                at = number if self.scheme == PER_PROVIDER else 0
+                opse = self._opse(field)[at]
+                bounds = [opse.bounds(cell, cell) for cell in range(domain.cells)]
+                spans[group, field] = np.array(bounds, np.int64)
+        return spans
+
+    def opened(self, provider: str) -> NDArray[np.bool_]:
+        """Return which records a provider's keyring opens.
+
+        Parameters
+        ----------
+        provider : str
+            Its path.
+
+        Returns
+        -------
+        (records,) bool array
+            Found by trying: every sealed record in the store is given to the keyring.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            If there is no such provider.
+
+        Notes
+        -----
+        Records are sealed as this package seals them. Under one common key, or none, the key that
+        opens one opens all.
+        """
+        if provider not in self._providers:
+            raise InvalidInputError(f"there is no provider {provider!r}")
+        is_open = np.zeros(self.records, np.bool_)
+        if self.scheme in (PLAIN, DETERMINISTIC, COMMON):
+            return ~is_open
+        keyring = self._providers[provider]
+        for path, parts in self._sealed().items():
+            for part in parts:
+                try:
+                    columns = keyring._open_part(part)
+                except (ScopeError, DecryptionError):
+                    continue
+                for record_id in from_columns(columns)["record_id"]:
+                    is_open[self._rows[path, record_id]] = True
+        return is_open
+
+    def _sealed(self) -> dict[str, list[_mopse.Part]]:
+        """Return all sealed records of each provider that have a value in some field."""
+        by_path = {provider.path: path for path, provider in self._providers.items()}
+        parts: dict[str, list[_mopse.Part]] = {path: [] for path in self.providers}
+        for name, domain in self.domains.items():
+            asked = [(name, 0, domain.plaintexts - 1)]
+            _, messages = self._owner._keyring.query(asked, _FAR_AHEAD)
+            for token in _mopse.Token.decode_all(messages):
+                for part in self._store.search(token):
+                    if part.records:
+                        parts[by_path[part.provider]].append(part)
+        return parts
+
+
+def _index(group: str, ciphertexts: Integers, records: Integers) -> Index:
+    """Return entries in the order of their ciphertexts."""
+    order = np.argsort(ciphertexts, kind="stable")
+    return Index(group, ciphertexts[order], records[order])

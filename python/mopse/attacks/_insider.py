@@ -1,0 +1,417 @@
+"""Attacks of a corrupt provider, and of whoever has queries asked, with the store or the cloud."""
+
+import math
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mopse._arrays import integers, whole
+from mopse.attacks._auxiliary import Auxiliary
+from mopse.attacks._guess import NO_GUESS, Guess
+from mopse.attacks._view import Domain, Insider, ObservedToken, View
+from mopse.errors import InvalidInputError
+
+__all__ = [
+    "by_copies",
+    "candidates",
+    "expected_candidates",
+    "labelled",
+    "linkage",
+    "locate",
+    "subtree_share",
+]
+
+Integers = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+def locate(view: View, field: str, aux: Auxiliary | None = None) -> Guess:
+    """Return what a provider's keyring tells of every record of a field (M1).
+
+    Parameters
+    ----------
+    view : View
+        Of an adversary with a provider.
+    field : str
+        Name of the field.
+    aux : Auxiliary, optional
+        To choose a value where only its cell is known.
+
+    Returns
+    -------
+    Guess
+        For records that the provider opens, their values. For entries of indexes that it can
+        encrypt for, the cell of each; within the cell the likeliest value. Confidence is 1 for what
+        is certain, and the value's share of the cell otherwise.
+
+    Raises
+    ------
+    mopse.errors.InvalidInputError
+        If there is no provider in the view or no such field, or aux is of another domain.
+
+    Notes
+    -----
+    **Adversary**: provider, provider+snapshot, provider+cloud. **Knowledge**: the provider's keys
+    give the first and the last ciphertext of each cell it can encrypt for. **Success**: the cell is
+    right; at one step a cell that is the value. With the whole cell it is always right: whoever
+    encrypts for an index compares with all of it, so merging is what is attacked, not a weakness of
+    the cipher. Between the marks of the layout for evaluation an entry may be of either neighbour;
+    there is no guess here then, and `locate_between_marks` weighs both. **Cost**: one binary search
+    per entry.
+
+    References
+    ----------
+    .. [1] X. Wang and Y. Zhao, "Order-Revealing Encryption: File-Injection Attack and Forward
+       Security", ESORICS 2018: the same from the outside.
+    """
+    domain, insider = view.domain(field), _insider(view)
+    likeliest, shares, _ = _within_cells(domain, field, aux)
+    values = insider.own.get(field, np.full(view.records, NO_GUESS)).copy()
+    confidence = np.where(values >= 0, 1.0, 0.0)
+    for index in view.indexes.get(field, ()):
+        spans = insider.spans.get((index.group, field))
+        if spans is None:
+            continue
+        cells = np.searchsorted(spans[:, 0], index.ciphertexts, side="right") - 1
+        is_in = (cells >= 0) & (index.ciphertexts <= spans[cells, 1])
+        found = is_in & (values[index.records] == NO_GUESS)
+        values[index.records[found]] = likeliest[cells[found]]
+        confidence[index.records[found]] = shares[cells[found]]
+    return Guess(values, confidence)
+
+
+def _within_cells(
+    domain: Domain, field: str, aux: Auxiliary | None
+) -> tuple[Integers, Floats, Floats]:
+    """Return the likeliest value of each cell, its share of the cell, and the cell's probability.
+
+    Without knowledge all values of the domain are as likely.
+    """
+    uniform = np.full(domain.plaintexts, 1 / domain.plaintexts)
+    distribution = uniform if aux is None else aux.distribution(field, domain)
+    likeliest, masses = domain.likeliest(distribution), domain.cell_masses(distribution)
+    return likeliest, distribution[likeliest] / masses, masses
+
+
+def _insider(view: View) -> Insider:
+    if view.insider is None:
+        raise InvalidInputError(f"there is no provider in a view of {view.adversary}")
+    return view.insider
+
+
+def labelled(view: View, field: str, aux: Auxiliary | None = None) -> Guess:
+    """Return what queries whose values are known tell of every record of a field (M4).
+
+    Parameters
+    ----------
+    view : View
+        Of provider+cloud or user+cloud, with queries.
+    field : str
+        Name of the field.
+    aux : Auxiliary, optional
+        To choose among the values that are left; without it the lowest.
+
+    Returns
+    -------
+    Guess
+        In each index the values that queries are known to ask for label cuts; an entry between two
+        neighbouring labels has one of the values between them. Confidence is 1 if one is left, and
+        otherwise the value's share of them.
+
+    Raises
+    ------
+    mopse.errors.InvalidInputError
+        If the view has no such field, or nobody in it knows what a query asks for.
+
+    Notes
+    -----
+    **Adversary**: user+cloud knows the values of its queries. provider+cloud reads the bounds of
+    queries to its own group with its keys; the tokens that the same query sends to other groups
+    carry the same bounds there, so that those fall too. **Knowledge**: which tokens come together.
+    **Success**: the value (its cell) is right. After ``Q`` uniform queries over ``M`` values
+    ``1 - ((M - 1) / (M + 1))^Q`` of all cuts are labelled (derived here): the isolation of groups
+    decays with every query that crosses them. **Cost**: O(Q log Q + n log Q).
+    """
+    domain = view.domain(field)
+    if view.insider is None and not any(token.values for token in view.tokens):
+        raise InvalidInputError(f"{view.adversary} does not know what any query asks for")
+    likeliest, shares, masses = _within_cells(domain, field, aux)
+    values = np.full(view.records, NO_GUESS)
+    confidence = np.zeros(view.records)
+    labels = _labels(view, field)
+    for index in view.indexes_of(field):
+        known = sorted(labels.get(index.group, {}).items())
+        cuts = np.array([cut for cut, _ in known], np.int64)
+        cells = np.array([0, *(cell for _, cell in known), domain.cells])
+        at = np.searchsorted(cuts, index.ciphertexts, side="right")
+        parts = [masses[a : max(b, a + 1)] for a, b in pairwise(cells)]
+        best = cells[:-1] + np.array([part.argmax() for part in parts])
+        of_part = np.array([part.max() / part.sum() for part in parts])
+        values[index.records] = likeliest[best[at]]
+        confidence[index.records] = of_part[at] * shares[best[at]]
+    return Guess(values, confidence)
+
+
+def _labels(view: View, field: str) -> dict[str, dict[int, int]]:
+    """Return for each group the cuts whose cell is known: first ciphertext of the cell, and cell.
+
+    The end of a range labels the cut after its last cell.
+    """
+    labels: dict[str, dict[int, int]] = {}
+    for tokens in _together(view.tokens):
+        cells = _cells_asked(view, field, tokens)
+        if cells is None:
+            continue
+        for token in tokens:
+            low, high = token.bounds[field]
+            known = labels.setdefault(token.group, {})
+            known[low] = cells[0]
+            if cells[1] + 1 < view.domain(field).cells:
+                known[high + 1] = cells[1] + 1
+    return labels
+
+
+def _together(tokens: Sequence[ObservedToken]) -> Iterator[list[ObservedToken]]:
+    """Return the tokens of each query."""
+    by_query: dict[int, list[ObservedToken]] = {}
+    for token in tokens:
+        by_query.setdefault(token.query, []).append(token)
+    return iter(by_query.values())
+
+
+def _cells_asked(view: View, field: str, tokens: Sequence[ObservedToken]) -> tuple[int, int] | None:
+    """Return the lowest and the highest cell that a query asks for, if the adversary knows."""
+    for token in tokens:
+        if field not in token.bounds:
+            return None
+        if field in token.values:
+            low, high = token.values[field]
+            return low // view.domain(field).cell, high // view.domain(field).cell
+        spans = None if view.insider is None else view.insider.spans.get((token.group, field))
+        if spans is not None:
+            first, last = token.bounds[field]
+            low = int(np.searchsorted(spans[:, 0], first, side="right")) - 1
+            high = int(np.searchsorted(spans[:, 1], last, side="left"))
+            return low, high
+    return None
+
+
+def candidates(
+    ciphertexts: Any,
+    known: Any,
+    values: Any,
+    plaintexts: int,
+    *,
+    equals: Literal["meet", "spread"] = "spread",
+) -> tuple[Integers, Integers]:
+    """Return which values each ciphertext can have, given some whose value is known (M1).
+
+    Parameters
+    ----------
+    ciphertexts : (n,) integer array
+        In any order.
+    known : (q,) integer array
+        Ciphertexts in the same order as others of their index.
+    values : (q,) integer array
+        Their values.
+    plaintexts : int
+        How many values there are.
+    equals : {"spread", "meet"}
+        Whether equal values have equal ciphertexts, as under deterministic encryption, or spread
+        over a cell.
+
+    Returns
+    -------
+    (n,) int64 array and (n,) int64 array
+        The lowest and the highest value of each.
+
+    Raises
+    ------
+    mopse.errors.InvalidInputError
+        If there is no ciphertext, a value is outside the domain, or known pairs are not in order.
+    mopse.errors.WrongTypeError
+        If something is not integers.
+
+    Notes
+    -----
+    **Adversary**: provider+snapshot. **Knowledge**: entries of its own records, without any key.
+    **Success**: few candidates; `expected_candidates` says how many. **Cost**: O((n + q) log q).
+
+    Examples
+    --------
+    >>> low, high = candidates([5, 20, 25], [10, 30], [3, 6], plaintexts=9)
+    >>> list(zip(low.tolist(), high.tolist()))
+    [(0, 3), (3, 6), (3, 6)]
+    """
+    whole(plaintexts, "plaintexts", least=1)
+    places, at = integers(ciphertexts, "the ciphertexts"), integers(known, "the known ciphertexts")
+    labels = integers(values, "the known values")
+    if not len(places):
+        raise InvalidInputError("there is no ciphertext")
+    if len(at) != len(labels):
+        raise InvalidInputError(f"{len(at)} known ciphertexts with {len(labels)} values")
+    if len(labels) and not 0 <= labels.min() <= labels.max() < plaintexts:
+        raise InvalidInputError("a known value is outside the domain")
+    order = np.lexsort((labels, at))
+    at, labels = at[order], labels[order]
+    if (np.diff(labels) < 0).any():
+        raise InvalidInputError("the known ciphertexts are not in the order of their values")
+    before = np.searchsorted(at, places, side="right")
+    from_here = np.searchsorted(at, places, side="left")
+    low = np.concatenate([[0], labels])[before]
+    high = np.concatenate([labels, [plaintexts - 1]])[from_here]
+    if equals == "meet":
+        is_known = before > from_here
+        low = np.where(is_known, low, np.concatenate([[0], labels + 1])[before])
+        high = np.where(is_known, high, np.concatenate([labels - 1, [plaintexts - 1]])[from_here])
+    return low, high
+
+
+def expected_candidates(plaintexts: int, known: int) -> float:
+    """Return how many values a random ciphertext can have when some random values are known.
+
+    Parameters
+    ----------
+    plaintexts : int
+        How many values there are, M.
+    known : int
+        How many different ones are known, q.
+
+    Returns
+    -------
+    float
+        ``(2 (M - q) + q) / (q + 2)`` to the order of 1/M (derived here), under deterministic
+        encryption.
+
+    Raises
+    ------
+    mopse.errors.InvalidInputError
+        If more are known than there are.
+
+    Examples
+    --------
+    >>> expected_candidates(81, 10)
+    12.666...
+    """
+    whole(plaintexts, "plaintexts", least=1)
+    if whole(known, "known", least=0) > plaintexts:
+        raise InvalidInputError(f"{known} known values of {plaintexts}")
+    return (2 * (plaintexts - known) + known) / (known + 2)
+
+
+def by_copies(view: View, field: str, known: Any, values: Any) -> Guess:
+    """Return the value of the highest known ciphertext at or below each entry (M1).
+
+    Parameters
+    ----------
+    view : View
+        With the store.
+    field : str
+        Name of the field; it has one index.
+    known : (q,) integer array
+        Ciphertexts that the provider made in that index.
+    values : (q,) integer array
+        Their values; several copies of each.
+
+    Returns
+    -------
+    Guess
+        No guess below the lowest copy.
+
+    Raises
+    ------
+    mopse.errors.InvalidInputError
+        If there are not as many values, or the field has several indexes.
+    mopse.errors.WrongTypeError
+        If something is not integers.
+
+    Notes
+    -----
+    **Adversary**: provider+cloud that only encrypts, and keeps away from its rulers.
+    **Success**: with ``r`` copies of every value placed at random in its cell a guess is right if
+    one of them is below the entry: ``r / (r + 1)``; if equal ciphertexts are put in random order,
+    once per copy, ``1 - 2^-r`` (derived here). **Cost**: r M encryptions.
+    """
+    index = view.index(field)
+    at, labels = integers(known, "the known ciphertexts"), integers(values, "the known values")
+    if len(at) != len(labels):
+        raise InvalidInputError(f"{len(at)} known ciphertexts with {len(labels)} values")
+    order = np.argsort(at, kind="stable")
+    below = np.searchsorted(at[order], index.ciphertexts, side="right")
+    guesses = np.full(view.records, NO_GUESS)
+    guesses[index.records] = np.concatenate([[NO_GUESS], labels[order]])[below]
+    return Guess(guesses)
+
+
+def linkage(truth: Integers, classes: Integers, senders: Integers) -> float:
+    """Return the share of equal values at different providers that a view shows to be equal (M3).
+
+    Parameters
+    ----------
+    truth : (records,) int64 array
+        Values, -1 where there is none.
+    classes : (records,) int64 array
+        The class an adversary puts each record in, -1 for none.
+    senders : (records,) int64 array
+        The provider of each record.
+
+    Returns
+    -------
+    float
+        Pairs of records of two providers with equal values that are in one class, of all such
+        pairs; not a number if there is no such pair.
+
+    Notes
+    -----
+    1 under deterministic encryption, whose classes are equal ciphertexts. Pairs that are in one
+    class and not equal do not count here.
+    """
+    is_held = truth >= 0
+    pairs = _pairs(truth[None, is_held], senders[is_held])
+    is_held &= classes >= 0
+    found = _pairs(np.stack([truth, classes])[:, is_held], senders[is_held])
+    return found / pairs if pairs else math.nan
+
+
+def _pairs(keys: NDArray[np.int64], senders: Integers) -> float:
+    """Count pairs of records of two providers whose keys are equal."""
+    _, all_counts = np.unique(keys, axis=1, return_counts=True)
+    _, own_counts = np.unique(np.vstack([keys, senders]), axis=1, return_counts=True)
+    return float((all_counts**2).sum() - (own_counts**2).sum()) / 2
+
+
+def subtree_share(fan_out: int, height: int, level: int) -> float:
+    """Return the share of records below a node of a complete tree, its own included (M2).
+
+    Parameters
+    ----------
+    fan_out : int
+        How many children a node has.
+    height : int
+        How many levels are below the root.
+    level : int
+        Level of the node; the root has 0.
+
+    Returns
+    -------
+    float
+        ``sum_{i <= height - level} b^i / sum_{i <= height} b^i``, for nodes of equal size.
+
+    Raises
+    ------
+    mopse.errors.InvalidInputError
+        If the tree has no such level.
+
+    Examples
+    --------
+    >>> [round(subtree_share(3, 2, level), 4) for level in range(3)]
+    [1.0, 0.3077, 0.0769]
+    """
+    whole(fan_out, "fan_out", least=1)
+    if whole(level, "level", least=0) > whole(height, "height", least=0):
+        raise InvalidInputError(f"a tree of height {height} has no level {level}")
+    sizes = np.cumsum(float(fan_out) ** np.arange(height + 1))
+    return float(sizes[height - level] / sizes[height])

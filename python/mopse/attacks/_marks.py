@@ -1,0 +1,6 @@
+"""Marks."""
+
+__all__ = []
+
+
+class Marks: ...
