@@ -5,6 +5,7 @@
 //! a right scheme fails with probability `ALPHA`; the keys are fixed.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small numbers")]
 
 #[path = "support/statistics.rs"]
 mod statistics;
