@@ -34,9 +34,9 @@ use crate::Error;
 /// # Examples
 ///
 /// ```
-/// // Ten entries in the lower half, one in the upper.
-/// let ciphertexts = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 19];
-/// assert_eq!(mopse::attack::density::change_points(&ciphertexts, 0, 19, 2.0)?, [19]);
+/// // One entry in the lower half, ten in the upper.
+/// let ciphertexts = [0, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19];
+/// assert_eq!(mopse::attack::density::change_points(&ciphertexts, 0, 19, 2.0)?, [10]);
 /// # Ok::<(), mopse::Error>(())
 /// ```
 pub fn change_points(

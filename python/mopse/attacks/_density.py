@@ -28,7 +28,7 @@ def segments(
     field: str,
     *,
     values: int | None = None,
-    penalty: float = 3.0,
+    penalty: float = 1.5,
     range_bits: int = _RANGE_BITS,
 ) -> Integers:
     """Return the segment of even density that each record's ciphertext is in.
@@ -44,7 +44,7 @@ def segments(
         many where a penalty gives them. Then `penalty` does not count.
     penalty : float
         What a cut must gain in log-likelihood, as a multiple of the logarithm of the number of
-        entries.
+        entries; 1.5 is that of the modified information criterion of [3]_.
     range_bits : int
         The range has ``2^range_bits`` ciphertexts.
 
@@ -83,6 +83,7 @@ def segments(
     .. [1] K. Li, W. Zhang, C. Yang and N. Yu, "Security Analysis on One-to-Many Order Preserving
        Encryption-Based Cloud Data Search", IEEE TIFS 10(9), 2015.
     .. [2] A. J. Scott and M. Knott, Biometrics 30(3), 1974.
+    .. [3] N. R. Zhang and D. O. Siegmund, Biometrics 63(1), 2007.
     """
     return _classes(view, field, _change_points(range_bits), values, penalty)
 
@@ -92,7 +93,7 @@ def dyadic_segments(
     field: str,
     *,
     values: int | None = None,
-    penalty: float = 3.0,
+    penalty: float = 1.5,
     range_bits: int = _RANGE_BITS,
 ) -> Integers:
     """Return the cell of the range's binary trie that each record's ciphertext is in.
@@ -155,7 +156,7 @@ def differential(
     aux: Auxiliary,
     *,
     values: int | None = None,
-    penalty: float = 3.0,
+    penalty: float = 1.5,
     range_bits: int = _RANGE_BITS,
 ) -> Guess:
     """Return the value that each segment of even density most likely is.
@@ -215,7 +216,7 @@ def dyadic_differential(
     aux: Auxiliary,
     *,
     values: int | None = None,
-    penalty: float = 3.0,
+    penalty: float = 1.5,
     range_bits: int = _RANGE_BITS,
 ) -> Guess:
     """Return the value that each cell of the range's binary trie most likely is.

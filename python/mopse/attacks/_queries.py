@@ -518,8 +518,10 @@ def generalized_kkno(patterns: AccessPatterns, plaintexts: int) -> Guess:
 
     **Knowledge.** The number of values, and that ranges are uniform.
 
-    **Success.** The largest error as a share of the domain, of the better of the guess and its
-    `reflected` one; only attacks on access patterns may be scored so.
+    **Success.** The largest error of a record as a share of the domain, where each record counts in
+    the better one of the guess and its `reflected` one; only attacks on access patterns may be
+    scored so. With one reflection for all records, some near the ends, which few queries return
+    together with the anchor, lie at the wrong end.
 
     **Cost.** Linear in the number of records returned.
 
@@ -582,12 +584,12 @@ def approx_value(patterns: AccessPatterns, plaintexts: int) -> Guess:
     m = whole(plaintexts, "plaintexts", least=1)
     seen, share, folded, anchor, together = _folded(patterns, m)
     a = folded[anchor]
-    # Invert 2 min (M + 1 - max) / (M (M + 1)) on either side of the anchor.
+    # Invert 2 min (M + 1 - max) / (M (M + 1)) on both sides of the anchor.
     scaled = together * m * (m + 1) / 2
     left = np.clip(np.rint(scaled / (m + 1 - a)), 1, a).astype(np.int64)
     right = np.clip(np.rint(m + 1 - scaled / a), a, m).astype(np.int64)
     is_left = np.abs(_returned(left, m) - share) < np.abs(_returned(right, m) - share)
-    values = np.where(is_left, left, right) - 1
+    values = np.where(is_left, np.minimum(folded, a), right) - 1
     values[anchor] = a - 1
     return Guess(np.where(seen, values, NO_GUESS))
 
@@ -678,7 +680,8 @@ def support_gaps(
 
     seen, once, twice = count(times > 0), count(times == 1), count(times == 2)
     unseen = np.where(twice > 0, once**2 / (2 * np.maximum(twice, 1)), once * (once - 1) / 2)
-    return seen, seen + unseen, (seen + once).astype(np.float64)
+    chao1 = seen.astype(np.float64) + unseen
+    return seen, chao1, (seen + once).astype(np.float64)
 
 
 def _indexes(view: View, field: str, group: str | None) -> list[Index]:
