@@ -245,7 +245,7 @@ def test_the_command_says_which_file_is_no_solution(tmp_path, content, message):
 
 
 def test_files_that_cannot_be_read_or_written_are_named(tmp_path):
-    with pytest.raises(SystemExit, match="there is no .*missing.ipynb"):
+    with pytest.raises(SystemExit, match=r"there is no .*missing\.ipynb"):
         main(["labs", str(tmp_path / "missing.ipynb"), "--out", str(tmp_path / "out")])
     with pytest.raises(errors.FileAccessError, match="cannot be read"):
         labs.make([tmp_path], tmp_path / "out")
