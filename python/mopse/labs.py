@@ -14,8 +14,8 @@ Students get this, which is Python and leaves the name there for the check to lo
     # YOUR ANSWER: one sentence that helps
     share = ...
 
-Every name that the solution assigns is blanked, but for names with a leading underscore, which
-are its own; one that ends in ``return`` becomes ``return ...``. A cell tagged ``solution``, or a
+Every name that the solution assigns is blanked, but for those of loops and names with a leading
+underscore, which are its own; one that ends in ``return`` becomes ``return ...``. A cell tagged ``solution``, or a
 text that begins with ``<!-- solution -->``, is left out, as are all outputs.
 """
 
@@ -211,22 +211,23 @@ def _blank(solution: str, where: str) -> list[str]:
     return [f"{name} = ..." for name in names] or ["..."]
 
 
-def _assigned(statement: ast.stmt) -> list[str]:
-    """Return the names that a statement gives a value, in the order of the text."""
-    match statement:
-        case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+def _assigned(node: ast.AST) -> list[str]:
+    """Return the names that code gives a value, in the order of the text; not those of loops."""
+    match node:
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
             return [name]
-        case ast.For(body=body) | ast.While(body=body) | ast.If(body=body) | ast.With(body=body):
-            return [name for inner in body for name in _assigned(inner)]
-        case ast.Assign() | ast.AnnAssign() | ast.AugAssign():
-            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-            return [
-                node.id
-                for target in targets
-                for node in ast.walk(target)
-                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-            ]
-    return []
+        case ast.Name(id=name, ctx=ast.Store()):
+            return [name]
+        case (
+            ast.For(target=helper) | ast.AsyncFor(target=helper) | ast.comprehension(target=helper)
+        ):
+            pass
+        case ast.withitem(optional_vars=helper):
+            pass
+        case _:
+            helper = None
+    children = (child for child in ast.iter_child_nodes(node) if child is not helper)
+    return [name for child in children for name in _assigned(child)]
 
 
 def _read(path: Path) -> bytes:

@@ -118,11 +118,20 @@ def test_a_blank_has_the_names_of_the_solution_and_its_indentation():
         "    a, (b, *c) = _t, (2, 3)\n"
         "    d[0] = 1\n"
         "    for i in range(3):\n"
-        "        e = 5\n"
+        "        e = [_j for j in range(2)]\n"
+        "    try:\n"
+        "        with open(f) as file:\n"
+        "            g = file\n"
+        "    except OSError as error:\n"
+        "        h = error\n"
+        "    else:\n"
+        "        g = None\n"
+        "    def k():\n"
+        "        l = 1\n"
         "    # END SOLUTION\n"
         "y = 1"
     )
-    names = "\n".join(f"    {name} = ..." for name in "abce")
+    names = "\n".join(f"    {name} = ..." for name in "abceghk")
     assert student_code(source) == f"if x:\n    # YOUR ANSWER: two of them\n{names}\ny = 1"
 
 
