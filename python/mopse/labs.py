@@ -15,8 +15,8 @@ Students get this, which is Python and leaves the name there for the check to lo
     share = ...
 
 Every name that the solution assigns is blanked, but for those of loops and names with a leading
-underscore, which are its own; one that ends in ``return`` becomes ``return ...``. A cell tagged ``solution``, or a
-text that begins with ``<!-- solution -->``, is left out, as are all outputs.
+underscore, which are its own; one that ends in ``return`` becomes ``return ...``. A cell tagged
+``solution``, or a text that begins with ``<!-- solution -->``, is left out, as are all outputs.
 """
 
 import ast

@@ -110,6 +110,55 @@ def test_a_student_version_stops_at_each_open_task_with_its_message(path, monkey
         assert caught.value.evalue in "".join(blanked[task + 1]["source"])
 
 
+WRONG = [
+    ("01", "return lowest + rank", "return rank", "lowest age"),
+    ("01", "return lowest + rank", "return lowest + rank.max() - rank", "higher ciphertext"),
+    ("01", "< _missing[0]", "<= np.median(ages_small)", "task 2: some records"),
+    ("01", "return 1 - ((1 - pi) ** n).mean()", "return ((1 - pi) ** n).mean()", "task 3"),
+    ("01", "((1 - pi) ** n)", "((1 - 1 / len(pi)) ** n * pi / pi)", "task 3"),
+    ("01", "shifted = wider + 1", "shifted = wider - 1", "to close: what does"),
+    ("02", "c * M // (N + 1)", "c * M // N", "task 1"),
+    ("02", "return 1 + c * M // (N + 1)", "return int(1 + c * M / (N + 1))", "task 1"),
+    ("02", "errors <= r / 2", "errors <= r", "task 2: a window"),
+    ("02", "(b / 2 / _spread", "(b / _spread", "task 2: formula is off"),
+    ("02", "log_choose(N - c, M - _m)", "log_choose(N - c, M)", "task 3: wrong for"),
+    ("02", "np.log2(_p)", "np.log(_p)", "task 3"),
+    ("02", "math.log2(81) / 2 - 0.604", "math.log2(81) / 2", "to close: wrong"),
+    ("03", 'side="right")\n    # END', 'side="left")\n    # END', "task 1"),
+    ("03", "((M - 1) / (M + 1)) ** Q", "((M - 1) / M) ** Q", "task 2"),
+    ("03", "(-1) ** (s + 1) *", "", "task 3: wrong for"),
+    (
+        "03",
+        "total = Fraction(0)",
+        "total, Fraction = 0.0, lambda a, b: a / b",
+        "task 3: wrong for 81",
+    ),
+    ("03", 'np.arange(len(c)), side="right"', "np.arange(len(c))", "task 4"),
+    ("03", "boundaries_left = cells - 1", "boundaries_left = cells + 1", "to close: boundaries"),
+    ("04", ", row + 1, 0)", ", row, 0)", "task 1"),
+    ("04", "(row >= 0) & (entries <= high[row])", "row >= 0", "task 1"),
+    ("04", "(r - 1) / (r + 1)", "1 - 2.0**-r", "task 2"),
+    ("04", "(_lowest, entries", "(_lowest[::2], entries", "task 3: every age"),
+    ("04", "refusal = error", 'refusal = "no"', "task 4: that is another"),
+    ("04", "range(LOWEST, HIGHEST, 5)", "range(LOWEST, HIGHEST - 5, 5)", "to close: every cell"),
+    ("04", "blind = 1 / 5", "blind = 1 / 4", "to close: five ages"),
+]
+
+
+@pytest.mark.parametrize(("lab", "right", "wrong", "message"), WRONG)
+def test_a_wrong_answer_is_noticed_by_its_check(lab, right, wrong, message, monkeypatch):
+    monkeypatch.setenv("MOPSE_FAST", "1")
+    (path,) = (path for path in SOLUTIONS if path.stem.startswith(lab))
+    cells = code(read(path))
+    (place,) = (i for i, source in enumerate(cells) if right in source)
+    names: dict = {}
+    for source in cells[:place]:
+        exec(source, names)
+    exec(cells[place].replace(right, wrong), names)
+    with pytest.raises(AssertionError, match=message):
+        exec(cells[place + 1], names)
+
+
 def test_a_blank_has_the_names_of_the_solution_and_its_indentation():
     source = (
         "if x:\n"
