@@ -115,7 +115,7 @@ WRONG = [
     ("01", "return lowest + rank", "return lowest + rank.max() - rank", "higher ciphertext"),
     ("01", "< _missing[0]", "<= np.median(ages_small)", "task 2: some records"),
     ("01", "return 1 - ((1 - pi) ** n).mean()", "return ((1 - pi) ** n).mean()", "task 3"),
-    ("01", "((1 - pi) ** n)", "((1 - 1 / len(pi)) ** n * pi / pi)", "task 3"),
+    ("01", "((1 - pi) ** n)", "(np.full(3, 1 - 1 / len(pi)) ** n)", "task 3"),
     ("01", "shifted = wider + 1", "shifted = wider - 1", "to close: what does"),
     ("02", "c * M // (N + 1)", "c * M // N", "task 1"),
     ("02", "return 1 + c * M // (N + 1)", "return int(1 + c * M / (N + 1))", "task 1"),
