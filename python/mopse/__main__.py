@@ -1,10 +1,12 @@
 """The console command ``mopse``."""
 
 import argparse
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from mopse import attacks, demo, evaluate
+from mopse import attacks, demo, evaluate, labs
+from mopse.errors import MopseError
 
 __all__ = ["main"]
 
@@ -72,6 +74,22 @@ def main(arguments: list[str] | None = None) -> None:
         "--only", nargs="+", default=[], metavar="NAME", help=", ".join(attacks.EXPERIMENTS)
     )
     command.set_defaults(run=_attack)
+    command = commands.add_parser(
+        "labs",
+        help="make the students' notebooks from those with the answers",
+        description=labs.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument(
+        "solution",
+        nargs="*",
+        help="a notebook with answers; by default those of this clone, an installed package has "
+        "none",
+    )
+    command.add_argument(
+        "--out", default="mopse-labs", metavar="DIR", help="the folder (default: %(default)s)"
+    )
+    command.set_defaults(run=_labs)
     given = parser.parse_args(arguments)
     given.run(given)
 
@@ -90,6 +108,15 @@ def _attack(given: argparse.Namespace) -> None:
 def _list(written: dict[str, Path]) -> None:
     for name, path in written.items():
         print(f"{name}: {path} and {path.with_suffix('.png')}")
+
+
+def _labs(given: argparse.Namespace) -> None:
+    try:
+        made = labs.make(given.solution or labs.solutions(), given.out)
+    except MopseError as error:
+        sys.exit(f"mopse labs: {error}")
+    for solution, student in made.items():
+        print(f"{solution.name}: {student}")
 
 
 if __name__ == "__main__":

@@ -160,9 +160,9 @@ def _sweep(
 ) -> pl.DataFrame:
     """Return the rows of every key; those that a file holds are not made again.
 
-    A key is the arguments of a block, which are columns of its rows. Blocks run on all cores, as far
-    as kernels release the interpreter. The file is written after each, so that an interrupted sweep
-    goes on where it stopped.
+    A key is the arguments of a block, which are columns of its rows. Blocks run on all cores, as
+    far as kernels release the interpreter. The file is written after each, so that an interrupted
+    sweep goes on where it stopped.
     """
     file = None if path is None else Path(path)
     done = _resumed(file, keys) if file is not None else pl.DataFrame()
