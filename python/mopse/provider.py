@@ -99,13 +99,6 @@ class Provider(Party):
         Upload
             Signed; for `mopse.Cloud.receive`.
 
-        Warns
-        -----
-        mopse.LeakageWarning
-            If nearly every cell of a field occurs, or there are so many records that it will: a
-            copy of the store then tells nearly every value, whatever the key. See
-            `mopse.leakage_report`.
-
         Raises
         ------
         mopse.errors.InvalidInputError
@@ -113,6 +106,13 @@ class Provider(Party):
             value is outside its field's domain or off its grid; the message names field and row.
         mopse.errors.WrongTypeError
             If a column's type does not fit its field or cannot be sealed.
+
+        Warns
+        -----
+        mopse.LeakageWarning
+            If nearly every cell of a field occurs, or there are so many records that it will: a
+            copy of the store then tells nearly every value, whatever the key. See
+            `mopse.leakage_report`.
 
         Notes
         -----

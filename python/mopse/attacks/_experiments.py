@@ -166,7 +166,7 @@ def _sweep(
     """
     file = None if path is None else Path(path)
     done = _resumed(file, keys) if file is not None else pl.DataFrame()
-    finished = set(done.select(keys[0]).unique().rows()) if done.height else set()
+    finished = set(done.select(list(keys[0])).unique().rows()) if done.height else set()
     left = [key for key in keys if tuple(key.values()) not in finished]
 
     def block(key: Mapping[str, Any]) -> pl.DataFrame:
@@ -206,7 +206,7 @@ def _resumed(file: Path, keys: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
         raise DamagedFileError(f"{file} is no Parquet file, or damaged") from None
     wanted = {tuple(key.values()) for key in keys}
     is_known = set(keys[0]) <= set(table.columns)
-    if not is_known or not set(table.select(keys[0]).unique().rows()) <= wanted:
+    if not is_known or not set(table.select(list(keys[0])).unique().rows()) <= wanted:
         raise InvalidInputError(f"{file} holds another sweep: remove it, or choose another file")
     return table
 
