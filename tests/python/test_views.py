@@ -223,6 +223,15 @@ def test_a_posterior_is_scored_at_the_best_guess_for_each_tolerance():
     assert told["within 1"] == pytest.approx(2 / 3)
 
 
+def test_a_class_counts_if_it_is_all_of_a_value_and_nothing_else():
+    truth = np.array([4, 4, 7, 8, 8, 8])
+    assert attacks.class_recovery(truth, np.array([2, 2, 0, 1, 1, 1])) == 1
+    assert attacks.class_recovery(truth, np.array([2, 2, 1, 1, 1, 1])) == pytest.approx(2 / 6)
+    assert attacks.class_recovery(truth, np.array([2, 3, 0, 1, 1, 1])) == pytest.approx(4 / 6)
+    with pytest.raises(InvalidInputError, match="6 values with 1 classes"):
+        attacks.class_recovery(truth, np.array([0]))
+
+
 def test_the_baseline_is_the_best_blind_guess():
     aux = Auxiliary({"x": [1, 7, 1, 1]})
     truth = np.array([1, 1, 0, 3])

@@ -89,7 +89,7 @@ from mopse.attacks._queries import (
     simulate_queries,
     support_gaps,
 )
-from mopse.attacks._score import CERTAIN, blind, score, summary
+from mopse.attacks._score import CERTAIN, blind, class_recovery, score, summary
 from mopse.attacks._snapshot import (
     assignment,
     correlated,
@@ -144,6 +144,7 @@ __all__ = [
     "boundary_classes",
     "by_copies",
     "candidates",
+    "class_recovery",
     "correlated",
     "correlations",
     "costs",

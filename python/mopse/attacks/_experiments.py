@@ -26,9 +26,9 @@ from mopse.attacks._deployment import Deployment
 from mopse.attacks._geometry import geometry
 from mopse.attacks._guess import Guess, Posterior
 from mopse.attacks._insider import labelled, linkage, locate
-from mopse.attacks._marks import locate_between_marks
+from mopse.attacks._marks import locate_between_marks, widest_gaps
 from mopse.attacks._queries import exposure, simulate_queries
-from mopse.attacks._score import blind, score
+from mopse.attacks._score import blind, class_recovery, score
 from mopse.attacks._snapshot import (
     correlated,
     cumulative,
@@ -144,8 +144,13 @@ def _steps(name: str) -> int:
 def _halves(
     schema: Schema, seed: int, pairs: Sequence[tuple[str, str]] = ()
 ) -> tuple[pl.DataFrame, Auxiliary]:
-    """Return one half of the survey as the target, and knowledge of the other half."""
+    """Return one half of the survey as the target, and knowledge of the other half.
+
+    For pairs of fields only people who have both, so that margins and pairs are of the same people.
+    """
     people = _people().select("record_id", *schema)
+    if pairs:
+        people = people.drop_nulls()
     order = np.random.default_rng([seed, 11]).permutation(people.height)
     half = people.height // 2
     held_out = people[order[half:]]
@@ -653,7 +658,7 @@ def correlations(
         ("sex", "age"),
     ),
     *,
-    records: int = 500,
+    records: int = 200,
     path: PATH = None,
     progress: bool = False,
 ) -> pl.DataFrame:
@@ -688,7 +693,7 @@ def correlations(
         for left, right in pairs:
             schema = fields([left, right])
             target, aux = _halves(schema, seed, [(left, right)])
-            table = target.drop_nulls().head(records)
+            table = target.head(records)
             deployment = Deployment(schemes.DETERMINISTIC, {"a": table}, schema, seed=seed)
             view = deployment.view("snapshot")
             guesses = {
@@ -929,8 +934,9 @@ def _by_adversary(
     breach = locate(deployment.view("provider+snapshot", provider=corrupt), field, aux)
     yield "provider+snapshot", _first(breach, stolen)
     inside = deployment.view("provider+cloud", provider=corrupt)
-    yield "provider+cloud", _first(breach, labelled(inside, field, aux))
-    yield "user+cloud", labelled(deployment.view("user+cloud"), field, aux)
+    yield "provider+cloud", _first(breach, _surer(labelled(inside, field, aux), stolen))
+    asked = labelled(deployment.view("user+cloud"), field, aux)
+    yield "user+cloud", _surer(asked, stolen)
 
 
 def _first(better: Guess, other: Guess) -> Guess:
@@ -939,6 +945,14 @@ def _first(better: Guess, other: Guess) -> Guess:
     left = np.zeros(len(known)) if better.confidence is None else better.confidence
     right = np.zeros(len(known)) if other.confidence is None else other.confidence
     return Guess(np.where(known, better.values, other.values), np.where(known, left, right))
+
+
+def _surer(one: Guess, other: Guess) -> Guess:
+    """Return of two guesses the one that claims more, record by record."""
+    left = np.zeros(len(one.values)) if one.confidence is None else one.confidence
+    right = np.zeros(len(left)) if other.confidence is None else other.confidence
+    is_one = left >= right
+    return Guess(np.where(is_one, one.values, other.values), np.maximum(left, right))
 
 
 def subtrees(
@@ -1075,8 +1089,8 @@ def layouts(
     field: str = "age",
     *,
     colluders: Sequence[int] = (1, 2, 4),
-    records: Sequence[int] = (400, 1000, 4000),
-    providers: int = 8,
+    records: Sequence[int] = (500, 2000, 4000),
+    providers: int = 5,
     path: PATH = None,
     progress: bool = False,
 ) -> pl.DataFrame:
@@ -1100,8 +1114,10 @@ def layouts(
     Returns
     -------
     polars.DataFrame
-        Rows of `score` for records of honest providers with ``scheme``, ``n``, ``colluders``
-        (0: the snapshot alone) and ``attack``.
+        Rows of `score` for records of honest providers with ``scheme``, ``n`` and ``colluders``;
+        and for a mere copy of the store, whose senders are known, metric ``equal values``:
+        the share of a provider's records in a class of equal values that is recovered exactly by
+        cutting its entries at their widest gaps.
 
     Raises
     ------
@@ -1118,9 +1134,7 @@ def layouts(
         tables = datasets.providers(target.drop_nulls(field).head(n), providers, seed=seed)
         for scheme in (schemes.MOPSE, schemes.MARKS):
             deployment = Deployment(scheme, tables, schema, seed=seed)
-            guess: Guess | Posterior = differential(deployment.view("snapshot"), field, aux)
-            labels = {"attack": "change points", "colluders": 0}
-            yield _scored(deployment, guess, field, aux, **labels)
+            yield from _bunched(deployment, field, len(tables))
             for count in colluders:
                 views = [
                     deployment.view("provider+snapshot", provider=corrupt)
@@ -1135,6 +1149,17 @@ def layouts(
                 )  # fmt: skip
                 told = _labels(scheme=scheme, field=field, attack="marks", colluders=count)
                 yield table.with_columns(**told)
+
+    def _bunched(deployment: Deployment, field: str, senders: int) -> Iterable[pl.DataFrame]:
+        for sender in range(senders):
+            index = deployment.view("snapshot").alone(sender).index(field)
+            values = deployment.truth[field][index.records]
+            classes = widest_gaps(index.ciphertexts, len(np.unique(values)))
+            yield pl.DataFrame([{
+                "scheme": deployment.scheme, "field": field, "attack": "widest gaps",
+                "colluders": 0, "metric": "equal values", "provider": sender,
+                "records": len(values), "value": class_recovery(values, classes), "baseline": None,
+            }], schema_overrides={"baseline": pl.Float64})  # fmt: skip
 
     keys = [{"seed": seed, "n": n} for seed in seeds for n in records]
     return _sweep(keys, block, path, progress)

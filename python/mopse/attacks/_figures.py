@@ -434,10 +434,18 @@ def draw_layouts(table: pl.DataFrame) -> plot.Figure:
         What colluders find, and what a snapshot alone finds, per layout.
     """
     exact = table.filter(pl.col("metric") == "exact")
-    thief = plot.Figure(x="records", y=_SHARE, x_scale="log10", y_range=_WHOLE, title="snapshot")
-    _curves(thief, exact.filter(pl.col("colluders") == 0), "n", "scheme", clusters=["seed"])
-    _guessing(thief, exact.filter(pl.col("colluders") == 0), "n")
-    inside = plot.Figure(x="colluding providers", y=_SHARE, y_range=_WHOLE, title="insiders")
+    seen = table.filter(pl.col("metric") == "equal values")
+    thief = plot.Figure(
+        x="records of all providers",
+        y=f"{_SHARE} in a recovered class",
+        x_scale="log10",
+        y_range=_WHOLE,
+        title="a copy of the store: which entries are equal",
+    )
+    _curves(thief, seen, "n", "scheme", clusters=["seed", "provider"])
+    inside = plot.Figure(
+        x="colluding providers", y=f"{_SHARE}, exact", y_range=_WHOLE, title="insiders: the value"
+    )
     most = exact["n"].max()
     corrupt = exact.filter((pl.col("colluders") > 0) & (pl.col("n") == most))
     _curves(inside, corrupt, "colluders", "scheme", clusters=["seed"])

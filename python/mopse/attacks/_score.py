@@ -13,7 +13,7 @@ from mopse.attacks._guess import Guess, Posterior
 from mopse.attacks._view import Domain
 from mopse.errors import InvalidInputError
 
-__all__ = ["CERTAIN", "blind", "score", "summary"]
+__all__ = ["CERTAIN", "blind", "class_recovery", "score", "summary"]
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -166,6 +166,39 @@ def blind(
         middle = one.guess(tolerance).values[0]
         shares[f"within {tolerance}"] = float((np.abs(truth - middle) <= tolerance).mean())
     return shares
+
+
+def class_recovery(truth: Integers, classes: Integers) -> float:
+    """Return the share of records in a class that is exactly the records of one value.
+
+    Parameters
+    ----------
+    truth : (n,) int64 array
+        Values.
+    classes : (n,) int64 array
+        The class an attack puts each record in, from 0 on.
+
+    Returns
+    -------
+    float
+        1 if classes are values under other names, and 0 if every class is wrong by a record.
+
+    Raises
+    ------
+    mopse.errors.InvalidInputError
+        If there is no record, or there are not as many classes.
+
+    Examples
+    --------
+    >>> class_recovery(np.array([4, 4, 7, 8]), np.array([0, 0, 1, 1]))
+    0.5
+    """
+    if not len(truth) or len(truth) != len(classes):
+        raise InvalidInputError(f"{len(truth)} values with {len(classes)} classes")
+    pairs, both = np.unique(np.stack([truth, classes]), axis=1, return_counts=True)
+    of_value, of_class = np.bincount(truth), np.bincount(classes)
+    is_exact = (both == of_value[pairs[0]]) & (both == of_class[pairs[1]])
+    return float(both[is_exact].sum() / len(truth))
 
 
 def summary(

@@ -102,7 +102,7 @@ EXPERIMENTS = {
         _experiments.layouts,
         _figures.draw_layouts,
         {},
-        {"seeds": FEW, "records": (400,)},
+        {"seeds": FEW, "records": (500,)},
     ),
 }
 """What `run` runs, in this order."""
