@@ -5,7 +5,10 @@ import math
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.integrate import quad
+from scipy.special import entr
 from scipy.stats import kstest
 
 import mopse
@@ -91,6 +94,59 @@ def test_colluders_find_what_is_expected(colluders, recovered, certain):
     assert abs(np.mean(claimed) - np.mean(shares)) < DEVIATIONS * deviation
 
 
+@st.composite
+def three_cells(draw):
+    """Return the marks of some colluders in three cells that are not narrow, and the cuts."""
+    cuts = np.cumsum([draw(st.integers(20, 60)) for _ in range(3)])
+    cuts = np.append(0, cuts / cuts[-1])
+    part = st.tuples(st.floats(0.05, 0.4), st.floats(0.6, 0.95))
+    colluders = draw(st.lists(st.tuples(part, part, part), min_size=1, max_size=3))
+    return [
+        [low + (high - low) * np.array(p) for low, high, p in zip(cuts, cuts[1:], parts)]
+        for parts in colluders
+    ]
+
+
+def weighed(colluders, at, points=300):
+    """Return how likely each of three cells is of an entry, by a plain sum over both cuts."""
+    first, last = np.min(colluders, axis=0)[:, 0], np.max(colluders, axis=0)[:, 1]
+    middle = (np.arange(points) + 0.5) / points
+    one = (last[0] + (first[1] - last[0]) * middle)[:, None]
+    other = (last[1] + (first[2] - last[1]) * middle)[None, :]
+    widths = [one + 0 * other, other - one, 1 - other + 0 * one]
+    weight = np.prod(widths, axis=0) ** (-2.0 * len(colluders))
+    found = []
+    for low, width in zip([0 * one, one, other], widths, strict=True):
+        x = np.clip((at - low) / width, 0, 1)
+        density = (entr(x) + entr(1 - x)) / width
+        found.append((weight * density).sum())
+    return np.array(found) / sum(found)
+
+
+@given(three_cells(), st.floats(0.001, 0.999))
+@settings(deadline=None)
+def test_an_entry_between_marks_is_weighed_as_by_a_plain_sum_over_the_cuts(colluders, place):
+    spans = np.array([np.array(parts) * 2.0**63 for parts in colluders]).astype(np.int64)
+    first, last = spans[:, :, 0].min(axis=0), spans[:, :, 1].max(axis=0)
+    index = attacks.Index("all", np.array([int(place * 2.0**63)]), np.array([0]))
+    (cell,), (confidence,) = attacks._marks._between(
+        index, attacks.Domain(3), first, last, len(colluders)
+    )
+    expected = weighed(colluders, place)
+    assert confidence == pytest.approx(expected[cell], abs=0.03)
+    assert expected[cell] > expected.max() - 0.06
+
+
+def test_on_shuffled_entries_colluders_find_no_more_than_a_guess():
+    """The control: 4,000 entries of others, each right with probability 1 / 81; rate 1e-6."""
+    made = deployed(1, providers=9)
+    views = [made.view("provider+snapshot", provider="p0").shuffled(1)]
+    guess = attacks.locate_between_marks(views, "age")
+    others = made.senders > 0
+    right = (guess.values == made.truth["age"])[others].mean()
+    assert abs(right - 1 / M) < DEVIATIONS * math.sqrt(1 / M * (1 - 1 / M) / others.sum())
+
+
 def test_with_full_cells_the_same_attack_finds_everything():
     random = np.random.default_rng(1)
     table = pl.DataFrame({"record_id": np.arange(900), "age": random.integers(0, M, 900)})
@@ -168,7 +224,15 @@ def test_bad_input_is_refused_by_name():
         Marks(bytes(32), bytes(32), -1)
     with pytest.raises(InvalidInputError, match="expected 32"):
         Marks(bytes(31), bytes(32), M)
-    with pytest.raises(InvalidInputError, match="3 classes of 2 entries"):
+    with pytest.raises(InvalidInputError, match="3 classes of 2 distinct entries"):
         attacks.widest_gaps(np.array([1, 2]), 3)
+    with pytest.raises(InvalidInputError, match="2 classes of 1 distinct entries"):
+        attacks.widest_gaps(np.array([5, 5]), 2)
+    with pytest.raises(InvalidInputError, match="1 classes of 0 distinct entries"):
+        attacks.widest_gaps(np.array([], np.int64), 1)
+    with pytest.raises(InvalidInputError, match="entry 0 is negative"):
+        attacks.widest_gaps(np.array([-1, 1]), 1)
+    with pytest.raises(WrongTypeError, match="classes is a float"):
+        attacks.widest_gaps(np.array([1, 2]), 1.5)
     with pytest.raises(InvalidInputError, match="do not ascend"):
         attacks.widest_gaps(np.array([2, 1]), 1)
