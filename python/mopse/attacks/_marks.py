@@ -1,13 +1,12 @@
 """The layout of a ruler that is for evaluation only, and the attack on it."""
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mopse import _mopse
-from mopse._arrays import integers, is_integer, key_bytes
+from mopse._arrays import integers, is_integer, key_bytes, whole
 from mopse.attacks._guess import NO_GUESS, Guess
 from mopse.attacks._view import Domain, Index, View
 from mopse.errors import InvalidInputError, WrongTypeError
@@ -20,7 +19,7 @@ Floats = NDArray[np.float64]
 _POINTS = 32
 """Where a cut can be between two marks, in the grid of its distribution."""
 
-_SPACE = 2.0**63
+_LARGEST = np.iinfo(np.int64).max
 
 
 class Marks:
@@ -131,8 +130,9 @@ def locate_between_marks(views: Sequence[View], field: str) -> Guess:
     cuts. **Success**: the cell. With ``k`` colluders the cuts have probability proportional to the
     product of ``W_b^(-2k)`` over the widths ``W_b`` of the cells, and an entry at relative position
     ``x`` of its cell the density ``2 H(x)`` (derived here): a chain from cut to cut, summed on a
-    grid of 32 points between neighbouring marks. Where other entries lie is not used. **Cost**: a
-    thousand densities for each entry between marks.
+    grid of 32 points between neighbouring marks, finer toward the marks. That puts probabilities
+    .004 off in the mean and .08 at most. Where other entries lie is not used. **Cost**: 65,536
+    logarithms for each cell, a binary search for each entry.
     """
     if not views:
         raise InvalidInputError("there is no view to collude with")
@@ -160,71 +160,74 @@ def _between(
 ) -> tuple[Integers, Floats]:
     """Return the likeliest cell of each entry and its probability."""
     places = index.ciphertexts
-    marked = np.clip(np.searchsorted(first, places, side="right") - 1, 0, domain.cells - 1)
-    cells, confidence = marked.copy(), np.ones(len(places))
-    is_open = (places > last[marked]) & (marked < domain.cells - 1)
-    if not is_open.any():
+    cells = np.clip(np.searchsorted(first, places, side="right") - 1, 0, domain.cells - 1)
+    confidence = np.ones(len(places))
+    (open_,) = np.nonzero((places > last[cells]) & (cells < domain.cells - 1))
+    if not len(open_):
         return cells, confidence
-    chain = _Chain(first / _SPACE, last / _SPACE, colluders)
-    for gap in np.unique(marked[is_open]):
-        (entries,) = np.nonzero(is_open & (marked == gap))
-        share = chain.above(int(gap), places[entries] / _SPACE)
-        cells[entries] = gap + (share > 0.5)
-        # Between marks nothing is certain, whatever a sum on a grid rounds to.
-        confidence[entries] = np.minimum(np.maximum(share, 1 - share), np.nextafter(1, 0))
+    # How far a cut can be above the last mark of the cell below, as a part of the gap: finer toward
+    # both ends, where the cut is if the cell beside it is narrow.
+    steps = np.tanh(np.linspace(-4, 4, 2 * _POINTS + 1))
+    steps = (steps / steps[-1] + 1) / 2
+    edges = steps[::2]
+    # The ends of the space are cuts that are known: no gap there.
+    gaps = np.pad((first[1:] - last[:-1] - 1).astype(np.float64), 1)
+    hulls = np.append(last[:-1], _LARGEST) - np.append(0, first[1:]) + 1.0
+    lower, upper = _densities(gaps, hulls, steps, colluders)
+    both = lower[:-1] + upper[1:]
+    shares = np.divide(upper[1:], both, out=np.full_like(both, 0.5), where=both > 0)
+
+    cut = cells[open_]
+    within = (places[open_] - last[cut] - 0.5) / gaps[cut + 1]
+    at = np.clip(np.searchsorted(edges, within, side="right") - 1, 0, _POINTS - 1)
+    part = (within - edges[at]) / (edges[at + 1] - edges[at])
+    is_upper = (1 - part) * shares[cut, at] + part * shares[cut, at + 1]
+    cells[open_] += is_upper > 0.5
+    # Between marks nothing is certain, whatever a sum on a grid rounds to.
+    likelier = np.maximum(is_upper, 1 - is_upper)
+    confidence[open_] = np.minimum(likelier, np.nextafter(1, 0))
     return cells, confidence
 
 
-class _Chain:
-    """The distribution of the cuts given marks: each cut on a grid between two marks."""
+def _densities(gaps: Floats, hulls: Floats, steps: Floats, colluders: int) -> tuple[Floats, Floats]:
+    """Return each cell's mean density of entries at the edges of the gaps above and below it."""
+    edges, places, shares = steps[::2], steps[1::2], np.diff(steps[::2])
+    cells, count = len(hulls), len(places)
 
-    def __init__(self, first: Floats, last: Floats, colluders: int) -> None:
-        self._power = -2.0 * colluders
-        low, high = last[:-1], first[1:]
-        middle = (np.arange(_POINTS) + 0.5) / _POINTS
-        cuts = low[:, None] + (high - low)[:, None] * middle
-        # The ends of the space are cuts that are known.
-        self._cuts = [np.zeros(1), *cuts, np.ones(1)]
-        self._forward = [np.ones(1)]
-        for left, right in pairwise(self._cuts):
-            self._forward.append(_scaled(self._forward[-1] @ self._step(left, right)))
-        self._backward = [np.ones(1)]
-        for left, right in pairwise(self._cuts[::-1]):
-            self._backward.append(_scaled(self._step(right, left) @ self._backward[-1]))
-        self._backward.reverse()
+    def widths(cell: int) -> Floats:
+        """Return the width of a cell for each place of its lower and its upper cut."""
+        lower = gaps[cell] * (1 - places)[:, None]
+        width: Floats = lower + hulls[cell] + gaps[cell + 1] * places[None, :]
+        return width
 
-    def _step(self, left: Floats, right: Floats) -> Floats:
-        """Return how likely pairs of neighbouring cuts are, but for a factor."""
-        return _scaled(np.maximum(right[None, :] - left[:, None], 1 / _SPACE) ** self._power)
+    def weights(cell: int) -> Floats:
+        """Return the probability of a cell's marks for each place of its cuts, up to a factor."""
+        width = widths(cell)
+        weight: Floats = (width.min() / width) ** (2 * colluders)
+        return weight
 
-    def above(self, gap: int, places: Floats) -> Floats:
-        """Return how likely entries in a gap are of the cell above its cut.
-
-        An entry has density 2 H(x) in its cell, so both its cell's cuts are summed over.
-        """
-        before, cut, after = self._cuts[gap : gap + 3]
-        below = self._forward[gap][:, None] * self._step(before, cut)
-        beyond = self._backward[gap + 2][:, None] * self._step(cut, after).T
-        at = places[:, None, None]
-        density = _density(at - before[None, :, None], (cut[None, :] - before[:, None])[None])
-        lower = (np.where(at < cut, density, 0.0) * below).sum(axis=1) @ beyond.sum(axis=0)
-        density = _density(after[None, :, None] - at, (after[:, None] - cut[None, :])[None])
-        upper = (np.where(at >= cut, density, 0.0) * beyond).sum(axis=1) @ below.sum(axis=0)
-        both = lower + upper
-        share: Floats = np.divide(upper, both, out=np.full_like(both, 0.5), where=both > 0)
-        return share
-
-
-def _scaled(masses: Floats) -> Floats:
-    scaled: Floats = masses / masses.max()
-    return scaled
-
-
-def _density(offset: Floats, width: Floats) -> Floats:
-    """Return the density of an entry at an offset in its cell, but for a factor."""
-    x = np.clip(offset / np.maximum(width, 1 / _SPACE), 1e-15, 1 - 1e-15)
-    density: Floats = -(x * np.log(x) + (1 - x) * np.log1p(-x)) / np.maximum(width, 1 / _SPACE)
-    return density
+    forward, backward = np.ones((2, cells + 1, count))
+    for cell in range(cells - 1):
+        forward[cell + 1] = (forward[cell] * shares) @ weights(cell)
+        forward[cell + 1] /= forward[cell + 1].max()
+    for cell in range(cells - 1, 0, -1):
+        backward[cell] = weights(cell) @ (backward[cell + 1] * shares)
+        backward[cell] /= backward[cell].max()
+    # How far above its lower cut, below its upper cut, an edge is; elsewhere it is not in the cell.
+    from_lower = np.clip(edges[:, None] - places, 0, None)[:, :, None]
+    from_upper = np.clip(places - edges[:, None], 0, None)[:, None, :]
+    above, below = np.zeros((2, cells, len(edges)))
+    for cell in range(cells):
+        width = widths(cell)
+        joint = np.outer(forward[cell] * shares, backward[cell + 1] * shares) * weights(cell)
+        joint *= 1 / (joint.sum() * width)
+        for out, far in ((above, gaps[cell] * from_lower), (below, gaps[cell + 1] * from_upper)):
+            part = np.minimum(far / width, 1.0)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                entropy = -part * np.log(part) - (1 - part) * np.log1p(-part)
+            entropy = np.where((part > 0) & (part < 1), entropy, 0.0)
+            out[cell] = np.einsum("ejk,jk->e", entropy, joint)
+    return below, above
 
 
 def widest_gaps(ciphertexts: Integers, classes: int) -> Integers:
@@ -245,19 +248,28 @@ def widest_gaps(ciphertexts: Integers, classes: int) -> Integers:
     Raises
     ------
     mopse.errors.InvalidInputError
-        If there are fewer entries than classes, or they do not ascend.
+        If there are fewer distinct entries than classes, if they do not ascend or one is negative.
+    mopse.errors.WrongTypeError
+        If ciphertexts or the number of classes are no integers.
 
     Notes
     -----
-    **Adversary**: snapshot. What marks show and full cells do not: entries of a value bunch.
+    **Adversary**: snapshot. **Knowledge**: how many values occur. **Success**: a class holds all
+    entries of one value and no others. What marks show and full cells do not: a provider's entries
+    of a value bunch, and the widest gaps are those that hold a cut. With 1,000 records of 81 values
+    .59 of one provider's are in an exactly recovered class (.01 with full cells); entries of four
+    providers fill each other's gaps, and .18 are. **Cost**: a sort.
     """
     places = integers(ciphertexts, "the ciphertexts")
-    if not 1 <= classes <= len(places):
-        raise InvalidInputError(f"{classes} classes of {len(places)} entries")
+    whole(classes, "classes", least=1)
+    if len(places) and places.min() < 0:
+        raise InvalidInputError(f"entry {places.argmin()} is negative, so no ciphertext")
     gaps = np.diff(places)
     if (gaps < 0).any():
         raise InvalidInputError("the ciphertexts do not ascend")
-    is_cut = np.zeros(len(gaps), np.int64)
-    if classes > 1:
-        is_cut[np.argsort(gaps, kind="stable")[-(classes - 1) :]] = 1
-    return np.concatenate([[0], np.cumsum(is_cut)])
+    distinct = np.count_nonzero(gaps) + min(len(places), 1)
+    if classes > distinct:
+        raise InvalidInputError(f"{classes} classes of {distinct} distinct entries")
+    is_cut = np.zeros(len(places), np.int64)
+    is_cut[np.argsort(-gaps, kind="stable")[: classes - 1] + 1] = 1
+    return np.cumsum(is_cut)
