@@ -180,7 +180,7 @@ impl Marks {
     }
 }
 
-/// Behind `mopse.attacks.Marks.cells`.
+/// Behind `mopse.attacks.Deployment`, whose owner asks by full cells.
 #[pyfunction]
 pub(super) fn ruler_spans<'py>(
     py: Python<'py>,

@@ -520,7 +520,7 @@ def draw_correlations(table: pl.DataFrame) -> plot.Figure:
         y=f"{_SHARE}, exact",
         y_range=(0, None),
         x_categories=names,
-        title="Columns of one record help each other",
+        title="Do columns of one record help each other?",
         width=900,
     )
     told = summary(exact, ["pair", "attack", "metric"], clusters=["seed"])

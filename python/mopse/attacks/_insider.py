@@ -271,7 +271,7 @@ def candidates(
 
 
 def expected_candidates(plaintexts: int, known: int) -> float:
-    """Return how many values a random ciphertext can have when some random values are known.
+    """Return how many values an unknown ciphertext can have when some random values are known.
 
     Parameters
     ----------
@@ -283,8 +283,8 @@ def expected_candidates(plaintexts: int, known: int) -> float:
     Returns
     -------
     float
-        ``(2 (M - q) + q) / (q + 2)`` to the order of 1/M (derived here), under deterministic
-        encryption.
+        ``(2 (M - q) + q) / (q + 2)``, expected for a random one of the other ``M - q`` values under
+        deterministic encryption (derived here). 1 if all are known.
 
     Raises
     ------
