@@ -11,7 +11,7 @@ from mopse.attacks._view import Domain
 from mopse.errors import InvalidInputError, WrongTypeError
 from mopse.schema import Schema
 
-__all__ = ["Auxiliary", "total_variation"]
+__all__ = ["Auxiliary", "probabilities_of", "total_variation"]
 
 Floats = NDArray[np.float64]
 

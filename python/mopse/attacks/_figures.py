@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from mopse import plot
 from mopse.attacks import _deployment as schemes
+from mopse.attacks._experiments import FIELDS
 from mopse.attacks._insider import subtree_share
 from mopse.attacks._queries import exposed_fraction
 from mopse.attacks._score import summary
@@ -366,9 +367,10 @@ def draw_subtrees(table: pl.DataFrame, fan_out: int, height: int) -> plot.Figure
             if above:
                 (left, top), (right, bottom) = place[above], place[node]
                 figure.line([left, right], [top, bottom], role="control")
+        own = 1.5 / len(nodes)
         for node, value in zip(nodes["node"], nodes["value"], strict=True):
             x, y = place[node]
-            name = "all" if value > 0.999 else "a part" if value > 0.08 else "its own and beside"
+            name = "all" if value > 0.999 else "a part" if value > own else "its own only"
             figure.dots([x], [y], name=name)
             figure.note(x, y + 0.15, f"{value:.0%}")
         if metric == "opened":
@@ -454,7 +456,9 @@ def draw_layouts(table: pl.DataFrame) -> plot.Figure:
     return plot.grid([thief, inside], title=title, width=1100, height=440)
 
 
-def draw_calibration(table: pl.DataFrame, attack: str = "posterior") -> plot.Figure:
+def draw_calibration(
+    table: pl.DataFrame, attack: str = "posterior", *, shown: Sequence[str] = FIELDS
+) -> plot.Figure:
     """Return claimed confidence against recovery, and who is exposed with certainty (F11).
 
     Parameters
@@ -463,11 +467,13 @@ def draw_calibration(table: pl.DataFrame, attack: str = "posterior") -> plot.Fig
         From `snapshots`.
     attack : str
         One that claims a confidence.
+    shown : sequence of str
+        Columns of the left panel.
 
     Returns
     -------
     mopse.plot.Figure
-        Left: per provider the mean confidence and what is right. Right: share of records claimed
+        Left: per seed the mean confidence and what is right. Right: share of records claimed
         with certainty, and how many of them are right, per column.
     """
     own = table.filter((pl.col("attack") == attack) & (pl.col("view") == "snapshot"))
@@ -475,14 +481,18 @@ def draw_calibration(table: pl.DataFrame, attack: str = "posterior") -> plot.Fig
         "metric", index=["scheme", "field", "seed", "provider"], values="value"
     ).drop_nulls(["confidence", "exact"])
     left = plot.Figure(
-        x="confidence claimed, mean of a provider",
+        x="confidence claimed, mean of a run",
         y="share right",
         x_range=(0, 1),
         y_range=_WHOLE,
         title="reliability",
     )
-    for (field,), part in wide.group_by("field", maintain_order=True):
-        left.repeats(part["confidence"], part["exact"], name=str(field))
+    chosen = wide.filter(pl.col("field").is_in(shown))
+    means = chosen.group_by("field", "seed", maintain_order=True).agg(
+        pl.col("confidence").mean(), pl.col("exact").mean()
+    )
+    for (field,), part in means.group_by("field", maintain_order=True):
+        left.dots(part["confidence"], part["exact"], name=str(field))
     left.line([0, 1], [0, 1], name="calibrated", role="expected")
     names = own.group_by("field").agg(pl.col("M").first()).sort("M", "field")["field"].to_list()
     right = plot.Figure(
@@ -495,7 +505,8 @@ def draw_calibration(table: pl.DataFrame, attack: str = "posterior") -> plot.Fig
         at = np.array([names.index(field) for field in part["field"]])
         right.dots(at, part["value"], name=str(metric))
         right.intervals(at, part["low"], part["high"], name=str(metric))
-    return plot.grid([left, right], title=f"Who is exposed with certainty: {attack}", width=1100)
+    title = f"Who is exposed with certainty: {attack}"
+    return plot.grid([left, right], title=title, width=1100, height=520)
 
 
 def draw_correlations(table: pl.DataFrame) -> plot.Figure:

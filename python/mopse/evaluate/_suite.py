@@ -18,7 +18,7 @@ from mopse.evaluate._measure import machine, write
 from mopse.evaluate._peers import peers
 from mopse.plot import Figure
 
-__all__ = ["EXPERIMENTS", "Experiment", "run"]
+__all__ = ["EXPERIMENTS", "Experiment", "chosen_from", "run", "run_all"]
 
 
 @dataclass(frozen=True)
