@@ -90,23 +90,27 @@ def test_sorting_one_class_of_many_values_is_no_guess():
 
 
 @given(
-    st.lists(st.tuples(st.integers(1, 50), st.integers(1, 50)), min_size=1, max_size=8),
+    st.lists(st.integers(1, 50), min_size=2, max_size=6),
+    st.lists(st.integers(1, 50), max_size=4),
     st.sampled_from([1.0, 2.0, 3.0]),
+    st.randoms(use_true_random=False),
 )
-def test_no_assignment_is_closer_than_frequency_analysis(pairs, power):
-    """By rearrangement, for every power from 1 on, if every value occurs."""
-    counts, known = zip(*pairs, strict=True)
+def test_no_assignment_is_closer_than_frequency_analysis(counts, missing, power, random):
+    """By rearrangement, for every power from 1 on, also if values are missing."""
+    known = [random.randint(1, 50) for _ in counts] + missing
     view = View.snapshot(np.repeat(np.arange(len(counts)), counts), len(known))
     aux = Auxiliary({"x": known})
-    psi = np.array(counts) / sum(counts)
     pi = aux.distribution("x", view.domain("x"))
 
     def cost(attack, **options):
         values = attack(view, "x", aux, **options).values
-        matched = dict(zip(np.repeat(np.arange(len(counts)), counts), values, strict=True))
-        return sum(abs(psi[i] - pi[v]) ** power for i, v in matched.items())
+        histogram = np.bincount(values, minlength=len(known)) / len(values)
+        return (np.abs(histogram - pi) ** power).sum()
 
-    assert cost(attacks.frequency) == pytest.approx(cost(attacks.assignment, power=power))
+    psi = np.sort(np.pad(counts, (0, len(missing)))) / sum(counts)
+    least = (np.abs(psi - np.sort(pi)) ** power).sum()
+    assert cost(attacks.frequency) == pytest.approx(least)
+    assert cost(attacks.assignment, power=power) == pytest.approx(least)
 
 
 @given(st.integers(1, 6), st.integers(0, 4), st.randoms(use_true_random=False))
@@ -149,12 +153,14 @@ def test_a_dense_column_falls_whatever_is_known(name, seed):
 
 @pytest.mark.parametrize("name", MATCHING)
 def test_only_the_proportions_of_counts_matter(name):
+    """Equal counts, and power 1, leave it to rounding which assignment is nearest: not here."""
+    options = {"power": 2} if name == "assignment" else {}
     random = np.random.default_rng(3)
-    values = random.choice(M, 300, p=agelike())
-    known = random.multinomial(50_000, agelike()).astype(float)
+    values = np.repeat(np.sort(random.permutation(M)[:60]), random.permutation(60) + 1)
+    known = 20.0 + random.permutation(M)
     view = encrypted(values)
-    once = MATCHING[name](view, "x", Auxiliary({"x": known * 10**6}))
-    again = MATCHING[name](view, "x", Auxiliary({"x": known * 10**7}))
+    once = MATCHING[name](view, "x", Auxiliary({"x": known * 10**6}), **options)
+    again = MATCHING[name](view, "x", Auxiliary({"x": known * 10**7}), **options)
     assert (once.values == again.values).all()
 
 
@@ -246,28 +252,36 @@ def test_the_posterior_is_calibrated_if_the_knowledge_is_right():
 
 
 @pytest.mark.parametrize(("n", "near"), [(50, 0.899), (200, 0.999), (756, 1.000)])
-def test_decoding_each_record_beats_the_likeliest_matching(n, near):
-    """Knowledge is tilted to a total-variation distance of 0.05, 20 runs.
+@pytest.mark.parametrize("knowledge", ["right", "wrong"])
+def test_decoding_each_record_beats_the_likeliest_matching(knowledge, n, near):
+    """With right knowledge nothing recovers more on average, whatever the share of values missing.
 
-    The expected figures are of another age-like shape, so they are met roughly; what the likeliest
-    matching as a whole loses is within the error of 20 runs once nearly all values occur.
+    Wrong knowledge is 20,000 records at a total-variation distance of about 0.05; then the gain is
+    only certain at low density, and the posterior claims more than it recovers. Runs are the
+    sample. The expected shares are of another age-like shape, and met to 0.05.
     """
-    random, pi = np.random.default_rng(6), agelike()
-    tilt = pi * (1 + 0.25 * np.linspace(-1, 1, M))
-    known = Auxiliary({"x": 20_000 * tilt / tilt.sum()})
-    assert attacks.total_variation(tilt, pi) == pytest.approx(0.05, abs=0.01)
-    found = {"multinomial": [], "posterior": [], "near": []}
-    for seed in range(20):
-        values = random.choice(M, n, p=pi)
-        view = encrypted(values, seed=seed)
-        masses = attacks.ordered_posterior(view, "x", known)
-        found["posterior"].append((masses.guess().values == values).mean())
-        found["near"].append((np.abs(masses.guess(5).values - values) <= 5).mean())
-        matched = attacks.multinomial(view, "x", known)
-        found["multinomial"].append((matched.values == values).mean())
-    share = {name: float(np.mean(values)) for name, values in found.items()}
-    assert share["posterior"] > share["multinomial"] - (0 if n == 50 else 0.1)
-    assert share["near"] == pytest.approx(near, abs=0.1)
+    random, pi, gains, claims, found = np.random.default_rng(6), agelike(), [], [], []
+    for _ in range(200):
+        aux, values = Auxiliary({"x": pi * 1e12}), random.choice(M, n, p=pi)
+        if knowledge == "wrong":
+            off = pi * np.exp(random.normal(0, 0.125, M))
+            aux = Auxiliary({"x": random.multinomial(20_000, off / off.sum())})
+        view = View.snapshot(values, M)
+        masses = attacks.ordered_posterior(view, "x", aux)
+        guess = masses.guess()
+        right = (guess.values == values).mean()
+        gains.append(right - (attacks.multinomial(view, "x", aux).values == values).mean())
+        claims.append(guess.confidence.mean() - right)
+        found.append((np.abs(masses.guess(5).values - values) <= 5).mean())
+    gain, claim = (np.mean(x) / np.std(x) * math.sqrt(len(x)) for x in (gains, claims))
+    if n == 50:
+        assert gain > DEVIATIONS
+    if knowledge == "right":
+        assert gain > -DEVIATIONS
+        assert abs(claim) < DEVIATIONS
+    elif n == 200:
+        assert claim > DEVIATIONS
+    assert np.mean(found) == pytest.approx(near, abs=0.05)
 
 
 # S6 ranks

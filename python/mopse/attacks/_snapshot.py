@@ -142,7 +142,9 @@ def assignment(view: View, field: str, aux: Auxiliary, *, power: float = 1.0) ->
 
     Notes
     -----
-    As `frequency`, which costs less and is no worse. **Cost**: O(k^2 M) for k classes, M cells.
+    As `frequency`, which costs less and is no worse for powers from 1 on. Histograms are of all
+    cells: one that no class is matched to counts with what is known of it.
+    **Cost**: O(k^2 M) for k classes, M cells.
 
     References
     ----------
@@ -153,7 +155,8 @@ def assignment(view: View, field: str, aux: Auxiliary, *, power: float = 1.0) ->
 
     def match(counts: Integers, domain: Domain) -> Integers:
         psi, pi = _histograms(counts, domain, aux, field)
-        return _mopse.assign(np.abs(psi[:, None] - pi[None, :]) ** power)
+        # A cell that no class gets is as far from nothing as it is common.
+        return _mopse.assign(np.abs(psi[:, None] - pi[None, :]) ** power - pi[None, :] ** power)
 
     return _matched(view, field, match, aux)
 
