@@ -26,19 +26,41 @@ use crate::Error;
 /// More matches would not fit the memory of most machines: 16 GiB.
 const MOST_CELLS: usize = 1 << 31;
 
-/// Sums `exp` of what is added, in logarithms.
-#[derive(Clone, Copy)]
-struct LogSum(f64);
+/// Sums `exp` of what is added, in logarithms: `exp(highest) * sum`.
+///
+/// A step waits for a product and a sum of the one before, not for its logarithm.
+struct LogSum {
+    highest: f64,
+    sum: f64,
+    log: f64,
+}
 
 impl LogSum {
-    const EMPTY: Self = Self(f64::NEG_INFINITY);
+    const EMPTY: Self = Self { highest: f64::NEG_INFINITY, sum: 0.0, log: f64::NEG_INFINITY };
 
+    /// The logarithm of the sum with one more term.
     #[inline]
-    fn add(&mut self, term: f64) {
-        let (high, low) = if self.0 > term { (self.0, term) } else { (term, self.0) };
-        let apart = high - low;
-        // Beyond, the smaller does not change the larger.
-        self.0 = if apart < 40.0 { high + (-apart).exp().ln_1p() } else { high };
+    fn add(&mut self, term: f64) -> f64 {
+        let above = term - self.highest;
+        if above > 0.0 {
+            self.sum = self.sum * (-above).exp() + 1.0;
+            self.highest = term;
+            self.log = term + self.sum.ln();
+        } else if above > -40.0 {
+            // Below, a term does not change the sum.
+            self.sum += above.exp();
+            self.log = self.highest + self.sum.ln();
+        }
+        self.log
+    }
+}
+
+/// Takes the highest of a row's logarithms from all, as a factor of a whole row cancels in the end:
+/// sums over millions of records would leave no digits for the differences.
+fn lower(row: &mut [f64]) {
+    let highest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    if highest.is_finite() {
+        row.iter_mut().for_each(|log| *log -= highest);
     }
 }
 
@@ -137,14 +159,11 @@ pub fn posterior(
         for row in 0..rows {
             let mut sum = LogSum::EMPTY;
             for place in 0..width {
-                let before = if row == 0 {
-                    0.0
-                } else {
-                    sum.add(forward[(row - 1) * width + place]);
-                    sum.0
-                };
+                let before =
+                    if row == 0 { 0.0 } else { sum.add(forward[(row - 1) * width + place]) };
                 forward[row * width + place] = weight(row, place) + before;
             }
+            lower(&mut forward[row * width..(row + 1) * width]);
         }
         forward
     };
@@ -153,9 +172,10 @@ pub fn posterior(
         for row in (0..rows.saturating_sub(1)).rev() {
             let mut sum = LogSum::EMPTY;
             for place in (0..width).rev() {
-                sum.add(weight(row + 1, place) + backward[(row + 1) * width + place]);
-                backward[row * width + place] = sum.0;
+                let term = weight(row + 1, place) + backward[(row + 1) * width + place];
+                backward[row * width + place] = sum.add(term);
             }
+            lower(&mut backward[row * width..(row + 1) * width]);
         }
         backward
     };
@@ -238,6 +258,27 @@ mod tests {
             for (ours, theirs) in ours.iter().zip(&theirs) {
                 prop_assert!((ours - theirs / all).abs() < 1e-12);
             }
+        }
+    }
+
+    #[test]
+    fn many_records_cost_no_digits() {
+        // All classes but one value: which one is left out, by odds of (1 + 1e-7)^5000 from value to
+        // value. The likelihood's logarithm is some -3.5e7, whose last digit is 7e-9.
+        let (rows, n) = (1000_usize, 5000.0);
+        let mut weights = vec![1.0];
+        weights.extend((0..rows).scan(1.0, |weight, _| {
+            *weight /= 1.0 + 1e-7;
+            Some(*weight)
+        }));
+        let mut out = vec![0.0; rows * (rows + 1)];
+        posterior(&vec![n; rows], &weights, &mut out).unwrap();
+        let odds = |value: usize| (n * f64::ln_1p(1e-7) * value as f64).exp();
+        let all: f64 = (0..=rows).map(odds).sum();
+        let mut left_out_above = 1.0;
+        for row in 0..rows {
+            left_out_above -= odds(row) / all;
+            assert!((out[row * (rows + 1) + row] - left_out_above).abs() < 1e-9);
         }
     }
 

@@ -9,14 +9,14 @@
 //!
 //! The tails of each value are worked out where they are neither 0 nor 1, by the ratio of
 //! neighbouring terms from the largest on, so that no table of ranks by values is made. Cost: for
-//! each value about `2 t + 1` times the ranks it can have.
+//! each value about `2 t + 1` times the ranks it can have; memory for `2 t + 2` values at a time.
 //!
 //! # Sources
 //!
 //! Grubbs, Sekniqi, Bindschaedler, Naveed and Ristenpart, *Leakage-Abuse Attacks against
 //! Order-Revealing Encryption*, IEEE S&P 2017 (eprint 2016/895), the binomial attack.
 
-use rayon::prelude::*;
+use std::collections::VecDeque;
 
 use super::check_distribution;
 use crate::Error;
@@ -32,14 +32,15 @@ struct Tail {
 }
 
 impl Tail {
-    fn new(n: usize, p: f64) -> Self {
+    /// The tails for a probability and its complement, which keeps its digits where it is small.
+    fn new(n: usize, p: f64, rest: f64) -> Self {
         if p <= 0.0 {
             return Self { first: 1, tails: Vec::new() };
         }
-        if p >= 1.0 {
+        if rest <= 0.0 {
             return Self { first: n + 1, tails: Vec::new() };
         }
-        let odds = p / (1.0 - p);
+        let odds = p / rest;
         let ratio = |x: usize| {
             // P[x + 1] / P[x]
             #[expect(clippy::cast_precision_loss, reason = "ranks are far below 2^52")]
@@ -115,19 +116,27 @@ pub fn ranks(
     if n == 0 {
         return Err(Error::Size { what: "the number of ranks", got: 0, expected: "at least 1" });
     }
-    let mut sums = vec![0.0];
-    let mut up_to = 0.0;
-    sums.extend(probabilities.iter().map(|probability| {
-        up_to += probability / sum;
-        up_to
-    }));
-    sums[probabilities.len()] = 1.0;
-    let tails: Vec<Tail> = sums.par_iter().map(|&sum| Tail::new(n, sum)).collect();
+    let values = probabilities.len();
+    let mut above = vec![0.0; values];
+    for value in (1..values).rev() {
+        above[value - 1] = above[value] + probabilities[value];
+    }
+    let mut below = 0.0;
+    // Tails from value to value; beyond the last one they are all 1.
+    let mut tails = probabilities.iter().zip(above).map(|(probability, above)| {
+        below += probability;
+        Tail::new(n, below / sum, above / sum)
+    });
+    let mut next = || tails.next().unwrap_or_else(|| Tail::new(n, 1.0, 0.0));
+    // From that of value - tolerance - 1, which no value is up to at first, to value + tolerance.
+    let tolerance = tolerance.min(values);
+    let mut window: VecDeque<Tail> = (0..=tolerance).map(|_| Tail::new(n, 0.0, 1.0)).collect();
+    window.extend((0..tolerance).map(|_| next()));
     let mut guesses = vec![0; n];
     let mut masses = vec![-1.0; n];
-    for (value, number) in (0..probabilities.len()).zip(0_i64..) {
-        let low = &tails[value.saturating_sub(tolerance)];
-        let high = &tails[(value.saturating_add(tolerance) + 1).min(probabilities.len())];
+    for number in (0_i64..).take(values) {
+        window.push_back(next());
+        let (Some(low), Some(high)) = (window.front(), window.back()) else { continue };
         // Before the one's first rank both tails are 1, after the other's end both are 0.
         for rank in low.first..high.end().min(n + 1) {
             let mass = high.at(rank) - low.at(rank);
@@ -136,6 +145,7 @@ pub fn ranks(
                 guesses[rank - 1] = number;
             }
         }
+        window.pop_front();
     }
     masses.iter_mut().for_each(|mass| *mass = mass.clamp(0.0, 1.0));
     Ok((guesses, masses))
@@ -174,6 +184,22 @@ mod tests {
                 prop_assert!((mass(guess) - most).abs() < 1e-11);
             }
         }
+    }
+
+    #[test]
+    fn rare_values_at_the_upper_end_keep_their_digits() {
+        // The highest of n records is the rare value unless none is: 1 - (1 - q)^n, and the mirror.
+        let (n, q) = (1_000_000, 1e-9);
+        let exact = -(n as f64 * f64::ln_1p(-q)).exp_m1();
+        let (at_end, at_start) = (Tail::new(n, 1.0 - q, q), Tail::new(n, q, 1.0 - q));
+        assert!((1.0 - at_end.at(n) - exact).abs() < 1e-15);
+        assert!((at_start.at(1) - exact).abs() < 1e-15);
+    }
+
+    #[test]
+    fn a_tolerance_beyond_all_values_is_certain() {
+        let (guesses, masses) = ranks(5, &[1.0, 2.0, 1.0], usize::MAX).unwrap();
+        assert_eq!((guesses, masses), (vec![0; 5], vec![1.0; 5]));
     }
 
     #[test]

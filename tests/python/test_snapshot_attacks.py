@@ -90,23 +90,27 @@ def test_sorting_one_class_of_many_values_is_no_guess():
 
 
 @given(
-    st.lists(st.tuples(st.integers(1, 50), st.integers(1, 50)), min_size=1, max_size=8),
+    st.lists(st.integers(1, 50), min_size=2, max_size=6),
+    st.lists(st.integers(1, 50), max_size=4),
     st.sampled_from([1.0, 2.0, 3.0]),
+    st.randoms(use_true_random=False),
 )
-def test_no_assignment_is_closer_than_frequency_analysis(pairs, power):
-    """By rearrangement, for every power from 1 on, if every value occurs."""
-    counts, known = zip(*pairs, strict=True)
+def test_no_assignment_is_closer_than_frequency_analysis(counts, missing, power, random):
+    """By rearrangement, for every power from 1 on, also if values are missing."""
+    known = [random.randint(1, 50) for _ in counts] + missing
     view = View.snapshot(np.repeat(np.arange(len(counts)), counts), len(known))
     aux = Auxiliary({"x": known})
-    psi = np.array(counts) / sum(counts)
     pi = aux.distribution("x", view.domain("x"))
 
     def cost(attack, **options):
         values = attack(view, "x", aux, **options).values
-        matched = dict(zip(np.repeat(np.arange(len(counts)), counts), values, strict=True))
-        return sum(abs(psi[i] - pi[v]) ** power for i, v in matched.items())
+        histogram = np.bincount(values, minlength=len(known)) / len(values)
+        return (np.abs(histogram - pi) ** power).sum()
 
-    assert cost(attacks.frequency) == pytest.approx(cost(attacks.assignment, power=power))
+    psi = np.sort(np.pad(counts, (0, len(missing)))) / sum(counts)
+    least = (np.abs(psi - np.sort(pi)) ** power).sum()
+    assert cost(attacks.frequency) == pytest.approx(least)
+    assert cost(attacks.assignment, power=power) == pytest.approx(least)
 
 
 @given(st.integers(1, 6), st.integers(0, 4), st.randoms(use_true_random=False))
@@ -149,12 +153,14 @@ def test_a_dense_column_falls_whatever_is_known(name, seed):
 
 @pytest.mark.parametrize("name", MATCHING)
 def test_only_the_proportions_of_counts_matter(name):
+    """Equal counts, and power 1, leave it to rounding which assignment is nearest: not here."""
+    options = {"power": 2} if name == "assignment" else {}
     random = np.random.default_rng(3)
-    values = random.choice(M, 300, p=agelike())
-    known = random.multinomial(50_000, agelike()).astype(float)
+    values = np.repeat(np.sort(random.permutation(M)[:60]), random.permutation(60) + 1)
+    known = 20.0 + random.permutation(M)
     view = encrypted(values)
-    once = MATCHING[name](view, "x", Auxiliary({"x": known * 10**6}))
-    again = MATCHING[name](view, "x", Auxiliary({"x": known * 10**7}))
+    once = MATCHING[name](view, "x", Auxiliary({"x": known * 10**6}), **options)
+    again = MATCHING[name](view, "x", Auxiliary({"x": known * 10**7}), **options)
     assert (once.values == again.values).all()
 
 
@@ -169,7 +175,7 @@ def test_matchings_in_order_do_not_cross(name):
 
 
 @given(
-    st.lists(st.integers(1, 6), min_size=1, max_size=4),
+    st.lists(st.integers(1, 6), min_size=2, max_size=4),
     st.lists(st.integers(1, 9), min_size=4, max_size=8),
 )
 def test_non_crossing_and_multinomial_are_the_best_of_all_injections(counts, known):
@@ -246,29 +252,36 @@ def test_the_posterior_is_calibrated_if_the_knowledge_is_right():
 
 
 @pytest.mark.parametrize(("n", "near"), [(50, 0.899), (200, 0.999), (756, 1.000)])
-def test_decoding_each_record_beats_the_likeliest_matching(n, near):
-    """With the right knowledge no decoding of single records is better, whatever the matching.
+@pytest.mark.parametrize("knowledge", ["right", "wrong"])
+def test_decoding_each_record_beats_the_likeliest_matching(knowledge, n, near):
+    """With right knowledge nothing recovers more on average, whatever the share of values missing.
 
-    The expected shares within five years are of another age-like shape and of knowledge that is
-    tilted to a total-variation distance of 0.05, so they are met roughly.
+    Wrong knowledge is 20,000 records at a total-variation distance of about 0.05; then the gain is
+    only certain at low density, and the posterior claims more than it recovers. Runs are the
+    sample. The expected shares are of another age-like shape, and met to 0.05.
     """
-    random, pi = np.random.default_rng(6), agelike()
-    tilt = pi * (1 + 0.25 * np.linspace(-1, 1, M))
-    assert attacks.total_variation(tilt, pi) == pytest.approx(0.05, abs=0.01)
-    right, tilted = Auxiliary({"x": pi * 1e12}), Auxiliary({"x": tilt * 1e12})
-    gains, nearly = [], []
-    for seed in range(40):
-        values = random.choice(M, n, p=pi)
-        view = encrypted(values, seed=seed)
-        decoded = attacks.ordered_posterior(view, "x", right).guess().values == values
-        matched = attacks.multinomial(view, "x", right).values == values
-        gains.append(decoded.mean() - matched.mean())
-        guess = attacks.ordered_posterior(view, "x", tilted).guess(5)
-        nearly.append((np.abs(guess.values - values) <= 5).mean())
-    assert np.mean(gains) > -DEVIATIONS * np.std(gains) / math.sqrt(len(gains))
+    random, pi, gains, claims, found = np.random.default_rng(6), agelike(), [], [], []
+    for _ in range(200):
+        aux, values = Auxiliary({"x": pi * 1e12}), random.choice(M, n, p=pi)
+        if knowledge == "wrong":
+            off = pi * np.exp(random.normal(0, 0.125, M))
+            aux = Auxiliary({"x": random.multinomial(20_000, off / off.sum())})
+        view = View.snapshot(values, M)
+        masses = attacks.ordered_posterior(view, "x", aux)
+        guess = masses.guess()
+        right = (guess.values == values).mean()
+        gains.append(right - (attacks.multinomial(view, "x", aux).values == values).mean())
+        claims.append(guess.confidence.mean() - right)
+        found.append((np.abs(masses.guess(5).values - values) <= 5).mean())
+    gain, claim = (np.mean(x) / np.std(x) * math.sqrt(len(x)) for x in (gains, claims))
     if n == 50:
-        assert np.mean(gains) > 0.01
-    assert np.mean(nearly) == pytest.approx(near, abs=0.1)
+        assert gain > DEVIATIONS
+    if knowledge == "right":
+        assert gain > -DEVIATIONS
+        assert abs(claim) < DEVIATIONS
+    elif n == 200:
+        assert claim > DEVIATIONS
+    assert np.mean(found) == pytest.approx(near, abs=0.05)
 
 
 # S6 ranks
@@ -323,11 +336,29 @@ def test_measured_recovery_from_ranks_meets_the_closed_form(scheme):
 
 
 def test_wider_cells_raise_recovery():
-    """81 ages in 17 cells of five: the bound grows from .217 to .673 at n = 200."""
-    pi = np.full(M, 1 / M)
-    coarse = np.add.reduceat(pi, np.arange(0, M, 5))
-    one, five = (attacks.expected_rank_recovery(p, 200) for p in (agelike(), coarse))
-    assert one < 0.3 < 0.5 < five
+    """81 ages in 17 cells of five: the bound grows from .217 to .673 at n = 200.
+
+    Those figures are of another age-like shape: they are met to .02 and .05.
+    """
+    years = agelike()
+    fives = np.add.reduceat(years, np.arange(0, M, 5))
+    one, five = (attacks.expected_rank_recovery(pi, 200) for pi in (years, fives))
+    assert one == pytest.approx(0.217, abs=0.02)
+    assert five == pytest.approx(0.673, abs=0.05)
+
+
+def test_a_mask_leaves_only_what_it_allows():
+    values, counts = np.repeat([0, 1, 2], [3, 5, 4]), Auxiliary({"x": [3, 5, 4, 1, 1]})
+    view = View.snapshot(values, 5)
+    mask = np.ones((3, 5), bool)
+    assert (attacks.non_crossing(view, "x", counts, mask=mask).values == values).all()
+    mask[1] = [False, False, False, True, True]
+    found = attacks.non_crossing(view, "x", counts, mask=mask).values
+    assert set(found[values == 1].tolist()) == {3}
+    assert set(found[values == 2].tolist()) == {4}
+    one = View.snapshot([7, 7], 5)
+    mask = np.arange(5)[None, :] == 3
+    assert attacks.non_crossing(one, "x", counts, mask=mask).values.tolist() == [3, 3]
 
 
 # S9 columns together
@@ -453,14 +484,21 @@ def test_knowledge_of_another_domain_is_refused(name):
         attack(encrypted(np.arange(9)), "x", Auxiliary({"x": [1, 2, 3]}))
 
 
-@pytest.mark.parametrize("name", [*MATCHING, "rank"])
+@pytest.mark.parametrize("name", list(MATCHING)[:-1])
+@pytest.mark.parametrize("n", [1, 30])
+def test_one_class_of_many_values_is_no_guess(name, n):
+    """Its share is 1 whatever it is: the nearest sum would be that of the highest value."""
+    aux = Auxiliary({"x": [4, 3, 2, 3]})
+    assert (MATCHING[name](View.snapshot([9] * n, 4), "x", aux).values == NO_GUESS).all()
+    assert MATCHING[name](View.snapshot([9], 1), "x", Auxiliary({"x": [1]})).values == [0]
+
+
+@pytest.mark.parametrize("name", ["posterior", "rank"])
 def test_one_record_is_guessed_as_if_there_were_no_view(name):
     attack = attacks.rank if name == "rank" else MATCHING[name]
-    aux = Auxiliary({"x": [1, 1, 50, 1]})
-    guess = attack(View.snapshot([9], 4), "x", aux)
+    guess = attack(View.snapshot([9], 4), "x", Auxiliary({"x": [1, 1, 50, 1]}))
     assert guess.values.tolist() == [2]
-    if guess.confidence is not None:
-        assert guess.confidence == pytest.approx([50.5 / 55])
+    assert guess.confidence == pytest.approx([50.5 / 55])
 
 
 def test_bad_input_is_refused_by_name():

@@ -66,8 +66,6 @@ def sorting(view: View, field: str) -> Guess:
     """
 
     def match(counts: Integers, domain: Domain) -> Integers:
-        if len(counts) == 1 and domain.cells > 1:
-            return np.full(1, NO_GUESS)
         return np.arange(len(counts))
 
     return _matched(view, field, match, None)
@@ -88,7 +86,7 @@ def frequency(view: View, field: str, aux: Auxiliary) -> Guess:
     Returns
     -------
     Guess
-        One value per record.
+        One value per record; no guess as for `sorting`.
 
     Raises
     ------
@@ -133,7 +131,7 @@ def assignment(view: View, field: str, aux: Auxiliary, *, power: float = 1.0) ->
     Returns
     -------
     Guess
-        One value per record.
+        One value per record; no guess as for `sorting`.
 
     Raises
     ------
@@ -142,7 +140,9 @@ def assignment(view: View, field: str, aux: Auxiliary, *, power: float = 1.0) ->
 
     Notes
     -----
-    As `frequency`, which costs less and is no worse. **Cost**: O(k^2 M) for k classes, M cells.
+    As `frequency`, which costs less and is no worse for powers from 1 on. Histograms are of all
+    cells: one that no class is matched to counts with what is known of it.
+    **Cost**: O(k^2 M) for k classes, M cells.
 
     References
     ----------
@@ -153,7 +153,8 @@ def assignment(view: View, field: str, aux: Auxiliary, *, power: float = 1.0) ->
 
     def match(counts: Integers, domain: Domain) -> Integers:
         psi, pi = _histograms(counts, domain, aux, field)
-        return _mopse.assign(np.abs(psi[:, None] - pi[None, :]) ** power)
+        # A cell that no class gets is as far from nothing as it is common.
+        return _mopse.assign(np.abs(psi[:, None] - pi[None, :]) ** power - pi[None, :] ** power)
 
     return _matched(view, field, match, aux)
 
@@ -173,7 +174,7 @@ def cumulative(view: View, field: str, aux: Auxiliary) -> Guess:
     Returns
     -------
     Guess
-        One value per record; the matching may cross.
+        One value per record; the matching may cross. No guess as for `sorting`.
 
     Raises
     ------
@@ -212,7 +213,7 @@ def monotone_cumulative(view: View, field: str, aux: Auxiliary) -> Guess:
     Returns
     -------
     Guess
-        One value per record, higher for higher ciphertexts.
+        One value per record, higher for higher ciphertexts; no guess as for `sorting`.
 
     Raises
     ------
@@ -253,7 +254,8 @@ def non_crossing(
     Returns
     -------
     Guess
-        One value per record, higher for higher ciphertexts.
+        One value per record, higher for higher ciphertexts; no guess as for `sorting`,
+        unless there is a mask.
 
     Raises
     ------
@@ -283,7 +285,7 @@ def non_crossing(
             costs = np.where(mask, costs, np.inf)
         return _mopse.increasing(costs)
 
-    return _matched(view, field, match, aux)
+    return _matched(view, field, match, aux, least=2 if mask is None else 1)
 
 
 def multinomial(view: View, field: str, aux: Auxiliary) -> Guess:
@@ -301,7 +303,7 @@ def multinomial(view: View, field: str, aux: Auxiliary) -> Guess:
     Returns
     -------
     Guess
-        One value per record, higher for higher ciphertexts.
+        One value per record, higher for higher ciphertexts; no guess as for `sorting`.
 
     Raises
     ------
@@ -555,15 +557,25 @@ def _classes(index: Index, domain: Domain, field: str) -> tuple[Integers, Intege
 
 
 def _matched(
-    view: View, field: str, match: Callable[[Integers, Domain], Integers], aux: Auxiliary | None
+    view: View,
+    field: str,
+    match: Callable[[Integers, Domain], Integers],
+    aux: Auxiliary | None,
+    *,
+    least: int = 2,
 ) -> Guess:
-    """Return the values of the cells that each index's classes are matched to."""
+    """Return the values of the cells that each index's classes are matched to.
+
+    One class can be told from no other: its share is 1 of all, whatever it is. So there is no guess
+    for fewer classes than `least`.
+    """
     domain = view.domain(field)
     likeliest = domain.likeliest(None if aux is None else aux.distribution(field, domain))
     values = np.full(view.records, NO_GUESS)
     for index in view.indexes_of(field):
         classes, counts = _classes(index, domain, field)
-        cells = match(counts, domain)
+        is_told = len(counts) >= min(least, domain.cells)
+        cells = match(counts, domain) if is_told else np.full(1, NO_GUESS)
         values[index.records] = np.where(cells >= 0, likeliest[cells], NO_GUESS)[classes]
     return Guess(values)
 
