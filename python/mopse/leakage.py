@@ -160,7 +160,7 @@ def leakage_report(table: Any, schema: Schema) -> LeakageReport:
     >>> schema = mopse.Schema(sex=mopse.Field.boolean(), age=mopse.Field(0, 120))
     >>> table = {"sex": [True, False, True], "age": [41, 70, 12]}
     >>> mopse.leakage_report(table, schema)
-    LeakageReport(sex: hopeless, age: leaks order)
+    LeakageReport(sex: hopeless, age: weak)
     """
     if not isinstance(schema, Schema):
         raise WrongTypeError(f"a schema must be a Schema, not {type(schema).__name__}")
