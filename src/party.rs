@@ -863,6 +863,29 @@ pub(crate) mod tests {
         provider.upload(&[], Ids::Integers(&[1, 2, 3]), &indexed, sequence).unwrap()
     }
 
+    #[test]
+    fn a_keyring_knows_the_cells_of_its_own_group_and_of_those_below() {
+        let mut owner = owner(1);
+        let hospital = owner.authorize("hospital", &[]).unwrap();
+        let ward = owner.authorize("ward", &["hospital"]).unwrap();
+        let clinic = owner.authorize("clinic", &[]).unwrap();
+        let hospital = Keyring { below: owner.below.from(hospital.node()), ..hospital };
+        let groups = |keyring: &Keyring| -> Vec<Group> {
+            keyring.spans("age").unwrap().into_iter().map(|(group, _)| group).collect()
+        };
+        let [top, below] = [hospital.node(), ward.node()].map(|node| Group::of(node).unwrap());
+        assert_eq!(groups(&hospital), [top.clone(), below.clone()]);
+        assert_eq!(groups(&clinic), [top]);
+        assert_eq!(groups(&ward), [below]);
+        let spans = clinic.spans("age").unwrap().remove(0).1;
+        assert_eq!(spans.len(), 121);
+        assert_eq!((spans[0].0, spans[120].1), (0, i64::MAX));
+        assert!(spans.windows(2).all(|pair| pair[0].1 + 1 == pair[1].0));
+        let entry = hospital.mopse("age").unwrap().encrypt(40, 7).unwrap();
+        assert!((spans[40].0..=spans[40].1).contains(&entry));
+        assert_eq!(clinic.spans("weight"), Err(Error::UnknownField { field: "weight".into() }));
+    }
+
     #[derive(Deserialize)]
     struct Vectors {
         tree: Tree,

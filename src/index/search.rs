@@ -371,6 +371,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_merged_is_in_order_and_names_records_through_all_uploads() {
+        let mut index = two_providers();
+        let (ciphertexts, records) = index.merged("age").unwrap();
+        assert_eq!((ciphertexts, records), (&[40, 45, 50, 70][..], &[0, 3, 2, 1][..]));
+        assert_eq!(index.merged("weight"), Ok((&[][..], &[][..])));
+    }
+
+    #[test]
     fn a_field_without_entries_and_no_predicate_find_nothing() {
         let mut index = two_providers();
         assert_eq!(index.search(&[between("height", 0, i64::MAX)], None), Ok(vec![]));
