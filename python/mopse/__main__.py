@@ -91,7 +91,10 @@ def main(arguments: list[str] | None = None) -> None:
     )
     command.set_defaults(run=_labs)
     given = parser.parse_args(arguments)
-    given.run(given)
+    try:
+        given.run(given)
+    except MopseError as error:
+        sys.exit(f"mopse: {error}")
 
 
 def _evaluate(given: argparse.Namespace) -> None:
@@ -111,10 +114,7 @@ def _list(written: dict[str, Path]) -> None:
 
 
 def _labs(given: argparse.Namespace) -> None:
-    try:
-        made = labs.make(given.solution or labs.solutions(), given.out)
-    except MopseError as error:
-        sys.exit(f"mopse labs: {error}")
+    made = labs.make(given.solution or labs.solutions(), given.out)
     for solution, student in made.items():
         print(f"{solution.name}: {student}")
 

@@ -55,7 +55,9 @@ def accepted(fields: Any, schema: Schema) -> Collection[str]:
     """Return names of fields whose leakage is accepted, or say what is none."""
     if isinstance(fields, str) or not isinstance(fields, Iterable):
         raise WrongTypeError("accept_leakage must be a list of names of fields")
-    names = set(fields)
+    names = list(fields)
+    if not all(isinstance(name, str) for name in names):
+        raise WrongTypeError("accept_leakage must be a list of names of fields")
     unknown = [name for name in names if name not in schema]
     if unknown:
         raise InvalidInputError(f"the schema has no field {unknown[0]!r} to accept the leakage of")

@@ -24,6 +24,9 @@ use crate::Error;
 /// Terms below this share of the largest are left out.
 const NEGLIGIBLE: f64 = 1e-22;
 
+/// More ranks would not fit the memory of most machines: 4 GiB.
+const MOST_RANKS: usize = 1 << 28;
+
 /// `P[Bin(n, p) >= i]` for the ranks `i` at which it is neither 0 nor 1.
 struct Tail {
     /// The first rank with a tail below 1, counted from 1.
@@ -105,7 +108,7 @@ impl Tail {
 ///
 /// # Errors
 ///
-/// [`Error::Size`] if there is no rank, [`Error::Distribution`] or [`Error::NoWeight`] if the
+/// [`Error::Size`] if there is no rank or more than 2^28, [`Error::Distribution`] or [`Error::NoWeight`] if the
 /// probabilities are none.
 pub fn ranks(
     n: usize,
@@ -113,8 +116,9 @@ pub fn ranks(
     tolerance: usize,
 ) -> Result<(Vec<i64>, Vec<f64>), Error> {
     let sum = check_distribution("probabilities", probabilities)?;
-    if n == 0 {
-        return Err(Error::Size { what: "the number of ranks", got: 0, expected: "at least 1" });
+    if n == 0 || n > MOST_RANKS {
+        let expected = "1 to 2^28";
+        return Err(Error::Size { what: "the number of ranks", got: n as u64, expected });
     }
     let values = probabilities.len();
     let mut above = vec![0.0; values];
@@ -217,7 +221,9 @@ mod tests {
 
     #[test]
     fn what_is_no_problem_is_refused() {
-        assert!(matches!(ranks(0, &[1.0], 0), Err(Error::Size { got: 0, .. })));
+        for n in [0, MOST_RANKS + 1] {
+            assert!(matches!(ranks(n, &[1.0], 0), Err(Error::Size { .. })));
+        }
         assert!(matches!(ranks(1, &[], 0), Err(Error::NoWeight { .. })));
         assert!(matches!(ranks(1, &[1.0, -1.0], 0), Err(Error::Distribution { position: 1, .. })));
         assert!(matches!(ranks(1, &[f64::NAN], 0), Err(Error::Distribution { position: 0, .. })));

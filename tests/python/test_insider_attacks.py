@@ -1,6 +1,7 @@
 """A corrupt provider, with the store or with the cloud (M1 to M4), on the real construction."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -300,3 +301,56 @@ def test_bad_input_is_refused_by_name():
         attacks.expected_candidates(3, 4)
     with pytest.raises(InvalidInputError, match="a tree of height 2 has no level 3"):
         attacks.subtree_share(3, 2, 3)
+
+
+CONTRADICTIONS = [
+    ([5], [1, 9], [2, 2], "meet", "one known value has two ciphertexts"),
+    ([5], [1, 9], [2, 3], "meet", "leave no value for ciphertext 0"),
+    ([0], [5], [0], "meet", "leave no value for ciphertext 0"),
+    ([1], [1, 1], [0, 3], "spread", "one known ciphertext has two values"),
+    ([1], [1], [0], "mete", "equals is 'mete'"),
+]
+
+
+@pytest.mark.parametrize(("ciphertexts", "known", "values", "equals", "message"), CONTRADICTIONS)
+def test_known_pairs_that_contradict_are_refused(ciphertexts, known, values, equals, message):
+    with pytest.raises(InvalidInputError, match=message):
+        attacks.candidates(ciphertexts, known, values, plaintexts=4, equals=equals)
+
+
+TOKENS = [
+    ([((0, 9), (3, 1))], "the values of a token are no range"),
+    ([((0, 9), (-3, 2))], "the values of a token are no range"),
+    ([((0, 9), (9, 9))], "the values of a token are no range"),
+    ([((-9, 9), (1, 2))], "the bounds of a token are no range"),
+    ([((0, 2**64), (1, 2))], "the bounds of a token are no range"),
+    ([((0, 9), (2, 2)), ((10, 30), (0, 0))], "contradict each other"),
+    ([((5, 9), (2, 2)), ((5, 30), (1, 3))], "contradict each other"),
+]
+
+
+@pytest.mark.parametrize(("tokens", "message"), TOKENS)
+def test_tokens_that_cannot_be_are_refused(tokens, message):
+    made = [
+        attacks.ObservedToken(number, "", {"x": bounds}, {"x": values})
+        for number, (bounds, values) in enumerate(tokens)
+    ]
+    view = replace(
+        attacks.View.snapshot([5, 9, 20, 33], 4),
+        adversary=attacks.Adversary.USER_CLOUD,
+        tokens=made,
+    )
+    with pytest.raises(InvalidInputError, match=message):
+        attacks.labelled(view, "x")
+
+
+def test_the_last_ciphertext_of_the_space_labels_no_cut_beyond():
+    token = attacks.ObservedToken(0, "", {"x": (10, 2**63 - 1)}, {"x": (2, 2)})
+    view = replace(
+        attacks.View.snapshot([5, 20], 4), adversary=attacks.Adversary.USER_CLOUD, tokens=[token]
+    )
+    assert attacks.labelled(view, "x").values[1] == 2
+
+
+def test_all_values_known_leave_one_candidate():
+    assert attacks.expected_candidates(5, 5) == 1.0

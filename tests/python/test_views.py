@@ -343,3 +343,64 @@ def test_bad_input_is_refused_by_name():
         attacks.summary(attacks.score(guess, truth, Domain(4), senders), ["metric"])
     with pytest.raises(InvalidInputError, match="the table has no column 'age'"):
         Auxiliary.from_table(pl.DataFrame({"bmi": [1.0]}), SCHEMA)
+
+
+def test_what_cannot_be_counts_is_refused():
+    with pytest.raises(WrongTypeError, match="must be a mapping"):
+        Auxiliary([1, 2])
+    with pytest.raises(WrongTypeError, match="field 'x' must have 1 dimensions, not 2"):
+        Auxiliary({"x": [[1, 2], [3, 4]]})
+    with pytest.raises(WrongTypeError, match="must have 2 dimensions, not 1"):
+        Auxiliary({"x": [1]}, {("x", "x"): [1]})
+    with pytest.raises(WrongTypeError, match="must be an array of numbers"):
+        Auxiliary({"x": [[1, 2], [3]]})
+    with pytest.raises(InvalidInputError, match="the sum of the counts is too large"):
+        Auxiliary({"x": [1e308, 1e308]})
+    with pytest.raises(InvalidInputError, match="a count is null"):
+        Auxiliary({"x": np.ma.masked_array([1, 2], [True, False])})
+    with pytest.raises(InvalidInputError, match="no field 'y' to count together"):
+        Auxiliary.from_table({"age": [1], "bmi": [20.0]}, SCHEMA, pairs=[("age", "y")])
+    with pytest.raises(InvalidInputError, match=r"probabilities of shape \(2,\), not \(3,\)"):
+        Domain(3).cell_masses(np.ones(2))
+
+
+@pytest.mark.parametrize(
+    ("guess", "truth", "message"),
+    [
+        (Guess(np.array([0, 9])), [0, 1], "the guess has a value outside"),
+        (Guess(np.array([0, -5])), [0, 1], "the guess has a value outside"),
+        (Guess(np.array([0, 1])), [0, 99], "the truth has a value outside"),
+        (Guess(np.array([0, 1]), np.array([9.0, 1.0])), [0, 1], "a confidence is not between"),
+        (Guess(np.array([0, 1]), np.array([np.nan, 1.0])), [0, 1], "a confidence is not between"),
+        (Guess(np.array([0, 1]), np.array([1.0])), [0, 1], "a confidence is not between"),
+    ],
+)
+def test_a_score_of_what_cannot_be_is_refused(guess, truth, message):
+    with pytest.raises(InvalidInputError, match=message):
+        attacks.score(guess, truth, Domain(4), [0, 0])
+
+
+def test_tolerances_and_sizes_have_bounds():
+    view = View.snapshot([1, 2, 3], plaintexts=4)
+    aux = Auxiliary({"x": [1, 2, 3, 4]})
+    posterior = attacks.ordered_posterior(view, "x", aux)
+    assert posterior.guess(10**30).confidence == pytest.approx([1, 1, 1])
+    with pytest.raises(InvalidInputError, match="tolerance"):
+        posterior.guess(-1)
+    with pytest.raises(WrongTypeError, match="tolerance"):
+        posterior.guess(1.5)
+    with pytest.raises(InvalidInputError, match="tolerances"):
+        attacks.score(posterior, [0, 1, 2], view.domain("x"), [0, 0, 0], tolerances=[-1])
+    assert attacks.rank(view, "x", aux, tolerance=10**30).confidence == pytest.approx([1, 1, 1])
+    with pytest.raises(InvalidInputError, match=r"at most 2\^32"):
+        Domain(2**62)
+    with pytest.raises(InvalidInputError, match="the number of ranks is 1000000000"):
+        attacks.expected_rank_recovery([1] * 10, 10**9)
+    with pytest.raises(InvalidInputError, match=r"records is .*at most 2\^26"):
+        attacks.AccessPatterns(np.array([0, 1]), np.array([0]), 2**50)
+    with pytest.raises(InvalidInputError, match=r"plaintexts is .*at most 2\^26"):
+        attacks.expected_queries(2**40)
+    with pytest.raises(InvalidInputError, match="different records"):
+        attacks.linkage(np.array([1, 1]), np.array([0, 0, 0]), np.array([0, 1]))
+    with pytest.raises(InvalidInputError, match="is negative: leave out"):
+        attacks.class_recovery(np.array([-1, 2]), np.array([0, 1]))

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
+from mopse._table import as_frame
 from mopse.attacks._view import Domain
 from mopse.errors import InvalidInputError, WrongTypeError
 from mopse.schema import Schema
@@ -16,18 +16,29 @@ __all__ = ["Auxiliary", "probabilities_of", "total_variation"]
 Floats = NDArray[np.float64]
 
 
-def _counts(values: Any, what: str) -> Floats:
+def _counts(values: Any, what: str, dimensions: int = 1) -> Floats:
     """Return counts, or say why they are none."""
-    counts = np.asarray(values)
+    if np.ma.is_masked(values):
+        raise InvalidInputError(f"{what}: a count is null")
+    try:
+        counts = np.asarray(values)
+    except ValueError:  # rows of different lengths
+        raise WrongTypeError(f"{what} must be an array of numbers") from None
     if counts.dtype.kind not in "iuf":
         raise WrongTypeError(f"{what} must be numbers, not {counts.dtype}")
+    if counts.ndim != dimensions:
+        raise WrongTypeError(f"{what} must have {dimensions} dimensions, not {counts.ndim}")
     counts = counts.astype(np.float64)
     if not np.isfinite(counts).all():
         raise InvalidInputError(f"{what}: a count is not finite")
     if counts.size and counts.min() < 0:
         raise InvalidInputError(f"{what}: a count is negative")
-    if counts.sum() <= 0:
+    with np.errstate(over="ignore"):
+        total = counts.sum()
+    if total <= 0:
         raise InvalidInputError(f"{what}: all counts are zero")
+    if not np.isfinite(total):
+        raise InvalidInputError(f"{what}: the sum of the counts is too large")
     return counts
 
 
@@ -71,21 +82,23 @@ class Auxiliary:
         counts: Mapping[str, Any],
         joint: Mapping[tuple[str, str], Any] | None = None,
     ) -> None:
+        if not isinstance(counts, Mapping) or not isinstance(joint, Mapping | None):
+            raise WrongTypeError("counts must be a mapping from names of fields to arrays")
         self._counts = {name: _counts(values, f"field {name!r}") for name, values in counts.items()}
         self._joint = {
-            pair: _counts(values, f"fields {pair!r}") for pair, values in (joint or {}).items()
+            pair: _counts(values, f"fields {pair!r}", 2) for pair, values in (joint or {}).items()
         }
 
     @classmethod
     def from_table(
-        cls, table: pl.DataFrame, schema: Schema, *, pairs: Sequence[tuple[str, str]] = ()
+        cls, table: Any, schema: Schema, *, pairs: Sequence[tuple[str, str]] = ()
     ) -> "Auxiliary":
         """Count a table of other records.
 
         Parameters
         ----------
-        table : polars.DataFrame
-            Records in the clear.
+        table : table
+            Records in the clear: Polars, pandas or Arrow, or a mapping from names to arrays.
         schema : Schema
             The fields; each is a column of the table.
         pairs : sequence of (str, str)
@@ -101,12 +114,16 @@ class Auxiliary:
         mopse.errors.InvalidInputError
             If a column is missing, or a value is outside its field.
         """
+        frame = as_frame(table)
+        unknown = [name for pair in pairs for name in pair if name not in schema]
+        if unknown:
+            raise InvalidInputError(f"the schema has no field {unknown[0]!r} to count together")
         columns = {}
         for name, field in schema.items():
-            if name not in table.columns:
+            if name not in frame.columns:
                 raise InvalidInputError(f"the table has no column {name!r}")
-            rows, plaintexts = field.plaintexts_of(table[name])
-            columns[name] = np.full(table.height, -1, np.int64)
+            rows, plaintexts = field.plaintexts_of(frame[name])
+            columns[name] = np.full(frame.height, -1, np.int64)
             columns[name][rows] = plaintexts
         counts = {
             name: np.bincount(column[column >= 0], minlength=schema[name].plaintexts)

@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mopse import _mopse
+from mopse._arrays import is_integer
 from mopse._table import from_columns
 from mopse.attacks._marks import Marks
 from mopse.attacks._view import Adversary, Domain, Index, Insider, ObservedToken, View
@@ -218,7 +219,8 @@ class Deployment:
         """
         for field, (low, high) in ranges.items():
             domain = self.domains.get(field)
-            if domain is None or not 0 <= low <= high < domain.plaintexts:
+            is_whole = is_integer(low) and is_integer(high)
+            if domain is None or not is_whole or not 0 <= low <= high < domain.plaintexts:
                 raise InvalidInputError(f"there is no such range of field {field!r}")
         if provider is not None and (self.scheme not in _REAL or provider not in self._providers):
             raise InvalidInputError(f"provider {provider!r} asks nothing under {self.scheme}")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mopse._arrays import whole
 from mopse.attacks._view import Domain
 
 __all__ = ["NO_GUESS", "Guess", "Posterior"]
@@ -67,7 +68,13 @@ class Posterior:
         -------
         Guess
             ``argmax_v sum of masses over |j - v| <= tolerance``, with that sum as confidence.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            If the tolerance is negative.
         """
+        tolerance = min(whole(tolerance, "tolerance", least=0), self.domain.plaintexts)
         windows = self.masses
         if tolerance:
             sums = np.pad(np.cumsum(windows, axis=1), ((0, 0), (1, 0)))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mopse._arrays import integers, whole
 from mopse.attacks._auxiliary import Auxiliary
 from mopse.attacks._guess import NO_GUESS, Guess
-from mopse.attacks._view import Domain, Insider, ObservedToken, View
+from mopse.attacks._view import Adversary, Domain, Insider, ObservedToken, View
 from mopse.errors import InvalidInputError
 
 __all__ = [
@@ -26,6 +26,8 @@ __all__ = [
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
+
+_LAST = 2**63 - 1
 
 
 def locate(view: View, field: str, aux: Auxiliary | None = None) -> Guess:
@@ -136,7 +138,7 @@ def labelled(view: View, field: str, aux: Auxiliary | None = None) -> Guess:
     decays with every query that crosses them. **Cost**: O(Q log Q + n log Q).
     """
     domain = view.domain(field)
-    if view.insider is None and not any(token.values for token in view.tokens):
+    if view.adversary not in (Adversary.PROVIDER_CLOUD, Adversary.USER_CLOUD):
         raise InvalidInputError(f"{view.adversary} does not know what any query asks for")
     likeliest, shares, masses = _within_cells(domain, field, aux)
     values = np.full(view.records, NO_GUESS)
@@ -145,6 +147,8 @@ def labelled(view: View, field: str, aux: Auxiliary | None = None) -> Guess:
     for index in view.indexes_of(field):
         known = sorted(labels.get(index.group, {}).items())
         cuts = np.array([cut for cut, _ in known], np.int64)
+        if (np.diff([cell for _, cell in known]) < 0).any():
+            raise InvalidInputError(f"tokens to group {index.group!r} contradict each other")
         cells = np.array([0, *(cell for _, cell in known), domain.cells])
         at = np.searchsorted(cuts, index.ciphertexts, side="right")
         parts = [masses[a : max(b, a + 1)] for a, b in pairwise(cells)]
@@ -167,10 +171,14 @@ def _labels(view: View, field: str) -> dict[str, dict[int, int]]:
             continue
         for token in tokens:
             low, high = token.bounds[field]
+            if not 0 <= low <= high <= _LAST:
+                raise InvalidInputError(f"the bounds of a token are no range of field {field!r}")
             known = labels.setdefault(token.group, {})
-            known[low] = cells[0]
-            if cells[1] + 1 < view.domain(field).cells:
-                known[high + 1] = cells[1] + 1
+            told = {low: cells[0]}
+            if cells[1] + 1 < view.domain(field).cells and high < _LAST:
+                told[high + 1] = cells[1] + 1
+            if any(known.setdefault(cut, cell) != cell for cut, cell in told.items()):
+                raise InvalidInputError(f"tokens to group {token.group!r} contradict each other")
     return labels
 
 
@@ -189,6 +197,8 @@ def _cells_asked(view: View, field: str, tokens: Sequence[ObservedToken]) -> tup
             return None
         if field in token.values:
             low, high = token.values[field]
+            if not 0 <= low <= high < view.domain(field).plaintexts:
+                raise InvalidInputError(f"the values of a token are no range of field {field!r}")
             return low // view.domain(field).cell, high // view.domain(field).cell
         spans = None if view.insider is None else view.insider.spans.get((token.group, field))
         if spans is not None:
@@ -246,7 +256,9 @@ def candidates(
     >>> list(zip(low.tolist(), high.tolist()))
     [(0, 3), (3, 6), (3, 6)]
     """
-    whole(plaintexts, "plaintexts", least=1)
+    Domain(plaintexts)
+    if equals not in ("meet", "spread"):
+        raise InvalidInputError(f"equals is {equals!r}, expected 'meet' or 'spread'")
     places, at = integers(ciphertexts, "the ciphertexts"), integers(known, "the known ciphertexts")
     labels = integers(values, "the known values")
     if not len(places):
@@ -259,6 +271,11 @@ def candidates(
     at, labels = at[order], labels[order]
     if (np.diff(labels) < 0).any():
         raise InvalidInputError("the known ciphertexts are not in the order of their values")
+    is_same = np.diff(at) == 0
+    if (np.diff(labels)[is_same] > 0).any():
+        raise InvalidInputError("one known ciphertext has two values")
+    if equals == "meet" and (np.diff(labels)[~is_same] == 0).any():
+        raise InvalidInputError("one known value has two ciphertexts, so that equals do not meet")
     before = np.searchsorted(at, places, side="right")
     from_here = np.searchsorted(at, places, side="left")
     low = np.concatenate([[0], labels])[before]
@@ -267,6 +284,9 @@ def candidates(
         is_known = before > from_here
         low = np.where(is_known, low, np.concatenate([[0], labels + 1])[before])
         high = np.where(is_known, high, np.concatenate([labels - 1, [plaintexts - 1]])[from_here])
+    if (low > high).any():
+        entry = int(np.argmax(low > high))
+        raise InvalidInputError(f"the known pairs leave no value for ciphertext {entry}")
     return low, high
 
 
@@ -299,6 +319,8 @@ def expected_candidates(plaintexts: int, known: int) -> float:
     whole(plaintexts, "plaintexts", least=1)
     if whole(known, "known", least=0) > plaintexts:
         raise InvalidInputError(f"{known} known values of {plaintexts}")
+    if known == plaintexts:
+        return 1.0
     return (2 * (plaintexts - known) + known) / (known + 2)
 
 
@@ -339,6 +361,8 @@ def by_copies(view: View, field: str, known: Any, values: Any) -> Guess:
     at, labels = integers(known, "the known ciphertexts"), integers(values, "the known values")
     if len(at) != len(labels):
         raise InvalidInputError(f"{len(at)} known ciphertexts with {len(labels)} values")
+    if len(labels) and not 0 <= labels.min() <= labels.max() < view.domain(field).plaintexts:
+        raise InvalidInputError("a known value is outside the domain")
     order = np.argsort(at, kind="stable")
     below = np.searchsorted(at[order], index.ciphertexts, side="right")
     guesses = np.full(view.records, NO_GUESS)
@@ -364,11 +388,18 @@ def linkage(truth: Integers, classes: Integers, senders: Integers) -> float:
         Pairs of records of two providers with equal values that are in one class, of all such
         pairs; not a number if there is no such pair.
 
+    Raises
+    ------
+    mopse.errors.InvalidInputError
+        If the arrays differ in length.
+
     Notes
     -----
     1 under deterministic encryption, whose classes are equal ciphertexts. Pairs that are in one
     class and not equal do not count here.
     """
+    if not len(truth) == len(classes) == len(senders):
+        raise InvalidInputError("truth, classes and senders are of different records")
     is_held = truth >= 0
     pairs = _pairs(truth[None, is_held], senders[is_held])
     is_held &= classes >= 0

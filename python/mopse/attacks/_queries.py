@@ -30,6 +30,8 @@ __all__ = [
     "support_gaps",
 ]
 
+_MOST = 2**26  # cuts, queries or records that are held one by one
+
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
@@ -236,6 +238,13 @@ def exposed_fraction(plaintexts: int, queries: int) -> float:
     return -math.expm1(queries * math.log1p(-2 / (plaintexts + 1)))
 
 
+def _size(value: int, name: str, least: int) -> int:
+    """Return how many of something there are, or say that it is too few or too many to hold."""
+    if whole(value, name, least=least) > _MOST:
+        raise InvalidInputError(f"{name} is {value}, expected at most 2^26")
+    return int(value)
+
+
 def expected_queries(plaintexts: int) -> float:
     """Return the expected number of uniform ranges that expose all boundaries.
 
@@ -271,7 +280,7 @@ def expected_queries(plaintexts: int) -> float:
     >>> round(expected_queries(81), 3)
     202.586
     """
-    m = whole(plaintexts, "plaintexts", least=1)
+    m = _size(plaintexts, "plaintexts", 1)
     if m == 1:
         return 0.0
     terms = [1 / s for s in range(1, m)]
@@ -318,8 +327,8 @@ def simulate_queries(
     mopse.errors.WrongTypeError
         If a number is not an integer.
     """
-    plaintexts = whole(plaintexts, "plaintexts", least=1)
-    queries = whole(queries, "queries", least=0)
+    plaintexts = _size(plaintexts, "plaintexts", 1)
+    queries = _size(queries, "queries", 0)
     random = np.random.default_rng(whole(seed, "seed", least=0))
     if law == "uniform":
         one = random.integers(0, plaintexts + 1, queries)
@@ -369,7 +378,7 @@ def exposure(low: Integers, high: Integers, plaintexts: int) -> Floats:
     >>> exposure([0, 1], [0, 2], plaintexts=3).tolist()
     [0.5, 0.5]
     """
-    plaintexts = whole(plaintexts, "plaintexts", least=2)
+    plaintexts = _size(plaintexts, "plaintexts", 2)
     low, high = integers(low, "low"), integers(high, "high")
     if len(low) != len(high):
         raise InvalidInputError(f"there are {len(low)} lowest values and {len(high)} highest")
@@ -401,6 +410,9 @@ class AccessPatterns:
     offsets: Integers
     entries: Integers
     records: int
+
+    def __post_init__(self) -> None:
+        _size(self.records, "records", 0)
 
     @property
     def queries(self) -> int:
@@ -536,7 +548,7 @@ def generalized_kkno(patterns: AccessPatterns, plaintexts: int) -> Guess:
        IEEE S&P 2019, section 3 (eprint 2019/011).
     .. [2] G. Kellaris, G. Kollios, K. Nissim and A. O'Neill, CCS 2016, section 4.
     """
-    m = whole(plaintexts, "plaintexts", least=1)
+    m = _size(plaintexts, "plaintexts", 1)
     seen, _, folded, anchor, together = _folded(patterns, m)
     is_near = together > np.minimum(folded, folded[anchor]) / m
     values = np.where(is_near, folded, m + 1 - folded) - 1
@@ -581,7 +593,7 @@ def approx_value(patterns: AccessPatterns, plaintexts: int) -> Guess:
     .. [1] P. Grubbs, M.-S. Lacharité, B. Minaud and K. G. Paterson, IEEE S&P 2019, section 4
        (eprint 2019/011), as we understand it from summaries.
     """
-    m = whole(plaintexts, "plaintexts", least=1)
+    m = _size(plaintexts, "plaintexts", 1)
     seen, share, folded, anchor, together = _folded(patterns, m)
     a = folded[anchor]
     # Invert 2 min (M + 1 - max) / (M (M + 1)) on both sides of the anchor.

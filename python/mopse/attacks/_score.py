@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from mopse._arrays import whole
+from mopse._arrays import integers, whole
 from mopse.attacks._auxiliary import Auxiliary
 from mopse.attacks._guess import Guess, Posterior
 from mopse.attacks._view import Domain
@@ -64,26 +64,38 @@ def score(
     Raises
     ------
     mopse.errors.InvalidInputError
-        If lengths differ, no record has a value, or aux is of another domain.
+        If lengths differ, no record has a value, a value or a confidence cannot be, or aux is of
+        another domain.
+    mopse.errors.WrongTypeError
+        If truth or senders are not integers.
 
     Notes
     -----
     Errors are not minimised over reflection: an order-preserving ciphertext says which end is up.
     """
-    guesses = _guesses(guess, tolerances)
+    steps = [whole(tolerance, "tolerances", least=0) for tolerance in tolerances]
+    truth, senders = integers(truth, "the truth"), integers(senders, "the senders")
+    guesses = _guesses(guess, steps)
     if not len(truth) == len(senders) == len(guesses[0].values):
         raise InvalidInputError("guess, truth and senders are of different records")
     if not (truth >= 0).any():
         raise InvalidInputError("no record has a value to guess")
     exact = guesses[0]
     confidence = exact.confidence
+    for values, what in ((truth, "the truth"), (exact.values, "the guess")):
+        if not -1 <= values.min() <= values.max() < domain.plaintexts:
+            raise InvalidInputError(f"{what} has a value outside the domain")
+    if confidence is not None and (
+        confidence.shape != truth.shape or not ((confidence >= 0) & (confidence <= 1)).all()
+    ):
+        raise InvalidInputError("a confidence is not between 0 and 1, or there is not one a record")
     hits: dict[str, tuple[NDArray[Any], NDArray[np.bool_]]] = {}
     is_held = truth >= 0
     is_exact = exact.values == truth
     is_guessed = exact.is_guessed & is_held
     hits["exact"] = is_exact, is_held
     hits["cell"] = exact.is_guessed & (exact.values // domain.cell == truth // domain.cell), is_held
-    for tolerance, near in zip(tolerances, guesses[1:], strict=True):
+    for tolerance, near in zip(steps, guesses[1:], strict=True):
         is_near = near.is_guessed & (np.abs(near.values - truth) <= tolerance)
         hits[f"within {tolerance}"] = is_near, is_held
     hits["guessed"] = exact.is_guessed, is_held
@@ -93,7 +105,7 @@ def score(
         hits["confidence"] = confidence, is_guessed
         hits["certain"] = is_certain, is_held
         hits["right if certain"] = is_exact, is_certain
-    baseline = blind(domain, aux, field, tolerances, truth[is_held])
+    baseline = blind(domain, aux, field, steps, truth[is_held])
     rows = []
     for sender in np.unique(senders[is_held]):
         for metric, (values, of) in hits.items():
@@ -186,7 +198,7 @@ def class_recovery(truth: Integers, classes: Integers) -> float:
     Raises
     ------
     mopse.errors.InvalidInputError
-        If there is no record, or there are not as many classes.
+        If there is no record, there are not as many classes, or one is negative.
 
     Examples
     --------
@@ -195,6 +207,10 @@ def class_recovery(truth: Integers, classes: Integers) -> float:
     """
     if not len(truth) or len(truth) != len(classes):
         raise InvalidInputError(f"{len(truth)} values with {len(classes)} classes")
+    if min(truth.min(), classes.min()) < 0:
+        raise InvalidInputError("a value or class is negative: leave out records without one")
+    _, truth = np.unique(truth, return_inverse=True)
+    _, classes = np.unique(classes, return_inverse=True)
     pairs, both = np.unique(np.stack([truth, classes]), axis=1, return_counts=True)
     of_value, of_class = np.bincount(truth), np.bincount(classes)
     is_exact = (both == of_value[pairs[0]]) & (both == of_class[pairs[1]])

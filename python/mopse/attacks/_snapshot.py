@@ -420,7 +420,7 @@ def rank(view: View, field: str, aux: Auxiliary, *, tolerance: int = 0) -> Guess
     likeliest = domain.likeliest(distribution)
     values = np.full(view.records, NO_GUESS)
     confidence = np.zeros(view.records)
-    near = -(-tolerance // domain.cell)
+    near = min(-(-tolerance // domain.cell), domain.cells)
     for index in view.indexes_of(field):
         cells, sure = _mopse.rank_guesses(len(index.records), masses, near)
         values[index.records] = likeliest[cells]
@@ -459,7 +459,8 @@ def expected_rank_recovery(probabilities: Any, n: int, *, tolerance: int = 0) ->
     """
     whole(n, "n", least=1)
     whole(tolerance, "tolerance", least=0)
-    _, masses = _mopse.rank_guesses(n, probabilities_of(probabilities), tolerance)
+    shares = probabilities_of(probabilities)
+    _, masses = _mopse.rank_guesses(n, shares, min(tolerance, len(shares)))
     return float(masses.mean())
 
 

@@ -16,6 +16,8 @@ __all__ = ["Adversary", "Domain", "Index", "Insider", "ObservedToken", "View"]
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
+_MOST_PLAINTEXTS = 2**32
+
 
 class Adversary(StrEnum):
     """Who looks.
@@ -52,8 +54,9 @@ class Domain:
     cell: int = 1
 
     def __post_init__(self) -> None:
-        whole(self.plaintexts, "plaintexts", least=1)
         whole(self.cell, "cell", least=1)
+        if whole(self.plaintexts, "plaintexts", least=1) > _MOST_PLAINTEXTS:
+            raise InvalidInputError(f"plaintexts is {self.plaintexts}, expected at most 2^32")
 
     @property
     def cells(self) -> int:
@@ -72,7 +75,16 @@ class Domain:
         -------
         (cells,) float64 array
             Sums over the values of each cell.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            If there is not one probability per value.
         """
+        if np.shape(distribution) != (self.plaintexts,):
+            raise InvalidInputError(
+                f"probabilities of shape {np.shape(distribution)}, not ({self.plaintexts},)"
+            )
         return np.add.reduceat(distribution, np.arange(0, self.plaintexts, self.cell))
 
     def likeliest(self, distribution: Floats | None = None) -> Integers:
