@@ -218,15 +218,13 @@ def _assigned(node: ast.AST) -> list[str]:
             return [name]
         case ast.Name(id=name, ctx=ast.Store()):
             return [name]
-        case (
-            ast.For(target=helper) | ast.AsyncFor(target=helper) | ast.comprehension(target=helper)
-        ):
+        case ast.For(target=bound) | ast.AsyncFor(target=bound) | ast.comprehension(target=bound):
             pass
-        case ast.withitem(optional_vars=helper):
+        case ast.withitem(optional_vars=bound):
             pass
         case _:
-            helper = None
-    children = (child for child in ast.iter_child_nodes(node) if child is not helper)
+            bound = None
+    children = (child for child in ast.iter_child_nodes(node) if child is not bound)
     return [name for child in children for name in _assigned(child)]
 
 
