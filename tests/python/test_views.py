@@ -239,6 +239,11 @@ def test_the_baseline_is_the_best_blind_guess():
     assert told == {"exact": 0.5, "cell": 0.5, "error": 0.75, "within 1": 0.75}
 
 
+def test_without_knowledge_the_baseline_is_a_random_value():
+    told = attacks.blind(Domain(10, 5), None, "x", [1, 9], np.array([0, 9]))
+    assert told == {"exact": 0.1, "cell": 0.5, "error": 4.5, "within 1": 0.3, "within 9": 1.0}
+
+
 def test_intervals_resample_providers_and_not_records():
     """Two providers of 1000 records that are all right and all wrong: the mean could be 0 to 1."""
     rows = pl.DataFrame(

@@ -144,7 +144,7 @@ def blind(
     domain : Domain
         The field's values.
     aux : Auxiliary, optional
-        What is known of them; without it the guess is the middle of the domain.
+        What is known of them; without it a guess is a random value.
     field : str
         The field's name in `aux`.
     tolerances : sequence of int
@@ -177,6 +177,10 @@ def blind(
     for tolerance in tolerances:
         middle = one.guess(tolerance).values[0]
         shares[f"within {tolerance}"] = float((np.abs(truth - middle) <= tolerance).mean())
+    if aux is None:  # any value is as good a guess: what a random one hits
+        shares |= {"exact": 1 / domain.plaintexts, "cell": 1 / domain.cells}
+        for tolerance in tolerances:
+            shares[f"within {tolerance}"] = min(1.0, (2 * tolerance + 1) / domain.plaintexts)
     return shares
 
 
