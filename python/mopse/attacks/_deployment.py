@@ -59,7 +59,7 @@ class Deployment:
     scheme : str
         One of `SCHEMES`. Under MOPSE and MOPSE+ owner, providers, cloud and tokens are those of
         this package; the others are controls over the same tables. OPSE is one-to-many unless it
-        says says otherwise. ``"MOPSE, marks"`` is the layout that is for evaluation only.
+        says otherwise. ``"MOPSE, marks"`` is the layout that is for evaluation only.
     tables : mapping from str to polars.DataFrame
         For each provider's path its records, with a column ``record_id``. Only under MOPSE+ does
         the path say whom a provider is under; parents come first.
@@ -105,7 +105,7 @@ class Deployment:
             self._cloud.receive(upload)
         self._number(tables)
         self._indexes = {name: self._merged(name) for name in schema}
-        self._tokens: list[tuple[str | None, ObservedToken]] = []
+        self._tokens: list[ObservedToken] = []
 
     def _number(self, tables: Mapping[str, pl.DataFrame]) -> None:
         """Give records the numbers they have in the store; keep their senders and values."""
@@ -224,7 +224,7 @@ class Deployment:
                 raise InvalidInputError(f"there is no such range of field {field!r}")
         if provider is not None and (self.scheme not in _REAL or provider not in self._providers):
             raise InvalidInputError(f"provider {provider!r} asks nothing under {self.scheme}")
-        number = len({token.query for _, token in self._tokens})
+        number = len({token.query for token in self._tokens})
         if self.scheme in _REAL:
             seen = self._really_asked(ranges, provider)
         elif self.scheme == PER_PROVIDER:
@@ -235,7 +235,7 @@ class Deployment:
         else:
             seen = [("all", {name: self._bounds(name, 0, *r) for name, r in ranges.items()})]
         tokens = [ObservedToken(number, group, bounds, dict(ranges)) for group, bounds in seen]
-        self._tokens += [(provider, token) for token in tokens]
+        self._tokens += tokens
         return [ObservedToken(t.query, t.group, t.bounds) for t in tokens]
 
     def _really_asked(
@@ -301,7 +301,7 @@ class Deployment:
         knows_values = adversary is Adversary.USER_CLOUD
         tokens = [
             token if knows_values else ObservedToken(token.query, token.group, token.bounds)
-            for _, token in self._tokens
+            for token in self._tokens
         ]
         return View(
             adversary,
