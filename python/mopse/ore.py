@@ -389,8 +389,11 @@ def _size(value: Any, what: str, expected: str) -> int:
 
 
 def _block_bits(value: Any) -> int:
-    block_bits = _size(value, "the number of bits of a block", "1 to 8")
-    return min(block_bits, 2**32 - 1)  # the core refuses it, and names it
+    what, expected = "the number of bits of a block", "1 to 8"
+    block_bits = _size(value, what, expected)
+    if block_bits >= 2**32:
+        raise InvalidInputError(f"{what} is {block_bits}, expected {expected}")
+    return block_bits
 
 
 def _plaintexts(x: Any) -> NDArray[np.int64]:
