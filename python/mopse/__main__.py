@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 
@@ -45,13 +46,7 @@ def main(arguments: list[str] | None = None) -> None:
         description=evaluate.run.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    command.add_argument("--fast", action="store_true", help="small sizes: to see that it works")
-    command.add_argument(
-        "--out", default="mopse-results", metavar="DIR", help="the folder (default: %(default)s)"
-    )
-    command.add_argument(
-        "--only", nargs="+", default=[], metavar="NAME", help=", ".join(evaluate.EXPERIMENTS)
-    )
+    _add_experiments(command, evaluate.EXPERIMENTS)
     command.add_argument(
         "--rust-peers",
         nargs="?",
@@ -66,13 +61,7 @@ def main(arguments: list[str] | None = None) -> None:
         description=attacks.run.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    command.add_argument("--fast", action="store_true", help="few seeds: to see that it works")
-    command.add_argument(
-        "--out", default="mopse-results", metavar="DIR", help="the folder (default: %(default)s)"
-    )
-    command.add_argument(
-        "--only", nargs="+", default=[], metavar="NAME", help=", ".join(attacks.EXPERIMENTS)
-    )
+    _add_experiments(command, attacks.EXPERIMENTS)
     command.set_defaults(run=_attack)
     command = commands.add_parser(
         "labs",
@@ -95,6 +84,15 @@ def main(arguments: list[str] | None = None) -> None:
         given.run(given)
     except MopseError as error:
         sys.exit(f"mopse: {error}")
+
+
+def _add_experiments(command: argparse.ArgumentParser, names: Iterable[str]) -> None:
+    """Add what every command that runs experiments takes."""
+    command.add_argument("--fast", action="store_true", help="small sizes: to see that it works")
+    command.add_argument(
+        "--out", default="mopse-results", metavar="DIR", help="the folder (default: %(default)s)"
+    )
+    command.add_argument("--only", nargs="+", default=[], metavar="NAME", help=", ".join(names))
 
 
 def _evaluate(given: argparse.Namespace) -> None:
