@@ -18,7 +18,6 @@ from tqdm import tqdm
 
 from mopse import datasets
 from mopse._arrays import whole, wholes
-from mopse._files import access_error
 from mopse.attacks import _deployment as schemes
 from mopse.attacks._auxiliary import Auxiliary
 from mopse.attacks._density import differential, dyadic_differential
@@ -43,9 +42,9 @@ from mopse.attacks._snapshot import (
     sorting,
 )
 from mopse.attacks._view import Domain, View
-from mopse.errors import DamagedFileError, InvalidInputError, MissingFileError
+from mopse.errors import InvalidInputError
 from mopse.evaluate import tree
-from mopse.evaluate._measure import write
+from mopse.evaluate._measure import write, written
 from mopse.schema import Field, Schema
 
 __all__ = [
@@ -199,16 +198,9 @@ def _sweep(
 
 def _resumed(file: Path, keys: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
     """Return what an interrupted sweep over the same blocks has written."""
-    if not file.exists():
-        if not file.parent.is_dir():
-            raise MissingFileError(2, "there is no such folder", str(file.parent))
-        return pl.DataFrame()
-    try:
-        table = pl.read_parquet(file)
-    except OSError as error:
-        raise access_error(error, file) from None
-    except pl.exceptions.PolarsError:
-        raise DamagedFileError(f"{file} is no Parquet file, or damaged") from None
+    table = written(file)
+    if not table.width:
+        return table
     wanted = {tuple(key.values()) for key in keys}
     is_known = set(keys[0]) <= set(table.columns)
     if not is_known or not set(table.select(list(keys[0])).unique().rows()) <= wanted:

@@ -20,7 +20,17 @@ from mopse._arrays import whole
 from mopse._files import access_error, replacing
 from mopse.errors import DamagedFileError, InvalidInputError, MissingFileError
 
-__all__ = ["Block", "Watch", "growth", "machine", "medians", "operations", "record", "write"]
+__all__ = [
+    "Block",
+    "Watch",
+    "growth",
+    "machine",
+    "medians",
+    "operations",
+    "record",
+    "write",
+    "written",
+]
 
 
 def operations() -> dict[str, int]:
@@ -217,18 +227,43 @@ def write(table: pl.DataFrame, file: Path) -> None:
         raise access_error(error, file) from None
 
 
-def _resumed(file: Path, keys: Sequence[Sequence[tuple[str, Any]]]) -> pl.DataFrame:
-    """Return what an interrupted run of the same blocks has written, if there is anything."""
+def written(file: Path) -> pl.DataFrame:
+    """Return what an interrupted run has written; an empty table if there is nothing.
+
+    Parameters
+    ----------
+    file : Path
+        A Parquet file.
+
+    Returns
+    -------
+    polars.DataFrame
+        Its rows.
+
+    Raises
+    ------
+    mopse.errors.DamagedFileError
+        If it is no Parquet file.
+    mopse.errors.FileAccessError
+        If it cannot be read; `mopse.errors.MissingFileError` if there is no such folder.
+    """
     if not file.exists():
         if not file.parent.is_dir():
             raise MissingFileError(errno.ENOENT, "there is no such folder", str(file.parent))
         return pl.DataFrame()
     try:
-        table = pl.read_parquet(file)
+        return pl.read_parquet(file)
     except OSError as error:
         raise access_error(error, file) from None
     except pl.exceptions.PolarsError:
         raise DamagedFileError(f"{file} is no Parquet file, or damaged") from None
+
+
+def _resumed(file: Path, keys: Sequence[Sequence[tuple[str, Any]]]) -> pl.DataFrame:
+    """Return what an interrupted run of the same blocks has written, if there is anything."""
+    table = written(file)
+    if not table.width:
+        return table
     rows = sum((table.filter(_is(table, key)).height for key in keys), 0)
     if rows < table.height or "step" not in table.columns:
         raise InvalidInputError(f"{file} holds another run: remove it, or choose another file")
