@@ -7,7 +7,6 @@
 mod attack;
 mod cipher;
 mod cloud;
-mod domain;
 mod error;
 mod files;
 mod index;
@@ -17,6 +16,7 @@ mod party;
 mod password;
 mod plot;
 mod rsa;
+mod schema;
 mod scheme;
 mod stream;
 
@@ -56,8 +56,6 @@ mod _mopse {
     #[pymodule_export]
     use super::cloud::{Announcement, Part, Store, Token, Upload};
     #[pymodule_export]
-    use super::domain::{Field, Schema};
-    #[pymodule_export]
     use super::files::{
         FileRequest, FileStore, FileUpload, StoredFile, attach_file, catch_up, describe_file,
         describe_granted_file, fetch_file, list_files, open_file, open_granted_file, search_files,
@@ -79,6 +77,8 @@ mod _mopse {
     use super::plot::{Panel, draw_png, draw_svg};
     #[pymodule_export]
     use super::rsa::{RsaPrivateKey, RsaPublicKey};
+    #[pymodule_export]
+    use super::schema::{Field, Schema};
     #[pymodule_export]
     use super::scheme::Opse;
     #[pymodule_export]

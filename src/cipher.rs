@@ -34,7 +34,10 @@ mod cbc;
 pub mod chacha20_poly1305;
 mod ctr;
 pub mod legacy;
+pub mod password;
 pub mod rsa;
+pub mod secret_sharing;
+pub mod stream;
 
 use std::fmt;
 use std::ops::RangeInclusive;

@@ -17,6 +17,8 @@
 //! * HMAC: RFC 2104; with SHA-256: RFC 4231.
 //! * Derivation from a uniform key without an extraction step: RFC 5869 section 3.3.
 
+pub mod coins;
+
 use std::fmt;
 
 use hmac::{Hmac, KeyInit, Mac};

@@ -20,30 +20,18 @@
 //! same functions as `mopse._mopse`.
 
 pub mod attack;
-mod batch;
-pub mod certificate;
 pub mod cipher;
-pub mod coins;
-pub mod control;
-pub mod domain;
+pub mod cloud;
 mod error;
-pub mod file;
-pub mod hypergeometric;
-pub mod index;
+pub mod evaluate;
 pub mod keys;
-pub mod keyword;
+pub mod message;
 pub mod operations;
 pub mod party;
-pub mod password;
-pub mod path;
 pub mod plot;
-pub mod record;
+pub mod schema;
 pub mod scheme;
-pub mod sealed;
-pub mod secret_sharing;
-pub mod stream;
-pub mod token;
-mod wire;
+pub mod wire;
 
 #[cfg(feature = "python")]
 mod bindings;

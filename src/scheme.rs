@@ -6,6 +6,7 @@
 //! are inclusive.
 
 pub mod clww;
+pub mod hypergeometric;
 pub mod lewi_wu;
 pub mod marks;
 pub mod mopse;
@@ -208,11 +209,4 @@ pub(crate) fn sign(order: Ordering) -> i8 {
 pub(crate) fn stored(place: u64) -> i64 {
     debug_assert!(place < RANGE);
     place as i64
-}
-
-/// A count of plaintexts or cells as an index.
-#[inline]
-#[expect(clippy::cast_possible_truncation, reason = "at most 2^32, and tables have at most 2^20")]
-pub(crate) fn length(count: u64) -> usize {
-    count as usize
 }

@@ -171,3 +171,85 @@ impl<'a> Reader<'a> {
         if self.left.is_empty() { Ok(()) } else { Err(self.fault()) }
     }
 }
+
+/// Byte strings, end to end.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Blobs {
+    /// Where each one ends.
+    pub(crate) ends: Vec<u64>,
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Blobs {
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// Adds one.
+    pub fn push(&mut self, blob: &[u8]) {
+        self.bytes.extend_from_slice(blob);
+        self.ends.push(self.bytes.len() as u64);
+    }
+
+    /// One of them; empty if there are not so many.
+    #[must_use]
+    pub fn get(&self, at: usize) -> &[u8] {
+        let end = |at: usize| self.ends.get(at).and_then(|&end| usize::try_from(end).ok());
+        let start = at.checked_sub(1).map_or(Some(0), end);
+        match (start, end(at)) {
+            (Some(start), Some(end)) => self.bytes.get(start..end).unwrap_or_default(),
+            _ => &[],
+        }
+    }
+
+    /// How many bytes all of them have.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
+    pub(crate) fn write(&self, writer: &mut Writer) {
+        writer.count(self.ends.len());
+        self.ends.iter().for_each(|&end| {
+            writer.u64(end);
+        });
+        writer.bytes(&self.bytes);
+    }
+
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
+        let count = reader.count(8)?;
+        let ends = column(reader, count, u64::from_le_bytes)?;
+        let bytes = reader.bytes()?.to_vec();
+        let is_whole = ends.is_sorted() && ends.last().copied().unwrap_or(0) == bytes.len() as u64;
+        if is_whole { Ok(Self { ends, bytes }) } else { Err(reader.fault()) }
+    }
+}
+
+/// Reads a column of numbers of `N` bytes each.
+pub(crate) fn column<T, const N: usize>(
+    reader: &mut Reader<'_>,
+    count: usize,
+    number: fn([u8; N]) -> T,
+) -> Result<Vec<T>, Error> {
+    let size = count.checked_mul(N).ok_or_else(|| reader.fault())?;
+    let (numbers, _) = reader.raw(size)?.as_chunks::<N>();
+    Ok(numbers.iter().map(|&bytes| number(bytes)).collect())
+}
+
+/// A count as an index.
+#[inline]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "indexes are 64 bits wide wherever tables are large"
+)]
+pub(crate) fn length(count: u64) -> usize {
+    count as usize
+}

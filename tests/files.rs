@@ -9,16 +9,18 @@ use std::collections::BTreeSet;
 
 use clinic::{NOW, owner};
 use mopse::Error;
-use mopse::certificate::Announcement;
 use mopse::cipher::aes_gcm;
-use mopse::file::Place;
-use mopse::file::{self, Description};
-use mopse::index::files::{FileRequest, FileUpload, Files, Listed};
+use mopse::cloud::files::Files;
 use mopse::keys::{Key, Purpose};
-use mopse::keyword;
+use mopse::message::announcement::Announcement;
+use mopse::message::file::{FileRequest, FileUpload, Listed};
+use mopse::message::place::Node;
 use mopse::party::Keyring;
-use mopse::path::Node;
-use mopse::record::{Ids, Opener, Origin};
+use mopse::party::attachments::Place;
+use mopse::party::attachments::{self, Description};
+use mopse::party::grants::Opener;
+use mopse::party::keywords;
+use mopse::party::records::{Ids, Origin};
 use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
 use serde::Deserialize;
@@ -128,7 +130,7 @@ fn keywords_become_the_pinned_entries() {
     let number = |text: &str| u128::from_str_radix(text, 16).unwrap();
     for case in vectors.cases {
         let provider = Key::from_bytes(&case.provider).unwrap();
-        let trapdoor = keyword::trapdoor(&provider, case.keyword.as_bytes());
+        let trapdoor = keywords::trapdoor(&provider, case.keyword.as_bytes());
         assert_eq!(trapdoor.0, case.trapdoor, "{}", case.keyword);
         let entry = trapdoor.entry(case.count, number(&case.file));
         assert_eq!((entry.label, entry.masked), (number(&case.label), number(&case.masked)));
@@ -140,8 +142,8 @@ fn a_file_opens_with_its_records_key() {
     let (_, listed, key) = stored();
     let (name, media_type) = ("chest.jpg".to_owned(), "image/jpeg".to_owned());
     let description = Description { name, media_type, size: CONTENTS.len() as u64 };
-    assert_eq!(file::describe(&key, &listed).unwrap(), description);
-    assert_eq!(file::open(&key, &listed).unwrap(), (description, CONTENTS.to_vec()));
+    assert_eq!(attachments::describe(&key, &listed).unwrap(), description);
+    assert_eq!(attachments::open(&key, &listed).unwrap(), (description, CONTENTS.to_vec()));
 }
 
 #[test]
@@ -163,16 +165,16 @@ fn a_file_opens_at_its_own_place_only() {
     for (number, change) in changes.iter().enumerate() {
         let mut moved = listed.clone();
         change(&mut moved, &other, &scene);
-        assert_eq!(file::open(&key, &moved).unwrap_err(), Error::File, "change {number}");
+        assert_eq!(attachments::open(&key, &moved).unwrap_err(), Error::File, "change {number}");
     }
     let clinic = record_key(&scene.clinic, listed.handle);
-    assert_eq!(file::open(&clinic, &listed).unwrap_err(), Error::File);
+    assert_eq!(attachments::open(&clinic, &listed).unwrap_err(), Error::File);
 }
 
 #[test]
 fn a_body_opens_under_its_own_name_type_and_size_only() {
     let (_, listed, key) = stored();
-    let own = file::describe(&key, &listed).unwrap();
+    let own = attachments::describe(&key, &listed).unwrap();
     let changes: [fn(&mut Description); 4] = [
         |_| (),
         |called| called.media_type = "text/html".to_owned(),
@@ -185,10 +187,10 @@ fn a_body_opens_under_its_own_name_type_and_size_only() {
         let origin = Origin { owner: &listed.owner, provider: &listed.provider };
         let place = Place { origin, handle: listed.handle, file: listed.file };
         let (description, _) =
-            file::seal(&key, place, &aes_gcm::AES_256, &called, CONTENTS).unwrap();
+            attachments::seal(&key, place, &aes_gcm::AES_256, &called, CONTENTS).unwrap();
         let swapped = Listed { description, ..listed.clone() };
-        assert_eq!(file::describe(&key, &swapped), Ok(called), "it is genuine by itself");
-        assert_eq!(file::open(&key, &swapped).is_ok(), number == 0, "change {number}");
+        assert_eq!(attachments::describe(&key, &swapped), Ok(called), "it is genuine by itself");
+        assert_eq!(attachments::open(&key, &swapped).is_ok(), number == 0, "change {number}");
     }
 }
 
@@ -199,18 +201,18 @@ fn every_changed_or_missing_byte_of_description_and_body_is_noticed() {
     for at in 0..listed.description.len() {
         let mut changed = listed.clone();
         changed.description[at] ^= 1;
-        assert_eq!(file::describe(&key, &changed).unwrap_err(), Error::File, "byte {at}");
+        assert_eq!(attachments::describe(&key, &changed).unwrap_err(), Error::File, "byte {at}");
         changed.description.truncate(at);
-        assert_eq!(file::open(&key, &changed).unwrap_err(), Error::File, "cut at {at}");
+        assert_eq!(attachments::open(&key, &changed).unwrap_err(), Error::File, "cut at {at}");
     }
     for at in 0..body.len() {
         let mut changed = listed.clone();
         let mut bytes = body.clone();
         bytes[at] ^= 1;
         changed.body = Some(bytes);
-        assert_eq!(file::open(&key, &changed).unwrap_err(), Error::File, "byte {at}");
+        assert_eq!(attachments::open(&key, &changed).unwrap_err(), Error::File, "byte {at}");
         changed.body = Some(body[..at].to_vec());
-        assert_eq!(file::open(&key, &changed).unwrap_err(), Error::File, "cut at {at}");
+        assert_eq!(attachments::open(&key, &changed).unwrap_err(), Error::File, "cut at {at}");
     }
 }
 

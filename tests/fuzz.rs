@@ -7,18 +7,21 @@ use std::fmt::Debug;
 
 use clinic::{NOW, age, owner, sbp, upload};
 use mopse::Error;
-use mopse::certificate::{Announcement, Chain};
 use mopse::cipher::aes_gcm;
-use mopse::domain::Schema;
-use mopse::index::files::{FileRequest, FileUpload, Listed};
-use mopse::index::store::{Part, Store};
-use mopse::index::upload::Upload;
+use mopse::cipher::password::Cost;
+use mopse::cipher::{secret_sharing, stream};
+use mopse::cloud::memory::Store;
 use mopse::keys::Key;
-use mopse::password::Cost;
-use mopse::record::{Grant, Ids};
-use mopse::sealed::{self, Kind};
-use mopse::token::Token;
-use mopse::{secret_sharing, stream};
+use mopse::message::announcement::Announcement;
+use mopse::message::answer::Part;
+use mopse::message::certificate::Chain;
+use mopse::message::file::{FileRequest, FileUpload, Listed};
+use mopse::message::token::Token;
+use mopse::message::upload::Upload;
+use mopse::party::grants::Grant;
+use mopse::party::records::Ids;
+use mopse::party::saved::{self, Kind};
+use mopse::schema::Schema;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -160,7 +163,7 @@ fn messages() -> Messages {
         chain: ward.chain().encode(&owner.owner()),
         part: found[0].encode(),
         grants,
-        file: sealed::seal(&hospital, b"password", CHEAP).expect("the cost is sane"),
+        file: saved::seal(&hospital, b"password", CHEAP).expect("the cost is sane"),
         schema: owner.schema().encode(),
         attached,
         requests: requests.map(|request| request.expect("the owner may ask")),
@@ -184,7 +187,7 @@ fn read_by_all(bytes: &[u8]) {
     let _ = Listed::decode(bytes);
     let _ = stream::open(&key(), b"", bytes);
     let _ = secret_sharing::join(&[(bytes, &key()), (bytes, &key())]);
-    let _ = sealed::open(bytes, b"password", Kind::Owner);
+    let _ = saved::open(bytes, b"password", Kind::Owner);
 }
 
 /// Whatever else is read as signed says what was signed.
@@ -229,7 +232,7 @@ fn a_changed_message_is_never_read_as_another_signed_one() {
         same_or_refused(open, &messages.stream, &changed(&messages.stream))?;
         let announcement = changed(&messages.announcement);
         same_or_refused(Announcement::decode, &messages.announcement, &announcement)?;
-        let read = |bytes: &[u8]| sealed::open(bytes, b"password", Kind::Provider).map(drop);
+        let read = |bytes: &[u8]| saved::open(bytes, b"password", Kind::Provider).map(drop);
         same_or_refused(read, &messages.file, &changed(&messages.file))?;
 
         // A chain cut at the end of a certificate is a chain of its own; nothing else is.

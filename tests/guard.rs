@@ -6,19 +6,21 @@
 use std::f64::consts::LOG2_E;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use mopse::domain::{Field, Kind, Schema};
-use mopse::index::merge::merge;
-use mopse::index::search::{Index, Predicate, Run};
-use mopse::index::upload::Upload;
+use mopse::cloud::index::Index;
+use mopse::cloud::merge::merge;
 use mopse::keys::Key;
+use mopse::message::token::Predicate;
+use mopse::message::token::Token;
+use mopse::message::upload::Run;
+use mopse::message::upload::Upload;
 use mopse::operations::{Counts, Operation};
+use mopse::party::records::Ids;
 use mopse::party::{Indexed, Keyring, Range};
-use mopse::record::Ids;
+use mopse::schema::{Field, Kind, Schema};
 use mopse::scheme::Scheme;
 use mopse::scheme::mopse::Mopse;
 use mopse::scheme::opse::{OneToMany, Opse};
 use mopse::scheme::ruler::Ruler;
-use mopse::token::Token;
 
 /// Counts are of the whole process, so that one test at a time may do anything.
 fn alone() -> MutexGuard<'static, ()> {

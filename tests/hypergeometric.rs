@@ -10,8 +10,8 @@
 #[path = "support/statistics.rs"]
 mod statistics;
 
-use mopse::coins::Coins;
-use mopse::hypergeometric::{ln_probability, split};
+use mopse::keys::coins::Coins;
+use mopse::scheme::hypergeometric::{ln_probability, split};
 use serde::Deserialize;
 
 use statistics::{ALPHA, assert_average, assert_counts, key};

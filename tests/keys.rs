@@ -1,10 +1,11 @@
 //! Known answers for key derivation, computed by other code.
 
-use mopse::domain::{Field, Kind, Schema};
-use mopse::index::upload::Upload;
 use mopse::keys::{Key, Purpose};
+use mopse::message::upload::Upload;
 use mopse::party::Keyring;
-use mopse::record::{Ids, Texts};
+use mopse::party::columns::Texts;
+use mopse::party::records::Ids;
+use mopse::schema::{Field, Kind, Schema};
 use serde::Deserialize;
 
 #[derive(Deserialize)]

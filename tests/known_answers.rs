@@ -6,10 +6,10 @@
 
 use std::sync::Arc;
 
-use mopse::coins::Coins;
-use mopse::hypergeometric::split;
 use mopse::keys::Key;
+use mopse::keys::coins::Coins;
 use mopse::scheme::Scheme;
+use mopse::scheme::hypergeometric::split;
 use mopse::scheme::mopse::{Handle, Mopse};
 use mopse::scheme::opse::{OneToMany, Opse};
 use mopse::scheme::ruler::Ruler;

@@ -5,12 +5,14 @@ mod clinic;
 
 use clinic::{Cloud, NOW, Row, age, ask, open, open_with, owner, sbp, upload};
 use mopse::Error;
-use mopse::certificate::{Announcement, Chain};
 use mopse::keys::{Key, Purpose};
+use mopse::message::announcement::Announcement;
+use mopse::message::certificate::Chain;
+use mopse::message::place::{Group, Node};
+use mopse::message::token::{Scope, Token};
 use mopse::party::Keyring;
-use mopse::path::{Group, Node};
-use mopse::record::{Grant, Ids, Opener};
-use mopse::token::{Scope, Token};
+use mopse::party::grants::{Grant, Opener};
+use mopse::party::records::Ids;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -407,7 +409,8 @@ fn a_grant_opens_what_was_granted_and_nothing_else() {
     found.sort();
     assert_eq!(found, named(&[("clinic", 2), ("clinic", 7)]));
     let clinics = part("clinic");
-    let origin = mopse::record::Origin { owner: &clinics.owner, provider: &clinics.provider };
+    let origin =
+        mopse::party::records::Origin { owner: &clinics.owner, provider: &clinics.provider };
     let refused = some.opener.open(origin, &clinics.layout, &clinics.handles, &clinics.records);
     assert!(matches!(refused, Err(Error::Record { .. })), "one of the three was not granted");
     assert_eq!(open_with(&some.opener, part("hospital")), Err(Error::Layout));

@@ -8,15 +8,16 @@ mod clinic;
 
 use clinic::{Cloud, NOW, age, ask, open, owner, try_upload, upload};
 use mopse::Error;
-use mopse::certificate::Announcement;
-use mopse::index::store::Part;
-use mopse::index::upload::{Blobs, Upload};
+use mopse::cipher::password::Cost;
+use mopse::message::announcement::Announcement;
+use mopse::message::answer::Part;
+use mopse::message::place::Node;
+use mopse::message::token::Token;
+use mopse::message::upload::Upload;
+use mopse::party::records::Ids;
+use mopse::party::saved::{self, Kind};
 use mopse::party::{Indexed, Keyring};
-use mopse::password::Cost;
-use mopse::path::Node;
-use mopse::record::Ids;
-use mopse::sealed::{self, Kind};
-use mopse::token::Token;
+use mopse::wire::Blobs;
 
 /// An owner, its hospital, and a cloud that holds three of the hospital's records.
 fn scene() -> (Keyring, Keyring, Cloud) {
@@ -105,10 +106,10 @@ fn impossible_tables_are_refused_before_anything_is_sealed() {
     assert!(matches!(indexed("age", &[2], &[1]), Err(Error::Size { got: 2, .. })));
     assert!(matches!(indexed("age", &[0, 1], &[1]), Err(Error::Length { .. })));
     assert!(matches!(indexed("age", &[0], &[1, 2]), Err(Error::Length { .. })));
-    let column = mopse::record::Column {
+    let column = mopse::party::columns::Column {
         name: "short".into(),
         dtype: "Int64".into(),
-        values: mopse::record::Values::Int64(vec![1].into()),
+        values: mopse::party::columns::Values::Int64(vec![1].into()),
         is_valid: vec![true, true].into(),
     };
     let short = hospital.upload(&[column], Ids::Integers(&[1, 2]), &[], 1);
@@ -149,7 +150,7 @@ fn a_token_of_another_owner_or_schema_is_refused() {
 
     // The same root key with another schema: the same owner, but no field means the same.
     let fields = clinic::schema().fields()[..1].to_vec();
-    let other = mopse::domain::Schema::new(fields).unwrap();
+    let other = mopse::schema::Schema::new(fields).unwrap();
     let key = mopse::keys::Key::from_bytes(&[1; 32]).unwrap();
     let mut changed = Keyring::root(key, other);
     assert_eq!(changed.owner(), owner.owner());
@@ -252,13 +253,13 @@ fn a_record_under_another_layout_does_not_open() {
 fn a_keyring_file_opens_as_what_it_is_and_with_its_password() {
     let cheap = Cost { memory: 8, passes: 1, lanes: 1 };
     let (owner, hospital, mut cloud) = scene();
-    let file = sealed::seal(&hospital, b"password", cheap).unwrap();
-    let opened = sealed::open(&file, b"password", Kind::Provider).unwrap();
+    let file = saved::seal(&hospital, b"password", cheap).unwrap();
+    let opened = saved::open(&file, b"password", Kind::Provider).unwrap();
     assert_eq!((opened.node(), opened.chain()), (hospital.node(), hospital.chain()));
     cloud.receive(&upload(&opened, &[(4, 70, None)], 2)).unwrap();
 
     let refused =
-        |file: &[u8], password: &[u8], kind| sealed::open(file, password, kind).unwrap_err();
+        |file: &[u8], password: &[u8], kind| saved::open(file, password, kind).unwrap_err();
     let expected = Error::OtherKind { expected: "an owner's" };
     assert_eq!(refused(&file, b"password", Kind::Owner), expected);
     assert_eq!(refused(&file, b"Password", Kind::Provider), Error::WrongPassword);
@@ -267,8 +268,8 @@ fn a_keyring_file_opens_as_what_it_is_and_with_its_password() {
     assert_eq!(refused(&flipped(&file, 60), b"password", Kind::Provider), damaged);
     assert_eq!(refused(&[], b"password", Kind::Provider), damaged);
 
-    let file = sealed::seal(&owner, b"password", cheap).unwrap();
-    let opened = sealed::open(&file, b"password", Kind::Owner).unwrap();
+    let file = saved::seal(&owner, b"password", cheap).unwrap();
+    let opened = saved::open(&file, b"password", Kind::Owner).unwrap();
     assert_eq!(opened.owner(), owner.owner());
     assert_eq!(opened.members().collect::<Vec<_>>(), owner.members().collect::<Vec<_>>());
     assert_eq!(opened.groups().collect::<Vec<_>>(), owner.groups().collect::<Vec<_>>());

@@ -6,9 +6,9 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::Error;
 use crate::cipher::legacy::credential;
+use crate::cipher::secret_sharing;
 use crate::cipher::{self, ALGORITHMS, legacy};
 use crate::keys::Key;
-use crate::secret_sharing;
 
 /// Name, shortest and longest key, nonce, tag, block, longest plaintext; lengths in bytes.
 type AlgorithmSpec = (&'static str, usize, usize, usize, usize, usize, u64);

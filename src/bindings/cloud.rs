@@ -4,19 +4,20 @@ use numpy::{IntoPyArray, PyArray1};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::certificate::{self, Owner};
-use crate::index::{store, upload};
-use crate::token;
+use crate::cloud::memory;
+use crate::message::certificate::Owner;
+use crate::message::token;
+use crate::message::{announcement, answer, upload};
 
 /// Behind `mopse.Cloud.enroll`.
 #[pyclass(module = "mopse._mopse", frozen)]
-pub(super) struct Announcement(pub(super) certificate::Announcement);
+pub(super) struct Announcement(pub(super) announcement::Announcement);
 
 #[pymethods]
 impl Announcement {
     #[staticmethod]
     fn decode(message: &[u8]) -> PyResult<Self> {
-        Ok(Self(certificate::Announcement::decode(message)?))
+        Ok(Self(announcement::Announcement::decode(message)?))
     }
 
     #[getter]
@@ -124,20 +125,20 @@ impl Token {
 
     #[getter]
     fn predicates(&self) -> Vec<(String, i64, i64)> {
-        let bounds = |p: &crate::index::search::Predicate| (p.field.clone(), p.low, p.high);
+        let bounds = |p: &token::Predicate| (p.field.clone(), p.low, p.high);
         self.0.predicates.iter().map(bounds).collect()
     }
 }
 
 /// Behind `mopse.Answer`.
 #[pyclass(module = "mopse._mopse", frozen)]
-pub(super) struct Part(pub(super) store::Part);
+pub(super) struct Part(pub(super) answer::Part);
 
 #[pymethods]
 impl Part {
     #[staticmethod]
     fn decode(message: &[u8]) -> PyResult<Self> {
-        Ok(Self(store::Part::decode(message)?))
+        Ok(Self(answer::Part::decode(message)?))
     }
 
     fn encode<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
@@ -167,10 +168,10 @@ impl Part {
 
 /// Behind `mopse.stores.MemoryStore`.
 #[pyclass(module = "mopse._mopse", frozen)]
-pub(super) struct Store(Mutex<store::Store>);
+pub(super) struct Store(Mutex<memory::Store>);
 
 impl Store {
-    fn lock(&self) -> MutexGuard<'_, store::Store> {
+    fn lock(&self) -> MutexGuard<'_, memory::Store> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -228,7 +229,7 @@ impl Store {
 
     #[getter]
     fn contents(&self) -> Vec<Content> {
-        let line = |c: store::Content| {
+        let line = |c: memory::Content| {
             (c.owner.0, c.group.to_string(), c.provider.path(), c.records, c.size)
         };
         self.lock().contents().into_iter().map(line).collect()

@@ -8,21 +8,23 @@ use pyo3::types::PyBytes;
 use super::cloud::{Announcement, Part};
 use super::party::{Grants, Keyring, with_ids};
 use crate::Error;
-use crate::certificate::Owner;
-use crate::index::files;
+use crate::cipher;
+use crate::cloud::files;
 use crate::keys::Key;
-use crate::record::Opener;
-use crate::{cipher, file};
+use crate::message::certificate::Owner;
+use crate::message::file;
+use crate::party::attachments;
+use crate::party::grants::Opener;
 
 /// Behind what `mopse.Provider.attach` returns.
 #[pyclass(module = "mopse._mopse", frozen)]
-pub(super) struct FileUpload(files::FileUpload);
+pub(super) struct FileUpload(file::FileUpload);
 
 #[pymethods]
 impl FileUpload {
     #[staticmethod]
     fn decode(py: Python<'_>, message: &[u8]) -> PyResult<Self> {
-        Ok(Self(py.detach(|| files::FileUpload::decode(message))?))
+        Ok(Self(py.detach(|| file::FileUpload::decode(message))?))
     }
 
     fn check(&self, announcement: &Announcement) -> PyResult<()> {
@@ -52,13 +54,13 @@ impl FileUpload {
 
 /// Behind `mopse.FileRequest`.
 #[pyclass(module = "mopse._mopse", frozen)]
-pub(super) struct FileRequest(files::FileRequest);
+pub(super) struct FileRequest(file::FileRequest);
 
 #[pymethods]
 impl FileRequest {
     #[staticmethod]
     fn decode(message: &[u8]) -> PyResult<Self> {
-        Ok(Self(files::FileRequest::decode(message)?))
+        Ok(Self(file::FileRequest::decode(message)?))
     }
 
     fn check(&self, announcement: &Announcement, now: u64) -> PyResult<()> {
@@ -78,7 +80,7 @@ impl FileRequest {
 
 /// Behind `mopse.FileListing` and `mopse.SealedFile`.
 #[pyclass(module = "mopse._mopse", frozen)]
-pub(super) struct StoredFile(files::Listed);
+pub(super) struct StoredFile(file::Listed);
 
 impl StoredFile {
     /// The key of the record it belongs to.
@@ -96,7 +98,7 @@ impl StoredFile {
 impl StoredFile {
     #[staticmethod]
     fn decode(message: &[u8]) -> PyResult<Self> {
-        Ok(Self(files::Listed::decode(message)?))
+        Ok(Self(file::Listed::decode(message)?))
     }
 
     fn encode<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
@@ -193,7 +195,7 @@ fn slices(words: &[PyBackedBytes]) -> Vec<&[u8]> {
 /// Name, media type, size in bytes.
 type Described = (String, String, u64);
 
-fn described(description: file::Description) -> Described {
+fn described(description: attachments::Description) -> Described {
     (description.name, description.media_type, description.size)
 }
 
@@ -215,7 +217,7 @@ fn opened<'py>(
     opener: &Opener,
 ) -> PyResult<(Described, Bound<'py, PyBytes>)> {
     let record = stored.record(opener)?;
-    let (description, contents) = py.detach(|| file::open(&record, &stored.0))?;
+    let (description, contents) = py.detach(|| attachments::open(&record, &stored.0))?;
     Ok((described(description), PyBytes::new(py, &contents)))
 }
 
@@ -223,7 +225,7 @@ fn opened<'py>(
 #[pyfunction]
 pub(super) fn describe_file(keyring: &Keyring, stored: &StoredFile) -> PyResult<Described> {
     let record = stored.record(&opener(keyring, stored)?)?;
-    Ok(described(file::describe(&record, &stored.0)?))
+    Ok(described(attachments::describe(&record, &stored.0)?))
 }
 
 /// Behind `mopse.Owner.open_file`.
@@ -240,7 +242,7 @@ pub(super) fn open_file<'py>(
 #[pyfunction]
 pub(super) fn describe_granted_file(grants: &Grants, stored: &StoredFile) -> PyResult<Described> {
     let record = stored.record(granted(grants, stored)?)?;
-    Ok(described(file::describe(&record, &stored.0)?))
+    Ok(described(attachments::describe(&record, &stored.0)?))
 }
 
 /// Behind `mopse.User.open_file`.

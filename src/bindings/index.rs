@@ -2,7 +2,7 @@ use numpy::{PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
 
 use super::filled;
-use crate::index;
+use crate::cloud::merge::merge_into;
 
 /// Behind `mopse.merge`.
 #[pyfunction]
@@ -12,5 +12,5 @@ pub(super) fn merge<'py>(
 ) -> PyResult<Bound<'py, PyArray1<i64>>> {
     let runs = runs.iter().map(|run| run.as_slice()).collect::<Result<Vec<_>, _>>()?;
     let total = runs.iter().map(|run| run.len()).sum();
-    filled(py, total, |order| index::merge::merge_into(&runs, order))
+    filled(py, total, |order| merge_into(&runs, order))
 }

@@ -4,7 +4,7 @@ use numpy::PyReadonlyArray1;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::control;
+use crate::evaluate;
 use crate::keys::Key;
 use crate::operations::{Counts, Operation};
 
@@ -17,19 +17,19 @@ pub(super) fn operations() -> Vec<(&'static str, u64)> {
 
 /// The querier of `mopse.evaluate`'s controls.
 #[pyclass(module = "mopse._mopse", frozen)]
-pub(super) struct ControlQuerier(control::Querier);
+pub(super) struct ControlQuerier(evaluate::Querier);
 
 #[pymethods]
 impl ControlQuerier {
     #[new]
     fn new(keys: Vec<Vec<u8>>, domain: u64) -> PyResult<Self> {
         let keys = keys.iter().map(|key| Key::from_bytes(key)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Self(control::Querier::new(&keys, domain)?))
+        Ok(Self(evaluate::Querier::new(&keys, domain)?))
     }
 
     #[staticmethod]
     fn plain(domain: u64) -> PyResult<Self> {
-        Ok(Self(control::Querier::plain(domain)?))
+        Ok(Self(evaluate::Querier::plain(domain)?))
     }
 
     #[getter]
@@ -51,13 +51,13 @@ impl ControlQuerier {
 
 /// The server of `mopse.evaluate`'s controls.
 #[pyclass(module = "mopse._mopse", frozen)]
-pub(super) struct ControlServer(Mutex<control::Server>);
+pub(super) struct ControlServer(Mutex<evaluate::Server>);
 
 #[pymethods]
 impl ControlServer {
     #[new]
     fn new(verification_key: [u8; 32], indexes: usize) -> Self {
-        Self(Mutex::new(control::Server::new(verification_key, indexes)))
+        Self(Mutex::new(evaluate::Server::new(verification_key, indexes)))
     }
 
     fn add(&self, index: usize, ciphertexts: PyReadonlyArray1<'_, i64>) -> PyResult<()> {

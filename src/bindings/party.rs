@@ -7,17 +7,22 @@ use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 
 use super::cloud::Part;
-use super::domain::Schema;
 use super::filled;
+use super::schema::Schema;
 use crate::Error;
-use crate::certificate::Chain;
-use crate::domain::Kind;
+use crate::cipher::password::Cost;
 use crate::keys::Key;
-use crate::party::{self, Indexed, Range, Spans};
-use crate::password::Cost;
-use crate::path::Group;
-use crate::record::{self, Column, Ids, Origin, Texts, Values};
-use crate::sealed;
+use crate::message::certificate::Chain;
+use crate::message::place::Group;
+use crate::party::columns::{Column, Texts, Values};
+use crate::party::keyring::Spans;
+use crate::party::saved;
+use crate::party::{self, Indexed, Range};
+use crate::party::{
+    grants,
+    records::{Ids, Origin},
+};
+use crate::schema::Kind;
 
 /// Name, kind, dtype in words, values, which rows hold one.
 type ColumnSpec<'py> = (String, String, String, Bound<'py, PyAny>, PyReadonlyArray1<'py, bool>);
@@ -136,8 +141,8 @@ impl Keyring {
 
     #[staticmethod]
     fn open(py: Python<'_>, file: &[u8], password: &[u8], is_owner: bool) -> PyResult<Self> {
-        let kind = if is_owner { sealed::Kind::Owner } else { sealed::Kind::Provider };
-        Ok(Self::new(py.detach(|| sealed::open(file, password, kind))?))
+        let kind = if is_owner { saved::Kind::Owner } else { saved::Kind::Provider };
+        Ok(Self::new(py.detach(|| saved::open(file, password, kind))?))
     }
 
     fn seal<'py>(
@@ -151,7 +156,7 @@ impl Keyring {
             passes,
             lanes,
         });
-        let file = py.detach(|| sealed::seal(&self.read(), password, cost))?;
+        let file = py.detach(|| saved::seal(&self.read(), password, cost))?;
         Ok(PyBytes::new(py, &file))
     }
 
@@ -172,7 +177,7 @@ impl Keyring {
 
     #[getter]
     fn members(&self) -> Vec<String> {
-        self.read().members().map(crate::path::Node::path).collect()
+        self.read().members().map(crate::message::place::Node::path).collect()
     }
 
     #[getter]
@@ -183,7 +188,7 @@ impl Keyring {
     #[getter]
     fn fields(&self) -> Vec<FieldSpec> {
         let keyring = self.read();
-        let field = |(name, field): &(String, crate::domain::Field)| {
+        let field = |(name, field): &(String, crate::schema::Field)| {
             let (kind, categories) = match field.kind() {
                 Kind::Number => ("number", Vec::new()),
                 Kind::Date => ("date", Vec::new()),
@@ -331,22 +336,22 @@ impl Keyring {
             None => keyring.opener(&provider)?,
             Some(ids) => with_ids(&ids, |ids| keyring.opener_of(&provider, ids))?,
         };
-        let grant = record::Grant { owner: keyring.owner(), provider, opener };
+        let grant = grants::Grant { owner: keyring.owner(), provider, opener };
         Ok(PyBytes::new(py, &grant.encode()))
     }
 }
 
 /// Behind `mopse.User`.
 #[pyclass(module = "mopse._mopse", frozen)]
-pub(super) struct Grants(pub(super) record::Grants);
+pub(super) struct Grants(pub(super) grants::Grants);
 
 #[pymethods]
 impl Grants {
     #[staticmethod]
     fn decode(grants: Vec<PyBackedBytes>) -> PyResult<Self> {
-        let mut known = record::Grants::default();
+        let mut known = grants::Grants::default();
         for grant in grants {
-            known.add(record::Grant::decode(&grant)?);
+            known.add(grants::Grant::decode(&grant)?);
         }
         Ok(Self(known))
     }

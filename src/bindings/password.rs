@@ -4,7 +4,7 @@ use pyo3::types::PyBytes;
 
 use crate::cipher;
 use crate::cipher::legacy::pbe;
-use crate::password::{self, Cost, Derivation};
+use crate::cipher::password::{self, Cost, Derivation};
 
 /// Behind `mopse.passwords.derive`.
 #[pyfunction]

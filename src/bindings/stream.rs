@@ -4,8 +4,8 @@ use pyo3::types::PyBytes;
 
 use crate::Error;
 use crate::cipher;
+use crate::cipher::stream::{HEAD_LEN, Opener, SEGMENT, Sealer};
 use crate::keys::Key;
-use crate::stream::{HEAD_LEN, Opener, SEGMENT, Sealer};
 
 /// Behind `mopse.files.encrypt`.
 #[pyclass(module = "mopse._mopse")]

@@ -33,7 +33,7 @@ use super::{
     Scheme, bits, check_bounds, check_domain, check_lengths, check_plaintext, pairs, sign,
 };
 use crate::Error;
-use crate::coins::{Block, Coins, Tag, halves};
+use crate::keys::coins::{Block, Coins, Tag, halves};
 use crate::keys::{Key, Purpose};
 use crate::operations::{Operation, count};
 

@@ -36,7 +36,7 @@ use super::{
     Scheme, bits, check_bounds, check_domain, check_lengths, check_plaintext, pairs, sign,
 };
 use crate::Error;
-use crate::coins::{Block, Coins, Tag};
+use crate::keys::coins::{Block, Coins, Tag};
 use crate::keys::{Key, Purpose, fill_random};
 use crate::operations::{Operation, count};
 
@@ -349,7 +349,7 @@ impl LewiWu {
             let minor = (block as u64 + 1) << 32 | step as u64;
             let size = step as u64 + 1;
             let other = self.places.uniform(Tag::Shuffle, above, minor, size, Some(blocks[step]));
-            permutation.swap(step, super::length(other));
+            permutation.swap(step, crate::wire::length(other));
         }
         permutation
     }

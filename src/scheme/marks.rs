@@ -28,8 +28,8 @@ use zeroize::Zeroizing;
 use super::ruler::{Layout, Ruler};
 use super::{check_bounds, stored};
 use crate::Error;
-use crate::coins::{Coins, Tag};
 use crate::keys::Key;
+use crate::keys::coins::{Coins, Tag};
 
 /// One provider's part of every cell.
 pub struct Marks {
@@ -64,7 +64,7 @@ impl Layout for Marks {
     }
 
     fn span(&self, cell: u64) -> (u64, u64) {
-        self.spans[super::length(cell)]
+        self.spans[crate::wire::length(cell)]
     }
 
     fn cell_of(&self, ciphertext: i64) -> Option<u64> {

@@ -40,14 +40,14 @@ use super::opse::{decrypt_each, encrypt_chunks};
 use super::ruler::{Layout, Ruler};
 use super::{Scheme, check_lengths, check_plaintext, stored};
 use crate::Error;
-use crate::coins::{Block, Coins, uniform_from};
 use crate::keys::Key;
+use crate::keys::coins::{Block, Coins, uniform_from};
 
 /// A pseudonym of a record id: 128 bits under a provider's key.
 pub type Handle = u128;
 
 /// Tag and version of placement blocks, in the bits where coins of a draw keep theirs.
-const PLACEMENT: u128 = (crate::coins::VERSION as u128) << 120 | 4 << 112;
+const PLACEMENT: u128 = (crate::keys::coins::VERSION as u128) << 120 | 4 << 112;
 
 /// Blocks encrypted together.
 const BLOCKS: usize = 64;

@@ -36,13 +36,12 @@ use std::sync::OnceLock;
 use rayon::prelude::*;
 use zeroize::{Zeroize, Zeroizing};
 
-use super::{
-    RANGE, Scheme, check_bounds, check_domain, check_lengths, check_plaintext, length, stored,
-};
+use super::{RANGE, Scheme, check_bounds, check_domain, check_lengths, check_plaintext, stored};
 use crate::Error;
-use crate::coins::{Block, Coins, Tag, uniform_from};
-use crate::hypergeometric::split;
+use crate::keys::coins::{Block, Coins, Tag, uniform_from};
 use crate::keys::{Key, Purpose};
+use crate::scheme::hypergeometric::split;
+use crate::wire::length;
 
 /// The largest domain whose codebook is kept.
 const LARGEST_CODEBOOK: u64 = 1 << 20;

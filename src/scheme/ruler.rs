@@ -23,9 +23,10 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 use super::opse::Opse;
-use super::{RANGE, check_bounds, check_domain, length, stored};
+use super::{RANGE, check_bounds, check_domain, stored};
 use crate::Error;
 use crate::keys::Key;
+use crate::wire::length;
 
 /// Cells of a ruler unless its field asks for more.
 pub const DEFAULT_CELLS: u64 = 1 << 16;

@@ -6,12 +6,15 @@ use std::borrow::Cow;
 use std::hint::black_box;
 use std::time::Instant;
 
-use mopse::domain::{Field, Kind, Schema};
-use mopse::index::search::{Index, Predicate, Run};
-use mopse::index::upload::Upload;
+use mopse::cloud::index::Index;
 use mopse::keys::Key;
+use mopse::message::token::Predicate;
+use mopse::message::upload::Run;
+use mopse::message::upload::Upload;
 use mopse::party::Keyring;
-use mopse::record::{Column, Ids, Origin, Values, seal as seal_rows};
+use mopse::party::columns::{Column, Values};
+use mopse::party::records::{Ids, Origin, seal as seal_rows};
+use mopse::schema::{Field, Kind, Schema};
 
 const REPEATS: usize = 5;
 

@@ -5,14 +5,17 @@
 use std::borrow::Cow;
 
 use mopse::Error;
-use mopse::certificate::Announcement;
-use mopse::domain::{Field, Kind, Schema};
-use mopse::index::store::{Part, Store};
-use mopse::index::upload::Upload;
+use mopse::cloud::memory::Store;
 use mopse::keys::Key;
+use mopse::message::announcement::Announcement;
+use mopse::message::answer::Part;
+use mopse::message::token::Token;
+use mopse::message::upload::Upload;
+use mopse::party::columns::{Column, Texts, Values};
+use mopse::party::grants::Opener;
+use mopse::party::records::{Ids, Origin};
 use mopse::party::{Indexed, Keyring, Range};
-use mopse::record::{Column, Ids, Opener, Origin, Texts, Values};
-use mopse::token::Token;
+use mopse::schema::{Field, Kind, Schema};
 
 /// The time at the cloud.
 pub const NOW: u64 = 1_800_000_000;
@@ -113,7 +116,7 @@ impl Cloud {
         self.announcements.push(announcement);
     }
 
-    fn announcement(&self, of: mopse::certificate::Owner) -> Result<&Announcement, Error> {
+    fn announcement(&self, of: mopse::message::certificate::Owner) -> Result<&Announcement, Error> {
         let mut known = self.announcements.iter();
         known.find(|known| known.owner == of).ok_or(Error::OtherOwner { what: "this" })
     }

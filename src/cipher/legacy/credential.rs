@@ -7,7 +7,7 @@
 //!
 //! Each chunk falls by itself: who breaks one cipher has a quarter of the credential, and guesses the
 //! rest the easier. The work for the first chunk is that of DES, 2^56 trials, whatever the other
-//! ciphers are; [`search`] does as much of it as one asks for. [`crate::secret_sharing`] is what
+//! ciphers are; [`search`] does as much of it as one asks for. [`crate::cipher::secret_sharing`] is what
 //! should be done instead: fewer shares than the threshold tell nothing.
 //!
 //! # Sources

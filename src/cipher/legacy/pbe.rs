@@ -7,7 +7,7 @@
 //!
 //! Nothing is authenticated: a wrong password or a changed message is noticed only by chance, from the
 //! padding. MD5 takes a trial of a password nanoseconds, and the key has 56 bits whatever the password;
-//! [`crate::password`] is what should be done instead.
+//! [`crate::cipher::password`] is what should be done instead.
 //!
 //! # Sources
 //!

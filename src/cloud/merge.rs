@@ -31,7 +31,7 @@ use rayon::prelude::*;
 
 use crate::Error;
 use crate::operations::{Operation, count};
-use crate::scheme::length;
+use crate::wire::length;
 
 /// Entries of a piece, as a rule: its words and places fit the cache beside the runs.
 const PIECE: usize = 4096;
@@ -58,7 +58,7 @@ const PIECES_PER_TASK: usize = 32;
 /// ```
 /// let hospital = [10, 40];
 /// let clinic = [20, 40];
-/// let order = mopse::index::merge::merge(&[&hospital, &clinic])?;
+/// let order = mopse::cloud::merge::merge(&[&hospital, &clinic])?;
 ///
 /// assert_eq!(order, [0, 2, 1, 3]);
 /// # Ok::<(), mopse::Error>(())

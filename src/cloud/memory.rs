@@ -6,68 +6,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::search::{Hit, Index};
-use super::upload::{Blobs, Upload};
+use super::index::{Hit, Index};
 use crate::Error;
-use crate::certificate::Owner;
-use crate::path::{Group, Node};
-use crate::scheme::length;
-use crate::token::{Scope, Token};
-use crate::wire::{Reader, Writer};
-
-/// Sealed records of one upload that answer a query.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Part {
-    /// Whose records they are.
-    pub owner: Owner,
-    /// The provider that sent them.
-    pub provider: Node,
-    /// The number of the query.
-    pub query: u128,
-    /// The sealed layout of the records.
-    pub layout: Vec<u8>,
-    /// The records' pseudonyms.
-    pub handles: Vec<u128>,
-    /// The sealed records.
-    pub records: Blobs,
-}
-
-impl Part {
-    /// The part as it travels.
-    #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
-        let mut writer = Writer::new(b"MOPSEANS");
-        writer.raw(&self.owner.0);
-        self.provider.write(&mut writer);
-        writer.u128(self.query).bytes(&self.layout).count(self.handles.len());
-        self.handles.iter().for_each(|&handle| {
-            writer.u128(handle);
-        });
-        self.records.write(&mut writer);
-        writer.0
-    }
-
-    /// Reads what [`encode`](Self::encode) wrote.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Format`] if the bytes are no part of an answer.
-    pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
-        let mut reader = Reader::new(bytes, b"MOPSEANS", "the answer")?;
-        let owner = Owner(reader.array()?);
-        let provider = Node::read(&mut reader)?;
-        let query = reader.u128()?;
-        let layout = reader.bytes()?.to_vec();
-        let count = reader.count(16)?;
-        let handles = super::upload::column(&mut reader, count, u128::from_le_bytes)?;
-        let records = Blobs::read(&mut reader)?;
-        if records.len() != handles.len() {
-            return Err(reader.fault());
-        }
-        reader.end()?;
-        Ok(Self { owner, provider, query, layout, handles, records })
-    }
-}
+use crate::message::answer::Part;
+use crate::message::certificate::Owner;
+use crate::message::place::{Group, Node};
+use crate::message::token::{Scope, Token};
+use crate::message::upload::Upload;
+use crate::wire::Blobs;
+use crate::wire::length;
 
 /// Everything a cloud holds, in memory.
 #[derive(Debug, Default)]

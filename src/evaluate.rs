@@ -21,12 +21,15 @@ use ed25519_dalek::{Signer, SigningKey};
 use zeroize::Zeroizing;
 
 use crate::Error;
-use crate::certificate::{SIGNATURE_LEN, to_sign, verify};
-use crate::index::search::{Index, Predicate, Run};
+use crate::cloud::index::Index;
 use crate::keys::{Key, fill_random};
+use crate::message::signature::{SIGNATURE_LEN, to_sign, verify};
+use crate::message::token::Predicate;
+use crate::message::upload::Run;
 use crate::operations::{Operation, count};
 use crate::scheme::opse::Opse;
-use crate::scheme::{Plain, Scheme, length};
+use crate::scheme::{Plain, Scheme};
+use crate::wire::length;
 use crate::wire::{Reader, Writer};
 
 const WHAT: &str = "the request";

@@ -96,7 +96,7 @@ impl Field {
     /// # Examples
     ///
     /// ```
-    /// use mopse::domain::{Field, Kind};
+    /// use mopse::schema::{Field, Kind};
     ///
     /// let age = Field::new(Kind::Number, 0.0, 120.0, 1.0, None)?;
     /// assert_eq!((age.plaintexts(), age.cell()), (121, 1));

@@ -20,14 +20,14 @@
 //!
 //! # Sources
 //!
-//! AES-GCM-SIV: RFC 8452. The segments of the body: [`crate::stream`].
+//! AES-GCM-SIV: RFC 8452. The segments of the body: [`crate::cipher::stream`].
 
 use crate::Error;
 use crate::cipher::Algorithm;
-use crate::index::files::Listed;
+use crate::cipher::stream;
 use crate::keys::{Key, Purpose};
-use crate::record::{Origin, open_one, seal_one};
-use crate::stream;
+use crate::message::file::Listed;
+use crate::party::records::{Origin, open_one, seal_one};
 use crate::wire::{Reader, Writer};
 
 /// What a file is called.

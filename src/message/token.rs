@@ -12,11 +12,12 @@
 //! queries have equal bounds; and, by the query's number, which tokens of other groups carry the
 //! same bounds.
 
+use super::tree;
 use crate::Error;
-use crate::batch;
-use crate::certificate::{Announcement, Chain, Owner, SIGNATURE_LEN, verify};
-use crate::index::search::Predicate;
-use crate::path::Group;
+use crate::message::announcement::Announcement;
+use crate::message::certificate::{Chain, Owner};
+use crate::message::place::Group;
+use crate::message::signature::{SIGNATURE_LEN, verify};
 use crate::wire::{Reader, Writer};
 
 const WHAT: &str = "the token";
@@ -38,6 +39,17 @@ pub enum Scope {
     Group,
     /// The issuer's own runs.
     Own,
+}
+
+/// A range of ciphertexts of one field, both bounds included.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Predicate {
+    /// The field's name.
+    pub field: String,
+    /// The lowest ciphertext.
+    pub low: i64,
+    /// The highest ciphertext.
+    pub high: i64,
 }
 
 /// A query of one group.
@@ -141,7 +153,7 @@ impl Token {
         let (expiry, id, query) = (reader.u64()?, reader.u128()?, reader.u128()?);
         let issuer = Chain::read(&mut reader)?;
         let message = &bytes[..reader.position()];
-        let root = batch::read(&mut reader, message)?;
+        let root = tree::read(&mut reader, message)?;
         let signature = reader.array()?;
         reader.end()?;
         let token = Self { owner, schema, group, scope, predicates, expiry, id, query, issuer };
@@ -183,11 +195,11 @@ impl Token {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::index::store::Store;
-    use crate::index::upload::Upload;
-    use crate::party::tests::{owner, signed_together, upload};
+    use crate::cloud::memory::Store;
+    use crate::message::place::Node;
+    use crate::message::upload::Upload;
+    use crate::party::scene::{owner, signed_together, upload};
     use crate::party::{Keyring, Range};
-    use crate::path::Node;
 
     const NOW: u64 = 1_800_000_000;
 

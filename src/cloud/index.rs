@@ -24,30 +24,10 @@ use rayon::prelude::*;
 
 use super::merge::merge_into;
 use crate::Error;
+use crate::message::token::Predicate;
+use crate::message::upload::Run;
 use crate::operations::{Operation, count};
-use crate::scheme::length;
-
-/// A range of ciphertexts of one field, both bounds included.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Predicate {
-    /// The field's name.
-    pub field: String,
-    /// The lowest ciphertext.
-    pub low: i64,
-    /// The highest ciphertext.
-    pub high: i64,
-}
-
-/// One provider's entries of one field, as they came.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Run {
-    /// The field's name.
-    pub field: String,
-    /// Ciphertexts in ascending order.
-    pub ciphertexts: Vec<i64>,
-    /// Which record of the upload each belongs to, counted from 0.
-    pub records: Vec<u32>,
-}
+use crate::wire::length;
 
 /// What is found: a record of an upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -40,7 +40,7 @@
 
 use std::sync::LazyLock;
 
-use crate::coins::{Block, Coins, Tag, halves, scale};
+use crate::keys::coins::{Block, Coins, Tag, halves, scale};
 use crate::operations::{Operation, count};
 
 /// Up to so many points the proposal counts coins; above it is the histogram. Chosen by speed.
@@ -99,7 +99,7 @@ pub fn split(coins: &Coins, node: u64, marked: u64, total: u64) -> u64 {
 ///
 /// ```
 /// // Two points in a range of four: both in the lower half in 1 of 6 cases.
-/// let ln_p = mopse::hypergeometric::ln_probability(2, 4, 2);
+/// let ln_p = mopse::scheme::hypergeometric::ln_probability(2, 4, 2);
 /// assert!((ln_p - (1.0_f64 / 6.0).ln()).abs() < 1e-15);
 /// ```
 #[must_use]

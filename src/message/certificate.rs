@@ -16,22 +16,12 @@
 //! * Ed25519: RFC 8032 section 5.1, with the strict verification of Chalkias, Garillot and Nikolaenko,
 //!   "Taming the Many `EdDSA`s", SSR 2020. Messages are hashed with SHA-512 first.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
-use ed25519_dalek::{Signature, VerifyingKey};
-use sha2::{Digest, Sha512};
-
+use super::place::Node;
+use super::signature::{SIGNATURE_LEN, VERIFICATION_KEY_LEN, verify};
 use crate::Error;
-use crate::operations::{Operation, count};
-use crate::path::Node;
 use crate::wire::{Reader, Writer};
-
-/// Bytes of a verification key.
-pub const VERIFICATION_KEY_LEN: usize = 32;
-
-/// Bytes of a signature.
-pub const SIGNATURE_LEN: usize = 64;
 
 /// An owner: its verification key.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,28 +37,6 @@ impl fmt::Debug for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Owner({self})")
     }
-}
-
-/// What is signed in place of a message.
-pub(crate) fn to_sign(message: &[u8]) -> Vec<u8> {
-    [b"mopse/v1 signature".as_slice(), &Sha512::digest(message)].concat()
-}
-
-/// Checks a message's signature.
-///
-/// # Errors
-///
-/// [`Error::Signature`] if it is not the key's signature of this message.
-pub(crate) fn verify(
-    key: &[u8; VERIFICATION_KEY_LEN],
-    message: &[u8],
-    signature: &[u8; SIGNATURE_LEN],
-    what: &'static str,
-) -> Result<(), Error> {
-    count(Operation::Verification, 1);
-    VerifyingKey::from_bytes(key)
-        .and_then(|key| key.verify_strict(&to_sign(message), &Signature::from_bytes(signature)))
-        .map_err(|_| Error::Signature { what })
 }
 
 /// What binds a place to a verification key.
@@ -167,77 +135,15 @@ impl Chain {
     }
 }
 
-/// What an owner tells every cloud that serves it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Announcement {
-    /// The owner.
-    pub owner: Owner,
-    /// The digest of its schema.
-    pub schema: [u8; 32],
-    /// A later announcement has a higher number.
-    pub number: u64,
-    /// The epoch of every node that has left epoch 0.
-    pub epochs: BTreeMap<Node, u32>,
-}
-
-impl Announcement {
-    pub(crate) fn message(&self) -> Vec<u8> {
-        let mut writer = Writer::new(b"MOPSEANN");
-        writer.raw(&self.owner.0).raw(&self.schema).u64(self.number).count(self.epochs.len());
-        for (node, epoch) in &self.epochs {
-            node.write(&mut writer);
-            writer.u32(*epoch);
-        }
-        writer.0
-    }
-
-    /// Reads an announcement and verifies that its owner signed it.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Format`] if the bytes are no announcement, [`Error::Signature`] if the owner named
-    /// in it did not sign it.
-    pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
-        const WHAT: &str = "the owner's announcement";
-        let mut reader = Reader::new(bytes, b"MOPSEANN", WHAT)?;
-        let owner = Owner(reader.array()?);
-        let (schema, number) = (reader.array()?, reader.u64()?);
-        let count = reader.count(12)?;
-        let mut epochs = BTreeMap::new();
-        for _ in 0..count {
-            let node = Node::read(&mut reader)?;
-            epochs.insert(node, reader.u32()?);
-        }
-        let message = &bytes[..reader.position()];
-        let signature = reader.array()?;
-        reader.end()?;
-        verify(&owner.0, message, &signature, WHAT)?;
-        Ok(Self { owner, schema, number, epochs })
-    }
-
-    /// Checks that a place is not of an epoch that one of the nodes above it has left.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Epoch`] names the provider.
-    pub fn accepts(&self, subject: &Node) -> Result<(), Error> {
-        let mut node = subject.clone();
-        while let Some((above, _)) = node.parent() {
-            let epoch = node.epochs().last().copied().unwrap_or(0);
-            if self.epochs.get(&above).is_some_and(|&reached| epoch < reached) {
-                return Err(Error::Epoch { provider: subject.path() });
-            }
-            node = above;
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use ed25519_dalek::{Signer, SigningKey};
 
+    use std::collections::BTreeMap;
+
     use super::*;
+    use crate::message::announcement::Announcement;
+    use crate::message::signature::to_sign;
 
     const FORGED: Error = Error::Signature { what: "a certificate" };
 

@@ -15,7 +15,7 @@
 //!
 //! # Leakage
 //!
-//! That of [`crate::index::keyword`]. A trapdoor is good for one keyword at one provider, for ever.
+//! That of [`crate::cloud::dictionary`]. A trapdoor is good for one keyword at one provider, for ever.
 //!
 //! # Sources
 //!
@@ -24,8 +24,8 @@
 use std::collections::BTreeMap;
 
 use crate::Error;
-use crate::index::keyword::{Entry, TRAPDOOR_LEN, Trapdoor};
 use crate::keys::{Key, Purpose};
+use crate::message::trapdoor::{Entry, TRAPDOOR_LEN, Trapdoor};
 
 /// How often a provider used each keyword, by the keyword's tag.
 pub type Counts = BTreeMap<[u8; 16], u64>;
@@ -106,7 +106,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::index::keyword::{Dictionary, MOST_LOST};
+    use crate::cloud::dictionary::{Dictionary, MOST_LOST};
 
     fn key(byte: u8) -> Key {
         Key::from_bytes(&[byte; 32]).unwrap()

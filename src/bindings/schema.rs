@@ -2,14 +2,14 @@ use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
 
 use crate::Error;
-use crate::domain::{self, Kind};
+use crate::schema::{self, Kind};
 
 type Plaintexts<'py> = (Bound<'py, PyArray1<u32>>, Bound<'py, PyArray1<i64>>);
 
 /// Behind `mopse.Field`.
 #[pyclass(module = "mopse._mopse", frozen, from_py_object)]
 #[derive(Clone)]
-pub(super) struct Field(domain::Field);
+pub(super) struct Field(schema::Field);
 
 #[pymethods]
 impl Field {
@@ -29,7 +29,7 @@ impl Field {
             "category" => Kind::Category(categories),
             _ => return Err(Error::Field { why: "there is no such kind of field" }.into()),
         };
-        Ok(Self(domain::Field::new(kind, minimum, maximum, step, cell)?))
+        Ok(Self(schema::Field::new(kind, minimum, maximum, step, cell)?))
     }
 
     #[getter]
@@ -82,14 +82,14 @@ impl Field {
 
 /// Behind `mopse.Schema`.
 #[pyclass(module = "mopse._mopse", frozen)]
-pub(super) struct Schema(pub(super) domain::Schema);
+pub(super) struct Schema(pub(super) schema::Schema);
 
 #[pymethods]
 impl Schema {
     #[new]
     fn new(fields: Vec<(String, Field)>) -> PyResult<Self> {
         let fields = fields.into_iter().map(|(name, field)| (name, field.0)).collect();
-        Ok(Self(domain::Schema::new(fields)?))
+        Ok(Self(schema::Schema::new(fields)?))
     }
 
     fn digest(&self) -> [u8; 32] {

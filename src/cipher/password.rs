@@ -342,7 +342,7 @@ mod tests {
     }
 
     fn vectors() -> Vectors {
-        serde_json::from_str(include_str!("../tests/vectors/password.json")).unwrap()
+        serde_json::from_str(include_str!("../../tests/vectors/password.json")).unwrap()
     }
 
     fn sealed(derivation: Derivation) -> Vec<u8> {

@@ -1,0 +1,20 @@
+//! What travels, all of it public: no module here knows a key.
+//!
+//! | module | what |
+//! | --- | --- |
+//! | [`place`] | where a party stands in its owner's hierarchy, and in which epochs |
+//! | [`signature`], [`certificate`], [`tree`] | who signed; who may; many under one signature |
+//! | [`announcement`] | what an owner tells its clouds |
+//! | [`upload`], [`token`], [`answer`] | records and their index entries; queries; what answers them |
+//! | [`file`], [`trapdoor`] | attachments and requests for them; what finds a keyword |
+
+pub mod announcement;
+pub mod answer;
+pub mod certificate;
+pub mod file;
+pub mod place;
+pub mod signature;
+pub mod token;
+pub mod trapdoor;
+pub(crate) mod tree;
+pub mod upload;

@@ -1,0 +1,69 @@
+//! What finds the files of a keyword: trapdoors, and the entries they lead to.
+//!
+//! ```text
+//! label(c) = HMAC-SHA-256(label key, be64(c))[..16]
+//! entry    = label(c) -> file xor HMAC-SHA-256(mask key, be64(c))[..16]       trapdoor = both keys
+//! ```
+//!
+//! # Leakage
+//!
+//! A trapdoor tells whoever has it which entries of its provider are of its keyword, now and later.
+//!
+//! # Sources
+//!
+//! D. Cash, J. Jaeger, S. Jarecki, C. Jutla, H. Krawczyk, M.-C. Roşu and M. Steiner, "Dynamic Searchable
+//! Encryption in Very-Large Databases", NDSS 2014, section 3 (the basic scheme).
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use zeroize::Zeroize;
+
+/// Bytes of a trapdoor.
+pub const TRAPDOOR_LEN: usize = 64;
+
+/// What finds the files of one keyword at one provider.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Trapdoor(pub [u8; TRAPDOOR_LEN]);
+
+/// What one file adds for one keyword.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Entry {
+    /// Where it is found.
+    pub label: u128,
+    /// The number of the file, masked.
+    pub masked: u128,
+}
+
+impl Trapdoor {
+    /// The entry that makes a file the keyword's `count`-th.
+    #[must_use]
+    pub fn entry(&self, count: u64, file: u128) -> Entry {
+        let [label, mask] = self.prepared().map(|mac| block(&mac, count));
+        Entry { label, masked: file ^ mask }
+    }
+
+    pub(crate) fn prepared(&self) -> [Hmac<Sha256>; 2] {
+        let (label, mask) = self.0.split_at(TRAPDOOR_LEN / 2);
+        [label, mask].map(|key| Hmac::new_from_slice(key).expect("HMAC takes keys of any length"))
+    }
+}
+
+impl std::fmt::Debug for Trapdoor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Trapdoor(..)")
+    }
+}
+
+impl Drop for Trapdoor {
+    /// Whoever makes entries sends no trapdoor, and leaves none in memory.
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+pub(crate) fn block(mac: &Hmac<Sha256>, count: u64) -> u128 {
+    let bytes: [u8; 32] =
+        mac.clone().chain_update(count.to_be_bytes()).finalize().into_bytes().into();
+    let (blocks, _) = bytes.as_chunks::<16>();
+    u128::from_be_bytes(blocks[0])
+}

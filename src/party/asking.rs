@@ -1,0 +1,122 @@
+//! What a party asks: tokens of a query, and requests for attachments.
+
+use super::keyring::Keyring;
+use super::keywords;
+use crate::Error;
+use crate::keys::fill_random;
+use crate::message::file::{Ask, FileRequest};
+use crate::message::place::{Group, Node};
+use crate::message::token::{Predicate, Scope, Token};
+use crate::scheme::mopse::Handle;
+
+/// A range of plaintexts of one field, both bounds included.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Range {
+    /// The field's name.
+    pub field: String,
+    /// The lowest plaintext.
+    pub low: i64,
+    /// The highest plaintext.
+    pub high: i64,
+}
+
+impl Keyring {
+    /// Makes the tokens of one [`query`](Self::query), and leaves out its number.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`query`](Self::query).
+    pub fn tokens(&self, ranges: &[Range], expiry: u64) -> Result<Vec<Vec<u8>>, Error> {
+        self.query(ranges, expiry).map(|(_, tokens)| tokens)
+    }
+
+    /// Makes the number of a query and its tokens: one per group below, and for a provider one for
+    /// its own runs.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownField`], [`Error::OutOfDomain`] or [`Error::BoundsOrder`] for a range that is
+    /// none, [`Error::NoRange`] if there is none at all.
+    pub fn query(&self, ranges: &[Range], expiry: u64) -> Result<(u128, Vec<Vec<u8>>), Error> {
+        if ranges.is_empty() {
+            return Err(Error::NoRange);
+        }
+        let own = Group::of(&self.node).map(|group| (group, Scope::Own));
+        let below = self.below.groups.iter().map(|group| (group.clone(), Scope::Group));
+        let reached: Vec<_> = own.into_iter().chain(below).collect();
+        let mut numbers = vec![[0; 16]; reached.len() + 1];
+        fill_random(numbers.as_flattened_mut())?;
+        let query = u128::from_le_bytes(numbers[0]);
+        let token = |((group, scope), id): ((Group, Scope), &[u8; 16])| {
+            let predicate = |range: &Range| -> Result<Predicate, Error> {
+                let ruler = self.ruler(&group, self.field(&range.field)?)?;
+                let (low, high) = ruler.bounds(range.low, range.high)?;
+                Ok(Predicate { field: range.field.clone(), low, high })
+            };
+            let token = Token {
+                owner: self.owner,
+                schema: self.schema.digest(),
+                predicates: ranges.iter().map(predicate).collect::<Result<_, _>>()?,
+                group,
+                scope,
+                expiry,
+                id: u128::from_le_bytes(*id),
+                query,
+                issuer: self.chain.clone(),
+            };
+            Ok(token.message())
+        };
+        let tokens = reached.into_iter().zip(&numbers[1..]).map(token);
+        Ok((query, self.signed_together(&tokens.collect::<Result<Vec<_>, _>>()?)))
+    }
+
+    /// Makes the request for files that have all of the keywords, at every provider in reach.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoKeyword`] if there is none, [`Error::Randomness`].
+    pub fn search_files(&self, keywords: &[&[u8]], expiry: u64) -> Result<Vec<u8>, Error> {
+        if keywords.is_empty() {
+            return Err(Error::NoKeyword);
+        }
+        let trapdoors = |node: &Node| -> Result<_, Error> {
+            let key = self.key_of(node)?;
+            let trapdoors = keywords.iter().map(|word| keywords::trapdoor(&key, word));
+            Ok((node.clone(), trapdoors.collect()))
+        };
+        let providers = self.reached().map(trapdoors).collect::<Result<_, _>>()?;
+        self.request(Ask::Keywords(providers), expiry)
+    }
+
+    /// Makes the request for the files of some records, by provider.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Scope`] if a provider is not at or below this one, [`Error::Randomness`].
+    pub fn list_files(
+        &self,
+        records: Vec<(Node, Vec<Handle>)>,
+        expiry: u64,
+    ) -> Result<Vec<u8>, Error> {
+        if let Some((provider, _)) = records.iter().find(|(node, _)| !self.node.holds(node)) {
+            return Err(self.out_of_reach(provider.to_string()));
+        }
+        self.request(Ask::Records(records), expiry)
+    }
+
+    /// Makes the request for one file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Randomness`].
+    pub fn fetch_file(&self, file: u128, expiry: u64) -> Result<Vec<u8>, Error> {
+        self.request(Ask::File(file), expiry)
+    }
+
+    pub(super) fn request(&self, ask: Ask, expiry: u64) -> Result<Vec<u8>, Error> {
+        let mut id = [0; 16];
+        fill_random(&mut id)?;
+        let (owner, id, issuer) = (self.owner, u128::from_le_bytes(id), self.chain.clone());
+        Ok(self.signed(FileRequest { owner, ask, expiry, id, issuer }.message()))
+    }
+}

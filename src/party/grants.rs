@@ -1,0 +1,262 @@
+//! What opens records: all of a provider's, or some, and the right to hand that to a user.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use rayon::prelude::*;
+use zeroize::Zeroizing;
+
+use super::columns::{Column, decode_layout, decode_row};
+use super::records::{LAYOUT, Origin, open_one};
+use crate::Error;
+use crate::keys::{Key, Parent, Purpose};
+use crate::message::certificate::Owner;
+use crate::message::place::Node;
+use crate::scheme::mopse::Handle;
+use crate::wire::{Blobs, Reader, Writer};
+
+/// What opens records of one provider: all of one epoch's, or some.
+#[derive(Clone)]
+pub enum Opener {
+    /// The record key: opens all.
+    All(Key),
+    /// Keys of single records, and of the layouts.
+    Some {
+        /// The key of the layouts.
+        layout: Key,
+        /// The key of each record.
+        records: BTreeMap<Handle, Key>,
+    },
+}
+
+impl Opener {
+    /// Keeps what opens these records and no others.
+    #[must_use]
+    pub(crate) fn only(key: &Key, handles: &[Handle]) -> Self {
+        let child = |label: &[u8]| key.child(Purpose::Record, label, 0);
+        let records =
+            handles.iter().map(|&handle| (handle, child(&handle.to_be_bytes()))).collect();
+        Self::Some { layout: child(LAYOUT), records }
+    }
+
+    fn layout(&self) -> Cow<'_, Key> {
+        match self {
+            Self::All(key) => Cow::Owned(key.child(Purpose::Record, LAYOUT, 0)),
+            Self::Some { layout, .. } => Cow::Borrowed(layout),
+        }
+    }
+
+    /// The record key, prepared, if all records are derived from it.
+    fn parent(&self) -> Option<Parent> {
+        match self {
+            Self::All(key) => Some(key.parent()),
+            Self::Some { .. } => None,
+        }
+    }
+
+    fn record(&self, parent: Option<&Parent>, handle: Handle) -> Option<Cow<'_, Key>> {
+        match (self, parent) {
+            (Self::Some { records, .. }, _) => records.get(&handle).map(Cow::Borrowed),
+            (Self::All(_), parent) => {
+                Some(Cow::Owned(parent?.child(Purpose::Record, &handle.to_be_bytes(), 0)))
+            }
+        }
+    }
+
+    /// The key of one record; `None` if there is none for it.
+    pub(crate) fn key_of(&self, handle: Handle) -> Option<Key> {
+        self.record(self.parent().as_ref(), handle).map(Cow::into_owned)
+    }
+
+    /// How many records there are keys for; `None` for all.
+    #[must_use]
+    pub fn records(&self) -> Option<usize> {
+        match self {
+            Self::All(_) => None,
+            Self::Some { records, .. } => Some(records.len()),
+        }
+    }
+
+    /// The records among these that there are keys for.
+    #[must_use]
+    pub fn granted<'a>(
+        &self,
+        handles: &'a [Handle],
+        records: &'a Blobs,
+    ) -> (Cow<'a, [Handle]>, Cow<'a, Blobs>) {
+        let Self::Some { records: keys, .. } = self else {
+            return (Cow::Borrowed(handles), Cow::Borrowed(records));
+        };
+        let mut kept = (Vec::new(), Blobs::default());
+        for (at, handle) in
+            handles.iter().enumerate().filter(|(_, handle)| keys.contains_key(handle))
+        {
+            kept.0.push(*handle);
+            kept.1.push(records.get(at));
+        }
+        (Cow::Owned(kept.0), Cow::Owned(kept.1))
+    }
+
+    /// Opens records and returns their columns, one row per record, in the order given.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Record`] names the first record that does not open under these keys for this origin
+    /// and handle, [`Error::Layout`] that the layout does not, [`Error::Length`] that there are not as
+    /// many handles.
+    pub fn open(
+        &self,
+        origin: Origin<'_>,
+        sealed_layout: &[u8],
+        handles: &[Handle],
+        records: &Blobs,
+    ) -> Result<Vec<Column<'static>>, Error> {
+        if handles.len() != records.len() {
+            let (expected, got) = (records.len(), handles.len());
+            return Err(Error::Length { what: "the array of handles", expected, got });
+        }
+        let layout = open_one(&self.layout(), sealed_layout, &origin.of_layout());
+        let layout = layout.ok_or(Error::Layout)?;
+        let mut columns = decode_layout(&layout)?;
+        let (parent, common) = (self.parent(), origin.of_records(&layout));
+        let rows: Vec<Vec<u8>> = handles
+            .par_iter()
+            .enumerate()
+            .map(|(position, &handle)| {
+                let associated = [&common[..], &handle.to_le_bytes()].concat();
+                self.record(parent.as_ref(), handle)
+                    .and_then(|key| open_one(&key, records.get(position), &associated))
+                    .ok_or(position)
+            })
+            .collect::<Vec<_>>()
+            .into_iter()
+            .collect::<Result<_, _>>()
+            .map_err(|position| Error::Record { position })?;
+        for row in rows {
+            decode_row(&row, &mut columns)?;
+        }
+        Ok(columns)
+    }
+}
+
+impl fmt::Debug for Opener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All(_) => f.write_str("Opener(all records)"),
+            Self::Some { records, .. } => write!(f, "Opener({} records)", records.len()),
+        }
+    }
+}
+
+/// The right to open records of one provider, to hand to a user. Secret; what was granted once
+/// cannot be taken back.
+#[derive(Debug, Clone)]
+pub struct Grant {
+    /// The owner.
+    pub owner: Owner,
+    /// The provider, with its epochs.
+    pub provider: Node,
+    /// The keys.
+    pub opener: Opener,
+}
+
+impl Grant {
+    /// The grant as bytes, in the clear.
+    #[must_use]
+    pub fn encode(&self) -> Zeroizing<Vec<u8>> {
+        let mut writer = Writer::new(b"MOPSEGRT");
+        writer.raw(&self.owner.0);
+        self.provider.write(&mut writer);
+        match &self.opener {
+            Opener::All(key) => writer.u8(0).raw(key.expose()),
+            Opener::Some { layout, records } => {
+                writer.u8(1).raw(layout.expose()).count(records.len());
+                for (handle, key) in records {
+                    writer.u128(*handle).raw(key.expose());
+                }
+                &mut writer
+            }
+        };
+        Zeroizing::new(writer.0)
+    }
+
+    /// Reads what [`encode`](Self::encode) wrote.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Format`] if the bytes are no grant.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
+        let mut reader = Reader::new(bytes, b"MOPSEGRT", "the grant")?;
+        let owner = Owner(reader.array()?);
+        let provider = Node::read(&mut reader)?;
+        let opener = match reader.u8()? {
+            0 => Opener::All(Key::from_bytes(reader.raw(32)?)?),
+            1 => {
+                let layout = Key::from_bytes(reader.raw(32)?)?;
+                let mut records = BTreeMap::new();
+                for _ in 0..reader.count(48)? {
+                    let handle = reader.u128()?;
+                    if records.last_key_value().is_some_and(|(&last, _)| handle <= last) {
+                        return Err(reader.fault());
+                    }
+                    records.insert(handle, Key::from_bytes(reader.raw(32)?)?);
+                }
+                Opener::Some { layout, records }
+            }
+            _ => return Err(reader.fault()),
+        };
+        reader.end()?;
+        Ok(Self { owner, provider, opener })
+    }
+}
+
+/// What a user was granted: one opener per provider and epoch.
+#[derive(Debug, Clone, Default)]
+pub struct Grants(BTreeMap<(Owner, Node), Opener>);
+
+impl Grants {
+    /// Adds a grant; several of one provider open what each of them opens.
+    pub fn add(&mut self, Grant { owner, provider, opener }: Grant) {
+        match (self.0.get_mut(&(owner, provider.clone())), opener) {
+            (Some(Opener::All(_)), _) => {}
+            (Some(Opener::Some { records, .. }), Opener::Some { records: more, .. }) => {
+                records.extend(more);
+            }
+            (_, opener) => {
+                self.0.insert((owner, provider), opener);
+            }
+        }
+    }
+
+    /// What opens records of a provider; `None` if it has granted nothing.
+    #[must_use]
+    pub fn opener(&self, owner: Owner, provider: &Node) -> Option<&Opener> {
+        self.0.get(&(owner, provider.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_grant_with_handles_out_of_order_or_twice_is_malformed() {
+        let key = |byte| Key::from_bytes(&[byte; 32]).unwrap();
+        let grant = Grant {
+            owner: Owner([9; 32]),
+            provider: Node::root().child("hospital", 0).unwrap(),
+            opener: Opener::Some { layout: key(0), records: [(5, key(1)), (7, key(2))].into() },
+        };
+        let bytes = grant.encode().to_vec();
+        assert_eq!(*Grant::decode(&bytes).unwrap().encode(), bytes);
+        let second = bytes.len() - 48;
+        for handle in [5, 4] {
+            let mut changed = bytes.clone();
+            changed[second] = handle;
+            let position = second + 16;
+            let expected = Error::Format { what: "the grant", position };
+            assert_eq!(Grant::decode(&changed).unwrap_err(), expected);
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! Owners and providers: who holds which keys, and what they do with them.
+//!
+//! Both are a *keyring*: a node of the owner's hierarchy, its key, and the rulers of the group it
+//! belongs to. The owner is the node at the top, with no group above. From its key a node derives
+//! everything below, and nothing above or beside:
+//!
+//! ```text
+//! key of a child      = child(key, "node", name, epoch of the node)
+//! ruler of a field    = child(key of the authority, "ruler", field, epoch of the authority)
+//! placement, handles, records,
+//! keywords, signatures = child(key, "place" | "handle" | "record" | "keyword" | "sign", ...)
+//! ```
+//!
+//! MOPSE is the hierarchy of depth 1, MOPSE+ any deeper one.
+//!
+//! # Leakage
+//!
+//! A provider that also sees the cloud's store finds every entry of its group, of all providers, to
+//! the cell, because it holds the rulers. It opens no record outside its subtree and forges no entry.
+//!
+//! # Sources
+//!
+//! Our reconstruction of the interface of Yao, Lin, Liu and Zhang, IEEE Access 6, 2018 (MOPSE and
+//! MOPSE+), whose construction we have not seen.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use ed25519_dalek::{Signer, SigningKey};
+
+use super::hierarchy::Below;
+use super::keywords::Counts;
+use super::records::Ids;
+use crate::Error;
+use crate::keys::{Key, Purpose};
+use crate::message::certificate::{Chain, Owner};
+use crate::message::place::{Group, Node};
+use crate::message::signature::{SIGNATURE_LEN, to_sign};
+use crate::message::tree;
+use crate::operations::{Operation, count};
+use crate::schema::Schema;
+use crate::scheme::mopse::{Handle, Mopse};
+use crate::scheme::ruler::Ruler;
+use crate::wire::Writer;
+
+/// The keys of an owner or a provider, and what it knows of the hierarchy below.
+pub struct Keyring {
+    pub(super) owner: Owner,
+    pub(super) schema: Schema,
+    pub(super) node: Node,
+    pub(super) key: Key,
+    /// The ruler keys of the own group, one per field; none for the owner.
+    pub(super) rulers: Vec<Key>,
+    pub(super) chain: Chain,
+    pub(super) below: Below,
+    /// How often each keyword was used in files that were attached.
+    pub(super) counts: Counts,
+    pub(super) derived: Derived,
+}
+
+/// What is derived once and kept, as long as the keyring is.
+#[derive(Default)]
+pub(super) struct Derived {
+    rulers: Mutex<HashMap<(Group, usize), Arc<Ruler>>>,
+    /// What the node signs with; wiped with the keyring.
+    signer: OnceLock<SigningKey>,
+}
+
+impl Keyring {
+    /// A new owner with a random root key.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Randomness`] if the operating system gives none.
+    pub fn generate(schema: Schema) -> Result<Self, Error> {
+        Ok(Self::root(Key::generate()?, schema))
+    }
+
+    /// The owner with this root key.
+    #[must_use]
+    pub fn root(key: Key, schema: Schema) -> Self {
+        let owner = Owner(signing_key(&key).verifying_key().to_bytes());
+        Self {
+            owner,
+            schema,
+            node: Node::root(),
+            key,
+            rulers: Vec::new(),
+            chain: Chain::default(),
+            below: Below::default(),
+            counts: Counts::new(),
+            derived: Derived::default(),
+        }
+    }
+
+    /// The owner whose hierarchy it is.
+    #[must_use]
+    pub fn owner(&self) -> Owner {
+        self.owner
+    }
+
+    /// The fields.
+    #[must_use]
+    pub fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// Its place in the hierarchy.
+    #[must_use]
+    pub fn node(&self) -> &Node {
+        &self.node
+    }
+
+    /// Its certificates; none for the owner.
+    #[must_use]
+    pub fn chain(&self) -> &Chain {
+        &self.chain
+    }
+
+    pub(super) fn signer(&self) -> &SigningKey {
+        self.derived.signer.get_or_init(|| signing_key(&self.key))
+    }
+
+    /// Signs messages that travel apart with one signature.
+    pub(super) fn signed_together(&self, messages: &[Vec<u8>]) -> Vec<Vec<u8>> {
+        tree::sign(messages, |root| sign(self.signer(), root))
+    }
+
+    pub(super) fn signed(&self, mut message: Vec<u8>) -> Vec<u8> {
+        message.extend(sign(self.signer(), &message));
+        message
+    }
+
+    pub(super) fn field(&self, name: &str) -> Result<usize, Error> {
+        let position = self.schema.fields().iter().position(|(field, _)| field == name);
+        position.ok_or_else(|| Error::UnknownField { field: name.to_owned() })
+    }
+
+    /// The ruler of a field in the own group or a group below.
+    pub(super) fn ruler(&self, group: &Group, field: usize) -> Result<Arc<Ruler>, Error> {
+        let place = (group.clone(), field);
+        let known =
+            self.derived.rulers.lock().unwrap_or_else(PoisonError::into_inner).get(&place).cloned();
+        if let Some(ruler) = known {
+            return Ok(ruler);
+        }
+        let key = match self.rulers.get(field) {
+            Some(key) if Group::of(&self.node).as_ref() == Some(group) => key.clone(),
+            _ => ruler_key(&self.key_of(&group.authority)?, &self.schema, field, group.epoch),
+        };
+        let definition = &self.schema.fields()[field].1;
+        let ruler = Arc::new(Ruler::new(&key, definition.plaintexts(), definition.cell())?);
+        let mut cache = self.derived.rulers.lock().unwrap_or_else(PoisonError::into_inner);
+        cache.insert(place, Arc::clone(&ruler));
+        Ok(ruler)
+    }
+
+    /// How this provider encrypts the entries of a field.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownField`] if the schema lacks it, [`Error::Scope`] if this is the owner, who
+    /// belongs to no group.
+    pub fn mopse(&self, field: &str) -> Result<Mopse, Error> {
+        let position = self.field(field)?;
+        let group = Group::of(&self.node).ok_or_else(|| self.out_of_reach("a group".to_owned()))?;
+        let place = self.key.child(Purpose::Place, field.as_bytes(), 0);
+        Ok(Mopse::new(self.ruler(&group, position)?, &place))
+    }
+
+    /// Returns, for every group in reach, the first and the last ciphertext of each cell of a field:
+    /// what this keyring tells whoever holds it about all entries of those groups. Secret.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownField`] if the schema lacks it.
+    pub fn spans(&self, field: &str) -> Result<Vec<(Group, Spans)>, Error> {
+        let position = self.field(field)?;
+        let own = Group::of(&self.node);
+        let spans = |group: &Group| {
+            let ruler = self.ruler(group, position)?;
+            let lowest = (0..ruler.cells()).map(|cell| (cell * ruler.cell()).cast_signed());
+            let spans = lowest.map(|plaintext| ruler.bounds(plaintext, plaintext));
+            Ok((group.clone(), spans.collect::<Result<_, _>>()?))
+        };
+        own.iter().chain(&self.below.groups).map(spans).collect()
+    }
+
+    /// Returns the pseudonym of every record id.
+    #[must_use]
+    pub fn handles(&self, ids: Ids<'_>) -> Vec<Handle> {
+        ids.handles(&self.key.child(Purpose::Handle, b"", 0))
+    }
+
+    pub(super) fn out_of_reach(&self, what: String) -> Error {
+        Error::Scope { who: self.node.to_string(), what }
+    }
+}
+
+impl fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keyring")
+            .field("owner", &self.owner)
+            .field("node", &self.node)
+            .finish_non_exhaustive()
+    }
+}
+
+pub(super) fn sign(key: &SigningKey, message: &[u8]) -> [u8; SIGNATURE_LEN] {
+    count(Operation::Signature, 1);
+    key.sign(&to_sign(message)).to_bytes()
+}
+
+pub(super) fn signing_key(key: &Key) -> SigningKey {
+    SigningKey::from_bytes(key.child(Purpose::Sign, b"", 0).expose())
+}
+
+/// The key of a field's ruler. Its label names the field and defines it, so that neither another
+/// field nor another schema has the same cuts.
+pub(super) fn ruler_key(authority: &Key, schema: &Schema, field: usize, epoch: u32) -> Key {
+    let (name, definition) = &schema.fields()[field];
+    let mut label = Writer::default();
+    label.text(name).raw(&definition.label());
+    authority.child(Purpose::Ruler, &label.0, epoch)
+}
+
+/// The first and the last ciphertext of each cell of a field.
+pub type Spans = Vec<(i64, i64)>;
+
+#[cfg(test)]
+mod tests;
