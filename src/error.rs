@@ -1,3 +1,5 @@
+use crate::wire;
+
 /// Everything that can go wrong in this crate.
 ///
 /// Messages name positions, lengths and bounds. They never hold a key or a plaintext, because
@@ -143,23 +145,9 @@ pub enum Error {
         position: usize,
     },
 
-    /// A message or file has another form than its kind.
-    #[error("{what} is cut short or malformed at byte {position}")]
-    Format {
-        /// Which message or file.
-        what: &'static str,
-        /// Where it stops making sense.
-        position: usize,
-    },
-
-    /// A message or file is of a version that this one does not know.
-    #[error("{what} is of version {got}, which is unknown here")]
-    Version {
-        /// Which message or file.
-        what: &'static str,
-        /// Its version.
-        got: u8,
-    },
+    /// Bytes are no message.
+    #[error(transparent)]
+    Wire(#[from] wire::Error),
 
     /// There can be no such name in a hierarchy.
     #[error("the name \"{name}\": {why}")]

@@ -29,8 +29,9 @@ use crate::message::upload::Run;
 use crate::operations::{Operation, count};
 use crate::scheme::opse::Opse;
 use crate::scheme::{Plain, Scheme};
+use crate::wire;
 use crate::wire::length;
-use crate::wire::{Reader, Writer};
+use crate::wire::{Kind, Reader, Writer};
 
 const WHAT: &str = "the request";
 
@@ -58,7 +59,8 @@ impl Querier {
     ///
     /// Those of [`Opse::new`], and [`Error::Randomness`] if the system gives none to sign with.
     pub fn new(keys: &[Key], domain: u64) -> Result<Self, Error> {
-        let index = |key| Ok(Box::new(Opse::new(key, domain)?) as Box<dyn Bounds>);
+        let index =
+            |key| -> Result<_, Error> { Ok(Box::new(Opse::new(key, domain)?) as Box<dyn Bounds>) };
         Self::of(keys.iter().map(index).collect::<Result<_, _>>()?)
     }
 
@@ -98,7 +100,7 @@ impl Querier {
         numbered
             .chunks(per_message)
             .map(|indexes| {
-                let mut writer = Writer::new(b"MOPSECTL");
+                let mut writer = Writer::new(Kind::Control);
                 writer.count(indexes.len());
                 for (number, index) in indexes {
                     let (low, high) = index.bounds(low, high)?;
@@ -159,9 +161,9 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// [`Error::Format`] if the bytes are no request, [`Error::Signature`] if it is forged.
+    /// [`wire::Error::Format`](crate::wire::Error::Format) if the bytes are no request, [`Error::Signature`] if it is forged.
     pub fn count(&mut self, request: &[u8]) -> Result<usize, Error> {
-        let mut reader = Reader::new(request, b"MOPSECTL", WHAT)?;
+        let mut reader = Reader::new(request, Kind::Control)?;
         let intervals = reader.count(24)?;
         let asked = (0..intervals)
             .map(|_| Ok((reader.u64()?, reader.i64()?, reader.i64()?)))
@@ -172,7 +174,7 @@ impl Server {
         verify(&self.key, message, &signature, WHAT)?;
         let mut found = 0;
         for (index, low, high) in asked {
-            let beyond = Error::Format { what: WHAT, position: message.len() };
+            let beyond = Error::Wire(wire::Error::Format { what: WHAT, position: message.len() });
             let index = self.indexes.get_mut(length(index)).ok_or(beyond)?;
             found += index.count(&[Predicate { field: String::new(), low, high }], None)?;
         }
@@ -234,7 +236,7 @@ mod tests {
         }
         let (_, mut fewer) = parts(&keys()[..1]);
         fewer.key = querier.verification_key();
-        assert!(matches!(fewer.count(&request), Err(Error::Format { .. })));
+        assert!(matches!(fewer.count(&request), Err(Error::Wire(wire::Error::Format { .. }))));
         assert!(matches!(server.add(3, vec![1]), Err(Error::Size { .. })));
         assert!(matches!(querier.requests(40, 60, 0), Err(Error::Size { .. })));
         assert_eq!(querier.requests(60, 40, 1), Err(Error::BoundsOrder));

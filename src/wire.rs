@@ -1,13 +1,132 @@
 //! Bytes on the wire and in files: length-prefixed, little-endian, and checked before use.
 //!
-//! Every message starts with eight letters that say what it is and a version. Lengths are compared
-//! with the bytes that are left before anything is allocated, and bytes that are left over at the
-//! end are refused, so that a message has one form only.
+//! Every message starts with eight letters that say what it is, a [`Kind`], and a version. Lengths are
+//! compared with the bytes that are left before anything is allocated, and bytes that are left over at
+//! the end are refused, so that a message has one form only.
 
-use crate::Error;
+/// Why bytes are no message.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A message or file has another form than its kind.
+    #[error("{what} is cut short or malformed at byte {position}")]
+    Format {
+        /// Which message or file.
+        what: &'static str,
+        /// Where it stops making sense.
+        position: usize,
+    },
 
-/// The version of the formats in this crate, but of those that name one of their own.
-pub(crate) const VERSION: u8 = 1;
+    /// A message or file is of a version that this one does not know.
+    #[error("{what} is of version {got}, which is unknown here")]
+    Version {
+        /// Which message or file.
+        what: &'static str,
+        /// Its version.
+        got: u8,
+    },
+}
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident = $letters:literal, $version:literal, $name:literal;)*) => {
+        /// What bytes are.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub enum Kind {
+            $($(#[$doc])* $kind,)*
+        }
+
+        impl Kind {
+            /// All kinds there are.
+            pub const ALL: &[Self] = &[$(Self::$kind,)*];
+
+            /// The eight letters at the head.
+            #[must_use]
+            pub const fn letters(self) -> &'static [u8; 8] {
+                match self { $(Self::$kind => $letters,)* }
+            }
+
+            /// The newest version.
+            #[must_use]
+            pub const fn version(self) -> u8 {
+                match self { $(Self::$kind => $version,)* }
+            }
+
+            /// What errors call it.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$kind => $name,)* }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// What an owner tells its clouds.
+    Announcement = b"MOPSEANN", 1, "the owner's announcement";
+    /// All parts of an answer.
+    Answer = b"MOPSEALL", 1, "the answer";
+    /// One part of an answer.
+    Part = b"MOPSEANS", 1, "the answer";
+    /// An attachment, with what it is found by.
+    Attachment = b"MOPSEATT", 1, "the file";
+    /// What binds a place to a verification key; signed, and never sent by itself.
+    Certificate = b"MOPSECRT", 1, "a certificate";
+    /// Certificates from the owner down.
+    Chain = b"MOPSECHN", 1, "the certificate chain";
+    /// A request of the evaluation's control.
+    Control = b"MOPSECTL", 1, "the request";
+    /// The right to open records.
+    Grant = b"MOPSEGRT", 1, "the grant";
+    /// The contents of a keyring, in the clear.
+    Keyring = b"MOPSEKEY", 2, "the keyring";
+    /// The names and types of columns.
+    Layout = b"MOPSELAY", 1, "the layout of the records";
+    /// All stored files that a request finds.
+    Listing = b"MOPSELSG", 1, "the listing";
+    /// A message under a password.
+    Password = b"MOPSEPWD", 1, "the message under a password";
+    /// A message under a password, as PBES1 makes it.
+    Pbes1 = b"MOPSEPB1", 1, "the PBES1 message";
+    /// Where an attachment belongs; associated, and never sent.
+    Place = b"MOPSEPLC", 1, "the place";
+    /// All tokens of a query.
+    Query = b"MOPSEQRY", 1, "the query";
+    /// What a record is bound to; associated, and never sent.
+    Record = b"MOPSEREC", 1, "the record";
+    /// A request for attachments.
+    Request = b"MOPSEASK", 1, "the request";
+    /// The root of a tree of messages that are signed together; never sent.
+    Root = b"MOPSETRE", 1, "the root";
+    /// A message under an RSA key.
+    Rsa = b"MOPSERSA", 1, "the ciphertext";
+    /// A message under an RSA key, block by block.
+    RsaBlocks = b"MOPSERSB", 1, "the ciphertext";
+    /// A keyring under a password.
+    SavedKeyring = b"MOPSEFIL", 1, "the file";
+    /// A share of a secret.
+    Share = b"MOPSESHR", 1, "the share";
+    /// A stored attachment.
+    StoredFile = b"MOPSELST", 1, "the file";
+    /// An encrypted stream.
+    Stream = b"MOPSESTR", 1, "the sealed file";
+    /// A token of a query.
+    Token = b"MOPSETOK", 2, "the token";
+    /// Records and their index entries.
+    Upload = b"MOPSEUPL", 1, "the upload";
+}
+
+impl Kind {
+    /// What a message says that it is; `None` if there is no such kind.
+    #[must_use]
+    pub fn of(message: &[u8]) -> Option<Self> {
+        let letters = message.first_chunk::<8>()?;
+        Self::ALL.iter().copied().find(|kind| kind.letters() == letters)
+    }
+}
+
+/// Bytes of the letters and the version.
+pub const HEAD_LEN: usize = 9;
 
 /// Writes a message.
 #[derive(Default)]
@@ -15,15 +134,9 @@ pub(crate) struct Writer(pub Vec<u8>);
 
 impl Writer {
     /// A message of this kind.
-    pub fn new(kind: &[u8; 8]) -> Self {
-        Self::of_version(kind, VERSION)
-    }
-
-    /// A message of this kind, of a version of its own.
-    pub fn of_version(kind: &[u8; 8], version: u8) -> Self {
+    pub fn new(kind: Kind) -> Self {
         let mut writer = Self::default();
-        writer.0.extend(kind);
-        writer.0.push(version);
+        writer.raw(kind.letters()).u8(kind.version());
         writer
     }
 
@@ -76,24 +189,22 @@ pub(crate) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// What follows the head of a message of this kind.
-    pub fn new(bytes: &'a [u8], kind: &[u8; 8], what: &'static str) -> Result<Self, Error> {
-        Self::up_to_version(bytes, kind, what, VERSION).map(|(reader, _)| reader)
+    pub fn new(bytes: &'a [u8], kind: Kind) -> Result<Self, Error> {
+        match Self::of_any_version(bytes, kind)? {
+            (reader, version) if version == kind.version() => Ok(reader),
+            (_, got) => Err(Error::Version { what: kind.name(), got }),
+        }
     }
 
-    /// What follows the head of a message of this kind, and its version, which is none after `newest`.
-    pub fn up_to_version(
-        bytes: &'a [u8],
-        kind: &[u8; 8],
-        what: &'static str,
-        newest: u8,
-    ) -> Result<(Self, u8), Error> {
-        let mut reader = Self::headless(bytes, what);
-        if reader.array::<8>()? != *kind {
+    /// What follows the head of a message of this kind, and its version, which is none after the newest.
+    pub fn of_any_version(bytes: &'a [u8], kind: Kind) -> Result<(Self, u8), Error> {
+        let mut reader = Self::headless(bytes, kind.name());
+        if reader.array::<8>()? != *kind.letters() {
             return Err(reader.fault_at(0));
         }
         match reader.u8()? {
-            version if (1..=newest).contains(&version) => Ok((reader, version)),
-            got => Err(Error::Version { what, got }),
+            version if (1..=kind.version()).contains(&version) => Ok((reader, version)),
+            got => Err(Error::Version { what: kind.name(), got }),
         }
     }
 

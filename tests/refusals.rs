@@ -17,6 +17,7 @@ use mopse::message::upload::Upload;
 use mopse::party::records::Ids;
 use mopse::party::saved::{self, Kind};
 use mopse::party::{Indexed, Keyring};
+use mopse::wire;
 use mopse::wire::Blobs;
 
 /// An owner, its hospital, and a cloud that holds three of the hospital's records.
@@ -37,7 +38,7 @@ fn flipped(bytes: &[u8], at: usize) -> Vec<u8> {
 }
 
 fn is_malformed<T>(outcome: &Result<T, Error>) -> bool {
-    matches!(outcome, Err(Error::Format { .. }))
+    matches!(outcome, Err(Error::Wire(wire::Error::Format { .. })))
 }
 
 #[test]
@@ -59,7 +60,10 @@ fn an_upload_of_an_unknown_version_is_refused_as_such() {
     let (_, hospital, mut cloud) = scene();
     let mut bytes = upload(&hospital, &[(4, 70, None)], 2);
     bytes[8] = 2;
-    assert_eq!(cloud.receive(&bytes), Err(Error::Version { what: "the upload", got: 2 }));
+    assert_eq!(
+        cloud.receive(&bytes),
+        Err(Error::Wire(wire::Error::Version { what: "the upload", got: 2 }))
+    );
 }
 
 #[test]

@@ -8,6 +8,7 @@ use mopse::Error;
 use mopse::cipher::legacy::rsa_blocks;
 use mopse::cipher::rsa::{MODULUS_BITS, PrivateKey, PublicKey};
 use mopse::cipher::{PIECE, aes_gcm};
+use mopse::wire;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use rayon::ThreadPoolBuilder;
@@ -111,8 +112,8 @@ fn every_changed_byte_is_refused_and_leaves_zeros() {
         let mut plaintext = [0xaa; 9];
         let refused = key.open_into(b"label", &changed, &mut plaintext).unwrap_err();
         let expected = match at {
-            0..8 => Error::Format { what: "the ciphertext", position: 0 },
-            8 => Error::Version { what: "the ciphertext", got: 0 },
+            0..8 => Error::Wire(wire::Error::Format { what: "the ciphertext", position: 0 }),
+            8 => Error::Wire(wire::Error::Version { what: "the ciphertext", got: 0 }),
             _ => Error::Decryption,
         };
         assert_eq!(refused, expected, "byte {at}");
@@ -134,7 +135,10 @@ fn every_cut_and_extension_is_refused() {
     for length in 0..sealed.len() {
         let refused = key.open(b"label", &sealed[..length]).unwrap_err();
         if length < head {
-            assert!(matches!(refused, Error::Format { .. }), "{length}: {refused:?}");
+            assert!(
+                matches!(refused, Error::Wire(wire::Error::Format { .. })),
+                "{length}: {refused:?}"
+            );
         } else {
             assert_eq!(refused, Error::Decryption, "{length}");
         }
@@ -294,12 +298,16 @@ fn a_changed_block_is_refused_and_leaves_zeros() {
     for at in (0..message.len()).step_by(5) {
         let refused = rsa_blocks::decrypt(key, &flipped(&message, at)).unwrap_err();
         match at {
-            0..8 => assert!(matches!(refused, Error::Format { position: 0, .. })),
-            8 => assert!(matches!(refused, Error::Version { got: 0, .. })),
+            0..8 => {
+                assert!(matches!(refused, Error::Wire(wire::Error::Format { position: 0, .. })))
+            }
+            8 => assert!(matches!(refused, Error::Wire(wire::Error::Version { got: 0, .. }))),
             9..FRONT => assert_eq!(refused, Error::Decryption, "byte {at}"),
             // A length that needs as many blocks is that of other plaintexts.
             13 => assert_eq!(refused, Error::Decryption),
-            14..21 => assert!(matches!(refused, Error::Format { .. }), "byte {at}"),
+            14..21 => {
+                assert!(matches!(refused, Error::Wire(wire::Error::Format { .. })), "byte {at}")
+            }
             _ => assert_eq!(refused, Error::Decryption, "byte {at}"),
         }
     }
@@ -336,12 +344,15 @@ fn a_message_in_blocks_that_is_cut_or_extended_is_refused() {
     let message = rsa_blocks::encrypt(key.public(), &bytes(200)).unwrap();
     for length in 0..message.len() {
         let refused = rsa_blocks::decrypt(key, &message[..length]).unwrap_err();
-        assert!(matches!(refused, Error::Format { .. }), "{length}: {refused:?}");
+        assert!(
+            matches!(refused, Error::Wire(wire::Error::Format { .. })),
+            "{length}: {refused:?}"
+        );
     }
     for more in [1, 256] {
         let longer = [&message[..], &vec![0; more]].concat();
         let refused = rsa_blocks::decrypt(key, &longer).unwrap_err();
-        assert!(matches!(refused, Error::Format { .. }), "{more}: {refused:?}");
+        assert!(matches!(refused, Error::Wire(wire::Error::Format { .. })), "{more}: {refused:?}");
     }
 }
 
@@ -352,7 +363,7 @@ fn a_length_that_no_memory_holds_is_refused_before_anything_is_allocated() {
     for length in [191u64, 1 << 40, u64::MAX - 1, u64::MAX] {
         let message = [&message[..FRONT], &length.to_le_bytes(), &message[FRONT + 8..]].concat();
         let refused = rsa_blocks::decrypt(key, &message).unwrap_err();
-        assert!(matches!(refused, Error::Format { .. }), "{length}");
+        assert!(matches!(refused, Error::Wire(wire::Error::Format { .. })), "{length}");
     }
     assert!(matches!(
         rsa_blocks::encrypted_len(key.public(), usize::MAX),

@@ -67,10 +67,9 @@ impl From<Error> for PyErr {
             | Error::UnsortedRun { .. }
             | Error::Value { .. }
             | Error::WeakKey => InvalidInputError::new_err(message),
-            Error::Damaged { .. }
-            | Error::Format { .. }
-            | Error::PasswordCost
-            | Error::Version { .. } => DamagedFileError::new_err(message),
+            Error::Damaged { .. } | Error::PasswordCost | Error::Wire(_) => {
+                DamagedFileError::new_err(message)
+            }
             Error::Decryption
             | Error::File
             | Error::InvalidCiphertext { .. }

@@ -26,7 +26,7 @@ use zeroize::Zeroizing;
 use crate::Error;
 use crate::cipher::{self, Algorithm};
 use crate::keys::{KEY_LEN, Key, fill_random};
-use crate::wire::{Reader, Writer};
+use crate::wire::{Kind, Reader, Writer};
 
 const WHAT: &str = "the message under a password";
 const STORED: &str = "the stored password hash";
@@ -186,7 +186,7 @@ pub fn seal(
     fill_random(&mut nonce)?;
     let cipher = algorithm.with_key(derivation.derive(password, &salt)?.expose())?;
 
-    let mut message = Writer::new(b"MOPSEPWD");
+    let mut message = Writer::new(Kind::Password);
     message.text(algorithm.name).text(derivation.name());
     match derivation {
         Derivation::Pbkdf2 { iterations } => message.u32(iterations),
@@ -207,12 +207,12 @@ pub fn seal(
 /// # Errors
 ///
 /// [`Error::Decryption`] if the password is wrong or anything that is authenticated was changed. Before
-/// anything is computed: [`Error::Format`] if the message is cut or malformed, [`Error::Version`],
+/// anything is computed: [`wire::Error::Format`](crate::wire::Error::Format) if the message is cut or malformed, [`wire::Error::Version`](crate::wire::Error::Version),
 /// [`Error::UnknownCipher`], [`Error::UnknownDerivation`], [`Error::PasswordCost`] for absurd
 /// parameters, [`Error::NotAuthenticated`] or [`Error::CipherKey`] for a cipher that [`seal`] does not
 /// take, [`Error::EmptyPassword`].
 pub fn open(password: &[u8], associated: &[u8], sealed: &[u8]) -> Result<Vec<u8>, Error> {
-    let mut reader = Reader::new(sealed, b"MOPSEPWD", WHAT)?;
+    let mut reader = Reader::new(sealed, Kind::Password)?;
     let algorithm = cipher::find(name(&mut reader)?)?;
     check_cipher(algorithm)?;
     let derivation = match Derivation::find(name(&mut reader)?)? {
@@ -227,7 +227,7 @@ pub fn open(password: &[u8], associated: &[u8], sealed: &[u8]) -> Result<Vec<u8>
     let nonce = reader.raw(algorithm.nonce_len)?;
     let (head, ciphertext) = sealed.split_at(reader.position());
     if ciphertext.len() < algorithm.tag_len {
-        return Err(reader.fault());
+        return Err(reader.fault().into());
     }
     derivation.check(password).map_err(|error| match error {
         Error::Size { .. } => Error::PasswordCost,
@@ -240,7 +240,7 @@ pub fn open(password: &[u8], associated: &[u8], sealed: &[u8]) -> Result<Vec<u8>
 fn name<'a>(reader: &mut Reader<'a>) -> Result<&'a str, Error> {
     let fault = reader.fault();
     let name = reader.text()?;
-    if name.len() <= LONGEST_NAME { Ok(name) } else { Err(fault) }
+    if name.len() <= LONGEST_NAME { Ok(name) } else { Err(fault.into()) }
 }
 
 /// Returns what a log-in keeps of a password: its Argon2id hash in the PHC string format.
@@ -300,6 +300,7 @@ mod tests {
 
     use super::*;
     use crate::cipher::{ALGORITHMS, aes_gcm, chacha20_poly1305};
+    use crate::wire;
 
     const CHEAP: Cost = Cost { memory: 8, passes: 1, lanes: 1 };
     const ARGON2ID: Derivation = Derivation::Argon2id(CHEAP);
@@ -355,7 +356,7 @@ mod tests {
 
     /// A message with other parameters in its head.
     fn with_parameters(derivation: &str, parameters: &[u32]) -> Vec<u8> {
-        let mut message = Writer::new(b"MOPSEPWD");
+        let mut message = Writer::new(Kind::Password);
         message.text("aes-256-gcm").text(derivation);
         for &parameter in parameters {
             message.u32(parameter);
@@ -435,11 +436,11 @@ mod tests {
                 changed[at] ^= 1;
                 let error = opened(&changed).unwrap_err();
                 let is_clear = match at {
-                    0..8 => error == Error::Format { what: WHAT, position: 0 },
-                    8 => error == Error::Version { what: WHAT, got: 0 },
+                    0..8 => error == Error::Wire(wire::Error::Format { what: WHAT, position: 0 }),
+                    8 => error == Error::Wire(wire::Error::Version { what: WHAT, got: 0 }),
                     _ if at < parameters => matches!(
                         error,
-                        Error::Format { .. }
+                        Error::Wire(wire::Error::Format { .. })
                             | Error::UnknownCipher { .. }
                             | Error::UnknownDerivation { .. }
                     ),
@@ -451,7 +452,11 @@ mod tests {
                 assert!(is_clear, "byte {at}: {error}");
                 let error = opened(&sealed[..at]).unwrap_err();
                 let is_headless = at < head + SALT_LEN + 12 + 16;
-                assert_eq!(matches!(error, Error::Format { .. }), is_headless, "cut at {at}");
+                assert_eq!(
+                    matches!(error, Error::Wire(wire::Error::Format { .. })),
+                    is_headless,
+                    "cut at {at}"
+                );
                 assert!(is_headless || error == Error::Decryption, "cut at {at}: {error}");
             }
             assert_eq!(opened(&[&sealed[..], &[0]].concat()), Err(Error::Decryption));
@@ -509,7 +514,7 @@ mod tests {
     fn ciphers_without_a_tag_or_with_another_key_are_refused() {
         for algorithm in ALGORITHMS {
             let sealed = seal(PASSWORD, ARGON2ID, algorithm, b"", TEXT);
-            let mut message = Writer::new(b"MOPSEPWD");
+            let mut message = Writer::new(Kind::Password);
             message.text(algorithm.name).text("argon2id");
             let headed = open(PASSWORD, b"", &message.0).unwrap_err();
             match (algorithm.tag_len, *algorithm.key_len.end()) {
@@ -518,7 +523,9 @@ mod tests {
                     assert_eq!(sealed, Err(Error::NotAuthenticated { cipher }));
                     assert_eq!(headed, Error::NotAuthenticated { cipher });
                 }
-                (_, 32) => assert!(sealed.is_ok() && matches!(headed, Error::Format { .. })),
+                (_, 32) => assert!(
+                    sealed.is_ok() && matches!(headed, Error::Wire(wire::Error::Format { .. }))
+                ),
                 _ => {
                     assert!(matches!(sealed, Err(Error::CipherKey { got: 32, .. })));
                     assert!(matches!(headed, Error::CipherKey { got: 32, .. }));
@@ -535,7 +542,7 @@ mod tests {
         assert_eq!(Derivation::find("argon2id"), Ok(Derivation::default()));
         assert_eq!(Derivation::find("pbkdf2-sha256"), Ok(Derivation::PBKDF2));
         let long = opened(&with_parameters(&"a".repeat(33), &[1]));
-        assert!(matches!(long, Err(Error::Format { .. })));
+        assert!(matches!(long, Err(Error::Wire(wire::Error::Format { .. }))));
     }
 
     #[test]

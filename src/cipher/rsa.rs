@@ -37,13 +37,13 @@ use zeroize::Zeroizing;
 use super::{TAG_LEN, aes_gcm};
 use crate::Error;
 use crate::keys::{KEY_LEN, fill_random};
-use crate::wire::{Reader, Writer};
+use crate::wire::{HEAD_LEN, Kind, Reader, Writer};
 
 /// Bits that a modulus may have.
 pub const MODULUS_BITS: [usize; 2] = [2048, 3072];
 
 const WHAT: &str = "the ciphertext";
-const KIND: &[u8; 8] = b"MOPSERSA";
+const KIND: Kind = Kind::Rsa;
 const NONCE_LEN: usize = 12;
 /// The label of the wrapped key: a ciphertext of another purpose does not unwrap.
 const LABEL: &[u8] = b"mopse/v1 rsa key";
@@ -272,7 +272,7 @@ impl PrivateKey {
     /// # Errors
     ///
     /// [`Error::Decryption`] if it was changed or is for another key; the slice then holds zeros.
-    /// [`Error::Format`] or [`Error::Version`] if it does not begin as a sealed message,
+    /// [`wire::Error::Format`](crate::wire::Error::Format) or [`wire::Error::Version`](crate::wire::Error::Version) if it does not begin as a sealed message,
     /// [`Error::Length`] for a slice of another length.
     pub fn open_into(
         &self,
@@ -284,7 +284,7 @@ impl PrivateKey {
         if got != expected {
             return Err(Error::Length { what: "the buffer for the plaintext", expected, got });
         }
-        let mut reader = Reader::new(sealed, KIND, WHAT)?;
+        let mut reader = Reader::new(sealed, KIND)?;
         if reader.u32()? != wire_bits(&self.public) {
             return Err(Error::Decryption);
         }
@@ -327,7 +327,7 @@ pub(crate) fn wire_bits(key: &PublicKey) -> u32 {
 }
 
 const fn head_len(modulus: usize) -> usize {
-    KIND.len() + 1 + 4 + modulus + NONCE_LEN
+    HEAD_LEN + 4 + modulus + NONCE_LEN
 }
 
 fn check_bits(bits: usize) -> Result<(), Error> {

@@ -27,7 +27,7 @@ use zeroize::Zeroizing;
 use crate::Error;
 use crate::cipher::{Algorithm, aes_gcm, aes_gcm_siv, chacha20_poly1305};
 use crate::keys::{Key, Purpose, fill_random};
-use crate::wire::{Reader, Writer};
+use crate::wire::{Kind, Reader, Writer};
 
 /// The cipher of each share, in turns; all take a key of 32 bytes.
 static CIPHERS: [&Algorithm; 4] = [
@@ -48,7 +48,7 @@ struct Head {
 
 impl Head {
     fn encode(&self) -> Vec<u8> {
-        let mut writer = Writer::new(b"MOPSESHR");
+        let mut writer = Writer::new(Kind::Share);
         writer.raw(&self.set).u8(self.threshold).u8(self.number);
         writer.0
     }
@@ -110,14 +110,14 @@ pub fn split(secret: &[u8], threshold: usize, holders: &[Key]) -> Result<Vec<Vec
 /// # Errors
 ///
 /// [`Error::Share`] names the first share that does not open, is given twice, or is of another secret;
-/// [`Error::Format`] and [`Error::Version`] for one that is malformed; [`Error::TooFewShares`];
+/// [`wire::Error::Format`](crate::wire::Error::Format) and [`wire::Error::Version`](crate::wire::Error::Version) for one that is malformed; [`Error::TooFewShares`];
 /// [`Error::Decryption`] if a holder made up a share.
 pub fn join(shares: &[(&[u8], &Key)]) -> Result<Zeroizing<Vec<u8>>, Error> {
     let mut opened: Vec<Zeroizing<Vec<u8>>> = Vec::new();
     let mut first: Option<Head> = None;
     for (position, (share, holder)) in shares.iter().enumerate() {
         let fault = Error::Share { position };
-        let mut reader = Reader::new(share, b"MOPSESHR", WHAT)?;
+        let mut reader = Reader::new(share, Kind::Share)?;
         let head = Head { set: reader.array()?, threshold: reader.u8()?, number: reader.u8()? };
         let sealed = &share[reader.position()..];
         let (nonce, sealed) =
@@ -150,6 +150,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::wire;
 
     fn holders(count: u8) -> Vec<Key> {
         (0..count).map(|byte| Key::from_bytes(&[byte; 32]).unwrap()).collect()
@@ -219,8 +220,10 @@ mod tests {
             changed[1][at] ^= 1;
             let error = joined(&changed, &keys, &[0, 1]).unwrap_err();
             match at {
-                0..8 => assert_eq!(error, Error::Format { what: WHAT, position: 0 }),
-                8 => assert_eq!(error, Error::Version { what: WHAT, got: 0 }),
+                0..8 => {
+                    assert_eq!(error, Error::Wire(wire::Error::Format { what: WHAT, position: 0 }))
+                }
+                8 => assert_eq!(error, Error::Wire(wire::Error::Version { what: WHAT, got: 0 })),
                 _ => assert_eq!(error, Error::Share { position: 1 }, "byte {at}"),
             }
             changed[1] = shares[1][..at].to_vec();

@@ -26,7 +26,8 @@ use sha2::{Digest, Sha256};
 use crate::Error;
 use crate::cipher::{self, Algorithm, Cipher, TAG_LEN};
 use crate::keys::{Key, Purpose, fill_random};
-use crate::wire::{Reader, Writer};
+use crate::wire;
+use crate::wire::{Kind, Reader, Writer};
 
 /// Bytes of plaintext in every segment but the last.
 pub const SEGMENT: usize = SEGMENT_LEN as usize;
@@ -125,7 +126,7 @@ impl Sealer {
         }
         let mut name = [0; NAME_LEN];
         name[..algorithm.name.len()].copy_from_slice(algorithm.name.as_bytes());
-        let mut head = Writer::new(b"MOPSESTR");
+        let mut head = Writer::new(Kind::Stream);
         head.raw(&name).u32(SEGMENT_LEN).raw(&salt);
         let state = State::new(algorithm, key, &head.0, associated)?;
         Ok(Self { state, head: head.0 })
@@ -178,16 +179,16 @@ impl Opener {
     ///
     /// # Errors
     ///
-    /// [`Error::Format`] or [`Error::Version`] if it is not the head of a file that this version opens.
+    /// [`wire::Error::Format`](crate::wire::Error::Format) or [`wire::Error::Version`](crate::wire::Error::Version) if it is not the head of a file that this version opens.
     pub fn new(head: &[u8], key: &Key, associated: &[u8]) -> Result<Self, Error> {
-        let mut reader = Reader::new(head, b"MOPSESTR", WHAT)?;
+        let mut reader = Reader::new(head, Kind::Stream)?;
         let name: [u8; NAME_LEN] = reader.array()?;
         let length = name.iter().position(|&byte| byte == 0).unwrap_or(NAME_LEN);
         let name = std::str::from_utf8(&name[..length]).map_err(|_| reader.fault())?;
         let fault = reader.fault();
         let algorithm = cipher::find(name).map_err(|_| fault.clone())?;
         if algorithm.tag_len == 0 || reader.u32()? != SEGMENT_LEN {
-            return Err(fault);
+            return Err(fault.into());
         }
         reader.raw(SALT_LEN)?;
         reader.end()?;
@@ -257,8 +258,9 @@ pub fn seal(
 ///
 /// Those of [`Opener`].
 pub fn open(key: &Key, associated: &[u8], file: &[u8]) -> Result<Vec<u8>, Error> {
-    let (head, sealed) =
-        file.split_at_checked(HEAD_LEN).ok_or(Error::Format { what: WHAT, position: 0 })?;
+    let (head, sealed) = file
+        .split_at_checked(HEAD_LEN)
+        .ok_or(Error::Wire(wire::Error::Format { what: WHAT, position: 0 }))?;
     let mut opener = Opener::new(head, key, associated)?;
     let mut plaintext = vec![0; Opener::opened_len(sealed.len()).ok_or(Error::Decryption)?];
     opener.push(sealed, true, &mut plaintext)?;
@@ -407,14 +409,20 @@ mod tests {
             changed[at] ^= 1;
             let error = opened(&changed).unwrap_err();
             match at {
-                0..8 => assert_eq!(error, Error::Format { what: WHAT, position: 0 }),
-                8 => assert_eq!(error, Error::Version { what: WHAT, got: 0 }),
-                9..20 => assert_eq!(error, Error::Format { what: WHAT, position: 33 }),
+                0..8 => {
+                    assert_eq!(error, Error::Wire(wire::Error::Format { what: WHAT, position: 0 }))
+                }
+                8 => assert_eq!(error, Error::Wire(wire::Error::Version { what: WHAT, got: 0 })),
+                9..20 => {
+                    assert_eq!(error, Error::Wire(wire::Error::Format { what: WHAT, position: 33 }))
+                }
                 20..33 => assert!(
-                    matches!(error, Error::Format { .. } | Error::Decryption),
+                    matches!(error, Error::Wire(wire::Error::Format { .. }) | Error::Decryption),
                     "what follows the name does not matter for it, and is bound: {error:?}"
                 ),
-                33..37 => assert_eq!(error, Error::Format { what: WHAT, position: 33 }),
+                33..37 => {
+                    assert_eq!(error, Error::Wire(wire::Error::Format { what: WHAT, position: 33 }))
+                }
                 _ => assert_eq!(error, Error::Decryption),
             }
         }
@@ -429,7 +437,10 @@ mod tests {
         other[9 + 4..9 + 7].copy_from_slice(b"128");
         assert_eq!(opened(&other).unwrap_err(), Error::Decryption);
         other[9..9 + 11].copy_from_slice(b"aes-256-ctr");
-        assert_eq!(opened(&other).unwrap_err(), Error::Format { what: WHAT, position: 33 });
+        assert_eq!(
+            opened(&other).unwrap_err(),
+            Error::Wire(wire::Error::Format { what: WHAT, position: 33 })
+        );
     }
 
     #[test]

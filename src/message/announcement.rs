@@ -8,7 +8,7 @@ use super::certificate::Owner;
 use super::place::Node;
 use super::signature::verify;
 use crate::Error;
-use crate::wire::{Reader, Writer};
+use crate::wire::{Kind, Reader, Writer};
 
 /// What an owner tells every cloud that serves it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub struct Announcement {
 
 impl Announcement {
     pub(crate) fn message(&self) -> Vec<u8> {
-        let mut writer = Writer::new(b"MOPSEANN");
+        let mut writer = Writer::new(Kind::Announcement);
         writer.raw(&self.owner.0).raw(&self.schema).u64(self.number).count(self.epochs.len());
         for (node, epoch) in &self.epochs {
             node.write(&mut writer);
@@ -38,11 +38,11 @@ impl Announcement {
     ///
     /// # Errors
     ///
-    /// [`Error::Format`] if the bytes are no announcement, [`Error::Signature`] if the owner named
+    /// [`wire::Error::Format`](crate::wire::Error::Format) if the bytes are no announcement, [`Error::Signature`] if the owner named
     /// in it did not sign it.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
         const WHAT: &str = "the owner's announcement";
-        let mut reader = Reader::new(bytes, b"MOPSEANN", WHAT)?;
+        let mut reader = Reader::new(bytes, Kind::Announcement)?;
         let owner = Owner(reader.array()?);
         let (schema, number) = (reader.array()?, reader.u64()?);
         let count = reader.count(12)?;

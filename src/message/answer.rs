@@ -7,7 +7,7 @@
 use super::certificate::Owner;
 use super::place::Node;
 use crate::Error;
-use crate::wire::{Blobs, Reader, Writer, column};
+use crate::wire::{Blobs, Kind, Reader, Writer, column};
 
 /// Sealed records of one upload that answer a query.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +30,7 @@ impl Part {
     /// The part as it travels.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let mut writer = Writer::new(b"MOPSEANS");
+        let mut writer = Writer::new(Kind::Part);
         writer.raw(&self.owner.0);
         self.provider.write(&mut writer);
         writer.u128(self.query).bytes(&self.layout).count(self.handles.len());
@@ -45,9 +45,9 @@ impl Part {
     ///
     /// # Errors
     ///
-    /// [`Error::Format`] if the bytes are no part of an answer.
+    /// [`wire::Error::Format`](crate::wire::Error::Format) if the bytes are no part of an answer.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
-        let mut reader = Reader::new(bytes, b"MOPSEANS", "the answer")?;
+        let mut reader = Reader::new(bytes, Kind::Part)?;
         let owner = Owner(reader.array()?);
         let provider = Node::read(&mut reader)?;
         let query = reader.u128()?;
@@ -56,7 +56,7 @@ impl Part {
         let handles = column(&mut reader, count, u128::from_le_bytes)?;
         let records = Blobs::read(&mut reader)?;
         if records.len() != handles.len() {
-            return Err(reader.fault());
+            return Err(reader.fault().into());
         }
         reader.end()?;
         Ok(Self { owner, provider, query, layout, handles, records })

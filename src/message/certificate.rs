@@ -21,7 +21,7 @@ use std::fmt;
 use super::place::Node;
 use super::signature::{SIGNATURE_LEN, VERIFICATION_KEY_LEN, verify};
 use crate::Error;
-use crate::wire::{Reader, Writer};
+use crate::wire::{Kind, Reader, Writer};
 
 /// An owner: its verification key.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -53,7 +53,7 @@ pub struct Certificate {
 impl Certificate {
     /// What the place above signs.
     pub(crate) fn message(owner: &Owner, subject: &Node, key: &[u8; 32]) -> Vec<u8> {
-        let mut writer = Writer::new(b"MOPSECRT");
+        let mut writer = Writer::new(Kind::Certificate);
         writer.raw(&owner.0);
         subject.write(&mut writer);
         writer.raw(key);
@@ -97,7 +97,7 @@ impl Chain {
     /// The chain by itself, for whoever must learn that its provider exists.
     #[must_use]
     pub fn encode(&self, owner: &Owner) -> Vec<u8> {
-        let mut writer = Writer::new(b"MOPSECHN");
+        let mut writer = Writer::new(Kind::Chain);
         writer.raw(&owner.0);
         self.write(&mut writer);
         writer.0
@@ -107,9 +107,9 @@ impl Chain {
     ///
     /// # Errors
     ///
-    /// [`Error::Format`] if the bytes are no chain, [`Error::Signature`] if it does not verify.
+    /// [`wire::Error::Format`](crate::wire::Error::Format) if the bytes are no chain, [`Error::Signature`] if it does not verify.
     pub fn decode(bytes: &[u8]) -> Result<(Owner, Self), Error> {
-        let mut reader = Reader::new(bytes, b"MOPSECHN", "the certificate chain")?;
+        let mut reader = Reader::new(bytes, Kind::Chain)?;
         let owner = Owner(reader.array()?);
         let chain = Self::read(&mut reader)?;
         reader.end()?;

@@ -14,7 +14,7 @@ use crate::message::announcement::Announcement;
 use crate::message::certificate::{Chain, Owner};
 use crate::message::place::Node;
 use crate::message::signature::verify;
-use crate::wire::{Reader, Writer};
+use crate::wire::{Kind, Reader, Writer};
 
 const FILE: &str = "the file";
 const REQUEST: &str = "the request";
@@ -66,7 +66,7 @@ impl Listed {
         let body = match reader.u8()? {
             0 => None,
             1 => Some(reader.bytes()?.to_vec()),
-            _ => return Err(reader.fault()),
+            _ => return Err(reader.fault().into()),
         };
         Ok(Self { owner, provider, handle, file, description, body })
     }
@@ -74,7 +74,7 @@ impl Listed {
     /// The file as it travels.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let mut writer = Writer::new(b"MOPSELST");
+        let mut writer = Writer::new(Kind::StoredFile);
         self.write(&mut writer);
         writer.0
     }
@@ -83,9 +83,9 @@ impl Listed {
     ///
     /// # Errors
     ///
-    /// [`Error::Format`] if the bytes are no stored file.
+    /// [`wire::Error::Format`](crate::wire::Error::Format) if the bytes are no stored file.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
-        let mut reader = Reader::new(bytes, b"MOPSELST", FILE)?;
+        let mut reader = Reader::new(bytes, Kind::StoredFile)?;
         let listed = Self::read(&mut reader)?;
         reader.end()?;
         Ok(listed)
@@ -101,7 +101,7 @@ impl Listed {
 impl FileUpload {
     /// What the provider signs.
     pub(crate) fn message(&self) -> Vec<u8> {
-        let mut writer = Writer::new(b"MOPSEATT");
+        let mut writer = Writer::new(Kind::Attachment);
         self.listed.write(&mut writer);
         writer.count(self.entries.len());
         for entry in &self.entries {
@@ -115,18 +115,18 @@ impl FileUpload {
     ///
     /// # Errors
     ///
-    /// [`Error::Format`] if the bytes are no file, [`Error::Signature`] if it is forged.
+    /// [`wire::Error::Format`](crate::wire::Error::Format) if the bytes are no file, [`Error::Signature`] if it is forged.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
-        let mut reader = Reader::new(bytes, b"MOPSEATT", FILE)?;
+        let mut reader = Reader::new(bytes, Kind::Attachment)?;
         let listed = Listed::read(&mut reader)?;
         if listed.body.is_none() {
-            return Err(reader.fault());
+            return Err(reader.fault().into());
         }
         let mut entries: Vec<Entry> = Vec::new();
         for _ in 0..reader.count(32)? {
             let entry = Entry { label: reader.u128()?, masked: reader.u128()? };
             if entries.last().is_some_and(|last| last.label >= entry.label) {
-                return Err(reader.fault());
+                return Err(reader.fault().into());
             }
             entries.push(entry);
         }
@@ -183,7 +183,7 @@ pub struct FileRequest {
 impl FileRequest {
     /// What the issuer signs.
     pub(crate) fn message(&self) -> Vec<u8> {
-        let mut writer = Writer::new(b"MOPSEASK");
+        let mut writer = Writer::new(Kind::Request);
         writer.raw(&self.owner.0);
         match &self.ask {
             Ask::Keywords(providers) => {
@@ -219,17 +219,17 @@ impl FileRequest {
     ///
     /// # Errors
     ///
-    /// [`Error::Format`] if the bytes are no request, [`Error::Signature`] if it is forged.
+    /// [`wire::Error::Format`](crate::wire::Error::Format) if the bytes are no request, [`Error::Signature`] if it is forged.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
-        let mut reader = Reader::new(bytes, b"MOPSEASK", REQUEST)?;
+        let mut reader = Reader::new(bytes, Kind::Request)?;
         let owner = Owner(reader.array()?);
         let ask = match reader.u8()? {
             0 => Ask::Keywords(providers(&mut reader, TRAPDOOR_LEN, |reader| {
                 Ok(Trapdoor(reader.array()?))
             })?),
-            1 => Ask::Records(providers(&mut reader, 16, |reader| reader.u128())?),
+            1 => Ask::Records(providers(&mut reader, 16, |reader| Ok(reader.u128()?))?),
             2 => Ask::File(reader.u128()?),
-            _ => return Err(reader.fault()),
+            _ => return Err(reader.fault().into()),
         };
         let (expiry, id) = (reader.u64()?, reader.u128()?);
         let issuer = Chain::read(&mut reader)?;

@@ -18,12 +18,9 @@ use crate::message::announcement::Announcement;
 use crate::message::certificate::{Chain, Owner};
 use crate::message::place::Group;
 use crate::message::signature::{SIGNATURE_LEN, verify};
-use crate::wire::{Reader, Writer};
+use crate::wire::{Kind, Reader, Writer};
 
 const WHAT: &str = "the token";
-
-/// The version of the format: the signature is over all tokens of a query.
-const VERSION: u8 = 2;
 
 /// What an issuer signed.
 #[derive(PartialEq, Eq)]
@@ -78,7 +75,7 @@ pub struct Token {
 impl Token {
     /// What the issuer signs.
     pub(crate) fn message(&self) -> Vec<u8> {
-        let mut writer = Writer::of_version(b"MOPSETOK", VERSION);
+        let mut writer = Writer::new(Kind::Token);
         writer.raw(&self.owner.0).raw(&self.schema);
         self.group.write(&mut writer);
         writer.u8(match self.scope {
@@ -98,7 +95,7 @@ impl Token {
     ///
     /// # Errors
     ///
-    /// [`Error::Format`] if the bytes are no token, [`Error::Signature`] if it is forged.
+    /// [`wire::Error::Format`](crate::wire::Error::Format) if the bytes are no token, [`Error::Signature`] if it is forged.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
         Ok(Self::decode_all(&[bytes])?.remove(0))
     }
@@ -126,29 +123,26 @@ impl Token {
 
     /// Reads a token without verifying it.
     fn read(bytes: &[u8]) -> Result<(Self, Signed), Error> {
-        let (mut reader, version) = Reader::up_to_version(bytes, b"MOPSETOK", WHAT, VERSION)?;
-        if version != VERSION {
-            return Err(Error::Version { what: WHAT, got: version });
-        }
+        let mut reader = Reader::new(bytes, Kind::Token)?;
         let owner = Owner(reader.array()?);
         let schema = reader.array()?;
         let group = Group::read(&mut reader)?;
         let scope = match reader.u8()? {
             0 => Scope::Group,
             1 => Scope::Own,
-            _ => return Err(reader.fault()),
+            _ => return Err(reader.fault().into()),
         };
         let mut predicates = Vec::new();
         for _ in 0..reader.count(24)? {
             let field = reader.text()?.to_owned();
             let (low, high) = (reader.i64()?, reader.i64()?);
             if low < 0 || high < low {
-                return Err(reader.fault());
+                return Err(reader.fault().into());
             }
             predicates.push(Predicate { field, low, high });
         }
         if predicates.is_empty() {
-            return Err(reader.fault());
+            return Err(reader.fault().into());
         }
         let (expiry, id, query) = (reader.u64()?, reader.u128()?, reader.u128()?);
         let issuer = Chain::read(&mut reader)?;
@@ -200,6 +194,7 @@ mod tests {
     use crate::message::upload::Upload;
     use crate::party::scene::{owner, signed_together, upload};
     use crate::party::{Keyring, Range};
+    use crate::wire;
 
     const NOW: u64 = 1_800_000_000;
 
@@ -302,10 +297,13 @@ mod tests {
             let outcome = changed(&owner, token(), |token| {
                 (token.predicates[0].low, token.predicates[0].high) = (low, high);
             });
-            assert!(matches!(outcome, Err(Error::Format { what: WHAT, .. })), "{low} to {high}");
+            assert!(
+                matches!(outcome, Err(Error::Wire(wire::Error::Format { what: WHAT, .. }))),
+                "{low} to {high}"
+            );
         }
         let none = changed(&owner, token(), |token| token.predicates.clear());
-        assert!(matches!(none, Err(Error::Format { what: WHAT, .. })));
+        assert!(matches!(none, Err(Error::Wire(wire::Error::Format { what: WHAT, .. }))));
     }
 
     #[test]

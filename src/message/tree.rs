@@ -23,7 +23,7 @@
 use sha2::{Digest, Sha256};
 
 use crate::Error;
-use crate::wire::{Reader, Writer};
+use crate::wire::{Kind, Reader, Writer};
 
 type Hash = [u8; 32];
 
@@ -37,7 +37,7 @@ fn node(left: &Hash, right: &Hash) -> Hash {
 
 /// What is signed: no other message begins like it.
 fn root_message(count: u32, root: &Hash) -> Vec<u8> {
-    let mut writer = Writer::new(b"MOPSETRE");
+    let mut writer = Writer::new(Kind::Root);
     writer.u32(count).raw(root);
     writer.0
 }
@@ -81,7 +81,7 @@ pub(crate) fn sign<const N: usize>(
 pub(crate) fn read(reader: &mut Reader<'_>, message: &[u8]) -> Result<Vec<u8>, Error> {
     let (count, position) = (reader.u32()?, reader.u32()?);
     if position >= count {
-        return Err(reader.fault());
+        return Err(reader.fault().into());
     }
     let (mut hash, mut at, mut last) = (leaf(message), position, count - 1);
     while last > 0 {

@@ -26,7 +26,7 @@ use crate::message::announcement::Announcement;
 use crate::message::certificate::{Chain, Owner};
 use crate::message::place::Node;
 use crate::message::signature::verify;
-use crate::wire::{Blobs, Reader, Writer, column};
+use crate::wire::{Blobs, Kind, Reader, Writer, column};
 
 const WHAT: &str = "the upload";
 
@@ -67,7 +67,7 @@ pub struct Run {
 impl Upload {
     /// What the provider signs.
     pub(crate) fn message(&self) -> Vec<u8> {
-        let mut writer = Writer::new(b"MOPSEUPL");
+        let mut writer = Writer::new(Kind::Upload);
         writer.raw(&self.owner.0);
         self.provider.write(&mut writer);
         writer.raw(&self.schema).u64(self.sequence).count(self.handles.len());
@@ -95,23 +95,23 @@ impl Upload {
     ///
     /// # Errors
     ///
-    /// [`Error::Format`] if the bytes are no upload, [`Error::UnsortedRun`],
+    /// [`wire::Error::Format`](crate::wire::Error::Format) if the bytes are no upload, [`Error::UnsortedRun`],
     /// [`Error::NegativeCiphertext`] or [`Error::Run`] if a run is faulty, [`Error::Signature`] if it
     /// is forged.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
-        let mut reader = Reader::new(bytes, b"MOPSEUPL", WHAT)?;
+        let mut reader = Reader::new(bytes, Kind::Upload)?;
         let owner = Owner(reader.array()?);
         let provider = Node::read(&mut reader)?;
         let (schema, sequence) = (reader.array()?, reader.u64()?);
         let count = reader.count(16)?;
         let handles = column(&mut reader, count, u128::from_le_bytes)?;
         if handles.is_empty() || !handles.is_sorted_by(|a, b| a < b) {
-            return Err(reader.fault());
+            return Err(reader.fault().into());
         }
         let layout = reader.bytes()?.to_vec();
         let records = Blobs::read(&mut reader)?;
         if records.len() != handles.len() || u32::try_from(handles.len()).is_err() {
-            return Err(reader.fault());
+            return Err(reader.fault().into());
         }
         let mut runs: Vec<Run> = Vec::new();
         let mut fields = HashSet::new();
@@ -124,7 +124,7 @@ impl Upload {
             let run = Run { field, ciphertexts, records };
             check_run(&run, runs.len(), &mut last_run)?;
             if !fields.insert(run.field.clone()) {
-                return Err(reader.fault());
+                return Err(reader.fault().into());
             }
             runs.push(run);
         }
@@ -183,6 +183,7 @@ mod tests {
     use crate::message::signature::SIGNATURE_LEN;
     use crate::party::Keyring;
     use crate::party::scene::{owner, signed, upload};
+    use crate::wire;
 
     /// An owner with two hospitals, and a cloud that holds an upload of the second.
     struct Scene {
@@ -223,7 +224,7 @@ mod tests {
     }
 
     fn malformed(outcome: &Result<(), Error>) -> bool {
-        matches!(outcome, Err(Error::Format { what: WHAT, .. }))
+        matches!(outcome, Err(Error::Wire(wire::Error::Format { what: WHAT, .. })))
     }
 
     #[test]

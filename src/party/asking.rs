@@ -47,7 +47,7 @@ impl Keyring {
         let mut numbers = vec![[0; 16]; reached.len() + 1];
         fill_random(numbers.as_flattened_mut())?;
         let query = u128::from_le_bytes(numbers[0]);
-        let token = |((group, scope), id): ((Group, Scope), &[u8; 16])| {
+        let token = |((group, scope), id): ((Group, Scope), &[u8; 16])| -> Result<_, Error> {
             let predicate = |range: &Range| -> Result<Predicate, Error> {
                 let ruler = self.ruler(&group, self.field(&range.field)?)?;
                 let (low, high) = ruler.bounds(range.low, range.high)?;

@@ -28,7 +28,7 @@ use crate::cipher::stream;
 use crate::keys::{Key, Purpose};
 use crate::message::file::Listed;
 use crate::party::records::{Origin, open_one, seal_one};
-use crate::wire::{Reader, Writer};
+use crate::wire::{Kind, Reader, Writer};
 
 /// What a file is called.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,7 +86,7 @@ impl<'a> Place<'a> {
     }
 
     fn encode(&self) -> Vec<u8> {
-        let mut writer = Writer::new(b"MOPSEPLC");
+        let mut writer = Writer::new(Kind::Place);
         writer.raw(&self.origin.owner.0);
         self.origin.provider.write(&mut writer);
         writer.u128(self.handle).u128(self.file);

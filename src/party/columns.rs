@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use crate::Error;
-use crate::wire::{Reader, Writer};
+use crate::wire::{Kind, Reader, Writer};
 
 /// A column's values.
 #[derive(Debug, Clone, PartialEq)]
@@ -105,7 +105,7 @@ pub(super) fn encode_row(columns: &[Column<'_>], row: usize) -> Vec<u8> {
 
 /// The names and types of the columns.
 pub(super) fn encode_layout(columns: &[Column<'_>]) -> Vec<u8> {
-    let mut writer = Writer::new(b"MOPSELAY");
+    let mut writer = Writer::new(Kind::Layout);
     writer.count(columns.len());
     for column in columns {
         writer.text(&column.name).text(&column.dtype).u8(column.kind());
@@ -115,7 +115,7 @@ pub(super) fn encode_layout(columns: &[Column<'_>]) -> Vec<u8> {
 
 /// Columns without rows yet.
 pub(super) fn decode_layout(bytes: &[u8]) -> Result<Vec<Column<'static>>, Error> {
-    let mut reader = Reader::new(bytes, b"MOPSELAY", "the layout of the records")?;
+    let mut reader = Reader::new(bytes, Kind::Layout)?;
     let mut columns = Vec::new();
     for _ in 0..reader.count(17)? {
         let (name, dtype) = (reader.text()?.to_owned(), reader.text()?.to_owned());
@@ -125,7 +125,7 @@ pub(super) fn decode_layout(bytes: &[u8]) -> Result<Vec<Column<'static>>, Error>
             3 => Values::Float64(Cow::default()),
             4 => Values::Boolean(Cow::default()),
             5 => Values::Text(Texts { ends: Cow::default(), bytes: Cow::default() }),
-            _ => return Err(reader.fault()),
+            _ => return Err(reader.fault().into()),
         };
         columns.push(Column { name, dtype, values, is_valid: Cow::default() });
     }
@@ -150,7 +150,7 @@ pub(super) fn decode_row(bytes: &[u8], columns: &mut [Column<'static>]) -> Resul
             }
         }
     }
-    reader.end()
+    Ok(reader.end()?)
 }
 
 #[cfg(test)]
@@ -159,6 +159,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::wire;
 
     /// One column of each type, two rows.
     fn table() -> Vec<Column<'static>> {
@@ -195,9 +196,15 @@ mod tests {
         let read = |bytes: &[u8]| decode_row(bytes, &mut decode_layout(&encode_layout(&table))?);
         assert_eq!(read(&row), Ok(()));
         for cut in 0..row.len() {
-            assert!(matches!(read(&row[..cut]), Err(Error::Format { .. })), "cut at {cut}");
+            assert!(
+                matches!(read(&row[..cut]), Err(Error::Wire(wire::Error::Format { .. }))),
+                "cut at {cut}"
+            );
         }
-        assert!(matches!(read(&[&row[..], &[0]].concat()), Err(Error::Format { .. })));
+        assert!(matches!(
+            read(&[&row[..], &[0]].concat()),
+            Err(Error::Wire(wire::Error::Format { .. }))
+        ));
     }
 
     #[test]

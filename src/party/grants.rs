@@ -14,7 +14,7 @@ use crate::keys::{Key, Parent, Purpose};
 use crate::message::certificate::Owner;
 use crate::message::place::Node;
 use crate::scheme::mopse::Handle;
-use crate::wire::{Blobs, Reader, Writer};
+use crate::wire::{Blobs, Kind, Reader, Writer};
 
 /// What opens records of one provider: all of one epoch's, or some.
 #[derive(Clone)]
@@ -165,7 +165,7 @@ impl Grant {
     /// The grant as bytes, in the clear.
     #[must_use]
     pub fn encode(&self) -> Zeroizing<Vec<u8>> {
-        let mut writer = Writer::new(b"MOPSEGRT");
+        let mut writer = Writer::new(Kind::Grant);
         writer.raw(&self.owner.0);
         self.provider.write(&mut writer);
         match &self.opener {
@@ -185,9 +185,9 @@ impl Grant {
     ///
     /// # Errors
     ///
-    /// [`Error::Format`] if the bytes are no grant.
+    /// [`wire::Error::Format`](crate::wire::Error::Format) if the bytes are no grant.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
-        let mut reader = Reader::new(bytes, b"MOPSEGRT", "the grant")?;
+        let mut reader = Reader::new(bytes, Kind::Grant)?;
         let owner = Owner(reader.array()?);
         let provider = Node::read(&mut reader)?;
         let opener = match reader.u8()? {
@@ -198,13 +198,13 @@ impl Grant {
                 for _ in 0..reader.count(48)? {
                     let handle = reader.u128()?;
                     if records.last_key_value().is_some_and(|(&last, _)| handle <= last) {
-                        return Err(reader.fault());
+                        return Err(reader.fault().into());
                     }
                     records.insert(handle, Key::from_bytes(reader.raw(32)?)?);
                 }
                 Opener::Some { layout, records }
             }
-            _ => return Err(reader.fault()),
+            _ => return Err(reader.fault().into()),
         };
         reader.end()?;
         Ok(Self { owner, provider, opener })
@@ -239,6 +239,7 @@ impl Grants {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire;
 
     #[test]
     fn a_grant_with_handles_out_of_order_or_twice_is_malformed() {
@@ -255,7 +256,7 @@ mod tests {
             let mut changed = bytes.clone();
             changed[second] = handle;
             let position = second + 16;
-            let expected = Error::Format { what: "the grant", position };
+            let expected = Error::Wire(wire::Error::Format { what: "the grant", position });
             assert_eq!(Grant::decode(&changed).unwrap_err(), expected);
         }
     }

@@ -33,7 +33,7 @@ use crate::message::certificate::Owner;
 use crate::message::place::Node;
 use crate::operations::{Operation, count};
 use crate::scheme::mopse::Handle;
-use crate::wire::{Blobs, Writer};
+use crate::wire::{Blobs, Kind, Writer};
 
 const NONCE_LEN: usize = 12;
 
@@ -107,7 +107,7 @@ pub struct Origin<'a> {
 }
 
 impl Origin<'_> {
-    fn associated(&self, what: &[u8; 8], digest: &[u8]) -> Writer {
+    fn associated(&self, what: Kind, digest: &[u8]) -> Writer {
         let mut writer = Writer::new(what);
         writer.raw(&self.owner.0);
         self.provider.write(&mut writer);
@@ -116,12 +116,12 @@ impl Origin<'_> {
     }
 
     pub(super) fn of_layout(&self) -> Vec<u8> {
-        self.associated(b"MOPSELAY", &[]).0
+        self.associated(Kind::Layout, &[]).0
     }
 
     /// What all records of a layout are bound to; each is bound to its handle besides.
     pub(super) fn of_records(&self, layout: &[u8]) -> Vec<u8> {
-        self.associated(b"MOPSEREC", &Sha256::digest(layout)).0
+        self.associated(Kind::Record, &Sha256::digest(layout)).0
     }
 }
 

@@ -28,7 +28,7 @@ use crate::keys::fill_random;
 use crate::message::certificate::{Chain, Owner};
 use crate::message::place::{Group, Node};
 use crate::schema::Schema;
-use crate::wire::{Reader, Writer};
+use crate::wire::{self, Reader, Writer};
 
 const WHAT: &str = "the file";
 const SALT_LEN: usize = 16;
@@ -60,7 +60,7 @@ pub fn seal(keyring: &Keyring, password: &[u8], cost: Cost) -> Result<Vec<u8>, E
     let mut random = [0; SALT_LEN + NONCE_LEN];
     fill_random(&mut random)?;
     let (salt, nonce) = random.split_at(SALT_LEN);
-    let mut file = Writer::new(b"MOPSEFIL");
+    let mut file = Writer::new(wire::Kind::SavedKeyring);
     file.u8(Kind::of(keyring) as u8).u32(cost.memory).u32(cost.passes).u32(cost.lanes).raw(salt);
     let key = Derivation::Argon2id(cost).derive(password, salt)?;
     let cipher = Aes256GcmSiv::new(key.expose().into());
@@ -79,7 +79,7 @@ pub fn seal(keyring: &Keyring, password: &[u8], cost: Cost) -> Result<Vec<u8>, E
 ///
 /// # Errors
 ///
-/// [`Error::Damaged`] if it is not what was written, [`Error::Version`] if another version wrote it,
+/// [`Error::Damaged`] if it is not what was written, [`wire::Error::Version`](crate::wire::Error::Version) if another version wrote it,
 /// [`Error::OtherKind`] if it is of another kind, [`Error::PasswordCost`] if its parameters are
 /// absurd, [`Error::WrongPassword`].
 pub fn open(file: &[u8], password: &[u8], kind: Kind) -> Result<Keyring, Error> {
@@ -89,21 +89,22 @@ pub fn open(file: &[u8], password: &[u8], kind: Kind) -> Result<Keyring, Error> 
     if Sha256::digest(body).as_slice() != checksum {
         return Err(damaged);
     }
-    let as_damage = |error| match error {
-        Error::Format { .. } => Error::Damaged { what: WHAT },
+    let as_damage = |error: Error| match error {
+        Error::Wire(wire::Error::Format { .. }) => Error::Damaged { what: WHAT },
         error => error,
     };
-    let mut reader = Reader::new(body, b"MOPSEFIL", WHAT).map_err(as_damage)?;
-    let mut read = || -> Result<_, Error> {
+    let read = || -> Result<_, Error> {
+        let mut reader = Reader::new(body, wire::Kind::SavedKeyring)?;
         let written = reader.u8()?;
         let cost = Cost { memory: reader.u32()?, passes: reader.u32()?, lanes: reader.u32()? };
         let salt: [u8; SALT_LEN] = reader.array()?;
         let head = &body[..reader.position()];
         let nonce: [u8; NONCE_LEN] = reader.array()?;
-        Ok((written, cost, salt, head, nonce, reader.bytes()?))
+        let sealed = reader.bytes()?;
+        reader.end()?;
+        Ok((written, cost, salt, head, nonce, sealed))
     };
     let (written, cost, salt, head, nonce, sealed) = read().map_err(as_damage)?;
-    reader.end().map_err(as_damage)?;
     if written != kind as u8 {
         let expected = match kind {
             Kind::Owner => "an owner's",
@@ -119,13 +120,10 @@ pub fn open(file: &[u8], password: &[u8], kind: Kind) -> Result<Keyring, Error> 
     Keyring::decode(&Zeroizing::new(contents)).map_err(as_damage)
 }
 
-/// The version of what a keyring writes. Version 1 knew of no files: neither counts nor who ever was.
-const KEYRING_VERSION: u8 = 2;
-
 impl Keyring {
     /// Everything the keyring holds, in the clear: to be sealed at once.
     pub(crate) fn encode(&self) -> Zeroizing<Vec<u8>> {
-        let mut writer = Writer::of_version(b"MOPSEKEY", KEYRING_VERSION);
+        let mut writer = Writer::new(wire::Kind::Keyring);
         writer.raw(&self.owner.0).bytes(&self.schema.encode());
         self.node.write(&mut writer);
         writer.raw(self.key.expose()).count(self.rulers.len());
@@ -153,8 +151,7 @@ impl Keyring {
 
     /// Reads what [`encode`](Self::encode) wrote.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Error> {
-        let (mut reader, version) =
-            Reader::up_to_version(bytes, b"MOPSEKEY", "the keyring", KEYRING_VERSION)?;
+        let (mut reader, version) = Reader::of_any_version(bytes, wire::Kind::Keyring)?;
         let owner = Owner(reader.array()?);
         let schema = Schema::decode(reader.bytes()?)?;
         let node = Node::read(&mut reader)?;
@@ -191,7 +188,7 @@ impl Keyring {
         let is_owner = node == Node::root();
         let expected = if is_owner { 0 } else { schema.fields().len() };
         if rulers.len() != expected || chain.subject() != node {
-            return Err(reader.fault());
+            return Err(reader.fault().into());
         }
         reader.end()?;
         let derived = Derived::default();
@@ -283,7 +280,10 @@ mod tests {
     #[test]
     fn a_well_formed_change_of_anything_does_not_open() {
         assert_eq!(refusal(&changed(0, b"MOPSEUPL")), Error::Damaged { what: WHAT });
-        assert_eq!(refusal(&changed(8, &[2])), Error::Version { what: WHAT, got: 2 });
+        assert_eq!(
+            refusal(&changed(8, &[2])),
+            Error::Wire(wire::Error::Version { what: WHAT, got: 2 })
+        );
         assert_eq!(refusal(&changed(9, &[2])), Error::OtherKind { expected: "an owner's" });
         assert_eq!(refusal(&changed(9, &[0])), Error::OtherKind { expected: "an owner's" });
         assert_eq!(refusal(&changed(10, &[16])), Error::WrongPassword, "the memory");
@@ -351,7 +351,7 @@ mod tests {
                 let mut bytes = keyring.encode().to_vec();
                 bytes[8] = got;
                 let refused = Keyring::decode(&bytes).unwrap_err();
-                assert_eq!(refused, Error::Version { what: "the keyring", got });
+                assert_eq!(refused, Error::Wire(wire::Error::Version { what: "the keyring", got }));
             }
         }
     }

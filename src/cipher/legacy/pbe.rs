@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 use super::des;
 use crate::Error;
 use crate::keys::fill_random;
-use crate::wire::{Reader, Writer};
+use crate::wire::{Kind, Reader, Writer};
 
 const WHAT: &str = "the PBES1 message";
 
@@ -78,7 +78,7 @@ pub fn seal(password: &[u8], iterations: u32, plaintext: &[u8]) -> Result<Vec<u8
     fill_random(&mut salt)?;
     let (key, iv) = derive(password, &salt, iterations)?;
     let cipher = des::DES.with_key(key.as_slice())?;
-    let mut message = Writer::new(b"MOPSEPB1");
+    let mut message = Writer::new(Kind::Pbes1);
     message.u32(iterations).raw(&salt);
     let mut message = message.0;
     let head = message.len();
@@ -92,16 +92,16 @@ pub fn seal(password: &[u8], iterations: u32, plaintext: &[u8]) -> Result<Vec<u8
 ///
 /// # Errors
 ///
-/// [`Error::Decryption`] if the padding is wrong. Before anything is computed: [`Error::Format`] if the
-/// message is cut or malformed, [`Error::Version`], [`Error::PasswordCost`] for an absurd number of
+/// [`Error::Decryption`] if the padding is wrong. Before anything is computed: [`wire::Error::Format`](crate::wire::Error::Format) if the
+/// message is cut or malformed, [`wire::Error::Version`](crate::wire::Error::Version), [`Error::PasswordCost`] for an absurd number of
 /// iterations, [`Error::EmptyPassword`].
 pub fn open(password: &[u8], sealed: &[u8]) -> Result<Vec<u8>, Error> {
-    let mut reader = Reader::new(sealed, b"MOPSEPB1", WHAT)?;
+    let mut reader = Reader::new(sealed, Kind::Pbes1)?;
     let iterations = reader.u32()?;
     let salt: [u8; SALT_LEN] = reader.array()?;
     let ciphertext = &sealed[reader.position()..];
     if ciphertext.is_empty() || !ciphertext.len().is_multiple_of(des::DES.block_len) {
-        return Err(reader.fault());
+        return Err(reader.fault().into());
     }
     check(iterations).map_err(|_| Error::PasswordCost)?;
     let (key, iv) = derive(password, &salt, iterations)?;
@@ -116,6 +116,7 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
+    use crate::wire;
 
     #[derive(Deserialize)]
     struct Vectors {
@@ -187,14 +188,23 @@ mod tests {
             match open(b"password", &sealed[..at]) {
                 Err(Error::Decryption) if at == HEAD + 8 => {}
                 Ok(plaintext) if at == HEAD + 8 => assert_ne!(plaintext, b"chest X-ray"),
-                cut => assert!(matches!(cut, Err(Error::Format { .. })), "cut at {at}"),
+                cut => assert!(
+                    matches!(cut, Err(Error::Wire(wire::Error::Format { .. }))),
+                    "cut at {at}"
+                ),
             }
             let mut changed = sealed.clone();
             changed[at] ^= 1;
             let opened = open(b"password", &changed);
             match at {
-                0..8 => assert_eq!(opened, Err(Error::Format { what: WHAT, position: 0 })),
-                8 => assert_eq!(opened, Err(Error::Version { what: WHAT, got: 0 })),
+                0..8 => assert_eq!(
+                    opened,
+                    Err(Error::Wire(wire::Error::Format { what: WHAT, position: 0 }))
+                ),
+                8 => assert_eq!(
+                    opened,
+                    Err(Error::Wire(wire::Error::Version { what: WHAT, got: 0 }))
+                ),
                 12 => assert_eq!(opened, Err(Error::PasswordCost), "2^24 iterations"),
                 // Nothing is authenticated.
                 _ => assert!(

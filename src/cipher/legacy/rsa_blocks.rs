@@ -20,11 +20,11 @@ use rayon::prelude::*;
 
 use crate::Error;
 use crate::cipher::rsa::{PrivateKey, PublicKey, wire_bits};
-use crate::wire::{Reader, Writer};
+use crate::wire::{Kind, Reader, Writer};
 
 const WHAT: &str = "the ciphertext";
-const KIND: &[u8; 8] = b"MOPSERSB";
-const HEAD_LEN: usize = KIND.len() + 1 + 4 + 8;
+const KIND: Kind = Kind::RsaBlocks;
+const FRONT_LEN: usize = crate::wire::HEAD_LEN + 4 + 8;
 /// The label of every block.
 const LABEL: &[u8] = b"mopse/v1 rsa block";
 /// What OAEP takes of a block: two hashes and two bytes.
@@ -37,7 +37,7 @@ const OVERHEAD: usize = 66;
 /// [`Error::TooLong`] if no memory can hold them.
 pub fn encrypted_len(key: &PublicKey, plaintext: usize) -> Result<usize, Error> {
     let blocks = plaintext.div_ceil(key.size() - OVERHEAD);
-    let bytes = blocks.checked_mul(key.size()).and_then(|bytes| bytes.checked_add(HEAD_LEN));
+    let bytes = blocks.checked_mul(key.size()).and_then(|bytes| bytes.checked_add(FRONT_LEN));
     bytes.ok_or(Error::TooLong { cipher: "rsa-oaep in blocks", longest: isize::MAX as u64 })
 }
 
@@ -53,7 +53,7 @@ pub fn encrypt_into(key: &PublicKey, plaintext: &[u8], message: &mut [u8]) -> Re
     }
     let mut head = Writer::new(KIND);
     head.u32(wire_bits(key)).count(plaintext.len());
-    let (front, blocks) = message.split_at_mut(HEAD_LEN);
+    let (front, blocks) = message.split_at_mut(FRONT_LEN);
     front.copy_from_slice(&head.0);
     plaintext.par_chunks(key.size() - OVERHEAD).zip(blocks.par_chunks_mut(key.size())).try_for_each(
         |(input, output)| {
@@ -78,11 +78,11 @@ pub fn encrypt(key: &PublicKey, plaintext: &[u8]) -> Result<Vec<u8>, Error> {
 ///
 /// # Errors
 ///
-/// [`Error::Format`] or [`Error::Version`] if it is none, [`Error::Decryption`] if it is for a key of
+/// [`wire::Error::Format`](crate::wire::Error::Format) or [`wire::Error::Version`](crate::wire::Error::Version) if it is none, [`Error::Decryption`] if it is for a key of
 /// another length.
 pub fn decrypted_len(key: &PrivateKey, message: &[u8]) -> Result<usize, Error> {
     let public = key.public();
-    let mut reader = Reader::new(message, KIND, WHAT)?;
+    let mut reader = Reader::new(message, KIND)?;
     if reader.u32()? != wire_bits(public) {
         return Err(Error::Decryption);
     }
@@ -90,7 +90,7 @@ pub fn decrypted_len(key: &PrivateKey, message: &[u8]) -> Result<usize, Error> {
     let length = usize::try_from(reader.u64()?).map_err(|_| fault.clone())?;
     let left = message.len() - reader.position();
     let blocks = length.div_ceil(public.size() - OVERHEAD);
-    if blocks.checked_mul(public.size()) == Some(left) { Ok(length) } else { Err(fault) }
+    if blocks.checked_mul(public.size()) == Some(left) { Ok(length) } else { Err(fault.into()) }
 }
 
 /// Decrypts a message into a slice that has exactly the length [`decrypted_len`] says.
@@ -105,7 +105,7 @@ pub fn decrypt_into(key: &PrivateKey, message: &[u8], plaintext: &mut [u8]) -> R
         return Err(Error::Length { what: "the buffer for the plaintext", expected, got });
     }
     let size = key.public().size();
-    let blocks = message[HEAD_LEN..].par_chunks(size);
+    let blocks = message[FRONT_LEN..].par_chunks(size);
     let opened =
         blocks.zip(plaintext.par_chunks_mut(size - OVERHEAD)).try_for_each(|(input, output)| {
             let block = key.decrypt_oaep(LABEL, input)?;
