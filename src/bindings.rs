@@ -57,7 +57,7 @@ mod _mopse {
     use super::cloud::{Announcement, Part, Store, Token, Upload};
     #[pymodule_export]
     use super::files::{
-        FileRequest, FileStore, FileUpload, StoredFile, attach_file, catch_up, describe_file,
+        Attachment, FileStore, Request, StoredFile, attach_file, catch_up, describe_file,
         describe_granted_file, fetch_file, list_files, open_file, open_granted_file, search_files,
     };
     #[pymodule_export]

@@ -186,6 +186,28 @@ pub enum Error {
         what: &'static str,
     },
 
+    /// An owner is not served.
+    #[error("the owner is not enrolled here")]
+    NotEnrolled,
+
+    /// An announcement is older than the one that is known.
+    #[error("a newer announcement of this owner is known")]
+    OlderAnnouncement,
+
+    /// It is not clear whose provider is meant.
+    #[error("the cloud serves {owners} owners: say whose provider")]
+    WhichOwner {
+        /// How many are served.
+        owners: usize,
+    },
+
+    /// Nothing of a provider is stored.
+    #[error("nothing of a provider '{provider}' is stored")]
+    NothingStored {
+        /// The path that was asked for.
+        provider: String,
+    },
+
     /// Something is of another schema than the owner's.
     #[error("{what} is of another schema")]
     OtherSchema {

@@ -19,6 +19,9 @@
 //! The crate has no Python in it unless the `python` feature is on; then `bindings` exposes the
 //! same functions as `mopse._mopse`.
 
+#[cfg(test)]
+extern crate self as mopse; // the scene is the integration tests' own
+
 pub mod attack;
 pub mod cipher;
 pub mod cloud;

@@ -10,9 +10,12 @@
 
 pub mod announcement;
 pub mod answer;
+pub mod attachment;
+pub mod bundle;
 pub mod certificate;
-pub mod file;
+pub(crate) mod envelope;
 pub mod place;
+pub mod request;
 pub mod signature;
 pub mod token;
 pub mod trapdoor;

@@ -24,6 +24,7 @@ pub mod opening;
 pub mod records;
 pub mod saved;
 #[cfg(test)]
+#[path = "../tests/support/scene.rs"]
 pub(crate) mod scene;
 pub mod uploading;
 

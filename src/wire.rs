@@ -272,6 +272,11 @@ impl<'a> Reader<'a> {
         std::str::from_utf8(bytes).map_err(|_| self.fault())
     }
 
+    /// What errors call the message.
+    pub fn what(&self) -> &'static str {
+        self.what
+    }
+
     /// How many bytes were read.
     pub fn position(&self) -> usize {
         self.whole - self.left.len()

@@ -3,10 +3,9 @@
 //! What only a dishonest signer can make is refused in the unit tests of `index::upload`, `token`
 //! and `certificate`; changed keyring files in those of `sealed`.
 
-#[path = "support/clinic.rs"]
-mod clinic;
+#[path = "support/scene.rs"]
+mod scene;
 
-use clinic::{Cloud, NOW, age, ask, open, owner, try_upload, upload};
 use mopse::Error;
 use mopse::cipher::password::Cost;
 use mopse::message::announcement::Announcement;
@@ -19,12 +18,13 @@ use mopse::party::saved::{self, Kind};
 use mopse::party::{Indexed, Keyring};
 use mopse::wire;
 use mopse::wire::Blobs;
+use scene::{Cloud, NOW, age, ask, open, owner, try_upload, upload};
 
 /// An owner, its hospital, and a cloud that holds three of the hospital's records.
 fn scene() -> (Keyring, Keyring, Cloud) {
     let mut owner = owner(1);
     let hospital = owner.authorize("hospital", &[]).expect("a good name");
-    let mut cloud = Cloud::of(&owner);
+    let cloud = Cloud::of(&owner);
     let rows = [(1, 40, Some(150)), (2, 50, Some(140)), (3, 60, None)];
     cloud.receive(&upload(&hospital, &rows, 1)).expect("it is new and whole");
     (owner, hospital, cloud)
@@ -43,7 +43,7 @@ fn is_malformed<T>(outcome: &Result<T, Error>) -> bool {
 
 #[test]
 fn an_upload_that_is_cut_or_changed_anywhere_changes_nothing() {
-    let (_, hospital, mut cloud) = scene();
+    let (_, hospital, cloud) = scene();
     let bytes = upload(&hospital, &[(4, 70, Some(90)), (5, 71, None)], 2);
     let before = cloud.snapshot();
     for at in 0..bytes.len() {
@@ -57,7 +57,7 @@ fn an_upload_that_is_cut_or_changed_anywhere_changes_nothing() {
 
 #[test]
 fn an_upload_of_an_unknown_version_is_refused_as_such() {
-    let (_, hospital, mut cloud) = scene();
+    let (_, hospital, cloud) = scene();
     let mut bytes = upload(&hospital, &[(4, 70, None)], 2);
     bytes[8] = 2;
     assert_eq!(
@@ -68,12 +68,12 @@ fn an_upload_of_an_unknown_version_is_refused_as_such() {
 
 #[test]
 fn an_upload_of_another_owner_is_refused_even_from_a_provider_of_the_same_name() {
-    let (_, _, mut cloud) = scene();
+    let (mine, _, cloud) = scene();
     let theirs = owner(2).authorize("hospital", &[]).unwrap();
     let before = cloud.snapshot();
     let bytes = upload(&theirs, &[(4, 70, None)], 2);
-    assert!(matches!(cloud.receive(&bytes), Err(Error::OtherOwner { .. })));
-    let announcement = &cloud.announcements[0];
+    assert_eq!(cloud.receive(&bytes), Err(Error::NotEnrolled));
+    let announcement = &cloud.announcement(&mine);
     let refused = Upload::decode(&bytes).unwrap().check(announcement);
     assert_eq!(refused, Err(Error::OtherOwner { what: "the upload" }));
     assert_eq!(cloud.snapshot(), before);
@@ -122,7 +122,7 @@ fn impossible_tables_are_refused_before_anything_is_sealed() {
 
 #[test]
 fn a_token_that_is_cut_changed_or_expired_finds_nothing() {
-    let (owner, hospital, mut cloud) = scene();
+    let (owner, hospital, cloud) = scene();
     for keyring in [&owner, &hospital] {
         let token = &ask(keyring, &[age(0, 120)])[0];
         let before = cloud.snapshot();
@@ -135,25 +135,25 @@ fn a_token_that_is_cut_changed_or_expired_finds_nothing() {
         let expired = keyring.tokens(&[age(0, 120)], NOW - 1).unwrap();
         assert_eq!(cloud.answer(&expired), Err(Error::Expired));
         let token = Token::decode(token).unwrap();
-        assert_eq!(token.check(&cloud.announcements[0], NOW), Ok(()));
-        assert_eq!(token.check(&cloud.announcements[0], NOW + 1), Err(Error::Expired));
-        assert_eq!(token.check(&cloud.announcements[0], u64::MAX), Err(Error::Expired));
+        assert_eq!(token.check(&cloud.announcement(&owner), NOW), Ok(()));
+        assert_eq!(token.check(&cloud.announcement(&owner), NOW + 1), Err(Error::Expired));
+        assert_eq!(token.check(&cloud.announcement(&owner), u64::MAX), Err(Error::Expired));
     }
 }
 
 #[test]
 fn a_token_of_another_owner_or_schema_is_refused() {
-    let (owner, _, mut cloud) = scene();
-    let mut stranger = clinic::owner(2);
+    let (owner, _, cloud) = scene();
+    let mut stranger = scene::owner(2);
     stranger.authorize("hospital", &[]).unwrap();
     let token = ask(&stranger, &[age(0, 120)]);
     assert!(matches!(cloud.answer(&token), Err(Error::OtherOwner { .. })));
-    let announcement = &cloud.announcements[0];
+    let announcement = &cloud.announcement(&owner);
     let refused = Token::decode(&token[0]).unwrap().check(announcement, NOW);
     assert_eq!(refused, Err(Error::OtherOwner { what: "the token" }));
 
     // The same root key with another schema: the same owner, but no field means the same.
-    let fields = clinic::schema().fields()[..1].to_vec();
+    let fields = scene::schema().fields()[..1].to_vec();
     let other = mopse::schema::Schema::new(fields).unwrap();
     let key = mopse::keys::Key::from_bytes(&[1; 32]).unwrap();
     let mut changed = Keyring::root(key, other);
@@ -167,7 +167,7 @@ fn a_token_of_another_owner_or_schema_is_refused() {
 
 /// A part of an answer with three records, and who may open it.
 fn answer() -> (Keyring, Part) {
-    let (owner, _, mut cloud) = scene();
+    let (owner, _, cloud) = scene();
     let mut parts = cloud.answer(&ask(&owner, &[age(0, 120)])).expect("the token is good");
     (owner, parts.remove(0))
 }
@@ -230,7 +230,7 @@ fn a_record_of_another_provider_epoch_or_owner_does_not_open() {
     }
     let below = at("hospital", 0).child("ward", 0).unwrap();
     assert_eq!(open(&owner, &Part { provider: below, ..part.clone() }), Err(Error::Layout));
-    let stranger = clinic::owner(2);
+    let stranger = scene::owner(2);
     assert_eq!(open(&stranger, &part), Err(Error::Layout));
     let taken = Part { owner: stranger.owner(), ..part };
     assert_eq!(open(&owner, &taken), Err(Error::Layout));
@@ -256,7 +256,7 @@ fn a_record_under_another_layout_does_not_open() {
 #[test]
 fn a_keyring_file_opens_as_what_it_is_and_with_its_password() {
     let cheap = Cost { memory: 8, passes: 1, lanes: 1 };
-    let (owner, hospital, mut cloud) = scene();
+    let (owner, hospital, cloud) = scene();
     let file = saved::seal(&hospital, b"password", cheap).unwrap();
     let opened = saved::open(&file, b"password", Kind::Provider).unwrap();
     assert_eq!((opened.node(), opened.chain()), (hospital.node(), hospital.chain()));

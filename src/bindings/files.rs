@@ -9,10 +9,10 @@ use super::cloud::{Announcement, Part};
 use super::party::{Grants, Keyring, with_ids};
 use crate::Error;
 use crate::cipher;
-use crate::cloud::files;
+use crate::cloud::attachments;
 use crate::keys::Key;
+use crate::message::attachment;
 use crate::message::certificate::Owner;
-use crate::message::file;
 use crate::party::attachments;
 use crate::party::grants::Opener;
 

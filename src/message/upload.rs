@@ -21,12 +21,12 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::announcement::Announcement;
+use super::certificate::{Chain, Owner};
+use super::envelope;
+use super::place::Node;
 use crate::Error;
-use crate::message::announcement::Announcement;
-use crate::message::certificate::{Chain, Owner};
-use crate::message::place::Node;
-use crate::message::signature::verify;
-use crate::wire::{Blobs, Kind, Reader, Writer, column};
+use crate::wire::{Blobs, Kind, column};
 
 const WHAT: &str = "the upload";
 
@@ -67,8 +67,7 @@ pub struct Run {
 impl Upload {
     /// What the provider signs.
     pub(crate) fn message(&self) -> Vec<u8> {
-        let mut writer = Writer::new(Kind::Upload);
-        writer.raw(&self.owner.0);
+        let mut writer = envelope::of(Kind::Upload, &self.owner);
         self.provider.write(&mut writer);
         writer.raw(&self.schema).u64(self.sequence).count(self.handles.len());
         self.handles.iter().for_each(|&handle| {
@@ -99,8 +98,7 @@ impl Upload {
     /// [`Error::NegativeCiphertext`] or [`Error::Run`] if a run is faulty, [`Error::Signature`] if it
     /// is forged.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
-        let mut reader = Reader::new(bytes, Kind::Upload)?;
-        let owner = Owner(reader.array()?);
+        let (mut reader, owner) = envelope::open(bytes, Kind::Upload)?;
         let provider = Node::read(&mut reader)?;
         let (schema, sequence) = (reader.array()?, reader.u64()?);
         let count = reader.count(16)?;
@@ -129,13 +127,7 @@ impl Upload {
             runs.push(run);
         }
         let chain = Chain::read(&mut reader)?;
-        let message = &bytes[..reader.position()];
-        let signature = reader.array()?;
-        reader.end()?;
-        if chain.subject() != provider || chain.0.is_empty() {
-            return Err(Error::Signature { what: WHAT });
-        }
-        verify(&chain.verify(&owner)?, message, &signature, WHAT)?;
+        envelope::close(reader, bytes, &owner, &chain, Some(&provider))?;
         let (handles, records, runs) = (Arc::new(handles), Arc::new(records), Arc::new(runs));
         Ok(Self { owner, provider, schema, sequence, handles, layout, records, runs, chain })
     }
@@ -146,12 +138,8 @@ impl Upload {
     ///
     /// [`Error::OtherOwner`], [`Error::OtherSchema`] or [`Error::Epoch`].
     pub fn check(&self, announcement: &Announcement) -> Result<(), Error> {
-        if self.owner != announcement.owner {
-            return Err(Error::OtherOwner { what: WHAT });
-        }
-        if self.schema != announcement.schema {
-            return Err(Error::OtherSchema { what: WHAT });
-        }
+        announcement.serves(WHAT, &self.owner)?;
+        announcement.indexes(WHAT, &self.schema)?;
         announcement.accepts(&self.provider)
     }
 }
@@ -179,10 +167,10 @@ fn check_run(run: &Run, number: usize, last_run: &mut [usize]) -> Result<(), Err
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cloud::memory::Store;
+    use crate::cloud::store::Store;
     use crate::message::signature::SIGNATURE_LEN;
     use crate::party::Keyring;
-    use crate::party::scene::{owner, signed, upload};
+    use crate::party::scene::{Cloud, owner, three_records};
     use crate::wire;
 
     /// An owner with two hospitals, and a cloud that holds an upload of the second.
@@ -190,37 +178,25 @@ mod tests {
         owner: Keyring,
         hospital: Keyring,
         clinic: Keyring,
-        store: Store,
+        cloud: Cloud,
     }
 
     fn scene() -> Scene {
         let mut owner = owner(1);
         let hospital = owner.authorize("hospital", &[]).unwrap();
         let clinic = owner.authorize("clinic", &[]).unwrap();
-        let mut store = Store::default();
-        store.add(Upload::decode(&upload(&clinic, 5)).unwrap()).unwrap();
-        Scene { owner, hospital, clinic, store }
-    }
-
-    /// What a cloud says to bytes, having made sure that a refusal changes nothing.
-    fn receive(scene: &mut Scene, bytes: &[u8]) -> Result<(), Error> {
-        let announcement = Announcement::decode(&scene.owner.announcement().unwrap()).unwrap();
-        let before = format!("{:?}", scene.store);
-        let outcome = Upload::decode(bytes).and_then(|upload| {
-            upload.check(&announcement)?;
-            scene.store.add(upload)
-        });
-        assert_eq!(outcome.is_err(), before == format!("{:?}", scene.store));
-        outcome
+        let cloud = Cloud::of(&owner);
+        cloud.receive(&three_records(&clinic, 5)).unwrap();
+        Scene { owner, hospital, clinic, cloud }
     }
 
     /// What a cloud says to an upload that its provider changed before signing it.
     fn changed(change: impl FnOnce(&mut Upload)) -> Result<(), Error> {
-        let mut scene = scene();
-        let mut message = Upload::decode(&upload(&scene.hospital, 1)).unwrap();
+        let scene = scene();
+        let mut message = Upload::decode(&three_records(&scene.hospital, 1)).unwrap();
         change(&mut message);
-        let bytes = signed(&scene.hospital, message.message());
-        receive(&mut scene, &bytes)
+        let bytes = scene.hospital.signed(message.message());
+        scene.cloud.receive(&bytes)
     }
 
     fn malformed(outcome: &Result<(), Error>) -> bool {
@@ -230,11 +206,11 @@ mod tests {
     #[test]
     fn an_unchanged_upload_is_taken_once() {
         assert_eq!(changed(|_| ()), Ok(()));
-        let mut scene = scene();
-        let bytes = upload(&scene.hospital, 1);
-        assert_eq!(receive(&mut scene, &bytes), Ok(()));
+        let scene = scene();
+        let bytes = three_records(&scene.hospital, 1);
+        assert_eq!(scene.cloud.receive(&bytes), Ok(()));
         let provider = "hospital".to_owned();
-        assert_eq!(receive(&mut scene, &bytes), Err(Error::Replay { provider }));
+        assert_eq!(scene.cloud.receive(&bytes), Err(Error::Replay { provider }));
     }
 
     #[test]
@@ -341,25 +317,25 @@ mod tests {
 
     #[test]
     fn an_upload_signed_by_another_provider_is_refused() {
-        let mut scene = scene();
-        let of_hospital = Upload::decode(&upload(&scene.hospital, 1)).unwrap();
-        let by_clinic = signed(&scene.clinic, of_hospital.message());
-        assert_eq!(receive(&mut scene, &by_clinic), Err(Error::Signature { what: WHAT }));
+        let scene = scene();
+        let of_hospital = Upload::decode(&three_records(&scene.hospital, 1)).unwrap();
+        let by_clinic = scene.clinic.signed(of_hospital.message());
+        assert_eq!(scene.cloud.receive(&by_clinic), Err(Error::Signature { what: WHAT }));
 
         let chain = scene.clinic.chain().clone();
         let with_its_chain = Upload { chain, ..of_hospital };
-        let by_clinic = signed(&scene.clinic, with_its_chain.message());
-        assert_eq!(receive(&mut scene, &by_clinic), Err(Error::Signature { what: WHAT }));
+        let by_clinic = scene.clinic.signed(with_its_chain.message());
+        assert_eq!(scene.cloud.receive(&by_clinic), Err(Error::Signature { what: WHAT }));
     }
 
     #[test]
     fn the_owner_itself_uploads_nothing() {
-        let mut scene = scene();
-        let mut message = Upload::decode(&upload(&scene.hospital, 1)).unwrap();
+        let scene = scene();
+        let mut message = Upload::decode(&three_records(&scene.hospital, 1)).unwrap();
         (message.provider, message.chain) = (Node::root(), Chain::default());
-        let bytes = signed(&scene.owner, message.message());
-        assert_eq!(receive(&mut scene, &bytes), Err(Error::Signature { what: WHAT }));
-        let refused = scene.store.add(message);
+        let bytes = scene.owner.signed(message.message());
+        assert_eq!(scene.cloud.receive(&bytes), Err(Error::Signature { what: WHAT }));
+        let refused = scene.cloud.gate.store().add(message, &bytes);
         assert!(matches!(refused, Err(Error::Scope { .. })));
     }
 
@@ -367,16 +343,16 @@ mod tests {
     fn a_higher_provider_certifies_those_below_but_does_not_upload_for_them() {
         let mut scene = scene();
         let ward = scene.hospital.authorize("ward", &[]).unwrap();
-        let of_ward = Upload::decode(&upload(&ward, 1)).unwrap();
-        let by_hospital = signed(&scene.hospital, of_ward.message());
-        assert_eq!(receive(&mut scene, &by_hospital), Err(Error::Signature { what: WHAT }));
-        assert_eq!(receive(&mut scene, &upload(&ward, 1)), Ok(()));
+        let of_ward = Upload::decode(&three_records(&ward, 1)).unwrap();
+        let by_hospital = scene.hospital.signed(of_ward.message());
+        assert_eq!(scene.cloud.receive(&by_hospital), Err(Error::Signature { what: WHAT }));
+        assert_eq!(scene.cloud.receive(&three_records(&ward, 1)), Ok(()));
     }
 
     #[test]
     fn the_signature_covers_every_byte_and_nothing_may_follow_it() {
         let scene = scene();
-        let bytes = upload(&scene.hospital, 1);
+        let bytes = three_records(&scene.hospital, 1);
         for at in 0..bytes.len() {
             let mut changed = bytes.clone();
             changed[at] ^= 1;
@@ -390,21 +366,21 @@ mod tests {
 
     #[test]
     fn no_other_signed_message_passes_for_an_upload() {
-        let mut scene = scene();
+        let scene = scene();
         let range = crate::party::Range { field: "age".into(), low: 0, high: 9 };
         let mut others = scene.hospital.tokens(&[range], u64::MAX).unwrap();
         others.push(scene.owner.announcement().unwrap());
         for mut other in others {
-            assert!(malformed(&receive(&mut scene, &other)));
+            assert!(malformed(&scene.cloud.receive(&other)));
             other[..8].copy_from_slice(b"MOPSEUPL");
-            assert!(receive(&mut scene, &other).is_err());
+            assert!(scene.cloud.receive(&other).is_err());
         }
     }
 
     #[test]
     fn checking_many_runs_takes_time_in_proportion_to_the_message() {
         let many = 150_000;
-        let mut message = Upload::decode(&upload(&scene().hospital, 1)).unwrap();
+        let mut message = Upload::decode(&three_records(&scene().hospital, 1)).unwrap();
         message.handles = Arc::new((0..many).collect());
         message.records =
             Arc::new(Blobs { ends: vec![0; message.handles.len()], bytes: Vec::new() });
@@ -414,7 +390,7 @@ mod tests {
             records: Vec::new(),
         };
         message.runs = Arc::new((0..many).map(run).collect());
-        let bytes = signed(&scene().hospital, message.message());
+        let bytes = scene().hospital.signed(message.message());
         let start = std::time::Instant::now();
         assert_eq!(Upload::decode(&bytes), Ok(message));
         assert!(start.elapsed().as_secs() < 8, "{:?}", start.elapsed());

@@ -4,8 +4,8 @@ use super::keyring::Keyring;
 use super::keywords;
 use crate::Error;
 use crate::keys::fill_random;
-use crate::message::file::{Ask, FileRequest};
 use crate::message::place::{Group, Node};
+use crate::message::request::{Ask, Request};
 use crate::message::token::{Predicate, Scope, Token};
 use crate::scheme::mopse::Handle;
 
@@ -117,6 +117,6 @@ impl Keyring {
         let mut id = [0; 16];
         fill_random(&mut id)?;
         let (owner, id, issuer) = (self.owner, u128::from_le_bytes(id), self.chain.clone());
-        Ok(self.signed(FileRequest { owner, ask, expiry, id, issuer }.message()))
+        Ok(self.signed(Request { owner, ask, expiry, id, issuer }.message()))
     }
 }

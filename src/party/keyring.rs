@@ -118,16 +118,22 @@ impl Keyring {
         &self.chain
     }
 
+    /// Its certificates as they travel, for whoever must learn that it exists.
+    #[must_use]
+    pub fn certificates(&self) -> Vec<u8> {
+        self.chain.encode(&self.owner)
+    }
+
     pub(super) fn signer(&self) -> &SigningKey {
         self.derived.signer.get_or_init(|| signing_key(&self.key))
     }
 
     /// Signs messages that travel apart with one signature.
-    pub(super) fn signed_together(&self, messages: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    pub(crate) fn signed_together(&self, messages: &[Vec<u8>]) -> Vec<Vec<u8>> {
         tree::sign(messages, |root| sign(self.signer(), root))
     }
 
-    pub(super) fn signed(&self, mut message: Vec<u8>) -> Vec<u8> {
+    pub(crate) fn signed(&self, mut message: Vec<u8>) -> Vec<u8> {
         message.extend(sign(self.signer(), &message));
         message
     }

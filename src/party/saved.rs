@@ -376,8 +376,8 @@ mod tests {
         let _ = keyring.announcement();
         let _ = keyring.find("hospital/ward").map(|node| keyring.opener(&node).map(drop));
         let own = keyring.chain.clone();
-        let _ = keyring.learn(keyring.owner, &own);
-        let _ = keyring.authorize("x", &[]).map(|child| keyring.learn(child.owner, &child.chain));
+        let _ = keyring.learn(&own.encode(&keyring.owner));
+        let _ = keyring.authorize("x", &[]).map(|child| keyring.learn(&child.certificates()));
         let _ = keyring.revoke(&["hospital"]);
         let _ = keyring.revoke(&["x"]);
         let ids = Ids::Integers(&[1]);

@@ -12,7 +12,7 @@ use super::records::{self, Ids, Origin};
 use crate::Error;
 use crate::cipher::Algorithm;
 use crate::keys::{Purpose, fill_random};
-use crate::message::file::{FileUpload, Listed};
+use crate::message::attachment::{Attachment, StoredFile};
 use crate::message::place::Node;
 use crate::message::upload::{Run, Upload};
 use crate::scheme::Scheme;
@@ -135,12 +135,13 @@ impl Keyring {
         let record = self.opener(&provider)?.key_of(handle).ok_or(Error::File)?;
         let (name, media_type) = (name.to_owned(), media_type.to_owned());
         let described = Description { name, media_type, size: contents.len() as u64 };
-        let place = Place { origin, handle, file };
+        let place = Place { origin, handle, number: file };
         let (description, body) =
             attachments::seal(&record, place, algorithm, &described, contents)?;
         let entries = keywords::entries(&self.key, keywords, file, &mut self.counts)?;
-        let listed = Listed { owner, provider, handle, file, description, body: Some(body) };
-        Ok(self.signed(FileUpload { listed, entries, chain: self.chain.clone() }.message()))
+        let file =
+            StoredFile { owner, provider, handle, number: file, description, body: Some(body) };
+        Ok(self.signed(Attachment { file, entries, chain: self.chain.clone() }.message()))
     }
 
     /// Takes note of how often this provider has used keywords, as the cloud counts them.

@@ -3,19 +3,22 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use mopse::Error;
-use mopse::cloud::memory::Store;
+use mopse::cloud::gate::Gate;
+use mopse::cloud::memory::Memory;
+use mopse::cloud::store::Store;
 use mopse::keys::Key;
 use mopse::message::announcement::Announcement;
 use mopse::message::answer::Part;
-use mopse::message::token::Token;
-use mopse::message::upload::Upload;
+use mopse::message::bundle;
 use mopse::party::columns::{Column, Texts, Values};
 use mopse::party::grants::Opener;
 use mopse::party::records::{Ids, Origin};
 use mopse::party::{Indexed, Keyring, Range};
 use mopse::schema::{Field, Kind, Schema};
+use mopse::wire;
 
 /// The time at the cloud.
 pub const NOW: u64 = 1_800_000_000;
@@ -94,65 +97,76 @@ pub fn ask(by: &Keyring, ranges: &[Range]) -> Vec<Vec<u8>> {
     by.tokens(ranges, NOW).unwrap()
 }
 
-/// A cloud: what owners announced and what their providers sent.
+/// An upload of records 1 to 3 with ages 40, 50 and 60, a pressure of 140 for the first two, and no
+/// columns.
+pub fn three_records(provider: &Keyring, sequence: u64) -> Vec<u8> {
+    let indexed = [
+        Indexed { field: "age", rows: &[0, 1, 2], plaintexts: &[40, 50, 60] },
+        Indexed { field: "sbp", rows: &[0, 1], plaintexts: &[140, 140] },
+    ];
+    provider.upload(&[], Ids::Integers(&[1, 2, 3]), &indexed, sequence).unwrap()
+}
+
+/// A cloud that keeps things in memory.
 #[derive(Debug, Default)]
 pub struct Cloud {
-    pub announcements: Vec<Announcement>,
-    pub store: Store,
+    pub gate: Gate<Memory>,
 }
 
 impl Cloud {
     /// A cloud that serves one owner.
     pub fn of(owner: &Keyring) -> Self {
-        let mut cloud = Self::default();
+        let cloud = Self::default();
         cloud.enroll(owner);
         cloud
     }
 
     /// Takes note of what an owner announces.
-    pub fn enroll(&mut self, owner: &Keyring) {
-        let announcement = Announcement::decode(&owner.announcement().unwrap()).unwrap();
-        self.announcements.retain(|known| known.owner != announcement.owner);
-        self.announcements.push(announcement);
+    pub fn enroll(&self, owner: &Keyring) {
+        self.gate.enroll(&owner.announcement().unwrap()).unwrap();
     }
 
-    fn announcement(&self, of: mopse::message::certificate::Owner) -> Result<&Announcement, Error> {
-        let mut known = self.announcements.iter();
-        known.find(|known| known.owner == of).ok_or(Error::OtherOwner { what: "this" })
+    /// What it knows of an owner.
+    pub fn announcement(&self, owner: &Keyring) -> Arc<Announcement> {
+        self.gate.store().announcement(&owner.owner()).unwrap().unwrap()
     }
 
     /// Everything that the cloud holds, to compare.
     pub fn snapshot(&self) -> String {
-        format!("{:?} {:?} {:?}", self.store, self.store.contents(), self.store.entries())
+        let store = self.gate.store();
+        format!("{:?} {:?} {:?}", store, store.contents(), store.totals())
     }
 
-    /// Takes an upload.
-    pub fn receive(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        let upload = Upload::decode(bytes)?;
-        upload.check(self.announcement(upload.owner)?)?;
-        self.store.add(upload)
+    /// Takes an upload or an attachment, and makes sure that what is refused changes nothing.
+    pub fn receive(&self, message: &[u8]) -> Result<(), Error> {
+        let before = self.snapshot();
+        let outcome = self.gate.receive(message);
+        assert_eq!(outcome.is_err(), before == self.snapshot(), "whole or not at all");
+        outcome
     }
 
     /// Answers tokens, and makes sure that counting counts the answer.
-    pub fn answer(&mut self, tokens: &[Vec<u8>]) -> Result<Vec<Part>, Error> {
-        let mut parts = Vec::new();
-        for bytes in tokens {
-            let token = Token::decode(bytes)?;
-            token.check(self.announcement(token.owner)?, NOW)?;
-            let found = self.store.search(&token)?;
-            let count: usize = found.iter().map(|part| part.handles.len()).sum();
-            assert_eq!(self.store.count(&token), Ok(count));
-            parts.extend(found.iter().map(|part| Part::decode(&part.encode()).unwrap()));
-        }
-        Ok(parts)
+    pub fn answer(&self, tokens: &[Vec<u8>]) -> Result<Vec<Part>, Error> {
+        let query = bundle::join(wire::Kind::Query, tokens.iter().map(Vec::as_slice));
+        let found = self.gate.search(&query, NOW)?;
+        let count: usize = found.iter().map(|part| part.handles.len()).sum();
+        assert_eq!(self.gate.count(&query, NOW), Ok(count));
+        Ok(found.iter().map(|part| Part::decode(&part.encode()).unwrap()).collect())
     }
 
     /// Asks and opens: path and id of every record found, sorted.
-    pub fn find(&mut self, by: &Keyring, ranges: &[Range]) -> Vec<(String, i64)> {
+    pub fn find(&self, by: &Keyring, ranges: &[Range]) -> Vec<(String, i64)> {
         let parts = self.answer(&ask(by, ranges)).unwrap();
         let mut found: Vec<_> = parts.iter().flat_map(|part| open(by, part).unwrap()).collect();
         found.sort();
         found
+    }
+
+    /// Removes what a provider sent; how many records there were, and none where there was nothing.
+    pub fn remove(&self, owner: &Keyring, provider: &str) -> usize {
+        let removed = self.gate.remove(Some(&owner.owner()), provider);
+        let nothing = Err(Error::NothingStored { provider: provider.to_owned() });
+        if removed == nothing { 0 } else { removed.unwrap().records }
     }
 }
 
