@@ -4,6 +4,18 @@ An attack is given a `View` and what is known beforehand (`Auxiliary`), and retu
 `Posterior`. Only `score` sees the truth.
 """
 
+from mopse._formulas import (
+    expected_candidates,
+    expected_density,
+    expected_queries,
+    expected_rank_recovery,
+    exposed_fraction,
+    information,
+    limit_information,
+    limit_window_advantage,
+    subtree_share,
+    window_advantage,
+)
 from mopse.attacks._auxiliary import Auxiliary, total_variation
 from mopse.attacks._density import (
     differential,
@@ -55,23 +67,14 @@ from mopse.attacks._figures import (
     draw_subtrees,
     draw_tolerances,
 )
-from mopse.attacks._geometry import (
-    distance,
-    geometry,
-    information,
-    limit_information,
-    limit_window_advantage,
-    window_advantage,
-)
+from mopse.attacks._geometry import distance, geometry
 from mopse.attacks._guess import NO_GUESS, Guess, Posterior
 from mopse.attacks._insider import (
     by_copies,
     candidates,
-    expected_candidates,
     labelled,
     linkage,
     locate,
-    subtree_share,
 )
 from mopse.attacks._marks import Marks, locate_between_marks, widest_gaps
 from mopse.attacks._queries import (
@@ -80,9 +83,7 @@ from mopse.attacks._queries import (
     approx_value,
     boundaries,
     boundary_classes,
-    expected_queries,
     exposed,
-    exposed_fraction,
     exposure,
     generalized_kkno,
     reflected,
@@ -94,8 +95,6 @@ from mopse.attacks._snapshot import (
     assignment,
     correlated,
     cumulative,
-    expected_density,
-    expected_rank_recovery,
     frequency,
     monotone_cumulative,
     multinomial,

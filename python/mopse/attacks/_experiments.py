@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from mopse import datasets
 from mopse._arrays import whole, wholes
+from mopse._formulas import expected_density, expected_rank_recovery
 from mopse.attacks import _deployment as schemes
 from mopse.attacks._auxiliary import Auxiliary
 from mopse.attacks._density import differential, dyadic_differential
@@ -31,8 +32,6 @@ from mopse.attacks._score import blind, class_recovery, score
 from mopse.attacks._snapshot import (
     correlated,
     cumulative,
-    expected_density,
-    expected_rank_recovery,
     frequency,
     monotone_cumulative,
     multinomial,

@@ -7,10 +7,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mopse import plot
+from mopse._formulas import exposed_fraction, subtree_share
 from mopse.attacks import _deployment as schemes
 from mopse.attacks._experiments import FIELDS
-from mopse.attacks._insider import subtree_share
-from mopse.attacks._queries import exposed_fraction
 from mopse.attacks._score import summary
 
 __all__ = [

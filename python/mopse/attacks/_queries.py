@@ -1,6 +1,5 @@
 """What range queries give away: boundaries of values, and which records lie together."""
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from mopse import _mopse
 from mopse._arrays import integers, whole
+from mopse._formulas import RANGE, size_of
 from mopse.attacks._guess import NO_GUESS, Guess
 from mopse.attacks._view import Index, View
 from mopse.errors import InvalidInputError
@@ -20,9 +20,7 @@ __all__ = [
     "approx_value",
     "boundaries",
     "boundary_classes",
-    "expected_queries",
     "exposed",
-    "exposed_fraction",
     "exposure",
     "generalized_kkno",
     "reflected",
@@ -30,15 +28,12 @@ __all__ = [
     "support_gaps",
 ]
 
-_MOST = 2**26  # cuts, queries or records that are held one by one
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 Layout: TypeAlias = Literal["cells", "leaves"]
 """How values lie in the range: cells that fill it (MOPSE), or leaves with gaps between (OPSE)."""
-
-_RANGE = 2**63
 
 
 def boundary_classes(view: View, field: str, *, group: str | None = None) -> Integers:
@@ -196,98 +191,9 @@ def exposed(view: View, field: str, *, group: str | None = None) -> Floats:
     known: set[int] = set()
     shares = []
     for low, high in _bounds(view, field, chosen.pop()):
-        known |= {low, high + 1} - {0, _RANGE}
+        known |= {low, high + 1} - {0, RANGE}
         shares.append(len(known) / (cells - 1))
     return np.array(shares)
-
-
-def exposed_fraction(plaintexts: int, queries: int) -> float:
-    """Return the expected share of boundaries that uniform ranges expose.
-
-    Parameters
-    ----------
-    plaintexts : int
-        How many values, or cells, there are, at least 2.
-    queries : int
-        How many ranges are asked for, each as likely as any other.
-
-    Returns
-    -------
-    float
-        ``1 - ((M - 1) / (M + 1))^Q``.
-
-    Raises
-    ------
-    mopse.errors.InvalidInputError
-        If a number is too small.
-    mopse.errors.WrongTypeError
-        If a number is not an integer.
-
-    Notes
-    -----
-    A uniform range is a uniform pair of the ``M + 1`` places between and beside values, so it has a
-    given one with probability ``2 / (M + 1)``; derived here.
-
-    Examples
-    --------
-    >>> round(exposed_fraction(81, 100), 3)
-    0.915
-    """
-    plaintexts = whole(plaintexts, "plaintexts", least=2)
-    queries = whole(queries, "queries", least=0)
-    return -math.expm1(queries * math.log1p(-2 / (plaintexts + 1)))
-
-
-def _size(value: int, name: str, least: int) -> int:
-    """Return how many of something there are, or say that it is too few or too many to hold."""
-    if whole(value, name, least=least) > _MOST:
-        raise InvalidInputError(f"{name} is {value}, expected at most 2^26")
-    return int(value)
-
-
-def expected_queries(plaintexts: int) -> float:
-    """Return the expected number of uniform ranges that expose all boundaries.
-
-    Parameters
-    ----------
-    plaintexts : int
-        How many values, or cells, there are.
-
-    Returns
-    -------
-    float
-        0 for a single value.
-
-    Raises
-    ------
-    mopse.errors.InvalidInputError
-        If there is no value.
-    mopse.errors.WrongTypeError
-        If it is not an integer.
-
-    Notes
-    -----
-    Over sets of ``s`` boundaries that are all missed, inclusion and exclusion give
-    ``sum_s (-1)^(s + 1) C(M - 1, s) M (M + 1) / (s (2 M + 1 - s))``. In partial fractions both sums
-    close, so that nothing alternates:
-
-    ``M (M + 1) / (2 M + 1) (H(M - 1) + 1 / (2 M + 1) + (-1)^M / ((M + 2) C(2 M + 1, M - 1)))``
-
-    with the harmonic number ``H``; about ``M / 2 (ln M + 0.577)``. Derived here. Costs ``M`` steps.
-
-    Examples
-    --------
-    >>> round(expected_queries(81), 3)
-    202.586
-    """
-    m = _size(plaintexts, "plaintexts", 1)
-    if m == 1:
-        return 0.0
-    terms = [1 / s for s in range(1, m)]
-    terms.append(1 / (2 * m + 1))
-    if m < 500:  # beyond, the last term is far below the smallest float
-        terms.append((-1) ** m / ((m + 2) * math.comb(2 * m + 1, m - 1)))
-    return m * (m + 1) / (2 * m + 1) * math.fsum(terms)
 
 
 def simulate_queries(
@@ -327,8 +233,8 @@ def simulate_queries(
     mopse.errors.WrongTypeError
         If a number is not an integer.
     """
-    plaintexts = _size(plaintexts, "plaintexts", 1)
-    queries = _size(queries, "queries", 0)
+    plaintexts = size_of(plaintexts, "plaintexts", 1)
+    queries = size_of(queries, "queries", 0)
     random = np.random.default_rng(whole(seed, "seed", least=0))
     if law == "uniform":
         one = random.integers(0, plaintexts + 1, queries)
@@ -378,7 +284,7 @@ def exposure(low: Integers, high: Integers, plaintexts: int) -> Floats:
     >>> exposure([0, 1], [0, 2], plaintexts=3).tolist()
     [0.5, 0.5]
     """
-    plaintexts = _size(plaintexts, "plaintexts", 2)
+    plaintexts = size_of(plaintexts, "plaintexts", 2)
     low, high = integers(low, "low"), integers(high, "high")
     if len(low) != len(high):
         raise InvalidInputError(f"there are {len(low)} lowest values and {len(high)} highest")
@@ -412,7 +318,7 @@ class AccessPatterns:
     records: int
 
     def __post_init__(self) -> None:
-        _size(self.records, "records", 0)
+        size_of(self.records, "records", 0)
 
     @property
     def queries(self) -> int:
@@ -548,7 +454,7 @@ def generalized_kkno(patterns: AccessPatterns, plaintexts: int) -> Guess:
        IEEE S&P 2019, section 3 (eprint 2019/011).
     .. [2] G. Kellaris, G. Kollios, K. Nissim and A. O'Neill, CCS 2016, section 4.
     """
-    m = _size(plaintexts, "plaintexts", 1)
+    m = size_of(plaintexts, "plaintexts", 1)
     seen, _, folded, anchor, together = _folded(patterns, m)
     is_near = together > np.minimum(folded, folded[anchor]) / m
     values = np.where(is_near, folded, m + 1 - folded) - 1
@@ -593,7 +499,7 @@ def approx_value(patterns: AccessPatterns, plaintexts: int) -> Guess:
     .. [1] P. Grubbs, M.-S. Lacharité, B. Minaud and K. G. Paterson, IEEE S&P 2019, section 4
        (eprint 2019/011), as we understand it from summaries.
     """
-    m = _size(plaintexts, "plaintexts", 1)
+    m = size_of(plaintexts, "plaintexts", 1)
     seen, share, folded, anchor, together = _folded(patterns, m)
     a = folded[anchor]
     # Invert 2 min (M + 1 - max) / (M (M + 1)) on both sides of the anchor.
@@ -681,7 +587,7 @@ def support_gaps(
     if not ends:
         raise InvalidInputError(f"no token with {field!r} is seen")
     cuts, times = np.unique(
-        np.array([e for e in ends if 0 < e < _RANGE], np.int64), return_counts=True
+        np.array([e for e in ends if 0 < e < RANGE], np.int64), return_counts=True
     )
     # A cut is the first ciphertext above a boundary.
     gap = np.searchsorted(ciphertexts, cuts, side="left") - 1
@@ -715,7 +621,7 @@ def _bounds(view: View, field: str, group: str) -> Iterator[tuple[int, int]]:
 def _cuts(view: View, field: str, group: str) -> Integers:
     """Return the first ciphertexts above the boundaries asked for."""
     ends = {end for low, high in _bounds(view, field, group) for end in (low, high + 1)}
-    return np.array(sorted(ends - {0, _RANGE}), np.int64)
+    return np.array(sorted(ends - {0, RANGE}), np.int64)
 
 
 def _certain(view: View, field: str, index: Index) -> tuple[Integers, int]:
@@ -725,7 +631,7 @@ def _certain(view: View, field: str, index: Index) -> tuple[Integers, int]:
     ends = {high + 1 for _, high in bounds}
     marks = sorted(starts | ends)
     begins = []
-    for at, (low, high) in enumerate(zip([0, *marks], [*marks, _RANGE], strict=True)):
+    for at, (low, high) in enumerate(zip([0, *marks], [*marks, RANGE], strict=True)):
         # A leaf begins at a start and another one ends at an end; elsewhere only entries tell.
         is_held = (at > 0 and low in starts) or (at < len(marks) and high in ends)
         first = np.searchsorted(index.ciphertexts, low)

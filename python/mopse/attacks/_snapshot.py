@@ -1,14 +1,13 @@
 """Attacks on a copy of the store: order, repetition, ranks, columns that belong together."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mopse import _mopse
 from mopse._arrays import whole
-from mopse.attacks._auxiliary import Auxiliary, probabilities_of
+from mopse.attacks._auxiliary import Auxiliary
 from mopse.attacks._guess import NO_GUESS, Guess, Posterior
 from mopse.attacks._view import Domain, Index, View
 from mopse.errors import InvalidInputError
@@ -17,8 +16,6 @@ __all__ = [
     "assignment",
     "correlated",
     "cumulative",
-    "expected_density",
-    "expected_rank_recovery",
     "frequency",
     "monotone_cumulative",
     "multinomial",
@@ -427,70 +424,6 @@ def rank(view: View, field: str, aux: Auxiliary, *, tolerance: int = 0) -> Guess
         share = 1.0 if near else distribution[likeliest[cells]] / masses[cells]
         confidence[index.records] = sure * share
     return Guess(values, confidence)
-
-
-def expected_rank_recovery(probabilities: Any, n: int, *, tolerance: int = 0) -> float:
-    """Return the share of records that ranks alone are expected to tell (S6, closed form).
-
-    Parameters
-    ----------
-    probabilities : (M,) array
-        How likely each value is, or counts of them.
-    n : int
-        How many records there are.
-    tolerance : int
-        How far a guess may be off.
-
-    Returns
-    -------
-    float
-        ``(1/n) sum_i max_v P[|X_(i) - v| <= tolerance]``: a bound for every attack on ranks, in
-        expectation, by who knows the distribution.
-
-    Raises
-    ------
-    mopse.errors.InvalidInputError
-        If there is no record, or a probability is negative, not finite, or all are zero.
-
-    Examples
-    --------
-    >>> round(expected_rank_recovery([1] * 100, 1000), 4)
-    0.3322
-    """
-    whole(n, "n", least=1)
-    whole(tolerance, "tolerance", least=0)
-    shares = probabilities_of(probabilities)
-    _, masses = _mopse.rank_guesses(n, shares, min(tolerance, len(shares)))
-    return float(masses.mean())
-
-
-def expected_density(probabilities: Any, n: int) -> float:
-    """Return the share of values that are expected to occur among n records (S1, closed form).
-
-    Parameters
-    ----------
-    probabilities : (M,) array
-        How likely each value is, or counts of them.
-    n : int
-        How many records there are.
-
-    Returns
-    -------
-    float
-        ``1 - (1/M) sum_v (1 - pi_v)^n``.
-
-    Raises
-    ------
-    mopse.errors.InvalidInputError
-        If there is no record, or a probability is negative, not finite, or all are zero.
-
-    Examples
-    --------
-    >>> expected_density([1, 1], 2)
-    0.75
-    """
-    whole(n, "n", least=1)
-    return float(1 - ((1 - probabilities_of(probabilities)) ** n).mean())
 
 
 def correlated(view: View, field: str, beside: str, aux: Auxiliary) -> Posterior:

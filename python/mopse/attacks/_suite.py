@@ -9,21 +9,23 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from mopse._formulas import (
+    expected_candidates,
+    expected_density,
+    expected_queries,
+    expected_rank_recovery,
+    limit_window_advantage,
+    subtree_share,
+    window_advantage,
+)
 from mopse.attacks import _deployment as schemes
 from mopse.attacks import _experiments, _figures
 from mopse.attacks._auxiliary import Auxiliary
 from mopse.attacks._deployment import Deployment
-from mopse.attacks._geometry import limit_window_advantage, window_advantage
 from mopse.attacks._guess import Posterior
-from mopse.attacks._insider import expected_candidates, labelled, locate, subtree_share
-from mopse.attacks._queries import expected_queries, exposure, simulate_queries
-from mopse.attacks._snapshot import (
-    expected_density,
-    expected_rank_recovery,
-    ordered_posterior,
-    rank,
-    sorting,
-)
+from mopse.attacks._insider import labelled, locate
+from mopse.attacks._queries import exposure, simulate_queries
+from mopse.attacks._snapshot import ordered_posterior, rank, sorting
 from mopse.attacks._view import View
 from mopse.evaluate._suite import Experiment, chosen_from, run_all
 
