@@ -16,14 +16,7 @@ from mopse._formulas import (
     subtree_share,
     window_advantage,
 )
-from mopse.attacks._auxiliary import Auxiliary, total_variation
-from mopse.attacks._density import (
-    differential,
-    dyadic_differential,
-    dyadic_segments,
-    segments,
-)
-from mopse.attacks._deployment import (
+from mopse._scheme_names import (
     COMMON,
     DETERMINISTIC,
     MARKS,
@@ -32,8 +25,15 @@ from mopse.attacks._deployment import (
     PLAIN,
     PLUS,
     SCHEMES,
-    Deployment,
 )
+from mopse.attacks._auxiliary import Auxiliary, total_variation
+from mopse.attacks._density import (
+    differential,
+    dyadic_differential,
+    dyadic_segments,
+    segments,
+)
+from mopse.attacks._deployment import Deployment
 from mopse.attacks._experiments import (
     DATA,
     FIELDS,

@@ -12,6 +12,16 @@ from numpy.typing import NDArray
 
 from mopse import _mopse
 from mopse._arrays import is_integer
+from mopse._scheme_names import (
+    COMMON,
+    DETERMINISTIC,
+    MARKS,
+    MOPSE,
+    PER_PROVIDER,
+    PLAIN,
+    PLUS,
+    SCHEMES,
+)
 from mopse._table import from_columns
 from mopse.attacks._marks import Marks
 from mopse.attacks._view import Adversary, Domain, Index, Insider, ObservedToken, View
@@ -24,26 +34,7 @@ from mopse.schema import Schema
 from mopse.scheme import Opse
 from mopse.stores import MemoryStore
 
-__all__ = [
-    "COMMON",
-    "DETERMINISTIC",
-    "MARKS",
-    "MOPSE",
-    "PER_PROVIDER",
-    "PLAIN",
-    "PLUS",
-    "SCHEMES",
-    "Deployment",
-]
-
-PLAIN = "Plain"
-DETERMINISTIC = "OPSE, deterministic, one common key"
-COMMON = "OPSE, one common key"
-PER_PROVIDER = "OPSE, one key per provider"
-MOPSE = "MOPSE"
-PLUS = "MOPSE+"
-MARKS = "MOPSE, marks"
-SCHEMES = (PLAIN, DETERMINISTIC, COMMON, PER_PROVIDER, MOPSE, PLUS, MARKS)
+__all__ = ["Deployment"]
 
 _REAL = (MOPSE, PLUS)
 _FAR_AHEAD = 2**40  # seconds; tokens of an experiment do not expire

@@ -16,10 +16,10 @@ import polars as pl
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from mopse import _scheme_names as schemes
 from mopse import datasets
 from mopse._arrays import whole, wholes
 from mopse._formulas import expected_density, expected_rank_recovery
-from mopse.attacks import _deployment as schemes
 from mopse.attacks._auxiliary import Auxiliary
 from mopse.attacks._density import differential, dyadic_differential
 from mopse.attacks._deployment import Deployment

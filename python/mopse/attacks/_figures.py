@@ -6,9 +6,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from mopse import _scheme_names as schemes
 from mopse import plot
 from mopse._formulas import exposed_fraction, subtree_share
-from mopse.attacks import _deployment as schemes
 from mopse.attacks._experiments import FIELDS
 from mopse.attacks._score import summary
 

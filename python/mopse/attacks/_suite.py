@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from mopse import _scheme_names as schemes
 from mopse._formulas import (
     expected_candidates,
     expected_density,
@@ -18,7 +19,6 @@ from mopse._formulas import (
     subtree_share,
     window_advantage,
 )
-from mopse.attacks import _deployment as schemes
 from mopse.attacks import _experiments, _figures
 from mopse.attacks._auxiliary import Auxiliary
 from mopse.attacks._deployment import Deployment

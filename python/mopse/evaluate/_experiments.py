@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mopse import _mopse, datasets
 from mopse._arrays import whole, wholes
+from mopse._scheme_names import COMMON, MOPSE, ONE_MESSAGE, PER_PROVIDER, PLAIN, PLUS
 from mopse.cloud import Cloud, merge
 from mopse.errors import InvalidInputError
 from mopse.evaluate._measure import Block, Case, Watch, record
@@ -24,12 +25,6 @@ from mopse.schema import Field, Schema
 from mopse.scheme import Opse
 
 __all__ = [
-    "COMMON",
-    "MOPSE",
-    "ONE_MESSAGE",
-    "PER_PROVIDER",
-    "PLAIN",
-    "PLUS",
     "authorization",
     "cell_width",
     "excess",
@@ -40,13 +35,6 @@ __all__ = [
     "tree",
     "user_query",
 ]
-
-PLAIN = "Plain"
-COMMON = "OPSE, one common key"
-PER_PROVIDER = "OPSE, one key per provider"
-ONE_MESSAGE = "OPSE, one key per provider, one message"
-MOPSE = "MOPSE"
-PLUS = "MOPSE+"
 
 DATA = "nhanes-2017-2018"
 FAN_OUT = 8

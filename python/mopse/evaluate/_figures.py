@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from mopse import plot
-from mopse.evaluate._experiments import MOPSE, ONE_MESSAGE, PER_PROVIDER, PLAIN, PLUS
+from mopse._scheme_names import MOPSE, ONE_MESSAGE, PER_PROVIDER, PLAIN, PLUS
 from mopse.evaluate._measure import medians
 
 __all__ = [

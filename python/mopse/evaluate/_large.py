@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from mopse._arrays import whole, wholes
+from mopse._scheme_names import MOPSE
 from mopse.cloud import merge
 from mopse.errors import InvalidInputError
 from mopse.evaluate._measure import Block, Case, Watch, record
@@ -77,7 +78,7 @@ def large(
             def case(watch: Watch) -> None:
                 watch.rows += _child(count, threads, runs, queries, seed)
 
-            return {"MOPSE": case}
+            return {MOPSE: case}
 
         return Block(
             {"entries": count, "cores": threads, "runs": runs, "queries": queries}, prepare
