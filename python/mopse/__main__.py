@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 
-from mopse import attacks, demo, evaluate, labs
+from mopse import demo, evaluate, labs
 from mopse.errors import MopseError
+from mopse.evaluate import performance, security
 
 __all__ = ["main"]
 
@@ -50,18 +51,18 @@ def main(arguments: list[str] | None = None) -> None:
     command.add_argument(
         "--rust-peers",
         nargs="?",
-        const=evaluate.PEERS,
+        const=performance.PEERS,
         metavar="COMMAND",
-        help=f"measure Rust crates too (default command: {evaluate.PEERS})",
+        help=f"measure Rust crates too (default command: {performance.PEERS})",
     )
     command.set_defaults(run=_evaluate)
     command = commands.add_parser(
         "attack",
         help="run the security evaluation and write tables and figures",
-        description=attacks.run.__doc__,
+        description=security.run.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    _add_experiments(command, attacks.EXPERIMENTS)
+    _add_experiments(command, security.EXPERIMENTS)
     command.set_defaults(run=_attack)
     command = commands.add_parser(
         "labs",
@@ -103,7 +104,7 @@ def _evaluate(given: argparse.Namespace) -> None:
 
 
 def _attack(given: argparse.Namespace) -> None:
-    _list(attacks.run(given.out, fast=given.fast, only=given.only, progress=True))
+    _list(security.run(given.out, fast=given.fast, only=given.only, progress=True))
 
 
 def _list(written: dict[str, Path]) -> None:

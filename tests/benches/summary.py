@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 import mopse
-from mopse import evaluate
+from mopse.evaluate import performance
 
 SEED = 20261121
 REPEATS = 5
@@ -167,7 +167,7 @@ def merges() -> Iterator[dict]:
 def ciphers() -> Iterator[dict]:
     """Encrypt a mebibyte into new bytes, beside OpenSSL; the goal is 0.8 of it on one core."""
     n = 1 << 20
-    table = evaluate.beside_openssl([n], repeats=9)
+    table = performance.beside_openssl([n], repeats=9)
     table = table.filter((pl.col("direction") == "encrypt") & (pl.col("buffer") == "new"))
     medians = table.group_by("cipher", "engine", maintain_order=True).agg(pl.col("time_s").median())
     taken = {(cipher, engine): seconds for cipher, engine, seconds in medians.iter_rows()}

@@ -14,7 +14,7 @@ import mopse
 from mopse import evaluate
 from mopse.__main__ import main
 from mopse.errors import DamagedFileError, InvalidInputError, MissingFileError
-from mopse.evaluate import Block, Watch
+from mopse.evaluate import Block, Watch, performance
 
 PER_PROVIDER = "OPSE, one key per provider"
 ONE_MESSAGE = f"{PER_PROVIDER}, one message"
@@ -174,7 +174,7 @@ def test_medians_sum_the_steps_that_are_not_told_apart():
 
 
 def test_index_encryption_takes_one_block_per_entry_and_handle():
-    table = evaluate.index_encryption((4000,), (121,), providers=4, repeats=1)
+    table = performance.index_encryption((4000,), (121,), providers=4, repeats=1)
     for scheme, handles in (("Plain", None), (PER_PROVIDER, None), ("MOPSE", 4000)):
         entries = first(table, scheme=scheme, step="entries")
         assert entries["aes_blocks"] == (0 if scheme == "Plain" else 4000)
@@ -192,7 +192,7 @@ def test_index_encryption_takes_one_block_per_entry_and_handle():
 
 
 def test_a_user_query_asks_as_often_as_the_scheme_needs():
-    table = evaluate.user_query((1, 9, 30), (0.01,), repeats=1)
+    table = performance.user_query((1, 9, 30), (0.01,), repeats=1)
     for n in (1, 9, 30):
         leaves = sum(not any(under == path for _, under in evaluate.tree(n)) for path in paths(n))
         wanted = {
@@ -218,8 +218,8 @@ def paths(n: int) -> list[str]:
 
 
 def test_the_gain_is_that_of_the_medians():
-    table = evaluate.user_query((1, 4), (0.001, 0.1), repeats=2)
-    ratios = evaluate.gain(table)
+    table = performance.user_query((1, 4), (0.001, 0.1), repeats=2)
+    ratios = performance.gain(table)
     assert ratios.filter(pl.col("scheme") == "MOPSE")["ratio"].to_list() == [1.0] * 8
     n, share = 4, table["share"].max()
     took = evaluate.medians(
@@ -235,7 +235,7 @@ def test_the_gain_is_that_of_the_medians():
 
 
 def test_a_provider_asks_for_its_own_and_every_group_below():
-    table = evaluate.provider_query((0, 8, 20), repeats=1)
+    table = performance.provider_query((0, 8, 20), repeats=1)
     for below, groups in ((0, 0), (8, 1), (20, 3)):
         for scheme, tokens in ((PER_PROVIDER, 1), ("MOPSE", 1), ("MOPSE+", 1 + groups)):
             assert first(table, below=below, scheme=scheme, step="ask")["signatures"] == 1
@@ -247,7 +247,7 @@ def test_a_provider_asks_for_its_own_and_every_group_below():
 
 
 def test_merging_compares_n_log_k_times():
-    table = evaluate.merging((50_000,), (4, 16), repeats=1)
+    table = performance.merging((50_000,), (4, 16), repeats=1)
     for runs in (4, 16):
         merged = first(table, runs=runs, scheme="MOPSE", step="merge")["comparisons"]
         assert merged == pytest.approx(50_000 * (math.log2(runs) + 1), rel=0.15)
@@ -256,7 +256,7 @@ def test_merging_compares_n_log_k_times():
 
 
 def test_storage_measures_real_messages():
-    table = evaluate.storage(10)
+    table = performance.storage(10)
     sizes = {(row["scheme"], row["party"], row["step"]): row for row in table.iter_rows(named=True)}
     assert sizes[PER_PROVIDER, "owner", "keys"]["bytes"] == 320
     assert sizes[PER_PROVIDER, "owner", "query"]["items"] == 10
@@ -278,11 +278,11 @@ def test_the_expected_excess_is_the_mean_over_all_ranges(counts, cell):
     for low, high in itertools.combinations_with_replacement(range(m), 2):
         first_cell, last_cell = low // cell * cell, high // cell * cell + cell
         extra.append(sum(counts[first_cell:last_cell]) - sum(counts[low : high + 1]))
-    assert evaluate.excess(np.array(counts), cell) == pytest.approx(np.mean(extra))
+    assert performance.excess(np.array(counts), cell) == pytest.approx(np.mean(extra))
 
 
 def test_wider_cells_find_too_many_and_never_too_few():
-    table = evaluate.cell_width((1, 5), ("age",), queries=150)
+    table = performance.cell_width((1, 5), ("age",), queries=150)
     excess = table.with_columns((pl.col("found") - pl.col("matching")).alias("excess"))
     assert (excess["excess"] >= 0).all()
     assert set(excess.filter(pl.col("cell") == 1)["excess"]) == {0}
@@ -293,7 +293,7 @@ def test_wider_cells_find_too_many_and_never_too_few():
 
 
 def test_removing_a_provider_reaches_as_far_as_its_keys():
-    table = evaluate.authorization((20,), repeats=1)
+    table = performance.authorization((20,), repeats=1)
     again = {
         scheme: first(table, scheme=scheme, step="authorize again")["providers_again"]
         for scheme in table["scheme"].unique()
@@ -307,7 +307,7 @@ def test_removing_a_provider_reaches_as_far_as_its_keys():
 
 
 def test_a_large_index_is_made_in_a_process_of_its_own():
-    table = evaluate.large((20_000,), (1,), runs=4, queries=10, repeats=1)
+    table = performance.large((20_000,), (1,), runs=4, queries=10, repeats=1)
     assert table["step"].to_list() == ["handles", "entries", "sort", "merge", "query"]
     assert set(table["data_bytes"]) == {20 * 20_000}
     assert table["peak_bytes"].is_sorted()
@@ -322,11 +322,11 @@ def test_rust_crates_are_measured_by_a_command_once(tmp_path):
     command = f"cat {script}"
     path = tmp_path / "peers.parquet"
     asked = {"values": 3, "distinct": 2, "repeats": 2, "path": path, "rust": command}
-    table = evaluate.peers((121,), **asked)
+    table = performance.peers((121,), **asked)
     crate = table.filter(pl.col("scheme") == "ope")
     assert crate["time_s"].to_list() == [0.002, 0.003], "the first repeat warms up"
     assert crate["ciphertext_bytes"].to_list() == [4, 4]
-    assert evaluate.peers((121,), **asked).equals(table), "resuming adds nothing"
+    assert performance.peers((121,), **asked).equals(table), "resuming adds nothing"
     schemes = {"OPSE", "CLWW", "Lewi-Wu, 8 bits", "pyope 0.2.2", "ope"}
     assert set(table["scheme"]) == schemes
     for command, message in (
@@ -335,7 +335,7 @@ def test_rust_crates_are_measured_by_a_command_once(tmp_path):
         ("echo a", "other"),
     ):
         with pytest.raises(InvalidInputError, match=message):
-            evaluate.peers((121,), values=2, repeats=1, rust=command)
+            performance.peers((121,), values=2, repeats=1, rust=command)
 
 
 SMALL = {

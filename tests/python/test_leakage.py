@@ -11,6 +11,7 @@ from polars.testing import assert_frame_equal
 import mopse
 from mopse import attacks
 from mopse.errors import DamagedFileError, InvalidInputError, MissingFileError, WrongTypeError
+from mopse.evaluate import security
 
 SCHEMA = mopse.Schema(
     sex=mopse.Field.boolean(), age=mopse.Field(0, 80), bmi=mopse.Field(10, 60, step=0.1, cell=5)
@@ -116,11 +117,11 @@ def test_what_is_accepted_must_be_fields():
 def written(tmp_path_factory):
     """All experiments, small, with their figures."""
     folder = tmp_path_factory.mktemp("security")
-    return attacks.run(folder, fast=True)
+    return security.run(folder, fast=True)
 
 
 def test_every_experiment_writes_a_table_and_a_figure(written):
-    assert set(written) == set(attacks.EXPERIMENTS)
+    assert set(written) == set(security.EXPERIMENTS)
     for path in written.values():
         table = pl.read_parquet(path)
         assert table.height
@@ -149,8 +150,8 @@ def test_an_interrupted_sweep_goes_on_where_it_stopped(written, tmp_path, monkey
         made.append(options["seed"])
         return original(*arguments, **options)
 
-    monkeypatch.setattr(attacks._experiments, "Deployment", counted)
-    again = attacks.subtrees(range(2), path=path)
+    monkeypatch.setattr(security._experiments, "Deployment", counted)
+    again = security.subtrees(range(2), path=path)
     assert made == [1]
     assert_frame_equal(again, whole)
     assert_frame_equal(pl.read_parquet(path), whole)
@@ -160,33 +161,33 @@ def test_a_file_of_another_sweep_is_refused_and_left(written, tmp_path):
     path = written["security_subtrees"]
     before = path.read_bytes()
     with pytest.raises(InvalidInputError, match="holds another sweep"):
-        attacks.subtrees(range(5, 6), path=path)
+        security.subtrees(range(5, 6), path=path)
     assert path.read_bytes() == before
     broken = tmp_path / "x.parquet"
     broken.write_bytes(b"nothing")
     with pytest.raises(DamagedFileError, match="no Parquet file"):
-        attacks.subtrees(range(1), path=broken)
+        security.subtrees(range(1), path=broken)
     with pytest.raises(MissingFileError):
-        attacks.subtrees(range(1), path=tmp_path / "missing" / "x.parquet")
+        security.subtrees(range(1), path=tmp_path / "missing" / "x.parquet")
 
 
 def test_experiments_refuse_what_makes_none():
     with pytest.raises(InvalidInputError, match="there is no column 'height_cm'"):
-        attacks.snapshots(range(1), ["height_cm"])
+        security.snapshots(range(1), ["height_cm"])
     with pytest.raises(InvalidInputError, match="above"):
-        attacks.amplification(range(1), merged=(1000,))
+        security.amplification(range(1), merged=(1000,))
     with pytest.raises(InvalidInputError, match="above"):
-        attacks.subtrees(range(1), each=10**6)
+        security.subtrees(range(1), each=10**6)
     with pytest.raises(InvalidInputError, match="honest"):
-        attacks.layouts(range(1), colluders=(8,))
+        security.layouts(range(1), colluders=(8,))
     with pytest.raises(InvalidInputError, match="no experiment 'x'"):
-        attacks.run("nowhere", only=["x"])
+        security.run("nowhere", only=["x"])
 
 
 def test_oracles_pass_and_costs_are_counted():
-    checked = attacks.oracles()
+    checked = security.oracles()
     assert checked["passes"].all()
     assert checked.schema["passes"] == pl.Boolean
-    costs = attacks.costs("sex", repeats=1)
+    costs = security.costs("sex", repeats=1)
     assert (costs["time_s"] > 0).all()
     assert costs.filter(attack="insider")["encryptions"].item() == 2

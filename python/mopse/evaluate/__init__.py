@@ -1,31 +1,6 @@
-"""Experiments: each returns a tidy table of all repeats, with units in the column names."""
+"""Measuring what the scheme costs (`performance`) and what it gives away (`security`)."""
 
-from mopse.evaluate._ciphers import Contender, beside_openssl, contenders, copying, files
-from mopse.evaluate._experiments import (
-    authorization,
-    cell_width,
-    excess,
-    index_encryption,
-    merging,
-    provider_query,
-    storage,
-    tree,
-    user_query,
-)
-from mopse.evaluate._figures import (
-    draw_authorization,
-    draw_cell_width,
-    draw_gain,
-    draw_index_encryption,
-    draw_large,
-    draw_merging,
-    draw_peers,
-    draw_provider_query,
-    draw_storage,
-    draw_user_query,
-    gain,
-)
-from mopse.evaluate._large import large
+from mopse.evaluate import performance, security
 from mopse.evaluate._measure import (
     Block,
     Watch,
@@ -35,46 +10,21 @@ from mopse.evaluate._measure import (
     operations,
     record,
 )
-from mopse.evaluate._peers import PEERS, peers
 from mopse.evaluate._suite import EXPERIMENTS, Experiment, run
+from mopse.evaluate.performance import tree
 
 __all__ = [
     "EXPERIMENTS",
-    "PEERS",
     "Block",
-    "Contender",
     "Experiment",
     "Watch",
-    "authorization",
-    "beside_openssl",
-    "cell_width",
-    "contenders",
-    "copying",
-    "draw_authorization",
-    "draw_cell_width",
-    "draw_gain",
-    "draw_index_encryption",
-    "draw_large",
-    "draw_merging",
-    "draw_peers",
-    "draw_provider_query",
-    "draw_storage",
-    "draw_user_query",
-    "excess",
-    "files",
-    "gain",
     "growth",
-    "index_encryption",
-    "large",
     "machine",
     "medians",
-    "merging",
     "operations",
-    "peers",
-    "provider_query",
+    "performance",
     "record",
     "run",
-    "storage",
+    "security",
     "tree",
-    "user_query",
 ]

@@ -12,10 +12,10 @@ import polars as pl
 
 from mopse._files import access_error
 from mopse.errors import InvalidInputError
-from mopse.evaluate import _experiments, _figures
-from mopse.evaluate._large import large
 from mopse.evaluate._measure import machine, write
-from mopse.evaluate._peers import peers
+from mopse.evaluate.performance import _experiments, _figures
+from mopse.evaluate.performance._large import large
+from mopse.evaluate.performance._peers import peers
 from mopse.plot import Figure
 
 __all__ = ["EXPERIMENTS", "Experiment", "chosen_from", "run", "run_all"]

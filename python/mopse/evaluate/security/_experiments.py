@@ -42,8 +42,8 @@ from mopse.attacks._snapshot import (
 )
 from mopse.attacks._view import Domain, View
 from mopse.errors import InvalidInputError
-from mopse.evaluate import tree
 from mopse.evaluate._measure import write, written
+from mopse.evaluate.performance._experiments import tree
 from mopse.schema import Field, Schema
 
 __all__ = [

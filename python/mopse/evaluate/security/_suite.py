@@ -19,7 +19,6 @@ from mopse._formulas import (
     subtree_share,
     window_advantage,
 )
-from mopse.attacks import _experiments, _figures
 from mopse.attacks._auxiliary import Auxiliary
 from mopse.attacks._deployment import Deployment
 from mopse.attacks._guess import Posterior
@@ -28,6 +27,7 @@ from mopse.attacks._queries import exposure, simulate_queries
 from mopse.attacks._snapshot import ordered_posterior, rank, sorting
 from mopse.attacks._view import View
 from mopse.evaluate._suite import Experiment, chosen_from, run_all
+from mopse.evaluate.security import _experiments, _figures
 
 __all__ = ["EXPERIMENTS", "costs", "oracles", "run"]
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from mopse import _scheme_names as schemes
 from mopse import plot
 from mopse._formulas import exposed_fraction, subtree_share
-from mopse.attacks._experiments import FIELDS
 from mopse.attacks._score import summary
+from mopse.evaluate.security._experiments import FIELDS
 
 __all__ = [
     "draw_amplification",
