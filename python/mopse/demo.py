@@ -5,7 +5,6 @@ cloud merges the indexes without a key and answers one query over all of them, t
 The answer is compared with the same question asked of the plaintext.
 """
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import mopse
 from mopse import plot
 from mopse._scheme_names import COMMON, MOPSE, PER_PROVIDER, PLAIN, PLUS
 from mopse.errors import SignatureError
+from mopse.evaluate import seconds
 
 __all__ = ["compare", "run"]
 
@@ -236,11 +236,7 @@ def _bounds(owner: mopse.Owner) -> list[tuple[int, int]]:
 
 def _median(call: Callable[[], Any]) -> tuple[float, Any]:
     value = call()
-    taken = []
-    for _ in range(REPEATS):
-        start = time.perf_counter()
-        call()
-        taken.append(time.perf_counter() - start)
+    taken = [seconds(call)[0] for _ in range(REPEATS)]
     return float(np.median(taken)), value
 
 

@@ -4,6 +4,8 @@ An attack is given a `View` and what is known beforehand (`Auxiliary`), and retu
 `Posterior`. Only `score` sees the truth.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from mopse._formulas import (
     expected_candidates,
     expected_density,
@@ -33,7 +35,6 @@ from mopse.attacks._density import (
     dyadic_segments,
     segments,
 )
-from mopse.attacks._deployment import Deployment
 from mopse.attacks._geometry import distance, geometry
 from mopse.attacks._guess import NO_GUESS, Guess, Posterior
 from mopse.attacks._insider import (
@@ -71,6 +72,9 @@ from mopse.attacks._snapshot import (
     sorting,
 )
 from mopse.attacks._view import Adversary, Domain, Index, Insider, ObservedToken, View
+
+if TYPE_CHECKING:
+    from mopse.attacks._deployment import Deployment
 
 __all__ = [
     "CERTAIN",
@@ -144,3 +148,12 @@ __all__ = [
     "widest_gaps",
     "window_advantage",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what shows an attack its view when it is asked for: it holds keys, attacks do not."""
+    if name == "Deployment":
+        from mopse.attacks._deployment import Deployment
+
+        return Deployment
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,61 @@
+"""Which attacks on a snapshot are run on which scheme."""
+
+from collections.abc import Callable
+
+from mopse import _scheme_names as schemes
+from mopse.attacks._auxiliary import Auxiliary
+from mopse.attacks._density import differential, dyadic_differential
+from mopse.attacks._geometry import geometry
+from mopse.attacks._guess import Guess, Posterior
+from mopse.attacks._snapshot import (
+    cumulative,
+    frequency,
+    monotone_cumulative,
+    multinomial,
+    non_crossing,
+    ordered_posterior,
+    rank,
+    sorting,
+)
+from mopse.attacks._view import Domain, View
+
+__all__ = ["APPLY", "ATTACKS", "Attack", "applies"]
+
+Attack = Callable[[View, str, Auxiliary], Guess | Posterior]
+
+LONGEST_ASSIGNMENT = 512  # values; an assignment costs the cube
+
+WITH_REPETITION: dict[str, Attack] = {
+    "sorting": lambda view, field, _: sorting(view, field),
+    "frequency": frequency,
+    "cumulative": cumulative,
+    "monotone cumulative": monotone_cumulative,
+    "non-crossing": non_crossing,
+    "multinomial": multinomial,
+    "posterior": ordered_posterior,
+}
+"""Attacks on equal ciphertexts of equal values."""
+
+WITHOUT_REPETITION: dict[str, Attack] = {
+    "rank": rank,
+    "geometry": lambda view, field, _: geometry(view, field),
+    "change points": differential,
+    "dyadic": dyadic_differential,
+}
+"""Attacks on ciphertexts that repeat by chance only."""
+
+APPLY: dict[str, tuple[str, ...]] = {
+    schemes.DETERMINISTIC: (*WITH_REPETITION, "rank", "geometry"),
+    schemes.COMMON: tuple(WITHOUT_REPETITION),
+    schemes.PER_PROVIDER: ("rank", "geometry"),
+    schemes.MOPSE: ("rank", "geometry", "change points"),
+    schemes.PLUS: ("rank", "geometry"),
+}
+"""Which attacks on a snapshot are run on which scheme."""
+
+ATTACKS = {**WITH_REPETITION, **WITHOUT_REPETITION}
+
+
+def applies(attack: str, domain: Domain) -> bool:
+    """Say whether an attack is done before long in a domain."""
+    return attack != "cumulative" or domain.cells <= LONGEST_ASSIGNMENT
