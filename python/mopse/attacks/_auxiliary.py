@@ -113,8 +113,6 @@ class Auxiliary:
 
         Parameters
         ----------
-        field : str
-            Name of the field.
         domain : Domain
             Its values.
 

@@ -259,8 +259,6 @@ class Deployment:
 
         Parameters
         ----------
-        adversary : Adversary
-            Who looks.
         provider : str, optional
             Path of the corrupt provider, for those adversaries that have one.
 
@@ -330,11 +328,6 @@ class Deployment:
 
     def opened(self, provider: str) -> NDArray[np.bool_]:
         """Return which records a provider's keyring opens.
-
-        Parameters
-        ----------
-        provider : str
-            Its path.
 
         Returns
         -------

@@ -1,7 +1,6 @@
 """What the place of a single ciphertext tells about its plaintext."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mopse import _mopse
 from mopse._arrays import whole
@@ -11,8 +10,6 @@ from mopse.attacks._view import View
 from mopse.errors import InvalidInputError
 
 __all__ = ["distance", "geometry"]
-
-Integers = NDArray[np.int64]
 
 
 def geometry(view: View, field: str, *, width: int = 1, range_size: int = RANGE) -> Guess:

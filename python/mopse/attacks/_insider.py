@@ -35,8 +35,6 @@ def locate(view: View, field: str, aux: Auxiliary | None = None) -> Guess:
     ----------
     view : View
         Of an adversary with a provider.
-    field : str
-        Name of the field.
     aux : Auxiliary, optional
         To choose a value where only its cell is known.
 
@@ -109,8 +107,6 @@ def labelled(view: View, field: str, aux: Auxiliary | None = None) -> Guess:
     ----------
     view : View
         Of provider+cloud or user+cloud, with queries.
-    field : str
-        Name of the field.
     aux : Auxiliary, optional
         To choose among the values that are left; without it the lowest.
 
@@ -293,8 +289,6 @@ def by_copies(view: View, field: str, known: Any, values: Any) -> Guess:
 
     Parameters
     ----------
-    view : View
-        With the store.
     field : str
         Name of the field; it has one index.
     known : (q,) integer array

@@ -32,13 +32,6 @@ Floats = NDArray[np.float64]
 def sorting(view: View, field: str) -> Guess:
     """Return the i-th value for the i-th distinct ciphertext of each index (S1).
 
-    Parameters
-    ----------
-    view : View
-        With the store.
-    field : str
-        Name of the field.
-
     Returns
     -------
     Guess
@@ -70,15 +63,6 @@ def sorting(view: View, field: str) -> Guess:
 
 def frequency(view: View, field: str, aux: Auxiliary) -> Guess:
     """Return the commonest value for the commonest ciphertext, and so on (S2).
-
-    Parameters
-    ----------
-    view : View
-        With the store.
-    field : str
-        Name of the field.
-    aux : Auxiliary
-        How often values occur elsewhere.
 
     Returns
     -------
@@ -118,8 +102,6 @@ def assignment(view: View, field: str, aux: Auxiliary, *, power: float = 1.0) ->
     ----------
     view : View
         With the store.
-    field : str
-        Name of the field.
     aux : Auxiliary
         How often values occur elsewhere.
     power : float
@@ -159,15 +141,6 @@ def assignment(view: View, field: str, aux: Auxiliary, *, power: float = 1.0) ->
 def cumulative(view: View, field: str, aux: Auxiliary) -> Guess:
     """Return the matching of least distance between histograms and their sums (S3).
 
-    Parameters
-    ----------
-    view : View
-        With the store.
-    field : str
-        Name of the field.
-    aux : Auxiliary
-        How often values occur elsewhere.
-
     Returns
     -------
     Guess
@@ -202,8 +175,6 @@ def monotone_cumulative(view: View, field: str, aux: Auxiliary) -> Guess:
     ----------
     view : View
         With the store.
-    field : str
-        Name of the field.
     aux : Auxiliary
         How often values occur elsewhere.
 
@@ -239,12 +210,6 @@ def non_crossing(
 
     Parameters
     ----------
-    view : View
-        With the store.
-    field : str
-        Name of the field.
-    aux : Auxiliary
-        How often values occur elsewhere.
     mask : (k, B) bool array, optional
         Which cells each class can be, where more is leaked than order; the field has one index.
 
@@ -288,15 +253,6 @@ def non_crossing(
 def multinomial(view: View, field: str, aux: Auxiliary) -> Guess:
     """Return the most likely matching in order (S5, all records at once).
 
-    Parameters
-    ----------
-    view : View
-        With the store.
-    field : str
-        Name of the field.
-    aux : Auxiliary
-        How often values occur elsewhere.
-
     Returns
     -------
     Guess
@@ -328,15 +284,6 @@ def multinomial(view: View, field: str, aux: Auxiliary) -> Guess:
 
 def ordered_posterior(view: View, field: str, aux: Auxiliary) -> Posterior:
     """Return how likely each value is for each class of equal ciphertexts (S5).
-
-    Parameters
-    ----------
-    view : View
-        With the store.
-    field : str
-        Name of the field.
-    aux : Auxiliary
-        How often values occur elsewhere.
 
     Returns
     -------
@@ -379,12 +326,6 @@ def rank(view: View, field: str, aux: Auxiliary, *, tolerance: int = 0) -> Guess
 
     Parameters
     ----------
-    view : View
-        With the store.
-    field : str
-        Name of the field.
-    aux : Auxiliary
-        How often values occur elsewhere.
     tolerance : int
         How far a guess may be off and still count, in steps; with wider cells in whole cells,
         rounded up.
@@ -431,8 +372,6 @@ def correlated(view: View, field: str, beside: str, aux: Auxiliary) -> Posterior
 
     Parameters
     ----------
-    view : View
-        With the store.
     field : str
         Name of the field to guess.
     beside : str

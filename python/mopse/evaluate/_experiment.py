@@ -8,9 +8,10 @@ import polars as pl
 
 from mopse.plot import Figure
 
-__all__ = ["Experiment", "Room"]
+__all__ = ["Experiment"]
 
 Room = Literal["performance", "security"]
+"""What an experiment belongs to: the cost of the scheme, or what it gives away."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,6 @@ class Experiment:
     ----------
     name : str
         Of its table and its figure.
-    room : {"performance", "security"}
-        What it belongs to.
     measure : callable
         Returns its table; its defaults are the recorded run.
     draw : callable

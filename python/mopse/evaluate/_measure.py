@@ -16,7 +16,7 @@ from mopse import _mopse
 from mopse._arrays import whole
 from mopse.evaluate._resume import PATH, completed
 
-__all__ = ["Block", "Case", "Watch", "machine", "operations", "record", "seconds"]
+__all__ = ["Block", "Watch", "machine", "operations", "record", "seconds"]
 
 Returned = TypeVar("Returned")
 
@@ -117,8 +117,6 @@ def record(
 
     Parameters
     ----------
-    blocks : sequence of Block
-        What is measured.
     seed : int
         Of the data; a column.
     repeats : int

@@ -75,11 +75,6 @@ def experiments_of(room: Room | None = None) -> dict[str, Experiment]:
     ----------
     room : {"performance", "security"}, optional
         Which.
-
-    Returns
-    -------
-    dict of str to Experiment
-        A part of `EXPERIMENTS`.
     """
     return {name: one for name, one in EXPERIMENTS.items() if room in (None, one.room)}
 
@@ -112,8 +107,6 @@ def run(
         Whether to remove the tables that are there of what is run, before anything runs.
     rust_peers : str, optional
         A command that measures the Rust crates, such as `performance.PEERS`.
-    progress : bool
-        Whether to show progress bars.
 
     Returns
     -------

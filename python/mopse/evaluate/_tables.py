@@ -45,8 +45,6 @@ def medians(table: pl.DataFrame, by: Sequence[str], of: str = "time_s") -> pl.Da
         From `record`.
     by : sequence of str
         Columns that tell cases apart; ``step`` is summed over where it is not among them.
-    of : str
-        The column.
 
     Returns
     -------
@@ -92,8 +90,6 @@ def growth(
         Columns that tell curves apart.
     seed : int
         Of the bootstrap.
-    resamples : int
-        How many.
 
     Returns
     -------
@@ -142,16 +138,6 @@ def growth(
 def written(file: Path) -> pl.DataFrame:
     """Return what an interrupted run has written; an empty table if there is nothing.
 
-    Parameters
-    ----------
-    file : Path
-        A Parquet file.
-
-    Returns
-    -------
-    polars.DataFrame
-        Its rows.
-
     Raises
     ------
     mopse.errors.DamagedFileError
@@ -173,13 +159,6 @@ def written(file: Path) -> pl.DataFrame:
 
 def write(table: pl.DataFrame, file: Path) -> None:
     """Write a table in place of what is there, or leave that.
-
-    Parameters
-    ----------
-    table : polars.DataFrame
-        The table.
-    file : Path
-        A Parquet file.
 
     Raises
     ------

@@ -12,8 +12,6 @@ def tree(providers: int, fan_out: int = FAN_OUT) -> list[tuple[str, str | None]]
 
     Parameters
     ----------
-    providers : int
-        How many.
     fan_out : int
         How many the owner has, and at most each provider.
 

@@ -35,8 +35,6 @@ def authorization(
 
     Parameters
     ----------
-    providers : sequence of int
-        How many there are.
     repeats, seed, path, progress
         As in `record`.
 
@@ -130,15 +128,8 @@ def authorization(
 def draw_authorization(table: pl.DataFrame) -> plot.Figure:
     """Return what adding and removing a provider costs (E7).
 
-    Parameters
-    ----------
-    table : polars.DataFrame
-        From `authorization`.
-
-    Returns
-    -------
-    mopse.plot.Figure
-        A panel for the owner's work to add one, its work to remove one, and encrypting again.
+    From a table of `authorization`. A panel for the owner's work to add one, its work to remove
+    one, and encrypting again.
     """
     groups = {
         "Owner: add one": ["add"],

@@ -72,10 +72,6 @@ def cell_width(
         Columns of NHANES with a grid.
     queries : int
         How many random ranges, each as likely; the same for all widths.
-    providers : int
-        How many.
-    seed : int
-        Of the deal and the ranges.
 
     Returns
     -------
@@ -135,15 +131,8 @@ def cell_width(
 def draw_cell_width(table: pl.DataFrame) -> plot.Figure:
     """Return the records found too many, measured and expected, against the cell width (E6).
 
-    Parameters
-    ----------
-    table : polars.DataFrame
-        From `cell_width`.
-
-    Returns
-    -------
-    mopse.plot.Figure
-        Left the mean excess, right how many times larger the answers become.
+    From a table of `cell_width`. Left the mean excess, right how many times larger the answers
+    become.
     """
     means = table.group_by("field", "cell", maintain_order=True).agg(
         (pl.col("found") - pl.col("matching")).mean().alias("excess"),

@@ -11,13 +11,6 @@ __all__ = ["copying"]
 def copying(size_bytes: int = 1 << 28, repeats: int = 9) -> pl.DataFrame:
     """Time copying within memory, the ceiling of any cipher.
 
-    Parameters
-    ----------
-    size_bytes : int
-        How much is copied.
-    repeats : int
-        How often.
-
     Returns
     -------
     polars.DataFrame

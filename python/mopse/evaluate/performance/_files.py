@@ -119,8 +119,6 @@ def files(
         How often everything is timed, in turns.
     patience_s : float
         What takes longer than this, one way, is not repeated.
-    seed : int
-        Of the files.
     progress : bool
         Whether to show a progress bar.
 

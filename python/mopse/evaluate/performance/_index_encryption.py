@@ -44,8 +44,6 @@ def index_encryption(
         How many records all providers have together.
     domains : sequence of int
         How many plaintexts the field has; 121 are ages of NHANES, resampled, others are uniform.
-    providers : int
-        How many.
     repeats, seed, path, progress
         As in `record`.
 
@@ -145,15 +143,7 @@ def _sort(watch: Watch, runs: list[Integers]) -> None:
 def draw_index_encryption(table: pl.DataFrame) -> plot.Figure:
     """Return index encryption time against records, a panel per domain (E1).
 
-    Parameters
-    ----------
-    table : polars.DataFrame
-        From `index_encryption`.
-
-    Returns
-    -------
-    mopse.plot.Figure
-        Log axes, one line per scheme.
+    From a table of `index_encryption`. Log axes, one line per scheme.
     """
     total = summed(table, ["domain", "records", "scheme"], steps=_INDEX)
     panels = [

@@ -102,15 +102,8 @@ def large(
 def draw_large(table: pl.DataFrame) -> plot.Figure:
     """Return time and memory of large indexes (growth).
 
-    Parameters
-    ----------
-    table : polars.DataFrame
-        From `large`.
-
-    Returns
-    -------
-    mopse.plot.Figure
-        Left the time of all steps on one core and on two, right the highest memory beside the data.
+    From a table of `large`. Left the time of all steps on one core and on two, right the highest
+    memory beside the data.
     """
     total = table.group_by("entries", "cores", "repeat", maintain_order=True).agg(
         pl.col("time_s").sum().alias("time [s]")

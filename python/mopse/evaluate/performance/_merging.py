@@ -102,15 +102,7 @@ def merging(
 def draw_merging(table: pl.DataFrame) -> plot.Figure:
     """Return merge time per entry against size and against the number of runs (E4).
 
-    Parameters
-    ----------
-    table : polars.DataFrame
-        From `merging`.
-
-    Returns
-    -------
-    mopse.plot.Figure
-        NumPy's stable sort is the control.
+    From a table of `merging`. NumPy's stable sort is the control.
     """
     each = table.filter(pl.col("step") == "merge").with_columns(
         (pl.col("time_s") * 1e9 / pl.col("entries")).alias(_NS),

@@ -26,10 +26,6 @@ def beside_openssl(
     ----------
     sizes_bytes : sequence of int
         Sizes of the messages, which are random bytes.
-    repeats : int
-        How often everything is timed.
-    seed : int
-        Of the messages.
     progress : bool
         Whether to show a progress bar.
 

@@ -126,15 +126,7 @@ def peers(
 def draw_peers(table: pl.DataFrame) -> plot.Figure:
     """Return the time to encrypt one value beside peers.
 
-    Parameters
-    ----------
-    table : polars.DataFrame
-        From `peers`.
-
-    Returns
-    -------
-    mopse.plot.Figure
-        Left one value at a time, right batches.
+    From a table of `peers`. Left one value at a time, right batches.
     """
     each = table.with_columns(
         (pl.col("time_s") * 1e6 / pl.col("values")).alias("time per value [us]"),

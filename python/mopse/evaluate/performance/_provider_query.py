@@ -117,15 +117,8 @@ def provider_query(
 def draw_provider_query(table: pl.DataFrame) -> plot.Figure:
     """Return a provider's query against how many are below it (E3).
 
-    Parameters
-    ----------
-    table : polars.DataFrame
-        From `provider_query`.
-
-    Returns
-    -------
-    mopse.plot.Figure
-        Left the time, right the intervals that are searched, one per token.
+    From a table of `provider_query`. Left the time, right the intervals that are searched, one per
+    token.
     """
     shown = table.with_columns((pl.col("below") + 1).alias("providers in its subtree"))
     total = summed(shown, ["providers in its subtree", "scheme"], steps=ASKING)

@@ -20,13 +20,6 @@ __all__ = ["EXPERIMENT", "draw_storage", "storage"]
 def storage(providers: int = 64, *, seed: int = 1) -> pl.DataFrame:
     """Measure what each party stores and sends, for NHANES with all its fields (experiment E5).
 
-    Parameters
-    ----------
-    providers : int
-        How many.
-    seed : int
-        Of the deal.
-
     Returns
     -------
     polars.DataFrame
@@ -84,15 +77,7 @@ def storage(providers: int = 64, *, seed: int = 1) -> pl.DataFrame:
 def draw_storage(table: pl.DataFrame) -> plot.Figure:
     """Return the bytes that each party stores and sends (E5).
 
-    Parameters
-    ----------
-    table : polars.DataFrame
-        From `storage`.
-
-    Returns
-    -------
-    mopse.plot.Figure
-        Bars on a log axis, MOPSE beside MOPSE+.
+    From a table of `storage`. Bars on a log axis, MOPSE beside MOPSE+.
     """
     chosen = table.filter(pl.col("scheme").is_in([MOPSE, PLUS])).with_columns(
         pl.format("{}: {}", "party", "step").alias("what")

@@ -197,16 +197,8 @@ def _moved(table: pl.DataFrame) -> pl.DataFrame:
 def draw_user_query(table: pl.DataFrame) -> plot.Figure:
     """Return the owner's query against the number of providers (E2).
 
-    Parameters
-    ----------
-    table : polars.DataFrame
-        From `user_query`.
-
-    Returns
-    -------
-    mopse.plot.Figure
-        Left the time of asking and searching at the smallest share, right the same with the largest
-        answer, which is that of MOPSE under all schemes.
+    From a table of `user_query`. Left the time of asking and searching at the smallest share, right
+    the same with the largest answer, which is that of MOPSE under all schemes.
     """
     by = ["providers", "share", "scheme"]
     asked = summed(table, by, steps=ASKING)
@@ -231,15 +223,8 @@ def draw_user_query(table: pl.DataFrame) -> plot.Figure:
 def draw_gain(table: pl.DataFrame) -> plot.Figure:
     """Return how many times longer the owner's query takes under OPSE than under MOPSE (E2).
 
-    Parameters
-    ----------
-    table : polars.DataFrame
-        From `user_query`.
-
-    Returns
-    -------
-    mopse.plot.Figure
-        Left in a message per provider, right in one message of as many intervals.
+    From a table of `user_query`. Left in a message per provider, right in one message of as many
+    intervals.
     """
     ratios = gain(table)
     panels = []

@@ -3,13 +3,17 @@
 from collections.abc import Callable
 
 from mopse import _scheme_names as schemes
-from mopse.attacks._auxiliary import Auxiliary
-from mopse.attacks._density import differential, dyadic_differential
-from mopse.attacks._geometry import geometry
-from mopse.attacks._guess import Guess, Posterior
-from mopse.attacks._snapshot import (
+from mopse.attacks import (
+    Auxiliary,
+    Domain,
+    Guess,
+    Posterior,
+    View,
     cumulative,
+    differential,
+    dyadic_differential,
     frequency,
+    geometry,
     monotone_cumulative,
     multinomial,
     non_crossing,
@@ -17,9 +21,8 @@ from mopse.attacks._snapshot import (
     rank,
     sorting,
 )
-from mopse.attacks._view import Domain, View
 
-__all__ = ["APPLY", "ATTACKS", "Attack", "applies"]
+__all__ = ["APPLY", "ATTACKS", "applies"]
 
 Attack = Callable[[View, str, Auxiliary], Guess | Posterior]
 

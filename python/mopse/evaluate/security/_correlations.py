@@ -9,9 +9,7 @@ from numpy.typing import NDArray
 from mopse import _scheme_names as schemes
 from mopse import plot
 from mopse._arrays import whole, wholes
-from mopse.attacks._deployment import Deployment
-from mopse.attacks._score import summary
-from mopse.attacks._snapshot import correlated, ordered_posterior
+from mopse.attacks import Deployment, correlated, ordered_posterior, summary
 from mopse.evaluate._experiment import Experiment
 from mopse.evaluate._resume import PATH
 from mopse.evaluate._survey import fields
@@ -44,8 +42,6 @@ def correlations(
         One split of the survey each.
     pairs : sequence of (str, str)
         Columns of the survey; the first is guessed.
-    records : int
-        How many records there are.
     path, progress
         As in `snapshots`.
 
@@ -84,15 +80,7 @@ def correlations(
 def draw_correlations(table: pl.DataFrame) -> plot.Figure:
     """Return what a second column of the same records adds (F12).
 
-    Parameters
-    ----------
-    table : polars.DataFrame
-        From `correlations`.
-
-    Returns
-    -------
-    mopse.plot.Figure
-        Recovery of the first column alone, together, and by guessing.
+    From a table of `correlations`. Recovery of the first column alone, together, and by guessing.
     """
     exact = table.filter(pl.col("metric") == "exact").with_columns(
         pair=pl.col("field") + " beside " + pl.col("beside")

@@ -8,12 +8,7 @@ import polars as pl
 
 from mopse import _scheme_names as schemes
 from mopse._formulas import expected_queries
-from mopse.attacks._auxiliary import Auxiliary
-from mopse.attacks._deployment import Deployment
-from mopse.attacks._guess import Posterior
-from mopse.attacks._insider import labelled, locate
-from mopse.attacks._queries import simulate_queries
-from mopse.attacks._view import View
+from mopse.attacks import Auxiliary, Deployment, Posterior, View, labelled, locate, simulate_queries
 from mopse.evaluate._measure import seconds
 from mopse.evaluate._survey import fields
 from mopse.evaluate.security._applied import APPLY, ATTACKS
@@ -24,15 +19,6 @@ __all__ = ["costs"]
 
 def costs(field: str = "age", *, repeats: int = 5, seed: int = 1) -> pl.DataFrame:
     """Time each attack on a snapshot, and count what it needs (table T5).
-
-    Parameters
-    ----------
-    field : str
-        A column of the survey.
-    repeats : int
-        How often each attack runs.
-    seed : int
-        Of the deployment.
 
     Returns
     -------

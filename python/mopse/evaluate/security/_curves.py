@@ -6,7 +6,7 @@ import polars as pl
 
 from mopse import _scheme_names as schemes
 from mopse import plot
-from mopse.attacks._score import summary
+from mopse.attacks import summary
 
 __all__ = ["SHARE", "WHOLE", "by_scheme", "curves", "expected_curve", "guessing_curve"]
 

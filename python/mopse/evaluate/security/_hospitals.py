@@ -8,10 +8,7 @@ import polars as pl
 from mopse import _scheme_names as schemes
 from mopse import datasets, plot
 from mopse._arrays import wholes
-from mopse.attacks._auxiliary import Auxiliary
-from mopse.attacks._deployment import Deployment
-from mopse.attacks._guess import Guess, Posterior
-from mopse.attacks._view import View
+from mopse.attacks import Auxiliary, Deployment, Guess, Posterior, View
 from mopse.evaluate._experiment import Experiment
 from mopse.evaluate._resume import PATH
 from mopse.evaluate._survey import fields
@@ -38,8 +35,6 @@ def hospitals(
     ----------
     seeds : sequence of int
         One split and deal each.
-    names : sequence of str
-        Columns of the survey.
     sizes : mapping from str to int, optional
         For each kind of provider how many share one half of the survey; 4 large or 40 small.
     path, progress
@@ -96,17 +91,12 @@ def _each_alone(view: View, field: str, aux: Auxiliary, attack: Attack, senders:
 def draw_hospitals(table: pl.DataFrame, attack: str = "posterior") -> plot.Figure:
     """Return for how many providers at least so many records are recovered (F1).
 
+    From a table of `hospitals`. One panel per kind of provider, one curve per column.
+
     Parameters
     ----------
-    table : polars.DataFrame
-        From `hospitals`.
     attack : str
         Which.
-
-    Returns
-    -------
-    mopse.plot.Figure
-        One panel per kind of provider, one curve per column.
     """
     chosen = table.filter((pl.col("metric") == "exact") & (pl.col("attack") == attack))
     panels = []

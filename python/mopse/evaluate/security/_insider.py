@@ -8,14 +8,19 @@ import polars as pl
 from mopse import _scheme_names as schemes
 from mopse import plot
 from mopse._arrays import wholes
-from mopse.attacks._auxiliary import Auxiliary
-from mopse.attacks._deployment import Deployment
-from mopse.attacks._guess import Guess
-from mopse.attacks._insider import labelled, locate
-from mopse.attacks._queries import simulate_queries
-from mopse.attacks._score import score, summary
-from mopse.attacks._snapshot import ordered_posterior, rank
-from mopse.attacks._view import Domain
+from mopse.attacks import (
+    Auxiliary,
+    Deployment,
+    Domain,
+    Guess,
+    labelled,
+    locate,
+    ordered_posterior,
+    rank,
+    score,
+    simulate_queries,
+    summary,
+)
 from mopse.evaluate._experiment import Experiment
 from mopse.evaluate._resume import PATH
 from mopse.evaluate._survey import fields
@@ -43,8 +48,6 @@ def insider(
     ----------
     seeds : sequence of int
         One deployment each.
-    field : str
-        A column of the survey.
     widths : sequence of int
         Steps to a cell.
     providers : int
@@ -152,17 +155,13 @@ def _surer(one: Guess, other: Guess) -> Guess:
 def draw_insider(table: pl.DataFrame, view: str = "provider+snapshot") -> plot.Figure:
     """Return what falls with one corrupt provider, against the width of cells.
 
+    From a table of `insider`. Three panels: the index to the cell, its exact values, the records
+    opened.
+
     Parameters
     ----------
-    table : polars.DataFrame
-        From `insider`.
     view : str
         The adversary.
-
-    Returns
-    -------
-    mopse.plot.Figure
-        Three panels: the index to the cell, its exact values, the records opened.
     """
     seen = table.filter(pl.col("view") == view)
     panels = []

@@ -8,8 +8,7 @@ import polars as pl
 from mopse import _scheme_names as schemes
 from mopse import plot
 from mopse._arrays import wholes
-from mopse.attacks._auxiliary import Auxiliary
-from mopse.attacks._deployment import Deployment
+from mopse.attacks import Auxiliary, Deployment
 from mopse.evaluate._experiment import Experiment
 from mopse.evaluate._resume import PATH
 from mopse.evaluate._survey import fields, people_with
@@ -37,8 +36,6 @@ def knowledge(
     ----------
     seeds : sequence of int
         One split of the survey each.
-    names : sequence of str
-        Columns of the survey.
     distances : sequence of float
         Total-variation distances by which the held-out half is made wrong.
     sizes : sequence of int
@@ -104,17 +101,7 @@ def knowledge(
 def draw_knowledge(table: pl.DataFrame, field: str) -> plot.Figure:
     """Return recovery against how wrong, and how scarce, the adversary's knowledge is (F4).
 
-    Parameters
-    ----------
-    table : polars.DataFrame
-        From `knowledge`.
-    field : str
-        A column of the survey.
-
-    Returns
-    -------
-    mopse.plot.Figure
-        Two panels: distance to the truth, and records known.
+    From a table of `knowledge`. Two panels: distance to the truth, and records known.
     """
     exact = table.filter((pl.col("metric") == "exact") & (pl.col("field") == field))
     wrong = exact.filter(pl.col("distance").is_not_null())

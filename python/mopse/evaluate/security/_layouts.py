@@ -8,9 +8,7 @@ import polars as pl
 from mopse import _scheme_names as schemes
 from mopse import datasets, plot
 from mopse._arrays import wholes
-from mopse.attacks._deployment import Deployment
-from mopse.attacks._marks import locate_between_marks, widest_gaps
-from mopse.attacks._score import class_recovery, score
+from mopse.attacks import Deployment, class_recovery, locate_between_marks, score, widest_gaps
 from mopse.errors import InvalidInputError
 from mopse.evaluate._experiment import Experiment
 from mopse.evaluate._resume import PATH
@@ -39,8 +37,6 @@ def layouts(
     ----------
     seeds : sequence of int
         One deployment each.
-    field : str
-        A column of the survey.
     colluders : sequence of int
         How many corrupt providers put their marks together.
     records : sequence of int
@@ -107,15 +103,7 @@ def layouts(
 def draw_layouts(table: pl.DataFrame) -> plot.Figure:
     """Return the trade between an insider and frequency hiding, full cells against marks.
 
-    Parameters
-    ----------
-    table : polars.DataFrame
-        From `layouts`.
-
-    Returns
-    -------
-    mopse.plot.Figure
-        What colluders find, and what a snapshot alone finds, per layout.
+    From a table of `layouts`. What colluders find, and what a snapshot alone finds, per layout.
     """
     exact = table.filter(pl.col("metric") == "exact")
     seen = table.filter(pl.col("metric") == "equal values")

@@ -9,10 +9,7 @@ from mopse import _scheme_names as schemes
 from mopse import datasets, plot
 from mopse._arrays import wholes
 from mopse._formulas import exposed_fraction
-from mopse.attacks._deployment import Deployment
-from mopse.attacks._insider import labelled
-from mopse.attacks._queries import simulate_queries
-from mopse.attacks._score import score
+from mopse.attacks import Deployment, labelled, score, simulate_queries
 from mopse.evaluate._experiment import Experiment
 from mopse.evaluate._resume import PATH
 from mopse.evaluate._survey import fields
@@ -38,8 +35,6 @@ def linked_queries(
     ----------
     seeds : sequence of int
         One deployment each.
-    field : str
-        A column of the survey.
     queries : sequence of int
         How many uniform ranges the owner has asked.
     path, progress
@@ -87,17 +82,12 @@ def linked_queries(
 def draw_linked(table: pl.DataFrame, plaintexts: int) -> plot.Figure:
     """Return how a group without a corrupt provider falls to linked queries (M4).
 
+    From a table of `linked_queries`. Exact recovery and the share of labelled cuts in closed form.
+
     Parameters
     ----------
-    table : polars.DataFrame
-        From `linked_queries`.
     plaintexts : int
         How many values there are.
-
-    Returns
-    -------
-    mopse.plot.Figure
-        Exact recovery and the share of labelled cuts in closed form.
     """
     figure = plot.Figure(
         x="queries to both groups",

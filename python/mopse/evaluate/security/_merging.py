@@ -9,9 +9,7 @@ from mopse import _scheme_names as schemes
 from mopse import plot
 from mopse._arrays import wholes
 from mopse._formulas import expected_rank_recovery
-from mopse.attacks._deployment import Deployment
-from mopse.attacks._insider import linkage
-from mopse.attacks._view import Domain
+from mopse.attacks import Deployment, Domain, linkage
 from mopse.errors import InvalidInputError
 from mopse.evaluate._experiment import Experiment
 from mopse.evaluate._resume import PATH
@@ -40,12 +38,8 @@ def amplification(
     ----------
     seeds : sequence of int
         One deal each.
-    field : str
-        A column of the survey.
     merged : sequence of int
         How many providers' entries are merged.
-    each : int
-        How many records a provider has.
     path, progress
         As in `snapshots`.
 
@@ -107,15 +101,7 @@ def amplification(
 def draw_amplification(table: pl.DataFrame) -> plot.Figure:
     """Return recovery against how many providers are merged (F8).
 
-    Parameters
-    ----------
-    table : polars.DataFrame
-        From `amplification`.
-
-    Returns
-    -------
-    mopse.plot.Figure
-        One curve per scheme, the closed form for ranks, and guessing.
+    From a table of `amplification`. One curve per scheme, the closed form for ranks, and guessing.
     """
     exact = table.filter(pl.col("metric") == "exact")
     figure = plot.Figure(

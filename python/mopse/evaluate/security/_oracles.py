@@ -13,12 +13,18 @@ from mopse._formulas import (
     subtree_share,
     window_advantage,
 )
-from mopse.attacks._auxiliary import Auxiliary
-from mopse.attacks._deployment import Deployment
-from mopse.attacks._insider import labelled, locate
-from mopse.attacks._queries import exposure, simulate_queries
-from mopse.attacks._snapshot import ordered_posterior, rank, sorting
-from mopse.attacks._view import View
+from mopse.attacks import (
+    Auxiliary,
+    Deployment,
+    View,
+    exposure,
+    labelled,
+    locate,
+    ordered_posterior,
+    rank,
+    simulate_queries,
+    sorting,
+)
 from mopse.evaluate._survey import fields
 from mopse.evaluate.security._setting import dealt, halves
 
@@ -27,11 +33,6 @@ __all__ = ["oracles"]
 
 def oracles(seed: int = 1) -> pl.DataFrame:
     """Return attacks beside what theory says they must give (table T2).
-
-    Parameters
-    ----------
-    seed : int
-        Of what is drawn at random.
 
     Returns
     -------

@@ -9,7 +9,7 @@ import polars as pl
 from mopse import plot
 from mopse._arrays import wholes
 from mopse._formulas import exposed_fraction
-from mopse.attacks._queries import exposure, simulate_queries
+from mopse.attacks import exposure, simulate_queries
 from mopse.evaluate._experiment import Experiment
 from mopse.evaluate._resume import PATH
 from mopse.evaluate.security._curves import WHOLE
@@ -35,8 +35,6 @@ def boundaries_by_queries(
         One sequence of queries each.
     plaintexts : int
         How many values there are.
-    queries : int
-        How many are asked.
     laws : sequence of str
         How ranges are drawn; see `simulate_queries`.
     path, progress
@@ -67,17 +65,13 @@ def boundaries_by_queries(
 def draw_boundaries(table: pl.DataFrame, plaintexts: int) -> plot.Figure:
     """Return the share of cuts that queries have shown (F7).
 
+    From a table of `boundaries_by_queries`. Means and quartiles over seeds, one curve per law, the
+    closed form for uniform ranges.
+
     Parameters
     ----------
-    table : polars.DataFrame
-        From `boundaries_by_queries`.
     plaintexts : int
         How many values there are.
-
-    Returns
-    -------
-    mopse.plot.Figure
-        Means and quartiles over seeds, one curve per law, the closed form for uniform ranges.
     """
     figure = plot.Figure(
         x="queries",

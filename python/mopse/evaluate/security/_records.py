@@ -9,8 +9,7 @@ from mopse import _scheme_names as schemes
 from mopse import plot
 from mopse._arrays import wholes
 from mopse._formulas import expected_density, expected_rank_recovery
-from mopse.attacks._deployment import Deployment
-from mopse.attacks._view import Domain
+from mopse.attacks import Deployment, Domain
 from mopse.evaluate._experiment import Experiment
 from mopse.evaluate._resume import PATH
 from mopse.evaluate._survey import fields
@@ -37,8 +36,6 @@ def records_needed(
     ----------
     seeds : sequence of int
         One sample each.
-    names : sequence of str
-        Columns of the survey.
     records : sequence of int
         How many records one half of the survey gives.
     path, progress
@@ -102,15 +99,7 @@ def records_needed(
 def draw_records_needed(table: pl.DataFrame) -> plot.Figure:
     """Return recovery against the number of records, with the closed forms (F3).
 
-    Parameters
-    ----------
-    table : polars.DataFrame
-        From `records_needed`.
-
-    Returns
-    -------
-    mopse.plot.Figure
-        One panel per column.
+    From a table of `records_needed`. One panel per column.
     """
     panels = []
     exact = table.filter(pl.col("metric") == "exact")

@@ -4,10 +4,7 @@ from typing import Any
 
 import polars as pl
 
-from mopse.attacks._auxiliary import Auxiliary
-from mopse.attacks._deployment import Deployment
-from mopse.attacks._guess import Guess, Posterior
-from mopse.attacks._score import score
+from mopse.attacks import Auxiliary, Deployment, Guess, Posterior, score
 from mopse.evaluate.security._setting import steps_of
 
 __all__ = ["literals", "scored", "tolerated"]

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from mopse import datasets
-from mopse.attacks._auxiliary import Auxiliary
+from mopse.attacks import Auxiliary
 from mopse.evaluate._survey import card_columns, people_with
 from mopse.evaluate._tree import tree
 from mopse.schema import Schema

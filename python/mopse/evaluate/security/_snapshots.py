@@ -8,8 +8,7 @@ import polars as pl
 from mopse import _scheme_names as schemes
 from mopse import plot
 from mopse._arrays import wholes
-from mopse.attacks._deployment import Deployment
-from mopse.attacks._score import summary
+from mopse.attacks import Deployment, summary
 from mopse.evaluate._experiment import Experiment
 from mopse.evaluate._resume import PATH
 from mopse.evaluate._survey import fields
@@ -87,17 +86,13 @@ def snapshots(
 def draw_snapshots(table: pl.DataFrame, metric: str = "exact") -> plot.Figure:
     """Return what the best attack on each scheme recovers, column by column (table T4).
 
+    From a table of `snapshots`. One series per scheme and the baseline of guessing; fields from few
+    values to many.
+
     Parameters
     ----------
-    table : polars.DataFrame
-        From `snapshots`.
     metric : str
         A share, as in `score`.
-
-    Returns
-    -------
-    mopse.plot.Figure
-        One series per scheme and the baseline of guessing; fields from few values to many.
     """
     chosen = table.filter(pl.col("metric") == metric)
     names = chosen.group_by("field").agg(pl.col("M").first()).sort("M", "field")["field"].to_list()
@@ -128,20 +123,15 @@ def draw_calibration(
 ) -> plot.Figure:
     """Return claimed confidence against recovery, and who is exposed with certainty (F11).
 
+    From a table of `snapshots`. Left: per seed the mean confidence and what is right. Right: share
+    of records claimed with certainty, and how many of them are right, per column.
+
     Parameters
     ----------
-    table : polars.DataFrame
-        From `snapshots`.
     attack : str
         One that claims a confidence.
     shown : sequence of str
         Columns of the left panel.
-
-    Returns
-    -------
-    mopse.plot.Figure
-        Left: per seed the mean confidence and what is right. Right: share of records claimed
-        with certainty, and how many of them are right, per column.
     """
     own = table.filter((pl.col("attack") == attack) & (pl.col("view") == "snapshot"))
     wide = own.pivot(

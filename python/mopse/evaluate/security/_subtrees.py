@@ -8,8 +8,7 @@ from mopse import _scheme_names as schemes
 from mopse import plot
 from mopse._arrays import wholes
 from mopse._formulas import subtree_share
-from mopse.attacks._deployment import Deployment
-from mopse.attacks._insider import locate
+from mopse.attacks import Deployment, locate
 from mopse.errors import InvalidInputError
 from mopse.evaluate._experiment import Experiment
 from mopse.evaluate._resume import PATH
@@ -36,8 +35,6 @@ def subtrees(
     ----------
     seeds : sequence of int
         One deployment each.
-    field : str
-        A column of the survey.
     fan_out, height : int
         A complete tree: one provider at the top, so many below each, so many levels below it.
     each : int
@@ -90,17 +87,13 @@ def subtrees(
 def draw_subtrees(table: pl.DataFrame, fan_out: int, height: int) -> plot.Figure:
     """Return what a corrupt node of a MOPSE+ tree opens and locates, by its level (F10).
 
+    From a table of `subtrees`. A tree coloured by what each node opens, beside one by what it
+    locates in the store.
+
     Parameters
     ----------
-    table : polars.DataFrame
-        From `subtrees`.
     fan_out, height : int
         As measured.
-
-    Returns
-    -------
-    mopse.plot.Figure
-        A tree coloured by what each node opens, beside one by what it locates in the store.
     """
     panels = []
     for metric, title in (

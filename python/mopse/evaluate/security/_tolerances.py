@@ -8,9 +8,7 @@ import polars as pl
 from mopse import _scheme_names as schemes
 from mopse import plot
 from mopse._arrays import whole, wholes
-from mopse.attacks._deployment import Deployment
-from mopse.attacks._score import blind
-from mopse.attacks._snapshot import ordered_posterior, rank
+from mopse.attacks import Deployment, blind, ordered_posterior, rank
 from mopse.evaluate._experiment import Experiment
 from mopse.evaluate._resume import PATH
 from mopse.evaluate._survey import fields
@@ -37,8 +35,6 @@ def tolerance_curves(
     ----------
     seeds : sequence of int
         One deployment and one split of the survey each.
-    names : sequence of str
-        Columns of the survey.
     most : int
         The largest tolerance, in steps.
     providers : int
@@ -95,15 +91,7 @@ def tolerance_curves(
 def draw_tolerances(table: pl.DataFrame) -> plot.Figure:
     """Return how many records are recovered within a tolerance (F2).
 
-    Parameters
-    ----------
-    table : polars.DataFrame
-        From `tolerance_curves`.
-
-    Returns
-    -------
-    mopse.plot.Figure
-        One panel per column, one curve per scheme, and guessing.
+    From a table of `tolerance_curves`. One panel per column, one curve per scheme, and guessing.
     """
     panels = []
     for (field,), part in table.group_by("field", maintain_order=True):
