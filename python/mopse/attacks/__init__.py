@@ -28,7 +28,22 @@ from mopse._scheme_names import (
     PLUS,
     SCHEMES,
 )
+from mopse.attacks._access import (
+    AccessPatterns,
+    access_patterns,
+    approx_value,
+    generalized_kkno,
+    reflected,
+)
 from mopse.attacks._auxiliary import Auxiliary, total_variation
+from mopse.attacks._boundaries import (
+    boundaries,
+    boundary_classes,
+    exposed,
+    exposure,
+    simulate_queries,
+    support_gaps,
+)
 from mopse.attacks._density import (
     differential,
     dyadic_differential,
@@ -45,19 +60,6 @@ from mopse.attacks._insider import (
     locate,
 )
 from mopse.attacks._marks import Marks, locate_between_marks, widest_gaps
-from mopse.attacks._queries import (
-    AccessPatterns,
-    access_patterns,
-    approx_value,
-    boundaries,
-    boundary_classes,
-    exposed,
-    exposure,
-    generalized_kkno,
-    reflected,
-    simulate_queries,
-    support_gaps,
-)
 from mopse.attacks._score import CERTAIN, blind, class_recovery, score, summary
 from mopse.attacks._snapshot import (
     assignment,

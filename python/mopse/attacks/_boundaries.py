@@ -1,13 +1,11 @@
-"""What range queries give away: boundaries of values, and which records lie together."""
+"""What the bounds of range queries give away: the cuts between values."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mopse import _mopse
 from mopse._arrays import integers, whole
 from mopse._formulas import RANGE, size_of
 from mopse.attacks._guess import NO_GUESS, Guess
@@ -15,15 +13,12 @@ from mopse.attacks._view import Index, View
 from mopse.errors import InvalidInputError
 
 __all__ = [
-    "AccessPatterns",
-    "access_patterns",
-    "approx_value",
     "boundaries",
     "boundary_classes",
+    "bounds_of",
     "exposed",
     "exposure",
-    "generalized_kkno",
-    "reflected",
+    "indexes_of",
     "simulate_queries",
     "support_gaps",
 ]
@@ -43,8 +38,6 @@ def boundary_classes(view: View, field: str, *, group: str | None = None) -> Int
     ----------
     view : View
         With tokens.
-    field : str
-        Name of the field.
     group : str, optional
         The only index to look at.
 
@@ -77,7 +70,7 @@ def boundary_classes(view: View, field: str, *, group: str | None = None) -> Int
     """
     classes = np.full(view.records, -1, np.int64)
     first = 0
-    for index in _indexes(view, field, group):
+    for index in indexes_of(view, field, group):
         cuts = _cuts(view, field, index.group)
         classes[index.records] = first + np.searchsorted(cuts, index.ciphertexts, side="right")
         first += len(cuts) + 1
@@ -93,8 +86,6 @@ def boundaries(
     ----------
     view : View
         With tokens.
-    field : str
-        Name of the field.
     group : str, optional
         The only index to look at.
     layout : {"cells", "leaves"}
@@ -138,7 +129,7 @@ def boundaries(
     domain = view.domain(field)
     starts = domain.likeliest()
     values = np.full(view.records, NO_GUESS, np.int64)
-    for index in _indexes(view, field, group):
+    for index in indexes_of(view, field, group):
         if layout == "cells":
             begins = _cuts(view, field, index.group)
             found = len(begins) + 1
@@ -162,8 +153,6 @@ def exposed(view: View, field: str, *, group: str | None = None) -> Floats:
     ----------
     view : View
         With tokens.
-    field : str
-        Name of the field.
     group : str, optional
         The only group whose tokens count; may be left out if all are of one group.
 
@@ -190,7 +179,7 @@ def exposed(view: View, field: str, *, group: str | None = None) -> Floats:
         raise InvalidInputError(f"tokens for {field!r} are of {len(chosen)} groups, expected one")
     known: set[int] = set()
     shares = []
-    for low, high in _bounds(view, field, chosen.pop()):
+    for low, high in bounds_of(view, field, chosen.pop()):
         known |= {low, high + 1} - {0, RANGE}
         shares.append(len(known) / (cells - 1))
     return np.array(shares)
@@ -209,8 +198,6 @@ def simulate_queries(
     ----------
     plaintexts : int
         How many values, or cells, there are.
-    queries : int
-        How many ranges.
     seed : int
         The same seed gives the same ranges.
     law : {"uniform", "zipf", "clinician"}
@@ -299,238 +286,6 @@ def exposure(low: Integers, high: Integers, plaintexts: int) -> Floats:
     return shares
 
 
-@dataclass(frozen=True, eq=False)
-class AccessPatterns:
-    """Which records each of some queries returned, and nothing else.
-
-    Parameters
-    ----------
-    offsets : (queries + 1,) int64 array
-        Where the records of each query begin in `entries`, and where the last ones end.
-    entries : (n,) int64 array
-        Record numbers, ascending in each query.
-    records : int
-        How many records there are.
-    """
-
-    offsets: Integers
-    entries: Integers
-    records: int
-
-    def __post_init__(self) -> None:
-        size_of(self.records, "records", 0)
-
-    @property
-    def queries(self) -> int:
-        """How many queries there are."""
-        return len(self.offsets) - 1
-
-    @classmethod
-    def of_ranges(cls, low: Integers, high: Integers, values: Integers) -> "AccessPatterns":
-        """Return what ranges return of records with known values, to make an experiment.
-
-        Parameters
-        ----------
-        low, high : (queries,) integer array
-            The lowest and the highest value of each range.
-        values : (records,) integer array
-            Values of the records.
-
-        Returns
-        -------
-        AccessPatterns
-            Records with a value in each range.
-
-        Raises
-        ------
-        mopse.errors.InvalidInputError
-            If there is no record, or the arrays differ in length.
-        mopse.errors.WrongTypeError
-            If they are not integers.
-        """
-        low, high = integers(low, "low"), integers(high, "high")
-        column = integers(values, "the values")
-        if len(low) != len(high):
-            raise InvalidInputError(f"there are {len(low)} lowest values and {len(high)} highest")
-        if not len(column):
-            raise InvalidInputError("access patterns need a record")
-        order = np.argsort(column, kind="stable")
-        begins = np.searchsorted(column[order], low, side="left")
-        ends = np.searchsorted(column[order], high, side="right")
-        return cls._of_places(begins, np.maximum(begins, ends), order, len(column))
-
-    @classmethod
-    def _of_places(
-        cls, begins: Integers, ends: Integers, order: Integers, records: int
-    ) -> "AccessPatterns":
-        """Return the patterns of stretches of an order of records."""
-        offsets = np.concatenate(([0], np.cumsum(ends - begins))).astype(np.int64)
-        pieces = [np.sort(order[begin:end]) for begin, end in zip(begins, ends, strict=True)]
-        entries = np.concatenate([np.empty(0, np.int64), *pieces])
-        return cls(offsets, entries, records)
-
-
-def access_patterns(view: View, field: str, *, group: str | None = None) -> AccessPatterns:
-    """Return which records each token's bounds enclose in one field.
-
-    Parameters
-    ----------
-    view : View
-        With tokens.
-    field : str
-        Name of the field.
-    group : str, optional
-        The group; may be left out if the field has one index.
-
-    Returns
-    -------
-    AccessPatterns
-        One query for each token of the group that has the field. All that an adversary sees of
-        any scheme that answers ranges.
-
-    Raises
-    ------
-    mopse.errors.InvalidInputError
-        If the field or group is unknown, no entry or token is seen, or there are several indexes.
-    """
-    held = _indexes(view, field, group)
-    if len(held) > 1:
-        raise InvalidInputError(f"{field!r} has {len(held)} indexes: choose a group")
-    bounds = list(_bounds(view, field, held[0].group))
-    if not bounds:
-        raise InvalidInputError(f"no token with {field!r} is seen")
-    low, high = np.array(bounds, np.int64).T
-    begins = np.searchsorted(held[0].ciphertexts, low, side="left")
-    ends = np.searchsorted(held[0].ciphertexts, high, side="right")
-    return AccessPatterns._of_places(
-        begins, np.maximum(begins, ends), held[0].records, view.records
-    )
-
-
-def generalized_kkno(patterns: AccessPatterns, plaintexts: int) -> Guess:
-    """Return values from how often records are returned, up to a reflection of them all.
-
-    Parameters
-    ----------
-    patterns : AccessPatterns
-        Of ranges, each as likely as any other.
-    plaintexts : int
-        How many values there are.
-
-    Returns
-    -------
-    Guess
-        Either about ``x`` for all records or about ``M - 1 - x``: nothing in the patterns tells
-        which. No guess for a record that no query returned.
-
-    Raises
-    ------
-    mopse.errors.InvalidInputError
-        If there is no query or every answer is empty, or the patterns are none.
-    mopse.errors.WrongTypeError
-        If the number of values is not an integer.
-
-    Notes
-    -----
-    **Adversary.** Whoever sees which records are returned: the server of any scheme.
-
-    **Knowledge.** The number of values, and that ranges are uniform.
-
-    **Success.** The largest error of a record as a share of the domain, where each record counts in
-    the better one of the guess and its `reflected` one; only attacks on access patterns may be
-    scored so. With one reflection for all records, some near the ends, which few queries return
-    together with the anchor, lie at the wrong end.
-
-    **Cost.** Linear in the number of records returned.
-
-    With values from 1 to M a record is returned with probability ``p(k) = 2 k (M + 1 - k) /
-    (M (M + 1))``, which gives ``k`` up to its own reflection. An anchor, the record nearest to
-    ``M / 4``, and a record are on one side if they are returned together more often than
-    ``min(a, b) / M``, halfway between the two probabilities.
-
-    References
-    ----------
-    .. [1] P. Grubbs, M.-S. Lacharité, B. Minaud and K. G. Paterson, "Learning to Reconstruct",
-       IEEE S&P 2019, section 3 (eprint 2019/011).
-    .. [2] G. Kellaris, G. Kollios, K. Nissim and A. O'Neill, CCS 2016, section 4.
-    """
-    m = size_of(plaintexts, "plaintexts", 1)
-    seen, _, folded, anchor, together = _folded(patterns, m)
-    is_near = together > np.minimum(folded, folded[anchor]) / m
-    values = np.where(is_near, folded, m + 1 - folded) - 1
-    values[anchor] = folded[anchor] - 1
-    return Guess(np.where(seen, values, NO_GUESS))
-
-
-def approx_value(patterns: AccessPatterns, plaintexts: int) -> Guess:
-    """Return values from how often records are returned with an anchor, up to a reflection.
-
-    Parameters
-    ----------
-    patterns : AccessPatterns
-        Of ranges, each as likely as any other, over records one of which has a value near a
-        quarter of the domain.
-    plaintexts : int
-        How many values there are.
-
-    Returns
-    -------
-    Guess
-        As of `generalized_kkno`.
-
-    Raises
-    ------
-    mopse.errors.InvalidInputError
-        If there is no query or every answer is empty, or the patterns are none.
-    mopse.errors.WrongTypeError
-        If the number of values is not an integer.
-
-    Notes
-    -----
-    **Adversary, Knowledge, Success, Cost.** As for `generalized_kkno`.
-
-    How often a record is returned tells little near the middle, where ``p(k)`` is flat. How often
-    it is returned with an anchor below is linear in its value there. So each record has two
-    candidates, one on either side of the anchor, and ``p`` chooses; above the anchor the candidate
-    is the guess, below it what ``p`` says.
-
-    References
-    ----------
-    .. [1] P. Grubbs, M.-S. Lacharité, B. Minaud and K. G. Paterson, IEEE S&P 2019, section 4
-       (eprint 2019/011), as we understand it from summaries.
-    """
-    m = size_of(plaintexts, "plaintexts", 1)
-    seen, share, folded, anchor, together = _folded(patterns, m)
-    a = folded[anchor]
-    # Invert 2 min (M + 1 - max) / (M (M + 1)) on both sides of the anchor.
-    scaled = together * m * (m + 1) / 2
-    left = np.clip(np.rint(scaled / (m + 1 - a)), 1, a).astype(np.int64)
-    right = np.clip(np.rint(m + 1 - scaled / a), a, m).astype(np.int64)
-    is_left = np.abs(_returned(left, m) - share) < np.abs(_returned(right, m) - share)
-    values = np.where(is_left, np.minimum(folded, a), right) - 1
-    values[anchor] = a - 1
-    return Guess(np.where(seen, values, NO_GUESS))
-
-
-def reflected(guess: Guess, plaintexts: int) -> Guess:
-    """Return the guess with all values counted from the other end.
-
-    Parameters
-    ----------
-    guess : Guess
-        Of an attack on access patterns, to which both are the same.
-    plaintexts : int
-        How many values there are.
-
-    Returns
-    -------
-    Guess
-        ``M - 1 - value`` where there is a guess.
-    """
-    values = np.where(guess.is_guessed, plaintexts - 1 - guess.values, NO_GUESS)
-    return Guess(values, guess.confidence)
-
-
 def support_gaps(
     view: View, field: str, *, group: str | None = None
 ) -> tuple[Integers, Floats, Floats]:
@@ -540,8 +295,6 @@ def support_gaps(
     ----------
     view : View
         With tokens, of a field whose cells fill the range.
-    field : str
-        Name of the field.
     group : str, optional
         The group; may be left out if the field has one index.
 
@@ -577,13 +330,13 @@ def support_gaps(
        support-size estimators against range queries.
     .. [2] A. Chao, Scandinavian Journal of Statistics 11, 1984.
     """
-    held = _indexes(view, field, group)
+    held = indexes_of(view, field, group)
     if len(held) > 1:
         raise InvalidInputError(f"{field!r} has {len(held)} indexes: choose a group")
     ciphertexts = held[0].ciphertexts
     if len(ciphertexts) < 2:
         raise InvalidInputError(f"{field!r}: one entry has no gap beside it")
-    ends = [end for low, high in _bounds(view, field, held[0].group) for end in (low, high + 1)]
+    ends = [end for low, high in bounds_of(view, field, held[0].group) for end in (low, high + 1)]
     if not ends:
         raise InvalidInputError(f"no token with {field!r} is seen")
     cuts, times = np.unique(
@@ -602,7 +355,7 @@ def support_gaps(
     return seen, chao1, (seen + once).astype(np.float64)
 
 
-def _indexes(view: View, field: str, group: str | None) -> list[Index]:
+def indexes_of(view: View, field: str, group: str | None) -> list[Index]:
     """Return the indexes to look at."""
     held = [index for index in view.indexes_of(field) if group in (None, index.group)]
     if not held:
@@ -610,7 +363,7 @@ def _indexes(view: View, field: str, group: str | None) -> list[Index]:
     return held
 
 
-def _bounds(view: View, field: str, group: str) -> Iterator[tuple[int, int]]:
+def bounds_of(view: View, field: str, group: str) -> Iterator[tuple[int, int]]:
     """Yield the bounds of a field in all tokens for a group."""
     for token in view.tokens:
         if token.group == group and field in token.bounds:
@@ -620,13 +373,13 @@ def _bounds(view: View, field: str, group: str) -> Iterator[tuple[int, int]]:
 
 def _cuts(view: View, field: str, group: str) -> Integers:
     """Return the first ciphertexts above the boundaries asked for."""
-    ends = {end for low, high in _bounds(view, field, group) for end in (low, high + 1)}
+    ends = {end for low, high in bounds_of(view, field, group) for end in (low, high + 1)}
     return np.array(sorted(ends - {0, RANGE}), np.int64)
 
 
 def _certain(view: View, field: str, index: Index) -> tuple[Integers, int]:
     """Return where all but the first of the intervals begin that certainly hold a leaf."""
-    bounds = list(_bounds(view, field, index.group))
+    bounds = list(bounds_of(view, field, index.group))
     starts = {low for low, _ in bounds}
     ends = {high + 1 for _, high in bounds}
     marks = sorted(starts | ends)
@@ -639,33 +392,3 @@ def _certain(view: View, field: str, index: Index) -> tuple[Integers, int]:
         if low < high and (is_held or has_entry):
             begins.append(low)
     return np.array(begins[1:], np.int64), len(begins)
-
-
-def _returned(values: Integers, plaintexts: int) -> Floats:
-    """Return the probability that a uniform range has a value, counted from 1."""
-    shares: Floats = 2 * values * (plaintexts + 1 - values) / (plaintexts * (plaintexts + 1))
-    return shares
-
-
-def _folded(
-    patterns: AccessPatterns, plaintexts: int
-) -> tuple[NDArray[np.bool_], Floats, Integers, int, Floats]:
-    """Return what counts tell: who is seen, how often, values in the lower half, an anchor."""
-    if patterns.queries < 1:
-        raise InvalidInputError("access patterns without a query show nothing")
-    records = whole(patterns.records, "records", least=1)
-    offsets, entries = integers(patterns.offsets, "offsets"), integers(patterns.entries, "entries")
-    share = _mopse.frequencies(offsets, entries, records) / patterns.queries
-    seen = share > 0
-    if not seen.any():
-        raise InvalidInputError("no query returned a record")
-    candidates = np.arange(1, (plaintexts + 1) // 2 + 1)
-    # Probabilities ascend, so the nearest is on either side of where a share would stand.
-    law = _returned(candidates, plaintexts)
-    above = np.clip(np.searchsorted(law, share), 0, len(law) - 1)
-    below = np.maximum(above - 1, 0)
-    is_below = np.abs(law[below] - share) <= np.abs(law[above] - share)
-    folded = candidates[np.where(is_below, below, above)]
-    anchor = int(np.where(seen, np.abs(folded - plaintexts / 4), np.inf).argmin())
-    counts = _mopse.co_occurrence(offsets, entries, records, anchor)
-    return seen, share, folded, anchor, counts / patterns.queries
