@@ -18,8 +18,8 @@ DATA = "nhanes-2017-2018"
 @cache
 def card_columns() -> Mapping[str, Any]:
     """Return what the card says of each column."""
-    told: Mapping[str, Any] = datasets.card(DATA)["columns"]
-    return told
+    columns: Mapping[str, Any] = datasets.card(DATA)["columns"]
+    return columns
 
 
 @cache

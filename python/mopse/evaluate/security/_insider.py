@@ -96,8 +96,8 @@ def insider(
                     seen, truth, domain, deployment.senders, aux=aux, field=field,
                     tolerances=[steps],
                 )  # fmt: skip
-                told = literals(scheme=scheme, view=adversary, field=field, M=domain.plaintexts)
-                yield table.with_columns(tolerated(steps), **told)
+                case = literals(scheme=scheme, view=adversary, field=field, M=domain.plaintexts)
+                yield table.with_columns(tolerated(steps), **case)
                 has_key = adversary.startswith("provider") or scheme == schemes.PLAIN
                 yield pl.DataFrame([{
                     "scheme": scheme, "view": adversary, "field": field, "metric": "opened",

@@ -82,8 +82,8 @@ def layouts(
                     guess, truth, deployment.domains[field], deployment.senders, aux=aux,
                     field=field,
                 )  # fmt: skip
-                told = literals(scheme=scheme, field=field, attack="marks", colluders=count)
-                yield table.with_columns(**told)
+                case = literals(scheme=scheme, field=field, attack="marks", colluders=count)
+                yield table.with_columns(**case)
 
     def _bunched(deployment: Deployment, field: str, senders: int) -> Iterable[pl.DataFrame]:
         for sender in range(senders):

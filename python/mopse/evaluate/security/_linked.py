@@ -73,8 +73,8 @@ def linked_queries(
             table = score(
                 guess, truth, domain, deployment.senders, aux=aux, field=field, tolerances=[steps]
             )
-            told = literals(scheme=schemes.PLUS, field=field, queries=count)
-            yield table.with_columns(tolerated(steps), **told)
+            case = literals(scheme=schemes.PLUS, field=field, queries=count)
+            yield table.with_columns(tolerated(steps), **case)
 
     return sweep([{"seed": seed} for seed in seeds], block, path, progress)
 

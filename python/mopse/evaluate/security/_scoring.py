@@ -39,5 +39,5 @@ def scored(
         tolerances=[steps] if steps else [],
     )
     values = deployment.domains[field].plaintexts
-    told = literals(scheme=deployment.scheme, field=field, **about, M=values)
-    return table.with_columns(tolerated(steps), **told)
+    case = literals(scheme=deployment.scheme, field=field, **about, M=values)
+    return table.with_columns(tolerated(steps), **case)

@@ -27,8 +27,8 @@ def sweep(
 
     def block(place: int) -> pl.DataFrame:
         key = keys[place]
-        told = {name: pl.lit(value) for name, value in key.items()}
-        frames = [frame.with_columns(**told) for frame in rows_of(**key)]
+        case = {name: pl.lit(value) for name, value in key.items()}
+        frames = [frame.with_columns(**case) for frame in rows_of(**key)]
         return pl.concat(frames, how="diagonal_relaxed")
 
     pool = ThreadPoolExecutor(os.cpu_count())
