@@ -60,15 +60,12 @@ notebooks: $(VENV)/notebooks
 	$(BIN)/nbstripout --keep-output --keep-count notebooks/*.ipynb notebooks/labs/*.ipynb
 
 # Runs the performance experiments anew; some ten minutes. `make notebooks` shows them.
-TABLES := index_encryption user_query provider_query merging storage cell_width authorization large peers
 evaluate: $(VENV)/test
-	rm -f $(TABLES:%=notebooks/results/%.parquet)
-	$(BIN)/mopse evaluate --rust-peers --out notebooks/results
+	$(BIN)/mopse evaluate --rust-peers --anew --out notebooks/results
 
 # Runs the security evaluation anew; some ten minutes.
 attack: $(VENV)/installed
-	rm -f notebooks/results/security_*.parquet
-	$(BIN)/mopse attack --out notebooks/results
+	$(BIN)/mopse attack --anew --out notebooks/results
 
 # Makes the students' versions of the course labs from the solutions, in mopse-labs.
 labs: $(VENV)/installed

@@ -4,12 +4,18 @@ import argparse
 import sys
 from collections.abc import Iterable
 from importlib.metadata import version
-from pathlib import Path
 
-from mopse import attacks, demo, evaluate, labs
+from mopse import demo, evaluate, labs
 from mopse.errors import MopseError
+from mopse.evaluate import performance
+from mopse.evaluate._experiment import Room
 
 __all__ = ["main"]
+
+_RESUMING = (
+    "Tables of the same run that are in the folder already, also in part, are completed, not made "
+    "again; a table of another run is refused. machine.json says where it ran."
+)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -43,25 +49,24 @@ def main(arguments: list[str] | None = None) -> None:
     command = commands.add_parser(
         "evaluate",
         help="run the performance experiments and write tables and figures",
-        description=evaluate.run.__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Run the performance experiments and write their tables and figures. peers "
+        f"needs pyope. {_RESUMING}",
     )
-    _add_experiments(command, evaluate.EXPERIMENTS)
+    _add_experiments(command, evaluate.experiments_of("performance"))
     command.add_argument(
         "--rust-peers",
         nargs="?",
-        const=evaluate.PEERS,
+        const=performance.PEERS,
         metavar="COMMAND",
-        help=f"measure Rust crates too (default command: {evaluate.PEERS})",
+        help=f"measure Rust crates too (default command: {performance.PEERS})",
     )
     command.set_defaults(run=_evaluate)
     command = commands.add_parser(
         "attack",
         help="run the security evaluation and write tables and figures",
-        description=attacks.run.__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=f"Run the security evaluation and write its tables and figures. {_RESUMING}",
     )
-    _add_experiments(command, attacks.EXPERIMENTS)
+    _add_experiments(command, evaluate.experiments_of("security"))
     command.set_defaults(run=_attack)
     command = commands.add_parser(
         "labs",
@@ -92,21 +97,30 @@ def _add_experiments(command: argparse.ArgumentParser, names: Iterable[str]) -> 
     command.add_argument(
         "--out", default="mopse-results", metavar="DIR", help="the folder (default: %(default)s)"
     )
+    command.add_argument(
+        "--anew", action="store_true", help="remove the tables that are there, and run again"
+    )
     command.add_argument("--only", nargs="+", default=[], metavar="NAME", help=", ".join(names))
 
 
 def _evaluate(given: argparse.Namespace) -> None:
-    written = evaluate.run(
-        given.out, fast=given.fast, only=given.only, rust_peers=given.rust_peers, progress=True
-    )
-    _list(written)
+    _run("performance", given, given.rust_peers)
 
 
 def _attack(given: argparse.Namespace) -> None:
-    _list(attacks.run(given.out, fast=given.fast, only=given.only, progress=True))
+    _run("security", given)
 
 
-def _list(written: dict[str, Path]) -> None:
+def _run(room: Room, given: argparse.Namespace, rust_peers: str | None = None) -> None:
+    written = evaluate.run(
+        given.out,
+        room=room,
+        only=given.only,
+        fast=given.fast,
+        anew=given.anew,
+        progress=True,
+        rust_peers=rust_peers,
+    )
     for name, path in written.items():
         print(f"{name}: {path} and {path.with_suffix('.png')}")
 

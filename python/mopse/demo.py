@@ -5,7 +5,6 @@ cloud merges the indexes without a key and answers one query over all of them, t
 The answer is compared with the same question asked of the plaintext.
 """
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,9 @@ from tqdm import tqdm
 
 import mopse
 from mopse import plot
+from mopse._scheme_names import COMMON, MOPSE, PER_PROVIDER, PLAIN, PLUS
 from mopse.errors import SignatureError
+from mopse.evaluate import seconds
 
 __all__ = ["compare", "run"]
 
@@ -159,23 +160,23 @@ def compare(people: pl.DataFrame) -> pl.DataFrame:
     plain = (40, 60)
     # Scheme, keys, runs, how runs are joined, bounds of the query: one pair per index.
     schemes: list[tuple[str, int, Callable[[], list[Any]], list[list[int]], Callable[[], Any]]] = [
-        ("Plain", 0, lambda: [np.sort(a) for a in ages], [[*range(11)]], lambda: [plain]),
+        (PLAIN, 0, lambda: [np.sort(a) for a in ages], [[*range(11)]], lambda: [plain]),
         (
-            "OPSE, one key per provider",
+            PER_PROVIDER,
             len(parts),
             lambda: [opse(key, a) for key, a in zip(keys, ages, strict=True)],
             [[i] for i in range(11)],
             lambda: [mopse.Opse(key, domain).bounds(*plain) for key in keys],
         ),
         (
-            "OPSE, one common key",
+            COMMON,
             1,
             lambda: [opse(keys[0], a) for a in ages],
             [[*range(11)]],
             lambda: [mopse.Opse(keys[0], domain).bounds(*plain)],
         ),
-        ("MOPSE", 11, mopse_runs(flat), [[*range(11)]], lambda: _bounds(flat[0])),
-        ("MOPSE+", 11, mopse_runs(tree), [[*range(8)], [8], [9], [10]], lambda: _bounds(tree[0])),
+        (MOPSE, 11, mopse_runs(flat), [[*range(11)]], lambda: _bounds(flat[0])),
+        (PLUS, 11, mopse_runs(tree), [[*range(8)], [8], [9], [10]], lambda: _bounds(tree[0])),
     ]
     rows = []
     for name, keys_held, make_runs, groups, make_bounds in tqdm(schemes, desc="compare schemes"):
@@ -235,11 +236,7 @@ def _bounds(owner: mopse.Owner) -> list[tuple[int, int]]:
 
 def _median(call: Callable[[], Any]) -> tuple[float, Any]:
     value = call()
-    taken = []
-    for _ in range(REPEATS):
-        start = time.perf_counter()
-        call()
-        taken.append(time.perf_counter() - start)
+    taken = [seconds(call)[0] for _ in range(REPEATS)]
     return float(np.median(taken)), value
 
 

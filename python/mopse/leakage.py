@@ -7,14 +7,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from mopse._hopeless import cells_of, hopeless
-from mopse._table import as_frame
-from mopse.attacks import (
+from mopse._formulas import (
     expected_queries,
     expected_rank_recovery,
     information,
     limit_information,
 )
+from mopse._hopeless import cells_of, hopeless
+from mopse._table import as_frame
 from mopse.errors import InvalidInputError, WrongTypeError
 from mopse.schema import Schema
 

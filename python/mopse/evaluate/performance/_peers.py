@@ -1,6 +1,5 @@
 """Other order-preserving and order-revealing packages and schemes, on the same values."""
 
-import os
 import shlex
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
@@ -9,13 +8,16 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from mopse import plot
 from mopse._arrays import whole, wholes
 from mopse.errors import InvalidInputError
+from mopse.evaluate._experiment import Experiment
 from mopse.evaluate._measure import Block, Case, Watch, record
+from mopse.evaluate._resume import PATH
 from mopse.ore import Clww, LewiWu
 from mopse.scheme import Opse
 
-__all__ = ["PEERS", "peers"]
+__all__ = ["EXPERIMENT", "PEERS", "draw_peers", "peers"]
 
 PEERS = "cargo bench --quiet --bench peers"
 """The command that measures the Rust crates, in the project's folder."""
@@ -31,7 +33,7 @@ def peers(
     rust: str | None = None,
     repeats: int = 5,
     seed: int = 1,
-    path: str | os.PathLike[str] | None = None,
+    path: PATH = None,
     progress: bool = False,
 ) -> pl.DataFrame:
     """Time encryption, decryption and comparison beside peers, on the same values.
@@ -121,6 +123,29 @@ def peers(
     return record(blocks, seed=seed, repeats=repeats, path=path, progress=progress)
 
 
+def draw_peers(table: pl.DataFrame) -> plot.Figure:
+    """Return the time to encrypt one value beside peers.
+
+    From a table of `peers`. Left one value at a time, right batches.
+    """
+    each = table.with_columns(
+        (pl.col("time_s") * 1e6 / pl.col("values")).alias("time per value [us]"),
+        np.log2(pl.col("domain")).alias("plaintexts [bits]"),
+    )
+    panels = [
+        plot.lines(
+            each.filter(pl.col("step") == step),
+            x="plaintexts [bits]",
+            y="time per value [us]",
+            by="scheme",
+            y_scale="log10",
+            title=title,
+        )
+        for step, title in (("encrypt", "One value at a time"), ("encrypt batch", "Batches"))
+    ]
+    return plot.grid(panels, title="Encryption beside peers", width=1100, height=480)
+
+
 def _case(
     scheme: Any,
     ciphertext_bytes: int,
@@ -191,3 +216,13 @@ def _rust(command: str) -> Mapping[str, Case]:
         return replay
 
     return {scheme: case(rows) for scheme, rows in measured.items()}
+
+
+EXPERIMENT = Experiment(
+    "peers",
+    "performance",
+    peers,
+    draw_peers,
+    fast={"domains": (121, 1024), "values": 10, "repeats": 2},
+    needs="pyope",
+)

@@ -13,14 +13,18 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from mopse import plot
 from mopse._arrays import whole, wholes
+from mopse._scheme_names import MOPSE
 from mopse.cloud import merge
 from mopse.errors import InvalidInputError
+from mopse.evaluate._experiment import Experiment
 from mopse.evaluate._measure import Block, Case, Watch, record
+from mopse.evaluate._resume import PATH
 from mopse.owner import Owner
 from mopse.schema import Field, Schema
 
-__all__ = ["large"]
+__all__ = ["EXPERIMENT", "draw_large", "large"]
 
 
 def large(
@@ -31,7 +35,7 @@ def large(
     queries: int = 1000,
     repeats: int = 3,
     seed: int = 1,
-    path: str | os.PathLike[str] | None = None,
+    path: PATH = None,
     progress: bool = False,
 ) -> pl.DataFrame:
     """Time and weigh the making, merging and querying of a large index.
@@ -77,7 +81,7 @@ def large(
             def case(watch: Watch) -> None:
                 watch.rows += _child(count, threads, runs, queries, seed)
 
-            return {"MOPSE": case}
+            return {MOPSE: case}
 
         return Block(
             {"entries": count, "cores": threads, "runs": runs, "queries": queries}, prepare
@@ -93,6 +97,32 @@ def large(
         warm_up=False,
         patience_s=300,
     )
+
+
+def draw_large(table: pl.DataFrame) -> plot.Figure:
+    """Return time and memory of large indexes (growth).
+
+    From a table of `large`. Left the time of all steps on one core and on two, right the highest
+    memory beside the data.
+    """
+    total = table.group_by("entries", "cores", "repeat", maintain_order=True).agg(
+        pl.col("time_s").sum().alias("time [s]")
+    )
+    named = total.with_columns(pl.format("threads: {}", "cores").alias("threads"))
+    left = plot.lines(
+        named, x="entries", y="time [s]", by="threads", x_scale="log10", y_scale="log10",
+        title="Encrypt, merge, ask 1,000 times",
+    )  # fmt: skip
+    peak = table.group_by("entries", maintain_order=True).agg(
+        pl.col("peak_bytes").max() / 1e9, pl.col("data_bytes").max() / 1e9
+    )
+    right = plot.Figure(
+        x="entries", y="memory [GB]", x_scale="log10", y_scale="log10", title="Highest memory"
+    )
+    right.line(peak["entries"], peak["peak_bytes"], name="measured")
+    right.line(peak["entries"], peak["data_bytes"], name="inputs and outputs", role="control")
+    right.line(peak["entries"], 3 * peak["data_bytes"], name="three times", role="expected")
+    return plot.grid([left, right], width=1100, height=460)
 
 
 def _child(count: int, threads: int, runs: int, queries: int, seed: int) -> list[dict[str, Any]]:
@@ -186,6 +216,15 @@ def _run(count: int, runs: int, queries: int, seed: int) -> list[dict[str, Any]]
         raise InvalidInputError("the queries find another number than there is")
     data = sum(part.nbytes for part in values) + merged.nbytes + records.nbytes
     return [{**row, "data_bytes": data} for row in [*totals.values(), *watch.rows]]
+
+
+EXPERIMENT = Experiment(
+    "large",
+    "performance",
+    large,
+    draw_large,
+    fast={"entries": (500_000, 1_000_000), "runs": 8, "queries": 20, "repeats": 1},
+)
 
 
 if __name__ == "__main__":

@@ -5,15 +5,16 @@ import pytest
 
 from mopse import evaluate
 from mopse.errors import InvalidInputError
+from mopse.evaluate import performance
 
 
 @pytest.fixture(scope="module")
-def entrants() -> list[evaluate.Contender]:
-    return evaluate.contenders(rsa_most_bytes=5000)
+def entrants() -> list[performance.Contender]:
+    return performance.contenders(rsa_most_bytes=5000)
 
 
 def test_every_contender_is_timed_on_every_file_that_it_takes(entrants):
-    table = evaluate.files([5000, 20_000], entrants, repeats=2, seed=3)
+    table = performance.files([5000, 20_000], entrants, repeats=2, seed=3)
     counts = table.group_by("contender").len()
     expected = {
         entrant.name: 2 * 2 * 2 * (2 - (entrant.most_bytes is not None)) for entrant in entrants
@@ -43,18 +44,18 @@ def test_the_control_comes_first_and_every_claim_has_its_contender(entrants):
 
 def test_what_takes_too_long_is_not_repeated(entrants):
     copy = entrants[:1]
-    assert len(evaluate.files([5000], copy, repeats=5, patience_s=0)) == 2 * 2
-    assert len(evaluate.files([5000], copy, repeats=5)) == 5 * 2 * 2
+    assert len(performance.files([5000], copy, repeats=5, patience_s=0)) == 2 * 2
+    assert len(performance.files([5000], copy, repeats=5)) == 5 * 2 * 2
 
 
 def test_a_contender_that_does_not_give_the_file_back_is_refused():
-    liar = evaluate.Contender("liar", bytes, lambda message: message[1:])
+    liar = performance.Contender("liar", bytes, lambda message: message[1:])
     with pytest.raises(InvalidInputError, match="liar does not give the file back"):
-        evaluate.files([5000], [liar])
+        performance.files([5000], [liar])
 
 
 def test_engines_take_turns_on_the_same_bytes():
-    table = evaluate.beside_openssl([1 << 16], repeats=2)
+    table = performance.beside_openssl([1 << 16], repeats=2)
     new = table.filter(pl.col("buffer") == "new").group_by("cipher", "engine", "direction").len()
     assert set(new["len"]) == {2}
     engines = table.group_by("cipher").agg(pl.col("engine").n_unique())
@@ -69,12 +70,12 @@ def test_engines_take_turns_on_the_same_bytes():
 
 
 def test_legacy_ciphers_are_timed_on_small_messages_only():
-    table = evaluate.beside_openssl([(1 << 20) + 1], repeats=1)
+    table = performance.beside_openssl([(1 << 20) + 1], repeats=1)
     assert not set(table["cipher"]) & {"3des-cbc", "blowfish-cbc"}
 
 
 def test_copying_and_the_machine_are_described():
-    table = evaluate.copying(1 << 16, repeats=3)
+    table = performance.copying(1 << 16, repeats=3)
     assert table.shape == (3, 3)
     assert (table["time_s"] > 0).all()
     assert {"processor", "cores", "Python", "mopse"} <= set(evaluate.machine())
