@@ -1,8 +1,7 @@
-"""What callers hand in, as arrays the core takes: nothing is cast in silence."""
+"""What callers hand in, as the core takes it: nothing is cast in silence."""
 
-import operator
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
@@ -11,23 +10,100 @@ from numpy.typing import NDArray
 from mopse.errors import InvalidInputError, WrongTypeError
 
 __all__ = [
+    "associated",
     "byte_array",
+    "bytes_of",
+    "instance",
+    "integer",
     "integers",
     "is_integer",
+    "items",
     "key_bytes",
     "password_bytes",
+    "string",
+    "text",
     "whole",
     "wholes",
     "writable_array",
 ]
 
+_Kind = TypeVar("_Kind")
 _LARGEST = np.iinfo(np.int64).max
+
+
+def instance(value: object, kind: type[_Kind], what: str) -> _Kind:
+    """Return a value of a class, or say what it is instead."""
+    if not isinstance(value, kind):
+        article = "an" if kind.__name__[0] in "AEIOU" else "a"
+        given = type(value).__name__
+        raise WrongTypeError(f"{what} must be {article} {kind.__name__}, not {given}")
+    return value
+
+
+def items(values: Any, what: str, expected: str) -> list[Any]:
+    """Return what an iterable holds; a string or bytes is none, although it could be."""
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        raise WrongTypeError(f"{what} must be a {expected}, not {type(values).__name__}")
+    return list(values)
 
 
 def is_integer(value: object) -> bool:
     """Say whether a value is one whole number; truth values are none."""
     # A NumPy duration counts as one of its signed integers.
     return isinstance(value, int | np.integer) and not isinstance(value, bool | np.timedelta64)
+
+
+def integer(
+    value: Any,
+    what: str,
+    least: int = -_LARGEST - 1,
+    most: int = _LARGEST,
+    *,
+    fault: str = "{what} does not fit an int64",
+) -> int:
+    """Return a whole number within bounds as an int.
+
+    Parameters
+    ----------
+    value : int
+        Python's or NumPy's.
+    what : str
+        What it is, for messages.
+    least, most : int
+        Bounds, both included; those of an int64 by default.
+    fault : str
+        The message for a number out of bounds, with places for ``{what}`` and ``{value}``.
+
+    Raises
+    ------
+    mopse.errors.WrongTypeError
+        If it is not a whole number.
+    mopse.errors.InvalidInputError
+        If it is out of bounds.
+    """
+    if not is_integer(value):
+        raise WrongTypeError(f"{what} must be an integer, not {type(value).__name__}")
+    if not least <= value <= most:
+        raise InvalidInputError(fault.format(what=what, value=value))
+    return int(value)
+
+
+def whole(value: int, name: str, *, least: int) -> int:
+    """Return an argument that counts something, named as in the signature."""
+    if not is_integer(value):
+        raise WrongTypeError(f"{name} is a {type(value).__name__}, expected an int")
+    if value < least:
+        raise InvalidInputError(f"{name} is {value}, expected at least {least}")
+    return int(value)
+
+
+def wholes(values: Iterable[int], name: str, *, least: int) -> list[int]:
+    """Return some values, each as `whole` does; none is a mistake."""
+    given = items(values, name, "list of integers")
+    numbers = [whole(value, f"one of {name}", least=least) for value in given]
+    if not numbers:
+        raise InvalidInputError(f"{name} is empty")
+    return numbers
 
 
 def integers(values: Any, what: str) -> NDArray[np.int64]:
@@ -81,6 +157,23 @@ def integers(values: Any, what: str) -> NDArray[np.int64]:
     return np.ascontiguousarray(array, dtype=np.int64)
 
 
+def string(value: object, what: str) -> str:
+    """Return a string, or say what it is instead."""
+    if not isinstance(value, str):
+        raise WrongTypeError(f"{what} must be a string, not {type(value).__name__}")
+    return value
+
+
+def text(value: object, what: str) -> str:
+    """Return a string that can be written down, which half of a surrogate pair cannot."""
+    written = string(value, what)
+    try:
+        written.encode()
+    except UnicodeEncodeError:
+        raise InvalidInputError(f"{what} holds half of a surrogate pair") from None
+    return written
+
+
 def key_bytes(key: object) -> bytes:
     """Return a key's bytes; the core checks how many there are."""
     if not isinstance(key, bytes | bytearray | memoryview):
@@ -94,10 +187,17 @@ def password_bytes(password: object) -> bytes:
         return bytes(password)
     if not isinstance(password, str):
         raise WrongTypeError(f"a password must be a string or bytes, not {type(password).__name__}")
-    try:
-        return password.encode()
-    except UnicodeEncodeError:
-        raise InvalidInputError("a password holds half of a surrogate pair") from None
+    return text(password, "a password").encode()
+
+
+def bytes_of(buffer: Any, what: str) -> bytes:
+    """Return the bytes of a short buffer, copied; see `byte_array`."""
+    return byte_array(buffer, what).tobytes()
+
+
+def associated(aad: Any) -> bytes:
+    """Return associated data as bytes."""
+    return bytes_of(aad, "the associated data")
 
 
 def byte_array(buffer: Any, what: str) -> NDArray[np.uint8]:
@@ -161,26 +261,3 @@ def writable_array(buffer: Any, what: str, *inputs: NDArray[np.uint8]) -> NDArra
     if any(np.may_share_memory(array, other) for other in inputs):
         raise InvalidInputError(f"{what} overlaps the input")
     return array
-
-
-def whole(value: int, name: str, *, least: int) -> int:
-    """Return the value as an int of at least `least`; a bool counts as a mistake."""
-    try:
-        if isinstance(value, bool):
-            raise TypeError
-        number: int = operator.index(value)
-    except TypeError:
-        raise WrongTypeError(f"{name} is a {type(value).__name__}, expected an int") from None
-    if number < least:
-        raise InvalidInputError(f"{name} is {number}, expected at least {least}")
-    return number
-
-
-def wholes(values: Iterable[int], name: str, *, least: int) -> list[int]:
-    """Return some values, each as `whole` does; none is a mistake."""
-    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
-        raise WrongTypeError(f"{name} must be a list of integers, not {type(values).__name__}")
-    numbers = [whole(value, f"one of {name}", least=least) for value in values]
-    if not numbers:
-        raise InvalidInputError(f"{name} is empty")
-    return numbers

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from mopse._arrays import integers
+from mopse._checks import integers
 from mopse.errors import InvalidInputError, WrongTypeError
 
 __all__ = ["Column", "as_frame", "from_columns", "record_ids", "to_columns"]

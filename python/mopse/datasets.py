@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from mopse._arrays import whole
+from mopse._checks import whole
 from mopse.errors import DamagedFileError, InvalidInputError, WrongTypeError
 
 __all__ = ["card", "load", "names", "providers", "synthetic"]

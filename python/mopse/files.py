@@ -1,4 +1,4 @@
-"""Files of any length under authenticated encryption, in constant memory."""
+"""Encrypted streams: files of any length under authenticated encryption, in constant memory."""
 
 import contextlib
 import os
@@ -8,7 +8,7 @@ from typing import Any, BinaryIO, overload
 from tqdm import tqdm
 
 from mopse import _mopse
-from mopse._arrays import byte_array, key_bytes
+from mopse._checks import associated, byte_array, key_bytes
 from mopse._files import access_error, as_file, replacing
 from mopse.errors import DamagedFileError, FileAccessError, InvalidInputError, WrongTypeError
 
@@ -105,7 +105,7 @@ def encrypt(
     >>> decrypt(sealed, key=key, aad=b"record 17")
     b'chest X-ray'
     """
-    sealer = _mopse.FileSealer(cipher, key_bytes(key), _associated(aad))
+    sealer = _mopse.FileSealer(cipher, key_bytes(key), associated(aad))
 
     def parts(read: _Read) -> Iterator[bytes]:
         yield sealer.head
@@ -172,13 +172,13 @@ def decrypt(
     mopse.errors.FileAccessError
         If a file cannot be read or written; `mopse.errors.MissingFileError` if there is none.
     """
-    secret, associated = key_bytes(key), _associated(aad)
+    secret, bound = key_bytes(key), associated(aad)
 
     def parts(read: _Read) -> Iterator[bytes]:
         head = bytes(read(_mopse.FileOpener.HEAD))
         if len(head) < _mopse.FileOpener.HEAD:
             raise DamagedFileError("the sealed file is cut short within its head")
-        opener = _mopse.FileOpener(head, secret, associated)
+        opener = _mopse.FileOpener(head, secret, bound)
         for batch, is_last in _batches(read, _SEALED_BATCH):
             yield opener.push(byte_array(batch, "the sealed file"), is_last)
 
@@ -216,10 +216,6 @@ def content(source: Any) -> Any:
 
 _Read = Callable[[int], Any]
 """Returns so many bytes, fewer at the end only."""
-
-
-def _associated(aad: Any) -> bytes:
-    return byte_array(aad, "the associated data").tobytes()
 
 
 def _batches(read: _Read, size: int) -> Iterator[tuple[Any, bool]]:

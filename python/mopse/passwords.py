@@ -3,8 +3,7 @@
 from typing import Any
 
 from mopse import _mopse
-from mopse._arrays import byte_array, password_bytes
-from mopse.errors import WrongTypeError
+from mopse._checks import associated, byte_array, bytes_of, password_bytes, string
 
 __all__ = ["decrypt", "derive", "encrypt", "hash", "verify"]
 
@@ -61,7 +60,7 @@ def encrypt(
         password_bytes(password),
         _string(kdf, "the name of a key derivation"),
         _string(cipher, "a cipher's name"),
-        byte_array(aad, "the associated data").tobytes(),
+        associated(aad),
         byte_array(plaintext, "the plaintext"),
     )
 
@@ -98,7 +97,7 @@ def decrypt(password: str | bytes, sealed: Any, aad: Any = b"") -> bytes:
     """
     return _mopse.open_under_password(
         password_bytes(password),
-        byte_array(aad, "the associated data").tobytes(),
+        associated(aad),
         byte_array(sealed, "the message"),
     )
 
@@ -144,7 +143,7 @@ def derive(password: str | bytes, salt: bytes, *, kdf: str = "argon2id") -> byte
     >>> mopse.passwords.derive("correct horse", b"8 to 64 bytes").hex()[:16]
     'a63df160c66f66e2'
     """
-    grains = byte_array(salt, "the salt").tobytes()
+    grains = bytes_of(salt, "the salt")
     name = _string(kdf, "the name of a key derivation")
     return _mopse.password_key(password_bytes(password), grains, name)
 
@@ -211,6 +210,4 @@ def verify(password: str | bytes, stored: str) -> None:
 
 def _string(value: object, what: str) -> str:
     """Return a string for the core; half of a surrogate pair becomes a question mark."""
-    if not isinstance(value, str):
-        raise WrongTypeError(f"{what} must be a string, not {type(value).__name__}")
-    return value.encode(errors="replace").decode()
+    return string(value, what).encode(errors="replace").decode()

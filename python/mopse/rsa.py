@@ -13,7 +13,7 @@ References
 from typing import Any, Never
 
 from mopse import _mopse
-from mopse._arrays import byte_array, is_integer
+from mopse._checks import associated, byte_array, integer, string
 from mopse.errors import InvalidInputError, WrongTypeError
 
 __all__ = ["PrivateKey", "PublicKey"]
@@ -121,7 +121,7 @@ class PublicKey:
         b'chest X-ray'
         """
         text = byte_array(plaintext, "the plaintext")
-        return self._key.seal(_associated(aad), text)
+        return self._key.seal(associated(aad), text)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, PublicKey):
@@ -186,11 +186,11 @@ class PrivateKey:
         -----
         A search for two primes on one core, whose time varies severalfold from key to key.
         """
-        if not is_integer(bits):
-            raise WrongTypeError(f"bits must be an integer, not {type(bits).__name__}")
-        if bits not in (2048, 3072):
-            raise InvalidInputError(f"the modulus has 2048 or 3072 bits, not {bits}")
-        return cls._of(_mopse.RsaPrivateKey.generate(int(bits)))
+        fault = "the modulus has 2048 or 3072 bits, not {value}"
+        size = integer(bits, "bits", 2048, 3072, fault=fault)
+        if size not in (2048, 3072):
+            raise InvalidInputError(fault.format(value=size))
+        return cls._of(_mopse.RsaPrivateKey.generate(size))
 
     @classmethod
     def from_pem(cls, pem: str) -> "PrivateKey":
@@ -266,7 +266,7 @@ class PrivateKey:
         is released.
         """
         message = byte_array(sealed, "the sealed message")
-        return self._key.open(_associated(aad), message)
+        return self._key.open(associated(aad), message)
 
     def __reduce__(self) -> Never:
         raise WrongTypeError("keys are neither pickled nor copied: use to_pem and from_pem")
@@ -275,13 +275,8 @@ class PrivateKey:
         return f"PrivateKey(bits={self.bits})"
 
 
-def _associated(aad: Any) -> bytes:
-    return byte_array(aad, "the associated data").tobytes()
-
-
 def _text(pem: object) -> str:
-    if not isinstance(pem, str):
-        raise WrongTypeError(f"a PEM text must be a string, not {type(pem).__name__}")
-    if not pem.isascii():
+    written = string(pem, "a PEM text")
+    if not written.isascii():
         raise InvalidInputError("a PEM text holds ASCII characters only")
-    return pem
+    return written

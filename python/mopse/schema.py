@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mopse import _mopse
-from mopse._arrays import is_integer
+from mopse._checks import instance, integer, is_integer
 from mopse.errors import InvalidInputError, WrongTypeError
 
 __all__ = ["Field", "Schema"]
@@ -69,15 +69,12 @@ class Field:
     def _init(
         self, kind: str, minimum: Any, maximum: Any, step: Any, cell: Any, levels: Sequence[str]
     ) -> None:
-        if cell is not None and not is_integer(cell):
-            raise WrongTypeError(f"cell must be an integer, not {type(cell).__name__}")
-        if cell is not None and not 0 < cell < 2**63:
-            raise InvalidInputError("the cell must be at least 1 step wide")
+        fault = "the cell must be at least 1 step wide"
+        steps = None if cell is None else integer(cell, "cell", 1, fault=fault)
         self._kind, self._levels = kind, tuple(levels)
         self._minimum, self._maximum, self._step = minimum, maximum, step
         low, high, width = (_number(value, "a bound or step") for value in (minimum, maximum, step))
-        width_of_cell = None if cell is None else int(cell)
-        self._field = _mopse.Field(kind, low, high, width, width_of_cell, levels)
+        self._field = _mopse.Field(kind, low, high, width, steps, levels)
         self._is_wide_by_default = cell is None and self._field.cell > 1
 
     @classmethod
@@ -309,8 +306,7 @@ class Schema(Mapping[str, Field]):
 
     def __init__(self, /, **fields: Field) -> None:
         for name, field in fields.items():
-            if not isinstance(field, Field):
-                raise WrongTypeError(f"{name!r} must be a Field, not {type(field).__name__}")
+            instance(field, Field, repr(name))
         self._fields = dict(fields)
         self._schema = _mopse.Schema([(name, f._field) for name, f in fields.items()])
 

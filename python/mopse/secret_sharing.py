@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mopse import _mopse
-from mopse._arrays import byte_array, is_integer, key_bytes
-from mopse.errors import InvalidInputError, WrongTypeError
+from mopse._checks import bytes_of, integer, key_bytes
+from mopse.errors import WrongTypeError
 
 __all__ = ["join", "split"]
 
@@ -54,12 +54,10 @@ def split(secret: Any, threshold: int, keys: Sequence[bytes]) -> list[bytes]:
     >>> join({keys[0]: shares[0], keys[2]: shares[2]})
     b'correct horse battery staple'
     """
-    if not is_integer(threshold):
-        raise WrongTypeError(f"the threshold must be an integer, not {type(threshold).__name__}")
-    if threshold < 0:
-        raise InvalidInputError(f"the threshold is {threshold}, expected 2 or more")
+    fault = "{what} is {value}, expected 2 or more"
+    needed = integer(threshold, "the threshold", 0, fault=fault)
     holders = [key_bytes(key) for key in keys]
-    return _mopse.split_secret(byte_array(secret, "the secret").tobytes(), int(threshold), holders)
+    return _mopse.split_secret(bytes_of(secret, "the secret"), needed, holders)
 
 
 def join(shares: Mapping[bytes, bytes]) -> bytes:
@@ -88,5 +86,5 @@ def join(shares: Mapping[bytes, bytes]) -> bytes:
     """
     if not isinstance(shares, Mapping):
         raise WrongTypeError(f"shares must be a mapping, not {type(shares).__name__}")
-    given = [byte_array(share, "a share").tobytes() for share in shares.values()]
+    given = [bytes_of(share, "a share") for share in shares.values()]
     return _mopse.join_secret(given, [key_bytes(key) for key in shares])

@@ -5,8 +5,8 @@ import io
 import numpy as np
 from numpy.typing import NDArray
 
-from mopse._arrays import is_integer
-from mopse.errors import InvalidInputError, WrongTypeError
+from mopse._checks import integer
+from mopse.errors import InvalidInputError
 
 __all__ = ["document", "image"]
 
@@ -32,11 +32,8 @@ _MARGIN = 0.97  # of the size asked, left to comments that fill it up
 
 
 def _check(size: int, least: int) -> int:
-    if not is_integer(size):
-        raise WrongTypeError(f"the size must be an integer, not {type(size).__name__}")
-    if not least <= size <= 1 << 30:
-        raise InvalidInputError(f"the size is {size} bytes, expected {least} to 2^30")
-    return int(size)
+    fault = f"{{what}} is {{value}} bytes, expected {least} to 2^30"
+    return integer(size, "the size", least, 1 << 30, fault=fault)
 
 
 def document(size_bytes: int, seed: int) -> bytes:

@@ -3,8 +3,7 @@
 from typing import Any
 
 from mopse import _mopse
-from mopse._arrays import byte_array, is_integer, password_bytes
-from mopse.errors import InvalidInputError, WrongTypeError
+from mopse._checks import byte_array, bytes_of, integer, password_bytes
 
 __all__ = ["pbe_decrypt", "pbe_derive", "pbe_encrypt"]
 
@@ -118,14 +117,10 @@ def pbe_derive(password: str | bytes, salt: bytes, iterations: int = 1000) -> tu
     >>> len(key), len(iv)
     (8, 8)
     """
-    grains = byte_array(salt, "the salt").tobytes()
+    grains = bytes_of(salt, "the salt")
     return _mopse.pbe_key(password_bytes(password), grains, _iterations(iterations))
 
 
 def _iterations(iterations: Any) -> int:
-    if not is_integer(iterations):
-        raise WrongTypeError(f"iterations must be an integer, not {type(iterations).__name__}")
-    number = int(iterations)
-    if not 0 <= number < 2**32:
-        raise InvalidInputError(f"the number of iterations is {number}, expected 1 to 10,000,000")
-    return number
+    fault = "the number of {what} is {value}, expected 1 to 10,000,000"
+    return integer(iterations, "iterations", 0, 2**32 - 1, fault=fault)

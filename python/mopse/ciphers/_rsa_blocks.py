@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from mopse._arrays import byte_array
-from mopse.errors import WrongTypeError
+from mopse._checks import byte_array, instance
 from mopse.rsa import PrivateKey, PublicKey
 
 __all__ = ["rsa_decrypt_blocks", "rsa_encrypt_blocks"]
@@ -53,9 +52,8 @@ def rsa_encrypt_blocks(public: PublicKey, plaintext: Any) -> bytes:
     >>> rsa_decrypt_blocks(key, sealed) == bytes(191)
     True
     """
-    if not isinstance(public, PublicKey):
-        raise WrongTypeError(f"a public key must be a PublicKey, not {type(public).__name__}")
-    return public._key.encrypt_blocks(byte_array(plaintext, "the plaintext"))
+    key = instance(public, PublicKey, "a public key")._key
+    return key.encrypt_blocks(byte_array(plaintext, "the plaintext"))
 
 
 def rsa_decrypt_blocks(private: PrivateKey, sealed: Any) -> bytes:
@@ -87,6 +85,5 @@ def rsa_decrypt_blocks(private: PrivateKey, sealed: Any) -> bytes:
     One power with the private exponent per block, on all cores; the GIL is released. For
     evaluation, never behind a service: see `mopse.rsa`.
     """
-    if not isinstance(private, PrivateKey):
-        raise WrongTypeError(f"a private key must be a PrivateKey, not {type(private).__name__}")
-    return private._key.decrypt_blocks(byte_array(sealed, "the message"))
+    key = instance(private, PrivateKey, "a private key")._key
+    return key.decrypt_blocks(byte_array(sealed, "the message"))

@@ -7,7 +7,15 @@ from collections.abc import Iterator
 from typing import Any, ClassVar, Never
 
 from mopse import _mopse
-from mopse._arrays import byte_array, is_integer, key_bytes, writable_array
+from mopse._checks import (
+    associated,
+    byte_array,
+    bytes_of,
+    is_integer,
+    key_bytes,
+    string,
+    writable_array,
+)
 from mopse.errors import InvalidInputError, MopseError, NonceReuseError, WrongTypeError
 
 __all__ = ["Algorithm", "Cipher", "algorithm", "decrypt", "encrypt", "generate_key", "names"]
@@ -102,8 +110,7 @@ class Cipher:
 
     @classmethod
     def _find(cls, name: str) -> Algorithm:
-        if not isinstance(name, str):
-            raise WrongTypeError(f"a cipher's name must be a string, not {type(name).__name__}")
+        string(name, "a cipher's name")
         listed = _listed(cls._is_legacy)
         if name in listed:
             return listed[name]
@@ -170,9 +177,9 @@ class Cipher:
         From 64 KiB on, all cores work on it where the mode allows: GCM, CTR, ChaCha20-Poly1305.
         The GIL is released. The message shows the length of the plaintext.
         """
-        text, associated = byte_array(plaintext, "the plaintext"), _associated(aad)
+        text, bound = byte_array(plaintext, "the plaintext"), associated(aad)
         with self._fresh(nonce) as chosen:
-            return self._cipher.seal(chosen, associated, text)
+            return self._cipher.seal(chosen, bound, text)
 
     def encrypt_into(
         self, plaintext: Any, message: Any, aad: Any = b"", *, nonce: bytes | None = None
@@ -197,10 +204,10 @@ class Cipher:
         mopse.errors.WrongTypeError
             If something is not bytes-like, or the buffer cannot be written to.
         """
-        text, associated = byte_array(plaintext, "the plaintext"), _associated(aad)
+        text, bound = byte_array(plaintext, "the plaintext"), associated(aad)
         output = writable_array(message, "the buffer for the message", text)
         with self._fresh(nonce) as chosen:
-            self._cipher.seal_into(chosen, associated, text, output)
+            self._cipher.seal_into(chosen, bound, text, output)
 
     def decrypt(self, message: Any, aad: Any = b"") -> bytes:
         """Return the plaintext of a message.
@@ -227,7 +234,7 @@ class Cipher:
         mopse.errors.WrongTypeError
             If something is not bytes-like.
         """
-        return self._cipher.open(_associated(aad), byte_array(message, "the message"))
+        return self._cipher.open(associated(aad), byte_array(message, "the message"))
 
     def decrypt_into(self, message: Any, plaintext: Any, aad: Any = b"") -> int:
         """Write the plaintext of a message into a buffer.
@@ -256,9 +263,9 @@ class Cipher:
         mopse.errors.WrongTypeError
             If something is not bytes-like, or the buffer cannot be written to.
         """
-        sealed, associated = byte_array(message, "the message"), _associated(aad)
+        sealed, bound = byte_array(message, "the message"), associated(aad)
         output = writable_array(plaintext, "the buffer for the plaintext", sealed)
-        return self._cipher.open_into(associated, sealed, output)
+        return self._cipher.open_into(bound, sealed, output)
 
     @contextlib.contextmanager
     def _fresh(self, nonce: bytes | None) -> Iterator[bytes]:
@@ -266,7 +273,7 @@ class Cipher:
         if nonce is None:
             yield secrets.token_bytes(self._algorithm.nonce_bytes)
             return
-        given = byte_array(nonce, "the nonce").tobytes()
+        given = bytes_of(nonce, "the nonce")
         if len(given) != self._algorithm.nonce_bytes:
             expected = self._algorithm.nonce_bytes
             raise InvalidInputError(f"the nonce has {len(given)} bytes, expected {expected}")
@@ -284,10 +291,6 @@ class Cipher:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._algorithm.name!r})"
-
-
-def _associated(aad: Any) -> bytes:
-    return byte_array(aad, "the associated data").tobytes()
 
 
 def names() -> list[str]:

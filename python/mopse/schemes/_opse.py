@@ -1,4 +1,4 @@
-"""Order-preserving encryption under one key, for research: OPSE by itself."""
+"""Order-preserving encryption by itself."""
 
 from typing import Any, overload
 
@@ -6,12 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mopse import _mopse
-from mopse._arrays import integers, is_integer, key_bytes
-from mopse.errors import InvalidInputError, WrongTypeError
+from mopse._checks import integer, integers, is_integer, key_bytes
+from mopse.schemes._values import domain_size
 
 __all__ = ["Opse"]
-
-_LARGEST = np.iinfo(np.int64).max
 
 
 class Opse:
@@ -61,12 +59,8 @@ class Opse:
     """
 
     def __init__(self, key: bytes, domain: int) -> None:
-        if not is_integer(domain):
-            raise WrongTypeError(f"the domain must be an integer, not {type(domain).__name__}")
-        if not 0 <= domain <= _LARGEST:
-            raise InvalidInputError(f"the domain is {domain}, expected 1 to 2^32")
-        self._opse = _mopse.Opse(key_bytes(key), int(domain))
-        self._domain = int(domain)
+        self._domain = domain_size(domain)
+        self._opse = _mopse.Opse(key_bytes(key), self._domain)
 
     @property
     def domain(self) -> int:
@@ -108,7 +102,7 @@ class Opse:
         the tree once, on all cores, with the GIL released. What leaks is said in the class.
         """
         if is_integer(x):
-            return self._opse.encrypt(_scalar(x, "the plaintext"), _id(ids))
+            return self._opse.encrypt(integer(x, "the plaintext"), _id(ids))
         plaintexts = integers(x, "the plaintexts")
         return self._opse.encrypt_batch(plaintexts, _ids(ids))
 
@@ -142,7 +136,7 @@ class Opse:
             If there are not as many ids, or an entry is null.
         """
         if is_integer(c):
-            return self._opse.decrypt(_scalar(c, "the ciphertext"), _id(ids))
+            return self._opse.decrypt(integer(c, "the ciphertext"), _id(ids))
         return self._opse.decrypt_batch(integers(c, "the ciphertexts"), _ids(ids))
 
     def bounds(self, low: int, high: int) -> tuple[int, int]:
@@ -165,22 +159,14 @@ class Opse:
         mopse.errors.WrongTypeError
             If one is not an integer.
         """
-        return self._opse.bounds(_scalar(low, "a bound"), _scalar(high, "a bound"))
+        return self._opse.bounds(integer(low, "a bound"), integer(high, "a bound"))
 
     def __repr__(self) -> str:
         return f"Opse(domain={self._domain})"
 
 
-def _scalar(value: Any, what: str) -> int:
-    if not is_integer(value):
-        raise WrongTypeError(f"{what} must be an integer, not {type(value).__name__}")
-    if not -_LARGEST - 1 <= value <= _LARGEST:
-        raise InvalidInputError(f"{what} does not fit an int64")
-    return int(value)
-
-
 def _id(ids: Any) -> int | None:
-    return None if ids is None else _scalar(ids, "the id")
+    return None if ids is None else integer(ids, "the id")
 
 
 def _ids(ids: Any) -> NDArray[np.int64] | None:

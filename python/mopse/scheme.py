@@ -1,0 +1,5 @@
+"""See `mopse.schemes`."""
+
+from mopse.schemes import Opse
+
+__all__ = ["Opse"]
