@@ -1,18 +1,30 @@
-"""What the cloud does: merge and search encrypted indexes, holding no key."""
+"""What the cloud does: merge and search encrypted indexes, holding no key.
+
+Importing this module loads no Python module that can hold a key. The compiled core, which it
+shares with all others, is one library and could: what is apart are Python modules.
+"""
 
 import html
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mopse import _mopse
-from mopse._arrays import integers
-from mopse.attachment import FileListing, FileRequest, FileUpload, SealedFile
+from mopse._checks import integers, items
 from mopse.errors import InvalidInputError, ReplayError, ScopeError, WrongTypeError
-from mopse.query import Answer, Query, Upload, as_message
+from mopse.messages import (
+    Answer,
+    FileListing,
+    FileRequest,
+    FileUpload,
+    Query,
+    SealedFile,
+    Upload,
+    as_message,
+)
 from mopse.stores import MemoryStore, Store
 
 __all__ = ["Cloud", "merge"]
@@ -102,7 +114,7 @@ class Cloud:
             file.check(self._announcement(bytes(file.owner)))
             self._store.add_file(file)
             return
-        decoded = _mopse.Upload.decode(_wire(upload, Upload, "an upload"))
+        decoded = _mopse.Upload.decode(as_message(upload, "an upload", Upload))
         decoded.check(self._announcement(bytes(decoded.owner)))
         self._store.add(decoded)
 
@@ -289,7 +301,7 @@ class Cloud:
         return self._owners[owner]
 
     def _checked(self, query: Query | bytes) -> list[_mopse.Token]:
-        decoded = Query.from_bytes(_wire(query, Query, "a query"))._decoded
+        decoded = Query.from_bytes(as_message(query, "a query", Query))._decoded
         now = int(time.time())
         for token in decoded:
             token.check(self._announcement(bytes(token.owner)), now)
@@ -322,14 +334,8 @@ class Cloud:
 
 
 def _is_file(message: Any) -> bool:
-    """Say whether bytes are those of an attached file."""
+    """Say whether bytes are those of an attachment."""
     return isinstance(message, bytes | bytearray) and message[:8] == b"MOPSEATT"
-
-
-def _wire(message: Any, kind: type[Query] | type[Upload], what: str) -> bytes:
-    if isinstance(message, Answer | Query | Upload) and not isinstance(message, kind):
-        raise WrongTypeError(f"{what} is wanted, not {type(message).__name__}")
-    return as_message(message, what)
 
 
 def merge(runs: Sequence[Any]) -> NDArray[np.int64]:
@@ -375,6 +381,5 @@ def merge(runs: Sequence[Any]) -> NDArray[np.int64]:
     >>> mopse.merge([np.array([10, 40]), np.array([20, 40])]).tolist()
     [0, 2, 1, 3]
     """
-    if isinstance(runs, str | bytes) or not isinstance(runs, Iterable):
-        raise WrongTypeError(f"runs must be a sequence of arrays, not {type(runs).__name__}")
-    return _mopse.merge([integers(run, f"run {number}") for number, run in enumerate(runs)])
+    given = items(runs, "runs", "sequence of arrays")
+    return _mopse.merge([integers(run, f"run {number}") for number, run in enumerate(given)])

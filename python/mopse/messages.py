@@ -1,77 +1,142 @@
-"""What travels between a querier and the cloud: uploads, queries and answers."""
+"""What travels between whoever holds keys and the cloud: every message, and no key in any.
 
+Records travel as an `Upload`, a `Query` and an `Answer`; attachments of records as a `FileUpload`,
+a `FileRequest`, a `FileListing` and a `SealedFile`. What the cloud keeps of an attachment is called
+a stored file.
+"""
+
+import abc
+import dataclasses
 import datetime
 import html
 import struct
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from mopse import _mopse
-from mopse.errors import DamagedFileError, WrongTypeError
+from mopse._checks import items
+from mopse.errors import DamagedFileError, InvalidInputError, WrongTypeError
 
-__all__ = ["Answer", "Query", "Upload", "as_message"]
+__all__ = [
+    "Answer",
+    "File",
+    "FileListing",
+    "FileRequest",
+    "FileUpload",
+    "Message",
+    "Query",
+    "SealedFile",
+    "Upload",
+    "as_message",
+    "stored_number",
+    "stored_text",
+]
 
 _QUERY = b"MOPSEQRY\x01"
 _ANSWER = b"MOPSEALL\x01"
+_LISTING = b"MOPSELSG\x01"
 
 _LAST_SECOND = int(datetime.datetime(9999, 12, 31, tzinfo=datetime.UTC).timestamp())
 
+_Core = TypeVar("_Core")
 
-def as_message(message: Any, what: str) -> bytes:
+
+class Message(abc.ABC):
+    """Anything that travels: ``bytes(message)`` is what does."""
+
+    @abc.abstractmethod
+    def __bytes__(self) -> bytes: ...
+
+    @property
+    def nbytes(self) -> int:
+        """Size as it travels, in bytes."""
+        return len(bytes(self))
+
+
+def as_message(message: Any, what: str, kind: type[Message] | None = None) -> bytes:
     """Return a message as bytes, and refuse anything that is none rather than convert it.
 
     Parameters
     ----------
-    message : Upload, Query, Answer or bytes
+    message : bytes-like or Message
         The message.
     what : str
         What it should be, for the error.
-
-    Returns
-    -------
-    bytes
-        The message as it travels.
+    kind : type, optional
+        The class whose objects are taken too.
 
     Raises
     ------
     mopse.errors.WrongTypeError
-        If it is none of these.
+        If it is neither, or a message of another kind.
     """
-    if isinstance(message, Answer | Query | Upload | bytes | bytearray | memoryview):
+    is_kind = kind is not None and isinstance(message, kind)
+    if is_kind or isinstance(message, bytes | bytearray | memoryview):
         return bytes(message)
+    if isinstance(message, Message):
+        raise WrongTypeError(f"{what} is wanted, not {type(message).__name__}")
     raise WrongTypeError(f"{what} must be bytes, not {type(message).__name__}")
 
 
-def _pack(head: bytes, items: Iterable[bytes]) -> bytes:
-    items = list(items)
-    sized = (struct.pack("<Q", len(item)) + item for item in items)
-    return head + struct.pack("<Q", len(items)) + b"".join(sized)
+class _Signed(Message, Generic[_Core]):
+    """A message under one signature: checked when it comes from elsewhere, once."""
+
+    _what: ClassVar[str]
+
+    def __init__(self, message: bytes) -> None:
+        self._message = as_message(message, self._what, type(self))
+        self._checked: _Core | None = self._decode(self._message)
+
+    @classmethod
+    def _signed(cls, message: bytes) -> Self:
+        """Return a message that was signed just now, without checking that again."""
+        signed = cls.__new__(cls)
+        signed._message, signed._checked = message, None
+        return signed
+
+    @staticmethod
+    @abc.abstractmethod
+    def _decode(message: bytes) -> _Core: ...
+
+    @property
+    def _decoded(self) -> _Core:
+        if self._checked is None:
+            self._checked = self._decode(self._message)
+        return self._checked
+
+    def __bytes__(self) -> bytes:
+        return self._message
+
+
+def _pack(head: bytes, parts: Iterable[bytes]) -> bytes:
+    parts = list(parts)
+    sized = (struct.pack("<Q", len(part)) + part for part in parts)
+    return head + struct.pack("<Q", len(parts)) + b"".join(sized)
 
 
 def _unpack(head: bytes, message: bytes, what: str) -> list[bytes]:
     if message[: len(head)] != head:
         raise DamagedFileError(f"{what} is cut short or malformed at byte 0")
-    items: list[bytes] = []
+    parts: list[bytes] = []
     at = len(head) + 8
     count = int.from_bytes(message[len(head) : at], "little")
-    while at < len(message) and len(items) < count:
+    while at < len(message) and len(parts) < count:
         start = at + 8
         end = start + int.from_bytes(message[at:start], "little")
         if not start <= end <= len(message):
             break
-        items.append(message[start:end])
+        parts.append(message[start:end])
         at = end
-    if at != len(message) or len(items) != count:
+    if at != len(message) or len(parts) != count:
         raise DamagedFileError(f"{what} is cut short or malformed at byte {min(at, len(message))}")
-    return items
+    return parts
 
 
-class Upload:
+class Upload(_Signed[_mopse.Upload]):
     """A provider's signed batch of sealed records and the encrypted index over them.
 
-    Made by `mopse.Provider.encrypt`; ``bytes(upload)`` is what travels. The cloud checks it whole
-    before it keeps any of it.
+    Made by `mopse.Provider.encrypt`. The cloud checks it whole before it keeps any of it.
 
     Parameters
     ----------
@@ -93,43 +158,24 @@ class Upload:
     each record, the order of all entries to the cell, and which entries belong to one record.
     """
 
-    def __init__(self, message: bytes) -> None:
-        self._message = as_message(message, "an upload")
-        self._decoded: _mopse.Upload | None = _mopse.Upload.decode(self._message)
+    _what = "an upload"
 
-    @classmethod
-    def _signed(cls, message: bytes) -> "Upload":
-        """Return an upload that was signed just now, without checking that again."""
-        upload = cls.__new__(cls)
-        upload._message, upload._decoded = message, None
-        return upload
-
-    @property
-    def _upload(self) -> _mopse.Upload:
-        if self._decoded is None:
-            self._decoded = _mopse.Upload.decode(self._message)
-        return self._decoded
+    @staticmethod
+    def _decode(message: bytes) -> _mopse.Upload:
+        return _mopse.Upload.decode(message)
 
     @property
     def provider(self) -> str:
         """Path of the provider."""
-        return self._upload.provider
-
-    @property
-    def nbytes(self) -> int:
-        """Size as it travels, in bytes."""
-        return len(self._message)
+        return self._decoded.provider
 
     @property
     def entries(self) -> dict[str, int]:
         """How many index entries each field has."""
-        return dict(self._upload.entries)
-
-    def __bytes__(self) -> bytes:
-        return self._message
+        return dict(self._decoded.entries)
 
     def __len__(self) -> int:
-        return self._upload.records
+        return self._decoded.records
 
     def __repr__(self) -> str:
         return (
@@ -138,11 +184,11 @@ class Upload:
         )
 
 
-class Query:
+class Query(Message):
     """A question to the cloud: one signed token per group.
 
-    Made by `mopse.Owner.query` or `mopse.Provider.query`. ``bytes(query)`` is what travels: the
-    tokens, and not the bounds in the clear, which stay with whoever asks.
+    Made by `mopse.Owner.query` or `mopse.Provider.query`. What travels are the tokens, and not the
+    bounds in the clear, which stay with whoever asks.
 
     Parameters
     ----------
@@ -162,9 +208,8 @@ class Query:
     def __init__(
         self, tokens: Iterable[bytes], ranges: Mapping[str, tuple[int, int]] | None = None
     ) -> None:
-        if isinstance(tokens, bytes | str) or not isinstance(tokens, Iterable):
-            raise WrongTypeError(f"tokens must be a list of bytes, not {type(tokens).__name__}")
-        self.tokens = tuple(as_message(token, "a token") for token in tokens)
+        given = items(tokens, "tokens", "list of bytes")
+        self.tokens = tuple(as_message(token, "a token") for token in given)
         self._ranges = None if ranges is None else dict(ranges)
         self._checked: list[_mopse.Token] | None = _mopse.Token.decode_all(self.tokens)
 
@@ -183,17 +228,7 @@ class Query:
 
     @classmethod
     def from_bytes(cls, message: bytes) -> "Query":
-        """Return the query that travelled as these bytes, as the cloud sees it.
-
-        Parameters
-        ----------
-        message : bytes
-            What ``bytes(query)`` gave.
-
-        Returns
-        -------
-        Query
-            The tokens, without the bounds in the clear.
+        """Return the query that travelled as these bytes, as the cloud sees it: without bounds.
 
         Raises
         ------
@@ -202,12 +237,7 @@ class Query:
         mopse.errors.SignatureError
             If a token is forged.
         """
-        return cls(_unpack(_QUERY, as_message(message, "a query"), "the query"))
-
-    @property
-    def nbytes(self) -> int:
-        """Size as it travels, in bytes."""
-        return len(bytes(self))
+        return cls(_unpack(_QUERY, as_message(message, "a query", Query), "the query"))
 
     @property
     def groups(self) -> list[str]:
@@ -240,7 +270,7 @@ class Query:
         return f"Query(fields={fields}, tokens={len(self)}, nbytes={self.nbytes})"
 
 
-class Answer:
+class Answer(Message):
     """What the cloud found: sealed records, which only a key holder opens.
 
     Parameters
@@ -266,22 +296,12 @@ class Answer:
     def from_bytes(cls, message: bytes) -> "Answer":
         """Return the answer that travelled as these bytes.
 
-        Parameters
-        ----------
-        message : bytes
-            What ``bytes(answer)`` gave.
-
-        Returns
-        -------
-        Answer
-            The same sealed records.
-
         Raises
         ------
         mopse.errors.DamagedFileError
             If the bytes are cut short or malformed.
         """
-        parts = _unpack(_ANSWER, as_message(message, "an answer"), "the answer")
+        parts = _unpack(_ANSWER, as_message(message, "an answer", Answer), "the answer")
         return cls(_mopse.Part.decode(part) for part in parts)
 
     @property
@@ -315,3 +335,195 @@ class Answer:
             f"<table><caption>{len(self):,} sealed records, {self.nbytes:,} bytes</caption>"
             f"<tr><th>provider</th><th>records</th></tr>{rows}</table>"
         )
+
+
+def stored_text(number: int) -> str:
+    """Return the number of a stored file, below 2^128, as text: 32 hexadecimal digits."""
+    return f"{number:032x}"
+
+
+def stored_number(written: Any) -> int:
+    """Return the number of a stored file from its text.
+
+    Raises
+    ------
+    mopse.errors.InvalidInputError
+        If the text is no number of a file.
+    mopse.errors.WrongTypeError
+        If it is not a string.
+    """
+    if not isinstance(written, str):
+        raise WrongTypeError(f"a file is named by a string, not {type(written).__name__}")
+    if len(written) != 32 or not set(written) <= set("0123456789abcdef"):
+        raise InvalidInputError("a file is named by 32 hexadecimal digits, as a listing shows them")
+    return int(written, 16)
+
+
+@dataclasses.dataclass(frozen=True)
+class File:
+    """An attachment that was opened.
+
+    Attributes
+    ----------
+    name, media_type : str
+        What it is called.
+    provider : str
+        Path of the provider that attached it.
+    content : bytes
+        What it holds.
+    """
+
+    name: str
+    media_type: str
+    provider: str
+    content: bytes = dataclasses.field(repr=False)
+
+
+class FileUpload(_Signed[_mopse.FileUpload]):
+    """A provider's signed attachment, sealed, with the keyword entries it is found by.
+
+    Made by `mopse.Provider.attach`.
+
+    Parameters
+    ----------
+    message : bytes
+        An attachment as it travels.
+
+    Raises
+    ------
+    mopse.errors.DamagedFileError
+        If it is cut short or malformed.
+    mopse.errors.SignatureError
+        If the provider it names did not sign it.
+
+    Notes
+    -----
+    **Leakage.** Provider and record, the size of the file, the length of its name and type, and how
+    many keywords it has.
+    """
+
+    _what = "a file"
+
+    @staticmethod
+    def _decode(message: bytes) -> _mopse.FileUpload:
+        return _mopse.FileUpload.decode(message)
+
+    @property
+    def provider(self) -> str:
+        """The provider that attached it."""
+        return self._decoded.provider
+
+    @property
+    def file(self) -> str:
+        """The stored file's number, as listings show it."""
+        return stored_text(self._decoded.file)
+
+    def __repr__(self) -> str:
+        return (
+            f"FileUpload(provider={self.provider!r}, keywords={self._decoded.entries}, "
+            f"nbytes={self.nbytes})"
+        )
+
+
+class FileRequest(_Signed[_mopse.FileRequest]):
+    """A signed request for attachments: by keywords, by records, or for one stored file.
+
+    Made by `mopse.Owner.find`, `mopse.Owner.files_of` and `mopse.Owner.fetch`.
+
+    Parameters
+    ----------
+    message : bytes
+        A request as it travels.
+
+    Raises
+    ------
+    mopse.errors.DamagedFileError
+        If it is cut short or malformed.
+    mopse.errors.SignatureError
+        If it is forged.
+
+    Notes
+    -----
+    **Leakage.** The cloud learns which files match each keyword, also those that are added later,
+    and that two requests ask for one keyword; not the keyword.
+    """
+
+    _what = "a request"
+
+    @staticmethod
+    def _decode(message: bytes) -> _mopse.FileRequest:
+        return _mopse.FileRequest.decode(message)
+
+    def __repr__(self) -> str:
+        return f"FileRequest(nbytes={self.nbytes})"
+
+
+class SealedFile(Message):
+    """One stored file with what it holds, which only a key holder opens.
+
+    Parameters
+    ----------
+    stored : StoredFile
+        The file as a store gives it.
+    """
+
+    def __init__(self, stored: _mopse.StoredFile) -> None:
+        if not isinstance(stored, _mopse.StoredFile):
+            raise WrongTypeError(f"a stored file is wanted, not {type(stored).__name__}")
+        self._stored = stored
+
+    @classmethod
+    def from_bytes(cls, message: bytes) -> "SealedFile":
+        """Return the stored file that travelled as these bytes.
+
+        Raises
+        ------
+        mopse.errors.DamagedFileError
+            If the bytes are cut short or malformed.
+        """
+        return cls(_mopse.StoredFile.decode(as_message(message, "a file", SealedFile)))
+
+    @property
+    def provider(self) -> str:
+        """The provider that attached it."""
+        return self._stored.provider
+
+    def __bytes__(self) -> bytes:
+        return self._stored.encode()
+
+    def __repr__(self) -> str:
+        return f"SealedFile(provider={self.provider!r}, nbytes={self.nbytes})"
+
+
+class FileListing(Message):
+    """What the cloud found: sealed descriptions of stored files, without what they hold.
+
+    Parameters
+    ----------
+    stored : iterable of StoredFile
+        Files as a store gives them.
+    """
+
+    def __init__(self, stored: Iterable[_mopse.StoredFile]) -> None:
+        self._stored = list(stored)
+
+    @classmethod
+    def from_bytes(cls, message: bytes) -> "FileListing":
+        """Return the listing that travelled as these bytes.
+
+        Raises
+        ------
+        mopse.errors.DamagedFileError
+            If the bytes are cut short or malformed.
+        """
+        parts = _unpack(_LISTING, as_message(message, "a listing", FileListing), "the listing")
+        return cls(_mopse.StoredFile.decode(part) for part in parts)
+
+    def __bytes__(self) -> bytes:
+        return _pack(_LISTING, (stored.encode() for stored in self._stored))
+
+    def __len__(self) -> int:
+        return len(self._stored)
+
+    def __repr__(self) -> str:
+        return f"FileListing(files={len(self)}, nbytes={self.nbytes})"

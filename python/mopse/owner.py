@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from mopse import _mopse
-from mopse._arrays import is_integer
-from mopse._party import Party, grant, names, text
+from mopse._checks import instance, is_integer, text
+from mopse._party import Party, grant, names
 from mopse.errors import WrongTypeError
+from mopse.messages import as_message
 from mopse.provider import Issued, Provider
-from mopse.query import as_message
 from mopse.schema import Schema
 
 __all__ = ["Owner"]
@@ -62,7 +62,7 @@ class Owner(Party):
         mopse.errors.WrongTypeError
             If the schema is not a Schema.
         """
-        return cls(_mopse.Keyring.generate(_checked(schema)._schema), schema)
+        return cls(_mopse.Keyring.generate(instance(schema, Schema, "a schema")._schema), schema)
 
     @classmethod
     def from_insecure_seed(cls, schema: Schema, seed: int) -> "Owner":
@@ -88,7 +88,7 @@ class Owner(Party):
         if not is_integer(seed):
             raise WrongTypeError(f"a seed must be an integer, not {type(seed).__name__}")
         key = hashlib.sha256(b"mopse insecure seed %d" % int(seed)).digest()
-        return cls(_mopse.Keyring.root(key, _checked(schema)._schema), schema)
+        return cls(_mopse.Keyring.root(key, instance(schema, Schema, "a schema")._schema), schema)
 
     @property
     def public(self) -> bytes:
@@ -197,9 +197,3 @@ class Owner(Party):
     def __repr__(self) -> str:
         name = self._keyring.owner[:8].hex()
         return f"Owner({name}, providers={len(self.providers)}, fields={list(self._schema)})"
-
-
-def _checked(schema: Schema) -> Schema:
-    if not isinstance(schema, Schema):
-        raise WrongTypeError(f"a schema must be a Schema, not {type(schema).__name__}")
-    return schema

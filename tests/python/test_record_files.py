@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mopse
-from mopse.attachment import keyword_bytes
+from mopse._party import keyword_bytes
 from mopse.errors import (
     DamagedFileError,
     DecryptionError,

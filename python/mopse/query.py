@@ -1,0 +1,5 @@
+"""See `mopse.messages`."""
+
+from mopse.messages import Query
+
+__all__ = ["Query"]
