@@ -11,14 +11,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mopse import _mopse
-from mopse._arrays import byte_array, is_integer
-from mopse._hopeless import accepted, warn_of
-from mopse._party import PROVIDER, Party, grant, names, text
+from mopse._answers import PROVIDER
+from mopse._checks import byte_array, integer, text
+from mopse._party import Party, grant, keyword_bytes, names
 from mopse._table import as_frame, record_ids, to_columns
-from mopse.attachment import FileUpload, keyword_bytes
 from mopse.errors import InvalidInputError, WrongTypeError
 from mopse.files import content
-from mopse.query import Upload, as_message
+from mopse.leakage import accepted, warn_of
+from mopse.messages import FileUpload, Upload, as_message
 from mopse.schema import Schema
 
 __all__ = ["Issued", "Provider"]
@@ -231,12 +231,8 @@ class Provider(Party):
         """
         if isinstance(counts, str | bytes) or not isinstance(counts, Iterable):
             raise WrongTypeError("counts must be a list of integers")
-        numbers = list(counts)
-        for number in numbers:
-            if not is_integer(number):
-                raise WrongTypeError(f"a count must be an integer, not {type(number).__name__}")
-            if not 0 <= number < 2**64:
-                raise InvalidInputError("a count is negative or beyond 64 bits")
+        fault = "{what} is negative or beyond 64 bits"
+        numbers = [integer(count, "a count", 0, 2**64 - 1, fault=fault) for count in counts]
         _mopse.catch_up(self._keyring, _words(keywords), numbers)
 
     def handles(self, ids: Any) -> NDArray[np.uint64]:
