@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import mopse
 from mopse import evaluate
-from mopse.__main__ import main
+from mopse.cli import main
 from mopse.errors import DamagedFileError, InvalidInputError, MissingFileError
 from mopse.evaluate import Block, Watch
 
