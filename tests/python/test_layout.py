@@ -2,11 +2,13 @@
 
 import ast
 import importlib
+import importlib.metadata
 import inspect
 import pkgutil
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -137,3 +139,36 @@ def test_modules_name_what_is_public(name):
 def test_errors_all_share_one_base():
     for name in mopse.errors.__all__:
         assert issubclass(getattr(mopse.errors, name), mopse.errors.MopseError)
+
+
+def loaded_by(statement: str) -> set[str]:
+    """Return the modules of the package that a fresh process has after a statement."""
+    script = f"{statement}\nimport sys\nprint(*(m for m in sys.modules if m.startswith('mopse')))"
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(ran.stdout.split())
+
+
+def test_the_package_loads_nothing_before_it_is_asked():
+    assert loaded_by("import mopse") == {"mopse"}
+    assert loaded_by("import mopse; mopse.errors") == {"mopse", "mopse.errors"}
+
+
+@pytest.mark.parametrize("statement", ["import mopse.cloud", "import mopse; mopse.merge"])
+def test_the_cloud_loads_no_module_that_can_hold_a_key(statement):
+    assert loaded_by(statement) == {
+        "mopse",
+        "mopse._checks",
+        "mopse._mopse",
+        "mopse.cloud",
+        "mopse.errors",
+        "mopse.messages",
+        "mopse.stores",
+        "mopse.stores.memory",
+    }
+
+
+def test_the_package_says_what_it_can_load():
+    assert set(mopse.__all__) < set(dir(mopse))
+    assert mopse.__version__ == importlib.metadata.version("mopse")
+    with pytest.raises(AttributeError, match="no attribute 'missing'"):
+        mopse.missing  # noqa: B018
