@@ -116,11 +116,6 @@ def integers(values: Any, what: str) -> NDArray[np.int64]:
     what : str
         What the array is, for messages.
 
-    Returns
-    -------
-    (n,) int64 array
-        The same numbers.
-
     Raises
     ------
     mopse.errors.WrongTypeError
@@ -201,24 +196,9 @@ def associated(aad: Any) -> bytes:
 
 
 def byte_array(buffer: Any, what: str) -> NDArray[np.uint8]:
-    """Return a view of the bytes of a buffer, without a copy.
+    """Return a (n,) uint8 view of the bytes of a buffer, without a copy.
 
-    Parameters
-    ----------
-    buffer : bytes-like
-        Any contiguous buffer of bytes: bytes, bytearray, memoryview, uint8 array, mmap.
-    what : str
-        What it is, for messages.
-
-    Returns
-    -------
-    (n,) uint8 array
-        The same memory.
-
-    Raises
-    ------
-    mopse.errors.WrongTypeError
-        If it is no contiguous buffer of bytes.
+    It takes any contiguous buffer of bytes: bytes, bytearray, memoryview, uint8 array, mmap.
     """
     try:
         view = memoryview(buffer)
@@ -233,20 +213,6 @@ def byte_array(buffer: Any, what: str) -> NDArray[np.uint8]:
 
 def writable_array(buffer: Any, what: str, *inputs: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return a view of a buffer to write to, which shares no memory with the inputs.
-
-    Parameters
-    ----------
-    buffer : writable bytes-like
-        A bytearray, or a uint8 array.
-    what : str
-        What it is, for messages.
-    *inputs : (n,) uint8 array
-        What is read meanwhile.
-
-    Returns
-    -------
-    (n,) uint8 array
-        The same memory.
 
     Raises
     ------

@@ -120,8 +120,6 @@ class Party:
         mopse.errors.InvalidInputError
             If there is no range or a field has two, the schema lacks a field, the lowest is above
             the highest, or a bound is not a number.
-        mopse.errors.WrongTypeError
-            If a bound is of another type than the field.
 
         Notes
         -----
@@ -197,7 +195,7 @@ class Party:
         return self._keyring.open_part(part)
 
     def find(self, *keywords: str, expires_in: datetime.timedelta = _HOUR) -> FileRequest:
-        """Return the signed request for files that have all of some keywords.
+        """Return the signed request for attachments that have all of some keywords.
 
         Parameters
         ----------
@@ -215,8 +213,6 @@ class Party:
         ------
         mopse.errors.InvalidInputError
             If there is no keyword, or one is empty.
-        mopse.errors.WrongTypeError
-            If a keyword is not a string.
 
         Notes
         -----
@@ -234,58 +230,44 @@ class Party:
         return FileRequest(_mopse.search_files(self._keyring, words, _expiry(expires_in)))
 
     def files_of(self, answer: Answer, *, expires_in: datetime.timedelta = _HOUR) -> FileRequest:
-        """Return the signed request for the files of records that a query found.
+        """Return the signed request for the attachments of records that a query found.
 
         Parameters
         ----------
         answer : Answer
-            What `mopse.Cloud.search` returned.
+            What `mopse.Cloud.search` returned; the request is for `mopse.Cloud.find`.
         expires_in : datetime.timedelta
             How long the request is valid.
-
-        Returns
-        -------
-        FileRequest
-            For `mopse.Cloud.find`.
 
         Raises
         ------
         mopse.errors.ScopeError
             If a record is of a provider out of reach.
-        mopse.errors.WrongTypeError
-            If the answer is not an Answer.
         """
         instance(answer, Answer, "an answer")
         parts = [part for part in answer._parts if part.records]
         return FileRequest(_mopse.list_files(self._keyring, parts, _expiry(expires_in)))
 
     def fetch(self, file: str, *, expires_in: datetime.timedelta = _HOUR) -> FileRequest:
-        """Return the signed request for one file with what it holds.
+        """Return the signed request for one stored file with what it holds.
 
         Parameters
         ----------
         file : str
-            Its number, from the column ``file`` of `files`.
+            Its number, from the column ``file`` of `files`; the request is for `mopse.Cloud.fetch`.
         expires_in : datetime.timedelta
             How long the request is valid.
-
-        Returns
-        -------
-        FileRequest
-            For `mopse.Cloud.fetch`.
 
         Raises
         ------
         mopse.errors.InvalidInputError
             If there can be no such file.
-        mopse.errors.WrongTypeError
-            If it is not a string.
         """
         number = stored_number(file)
         return FileRequest(_mopse.fetch_file(self._keyring, number, _expiry(expires_in)))
 
     def files(self, listing: FileListing) -> pl.DataFrame:
-        """Return what the files of a listing are called.
+        """Return what the attachments of a listing are called.
 
         Parameters
         ----------
@@ -295,7 +277,7 @@ class Party:
         Returns
         -------
         polars.DataFrame
-            One row per file: ``provider``, ``file`` (its number, for `fetch`), ``name``,
+            One row per attachment: ``provider``, ``file`` (its number, for `fetch`), ``name``,
             ``media_type`` and ``size_bytes``.
 
         Raises
@@ -303,24 +285,12 @@ class Party:
         mopse.errors.DecryptionError
             If a description was changed or belongs elsewhere.
         mopse.errors.ScopeError
-            If a file is of a provider out of reach, or of another owner.
-        mopse.errors.WrongTypeError
-            If the listing is not a FileListing.
+            If one is of a provider out of reach, or of another owner.
         """
         return described(listing, lambda stored: _mopse.describe_file(self._keyring, stored))
 
     def open_file(self, sealed: SealedFile) -> File:
-        """Return a file, opened and checked.
-
-        Parameters
-        ----------
-        sealed : SealedFile
-            What `mopse.Cloud.fetch` returned.
-
-        Returns
-        -------
-        File
-            Its name, media type and content.
+        """Return an attachment that `mopse.Cloud.fetch` returned, opened and checked.
 
         Raises
         ------
@@ -328,8 +298,6 @@ class Party:
             If it was changed, cut, or belongs to another record, provider, epoch or owner.
         mopse.errors.ScopeError
             If it is of a provider out of reach, or of another owner.
-        mopse.errors.WrongTypeError
-            If it is not a SealedFile.
         """
         return opened(sealed, lambda stored: _mopse.open_file(self._keyring, stored))
 
@@ -339,10 +307,10 @@ class Party:
         Parameters
         ----------
         path : path
-            The file; it is replaced in one step and readable for its owner only.
+            The saved keyring; it is replaced in one step and readable for its owner only.
         password : str
-            Everything that protects the file: Argon2id makes each guess cost 64 MiB and a good
-            tenth of a second.
+            Everything that protects it: Argon2id makes each guess cost 64 MiB and a good tenth of a
+            second.
 
         Raises
         ------
@@ -358,26 +326,14 @@ class Party:
     def open(cls, path: str | os.PathLike[str], password: str | bytes) -> Self:
         """Read a keyring that `save` wrote.
 
-        Parameters
-        ----------
-        path : path
-            The file.
-        password : str
-            Its password.
-
-        Returns
-        -------
-        Owner or Provider
-            As it was saved.
-
         Raises
         ------
         mopse.errors.WrongPasswordError
-            If the password does not open the file.
+            If the password does not open it.
         mopse.errors.DamagedFileError
             If the file is not what was written, or of an unknown version.
         mopse.errors.InvalidInputError
-            If it is a file of the other kind, or the password is empty.
+            If it is a keyring of the other kind, or the password is empty.
         mopse.errors.FileAccessError
             If the file cannot be read; `mopse.errors.MissingFileError` if there is none. Both are
             an OSError.

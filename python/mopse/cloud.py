@@ -63,12 +63,7 @@ class Cloud:
         self._owners: dict[bytes, _mopse.Announcement] = {}
 
     def enroll(self, public: bytes) -> None:
-        """Serve an owner, or take note of its new epochs.
-
-        Parameters
-        ----------
-        public : bytes
-            The owner's `mopse.Owner.public`.
+        """Serve an owner, or take note of its new epochs, from its `mopse.Owner.public`.
 
         Raises
         ------
@@ -87,7 +82,7 @@ class Cloud:
         self._owners[owner] = announcement
 
     def receive(self, upload: Upload | FileUpload | bytes) -> None:
-        """Check an upload or a file and keep it; the next search merges it.
+        """Check an upload or an attachment and keep it; the next search merges it.
 
         Parameters
         ----------
@@ -151,38 +146,19 @@ class Cloud:
         return Answer(part for token in self._checked(query) for part in self._store.search(token))
 
     def count(self, query: Query | bytes) -> int:
-        """Count the records that a query asks for, without copying any.
+        """Count the records that a query asks for, without copying any; see `search`.
 
-        Parameters
-        ----------
-        query : Query or bytes
-            As for `search`.
-
-        Returns
-        -------
-        int
-            How many records hold all ranges, to the cell: with cells wider than one step this
-            counts too many.
-
-        Raises
-        ------
-        mopse.errors.MopseError
-            As `search` does.
+        With cells wider than one step this counts too many.
         """
         return sum(self._store.count(token) for token in self._checked(query))
 
     def find(self, request: FileRequest | bytes) -> FileListing:
-        """Return descriptions of the files that a request asks for, without what they hold.
+        """Return descriptions of the stored files that a request asks for, without what they hold.
 
         Parameters
         ----------
         request : FileRequest or bytes
             From `mopse.Owner.find` or `mopse.Owner.files_of`.
-
-        Returns
-        -------
-        FileListing
-            Sealed descriptions.
 
         Raises
         ------
@@ -203,25 +179,12 @@ class Cloud:
         return FileListing(self._store.find_files(self._file_request(request)))
 
     def fetch(self, request: FileRequest | bytes) -> SealedFile:
-        """Return one sealed file, and move no other.
-
-        Parameters
-        ----------
-        request : FileRequest or bytes
-            From `mopse.Owner.fetch`.
-
-        Returns
-        -------
-        SealedFile
-            The file.
+        """Return the stored file of a request from `mopse.Owner.fetch`, and move no other.
 
         Raises
         ------
         mopse.errors.InvalidInputError
             If there is no such file.
-        mopse.errors.ScopeError
-            If the issuer does not reach its provider or is of an epoch that its group has left, or
-            its owner is not enrolled.
         mopse.errors.MopseError
             As `find` does.
         """
@@ -233,18 +196,13 @@ class Cloud:
         Parameters
         ----------
         request : FileRequest or bytes
-            From `mopse.Provider.find`.
+            From `mopse.Provider.find`; all raise what `find` does.
 
         Returns
         -------
         list of int
             One count per keyword in the order of the request, for `mopse.Provider.catch_up`; none
             for another request or issuer.
-
-        Raises
-        ------
-        mopse.errors.MopseError
-            As `find` does.
 
         Notes
         -----
@@ -260,7 +218,7 @@ class Cloud:
         return decoded
 
     def remove(self, provider: str, *, owner: bytes | None = None) -> int:
-        """Remove all records, entries and files of a provider, in every epoch.
+        """Remove all records, entries and stored files of a provider, in every epoch.
 
         Parameters
         ----------
@@ -352,16 +310,14 @@ def merge(runs: Sequence[Any]) -> NDArray[np.int64]:
     Returns
     -------
     (n,) int64 array, n = sum of the n_i
-        ``np.concatenate(runs)[order]`` is the merged index, and any column that came with the
-        runs is put in the same order by the same indexing. Equal ciphertexts keep the order of
-        their runs.
+        ``np.concatenate(runs)[order]`` is the merged index, and any column that came with the runs
+        is put in the same order by the same indexing. Equal ciphertexts keep the order of their
+        runs.
 
     Raises
     ------
     mopse.errors.InvalidInputError
         If a run is not ascending or holds a negative number; the message names run and position.
-    mopse.errors.WrongTypeError
-        If a run is not a one-dimensional array of integers.
 
     Notes
     -----

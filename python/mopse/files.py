@@ -59,29 +59,28 @@ def encrypt(
         What is encrypted; a file is read from where it stands to its end.
     target : path or binary file, optional
         Where it goes. A path is replaced in one step, when all was written: whatever goes wrong,
-        nothing half-written is left under that name, and what was there before is. Without a
-        target the sealed file is returned.
+        nothing half-written is left under that name, and what was there before is.
     key : bytes
-        32 uniformly random bytes. Secret. Every file gets a key of its own from it, so that one is
-        good for any number of files.
+        32 uniformly random bytes. Secret. Every stream gets a key of its own from it, so that one
+        is good for any number of them.
     cipher : str
         One of `mopse.ciphers.names` that is authenticated.
     aad : bytes-like
-        Associated data: not in the file, not secret, and needed unchanged to decrypt.
+        Associated data: not in the stream, not secret, and needed unchanged to decrypt.
     progress : bool
         Whether to show a progress bar.
 
     Returns
     -------
     bytes or int
-        The sealed file, or how many bytes were written to the target.
+        The encrypted stream, or how many bytes were written to the target.
 
     Raises
     ------
     mopse.errors.InvalidInputError
         If the key has another length, or there is no such cipher or it is not authenticated.
     mopse.errors.WrongTypeError
-        If source, target, key or aad are of another type, as a file in text mode is.
+        If something is of another type, as a file in text mode is.
     mopse.errors.FileAccessError
         If a file cannot be read or written; `mopse.errors.MissingFileError` if there is none. Both
         are an OSError.
@@ -90,7 +89,7 @@ def encrypt(
     -----
     The STREAM construction [1]_ over segments of 64 KiB, 16 bytes longer each, and a head of 69
     bytes. Batches of 4 MiB go through all cores with the GIL released; memory does not grow with
-    the file. The sealed file shows the length of the file.
+    the file. The stream shows the length of the file.
 
     References
     ----------
@@ -136,41 +135,28 @@ def decrypt(
     aad: Any = b"",
     progress: bool = False,
 ) -> bytes | int:
-    """Decrypt what `encrypt` made.
+    """Decrypt what `encrypt` made; source, target, key and errors are as there.
 
     Parameters
     ----------
     source : bytes-like, path or binary file
-        The sealed file; a file is read from where it stands to its end.
+        The encrypted stream.
     target : path or binary file, optional
         Where the file goes. A path is replaced in one step, after the last segment was checked; a
         binary file is written to batch by batch, so that it holds a genuine beginning of the file
         if a later segment turns out to be damaged. Without a target the file is returned, when all
         of it was checked.
-    key : bytes
-        The key it was encrypted with.
-    aad : bytes-like
-        The associated data it was encrypted with.
-    progress : bool
-        Whether to show a progress bar.
-
-    Returns
-    -------
-    bytes or int
-        The file, or how many bytes were written to the target.
+    key, aad, progress : see `encrypt`
+        As for `encrypt`.
 
     Raises
     ------
     mopse.errors.DecryptionError
         If a segment was changed, cut off, moved or added, or the key or aad are others.
     mopse.errors.DamagedFileError
-        If it does not begin like a sealed file, or is of an unknown version.
+        If it does not begin like an encrypted stream, or is of an unknown version.
     mopse.errors.InvalidInputError
         If the key has another length, or the cipher is unknown here.
-    mopse.errors.WrongTypeError
-        If source, target, key or aad are of another type.
-    mopse.errors.FileAccessError
-        If a file cannot be read or written; `mopse.errors.MissingFileError` if there is none.
     """
     secret, bound = key_bytes(key), associated(aad)
 
@@ -188,22 +174,7 @@ def decrypt(
 def content(source: Any) -> Any:
     """Return all that a source holds: a buffer as it is, a path or file read to its end.
 
-    Parameters
-    ----------
-    source : bytes-like, path or binary file
-        As for `encrypt`.
-
-    Returns
-    -------
-    bytes-like
-        What it holds.
-
-    Raises
-    ------
-    mopse.errors.WrongTypeError
-        If it is none of these, or a file in text mode.
-    mopse.errors.FileAccessError
-        If a file cannot be read; `mopse.errors.MissingFileError` if there is none.
+    Sources and errors are those of `encrypt`.
     """
     with _opened(source) as (read, total):
         if total is not None:

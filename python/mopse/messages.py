@@ -43,7 +43,11 @@ _Core = TypeVar("_Core")
 
 
 class Message(abc.ABC):
-    """Anything that travels: ``bytes(message)`` is what does."""
+    """Anything that travels: ``bytes(message)`` is what does.
+
+    Bytes that are cut short or malformed are refused with `mopse.errors.DamagedFileError`, forged
+    ones with `mopse.errors.SignatureError`.
+    """
 
     @abc.abstractmethod
     def __bytes__(self) -> bytes: ...
@@ -57,19 +61,7 @@ class Message(abc.ABC):
 def as_message(message: Any, what: str, kind: type[Message] | None = None) -> bytes:
     """Return a message as bytes, and refuse anything that is none rather than convert it.
 
-    Parameters
-    ----------
-    message : bytes-like or Message
-        The message.
-    what : str
-        What it should be, for the error.
-    kind : type, optional
-        The class whose objects are taken too.
-
-    Raises
-    ------
-    mopse.errors.WrongTypeError
-        If it is neither, or a message of another kind.
+    Bytes-like objects are taken, and objects of `kind`; `what` says in an error what was wanted.
     """
     is_kind = kind is not None and isinstance(message, kind)
     if is_kind or isinstance(message, bytes | bytearray | memoryview):
@@ -136,19 +128,11 @@ def _unpack(head: bytes, message: bytes, what: str) -> list[bytes]:
 class Upload(_Signed[_mopse.Upload]):
     """A provider's signed batch of sealed records and the encrypted index over them.
 
-    Made by `mopse.Provider.encrypt`. The cloud checks it whole before it keeps any of it.
-
-    Parameters
-    ----------
-    message : bytes
-        An upload as it travels.
+    Made by `mopse.Provider.encrypt`, or of an upload as it travels. The cloud checks it whole
+    before it keeps any of it.
 
     Raises
     ------
-    mopse.errors.DamagedFileError
-        If it is cut short or malformed.
-    mopse.errors.SignatureError
-        If the provider it names did not sign it.
     mopse.errors.InvalidInputError
         If a run in it is unsorted or holds a number that is no ciphertext.
 
@@ -228,15 +212,7 @@ class Query(Message):
 
     @classmethod
     def from_bytes(cls, message: bytes) -> "Query":
-        """Return the query that travelled as these bytes, as the cloud sees it: without bounds.
-
-        Raises
-        ------
-        mopse.errors.DamagedFileError
-            If the bytes are cut short or malformed.
-        mopse.errors.SignatureError
-            If a token is forged.
-        """
+        """Return the query that travelled as these bytes, as the cloud sees it: without bounds."""
         return cls(_unpack(_QUERY, as_message(message, "a query", Query), "the query"))
 
     @property
@@ -294,13 +270,7 @@ class Answer(Message):
 
     @classmethod
     def from_bytes(cls, message: bytes) -> "Answer":
-        """Return the answer that travelled as these bytes.
-
-        Raises
-        ------
-        mopse.errors.DamagedFileError
-            If the bytes are cut short or malformed.
-        """
+        """Return the answer that travelled as these bytes."""
         parts = _unpack(_ANSWER, as_message(message, "an answer", Answer), "the answer")
         return cls(_mopse.Part.decode(part) for part in parts)
 
@@ -343,15 +313,7 @@ def stored_text(number: int) -> str:
 
 
 def stored_number(written: Any) -> int:
-    """Return the number of a stored file from its text.
-
-    Raises
-    ------
-    mopse.errors.InvalidInputError
-        If the text is no number of a file.
-    mopse.errors.WrongTypeError
-        If it is not a string.
-    """
+    """Return the number of a stored file from its text."""
     if not isinstance(written, str):
         raise WrongTypeError(f"a file is named by a string, not {type(written).__name__}")
     if len(written) != 32 or not set(written) <= set("0123456789abcdef"):
@@ -382,19 +344,7 @@ class File:
 class FileUpload(_Signed[_mopse.FileUpload]):
     """A provider's signed attachment, sealed, with the keyword entries it is found by.
 
-    Made by `mopse.Provider.attach`.
-
-    Parameters
-    ----------
-    message : bytes
-        An attachment as it travels.
-
-    Raises
-    ------
-    mopse.errors.DamagedFileError
-        If it is cut short or malformed.
-    mopse.errors.SignatureError
-        If the provider it names did not sign it.
+    Made by `mopse.Provider.attach`, or of an attachment as it travels.
 
     Notes
     -----
@@ -428,19 +378,8 @@ class FileUpload(_Signed[_mopse.FileUpload]):
 class FileRequest(_Signed[_mopse.FileRequest]):
     """A signed request for attachments: by keywords, by records, or for one stored file.
 
-    Made by `mopse.Owner.find`, `mopse.Owner.files_of` and `mopse.Owner.fetch`.
-
-    Parameters
-    ----------
-    message : bytes
-        A request as it travels.
-
-    Raises
-    ------
-    mopse.errors.DamagedFileError
-        If it is cut short or malformed.
-    mopse.errors.SignatureError
-        If it is forged.
+    Made by `mopse.Owner.find`, `mopse.Owner.files_of` and `mopse.Owner.fetch`, or of a request as
+    it travels.
 
     Notes
     -----
@@ -474,13 +413,7 @@ class SealedFile(Message):
 
     @classmethod
     def from_bytes(cls, message: bytes) -> "SealedFile":
-        """Return the stored file that travelled as these bytes.
-
-        Raises
-        ------
-        mopse.errors.DamagedFileError
-            If the bytes are cut short or malformed.
-        """
+        """Return the stored file that travelled as these bytes."""
         return cls(_mopse.StoredFile.decode(as_message(message, "a file", SealedFile)))
 
     @property
@@ -509,13 +442,7 @@ class FileListing(Message):
 
     @classmethod
     def from_bytes(cls, message: bytes) -> "FileListing":
-        """Return the listing that travelled as these bytes.
-
-        Raises
-        ------
-        mopse.errors.DamagedFileError
-            If the bytes are cut short or malformed.
-        """
+        """Return the listing that travelled as these bytes."""
         parts = _unpack(_LISTING, as_message(message, "a listing", FileListing), "the listing")
         return cls(_mopse.StoredFile.decode(part) for part in parts)
 

@@ -29,10 +29,10 @@ class Field:
     step : int or float, default 1
         The distance of neighbouring values, in the values' unit; in days for dates.
     cell : int, optional
-        How many steps share a cell. Index entries and queries know the cell of a value and no
-        more, so a wider cell hides more and finds more records that do not match, which are
-        dropped after decryption. By default the narrowest that gives at most 2^16 cells, which is
-        1 up to 2^16 values.
+        How many steps share a cell. Index entries and queries know the cell of a value and no more,
+        so a wider cell hides more and finds more records that do not match, which are dropped after
+        decryption. By default the narrowest that gives at most 2^16 cells, which is 1 up to 2^16
+        values.
 
     Raises
     ------
@@ -79,20 +79,14 @@ class Field:
 
     @classmethod
     def boolean(cls) -> "Field":
-        """Return the field of truth values; false is below true.
-
-        Returns
-        -------
-        Field
-            Its bounds in a query are truth values.
-        """
+        """Return the field of truth values, as are its bounds in a query; false is below true."""
         field = cls.__new__(cls)
         field._init("boolean", 0, 1, 1, None, ())
         return field
 
     @classmethod
     def categories(cls, levels: Sequence[str], *, cell: int | None = None) -> "Field":
-        """Return the field of ordered categories.
+        """Return the field of ordered categories, whose names are its bounds in a query.
 
         Parameters
         ----------
@@ -101,17 +95,10 @@ class Field:
         cell : int, optional
             How many neighbouring categories share a cell; 1 by default.
 
-        Returns
-        -------
-        Field
-            Its bounds in a query are names of categories.
-
         Raises
         ------
         mopse.errors.InvalidInputError
             If there is no category, or one twice.
-        mopse.errors.WrongTypeError
-            If a category is not a string.
         """
         levels = [levels] if isinstance(levels, str) else list(levels)
         if not all(isinstance(level, str) for level in levels):
@@ -169,8 +156,6 @@ class Field:
         mopse.errors.InvalidInputError
             If a value is outside the domain, off the grid, infinite or not a number; the message
             names column and row.
-        mopse.errors.WrongTypeError
-            If the column holds another type of values.
         """
         name = repr(column.name)
         is_valid = column.is_not_null().to_numpy()
@@ -217,20 +202,13 @@ class Field:
         Parameters
         ----------
         low, high : value of the field or None
-            Bounds, both included; None is open. Bounds off the grid round inwards, bounds beyond
-            the domain are intersected with it.
-
-        Returns
-        -------
-        tuple of int, or None
-            The lowest and the highest plaintext.
+            None is open. Bounds off the grid round inwards, bounds beyond the domain are
+            intersected with it.
 
         Raises
         ------
         mopse.errors.InvalidInputError
             If ``low > high``, one is not a number, or no category of the field.
-        mopse.errors.WrongTypeError
-            If a bound is of another type.
         """
         return self._field.range(self._bound(low), self._bound(high))
 

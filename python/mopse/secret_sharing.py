@@ -11,29 +11,22 @@ __all__ = ["join", "split"]
 
 
 def split(secret: Any, threshold: int, keys: Sequence[bytes]) -> list[bytes]:
-    """Return one sealed share of a secret for every holder.
+    """Return one sealed share of a secret for every holder, in the order of their keys.
 
     Parameters
     ----------
     secret : bytes-like
-        1 to 2^20 bytes, as a credential or a key.
+        1 to 2^20 bytes, as a credential or a key. A share shows how many.
     threshold : int
         How many shares give it back, 2 to the number of holders.
     keys : sequence of bytes
         The key of each holder, 32 uniformly random bytes each. Secret.
-
-    Returns
-    -------
-    list of bytes
-        The share of each holder, in the order of the keys. A share shows how long the secret is.
 
     Raises
     ------
     mopse.errors.InvalidInputError
         If there are not 2 to 255 holders, the threshold is none, or the secret or a key has another
         length.
-    mopse.errors.WrongTypeError
-        If something is not bytes-like, or the threshold is not an integer.
 
     Notes
     -----
@@ -61,17 +54,7 @@ def split(secret: Any, threshold: int, keys: Sequence[bytes]) -> list[bytes]:
 
 
 def join(shares: Mapping[bytes, bytes]) -> bytes:
-    """Return the secret of enough shares.
-
-    Parameters
-    ----------
-    shares : mapping from bytes to bytes
-        Every holder's key, and its share.
-
-    Returns
-    -------
-    bytes
-        The secret.
+    """Return the secret of enough shares, a mapping from every holder's key to its share.
 
     Raises
     ------
@@ -81,8 +64,6 @@ def join(shares: Mapping[bytes, bytes]) -> bytes:
         If a share is malformed.
     mopse.errors.InvalidInputError
         If there are not enough shares, or a key has another length.
-    mopse.errors.WrongTypeError
-        If shares are not a mapping of bytes.
     """
     if not isinstance(shares, Mapping):
         raise WrongTypeError(f"shares must be a mapping, not {type(shares).__name__}")

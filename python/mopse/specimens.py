@@ -37,7 +37,7 @@ def _check(size: int, least: int) -> int:
 
 
 def document(size_bytes: int, seed: int) -> bytes:
-    """Return an English-like medical text, from templates and random words.
+    """Return an English-like medical text of ASCII lines, from templates and random words.
 
     Parameters
     ----------
@@ -46,17 +46,10 @@ def document(size_bytes: int, seed: int) -> bytes:
     seed : int
         The same seed and size give the same text.
 
-    Returns
-    -------
-    bytes
-        ASCII, in lines.
-
     Raises
     ------
     mopse.errors.InvalidInputError
         If the size is out of bounds.
-    mopse.errors.WrongTypeError
-        If the size is not an integer.
 
     Notes
     -----
@@ -85,6 +78,8 @@ def document(size_bytes: int, seed: int) -> bytes:
 def image(size_bytes: int, seed: int) -> bytes:
     """Return an X-ray-like picture as a JPEG file, encoded here.
 
+    It is in greys: a bright shape with ribs on a dark ground, and noise.
+
     Parameters
     ----------
     size_bytes : int
@@ -92,17 +87,10 @@ def image(size_bytes: int, seed: int) -> bytes:
     seed : int
         The same seed and size give the same picture with the same version of Pillow.
 
-    Returns
-    -------
-    bytes
-        A greyscale JPEG file: a bright shape with ribs on a dark ground, and noise.
-
     Raises
     ------
     mopse.errors.InvalidInputError
         If the size is out of bounds, or Pillow is not installed.
-    mopse.errors.WrongTypeError
-        If the size is not an integer.
 
     Notes
     -----

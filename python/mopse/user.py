@@ -29,8 +29,6 @@ class User:
     ------
     mopse.errors.DamagedFileError
         If a grant is malformed.
-    mopse.errors.WrongTypeError
-        If the schema is not a Schema or a grant is not bytes.
 
     Notes
     -----
@@ -68,58 +66,28 @@ class User:
             If a record was changed, cut or moved.
         mopse.errors.InvalidInputError
             If the query has lost its bounds, as the cloud's copy has.
-        mopse.errors.WrongTypeError
-            If the answer is not an Answer or the query not a Query.
         """
         if instance(query, Query, "a query")._ranges is None:
             raise InvalidInputError("the query has no bounds in the clear: it is the cloud's copy")
         return matching(answer, query, {}, self._schema, self._open_part)
 
     def files(self, listing: FileListing) -> pl.DataFrame:
-        """Return what the files of a listing are called.
-
-        Parameters
-        ----------
-        listing : FileListing
-            What `mopse.Cloud.find` returned.
-
-        Returns
-        -------
-        polars.DataFrame
-            As from `mopse.Owner.files`.
+        """Return what the attachments of a listing are called; see `mopse.Owner.files`.
 
         Raises
         ------
         mopse.errors.ScopeError
-            If the record of a file was not granted.
-        mopse.errors.DecryptionError
-            If a description was changed or belongs elsewhere.
-        mopse.errors.WrongTypeError
-            If the listing is not a FileListing.
+            If the record of one was not granted.
         """
         return described(listing, lambda stored: _mopse.describe_granted_file(self._grants, stored))
 
     def open_file(self, sealed: SealedFile) -> File:
-        """Return a file of a record that was granted, opened and checked.
-
-        Parameters
-        ----------
-        sealed : SealedFile
-            What `mopse.Cloud.fetch` returned.
-
-        Returns
-        -------
-        File
-            Its name, media type and content.
+        """Return an attachment of a record that was granted; see `mopse.Owner.open_file`.
 
         Raises
         ------
         mopse.errors.ScopeError
             If its record was not granted.
-        mopse.errors.DecryptionError
-            If it was changed, cut, or belongs elsewhere.
-        mopse.errors.WrongTypeError
-            If it is not a SealedFile.
         """
         return opened(sealed, lambda stored: _mopse.open_granted_file(self._grants, stored))
 

@@ -32,8 +32,6 @@ def split_credential(credential: Any, keys: Sequence[bytes]) -> list[bytes]:
     ------
     mopse.errors.InvalidInputError
         If the credential is too short, or there is not a fitting key for every chunk.
-    mopse.errors.WrongTypeError
-        If something is not bytes-like.
 
     Notes
     -----
@@ -54,19 +52,9 @@ def split_credential(credential: Any, keys: Sequence[bytes]) -> list[bytes]:
 
 
 def join_credential(chunks: Sequence[bytes], keys: Sequence[bytes]) -> bytes:
-    """Return the credential that `split_credential` cut.
+    """Return the credential that `split_credential` cut, from all four chunks and their keys.
 
-    Parameters
-    ----------
-    chunks : sequence of bytes
-        All four.
-    keys : sequence of bytes
-        The key of each.
-
-    Returns
-    -------
-    bytes
-        The credential; nonsense if a chunk was changed and its padding happens to be right.
+    It is nonsense if a chunk was changed and its padding happens to be right.
 
     Raises
     ------
@@ -74,8 +62,6 @@ def join_credential(chunks: Sequence[bytes], keys: Sequence[bytes]) -> bytes:
         If the padding of a chunk is wrong.
     mopse.errors.InvalidInputError
         If there are not four chunks and four fitting keys.
-    mopse.errors.WrongTypeError
-        If something is not bytes-like.
     """
     parts = [bytes_of(chunk, "a chunk") for chunk in chunks]
     return _mopse.join_credential(parts, [key_bytes(key) for key in keys])
@@ -109,8 +95,6 @@ def search_des_key(
         If the chunk is not one block.
     mopse.errors.InvalidInputError
         If a length or number is out of bounds.
-    mopse.errors.WrongTypeError
-        If something is not bytes-like or not an integer.
 
     Notes
     -----

@@ -9,7 +9,7 @@ __all__ = ["rsa_decrypt_blocks", "rsa_encrypt_blocks"]
 
 
 def rsa_encrypt_blocks(public: PublicKey, plaintext: Any) -> bytes:
-    """Return a plaintext encrypted with RSA-OAEP block by block, for evaluation.
+    """Return a plaintext encrypted with RSA-OAEP [1]_ block by block, for evaluation.
 
     Published comparisons that encrypt files with RSA must have done something like it. What one
     should do is `mopse.rsa.PublicKey.encrypt`.
@@ -26,11 +26,6 @@ def rsa_encrypt_blocks(public: PublicKey, plaintext: Any) -> bytes:
     bytes
         Header, then 256 bytes for each 190 of the plaintext with 2048 bits, or 384 for each 318
         with 3072.
-
-    Raises
-    ------
-    mopse.errors.WrongTypeError
-        If the key is no PublicKey or the plaintext not bytes-like.
 
     Notes
     -----
@@ -59,17 +54,7 @@ def rsa_encrypt_blocks(public: PublicKey, plaintext: Any) -> bytes:
 def rsa_decrypt_blocks(private: PrivateKey, sealed: Any) -> bytes:
     """Return the plaintext of what `rsa_encrypt_blocks` returned.
 
-    Parameters
-    ----------
-    private : mopse.rsa.PrivateKey
-        The key.
-    sealed : bytes-like
-        The message, read in place.
-
-    Returns
-    -------
-    bytes
-        The plaintext; another one, unnoticed, if whole blocks were moved.
+    It is another one, unnoticed, if whole blocks were moved.
 
     Raises
     ------
@@ -77,8 +62,6 @@ def rsa_decrypt_blocks(private: PrivateKey, sealed: Any) -> bytes:
         If a block was changed, or is for another key.
     mopse.errors.DamagedFileError
         If it is no such message, of another version, or its length does not fit its blocks.
-    mopse.errors.WrongTypeError
-        If the key is no PrivateKey or the message not bytes-like.
 
     Notes
     -----

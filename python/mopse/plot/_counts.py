@@ -27,36 +27,9 @@ def bars(
     width: int = 700,
     height: int = 420,
 ) -> Figure:
-    """Draw the median of `y` as a bar per `x`, grouped by `by`, all repeats as dots.
+    """Draw the median of `y` as a bar per `x`, grouped by `by`, all repeats as dots; see `lines`.
 
-    Parameters
-    ----------
-    table : polars.DataFrame
-        One row per repeat.
-    x, y, by : str
-        Column names, as in `lines`; the values of `x` are names, in order of appearance.
-    control : str, optional
-        The value of `by` that is the control. Without it `CONTROL` is, where it occurs.
-    title : str
-        Headline.
-    y_scale : {"linear", "log2", "log10"}
-        Scale of the heights.
-    y_range : (float or None, float or None)
-        Bounds of the heights; None leaves a bound to the data.
-    width, height : int
-        Size in logical pixels.
-
-    Returns
-    -------
-    Figure
-        The figure, to which more can be added.
-
-    Raises
-    ------
-    mopse.errors.InvalidInputError
-        As in `lines`.
-    TypeError
-        If a column has the wrong type.
+    The values of `x` are names, in order of appearance.
     """
     rows, names = named(table.with_columns(existing(table, x).cast(pl.String)), x)
     figure = Figure(
@@ -97,7 +70,7 @@ def histogram(
     width: int = 700,
     height: int = 420,
 ) -> Figure:
-    """Count the values of `x` in bins: bars for one series, outlines for several.
+    """Count the values of `x` in bins: bars for one series, outlines for several; see `lines`.
 
     Parameters
     ----------
@@ -112,25 +85,14 @@ def histogram(
     bins : int or (n + 1,) array of numbers
         How many bins of equal width from the least value to the largest, or their borders.
     control : str, optional
-        The value of `by` that is the control. Without it `CONTROL` is, where it occurs.
-    title : str
-        Headline.
-    y_scale : {"linear", "log2", "log10"}
-        Scale of the counts; a logarithmic one needs a value in every bin.
-    width, height : int
-        Size in logical pixels.
-
-    Returns
-    -------
-    Figure
-        The figure, to which more can be added.
+        As for `lines`.
+    title, y_scale, width, height : see `Figure`
+        As for `Figure`; a logarithmic scale needs a value in every bin.
 
     Raises
     ------
     mopse.errors.InvalidInputError
-        As in `lines`; also if the borders do not ascend or a value lies outside them.
-    TypeError
-        If a column has the wrong type.
+        Also if the borders do not ascend or a value lies outside them.
     """
     values = numbers_of(table, x).to_numpy()
     if len(values) == 0 or not np.isfinite(values).all():
@@ -164,7 +126,7 @@ def heatmap(
     width: int = 700,
     height: int = 420,
 ) -> Figure:
-    """Colour a cell per pair of `x` and `y` by the median of `value`.
+    """Colour a cell per pair of `x` and `y` by the median of `value`; see `lines`.
 
     Parameters
     ----------
@@ -175,22 +137,13 @@ def heatmap(
         lowest.
     value : str
         The column of numbers, whose name says what is coloured, with its unit.
-    title : str
-        Headline.
-    width, height : int
-        Size in logical pixels.
-
-    Returns
-    -------
-    Figure
-        The figure, to which more can be added.
+    title, width, height : see `Figure`
+        As for `Figure`.
 
     Raises
     ------
     mopse.errors.InvalidInputError
-        As in `lines`; also if a pair does not occur.
-    TypeError
-        If a column has the wrong type.
+        Also if a pair does not occur.
     """
     across, columns = named(table.with_columns(existing(table, x).cast(pl.String)), x)
     up, rows = named(table.with_columns(existing(table, y).cast(pl.String)), y)

@@ -40,15 +40,9 @@ def lines(
         The value of `by` that is the control. Without it `CONTROL` is, where it occurs.
     expected : sequence of str
         Values of `by` that are not measured: closed forms, bounds, guessing.
-    title : str
-        Headline.
-    x_scale, y_scale : {"linear", "log2", "log10"}
-        Scales of the axes.
-    x_range, y_range : (float or None, float or None)
-        Bounds of the axes; None leaves a bound to the data. Unless it is given, a linear `y` axis
-        starts at 0 if no value is below.
-    width, height : int
-        Size in logical pixels.
+    title, x_scale, y_scale, x_range, y_range, width, height : see `Figure`
+        As for `Figure`. Unless `y_range` is given, a linear `y` axis starts at 0 if no value is
+        below.
 
     Returns
     -------
@@ -112,37 +106,7 @@ def scatter(
     width: int = 700,
     height: int = 420,
 ) -> Figure:
-    """Draw a marker per row.
-
-    Parameters
-    ----------
-    table : polars.DataFrame
-        One row per marker.
-    x, y, by : str
-        Column names, as in `lines`.
-    control : str, optional
-        The value of `by` that is the control. Without it `CONTROL` is, where it occurs.
-    title : str
-        Headline.
-    x_scale, y_scale : {"linear", "log2", "log10"}
-        Scales of the axes.
-    x_range, y_range : (float or None, float or None)
-        Bounds of the axes; None leaves a bound to the data.
-    width, height : int
-        Size in logical pixels.
-
-    Returns
-    -------
-    Figure
-        The figure, to which more can be added.
-
-    Raises
-    ------
-    mopse.errors.InvalidInputError
-        As in `lines`.
-    TypeError
-        If a column has the wrong type.
-    """
+    """Draw a marker per row of a table; see `lines`."""
     rows, names = named(table, x)
     figure = Figure(
         x=x,
@@ -178,39 +142,7 @@ def steps(
     width: int = 700,
     height: int = 420,
 ) -> Figure:
-    """Draw `y` as steps that hold until the next `x`.
-
-    Parameters
-    ----------
-    table : polars.DataFrame
-        One row per step.
-    x, y, by : str
-        Column names, as in `lines`; `x` holds numbers.
-    control : str, optional
-        The value of `by` that is the control. Without it `CONTROL` is, where it occurs.
-    expected : sequence of str
-        Values of `by` that are not measured.
-    title : str
-        Headline.
-    x_scale, y_scale : {"linear", "log2", "log10"}
-        Scales of the axes.
-    x_range, y_range : (float or None, float or None)
-        Bounds of the axes; None leaves a bound to the data.
-    width, height : int
-        Size in logical pixels.
-
-    Returns
-    -------
-    Figure
-        The figure, to which more can be added.
-
-    Raises
-    ------
-    mopse.errors.InvalidInputError
-        As in `lines`.
-    TypeError
-        If a column has the wrong type.
-    """
+    """Draw `y` as steps that hold until the next `x`, a column of numbers; see `lines`."""
     heights = numbers_of(table, y)
     figure = Figure(
         x=x,

@@ -21,10 +21,10 @@ __all__ = ["Figure", "grid"]
 class Figure:
     """A figure with one pair of axes, or a grid of such figures made by `grid`.
 
-    The methods that add something return the figure, so they chain. Layers are drawn in the
-    order they are added. All layers with one `name` share a look and a line of the legend;
-    without a name a layer has no legend. The role ``"control"`` is grey and dashed,
-    ``"expected"`` (a closed form, a bound, the baseline of guessing) black and dotted.
+    The methods that add something return the figure, so they chain. Layers are drawn in the order
+    they are added. All layers with one `name` share a look and a line of the legend; without a name
+    a layer has no legend. The role ``"control"`` is grey and dashed, ``"expected"`` (a closed form,
+    a bound, the baseline of guessing) black, dotted and without markers.
 
     Parameters
     ----------
@@ -32,8 +32,6 @@ class Figure:
         Axis labels, with the unit.
     title : str
         Headline; the line above the panel in a grid.
-    x_scale, y_scale : {"linear", "log2", "log10"}
-        Scales of the axes.
     x_range, y_range : (float or None, float or None)
         Bounds of the axes; None leaves a bound to the data.
     x_categories, y_categories : sequence of str, optional
@@ -44,7 +42,10 @@ class Figure:
     Raises
     ------
     mopse.errors.InvalidInputError
-        If bounds are out of order or a text cannot be shown.
+        If bounds are out of order or a text cannot be shown. From layers, if lengths differ or a
+        number cannot be drawn; series and position are named.
+    TypeError
+        From layers, if an array does not hold numbers.
 
     Notes
     -----
@@ -96,104 +97,22 @@ class Figure:
         return self._panels[0][1]
 
     def line(self, x: ArrayLike, y: ArrayLike, *, name: str = "", role: Role = "series") -> Self:
-        """Add a line through points in the order given, with markers.
-
-        Parameters
-        ----------
-        x, y : (n,) array of numbers
-            The points.
-        name : str
-            Whose they are.
-        role : {"series", "control", "expected"}
-            How they look; what is expected has no markers.
-
-        Returns
-        -------
-        Figure
-            This figure.
-
-        Raises
-        ------
-        mopse.errors.InvalidInputError
-            If lengths differ or a number cannot be drawn; series and position are named.
-        TypeError
-            If an array does not hold numbers.
-        """
+        """Add a line through points in the order given, with markers."""
         self._panel.line(_series(name, role), column_of(x), column_of(y))
         return self
 
     def dots(self, x: ArrayLike, y: ArrayLike, *, name: str = "", role: Role = "series") -> Self:
-        """Add markers.
-
-        Parameters
-        ----------
-        x, y : (n,) array of numbers
-            The points.
-        name, role : str
-            As in `line`.
-
-        Returns
-        -------
-        Figure
-            This figure.
-
-        Raises
-        ------
-        mopse.errors.InvalidInputError
-            As in `line`.
-        TypeError
-            If an array does not hold numbers.
-        """
+        """Add markers."""
         self._panel.dots(_series(name, role), column_of(x), column_of(y))
         return self
 
     def repeats(self, x: ArrayLike, y: ArrayLike, *, name: str = "", role: Role = "series") -> Self:
-        """Add small faint dots for all repeats.
-
-        Parameters
-        ----------
-        x, y : (n,) array of numbers
-            The points.
-        name, role : str
-            As in `line`.
-
-        Returns
-        -------
-        Figure
-            This figure.
-
-        Raises
-        ------
-        mopse.errors.InvalidInputError
-            As in `line`.
-        TypeError
-            If an array does not hold numbers.
-        """
+        """Add small faint dots for all repeats."""
         self._panel.repeats(_series(name, role), column_of(x), column_of(y))
         return self
 
     def steps(self, x: ArrayLike, y: ArrayLike, *, name: str = "", role: Role = "series") -> Self:
-        """Add a line that keeps each `y` until the next `x`.
-
-        Parameters
-        ----------
-        x, y : (n,) array of numbers
-            The points; `x` ascends.
-        name, role : str
-            As in `line`.
-
-        Returns
-        -------
-        Figure
-            This figure.
-
-        Raises
-        ------
-        mopse.errors.InvalidInputError
-            As in `line`.
-        TypeError
-            If an array does not hold numbers.
-        """
+        """Add a line that keeps each `y` until the next `x`; `x` ascends."""
         self._panel.steps(_series(name, role), column_of(x), column_of(y))
         return self
 
@@ -206,27 +125,7 @@ class Figure:
         name: str = "",
         role: Role = "series",
     ) -> Self:
-        """Add upright bars.
-
-        Parameters
-        ----------
-        left, right, height : (n,) array of numbers
-            Where each begins and ends, and how high it is.
-        name, role : str
-            As in `line`.
-
-        Returns
-        -------
-        Figure
-            This figure.
-
-        Raises
-        ------
-        mopse.errors.InvalidInputError
-            As in `line`.
-        TypeError
-            If an array does not hold numbers.
-        """
+        """Add upright bars: where each begins and ends, and how high it is."""
         who = _series(name, role)
         self._panel.bars(who, column_of(left), column_of(right), column_of(height))
         return self
@@ -240,27 +139,7 @@ class Figure:
         name: str = "",
         role: Role = "series",
     ) -> Self:
-        """Fill the area between two curves.
-
-        Parameters
-        ----------
-        x, low, high : (n,) array of numbers
-            The curves from `x` to `low` and from `x` to `high`.
-        name, role : str
-            As in `line`.
-
-        Returns
-        -------
-        Figure
-            This figure.
-
-        Raises
-        ------
-        mopse.errors.InvalidInputError
-            As in `line`.
-        TypeError
-            If an array does not hold numbers.
-        """
+        """Fill the area between the curves from `x` to `low` and from `x` to `high`."""
         self._panel.band(_series(name, role), column_of(x), column_of(low), column_of(high))
         return self
 
@@ -273,96 +152,22 @@ class Figure:
         name: str = "",
         role: Role = "series",
     ) -> Self:
-        """Add upright lines.
-
-        Parameters
-        ----------
-        x, low, high : (n,) array of numbers
-            Where each stands, and its ends.
-        name, role : str
-            As in `line`.
-
-        Returns
-        -------
-        Figure
-            This figure.
-
-        Raises
-        ------
-        mopse.errors.InvalidInputError
-            As in `line`.
-        TypeError
-            If an array does not hold numbers.
-        """
+        """Add upright lines: where each stands, and its ends."""
         self._panel.intervals(_series(name, role), column_of(x), column_of(low), column_of(high))
         return self
 
     def level(self, y: float, *, name: str = "", role: Role = "expected") -> Self:
-        """Add a horizontal line across the panel.
-
-        Parameters
-        ----------
-        y : float
-            Its height.
-        name, role : str
-            As in `line`.
-
-        Returns
-        -------
-        Figure
-            This figure.
-
-        Raises
-        ------
-        mopse.errors.InvalidInputError
-            If the number cannot be drawn.
-        """
+        """Add a horizontal line across the panel."""
         self._panel.level(_series(name, role), y)
         return self
 
     def upright(self, x: float, *, name: str = "", role: Role = "expected") -> Self:
-        """Add a vertical line across the panel.
-
-        Parameters
-        ----------
-        x : float
-            Where it stands.
-        name, role : str
-            As in `line`.
-
-        Returns
-        -------
-        Figure
-            This figure.
-
-        Raises
-        ------
-        mopse.errors.InvalidInputError
-            If the number cannot be drawn.
-        """
+        """Add a vertical line across the panel."""
         self._panel.upright(_series(name, role), x)
         return self
 
     def note(self, x: float, y: float, text: str) -> Self:
-        """Write a few words beside a point.
-
-        Parameters
-        ----------
-        x, y : float
-            The point.
-        text : str
-            The words.
-
-        Returns
-        -------
-        Figure
-            This figure.
-
-        Raises
-        ------
-        mopse.errors.InvalidInputError
-            If a number or the text cannot be drawn.
-        """
+        """Write a few words beside a point."""
         self._panel.note(x, y, text)
         return self
 
@@ -380,17 +185,10 @@ class Figure:
         label : str
             What is coloured, with its unit.
 
-        Returns
-        -------
-        Figure
-            This figure.
-
         Raises
         ------
         mopse.errors.InvalidInputError
-            If lengths do not match, borders do not ascend, or a number cannot be drawn.
-        TypeError
-            If an array does not hold numbers.
+            Also if borders do not ascend.
         """
         cells = np.asarray(values)
         across, down = column_of(x_edges), column_of(y_edges)
@@ -401,12 +199,7 @@ class Figure:
         return self
 
     def svg(self) -> str:
-        """Return the figure as an SVG document.
-
-        Returns
-        -------
-        str
-            The document; its size is in logical pixels.
+        """Return the figure as an SVG document, whose size is in logical pixels.
 
         Raises
         ------
@@ -416,27 +209,16 @@ class Figure:
         return _mopse.draw_svg(self._panels, self._columns, self._title, self._size)
 
     def png(self) -> bytes:
-        """Return the figure as a PNG image.
-
-        Returns
-        -------
-        bytes
-            The image; it has two pixels per logical pixel each way.
-
-        Raises
-        ------
-        mopse.errors.InvalidInputError
-            As in `svg`.
-        """
+        """Return the figure as a PNG with two pixels per logical pixel each way; see `svg`."""
         return _mopse.draw_png(self._panels, self._columns, self._title, self._size)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the figure to a file, whole or not at all.
+        """Write the figure to a file, whole or not at all; one that is there is replaced.
 
         Parameters
         ----------
         path : path-like
-            Its suffix is .svg or .png. A file that is there is replaced.
+            Its suffix is .svg or .png.
 
         Raises
         ------

@@ -15,19 +15,7 @@ __all__ = ["Clww"]
 class Clww:
     """Order-revealing encryption that shows where two plaintexts first differ.
 
-    Parameters
-    ----------
-    key : bytes
-        32 uniformly random bytes, as from ``secrets.token_bytes(32)``. Secret.
-    domain : int
-        How many plaintexts there are, 1 to 2^32; they are the integers from 0 on.
-
-    Raises
-    ------
-    mopse.errors.InvalidInputError
-        If the key has not 32 bytes or the domain another size.
-    mopse.errors.WrongTypeError
-        If the key is not bytes or the domain not an integer.
+    Key and domain are as for `mopse.Opse`.
 
     Notes
     -----
@@ -74,25 +62,9 @@ class Clww:
     @overload
     def encrypt(self, x: Any) -> NDArray[np.uint64]: ...
     def encrypt(self, x: Any) -> Any:
-        """Return the ciphertexts of plaintexts.
+        """Return the ciphertexts of plaintexts, in their order: an int or an (n,) uint64 array.
 
-        Parameters
-        ----------
-        x : int or (n,) integer array
-            Plaintexts, ``0 <= x < domain``. An array may be NumPy's, or a Polars, pandas or Arrow
-            column. It is read in place, so leave it unchanged during the call.
-
-        Returns
-        -------
-        int or (n,) uint64 array
-            Ciphertexts, in the order of `x`.
-
-        Raises
-        ------
-        mopse.errors.InvalidInputError
-            If a plaintext is outside the domain (the message names its position) or null.
-        mopse.errors.WrongTypeError
-            If plaintexts are not integers.
+        Plaintexts are as for `mopse.Opse.encrypt`, and so are errors.
 
         Notes
         -----
@@ -107,17 +79,7 @@ class Clww:
     @overload
     def decrypt(self, c: Any) -> NDArray[np.int64]: ...
     def decrypt(self, c: Any) -> Any:
-        """Return the plaintexts of ciphertexts.
-
-        Parameters
-        ----------
-        c : int or (n,) integer array
-            Ciphertexts.
-
-        Returns
-        -------
-        int or (n,) int64 array
-            Plaintexts, in the order of `c`.
+        """Return the plaintexts of ciphertexts, in their order: an int or an (n,) int64 array.
 
         Raises
         ------
@@ -125,8 +87,6 @@ class Clww:
             If a number is not the ciphertext of any plaintext; the message names its position.
         mopse.errors.InvalidInputError
             If a number is negative or above 64 bits.
-        mopse.errors.WrongTypeError
-            If ciphertexts are not integers.
         """
         plaintexts = self._clww.decrypt_batch(numbers_of(c))
         return int(plaintexts[0]) if is_integer(c) else plaintexts
@@ -157,8 +117,6 @@ class Clww:
             If a number is no ciphertext of any key; the message names its position.
         mopse.errors.InvalidInputError
             If there are not as many, or a number is negative or above 64 bits.
-        mopse.errors.WrongTypeError
-            If ciphertexts are not integers.
 
         Notes
         -----

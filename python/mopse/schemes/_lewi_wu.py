@@ -18,20 +18,11 @@ class LewiWu:
 
     Parameters
     ----------
-    key : bytes
-        32 uniformly random bytes, as from ``secrets.token_bytes(32)``. Secret.
-    domain : int
-        How many plaintexts there are, 1 to 2^32; they are the integers from 0 on.
+    key, domain : bytes and int
+        As for `mopse.Opse`.
     block_bits : int, default 8
         How many bits of a plaintext are hidden together, 1 to 8. Wide blocks show less and cost
         more: a right half grows as ``2**block_bits``.
-
-    Raises
-    ------
-    mopse.errors.InvalidInputError
-        If the key has not 32 bytes, or the domain or the blocks another size.
-    mopse.errors.WrongTypeError
-        If the key is not bytes, or the domain or the number of bits not an integer.
 
     Notes
     -----
@@ -94,25 +85,17 @@ class LewiWu:
     @overload
     def encrypt(self, x: Any) -> NDArray[np.uint8]: ...
     def encrypt(self, x: Any) -> Any:
-        """Return the ciphertexts of plaintexts, each with a new nonce.
+        """Return the ciphertexts of plaintexts, in their order, each with a new nonce.
 
-        Parameters
-        ----------
-        x : int or (n,) integer array
-            Plaintexts, ``0 <= x < domain``. An array may be NumPy's, or a Polars, pandas or Arrow
-            column. It is read in place, so leave it unchanged during the call.
+        Plaintexts are as for `mopse.Opse.encrypt`, and so are errors.
 
         Returns
         -------
         bytes or (n, size) uint8 array
-            Ciphertexts of `ciphertext_bytes` bytes, in the order of `x`.
+            Ciphertexts of `ciphertext_bytes` bytes.
 
         Raises
         ------
-        mopse.errors.InvalidInputError
-            If a plaintext is outside the domain (the message names its position) or null.
-        mopse.errors.WrongTypeError
-            If plaintexts are not integers.
         mopse.errors.RandomnessError
             If the operating system gives no nonces.
 
@@ -134,27 +117,20 @@ class LewiWu:
     @overload
     def decrypt(self, c: NDArray[np.uint8]) -> NDArray[np.int64]: ...
     def decrypt(self, c: Any) -> Any:
-        """Return the plaintexts of ciphertexts.
+        """Return the plaintexts of ciphertexts, in their order: an int or an (n,) int64 array.
 
         Parameters
         ----------
         c : bytes or (n, size) uint8 array
             Ciphertexts, both halves of each.
 
-        Returns
-        -------
-        int or (n,) int64 array
-            Plaintexts, in the order of `c`.
-
         Raises
         ------
         mopse.errors.DecryptionError
-            If bytes are not the ciphertext of any plaintext, to the last bit; the message names
-            the position.
+            If bytes are not the ciphertext of any plaintext, to the last bit; the message names the
+            position.
         mopse.errors.InvalidInputError
             If ciphertexts have another size.
-        mopse.errors.WrongTypeError
-            If they are not bytes or a uint8 array of two dimensions.
 
         Notes
         -----
@@ -195,8 +171,6 @@ class LewiWu:
         ------
         mopse.errors.InvalidInputError
             If there are not as many, or their sizes differ or are those of no ciphertext.
-        mopse.errors.WrongTypeError
-            If they are not bytes or uint8 arrays of two dimensions.
 
         Notes
         -----

@@ -26,8 +26,6 @@ class Opse:
     ------
     mopse.errors.InvalidInputError
         If the key has not 32 bytes or the domain another size.
-    mopse.errors.WrongTypeError
-        If the key is not bytes or the domain not an integer.
 
     Notes
     -----
@@ -36,9 +34,9 @@ class Opse:
     pseudo-random coins and a sampler that is within 1e-12 of the distribution at every split [1]_.
     With ids it is one-to-many: equal plaintexts spread over their leaf [2]_.
 
-    **Leakage.** Anyone with the ciphertexts learns the order of all plaintexts, about half the
-    bits of each, and for deterministic encryption how often each occurs. Ids hide that from a
-    snapshot of few records only, because leaves are dyadic pieces whose density shows.
+    **Leakage.** Anyone with the ciphertexts learns the order of all plaintexts, about half the bits
+    of each, and for deterministic encryption how often each occurs. Ids hide that from a snapshot
+    of few records only, because leaves are dyadic pieces whose density shows.
 
     References
     ----------
@@ -72,7 +70,7 @@ class Opse:
     @overload
     def encrypt(self, x: Any, ids: Any = None) -> NDArray[np.int64]: ...
     def encrypt(self, x: Any, ids: Any = None) -> Any:
-        """Return the ciphertexts of plaintexts.
+        """Return the ciphertexts of plaintexts, in their order.
 
         Parameters
         ----------
@@ -86,20 +84,18 @@ class Opse:
         Returns
         -------
         int or (n,) int64 array
-            Ciphertexts, in the order of `x`.
+            Ciphertexts.
 
         Raises
         ------
         mopse.errors.InvalidInputError
-            If a plaintext is outside the domain (the message names its position), null, or if
-            there are not as many ids.
-        mopse.errors.WrongTypeError
-            If plaintexts or ids are not integers.
+            If a plaintext is outside the domain (the message names its position), null, or if there
+            are not as many ids.
 
         Notes
         -----
-        One value costs about log2(domain) splits of two AES blocks; a batch visits each node of
-        the tree once, on all cores, with the GIL released. What leaks is said in the class.
+        One value costs about log2(domain) splits of two AES blocks; a batch visits each node of the
+        tree once, on all cores, with the GIL released. What leaks is said in the class.
         """
         if is_integer(x):
             return self._opse.encrypt(integer(x, "the plaintext"), _id(ids))
@@ -111,7 +107,7 @@ class Opse:
     @overload
     def decrypt(self, c: Any, ids: Any = None) -> NDArray[np.int64]: ...
     def decrypt(self, c: Any, ids: Any = None) -> Any:
-        """Return the plaintexts of ciphertexts.
+        """Return the plaintexts of ciphertexts, in their order: an int or an (n,) int64 array.
 
         Parameters
         ----------
@@ -120,18 +116,11 @@ class Opse:
         ids : int or (n,) integer array, optional
             The record ids they were encrypted with; without, they must be deterministic.
 
-        Returns
-        -------
-        int or (n,) int64 array
-            Plaintexts, in the order of `c`.
-
         Raises
         ------
         mopse.errors.DecryptionError
             If a number is not the ciphertext of any plaintext (with its id); the message names its
             position.
-        mopse.errors.WrongTypeError
-            If ciphertexts or ids are not integers.
         mopse.errors.InvalidInputError
             If there are not as many ids, or an entry is null.
         """
@@ -142,22 +131,12 @@ class Opse:
     def bounds(self, low: int, high: int) -> tuple[int, int]:
         """Return the lowest and highest ciphertext that plaintexts from `low` to `high` can have.
 
-        Parameters
-        ----------
-        low, high : int
-            Plaintexts, both included.
-
-        Returns
-        -------
-        tuple of int
-            Bounds, both included: an encrypted range query.
+        All bounds are included: an encrypted range query.
 
         Raises
         ------
         mopse.errors.InvalidInputError
             If ``low > high`` or one is outside the domain.
-        mopse.errors.WrongTypeError
-            If one is not an integer.
         """
         return self._opse.bounds(integer(low, "a bound"), integer(high, "a bound"))
 
