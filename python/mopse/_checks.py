@@ -1,6 +1,6 @@
 """What callers hand in, as the core takes it: nothing is cast in silence."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
@@ -19,6 +19,7 @@ __all__ = [
     "is_integer",
     "items",
     "key_bytes",
+    "mapping",
     "password_bytes",
     "string",
     "text",
@@ -47,6 +48,13 @@ def items(values: Any, what: str, expected: str) -> list[Any]:
     return list(values)
 
 
+def mapping(value: Any, what: str) -> Mapping[Any, Any]:
+    """Return a mapping, or say what it is instead."""
+    if not isinstance(value, Mapping):
+        raise WrongTypeError(f"{what} must be a mapping, not {type(value).__name__}")
+    return value
+
+
 def is_integer(value: object) -> bool:
     """Say whether a value is one whole number; truth values are none."""
     # A NumPy duration counts as one of its signed integers.
@@ -56,8 +64,8 @@ def is_integer(value: object) -> bool:
 def integer(
     value: Any,
     what: str,
-    least: int = -_LARGEST - 1,
-    most: int = _LARGEST,
+    least: float = -_LARGEST - 1,
+    most: float = _LARGEST,
     *,
     fault: str = "{what} does not fit an int64",
 ) -> int:
@@ -69,7 +77,7 @@ def integer(
         Python's or NumPy's.
     what : str
         What it is, for messages.
-    least, most : int
+    least, most : int or infinite
         Bounds, both included; those of an int64 by default.
     fault : str
         The message for a number out of bounds, with places for ``{what}`` and ``{value}``.

@@ -11,7 +11,7 @@ import polars as pl
 
 from mopse import _mopse
 from mopse._answers import described, matching, opened
-from mopse._checks import instance, items, password_bytes, text
+from mopse._checks import instance, items, mapping, password_bytes, text
 from mopse._files import as_file, read_whole, write_whole
 from mopse._table import record_ids
 from mopse.errors import InvalidInputError, WrongTypeError
@@ -126,12 +126,11 @@ class Party:
         Costs one ruler per group and field the first time, then microseconds. The cloud learns the
         bounds to the cell and which tokens belong together.
         """
-        if not isinstance(ranges, Mapping | None):
-            raise WrongTypeError(f"ranges must be a mapping, not {type(ranges).__name__}")
-        twice = sorted(more_ranges.keys() & (ranges or {}).keys())
+        named = {} if ranges is None else mapping(ranges, "ranges")
+        twice = sorted(more_ranges.keys() & named.keys())
         if twice:
             raise InvalidInputError(f"field {twice[0]!r} is given two ranges")
-        asked = {**(ranges or {}), **more_ranges}
+        asked = {**named, **more_ranges}
         if not asked:
             raise InvalidInputError("a query needs at least one range")
         expiry = _expiry(expires_in)

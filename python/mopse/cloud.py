@@ -104,7 +104,7 @@ class Cloud:
         mopse.errors.InvalidInputError
             If a run is faulty, or a record is stored already.
         """
-        if isinstance(upload, FileUpload) or _is_file(upload):
+        if isinstance(upload, FileUpload) or _is_attachment(upload):
             file = _mopse.FileUpload.decode(bytes(upload))
             file.check(self._announcement(bytes(file.owner)))
             self._store.add_file(file)
@@ -176,7 +176,7 @@ class Cloud:
         -----
         One HMAC and one look-up per match and keyword, whatever else is stored.
         """
-        return FileListing(self._store.find_files(self._file_request(request)))
+        return FileListing(self._store.find_files(self._request(request)))
 
     def fetch(self, request: FileRequest | bytes) -> SealedFile:
         """Return the stored file of a request from `mopse.Owner.fetch`, and move no other.
@@ -188,7 +188,7 @@ class Cloud:
         mopse.errors.MopseError
             As `find` does.
         """
-        return SealedFile(self._store.fetch_file(self._file_request(request)))
+        return SealedFile(self._store.fetch_file(self._request(request)))
 
     def count_keywords(self, request: FileRequest | bytes) -> list[int]:
         """Return how often the provider that asks has used each keyword itself.
@@ -208,9 +208,9 @@ class Cloud:
         -----
         As many HMACs and look-ups as the keywords were used.
         """
-        return self._store.count_keywords(self._file_request(request))
+        return self._store.count_keywords(self._request(request))
 
-    def _file_request(self, request: FileRequest | bytes) -> _mopse.FileRequest:
+    def _request(self, request: FileRequest | bytes) -> _mopse.FileRequest:
         if not isinstance(request, FileRequest):
             request = FileRequest(request)
         decoded = request._decoded
@@ -291,7 +291,7 @@ class Cloud:
         return f"<table><tr>{head}</tr>{rows}</table>"
 
 
-def _is_file(message: Any) -> bool:
+def _is_attachment(message: Any) -> bool:
     """Say whether bytes are those of an attachment."""
     return isinstance(message, bytes | bytearray) and message[:8] == b"MOPSEATT"
 

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from mopse._checks import instance
+from mopse._checks import instance, items
 from mopse._formulas import (
     expected_queries,
     expected_rank_recovery,
@@ -230,9 +230,7 @@ class LeakageWarning(UserWarning):
 
 def accepted(fields: Any, schema: Schema) -> Collection[str]:
     """Return names of fields whose leakage is accepted, or say what is none."""
-    if isinstance(fields, str) or not isinstance(fields, Iterable):
-        raise WrongTypeError("accept_leakage must be a list of names of fields")
-    names = list(fields)
+    names = items(fields, "accept_leakage", "list of names of fields")
     if not all(isinstance(name, str) for name in names):
         raise WrongTypeError("accept_leakage must be a list of names of fields")
     unknown = [name for name in names if name not in schema]

@@ -1,13 +1,13 @@
 """The owner of the records: the root of all keys."""
 
 import hashlib
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from mopse import _mopse
-from mopse._checks import instance, is_integer, text
+from mopse._checks import instance, integer, text
 from mopse._party import Party, grant, names
-from mopse.errors import WrongTypeError
 from mopse.messages import as_message
 from mopse.provider import Issued, Provider
 from mopse.schema import Schema
@@ -54,9 +54,8 @@ class Owner(Party):
 
         Any integer is a seed. Whoever guesses it has every key.
         """
-        if not is_integer(seed):
-            raise WrongTypeError(f"a seed must be an integer, not {type(seed).__name__}")
-        key = hashlib.sha256(b"mopse insecure seed %d" % int(seed)).digest()
+        number = integer(seed, "a seed", -math.inf, math.inf)
+        key = hashlib.sha256(b"mopse insecure seed %d" % number).digest()
         return cls(_mopse.Keyring.root(key, instance(schema, Schema, "a schema")._schema), schema)
 
     @property

@@ -3,7 +3,7 @@
 import html
 import time
 import weakref
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mopse import _mopse
 from mopse._answers import PROVIDER
-from mopse._checks import byte_array, integer, text
+from mopse._checks import byte_array, integer, items, text
 from mopse._party import Party, grant, keyword_bytes, names
 from mopse._table import as_frame, record_ids, to_columns
 from mopse.errors import InvalidInputError, WrongTypeError
@@ -209,10 +209,11 @@ class Provider(Party):
         >>> len(cloud.find(owner.find("x-ray")))
         2
         """
-        if isinstance(counts, str | bytes) or not isinstance(counts, Iterable):
-            raise WrongTypeError("counts must be a list of integers")
         fault = "{what} is negative or beyond 64 bits"
-        numbers = [integer(count, "a count", 0, 2**64 - 1, fault=fault) for count in counts]
+        numbers = [
+            integer(count, "a count", 0, 2**64 - 1, fault=fault)
+            for count in items(counts, "counts", "list of integers")
+        ]
         _mopse.catch_up(self._keyring, _words(keywords), numbers)
 
     def handles(self, ids: Any) -> NDArray[np.uint64]:
@@ -334,9 +335,7 @@ class Provider(Party):
 
 def _words(keywords: Any) -> list[bytes]:
     """Return what stands for each keyword."""
-    if isinstance(keywords, str) or not isinstance(keywords, Iterable):
-        raise WrongTypeError("keywords must be a list of strings")
-    return [keyword_bytes(keyword) for keyword in keywords]
+    return [keyword_bytes(word) for word in items(keywords, "keywords", "list of strings")]
 
 
 def _series(name: str, values: Any) -> pl.Series:

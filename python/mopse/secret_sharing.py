@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mopse import _mopse
-from mopse._checks import bytes_of, integer, key_bytes
-from mopse.errors import WrongTypeError
+from mopse._checks import bytes_of, integer, key_bytes, mapping
 
 __all__ = ["join", "split"]
 
@@ -65,7 +64,6 @@ def join(shares: Mapping[bytes, bytes]) -> bytes:
     mopse.errors.InvalidInputError
         If there are not enough shares, or a key has another length.
     """
-    if not isinstance(shares, Mapping):
-        raise WrongTypeError(f"shares must be a mapping, not {type(shares).__name__}")
-    given = [bytes_of(share, "a share") for share in shares.values()]
-    return _mopse.join_secret(given, [key_bytes(key) for key in shares])
+    given = mapping(shares, "shares")
+    sealed = [bytes_of(share, "a share") for share in given.values()]
+    return _mopse.join_secret(sealed, [key_bytes(key) for key in given])
