@@ -471,3 +471,18 @@ def test_messages_of_other_kinds_are_refused(story):
     ):
         with pytest.raises(DamagedFileError):
             call()
+
+
+def test_a_message_of_another_kind_is_named(story):
+    query, request = story.owner.query(age=5), story.owner.find("scan")
+    story.attach(story.hospital, 1, b"text", "scan")
+    for call, message in [
+        (lambda: story.cloud.find(query), "a request is wanted, not Query"),
+        (lambda: story.cloud.search(request), "a query is wanted, not FileRequest"),
+        (lambda: story.cloud.receive(request), "an upload is wanted, not FileRequest"),
+        (lambda: mopse.FileUpload(request), "a file is wanted, not FileRequest"),
+        (lambda: mopse.FileListing.from_bytes(query), "a listing is wanted, not Query"),
+        (lambda: mopse.SealedFile.from_bytes(5), "a file must be bytes, not int"),
+    ]:
+        with pytest.raises(WrongTypeError, match=message):
+            call()
