@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mopse import _mopse
-from mopse._arrays import whole
+from mopse._checks import whole
 from mopse.errors import InvalidInputError, WrongTypeError
 
 __all__ = [

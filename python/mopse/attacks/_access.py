@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mopse import _mopse
-from mopse._arrays import integers, whole
+from mopse._checks import integers, whole
 from mopse._formulas import size_of
 from mopse.attacks._boundaries import bounds_of, indexes_of
 from mopse.attacks._guess import NO_GUESS, Guess

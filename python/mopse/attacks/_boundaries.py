@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from mopse._arrays import integers, whole
+from mopse._checks import integers, whole
 from mopse._formulas import RANGE, size_of
 from mopse.attacks._guess import NO_GUESS, Guess
 from mopse.attacks._view import Index, View

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mopse import _mopse
-from mopse._arrays import whole
+from mopse._checks import whole
 from mopse.attacks._auxiliary import Auxiliary
 from mopse.attacks._guess import NO_GUESS, Guess
 from mopse.attacks._view import Index, View

@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mopse import _mopse
-from mopse._arrays import is_integer
+from mopse._checks import is_integer
 from mopse._scheme_names import (
     COMMON,
     DETERMINISTIC,
@@ -27,11 +27,11 @@ from mopse.attacks._marks import Marks
 from mopse.attacks._view import Adversary, Domain, Index, Insider, ObservedToken, View
 from mopse.cloud import Cloud
 from mopse.errors import DecryptionError, InvalidInputError, ScopeError
+from mopse.messages import Query
 from mopse.owner import Owner
 from mopse.provider import Provider
-from mopse.query import Query
 from mopse.schema import Schema
-from mopse.scheme import Opse
+from mopse.schemes import Opse
 from mopse.stores import MemoryStore
 
 __all__ = ["Deployment"]

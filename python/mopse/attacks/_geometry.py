@@ -3,7 +3,7 @@
 import numpy as np
 
 from mopse import _mopse
-from mopse._arrays import whole
+from mopse._checks import whole
 from mopse._formulas import RANGE, refuse_sizes
 from mopse.attacks._guess import NO_GUESS, Guess
 from mopse.attacks._view import View

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mopse._arrays import integers
+from mopse._checks import integers
 from mopse.attacks._auxiliary import Auxiliary
 from mopse.attacks._guess import NO_GUESS, Guess
 from mopse.attacks._view import Adversary, Domain, Insider, ObservedToken, View

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mopse._arrays import integers, whole
+from mopse._checks import integers, whole
 from mopse.errors import InvalidInputError
 
 __all__ = ["Adversary", "Domain", "Index", "Insider", "ObservedToken", "View"]

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from mopse import _mopse
-from mopse._arrays import whole
+from mopse._checks import whole
 from mopse.evaluate._resume import PATH, completed
 
 __all__ = ["Block", "Watch", "machine", "operations", "record", "seconds"]

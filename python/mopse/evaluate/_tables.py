@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from mopse._arrays import whole
+from mopse._checks import whole
 from mopse._files import access_error, replacing
 from mopse.errors import DamagedFileError, InvalidInputError, MissingFileError
 

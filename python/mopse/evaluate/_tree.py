@@ -1,6 +1,6 @@
 """The hierarchy that experiments put their providers in."""
 
-from mopse._arrays import whole
+from mopse._checks import whole
 
 __all__ = ["FAN_OUT", "tree"]
 

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from mopse import datasets, plot
-from mopse._arrays import wholes
+from mopse._checks import wholes
 from mopse._scheme_names import COMMON, MOPSE, PER_PROVIDER, PLUS
 from mopse.evaluate._experiment import Experiment
 from mopse.evaluate._measure import Block, Case, Watch, record
@@ -18,7 +18,7 @@ from mopse.evaluate._tree import FAN_OUT, tree
 from mopse.evaluate.performance._curves import in_ms, scheme_curves
 from mopse.evaluate.performance._parties import authorized
 from mopse.schema import Field, Schema
-from mopse.scheme import Opse
+from mopse.schemes import Opse
 
 __all__ = ["EXPERIMENT", "authorization", "draw_authorization"]
 

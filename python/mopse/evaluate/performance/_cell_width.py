@@ -8,7 +8,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mopse import datasets, plot
-from mopse._arrays import whole, wholes
+from mopse._checks import whole, wholes
 from mopse.errors import InvalidInputError
 from mopse.evaluate._experiment import Experiment
 from mopse.evaluate._survey import DATA, card_columns, grid_field, people_with

@@ -7,7 +7,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mopse import plot
-from mopse._arrays import whole, wholes
+from mopse._checks import whole, wholes
 from mopse._scheme_names import COMMON, MOPSE, PER_PROVIDER, PLAIN, PLUS
 from mopse.evaluate._experiment import Experiment
 from mopse.evaluate._measure import Block, Case, Watch, record
@@ -17,7 +17,7 @@ from mopse.evaluate._tables import summed
 from mopse.evaluate.performance._curves import in_ms, scheme_curves
 from mopse.evaluate.performance._parties import authorized, insecure_keys
 from mopse.schema import Field, Schema
-from mopse.scheme import Opse
+from mopse.schemes import Opse
 
 __all__ = ["EXPERIMENT", "draw_index_encryption", "index_encryption"]
 

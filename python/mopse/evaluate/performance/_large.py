@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from mopse import plot
-from mopse._arrays import whole, wholes
+from mopse._checks import whole, wholes
 from mopse._scheme_names import MOPSE
 from mopse.cloud import merge
 from mopse.errors import InvalidInputError

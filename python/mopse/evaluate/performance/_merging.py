@@ -7,7 +7,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mopse import plot
-from mopse._arrays import wholes
+from mopse._checks import wholes
 from mopse._scheme_names import MOPSE, PLAIN
 from mopse.cloud import merge
 from mopse.errors import InvalidInputError

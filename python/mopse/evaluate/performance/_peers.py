@@ -9,13 +9,12 @@ import numpy as np
 import polars as pl
 
 from mopse import plot
-from mopse._arrays import whole, wholes
+from mopse._checks import whole, wholes
 from mopse.errors import InvalidInputError
 from mopse.evaluate._experiment import Experiment
 from mopse.evaluate._measure import Block, Case, Watch, record
 from mopse.evaluate._resume import PATH
-from mopse.ore import Clww, LewiWu
-from mopse.scheme import Opse
+from mopse.schemes import Clww, LewiWu, Opse
 
 __all__ = ["EXPERIMENT", "PEERS", "draw_peers", "peers"]
 

@@ -8,7 +8,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mopse import _mopse, datasets, plot
-from mopse._arrays import wholes
+from mopse._checks import wholes
 from mopse._scheme_names import MOPSE, PER_PROVIDER, PLAIN, PLUS
 from mopse.evaluate._experiment import Experiment
 from mopse.evaluate._measure import Block, Case, Watch, record
@@ -20,7 +20,7 @@ from mopse.evaluate.performance._curves import ASKING, in_ms, scheme_curves
 from mopse.evaluate.performance._parties import insecure_keys, received
 from mopse.owner import Owner
 from mopse.schema import Schema
-from mopse.scheme import Opse
+from mopse.schemes import Opse
 
 __all__ = ["EXPERIMENT", "draw_provider_query", "provider_query"]
 

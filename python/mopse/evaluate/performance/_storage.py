@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from mopse import _mopse, datasets, plot
-from mopse._arrays import whole
+from mopse._checks import whole
 from mopse._scheme_names import MOPSE, ONE_MESSAGE, PER_PROVIDER, PLAIN, PLUS
 from mopse.evaluate._experiment import Experiment
 from mopse.evaluate._survey import grid_field, people_with

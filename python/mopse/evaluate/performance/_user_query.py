@@ -8,7 +8,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mopse import _mopse, datasets, plot
-from mopse._arrays import wholes
+from mopse._checks import wholes
 from mopse._scheme_names import COMMON, MOPSE, ONE_MESSAGE, PER_PROVIDER, PLAIN, PLUS
 from mopse.errors import InvalidInputError
 from mopse.evaluate._experiment import Experiment
@@ -19,7 +19,7 @@ from mopse.evaluate._tables import medians, summed
 from mopse.evaluate.performance._curves import ASKING, in_ms, scheme_curves
 from mopse.evaluate.performance._parties import authorized, insecure_keys, received
 from mopse.schema import Schema
-from mopse.scheme import Opse
+from mopse.schemes import Opse
 
 __all__ = ["EXPERIMENT", "draw_gain", "draw_user_query", "gain", "user_query"]
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mopse import _scheme_names as schemes
 from mopse import plot
-from mopse._arrays import whole, wholes
+from mopse._checks import whole, wholes
 from mopse.attacks import Deployment, correlated, ordered_posterior, summary
 from mopse.evaluate._experiment import Experiment
 from mopse.evaluate._resume import PATH

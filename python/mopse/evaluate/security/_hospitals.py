@@ -7,7 +7,7 @@ import polars as pl
 
 from mopse import _scheme_names as schemes
 from mopse import datasets, plot
-from mopse._arrays import wholes
+from mopse._checks import wholes
 from mopse.attacks import Auxiliary, Deployment, Guess, Posterior, View
 from mopse.evaluate._experiment import Experiment
 from mopse.evaluate._resume import PATH

@@ -7,7 +7,7 @@ import polars as pl
 
 from mopse import _scheme_names as schemes
 from mopse import datasets, plot
-from mopse._arrays import wholes
+from mopse._checks import wholes
 from mopse.attacks import Deployment, class_recovery, locate_between_marks, score, widest_gaps
 from mopse.errors import InvalidInputError
 from mopse.evaluate._experiment import Experiment

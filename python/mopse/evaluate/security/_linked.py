@@ -7,7 +7,7 @@ import polars as pl
 
 from mopse import _scheme_names as schemes
 from mopse import datasets, plot
-from mopse._arrays import wholes
+from mopse._checks import wholes
 from mopse._formulas import exposed_fraction
 from mopse.attacks import Deployment, labelled, score, simulate_queries
 from mopse.evaluate._experiment import Experiment

@@ -7,7 +7,7 @@ import polars as pl
 
 from mopse import _scheme_names as schemes
 from mopse import plot
-from mopse._arrays import wholes
+from mopse._checks import wholes
 from mopse._formulas import expected_rank_recovery
 from mopse.attacks import Deployment, Domain, linkage
 from mopse.errors import InvalidInputError

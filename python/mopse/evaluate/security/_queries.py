@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from mopse import plot
-from mopse._arrays import wholes
+from mopse._checks import wholes
 from mopse._formulas import exposed_fraction
 from mopse.attacks import exposure, simulate_queries
 from mopse.evaluate._experiment import Experiment

@@ -6,7 +6,7 @@ import polars as pl
 
 from mopse import _scheme_names as schemes
 from mopse import plot
-from mopse._arrays import wholes
+from mopse._checks import wholes
 from mopse._formulas import subtree_share
 from mopse.attacks import Deployment, locate
 from mopse.errors import InvalidInputError

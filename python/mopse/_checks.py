@@ -1,8 +1,7 @@
-"""What callers hand in, as arrays the core takes: nothing is cast in silence."""
+"""What callers hand in, as the core takes it: nothing is cast in silence."""
 
-import operator
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
@@ -11,23 +10,108 @@ from numpy.typing import NDArray
 from mopse.errors import InvalidInputError, WrongTypeError
 
 __all__ = [
+    "associated",
     "byte_array",
+    "bytes_of",
+    "instance",
+    "integer",
     "integers",
     "is_integer",
+    "items",
     "key_bytes",
+    "mapping",
     "password_bytes",
+    "string",
+    "text",
     "whole",
     "wholes",
     "writable_array",
 ]
 
+_Kind = TypeVar("_Kind")
 _LARGEST = np.iinfo(np.int64).max
+
+
+def instance(value: object, kind: type[_Kind], what: str) -> _Kind:
+    """Return a value of a class, or say what it is instead."""
+    if not isinstance(value, kind):
+        article = "an" if kind.__name__[0] in "AEIOU" else "a"
+        given = type(value).__name__
+        raise WrongTypeError(f"{what} must be {article} {kind.__name__}, not {given}")
+    return value
+
+
+def items(values: Any, what: str, expected: str) -> list[Any]:
+    """Return what an iterable holds; a string or bytes is none, although it could be."""
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        raise WrongTypeError(f"{what} must be a {expected}, not {type(values).__name__}")
+    return list(values)
+
+
+def mapping(value: Any, what: str) -> Mapping[Any, Any]:
+    """Return a mapping, or say what it is instead."""
+    if not isinstance(value, Mapping):
+        raise WrongTypeError(f"{what} must be a mapping, not {type(value).__name__}")
+    return value
 
 
 def is_integer(value: object) -> bool:
     """Say whether a value is one whole number; truth values are none."""
     # A NumPy duration counts as one of its signed integers.
     return isinstance(value, int | np.integer) and not isinstance(value, bool | np.timedelta64)
+
+
+def integer(
+    value: Any,
+    what: str,
+    least: float = -_LARGEST - 1,
+    most: float = _LARGEST,
+    *,
+    fault: str = "{what} does not fit an int64",
+) -> int:
+    """Return a whole number within bounds as an int.
+
+    Parameters
+    ----------
+    value : int
+        Python's or NumPy's.
+    what : str
+        What it is, for messages.
+    least, most : int or infinite
+        Bounds, both included; those of an int64 by default.
+    fault : str
+        The message for a number out of bounds, with places for ``{what}`` and ``{value}``.
+
+    Raises
+    ------
+    mopse.errors.WrongTypeError
+        If it is not a whole number.
+    mopse.errors.InvalidInputError
+        If it is out of bounds.
+    """
+    if not is_integer(value):
+        raise WrongTypeError(f"{what} must be an integer, not {type(value).__name__}")
+    if not least <= value <= most:
+        raise InvalidInputError(fault.format(what=what, value=value))
+    return int(value)
+
+
+def whole(value: int, name: str, *, least: int) -> int:
+    """Return an argument that counts something, named as in the signature."""
+    if not is_integer(value):
+        raise WrongTypeError(f"{name} is a {type(value).__name__}, expected an int")
+    if value < least:
+        raise InvalidInputError(f"{name} is {value}, expected at least {least}")
+    return int(value)
+
+
+def wholes(values: Iterable[int], name: str, *, least: int) -> list[int]:
+    """Return some values, each as `whole` does; none is a mistake."""
+    given = items(values, name, "list of integers")
+    numbers = [whole(value, f"one of {name}", least=least) for value in given]
+    if not numbers:
+        raise InvalidInputError(f"{name} is empty")
+    return numbers
 
 
 def integers(values: Any, what: str) -> NDArray[np.int64]:
@@ -39,11 +123,6 @@ def integers(values: Any, what: str) -> NDArray[np.int64]:
         An integer array, or a Polars, pandas or Arrow column.
     what : str
         What the array is, for messages.
-
-    Returns
-    -------
-    (n,) int64 array
-        The same numbers.
 
     Raises
     ------
@@ -81,6 +160,23 @@ def integers(values: Any, what: str) -> NDArray[np.int64]:
     return np.ascontiguousarray(array, dtype=np.int64)
 
 
+def string(value: object, what: str) -> str:
+    """Return a string, or say what it is instead."""
+    if not isinstance(value, str):
+        raise WrongTypeError(f"{what} must be a string, not {type(value).__name__}")
+    return value
+
+
+def text(value: object, what: str) -> str:
+    """Return a string that can be written down, which half of a surrogate pair cannot."""
+    written = string(value, what)
+    try:
+        written.encode()
+    except UnicodeEncodeError:
+        raise InvalidInputError(f"{what} holds half of a surrogate pair") from None
+    return written
+
+
 def key_bytes(key: object) -> bytes:
     """Return a key's bytes; the core checks how many there are."""
     if not isinstance(key, bytes | bytearray | memoryview):
@@ -94,31 +190,23 @@ def password_bytes(password: object) -> bytes:
         return bytes(password)
     if not isinstance(password, str):
         raise WrongTypeError(f"a password must be a string or bytes, not {type(password).__name__}")
-    try:
-        return password.encode()
-    except UnicodeEncodeError:
-        raise InvalidInputError("a password holds half of a surrogate pair") from None
+    return text(password, "a password").encode()
+
+
+def bytes_of(buffer: Any, what: str) -> bytes:
+    """Return the bytes of a short buffer, copied; see `byte_array`."""
+    return byte_array(buffer, what).tobytes()
+
+
+def associated(aad: Any) -> bytes:
+    """Return associated data as bytes."""
+    return bytes_of(aad, "the associated data")
 
 
 def byte_array(buffer: Any, what: str) -> NDArray[np.uint8]:
-    """Return a view of the bytes of a buffer, without a copy.
+    """Return a (n,) uint8 view of the bytes of a buffer, without a copy.
 
-    Parameters
-    ----------
-    buffer : bytes-like
-        Any contiguous buffer of bytes: bytes, bytearray, memoryview, uint8 array, mmap.
-    what : str
-        What it is, for messages.
-
-    Returns
-    -------
-    (n,) uint8 array
-        The same memory.
-
-    Raises
-    ------
-    mopse.errors.WrongTypeError
-        If it is no contiguous buffer of bytes.
+    It takes any contiguous buffer of bytes: bytes, bytearray, memoryview, uint8 array, mmap.
     """
     try:
         view = memoryview(buffer)
@@ -134,20 +222,6 @@ def byte_array(buffer: Any, what: str) -> NDArray[np.uint8]:
 def writable_array(buffer: Any, what: str, *inputs: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return a view of a buffer to write to, which shares no memory with the inputs.
 
-    Parameters
-    ----------
-    buffer : writable bytes-like
-        A bytearray, or a uint8 array.
-    what : str
-        What it is, for messages.
-    *inputs : (n,) uint8 array
-        What is read meanwhile.
-
-    Returns
-    -------
-    (n,) uint8 array
-        The same memory.
-
     Raises
     ------
     mopse.errors.WrongTypeError
@@ -161,26 +235,3 @@ def writable_array(buffer: Any, what: str, *inputs: NDArray[np.uint8]) -> NDArra
     if any(np.may_share_memory(array, other) for other in inputs):
         raise InvalidInputError(f"{what} overlaps the input")
     return array
-
-
-def whole(value: int, name: str, *, least: int) -> int:
-    """Return the value as an int of at least `least`; a bool counts as a mistake."""
-    try:
-        if isinstance(value, bool):
-            raise TypeError
-        number: int = operator.index(value)
-    except TypeError:
-        raise WrongTypeError(f"{name} is a {type(value).__name__}, expected an int") from None
-    if number < least:
-        raise InvalidInputError(f"{name} is {number}, expected at least {least}")
-    return number
-
-
-def wholes(values: Iterable[int], name: str, *, least: int) -> list[int]:
-    """Return some values, each as `whole` does; none is a mistake."""
-    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
-        raise WrongTypeError(f"{name} must be a list of integers, not {type(values).__name__}")
-    numbers = [whole(value, f"one of {name}", least=least) for value in values]
-    if not numbers:
-        raise InvalidInputError(f"{name} is empty")
-    return numbers

@@ -1,4 +1,4 @@
-"""Order-preserving encryption under one key, for research: OPSE by itself."""
+"""Order-preserving encryption by itself."""
 
 from typing import Any, overload
 
@@ -6,12 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mopse import _mopse
-from mopse._arrays import integers, is_integer, key_bytes
-from mopse.errors import InvalidInputError, WrongTypeError
+from mopse._checks import integer, integers, is_integer, key_bytes
+from mopse.schemes._values import domain_size
 
 __all__ = ["Opse"]
-
-_LARGEST = np.iinfo(np.int64).max
 
 
 class Opse:
@@ -28,8 +26,6 @@ class Opse:
     ------
     mopse.errors.InvalidInputError
         If the key has not 32 bytes or the domain another size.
-    mopse.errors.WrongTypeError
-        If the key is not bytes or the domain not an integer.
 
     Notes
     -----
@@ -38,9 +34,9 @@ class Opse:
     pseudo-random coins and a sampler that is within 1e-12 of the distribution at every split [1]_.
     With ids it is one-to-many: equal plaintexts spread over their leaf [2]_.
 
-    **Leakage.** Anyone with the ciphertexts learns the order of all plaintexts, about half the
-    bits of each, and for deterministic encryption how often each occurs. Ids hide that from a
-    snapshot of few records only, because leaves are dyadic pieces whose density shows.
+    **Leakage.** Anyone with the ciphertexts learns the order of all plaintexts, about half the bits
+    of each, and for deterministic encryption how often each occurs. Ids hide that from a snapshot
+    of few records only, because leaves are dyadic pieces whose density shows.
 
     References
     ----------
@@ -61,12 +57,8 @@ class Opse:
     """
 
     def __init__(self, key: bytes, domain: int) -> None:
-        if not is_integer(domain):
-            raise WrongTypeError(f"the domain must be an integer, not {type(domain).__name__}")
-        if not 0 <= domain <= _LARGEST:
-            raise InvalidInputError(f"the domain is {domain}, expected 1 to 2^32")
-        self._opse = _mopse.Opse(key_bytes(key), int(domain))
-        self._domain = int(domain)
+        self._domain = domain_size(domain)
+        self._opse = _mopse.Opse(key_bytes(key), self._domain)
 
     @property
     def domain(self) -> int:
@@ -78,7 +70,7 @@ class Opse:
     @overload
     def encrypt(self, x: Any, ids: Any = None) -> NDArray[np.int64]: ...
     def encrypt(self, x: Any, ids: Any = None) -> Any:
-        """Return the ciphertexts of plaintexts.
+        """Return the ciphertexts of plaintexts, in their order.
 
         Parameters
         ----------
@@ -92,23 +84,21 @@ class Opse:
         Returns
         -------
         int or (n,) int64 array
-            Ciphertexts, in the order of `x`.
+            Ciphertexts.
 
         Raises
         ------
         mopse.errors.InvalidInputError
-            If a plaintext is outside the domain (the message names its position), null, or if
-            there are not as many ids.
-        mopse.errors.WrongTypeError
-            If plaintexts or ids are not integers.
+            If a plaintext is outside the domain (the message names its position), null, or if there
+            are not as many ids.
 
         Notes
         -----
-        One value costs about log2(domain) splits of two AES blocks; a batch visits each node of
-        the tree once, on all cores, with the GIL released. What leaks is said in the class.
+        One value costs about log2(domain) splits of two AES blocks; a batch visits each node of the
+        tree once, on all cores, with the GIL released. What leaks is said in the class.
         """
         if is_integer(x):
-            return self._opse.encrypt(_scalar(x, "the plaintext"), _id(ids))
+            return self._opse.encrypt(integer(x, "the plaintext"), _id(ids))
         plaintexts = integers(x, "the plaintexts")
         return self._opse.encrypt_batch(plaintexts, _ids(ids))
 
@@ -117,7 +107,7 @@ class Opse:
     @overload
     def decrypt(self, c: Any, ids: Any = None) -> NDArray[np.int64]: ...
     def decrypt(self, c: Any, ids: Any = None) -> Any:
-        """Return the plaintexts of ciphertexts.
+        """Return the plaintexts of ciphertexts, in their order: an int or an (n,) int64 array.
 
         Parameters
         ----------
@@ -126,61 +116,36 @@ class Opse:
         ids : int or (n,) integer array, optional
             The record ids they were encrypted with; without, they must be deterministic.
 
-        Returns
-        -------
-        int or (n,) int64 array
-            Plaintexts, in the order of `c`.
-
         Raises
         ------
         mopse.errors.DecryptionError
             If a number is not the ciphertext of any plaintext (with its id); the message names its
             position.
-        mopse.errors.WrongTypeError
-            If ciphertexts or ids are not integers.
         mopse.errors.InvalidInputError
             If there are not as many ids, or an entry is null.
         """
         if is_integer(c):
-            return self._opse.decrypt(_scalar(c, "the ciphertext"), _id(ids))
+            return self._opse.decrypt(integer(c, "the ciphertext"), _id(ids))
         return self._opse.decrypt_batch(integers(c, "the ciphertexts"), _ids(ids))
 
     def bounds(self, low: int, high: int) -> tuple[int, int]:
         """Return the lowest and highest ciphertext that plaintexts from `low` to `high` can have.
 
-        Parameters
-        ----------
-        low, high : int
-            Plaintexts, both included.
-
-        Returns
-        -------
-        tuple of int
-            Bounds, both included: an encrypted range query.
+        All bounds are included: an encrypted range query.
 
         Raises
         ------
         mopse.errors.InvalidInputError
             If ``low > high`` or one is outside the domain.
-        mopse.errors.WrongTypeError
-            If one is not an integer.
         """
-        return self._opse.bounds(_scalar(low, "a bound"), _scalar(high, "a bound"))
+        return self._opse.bounds(integer(low, "a bound"), integer(high, "a bound"))
 
     def __repr__(self) -> str:
         return f"Opse(domain={self._domain})"
 
 
-def _scalar(value: Any, what: str) -> int:
-    if not is_integer(value):
-        raise WrongTypeError(f"{what} must be an integer, not {type(value).__name__}")
-    if not -_LARGEST - 1 <= value <= _LARGEST:
-        raise InvalidInputError(f"{what} does not fit an int64")
-    return int(value)
-
-
 def _id(ids: Any) -> int | None:
-    return None if ids is None else _scalar(ids, "the id")
+    return None if ids is None else integer(ids, "the id")
 
 
 def _ids(ids: Any) -> NDArray[np.int64] | None:

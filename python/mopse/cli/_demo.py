@@ -5,6 +5,7 @@ cloud merges the indexes without a key and answers one query over all of them, t
 The answer is compared with the same question asked of the plaintext.
 """
 
+import argparse
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,11 @@ from tqdm import tqdm
 import mopse
 from mopse import plot
 from mopse._scheme_names import COMMON, MOPSE, PER_PROVIDER, PLAIN, PLUS
+from mopse.cli._command import Commands, add_command
 from mopse.errors import SignatureError
 from mopse.evaluate import seconds
 
-__all__ = ["compare", "run"]
+__all__ = ["add", "compare", "run"]
 
 DATA = "nhanes-2017-2018"
 GROUP = [f"hospital-{number}" for number in range(1, 9)]
@@ -37,14 +39,29 @@ SCHEMA = mopse.Schema(
 )
 
 
-def run(figure: str) -> None:
-    """Run the demonstration and print what it shows.
+def add(commands: Commands) -> None:
+    """Add the command."""
+    command = add_command(
+        commands,
+        "demo",
+        short="encrypt, merge, query and decrypt a real health survey",
+        long=__doc__,
+    )
+    command.add_argument(
+        "--figure",
+        default="mopse-demo.png",
+        metavar="PATH",
+        help="where the figure goes, .png or .svg (default: %(default)s)",
+    )
+    command.set_defaults(run=_run)
 
-    Parameters
-    ----------
-    figure : str
-        Where to write the figure: a path that ends in ``.png`` or ``.svg``.
-    """
+
+def _run(given: argparse.Namespace) -> None:
+    run(given.figure)
+
+
+def run(figure: str) -> None:
+    """Run the demonstration, print what it shows and write a figure, .png or .svg."""
     people = mopse.datasets.load(DATA)
     print(f"{DATA}: {people.height:,} people, {people.width} columns.")
     print("It has no hospitals: its rows are dealt to simulated providers.\n")
