@@ -127,6 +127,33 @@ pub enum Error {
         why: &'static str,
     },
 
+    /// An opened value has no plaintext in the field of its column.
+    #[error("field '{field}': the value in row {row} {why}")]
+    FieldValue {
+        /// The field.
+        field: String,
+        /// Which value of the part, counted from 0.
+        row: usize,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+
+    /// An opened column holds values of another type than its field.
+    #[error("field '{field}': the column holds {dtype}, which is not what the field is of")]
+    FieldType {
+        /// The field.
+        field: String,
+        /// What the column holds.
+        dtype: String,
+    },
+
+    /// A provider has granted nothing.
+    #[error("provider '{provider}' has granted nothing")]
+    NoGrant {
+        /// Its path.
+        provider: String,
+    },
+
     /// A run to merge is not in ascending order.
     #[error("run {run} is not sorted: its ciphertext {position} is below the one before it")]
     UnsortedRun {
@@ -233,6 +260,13 @@ pub enum Error {
         who: String,
         /// What is out of its reach.
         what: String,
+    },
+
+    /// Handles do not ascend, or are none or too many.
+    #[error("handle {position} is not above the one before it, or there are none or 2^32")]
+    Handle {
+        /// Which handle, counted from 0.
+        position: usize,
     },
 
     /// A run names a record that does not exist, or one twice.

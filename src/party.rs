@@ -30,4 +30,5 @@ pub mod uploading;
 
 pub use asking::Range;
 pub use keyring::Keyring;
+pub use opening::Opened;
 pub use uploading::Indexed;

@@ -367,9 +367,10 @@ fn a_keyring_learns_of_its_own_subtree_only() {
     ));
     let itself = hospital.chain().clone();
     assert!(matches!(hospital.learn(&itself.encode(&owner.owner())), Err(Error::Scope { .. })));
-    assert!(
-        matches!(hospital.learn(&Chain::default().encode(&owner.owner())), Err(Error::Scope { .. }))
-    );
+    assert!(matches!(
+        hospital.learn(&Chain::default().encode(&owner.owner())),
+        Err(Error::Scope { .. })
+    ));
     assert_eq!(ask(&hospital, &[age(0, 1)]).len(), 1);
     hospital.learn(&ward.chain().encode(&owner.owner())).unwrap();
     assert_eq!(ask(&hospital, &[age(0, 1)]).len(), 2);

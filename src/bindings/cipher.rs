@@ -1,3 +1,7 @@
+pub(super) mod password;
+pub(super) mod rsa;
+pub(super) mod stream;
+
 use numpy::{PyReadonlyArray1, PyReadwriteArray1};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
@@ -25,7 +29,7 @@ pub(super) fn algorithms(is_legacy: bool) -> Vec<AlgorithmSpec> {
 }
 
 /// Behind `mopse.ciphers.Cipher`.
-#[pyclass(module = "mopse._mopse", frozen)]
+#[pyclass(module = "mopse._mopse.cipher", frozen)]
 pub(super) struct Cipher {
     cipher: Box<dyn cipher::Cipher>,
     /// The cores it may use; all if there is none.

@@ -7,7 +7,7 @@ use crate::schema::{self, Kind};
 type Plaintexts<'py> = (Bound<'py, PyArray1<u32>>, Bound<'py, PyArray1<i64>>);
 
 /// Behind `mopse.Field`.
-#[pyclass(module = "mopse._mopse", frozen, from_py_object)]
+#[pyclass(module = "mopse._mopse.schema", frozen, from_py_object)]
 #[derive(Clone)]
 pub(super) struct Field(schema::Field);
 
@@ -81,7 +81,7 @@ impl Field {
 }
 
 /// Behind `mopse.Schema`.
-#[pyclass(module = "mopse._mopse", frozen)]
+#[pyclass(module = "mopse._mopse.schema", frozen)]
 pub(super) struct Schema(pub(super) schema::Schema);
 
 #[pymethods]

@@ -14,7 +14,7 @@
 use std::sync::Arc;
 
 use super::dictionary;
-use super::store::{Content, Merged, Removed, Store, Totals};
+use super::store::{Removed, Store};
 use crate::Error;
 use crate::message::announcement::Announcement;
 use crate::message::answer::Part;
@@ -44,13 +44,13 @@ pub enum Admitted {
 /// The door, before a store.
 #[derive(Debug, Default)]
 pub struct Gate<S> {
-    store: S,
+    store: Arc<S>,
 }
 
 impl<S: Store> Gate<S> {
     /// A cloud that keeps what it is sent in a store.
     #[must_use]
-    pub fn new(store: S) -> Self {
+    pub fn new(store: Arc<S>) -> Self {
         Self { store }
     }
 
@@ -265,42 +265,6 @@ impl<S: Store> Gate<S> {
             return Err(Error::NothingStored { provider }.into());
         }
         Ok(removed)
-    }
-
-    /// What there is, one line per upload.
-    ///
-    /// # Errors
-    ///
-    /// The store's.
-    pub fn contents(&self) -> Result<Vec<Content>, S::Error> {
-        self.store.contents()
-    }
-
-    /// How much there is besides.
-    ///
-    /// # Errors
-    ///
-    /// The store's.
-    pub fn totals(&self) -> Result<Totals, S::Error> {
-        self.store.totals()
-    }
-
-    /// How many owners are served.
-    ///
-    /// # Errors
-    ///
-    /// The store's.
-    pub fn owners(&self) -> Result<usize, S::Error> {
-        Ok(self.store.owners()?.len())
-    }
-
-    /// The merged entries of a field of a group.
-    ///
-    /// # Errors
-    ///
-    /// The store's.
-    pub fn merged(&self, owner: &Owner, group: &str, field: &str) -> Result<Merged, S::Error> {
-        self.store.merged(owner, group, field)
     }
 }
 

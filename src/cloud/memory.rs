@@ -48,6 +48,28 @@ impl Memory {
     pub fn settle(&self) -> Result<(), Error> {
         self.records().settle()
     }
+
+    /// What there is, one line per upload, by owner, group and arrival.
+    #[must_use]
+    pub fn contents(&self) -> Vec<Content> {
+        self.records().contents()
+    }
+
+    /// How much there is besides records.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        let entries = self.records().entries();
+        Totals { entries, ..self.attachments().totals() }
+    }
+
+    /// The entries of a field of a group in order: all that a copy of the store shows of the field.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Index::settle`](super::index::Index::settle).
+    pub fn merged(&self, owner: &Owner, group: &str, field: &str) -> Result<Merged, Error> {
+        self.records().merged(*owner, group, field)
+    }
 }
 
 impl Store for Memory {
@@ -128,18 +150,5 @@ impl Store for Memory {
     fn remove(&self, owner: &Owner, provider: &str) -> Result<Removed, Error> {
         let records = self.records().remove(*owner, provider);
         Ok(Removed { records, files: self.attachments_mut().remove(*owner, provider) })
-    }
-
-    fn contents(&self) -> Result<Vec<Content>, Error> {
-        Ok(self.records().contents())
-    }
-
-    fn totals(&self) -> Result<Totals, Error> {
-        let entries = self.records().entries();
-        Ok(Totals { entries, ..self.attachments().totals() })
-    }
-
-    fn merged(&self, owner: &Owner, group: &str, field: &str) -> Result<Merged, Error> {
-        self.records().merged(*owner, group, field)
     }
 }

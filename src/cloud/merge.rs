@@ -30,6 +30,7 @@
 use rayon::prelude::*;
 
 use crate::Error;
+use crate::message::upload::check_order;
 use crate::operations::{Operation, count};
 use crate::wire::length;
 
@@ -322,15 +323,8 @@ fn below(run: &[i64], cursor: usize, splitter: Option<i64>) -> usize {
 
 fn check_runs(runs: &[&[i64]]) -> Result<(), Error> {
     let fault = runs.par_iter().enumerate().find_map_first(|(number, run)| {
-        if run.first().is_some_and(|&first| first < 0) {
-            return Some(Error::NegativeCiphertext { run: number, position: 0 });
-        }
         count(Operation::Comparison, run.len());
-        if run.is_sorted() {
-            return None;
-        }
-        let before = run.windows(2).position(|pair| pair[1] < pair[0])?;
-        Some(Error::UnsortedRun { run: number, position: before + 1 })
+        check_order(number, run).err()
     });
     fault.map_or(Ok(()), Err)
 }

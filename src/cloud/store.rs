@@ -71,7 +71,7 @@ pub struct Removed {
 pub struct Merged {
     /// Ciphertexts, ascending.
     pub ciphertexts: Vec<i64>,
-    /// The record of each, counted through the group's uploads as [`Store::contents`] lists them.
+    /// The record of each, counted through the group's uploads in the order they came.
     pub records: Vec<u32>,
 }
 
@@ -184,25 +184,4 @@ pub trait Store: Send + Sync {
     ///
     /// See [`owners`](Self::owners).
     fn remove(&self, owner: &Owner, provider: &str) -> Result<Removed, Self::Error>;
-
-    /// What there is, one line per upload, by owner, group and arrival.
-    ///
-    /// # Errors
-    ///
-    /// See [`owners`](Self::owners).
-    fn contents(&self) -> Result<Vec<Content>, Self::Error>;
-
-    /// How much there is besides.
-    ///
-    /// # Errors
-    ///
-    /// See [`owners`](Self::owners).
-    fn totals(&self) -> Result<Totals, Self::Error>;
-
-    /// The entries of a field of a group in order: all that a copy of the store shows of the field.
-    ///
-    /// # Errors
-    ///
-    /// See [`owners`](Self::owners).
-    fn merged(&self, owner: &Owner, group: &str, field: &str) -> Result<Merged, Self::Error>;
 }

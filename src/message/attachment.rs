@@ -90,7 +90,9 @@ impl StoredFile {
         Ok(stored)
     }
 
-    pub(crate) fn without_body(&self) -> Self {
+    /// The file without its body.
+    #[must_use]
+    pub fn without_body(&self) -> Self {
         let Self { owner, provider, handle, number, description, body: _ } = self;
         let (provider, description) = (provider.clone(), description.clone());
         Self { owner: *owner, provider, handle: *handle, number: *number, description, body: None }

@@ -6,6 +6,20 @@
 
 use crate::wire::{self, Kind, Reader, Writer};
 
+/// The kind of bundle with a name: `query`, `answer` or `listing`.
+///
+/// # Errors
+///
+/// [`wire::Error::Format`] if there is none.
+pub fn kind(name: &str) -> Result<Kind, wire::Error> {
+    match name {
+        "query" => Ok(Kind::Query),
+        "answer" => Ok(Kind::Answer),
+        "listing" => Ok(Kind::Listing),
+        _ => Err(wire::Error::Format { what: "the name of the bundle", position: 0 }),
+    }
+}
+
 /// Returns messages as one of this kind.
 #[must_use]
 pub fn join<'a>(kind: Kind, messages: impl ExactSizeIterator<Item = &'a [u8]>) -> Vec<u8> {

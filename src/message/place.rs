@@ -53,6 +53,21 @@ impl Node {
         Err(Error::Name { name: name.escape_default().to_string(), why })
     }
 
+    /// The place with a path, as in `hospital/ward`, and the epoch of every ancestor.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Name`] if there can be no such place, or there is not an epoch for each name.
+    pub fn of(path: &str, epochs: &[u32]) -> Result<Self, Error> {
+        let names: Vec<&str> = path.split('/').filter(|_| !path.is_empty()).collect();
+        if names.len() != epochs.len() {
+            let name = path.escape_default().to_string();
+            return Err(Error::Name { name, why: "a place has an epoch for each of its names" });
+        }
+        let steps = names.into_iter().zip(epochs);
+        steps.fold(Ok(Self::root()), |node, (name, &epoch)| node?.child(name, epoch))
+    }
+
     /// The place above, and this one's name; `None` for the owner.
     #[must_use]
     pub fn parent(&self) -> Option<(Self, &str)> {

@@ -103,25 +103,21 @@ impl Upload {
         let (schema, sequence) = (reader.array()?, reader.u64()?);
         let count = reader.count(16)?;
         let handles = column(&mut reader, count, u128::from_le_bytes)?;
-        if handles.is_empty() || !handles.is_sorted_by(|a, b| a < b) {
-            return Err(reader.fault().into());
-        }
+        check_handles(&handles).map_err(|_| reader.fault())?;
         let layout = reader.bytes()?.to_vec();
         let records = Blobs::read(&mut reader)?;
-        if records.len() != handles.len() || u32::try_from(handles.len()).is_err() {
+        if records.len() != handles.len() {
             return Err(reader.fault().into());
         }
         let mut runs: Vec<Run> = Vec::new();
-        let mut fields = HashSet::new();
-        let mut last_run = vec![0; handles.len()];
+        let mut checks = Checks::new(handles.len());
         for _ in 0..reader.count(16)? {
             let field = reader.text()?.to_owned();
             let count = reader.count(12)?;
             let ciphertexts = column(&mut reader, count, i64::from_le_bytes)?;
             let records = column(&mut reader, count, u32::from_le_bytes)?;
             let run = Run { field, ciphertexts, records };
-            check_run(&run, runs.len(), &mut last_run)?;
-            if !fields.insert(run.field.clone()) {
+            if !checks.run(&run)? {
                 return Err(reader.fault().into());
             }
             runs.push(run);
@@ -129,6 +125,43 @@ impl Upload {
         let chain = Chain::read(&mut reader)?;
         envelope::close(reader, bytes, &owner, &chain, Some(&provider))?;
         let (handles, records, runs) = (Arc::new(handles), Arc::new(records), Arc::new(runs));
+        Ok(Self { owner, provider, schema, sequence, handles, layout, records, runs, chain })
+    }
+
+    /// An upload of columns that were verified before, as a store that lasts has them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Length`] for a column of another length, [`Error::Handle`], and those of
+    /// [`decode`](Self::decode) for a run.
+    #[expect(clippy::too_many_arguments, reason = "the columns of an upload")]
+    pub fn new(
+        owner: Owner,
+        provider: Node,
+        schema: [u8; 32],
+        sequence: u64,
+        handles: Vec<u128>,
+        layout: Vec<u8>,
+        records: Blobs,
+        runs: Vec<Run>,
+    ) -> Result<Self, Error> {
+        check_handles(&handles)?;
+        if records.len() != handles.len() {
+            let (expected, got) = (handles.len(), records.len());
+            return Err(Error::Length { what: "the list of sealed records", expected, got });
+        }
+        let mut checks = Checks::new(handles.len());
+        for run in &runs {
+            let (expected, got) = (run.ciphertexts.len(), run.records.len());
+            if expected != got {
+                return Err(Error::Length { what: "the records of a run", expected, got });
+            }
+            if !checks.run(run)? {
+                return Err(Error::Run { field: run.field.clone(), position: 0 });
+            }
+        }
+        let (handles, records, runs) = (Arc::new(handles), Arc::new(records), Arc::new(runs));
+        let chain = Chain::default();
         Ok(Self { owner, provider, schema, sequence, handles, layout, records, runs, chain })
     }
 
@@ -144,24 +177,56 @@ impl Upload {
     }
 }
 
-/// A run ascends from 0 on, and names each record at most once.
-///
-/// The last run that named each record, counted from 1, is passed on from run to run: whoever sends
-/// many runs of many records makes no work that is not in proportion to its message.
-fn check_run(run: &Run, number: usize, last_run: &mut [usize]) -> Result<(), Error> {
-    if run.ciphertexts.first().is_some_and(|&first| first < 0) {
-        return Err(Error::NegativeCiphertext { run: number, position: 0 });
+/// Handles ascend, and there are some, fewer than 2^32.
+fn check_handles(handles: &[u128]) -> Result<(), Error> {
+    let position = handles.windows(2).position(|pair| pair[0] >= pair[1]).map(|before| before + 1);
+    match position {
+        None if !handles.is_empty() && u32::try_from(handles.len()).is_ok() => Ok(()),
+        position => Err(Error::Handle { position: position.unwrap_or(0) }),
     }
-    if let Some(before) = run.ciphertexts.windows(2).position(|pair| pair[1] < pair[0]) {
-        return Err(Error::UnsortedRun { run: number, position: before + 1 });
+}
+
+/// Checks run by run: each ascends from 0 on, names each record at most once, and has a field of its own.
+struct Checks {
+    fields: HashSet<String>,
+    /// The last run that named each record, counted from 1: whoever sends many runs of many records
+    /// makes no work that is not in proportion to its message.
+    last_run: Vec<usize>,
+}
+
+impl Checks {
+    fn new(records: usize) -> Self {
+        Self { fields: HashSet::new(), last_run: vec![0; records] }
     }
-    for (position, &record) in run.records.iter().enumerate() {
-        match usize::try_from(record).ok().and_then(|record| last_run.get_mut(record)) {
-            Some(last) if *last <= number => *last = number + 1,
-            _ => return Err(Error::Run { field: run.field.clone(), position }),
+
+    /// Whether no run before was of this field, once the run itself is in order.
+    fn run(&mut self, run: &Run) -> Result<bool, Error> {
+        let number = self.fields.len();
+        check_order(number, &run.ciphertexts)?;
+        for (position, &record) in run.records.iter().enumerate() {
+            match usize::try_from(record).ok().and_then(|record| self.last_run.get_mut(record)) {
+                Some(last) if *last <= number => *last = number + 1,
+                _ => return Err(Error::Run { field: run.field.clone(), position }),
+            }
         }
+        Ok(self.fields.insert(run.field.clone()))
     }
-    Ok(())
+}
+
+/// Checks that the ciphertexts of a run ascend from 0 on.
+///
+/// # Errors
+///
+/// [`Error::NegativeCiphertext`] or [`Error::UnsortedRun`] names the run and the first at fault.
+pub fn check_order(run: usize, ciphertexts: &[i64]) -> Result<(), Error> {
+    if ciphertexts.first().is_some_and(|&first| first < 0) {
+        return Err(Error::NegativeCiphertext { run, position: 0 });
+    }
+    if ciphertexts.is_sorted() {
+        return Ok(());
+    }
+    let before = ciphertexts.windows(2).position(|pair| pair[1] < pair[0]).unwrap_or(0);
+    Err(Error::UnsortedRun { run, position: before + 1 })
 }
 
 #[cfg(test)]
@@ -312,7 +377,12 @@ mod tests {
         };
         assert_eq!(changed(|upload| both(upload, at("clinic", 0))), unchained);
         assert_eq!(changed(|upload| both(upload, at("hospital", 1))), unchained);
-        assert_eq!(changed(|upload| upload.owner = owner(2).owner()), unchained);
+        assert_eq!(changed(|upload| upload.owner = owner(2).owner()), Err(Error::NotEnrolled));
+        let scene = scene();
+        scene.cloud.enroll(&owner(2));
+        let mut message = Upload::decode(&three_records(&scene.hospital, 1)).unwrap();
+        message.owner = owner(2).owner();
+        assert_eq!(scene.cloud.receive(&scene.hospital.signed(message.message())), unchained);
     }
 
     #[test]

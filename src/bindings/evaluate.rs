@@ -16,7 +16,7 @@ pub(super) fn operations() -> Vec<(&'static str, u64)> {
 }
 
 /// The querier of `mopse.evaluate`'s controls.
-#[pyclass(module = "mopse._mopse", frozen)]
+#[pyclass(module = "mopse._mopse.evaluate", frozen)]
 pub(super) struct ControlQuerier(evaluate::Querier);
 
 #[pymethods]
@@ -50,7 +50,7 @@ impl ControlQuerier {
 }
 
 /// The server of `mopse.evaluate`'s controls.
-#[pyclass(module = "mopse._mopse", frozen)]
+#[pyclass(module = "mopse._mopse.evaluate", frozen)]
 pub(super) struct ControlServer(Mutex<evaluate::Server>);
 
 #[pymethods]

@@ -8,7 +8,7 @@ use crate::cipher::password::{self, Cost, Derivation};
 
 /// Behind `mopse.passwords.derive`.
 #[pyfunction]
-pub(super) fn password_key<'py>(
+pub(in crate::bindings) fn password_key<'py>(
     py: Python<'py>,
     password: &[u8],
     salt: &[u8],
@@ -21,7 +21,7 @@ pub(super) fn password_key<'py>(
 
 /// Behind `mopse.passwords.encrypt`.
 #[pyfunction]
-pub(super) fn seal_under_password<'py>(
+pub(in crate::bindings) fn seal_under_password<'py>(
     py: Python<'py>,
     password: &[u8],
     derivation: &str,
@@ -38,7 +38,7 @@ pub(super) fn seal_under_password<'py>(
 
 /// Behind `mopse.passwords.decrypt`.
 #[pyfunction]
-pub(super) fn open_under_password<'py>(
+pub(in crate::bindings) fn open_under_password<'py>(
     py: Python<'py>,
     password: &[u8],
     associated: &[u8],
@@ -51,19 +51,23 @@ pub(super) fn open_under_password<'py>(
 
 /// Behind `mopse.passwords.hash`.
 #[pyfunction]
-pub(super) fn hash_password(py: Python<'_>, password: &[u8]) -> PyResult<String> {
+pub(in crate::bindings) fn hash_password(py: Python<'_>, password: &[u8]) -> PyResult<String> {
     Ok(py.detach(|| password::hash(password, Cost::default()))?)
 }
 
 /// Behind `mopse.passwords.verify`.
 #[pyfunction]
-pub(super) fn verify_password(py: Python<'_>, password: &[u8], stored: &str) -> PyResult<()> {
+pub(in crate::bindings) fn verify_password(
+    py: Python<'_>,
+    password: &[u8],
+    stored: &str,
+) -> PyResult<()> {
     Ok(py.detach(|| password::verify(password, stored))?)
 }
 
 /// Behind `mopse.ciphers.legacy.pbe_derive`.
 #[pyfunction]
-pub(super) fn pbe_key<'py>(
+pub(in crate::bindings) fn pbe_key<'py>(
     py: Python<'py>,
     password: &[u8],
     salt: &[u8],
@@ -75,7 +79,7 @@ pub(super) fn pbe_key<'py>(
 
 /// Behind `mopse.ciphers.legacy.pbe_encrypt`.
 #[pyfunction]
-pub(super) fn pbe_seal<'py>(
+pub(in crate::bindings) fn pbe_seal<'py>(
     py: Python<'py>,
     password: &[u8],
     iterations: u32,
@@ -88,7 +92,7 @@ pub(super) fn pbe_seal<'py>(
 
 /// Behind `mopse.ciphers.legacy.pbe_decrypt`.
 #[pyfunction]
-pub(super) fn pbe_open<'py>(
+pub(in crate::bindings) fn pbe_open<'py>(
     py: Python<'py>,
     password: &[u8],
     sealed: PyReadonlyArray1<'py, u8>,

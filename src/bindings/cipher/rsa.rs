@@ -6,8 +6,8 @@ use crate::cipher::legacy::rsa_blocks;
 use crate::cipher::rsa;
 
 /// Behind `mopse.rsa.PublicKey`.
-#[pyclass(module = "mopse._mopse", frozen)]
-pub(super) struct RsaPublicKey(rsa::PublicKey);
+#[pyclass(module = "mopse._mopse.cipher", frozen)]
+pub(in crate::bindings) struct RsaPublicKey(rsa::PublicKey);
 
 #[pymethods]
 impl RsaPublicKey {
@@ -51,8 +51,8 @@ impl RsaPublicKey {
 }
 
 /// Behind `mopse.rsa.PrivateKey`.
-#[pyclass(module = "mopse._mopse", frozen)]
-pub(super) struct RsaPrivateKey(rsa::PrivateKey);
+#[pyclass(module = "mopse._mopse.cipher", frozen)]
+pub(in crate::bindings) struct RsaPrivateKey(rsa::PrivateKey);
 
 #[pymethods]
 impl RsaPrivateKey {

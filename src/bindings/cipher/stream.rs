@@ -8,11 +8,11 @@ use crate::cipher::stream::{HEAD_LEN, Opener, SEGMENT, Sealer};
 use crate::keys::Key;
 
 /// Behind `mopse.files.encrypt`.
-#[pyclass(module = "mopse._mopse")]
-pub(super) struct FileSealer(Sealer);
+#[pyclass(module = "mopse._mopse.cipher")]
+pub(in crate::bindings) struct StreamSealer(Sealer);
 
 #[pymethods]
-impl FileSealer {
+impl StreamSealer {
     #[classattr]
     const SEGMENT: usize = SEGMENT;
 
@@ -40,11 +40,11 @@ impl FileSealer {
 }
 
 /// Behind `mopse.files.decrypt`.
-#[pyclass(module = "mopse._mopse")]
-pub(super) struct FileOpener(Opener);
+#[pyclass(module = "mopse._mopse.cipher")]
+pub(in crate::bindings) struct StreamOpener(Opener);
 
 #[pymethods]
-impl FileOpener {
+impl StreamOpener {
     #[classattr]
     const HEAD: usize = HEAD_LEN;
 

@@ -1,7 +1,7 @@
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
 
-use super::filled;
+use crate::bindings::filled;
 use crate::keys::Key;
 use crate::scheme::lewi_wu::{self, Layout};
 use crate::scheme::{Scheme, clww};
@@ -10,8 +10,8 @@ type Column<'py, T> = PyReadonlyArray1<'py, T>;
 type Array<'py, T> = Bound<'py, PyArray1<T>>;
 
 /// Behind `mopse.Clww`.
-#[pyclass(module = "mopse._mopse", frozen)]
-pub(super) struct Clww(clww::Clww);
+#[pyclass(module = "mopse._mopse.scheme", frozen)]
+pub(in crate::bindings) struct Clww(clww::Clww);
 
 #[pymethods]
 impl Clww {
@@ -56,8 +56,8 @@ impl Clww {
 }
 
 /// Behind `mopse.LewiWu`.
-#[pyclass(module = "mopse._mopse", frozen)]
-pub(super) struct LewiWu(lewi_wu::LewiWu);
+#[pyclass(module = "mopse._mopse.scheme", frozen)]
+pub(in crate::bindings) struct LewiWu(lewi_wu::LewiWu);
 
 #[pymethods]
 impl LewiWu {
