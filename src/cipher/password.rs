@@ -23,13 +23,10 @@ use argon2::{Argon2, Params, Version};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use crate::Error;
-use crate::cipher::{self, Algorithm};
+use crate::cipher::{self, Algorithm, Error};
 use crate::keys::{KEY_LEN, Key, fill_random};
 use crate::wire::{Kind, Reader, Writer};
 
-const WHAT: &str = "the message under a password";
-const STORED: &str = "the stored password hash";
 const SALT_LEN: usize = 16;
 /// Bytes of the longest name in a head; longer ones are not even looked for.
 const LONGEST_NAME: usize = 32;
@@ -111,13 +108,12 @@ impl Derivation {
     ///
     /// # Errors
     ///
-    /// [`Error::Size`] or [`Error::PasswordCost`] for a salt or parameters out of bounds,
+    /// [`Error::Salt`], [`Error::Iterations`] or [`Error::PasswordCost`] for what is out of bounds,
     /// [`Error::EmptyPassword`].
     pub fn derive(&self, password: &[u8], salt: &[u8]) -> Result<Key, Error> {
         self.check(password)?;
         if !(8..=64).contains(&salt.len()) {
-            let (got, expected) = (salt.len() as u64, "8 to 64 bytes");
-            return Err(Error::Size { what: "the salt", got, expected });
+            return Err(Error::Salt { least: 8, most: 64, got: salt.len() });
         }
         let mut key = Zeroizing::new([0; KEY_LEN]);
         match *self {
@@ -129,15 +125,15 @@ impl Derivation {
                 .hash_password_into(password, salt, key.as_mut_slice())
                 .map_err(|_| Error::PasswordCost)?,
         }
-        Key::from_bytes(key.as_slice())
+        Ok(Key::from_bytes(key.as_slice())?)
     }
 
     /// Everything that is wrong without a look at the salt, before any work.
     fn check(&self, password: &[u8]) -> Result<(), Error> {
         match *self {
             Self::Pbkdf2 { iterations } if !(1_000..=10_000_000).contains(&iterations) => {
-                let (got, expected) = (u64::from(iterations), "1,000 to 10,000,000");
-                return Err(Error::Size { what: "the number of iterations", got, expected });
+                let expected = "1,000 to 10,000,000";
+                return Err(Error::Iterations { got: iterations, expected });
             }
             Self::Pbkdf2 { .. } => {}
             Self::Argon2id(cost) => {
@@ -160,7 +156,7 @@ fn check_cipher(algorithm: &Algorithm) -> Result<(), Error> {
     }
     if !algorithm.key_len.contains(&got) {
         let (least, most) = (*algorithm.key_len.start(), *algorithm.key_len.end());
-        return Err(Error::CipherKey { cipher, least, most, got });
+        return Err(Error::KeyLength { cipher, least, most, got });
     }
     Ok(())
 }
@@ -169,8 +165,8 @@ fn check_cipher(algorithm: &Algorithm) -> Result<(), Error> {
 ///
 /// # Errors
 ///
-/// [`Error::NotAuthenticated`] or [`Error::CipherKey`] for a cipher that has no tag or takes no key of
-/// 32 bytes, [`Error::TooLong`], those of [`Derivation::derive`], [`Error::Randomness`].
+/// [`Error::NotAuthenticated`] or [`Error::KeyLength`] for a cipher that has no tag or takes no key of
+/// 32 bytes, [`Error::TooLong`], those of [`Derivation::derive`], [`Error::Keys`].
 pub fn seal(
     password: &[u8],
     derivation: Derivation,
@@ -209,7 +205,7 @@ pub fn seal(
 /// [`Error::Decryption`] if the password is wrong or anything that is authenticated was changed. Before
 /// anything is computed: [`wire::Error::Format`](crate::wire::Error::Format) if the message is cut or malformed, [`wire::Error::Version`](crate::wire::Error::Version),
 /// [`Error::UnknownCipher`], [`Error::UnknownDerivation`], [`Error::PasswordCost`] for absurd
-/// parameters, [`Error::NotAuthenticated`] or [`Error::CipherKey`] for a cipher that [`seal`] does not
+/// parameters, [`Error::NotAuthenticated`] or [`Error::KeyLength`] for a cipher that [`seal`] does not
 /// take, [`Error::EmptyPassword`].
 pub fn open(password: &[u8], associated: &[u8], sealed: &[u8]) -> Result<Vec<u8>, Error> {
     let mut reader = Reader::new(sealed, Kind::Password)?;
@@ -230,7 +226,7 @@ pub fn open(password: &[u8], associated: &[u8], sealed: &[u8]) -> Result<Vec<u8>
         return Err(reader.fault().into());
     }
     derivation.check(password).map_err(|error| match error {
-        Error::Size { .. } => Error::PasswordCost,
+        Error::Iterations { .. } => Error::PasswordCost,
         error => error,
     })?;
     let cipher = algorithm.with_key(derivation.derive(password, &salt)?.expose())?;
@@ -247,7 +243,7 @@ fn name<'a>(reader: &mut Reader<'a>) -> Result<&'a str, Error> {
 ///
 /// # Errors
 ///
-/// [`Error::EmptyPassword`], [`Error::PasswordCost`] or [`Error::Randomness`].
+/// [`Error::EmptyPassword`], [`Error::PasswordCost`] or [`Error::Keys`].
 pub fn hash(password: &[u8], cost: Cost) -> Result<String, Error> {
     Derivation::Argon2id(cost).check(password)?;
     let mut salt = [0; SALT_LEN];
@@ -260,13 +256,12 @@ pub fn hash(password: &[u8], cost: Cost) -> Result<String, Error> {
 ///
 /// # Errors
 ///
-/// [`Error::WrongPassword`] if it is not. Before anything is computed: [`Error::Damaged`] if the stored
+/// [`Error::WrongPassword`] if it is not. Before anything is computed: [`Error::StoredHash`] if the stored
 /// hash is malformed or has less than 16 bytes, [`Error::UnknownDerivation`] if it is of another
 /// function than Argon2id, [`Error::PasswordCost`] if its parameters are absurd,
 /// [`Error::EmptyPassword`].
 pub fn verify(password: &[u8], stored: &str) -> Result<(), Error> {
-    let damaged = Error::Damaged { what: STORED };
-    let stored = PasswordHash::new(stored).map_err(|_| damaged.clone())?;
+    let stored = PasswordHash::new(stored).map_err(|_| Error::StoredHash)?;
     if stored.algorithm.as_str() != "argon2id" {
         return Err(unknown(stored.algorithm.as_str()));
     }
@@ -274,19 +269,19 @@ pub fn verify(password: &[u8], stored: &str) -> Result<(), Error> {
         && stored.salt.is_some()
         && stored.hash.is_some_and(|hash| hash.len() >= 16);
     if !is_whole {
-        return Err(damaged);
+        return Err(Error::StoredHash);
     }
-    let said = |name| stored.params.get_decimal(name).ok_or(damaged.clone());
+    let said = |name| stored.params.get_decimal(name).ok_or(Error::StoredHash);
     let cost = Cost { memory: said("m")?, passes: said("t")?, lanes: said("p")? };
     // Said twice, a parameter could be one number here and another where it is used.
     let Cost { memory, passes, lanes } = cost;
     if stored.params.as_str() != format!("m={memory},t={passes},p={lanes}") {
-        return Err(damaged);
+        return Err(Error::StoredHash);
     }
     Derivation::Argon2id(cost).check(password)?;
     cost.argon2()?.verify_password(password, &stored).map_err(|error| match error {
         password_hash::Error::PasswordInvalid => Error::WrongPassword,
-        _ => damaged,
+        _ => Error::StoredHash,
     })
 }
 
@@ -436,8 +431,20 @@ mod tests {
                 changed[at] ^= 1;
                 let error = opened(&changed).unwrap_err();
                 let is_clear = match at {
-                    0..8 => error == Error::Wire(wire::Error::Format { what: WHAT, position: 0 }),
-                    8 => error == Error::Wire(wire::Error::Version { what: WHAT, got: 0 }),
+                    0..8 => {
+                        error
+                            == Error::Wire(wire::Error::Format {
+                                what: Kind::Password.name(),
+                                position: 0,
+                            })
+                    }
+                    8 => {
+                        error
+                            == Error::Wire(wire::Error::Version {
+                                what: Kind::Password.name(),
+                                got: 0,
+                            })
+                    }
                     _ if at < parameters => matches!(
                         error,
                         Error::Wire(wire::Error::Format { .. })
@@ -468,9 +475,8 @@ mod tests {
         let max = u32::MAX;
         for iterations in [0, 999, 10_000_001, max] {
             let derivation = Derivation::Pbkdf2 { iterations };
-            let (what, got) = ("the number of iterations", u64::from(iterations));
             let expected = "1,000 to 10,000,000";
-            let refused = Error::Size { what, got, expected };
+            let refused = Error::Iterations { got: iterations, expected };
             assert_eq!(derivation.derive(PASSWORD, &[0; 16]).unwrap_err(), refused);
             let message = with_parameters("pbkdf2-sha256", &[iterations]);
             assert_eq!(opened(&message), Err(Error::PasswordCost));
@@ -498,8 +504,7 @@ mod tests {
         for derivation in [ARGON2ID, PBKDF2] {
             for got in [0, 7, 65] {
                 let error = derivation.derive(PASSWORD, &vec![0; got]).unwrap_err();
-                let (what, expected) = ("the salt", "8 to 64 bytes");
-                assert_eq!(error, Error::Size { what, got: got as u64, expected });
+                assert_eq!(error, Error::Salt { least: 8, most: 64, got });
             }
             assert!(derivation.derive(PASSWORD, &[0; 8]).is_ok());
             assert!(derivation.derive(PASSWORD, &[0; 64]).is_ok());
@@ -527,8 +532,8 @@ mod tests {
                     sealed.is_ok() && matches!(headed, Error::Wire(wire::Error::Format { .. }))
                 ),
                 _ => {
-                    assert!(matches!(sealed, Err(Error::CipherKey { got: 32, .. })));
-                    assert!(matches!(headed, Error::CipherKey { got: 32, .. }));
+                    assert!(matches!(sealed, Err(Error::KeyLength { got: 32, .. })));
+                    assert!(matches!(headed, Error::KeyLength { got: 32, .. }));
                 }
             }
         }
@@ -572,7 +577,7 @@ mod tests {
             ("m=8", "m=08"),
             ("m=8", "m=99999999999"),
         ] {
-            assert_eq!(replaced(from, to), Error::Damaged { what: STORED }, "{from} for {to}");
+            assert_eq!(replaced(from, to), Error::StoredHash, "{from} for {to}");
         }
         for (from, to) in [
             ("m=8", "m=4294967295"),
@@ -587,7 +592,7 @@ mod tests {
         assert_eq!(replaced("argon2id", "argon2i"), Error::UnknownDerivation { name });
         let (rest, _) = stored.rsplit_once('$').unwrap();
         for cut in [rest.into(), format!("{rest}$"), format!("{rest}$AAAAAAAAAAAAAAAAAAAA")] {
-            assert_eq!(verify(PASSWORD, &cut), Err(Error::Damaged { what: STORED }), "{cut}");
+            assert_eq!(verify(PASSWORD, &cut), Err(Error::StoredHash), "{cut}");
         }
         for at in 0..stored.len() {
             assert!(verify(PASSWORD, &stored[..at]).is_err(), "cut at {at}");

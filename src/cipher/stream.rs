@@ -23,8 +23,7 @@
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use crate::Error;
-use crate::cipher::{self, Algorithm, Cipher, TAG_LEN};
+use crate::cipher::{self, Algorithm, Cipher, Error, TAG_LEN};
 use crate::keys::{Key, Purpose, fill_random};
 use crate::wire;
 use crate::wire::{Kind, Reader, Writer};
@@ -38,8 +37,6 @@ pub const HEAD_LEN: usize = 9 + NAME_LEN + 4 + SALT_LEN;
 const SEGMENT_LEN: u32 = 1 << 16;
 const NAME_LEN: usize = 24;
 const SALT_LEN: usize = 32;
-const WHAT: &str = "the sealed file";
-
 /// What both ends know: the cipher under the file's key, and where they are.
 struct State {
     cipher: Box<dyn Cipher>,
@@ -108,7 +105,7 @@ impl Sealer {
     ///
     /// # Errors
     ///
-    /// [`Error::NotAuthenticated`] if the cipher has no tag, [`Error::Randomness`].
+    /// [`Error::NotAuthenticated`] if the cipher has no tag, [`Error::Keys`].
     pub fn new(algorithm: &Algorithm, key: &Key, associated: &[u8]) -> Result<Self, Error> {
         let mut salt = [0; SALT_LEN];
         fill_random(&mut salt)?;
@@ -148,15 +145,14 @@ impl Sealer {
     ///
     /// # Errors
     ///
-    /// [`Error::Size`] if the batch is not whole segments and not the last, if it is empty and not the
+    /// [`Error::Batch`] if the batch is not whole segments and not the last, if it is empty and not the
     /// whole file, or if the last one was sealed; [`Error::Length`] for a slice of another length;
     /// [`Error::TooLong`] beyond 2^32 segments.
     pub fn push(&mut self, batch: &[u8], is_last: bool, sealed: &mut [u8]) -> Result<(), Error> {
         let is_whole = batch.len().is_multiple_of(SEGMENT) && !batch.is_empty();
         let is_fitting = is_whole || is_last && (!batch.is_empty() || self.state.next == 0);
         if self.state.is_over || !is_fitting {
-            let (got, expected) = (batch.len() as u64, "whole segments before the last batch");
-            return Err(Error::Size { what: "the batch", got, expected });
+            return Err(Error::Batch { got: batch.len() });
         }
         let (expected, got) = (Self::sealed_len(batch.len()), sealed.len());
         if got != expected {
@@ -179,7 +175,7 @@ impl Opener {
     ///
     /// # Errors
     ///
-    /// [`wire::Error::Format`](crate::wire::Error::Format) or [`wire::Error::Version`](crate::wire::Error::Version) if it is not the head of a file that this version opens.
+    /// [`wire::Error::Format`] or [`wire::Error::Version`] if it is not the head of a file that this version opens.
     pub fn new(head: &[u8], key: &Key, associated: &[u8]) -> Result<Self, Error> {
         let mut reader = Reader::new(head, Kind::Stream)?;
         let name: [u8; NAME_LEN] = reader.array()?;
@@ -260,7 +256,7 @@ pub fn seal(
 pub fn open(key: &Key, associated: &[u8], file: &[u8]) -> Result<Vec<u8>, Error> {
     let (head, sealed) = file
         .split_at_checked(HEAD_LEN)
-        .ok_or(Error::Wire(wire::Error::Format { what: WHAT, position: 0 }))?;
+        .ok_or(Error::Wire(wire::Error::Format { what: Kind::Stream.name(), position: 0 }))?;
     let mut opener = Opener::new(head, key, associated)?;
     let mut plaintext = vec![0; Opener::opened_len(sealed.len()).ok_or(Error::Decryption)?];
     opener.push(sealed, true, &mut plaintext)?;
@@ -410,18 +406,36 @@ mod tests {
             let error = opened(&changed).unwrap_err();
             match at {
                 0..8 => {
-                    assert_eq!(error, Error::Wire(wire::Error::Format { what: WHAT, position: 0 }))
+                    assert_eq!(
+                        error,
+                        Error::Wire(wire::Error::Format { what: Kind::Stream.name(), position: 0 })
+                    )
                 }
-                8 => assert_eq!(error, Error::Wire(wire::Error::Version { what: WHAT, got: 0 })),
+                8 => assert_eq!(
+                    error,
+                    Error::Wire(wire::Error::Version { what: Kind::Stream.name(), got: 0 })
+                ),
                 9..20 => {
-                    assert_eq!(error, Error::Wire(wire::Error::Format { what: WHAT, position: 33 }))
+                    assert_eq!(
+                        error,
+                        Error::Wire(wire::Error::Format {
+                            what: Kind::Stream.name(),
+                            position: 33
+                        })
+                    )
                 }
                 20..33 => assert!(
                     matches!(error, Error::Wire(wire::Error::Format { .. }) | Error::Decryption),
                     "what follows the name does not matter for it, and is bound: {error:?}"
                 ),
                 33..37 => {
-                    assert_eq!(error, Error::Wire(wire::Error::Format { what: WHAT, position: 33 }))
+                    assert_eq!(
+                        error,
+                        Error::Wire(wire::Error::Format {
+                            what: Kind::Stream.name(),
+                            position: 33
+                        })
+                    )
                 }
                 _ => assert_eq!(error, Error::Decryption),
             }
@@ -439,7 +453,7 @@ mod tests {
         other[9..9 + 11].copy_from_slice(b"aes-256-ctr");
         assert_eq!(
             opened(&other).unwrap_err(),
-            Error::Wire(wire::Error::Format { what: WHAT, position: 33 })
+            Error::Wire(wire::Error::Format { what: Kind::Stream.name(), position: 33 })
         );
     }
 
@@ -451,13 +465,13 @@ mod tests {
         };
         for (batch, is_last) in [(0, false), (5, false), (SEGMENT + 1, false)] {
             let error = push(batch, is_last, Sealer::sealed_len(batch)).unwrap_err();
-            assert!(matches!(error, Error::Size { what: "the batch", .. }), "{error:?}");
+            assert!(matches!(error, Error::Batch { .. }), "{error:?}");
         }
         assert!(matches!(push(5, true, 20), Err(Error::Length { expected: 21, got: 20, .. })));
         push(SEGMENT, false, SEGMENT + TAG_LEN).unwrap();
-        assert!(matches!(push(0, true, TAG_LEN), Err(Error::Size { .. })), "an empty last one");
+        assert!(matches!(push(0, true, TAG_LEN), Err(Error::Batch { .. })), "an empty last one");
         push(5, true, 21).unwrap();
-        assert!(matches!(push(5, true, 21), Err(Error::Size { .. })), "after the last");
+        assert!(matches!(push(5, true, 21), Err(Error::Batch { .. })), "after the last");
     }
 
     #[test]
