@@ -298,14 +298,14 @@ fn a_changed_block_is_refused_and_leaves_zeros() {
         let refused = rsa_blocks::decrypt(key, &flipped(&message, at)).unwrap_err();
         match at {
             0..8 => {
-                assert!(matches!(refused, Error::Wire(wire::Error::Format { position: 0, .. })))
+                assert!(matches!(refused, Error::Wire(wire::Error::Format { position: 0, .. })));
             }
             8 => assert!(matches!(refused, Error::Wire(wire::Error::Version { got: 0, .. }))),
             9..FRONT => assert_eq!(refused, Error::Decryption, "byte {at}"),
             // A length that needs as many blocks is that of other plaintexts.
             13 => assert_eq!(refused, Error::Decryption),
             14..21 => {
-                assert!(matches!(refused, Error::Wire(wire::Error::Format { .. })), "byte {at}")
+                assert!(matches!(refused, Error::Wire(wire::Error::Format { .. })), "byte {at}");
             }
             _ => assert_eq!(refused, Error::Decryption, "byte {at}"),
         }

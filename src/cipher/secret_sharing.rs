@@ -148,6 +148,10 @@ mod tests {
     use super::*;
     use crate::wire;
 
+    fn malformed(position: usize) -> Error {
+        wire::Error::Format { what: Kind::Share.name(), position }.into()
+    }
+
     fn holders(count: u8) -> Vec<Key> {
         (0..count).map(|byte| Key::from_bytes(&[byte; 32]).unwrap()).collect()
     }
@@ -216,12 +220,7 @@ mod tests {
             changed[1][at] ^= 1;
             let error = joined(&changed, &keys, &[0, 1]).unwrap_err();
             match at {
-                0..8 => {
-                    assert_eq!(
-                        error,
-                        Error::Wire(wire::Error::Format { what: Kind::Share.name(), position: 0 })
-                    )
-                }
+                0..8 => assert_eq!(error, malformed(0)),
                 8 => assert_eq!(
                     error,
                     Error::Wire(wire::Error::Version { what: Kind::Share.name(), got: 0 })

@@ -138,6 +138,10 @@ mod tests {
 
     const HEAD: usize = 8 + 1 + 4 + SALT_LEN;
 
+    fn malformed(position: usize) -> Error {
+        wire::Error::Format { what: Kind::Pbes1.name(), position }.into()
+    }
+
     fn message(iterations: u32, salt: &[u8], ciphertext: &[u8]) -> Vec<u8> {
         [b"MOPSEPB1\x01", &iterations.to_le_bytes()[..], salt, ciphertext].concat()
     }
@@ -193,10 +197,7 @@ mod tests {
             changed[at] ^= 1;
             let opened = open(b"password", &changed);
             match at {
-                0..8 => assert_eq!(
-                    opened,
-                    Err(Error::Wire(wire::Error::Format { what: Kind::Pbes1.name(), position: 0 }))
-                ),
+                0..8 => assert_eq!(opened, Err(malformed(0))),
                 8 => assert_eq!(
                     opened,
                     Err(Error::Wire(wire::Error::Version { what: Kind::Pbes1.name(), got: 0 }))
