@@ -18,20 +18,22 @@ mod scheme;
 use numpy::{Element, PyArray1, PyArrayMethods};
 use pyo3::prelude::*;
 
-use crate::Error;
-
 /// A new array that `fill` has filled with the interpreter released.
-fn filled<'py, T, F>(py: Python<'py>, length: usize, fill: F) -> PyResult<Bound<'py, PyArray1<T>>>
+fn filled<'py, T, E>(
+    py: Python<'py>,
+    length: usize,
+    fill: impl FnOnce(&mut [T]) -> Result<(), E> + Send,
+) -> PyResult<Bound<'py, PyArray1<T>>>
 where
     T: Element + Send,
-    F: FnOnce(&mut [T]) -> Result<(), Error> + Send,
+    E: Into<PyErr> + Send,
 {
     // NumPy's own memory comes in huge pages where the system has them.
     let array = PyArray1::zeros(py, length, false);
     {
         let mut array = array.try_readwrite()?;
         let slice = array.as_slice_mut()?;
-        py.detach(|| fill(slice))?;
+        py.detach(|| fill(slice)).map_err(Into::into)?;
     }
     Ok(array)
 }

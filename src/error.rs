@@ -1,4 +1,4 @@
-use crate::wire;
+use crate::{attack, cipher, evaluate, keys, schema, scheme, wire};
 
 /// Everything that can go wrong in this crate.
 ///
@@ -7,18 +7,33 @@ use crate::wire;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A key has the wrong length.
-    #[error("the key has {got} bytes, expected {expected}")]
-    KeyLength {
-        /// Length the key must have, in bytes.
-        expected: usize,
-        /// Length it had, in bytes.
-        got: usize,
-    },
+    /// Bytes are no message.
+    #[error(transparent)]
+    Wire(#[from] wire::Error),
 
-    /// The operating system gave no randomness.
-    #[error("the operating system gave no randomness")]
-    Randomness,
+    /// There is no key.
+    #[error(transparent)]
+    Keys(#[from] keys::Error),
+
+    /// Something is no field, schema or value.
+    #[error(transparent)]
+    Schema(#[from] schema::Error),
+
+    /// A scheme does not encrypt, decrypt or compare.
+    #[error(transparent)]
+    Scheme(#[from] scheme::Error),
+
+    /// A cipher does not seal or open.
+    #[error(transparent)]
+    Cipher(#[from] cipher::Error),
+
+    /// There is nothing to attack.
+    #[error(transparent)]
+    Attack(#[from] attack::Error),
+
+    /// A control of the evaluation was not set up.
+    #[error(transparent)]
+    Evaluate(#[from] evaluate::Error),
 
     /// A domain or range of a scheme has an impossible size.
     #[error("{what} is {got}, expected {expected}")]
@@ -31,55 +46,6 @@ pub enum Error {
         expected: &'static str,
     },
 
-    /// A plaintext lies outside the scheme's domain.
-    #[error("the plaintext at position {position} lies outside the domain of {domain} values")]
-    OutOfDomain {
-        /// Which plaintext of the batch, counted from 0.
-        position: usize,
-        /// Plaintexts run from 0 to one below this.
-        domain: u64,
-    },
-
-    /// A ciphertext lies outside the range that it should be of.
-    #[error("the ciphertext at position {position} lies outside the range of {range} ciphertexts")]
-    OutOfRange {
-        /// Which ciphertext, counted from 0.
-        position: usize,
-        /// How many ciphertexts the range has.
-        range: u64,
-    },
-
-    /// An access pattern is no set of records.
-    #[error("the records of query {query} do not ascend, or one of them does not exist")]
-    AccessPattern {
-        /// Which query, counted from 0.
-        query: usize,
-    },
-
-    /// A cost, count or probability is no number, or not one that there can be.
-    #[error("{what}: the number at position {position} is negative or not finite")]
-    Distribution {
-        /// Which numbers.
-        what: &'static str,
-        /// Which of them, counted from 0.
-        position: usize,
-    },
-
-    /// No count or probability is above 0.
-    #[error("{what}: all numbers are zero")]
-    NoWeight {
-        /// Which numbers.
-        what: &'static str,
-    },
-
-    /// Every assignment of classes to values is forbidden.
-    #[error("no assignment of the classes to values in order is possible")]
-    NoMatching,
-
-    /// A penalty weighs nothing.
-    #[error("the penalty is not a number from 0 on")]
-    Penalty,
-
     /// Two arrays that belong together have different lengths.
     #[error("{what} has {got} entries, expected {expected}")]
     Length {
@@ -89,42 +55,6 @@ pub enum Error {
         expected: usize,
         /// Entries it had.
         got: usize,
-    },
-
-    /// A query's lower bound lies above its upper bound.
-    #[error("the lower bound lies above the upper bound")]
-    BoundsOrder,
-
-    /// No plaintext has this ciphertext under this key.
-    #[error("the ciphertext at position {position} is not one of this key")]
-    InvalidCiphertext {
-        /// Which ciphertext of the batch, counted from 0.
-        position: usize,
-    },
-
-    /// A field's grid is impossible, or a bound is no value.
-    #[error("{why}")]
-    Field {
-        /// What is wrong.
-        why: &'static str,
-    },
-
-    /// A schema is impossible.
-    #[error("field {name:?}: {why}")]
-    Schema {
-        /// The field's name; empty if it is about no single one.
-        name: String,
-        /// What is wrong.
-        why: &'static str,
-    },
-
-    /// A value has no plaintext in its field.
-    #[error("the value in row {row} {why}")]
-    Value {
-        /// Which value, counted from 0.
-        row: usize,
-        /// What is wrong with it.
-        why: &'static str,
     },
 
     /// An opened value has no plaintext in the field of its column.
@@ -171,10 +101,6 @@ pub enum Error {
         /// Which entry, counted from 0.
         position: usize,
     },
-
-    /// Bytes are no message.
-    #[error(transparent)]
-    Wire(#[from] wire::Error),
 
     /// There can be no such name in a hierarchy.
     #[error("the name \"{name}\": {why}")]
@@ -345,91 +271,6 @@ pub enum Error {
     #[error("the layout of the records does not open")]
     Layout,
 
-    /// There is no such cipher here.
-    #[error("there is no cipher \"{name}\" here")]
-    UnknownCipher {
-        /// The name that was asked for.
-        name: String,
-    },
-
-    /// There is no such way from a password to a key here.
-    #[error("there is no key derivation \"{name}\" here")]
-    UnknownDerivation {
-        /// The name that was asked for.
-        name: String,
-    },
-
-    /// A cipher's key has the wrong length.
-    #[error("the key of {cipher} has {got} bytes, expected {}", between(*.least, *.most))]
-    CipherKey {
-        /// The cipher.
-        cipher: &'static str,
-        /// Bytes it may have at least.
-        least: usize,
-        /// Bytes it may have at most.
-        most: usize,
-        /// Bytes it had.
-        got: usize,
-    },
-
-    /// A key that is known to hide nothing.
-    #[error("the key is a weak one")]
-    WeakKey,
-
-    /// What should be a key of RSA is none.
-    #[error("this is not {expected}")]
-    RsaKey {
-        /// What it should be.
-        expected: &'static str,
-    },
-
-    /// A nonce has the wrong length.
-    #[error("the nonce of {cipher} has {got} bytes, expected {expected}")]
-    Nonce {
-        /// The cipher.
-        cipher: &'static str,
-        /// Bytes it must have.
-        expected: usize,
-        /// Bytes it had.
-        got: usize,
-    },
-
-    /// Associated bytes were given to a cipher that cannot protect them.
-    #[error("{cipher} authenticates nothing, so it takes no associated bytes")]
-    NotAuthenticated {
-        /// The cipher.
-        cipher: &'static str,
-    },
-
-    /// A message is too long for its cipher.
-    #[error("{cipher} takes at most {longest} bytes under one nonce")]
-    TooLong {
-        /// The cipher.
-        cipher: &'static str,
-        /// Bytes of the longest message.
-        longest: u64,
-    },
-
-    /// A share does not open, is of another secret, or is given twice.
-    #[error("share {position} does not open, is of another secret, or is given twice")]
-    Share {
-        /// Which share, counted from 0.
-        position: usize,
-    },
-
-    /// There are not enough shares.
-    #[error("{needed} shares are needed, and there are {got}")]
-    TooFewShares {
-        /// How many are needed; at least that many if there is none to tell.
-        needed: usize,
-        /// How many there are.
-        got: usize,
-    },
-
-    /// A ciphertext does not open. There is no detail, on purpose.
-    #[error("the ciphertext does not open")]
-    Decryption,
-
     /// A file does not hold what was written to it.
     #[error("{what} is damaged")]
     Damaged {
@@ -443,18 +284,6 @@ pub enum Error {
         /// Whose file it should be.
         expected: &'static str,
     },
-
-    /// The password does not open the file.
-    #[error("the password is wrong")]
-    WrongPassword,
-
-    /// A password has no letter.
-    #[error("the password is empty")]
-    EmptyPassword,
-
-    /// The cost of a password is absurd.
-    #[error("the memory, passes, lanes or iterations of the key derivation are out of bounds")]
-    PasswordCost,
 
     /// A figure has no panel, or a panel has nothing to draw.
     #[error("the figure is empty: panel {panel} has nothing to draw")]
@@ -576,8 +405,4 @@ pub enum Error {
         /// What it said.
         reason: String,
     },
-}
-
-fn between(least: usize, most: usize) -> String {
-    if least == most { least.to_string() } else { format!("{least} to {most}") }
 }

@@ -5,7 +5,6 @@ mod scene;
 
 use std::fmt::Debug;
 
-use mopse::Error;
 use mopse::cipher::aes_gcm;
 use mopse::cipher::password::Cost;
 use mopse::cipher::{secret_sharing, stream};
@@ -193,8 +192,8 @@ fn read_by_all(bytes: &[u8]) {
 }
 
 /// Whatever else is read as signed says what was signed.
-fn same_or_refused<T: PartialEq + Debug>(
-    read: fn(&[u8]) -> Result<T, Error>,
+fn same_or_refused<T: PartialEq + Debug, E: PartialEq + Debug>(
+    read: fn(&[u8]) -> Result<T, E>,
     original: &[u8],
     changed: &[u8],
 ) -> Result<(), TestCaseError> {

@@ -287,7 +287,7 @@ impl Keyring {
                 return Err(Error::Length { what: "the array of handles", expected, got });
             }
             let handle = |position: usize| joined(handles[position]);
-            self.read().mopse(field)?.encrypt_each(plaintexts, handle, entries)
+            Ok(self.read().mopse(field)?.encrypt_each(plaintexts, handle, entries)?)
         })
     }
 

@@ -1,8 +1,7 @@
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
 
-use crate::Error;
-use crate::schema::{self, Kind};
+use crate::schema::{self, Error, Kind};
 
 type Plaintexts<'py> = (Bound<'py, PyArray1<u32>>, Bound<'py, PyArray1<i64>>);
 

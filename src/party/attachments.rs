@@ -98,7 +98,7 @@ impl<'a> Place<'a> {
 ///
 /// # Errors
 ///
-/// [`Error::NotAuthenticated`] if the cipher has no tag, [`Error::Randomness`].
+/// [`cipher::Error::NotAuthenticated`](crate::cipher::Error::NotAuthenticated) if the cipher has no tag, [`keys::Error::Randomness`](crate::keys::Error::Randomness).
 pub fn seal(
     record: &Key,
     place: Place<'_>,

@@ -72,7 +72,7 @@ impl Keyring {
     ///
     /// # Errors
     ///
-    /// [`Error::Randomness`] if the operating system gives none.
+    /// [`keys::Error::Randomness`](crate::keys::Error::Randomness) if the operating system gives none.
     pub fn generate(schema: Schema) -> Result<Self, Error> {
         Ok(Self::root(Key::generate()?, schema))
     }

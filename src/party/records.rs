@@ -138,7 +138,7 @@ pub struct Sealed {
 ///
 /// # Errors
 ///
-/// [`Error::Length`] if a column lacks one of the rows, [`Error::Randomness`] if the operating system
+/// [`Error::Length`] if a column lacks one of the rows, [`keys::Error::Randomness`](crate::keys::Error::Randomness) if the operating system
 /// gives none.
 pub fn seal(
     key: &Key,

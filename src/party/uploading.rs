@@ -35,7 +35,7 @@ impl Keyring {
     /// # Errors
     ///
     /// [`Error::DuplicateId`] names the second row of an id, [`Error::Length`] a column of another
-    /// length, [`Error::UnknownField`], [`Error::OutOfDomain`], [`Error::Scope`] for the owner, who
+    /// length, [`Error::UnknownField`], [`scheme::Error::OutOfDomain`](crate::scheme::Error::OutOfDomain), [`Error::Scope`] for the owner, who
     /// uploads nothing.
     pub fn upload(
         &self,
@@ -111,8 +111,8 @@ impl Keyring {
     /// # Errors
     ///
     /// [`Error::Scope`] for the owner, who uploads nothing, [`Error::Size`] if there is not one id or
-    /// a keyword was used too often, [`Error::NotAuthenticated`] if the cipher has no tag,
-    /// [`Error::Randomness`].
+    /// a keyword was used too often, [`cipher::Error::NotAuthenticated`](crate::cipher::Error::NotAuthenticated) if the cipher has no tag,
+    /// [`keys::Error::Randomness`](crate::keys::Error::Randomness).
     pub fn attach(
         &mut self,
         id: Ids<'_>,

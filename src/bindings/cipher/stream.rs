@@ -2,9 +2,8 @@ use numpy::PyReadonlyArray1;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::Error;
-use crate::cipher;
 use crate::cipher::stream::{HEAD_LEN, Opener, SEGMENT, Sealer};
+use crate::cipher::{self, Error};
 use crate::keys::Key;
 
 /// Behind `mopse.files.encrypt`.
