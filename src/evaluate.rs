@@ -28,9 +28,8 @@ use crate::message::upload::Run;
 use crate::operations::{Operation, count};
 use crate::scheme::opse::Opse;
 use crate::scheme::{self, Plain, Scheme};
-use crate::wire;
-use crate::wire::length;
-use crate::wire::{Kind, Reader, Writer};
+use crate::wire::{self, Kind, Reader, Writer, length};
+use crate::{cloud, message};
 
 /// Why a control is not set up.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -56,6 +55,18 @@ pub enum Error {
     /// A scheme does not encrypt.
     #[error(transparent)]
     Scheme(#[from] scheme::Error),
+
+    /// Bytes are no request.
+    #[error(transparent)]
+    Wire(#[from] wire::Error),
+
+    /// A request is forged.
+    #[error(transparent)]
+    Message(#[from] message::Error),
+
+    /// An index does not take a run.
+    #[error(transparent)]
+    Cloud(#[from] cloud::Error),
 }
 
 /// Who asks: it holds the keys of all indexes, and signs.
@@ -163,37 +174,36 @@ impl Server {
     ///
     /// [`Error::Index`] if there is no such index or it is full, and those of
     /// [`Index::settle`].
-    pub fn add(&mut self, index: usize, ciphertexts: Vec<i64>) -> Result<(), crate::Error> {
+    pub fn add(&mut self, index: usize, ciphertexts: Vec<i64>) -> Result<(), Error> {
         let full = Error::Index { got: index };
         let (Some(index), Ok(entries)) =
             (self.indexes.get_mut(index), u32::try_from(ciphertexts.len()))
         else {
-            return Err(full.into());
+            return Err(full);
         };
         let run = Run { field: String::new(), ciphertexts, records: (0..entries).collect() };
         index.add("", entries, vec![run])?;
-        index.settle()
+        Ok(index.settle()?)
     }
 
     /// Verifies a request and counts what it finds.
     ///
     /// # Errors
     ///
-    /// [`wire::Error::Format`] if the bytes are no request, [`crate::Error::Signature`] if it is forged.
-    pub fn count(&mut self, request: &[u8]) -> Result<usize, crate::Error> {
+    /// [`wire::Error::Format`] if the bytes are no request, [`message::Error::Signature`] if it is forged.
+    pub fn count(&mut self, request: &[u8]) -> Result<usize, Error> {
         let mut reader = Reader::new(request, Kind::Control)?;
         let intervals = reader.count(24)?;
         let asked = (0..intervals)
             .map(|_| Ok((reader.u64()?, reader.i64()?, reader.i64()?)))
             .collect::<Result<Vec<_>, wire::Error>>()?;
-        let message = &request[..reader.position()];
+        let signed = &request[..reader.position()];
         let signature: [u8; SIGNATURE_LEN] = reader.array()?;
         reader.end()?;
-        verify(&self.key, message, &signature, Kind::Control.name())?;
+        verify(&self.key, signed, &signature, Kind::Control.name())?;
         let mut found = 0;
         for (index, low, high) in asked {
-            let beyond =
-                wire::Error::Format { what: Kind::Control.name(), position: message.len() };
+            let beyond = wire::Error::Format { what: Kind::Control.name(), position: signed.len() };
             let index = self.indexes.get_mut(length(index)).ok_or(beyond)?;
             found += index.count(&[Predicate { field: String::new(), low, high }], None)?;
         }
@@ -256,8 +266,8 @@ mod tests {
         let (_, mut fewer) = parts(&keys()[..1]);
         fewer.key = querier.verification_key();
         let malformed = fewer.count(&request);
-        assert!(matches!(malformed, Err(crate::Error::Wire(wire::Error::Format { .. }))));
-        assert_eq!(server.add(3, vec![1]), Err(Error::Index { got: 3 }.into()));
+        assert!(matches!(malformed, Err(Error::Wire(wire::Error::Format { .. }))));
+        assert_eq!(server.add(3, vec![1]), Err(Error::Index { got: 3 }));
         assert_eq!(querier.requests(40, 60, 0), Err(Error::NoIntervals));
         assert_eq!(querier.requests(60, 40, 1), Err(scheme::Error::BoundsOrder.into()));
     }

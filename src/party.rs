@@ -16,6 +16,7 @@ pub mod asking;
 pub mod attachments;
 pub mod authority;
 pub mod columns;
+mod error;
 pub mod grants;
 pub mod hierarchy;
 pub mod keyring;
@@ -32,3 +33,5 @@ pub use asking::Range;
 pub use keyring::Keyring;
 pub use opening::Opened;
 pub use uploading::Indexed;
+
+pub use error::Error;

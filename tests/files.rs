@@ -7,9 +7,8 @@ mod scene;
 
 use std::collections::BTreeSet;
 
-use mopse::Error;
 use mopse::cipher::aes_gcm;
-use mopse::cloud::store::{Removed, Store, Totals};
+use mopse::cloud::store::{Removed, Totals};
 use mopse::keys::{Key, Purpose};
 use mopse::message::attachment::{Attachment, StoredFile};
 use mopse::message::place::Node;
@@ -19,6 +18,7 @@ use mopse::party::attachments::{self, Description};
 use mopse::party::grants::Opener;
 use mopse::party::keywords;
 use mopse::party::records::{Ids, Origin};
+use mopse::{cloud, message, party};
 use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
 use scene::{Cloud, NOW, owner};
@@ -52,12 +52,12 @@ fn attached(provider: &mut Keyring, record: i64, keywords: &[&[u8]]) -> Vec<u8> 
 }
 
 impl Scene {
-    fn receive(&self, message: &[u8]) -> Result<u128, Error> {
+    fn receive(&self, message: &[u8]) -> Result<u128, cloud::Error> {
         self.cloud.receive(message)?;
         Ok(Attachment::decode(message)?.file.number)
     }
 
-    fn found(&self, request: &[u8]) -> Result<Vec<StoredFile>, Error> {
+    fn found(&self, request: &[u8]) -> Result<Vec<StoredFile>, cloud::Error> {
         self.cloud.gate.find(request, NOW)
     }
 
@@ -65,7 +65,7 @@ impl Scene {
         self.cloud.gate.count_keywords(request, NOW).unwrap()
     }
 
-    fn fetched(&self, request: &[u8]) -> Result<StoredFile, Error> {
+    fn fetched(&self, request: &[u8]) -> Result<StoredFile, cloud::Error> {
         self.cloud.gate.fetch(request, NOW)
     }
 }
@@ -148,10 +148,14 @@ fn a_file_opens_at_its_own_place_only() {
     for (number, change) in changes.iter().enumerate() {
         let mut moved = stored.clone();
         change(&mut moved, &other, &scene);
-        assert_eq!(attachments::open(&key, &moved).unwrap_err(), Error::File, "change {number}");
+        assert_eq!(
+            attachments::open(&key, &moved).unwrap_err(),
+            party::Error::File,
+            "change {number}"
+        );
     }
     let clinic = record_key(&scene.clinic, stored.handle);
-    assert_eq!(attachments::open(&clinic, &stored).unwrap_err(), Error::File);
+    assert_eq!(attachments::open(&clinic, &stored).unwrap_err(), party::Error::File);
 }
 
 #[test]
@@ -184,18 +188,30 @@ fn every_changed_or_missing_byte_of_description_and_body_is_noticed() {
     for at in 0..stored.description.len() {
         let mut changed = stored.clone();
         changed.description[at] ^= 1;
-        assert_eq!(attachments::describe(&key, &changed).unwrap_err(), Error::File, "byte {at}");
+        assert_eq!(
+            attachments::describe(&key, &changed).unwrap_err(),
+            party::Error::File,
+            "byte {at}"
+        );
         changed.description.truncate(at);
-        assert_eq!(attachments::open(&key, &changed).unwrap_err(), Error::File, "cut at {at}");
+        assert_eq!(
+            attachments::open(&key, &changed).unwrap_err(),
+            party::Error::File,
+            "cut at {at}"
+        );
     }
     for at in 0..body.len() {
         let mut changed = stored.clone();
         let mut bytes = body.clone();
         bytes[at] ^= 1;
         changed.body = Some(bytes);
-        assert_eq!(attachments::open(&key, &changed).unwrap_err(), Error::File, "byte {at}");
+        assert_eq!(attachments::open(&key, &changed).unwrap_err(), party::Error::File, "byte {at}");
         changed.body = Some(body[..at].to_vec());
-        assert_eq!(attachments::open(&key, &changed).unwrap_err(), Error::File, "cut at {at}");
+        assert_eq!(
+            attachments::open(&key, &changed).unwrap_err(),
+            party::Error::File,
+            "cut at {at}"
+        );
     }
 }
 
@@ -215,7 +231,7 @@ fn one_request_reaches_every_provider_below_and_no_other() {
     assert_eq!(count(&scene.owner, &[b"fractures"]), 0);
     assert_eq!(count(&scene.owner, &[b"fracture", b"x-ray"]), 0);
     let other = owner(2).search_files(&[b"fracture"], NOW).unwrap();
-    assert_eq!(scene.found(&other).unwrap_err(), Error::NotEnrolled);
+    assert_eq!(scene.found(&other).unwrap_err(), cloud::Error::NotEnrolled);
 }
 
 #[test]
@@ -231,15 +247,21 @@ fn a_request_is_refused_that_is_changed_late_or_reaches_too_far() {
         assert!(scene.found(&request[..at]).is_err(), "cut at {at}");
     }
     let late = scene.owner.search_files(&[b"fracture"], NOW - 1).unwrap();
-    assert_eq!(scene.found(&late).unwrap_err(), Error::Expired);
+    assert_eq!(scene.found(&late).unwrap_err(), message::Error::Expired.into());
     let nodes = vec![(scene.clinic.node().clone(), vec![1])];
-    assert!(matches!(scene.hospital.list_files(nodes, NOW), Err(Error::Scope { .. })));
+    assert!(matches!(
+        scene.hospital.list_files(nodes, NOW),
+        Err(party::Error::Message(message::Error::Scope { .. }))
+    ));
     let foreign = scene.hospital.fetch_file(file, NOW).unwrap();
-    assert!(matches!(scene.fetched(&foreign), Err(Error::Scope { .. })));
-    assert_eq!(scene.fetched(&request).unwrap_err(), Error::UnknownFile);
+    assert!(matches!(
+        scene.fetched(&foreign),
+        Err(cloud::Error::Message(message::Error::Scope { .. }))
+    ));
+    assert_eq!(scene.fetched(&request).unwrap_err(), cloud::Error::UnknownFile);
     let unknown = scene.owner.fetch_file(file ^ 1, NOW).unwrap();
-    assert_eq!(scene.fetched(&unknown).unwrap_err(), Error::UnknownFile);
-    assert_eq!(scene.owner.search_files(&[], NOW).unwrap_err(), Error::NoKeyword);
+    assert_eq!(scene.fetched(&unknown).unwrap_err(), cloud::Error::UnknownFile);
+    assert_eq!(scene.owner.search_files(&[], NOW).unwrap_err(), party::Error::NoKeyword);
 }
 
 #[test]
@@ -253,10 +275,10 @@ fn an_upload_is_refused_that_is_changed_foreign_or_repeated() {
     }
     let foreign = attached(&mut owner(2).authorize("hospital", &[]).unwrap(), 1, &[]);
     let error = scene.receive(&foreign).unwrap_err();
-    assert_eq!(error, Error::NotEnrolled);
+    assert_eq!(error, cloud::Error::NotEnrolled);
     scene.receive(&message).unwrap();
     let provider = "hospital".to_owned();
-    let again = Error::StoredFile { provider: provider.clone() };
+    let again = cloud::Error::StoredFile { provider: provider.clone() };
     assert_eq!(scene.receive(&message).unwrap_err(), again);
     let removed = scene.cloud.gate.remove(None, "hospital");
     assert_eq!(removed, Ok(Removed { records: 0, files: 1 }));
@@ -264,7 +286,10 @@ fn an_upload_is_refused_that_is_changed_foreign_or_repeated() {
     assert_eq!(scene.receive(&message).unwrap_err(), again);
     let refused =
         scene.owner.attach(Ids::Integers(&[1]), &aes_gcm::AES_256, ("n", "a/b"), CONTENTS, &[]);
-    assert!(matches!(refused, Err(Error::Scope { .. })), "an owner attaches nothing");
+    assert!(
+        matches!(refused, Err(party::Error::Message(message::Error::Scope { .. }))),
+        "an owner attaches nothing"
+    );
     let two = scene.hospital.attach(
         Ids::Integers(&[1, 2]),
         &aes_gcm::AES_256,
@@ -272,7 +297,7 @@ fn an_upload_is_refused_that_is_changed_foreign_or_repeated() {
         CONTENTS,
         &[],
     );
-    assert!(matches!(two, Err(Error::Size { what: "the number of record ids", .. })));
+    assert!(matches!(two, Err(party::Error::OneRecord { got: 2 })));
 }
 
 #[test]
@@ -283,7 +308,7 @@ fn labels_that_repeat_are_refused_and_the_next_ones_taken() {
     scene.receive(&first).unwrap();
     let repeated = attached(&mut stale, 2, &[b"fracture"]);
     let provider = "hospital".to_owned();
-    assert_eq!(scene.receive(&repeated).unwrap_err(), Error::StoredKeyword { provider });
+    assert_eq!(scene.receive(&repeated).unwrap_err(), cloud::Error::StoredKeyword { provider });
     let next = attached(&mut stale, 2, &[b"fracture"]);
     scene.receive(&next).unwrap();
     let request = scene.owner.search_files(&[b"fracture"], NOW).unwrap();
@@ -300,10 +325,10 @@ fn an_outdated_keyring_catches_up_and_everything_is_found() {
     }
     let words: [&[u8]; 2] = [b"x-ray", b"never used before"];
     let refused = attached(&mut stale, 1, &words);
-    assert!(matches!(scene.receive(&refused).unwrap_err(), Error::StoredKeyword { .. }));
+    assert!(matches!(scene.receive(&refused).unwrap_err(), cloud::Error::StoredKeyword { .. }));
     let used = scene.used(&stale.search_files(&words, NOW).unwrap());
     assert_eq!(used, [40, 0]);
-    let refusal = Error::Length { what: "the list of counts", expected: 2, got: 1 };
+    let refusal = party::Error::Length { what: "the list of counts", expected: 2, got: 1 };
     assert_eq!(stale.catch_up(&words, &used[..1]), Err(refusal));
     stale.catch_up(&words, &used).unwrap();
     let message = attached(&mut stale, 1, &words);

@@ -3,7 +3,6 @@
 #[path = "support/scene.rs"]
 mod scene;
 
-use mopse::Error;
 use mopse::keys::{Key, Purpose};
 use mopse::message::announcement::Announcement;
 use mopse::message::certificate::Chain;
@@ -13,6 +12,7 @@ use mopse::party::Keyring;
 use mopse::party::grants::{Grant, Opener};
 use mopse::party::records::Ids;
 use mopse::scheme;
+use mopse::{cloud, message, party};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use scene::{Cloud, NOW, Row, age, ask, open, open_with, owner, sbp, upload};
@@ -136,15 +136,15 @@ fn open_ends_of_the_domain_are_open_ends_of_the_ciphertexts() {
 #[test]
 fn a_query_that_is_none_is_refused() {
     let Tree { owner, .. } = tree();
-    assert_eq!(owner.tokens(&[], NOW), Err(Error::NoRange));
+    assert_eq!(owner.tokens(&[], NOW), Err(party::Error::NoRange));
     assert_eq!(owner.tokens(&[age(2, 1)], NOW), Err(scheme::Error::BoundsOrder.into()));
     for (range, position) in [(age(0, 121), 1), (age(-1, 5), 0)] {
         let outside = scheme::Error::OutOfDomain { position, domain: 121 };
         assert_eq!(owner.tokens(&[range], NOW), Err(outside.into()));
     }
     let unknown = scene::schema().fields()[0].0.clone() + "s";
-    let range = mopse::party::Range { field: unknown.clone(), low: 0, high: 1 };
-    assert_eq!(owner.tokens(&[range], NOW), Err(Error::UnknownField { field: unknown }));
+    let range = party::Range { field: unknown.clone(), low: 0, high: 1 };
+    assert_eq!(owner.tokens(&[range], NOW), Err(party::Error::UnknownField { field: unknown }));
 }
 
 #[test]
@@ -161,7 +161,9 @@ fn the_same_record_id_at_two_providers_is_two_records() {
     let before = cloud.snapshot();
     let again = upload(&clinic, &[(8, 30, None), (7, 31, None)], 2);
     let refused = cloud.receive(&again);
-    assert!(matches!(&refused, Err(Error::StoredRecord { provider, .. }) if provider == "clinic"));
+    assert!(
+        matches!(&refused, Err(cloud::Error::StoredRecord { provider, .. }) if provider == "clinic")
+    );
     assert_eq!(cloud.snapshot(), before);
     cloud.receive(&upload(&hospital, &[(7, 30, None)], 2)).unwrap();
     cloud.receive(&upload(&clinic, &[(8, 30, None)], 2)).unwrap();
@@ -177,7 +179,7 @@ fn an_upload_counts_once_and_an_older_one_not_at_all() {
     let before = cloud.snapshot();
     for bytes in [&five, &four] {
         let provider = "hospital".to_owned();
-        assert_eq!(cloud.receive(bytes), Err(Error::Replay { provider }));
+        assert_eq!(cloud.receive(bytes), Err(cloud::Error::Replay { provider }));
         assert_eq!(cloud.snapshot(), before);
     }
     assert_eq!(cloud.find(&owner, &[age(20, 20)]), named(&[("hospital", 10)]));
@@ -192,7 +194,7 @@ fn a_removed_providers_records_are_gone_and_do_not_come_back_by_replay() {
     let left = cloud.find(&owner, &[age(0, 120)]);
     assert!(left.iter().all(|(path, _)| path != "hospital") && left.len() == 5);
     let replayed = cloud.receive(&upload(&hospital, &OF_HOSPITAL, 1));
-    assert_eq!(replayed, Err(Error::Replay { provider: "hospital".into() }));
+    assert_eq!(replayed, Err(cloud::Error::Replay { provider: "hospital".into() }));
     cloud.receive(&upload(&hospital, &OF_HOSPITAL, 2)).unwrap();
     assert_eq!(cloud.find(&owner, &[age(0, 120)]).len(), 8);
 }
@@ -223,8 +225,11 @@ fn whoever_is_authorised_twice_gets_the_same_keys() {
 fn nobody_is_authorised_below_a_place_that_is_not() {
     let mut owner = owner(1);
     let refused = owner.authorize("ward", &["hospital"]).unwrap_err();
-    assert_eq!(refused, Error::UnknownProvider { provider: "hospital".into() });
-    assert!(matches!(owner.authorize("a/b", &[]), Err(Error::Name { .. })));
+    assert_eq!(refused, party::Error::UnknownProvider { provider: "hospital".into() });
+    assert!(matches!(
+        owner.authorize("a/b", &[]),
+        Err(party::Error::Message(message::Error::Name { .. }))
+    ));
     assert_eq!(owner.members().count(), 0);
 }
 
@@ -242,7 +247,7 @@ fn an_old_epoch_is_refused_once_it_is_announced() {
     let before = cloud.snapshot();
     for provider in [&hospital, &ward, &clinic] {
         let refused = cloud.receive(&upload(provider, &[(20, 20, None)], 2));
-        assert_eq!(refused, Err(Error::Epoch { provider: provider.node().path() }));
+        assert_eq!(refused, Err(message::Error::Epoch { provider: provider.node().path() }.into()));
         assert_eq!(cloud.snapshot(), before);
     }
     let paths: Vec<_> = owner.members().map(Node::path).collect();
@@ -272,10 +277,16 @@ fn a_new_epoch_is_a_new_group_and_the_old_one_stays_readable() {
     assert_eq!(cloud.find(&renewed, &[age(0, 120)]), named(&[("clinic", 1)]));
     let announcement = Announcement::decode(&owner.announcement().unwrap()).unwrap();
     let old = Token::decode(&ask(&clinic, &[age(0, 120)])[0]).unwrap();
-    let refused = Err(Error::Epoch { provider: "clinic".to_owned() });
+    let refused = Err(message::Error::Epoch { provider: "clinic".to_owned() });
     assert_eq!(old.check(&announcement, 0), refused, "an old keyring asks no more");
-    assert!(matches!(renewed.opener(clinic.node()), Err(Error::Scope { .. })));
-    assert!(matches!(clinic.opener(renewed.node()), Err(Error::Scope { .. })));
+    assert!(matches!(
+        renewed.opener(clinic.node()),
+        Err(party::Error::Message(message::Error::Scope { .. }))
+    ));
+    assert!(matches!(
+        clinic.opener(renewed.node()),
+        Err(party::Error::Message(message::Error::Scope { .. }))
+    ));
 }
 
 #[test]
@@ -285,7 +296,7 @@ fn a_removal_below_the_top_rekeys_that_group_only() {
     owner.revoke(&["hospital", "ward"]).unwrap();
     cloud.enroll(&owner);
     let refused = cloud.receive(&upload(&ward, &[(5, 5, None)], 2));
-    assert_eq!(refused, Err(Error::Epoch { provider: "hospital/ward".into() }));
+    assert_eq!(refused, Err(message::Error::Epoch { provider: "hospital/ward".into() }.into()));
     cloud.receive(&upload(&clinic, &[(5, 5, None)], 2)).unwrap();
     let hospital = owner.authorize("hospital", &[]).unwrap();
     cloud.receive(&upload(&hospital, &[(5, 5, None)], 2)).unwrap();
@@ -345,8 +356,8 @@ fn a_removal_by_a_hospital_reaches_the_owner_with_the_next_certificate() {
     cloud.enroll(&owner);
     assert!(cloud.announcement(&owner).number > number);
     let refused = cloud.receive(&upload(&ward, &[(5, 5, None)], 2));
-    assert_eq!(refused, Err(Error::Epoch { provider: "hospital/ward".into() }));
-    assert!(matches!(owner.find("hospital/ward"), Err(Error::UnknownProvider { .. })));
+    assert_eq!(refused, Err(message::Error::Epoch { provider: "hospital/ward".into() }.into()));
+    assert!(matches!(owner.find("hospital/ward"), Err(party::Error::UnknownProvider { .. })));
     cloud.receive(&upload(&lab, &[(6, 6, None)], 1)).unwrap();
     assert_eq!(cloud.find(&owner, &[age(6, 6)]), named(&[("hospital/lab", 6)]));
 
@@ -356,7 +367,7 @@ fn a_removal_by_a_hospital_reaches_the_owner_with_the_next_certificate() {
     assert_eq!(desk.node().epochs(), [0, 2]);
     // An old certificate brings nobody back.
     owner.learn(&chain.encode(&of)).unwrap();
-    assert!(matches!(owner.find("hospital/lab"), Err(Error::UnknownProvider { .. })));
+    assert!(matches!(owner.find("hospital/lab"), Err(party::Error::UnknownProvider { .. })));
     assert!(owner.members().all(|member| member.path() != "hospital/lab"));
     assert_eq!(cloud.find(&owner, &[age(6, 6)]), named(&[("hospital/lab", 6)]), "old data stays");
 }
@@ -366,13 +377,16 @@ fn a_keyring_learns_of_its_own_subtree_only() {
     let Tree { mut owner, mut hospital, ward, clinic, .. } = tree();
     assert!(matches!(
         hospital.learn(&clinic.chain().encode(&owner.owner())),
-        Err(Error::Scope { .. })
+        Err(party::Error::Message(message::Error::Scope { .. }))
     ));
     let itself = hospital.chain().clone();
-    assert!(matches!(hospital.learn(&itself.encode(&owner.owner())), Err(Error::Scope { .. })));
+    assert!(matches!(
+        hospital.learn(&itself.encode(&owner.owner())),
+        Err(party::Error::Message(message::Error::Scope { .. }))
+    ));
     assert!(matches!(
         hospital.learn(&Chain::default().encode(&owner.owner())),
-        Err(Error::Scope { .. })
+        Err(party::Error::Message(message::Error::Scope { .. }))
     ));
     assert_eq!(ask(&hospital, &[age(0, 1)]).len(), 1);
     hospital.learn(&ward.chain().encode(&owner.owner())).unwrap();
@@ -382,11 +396,14 @@ fn a_keyring_learns_of_its_own_subtree_only() {
     let what = "the certificate chain";
     assert_eq!(
         owner.learn(&ward.chain().encode(&stranger.owner())),
-        Err(Error::OtherOwner { what })
+        Err(message::Error::OtherOwner { what }.into())
     );
     let forged = stranger.authorize("hospital", &[]).unwrap();
     let what = "a certificate";
-    assert_eq!(owner.learn(&forged.chain().encode(&owner.owner())), Err(Error::Signature { what }));
+    assert_eq!(
+        owner.learn(&forged.chain().encode(&owner.owner())),
+        Err(message::Error::Signature { what }.into())
+    );
 }
 
 #[test]
@@ -413,7 +430,7 @@ fn a_grant_opens_what_was_granted_and_nothing_else() {
     let all = grant(owner.opener(clinic.node()).unwrap());
     assert_eq!(all.opener.records(), None);
     assert_eq!(open_with(&all.opener, part("clinic")).unwrap().len(), 3);
-    assert_eq!(open_with(&all.opener, part("hospital")), Err(Error::Layout));
+    assert_eq!(open_with(&all.opener, part("hospital")), Err(party::Error::Layout));
 
     let some = grant(clinic.opener_of(clinic.node(), Ids::Integers(&[2, 7, 99])).unwrap());
     assert_eq!(some.opener.records(), Some(3));
@@ -421,16 +438,21 @@ fn a_grant_opens_what_was_granted_and_nothing_else() {
     found.sort();
     assert_eq!(found, named(&[("clinic", 2), ("clinic", 7)]));
     let clinics = part("clinic");
-    let origin =
-        mopse::party::records::Origin { owner: &clinics.owner, provider: &clinics.provider };
+    let origin = party::records::Origin { owner: &clinics.owner, provider: &clinics.provider };
     let refused = some.opener.open(origin, &clinics.layout, &clinics.handles, &clinics.records);
-    assert!(matches!(refused, Err(Error::Record { .. })), "one of the three was not granted");
-    assert_eq!(open_with(&some.opener, part("hospital")), Err(Error::Layout));
+    assert!(
+        matches!(refused, Err(party::Error::Record { .. })),
+        "one of the three was not granted"
+    );
+    assert_eq!(open_with(&some.opener, part("hospital")), Err(party::Error::Layout));
 
-    assert!(matches!(hospital.opener(clinic.node()), Err(Error::Scope { .. })));
+    assert!(matches!(
+        hospital.opener(clinic.node()),
+        Err(party::Error::Message(message::Error::Scope { .. }))
+    ));
     assert!(matches!(
         hospital.opener_of(clinic.node(), Ids::Integers(&[1])),
-        Err(Error::Scope { .. })
+        Err(party::Error::Message(message::Error::Scope { .. }))
     ));
 }
 
@@ -441,7 +463,7 @@ fn a_grant_of_one_epoch_opens_no_other() {
     let renewed = owner.authorize("clinic", &[]).unwrap();
     cloud.receive(&upload(&renewed, &[(1, 50, None)], 2)).unwrap();
     let parts = cloud.answer(&ask(&renewed, &[age(0, 120)])).unwrap();
-    assert_eq!(open_with(&granted, &parts[0]), Err(Error::Layout));
+    assert_eq!(open_with(&granted, &parts[0]), Err(party::Error::Layout));
     assert_eq!(open(&renewed, &parts[0]), Ok(named(&[("clinic", 1)])));
 }
 

@@ -1,6 +1,6 @@
 use pyo3::{PyErr, import_exception};
 
-use crate::{Error, attack, cipher, evaluate, keys, schema, scheme, wire};
+use crate::{Error, attack, cipher, cloud, evaluate, keys, message, party, schema, scheme, wire};
 
 import_exception!(mopse.errors, DamagedFileError);
 import_exception!(mopse.errors, DecryptionError);
@@ -32,6 +32,9 @@ exceptions! {
     scheme::Error: of_scheme,
     cipher::Error: of_cipher,
     attack::Error: of_attack,
+    message::Error: of_message,
+    party::Error: of_party,
+    cloud::Error: of_cloud,
     evaluate::Error: of_evaluate,
     Error: of_crate,
 }
@@ -137,8 +140,76 @@ fn of_attack(error: &attack::Error) -> Exception {
 fn of_evaluate(error: &evaluate::Error) -> Exception {
     match error {
         evaluate::Error::Index { .. } | evaluate::Error::NoIntervals => InvalidInputError::new_err,
+        evaluate::Error::Cloud(error) => of_cloud(error),
         evaluate::Error::Keys(error) => of_keys(error),
+        evaluate::Error::Message(error) => of_message(error),
         evaluate::Error::Scheme(error) => of_scheme(error),
+        evaluate::Error::Wire(error) => of_wire(error),
+    }
+}
+
+fn of_message(error: &message::Error) -> Exception {
+    match error {
+        message::Error::Handle { .. }
+        | message::Error::Length { .. }
+        | message::Error::Name { .. }
+        | message::Error::NegativeCiphertext { .. }
+        | message::Error::Run { .. }
+        | message::Error::UnsortedRun { .. } => InvalidInputError::new_err,
+        message::Error::Epoch { .. }
+        | message::Error::OtherOwner { .. }
+        | message::Error::OtherSchema { .. }
+        | message::Error::Scope { .. } => ScopeError::new_err,
+        message::Error::Expired => ExpiredError::new_err,
+        message::Error::Signature { .. } => SignatureError::new_err,
+        message::Error::Wire(error) => of_wire(error),
+    }
+}
+
+fn of_party(error: &party::Error) -> Exception {
+    match error {
+        party::Error::DuplicateId { .. }
+        | party::Error::FieldType { .. }
+        | party::Error::LastEpoch { .. }
+        | party::Error::Length { .. }
+        | party::Error::NoKeyword
+        | party::Error::NoRange
+        | party::Error::OneRecord { .. }
+        | party::Error::OtherKind { .. }
+        | party::Error::RowNumber { .. }
+        | party::Error::Rows { .. }
+        | party::Error::UnknownField { .. }
+        | party::Error::UnknownProvider { .. }
+        | party::Error::Uses { .. }
+        | party::Error::Value { .. } => InvalidInputError::new_err,
+        party::Error::Damaged { .. } => DamagedFileError::new_err,
+        party::Error::File | party::Error::Layout | party::Error::Record { .. } => {
+            DecryptionError::new_err
+        }
+        party::Error::NoGrant { .. } => ScopeError::new_err,
+        party::Error::Cipher(error) => of_cipher(error),
+        party::Error::Keys(error) => of_keys(error),
+        party::Error::Message(error) => of_message(error),
+        party::Error::Schema(error) => of_schema(error),
+        party::Error::Scheme(error) => of_scheme(error),
+        party::Error::Wire(error) => of_wire(error),
+    }
+}
+
+fn of_cloud(error: &cloud::Error) -> Exception {
+    match error {
+        cloud::Error::NothingStored { .. }
+        | cloud::Error::Order { .. }
+        | cloud::Error::Records { .. }
+        | cloud::Error::StoredKeyword { .. }
+        | cloud::Error::StoredRecord { .. }
+        | cloud::Error::UnknownFile
+        | cloud::Error::WhichOwner { .. } => InvalidInputError::new_err,
+        cloud::Error::NotEnrolled => ScopeError::new_err,
+        cloud::Error::OlderAnnouncement
+        | cloud::Error::Replay { .. }
+        | cloud::Error::StoredFile { .. } => ReplayError::new_err,
+        cloud::Error::Message(error) => of_message(error),
     }
 }
 
@@ -151,14 +222,10 @@ fn of_crate(error: &Error) -> Exception {
         Error::Cipher(error) => of_cipher(error),
         Error::Attack(error) => of_attack(error),
         Error::Evaluate(error) => of_evaluate(error),
-        Error::DuplicateId { .. }
-        | Error::Length { .. }
-        | Error::Name { .. }
-        | Error::NegativeCiphertext { .. }
-        | Error::NoRange
-        | Error::NoKeyword
-        | Error::OtherKind { .. }
-        | Error::PlotEmpty { .. }
+        Error::Message(error) => of_message(error),
+        Error::Party(error) => of_party(error),
+        Error::Cloud(error) => of_cloud(error),
+        Error::PlotEmpty { .. }
         | Error::PlotLength { .. }
         | Error::PlotNotFinite { .. }
         | Error::PlotNotPositive { .. }
@@ -170,23 +237,6 @@ fn of_crate(error: &Error) -> Exception {
         | Error::PlotText { .. }
         | Error::PlotSize { .. }
         | Error::PlotRoom { .. }
-        | Error::PlotBackend { .. }
-        | Error::Run { .. }
-        | Error::Size { .. }
-        | Error::StoredKeyword { .. }
-        | Error::StoredRecord { .. }
-        | Error::UnknownField { .. }
-        | Error::UnknownFile
-        | Error::UnknownProvider { .. }
-        | Error::UnsortedRun { .. } => InvalidInputError::new_err,
-        Error::Damaged { .. } => DamagedFileError::new_err,
-        Error::File | Error::Layout | Error::Record { .. } => DecryptionError::new_err,
-        Error::Epoch { .. }
-        | Error::OtherOwner { .. }
-        | Error::OtherSchema { .. }
-        | Error::Scope { .. } => ScopeError::new_err,
-        Error::Expired => ExpiredError::new_err,
-        Error::Replay { .. } | Error::StoredFile { .. } => ReplayError::new_err,
-        Error::Signature { .. } => SignatureError::new_err,
+        | Error::PlotBackend { .. } => InvalidInputError::new_err,
     }
 }

@@ -11,9 +11,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::Error;
 use super::dictionary::Dictionary;
 use super::store::{Label, Totals};
-use crate::Error;
 use crate::message::attachment::{Attachment, StoredFile};
 use crate::message::certificate::Owner;
 use crate::message::place::Node;

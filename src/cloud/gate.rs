@@ -13,9 +13,9 @@
 
 use std::sync::Arc;
 
+use super::Error;
 use super::dictionary;
 use super::store::{Removed, Store};
-use crate::Error;
 use crate::message::announcement::Announcement;
 use crate::message::answer::Part;
 use crate::message::attachment::{Attachment, StoredFile};
@@ -65,14 +65,12 @@ impl<S: Store> Gate<S> {
     /// # Errors
     ///
     /// [`wire::Error`] if the bytes are no message that a cloud takes, [`Error::NotEnrolled`] if its owner
-    /// is not served, [`Error::Signature`] if it is forged, and what [`Upload::decode`],
+    /// is not served, [`message::Error::Signature`](crate::message::Error::Signature) if it is forged, and what [`Upload::decode`],
     /// [`Upload::check`], [`Attachment::check`], [`Token::check`] and [`Request::check`] say.
     pub fn admit(&self, message: &[u8], now: u64) -> Result<Admitted, S::Error> {
         let kind = Kind::of(message).unwrap_or(Kind::Upload);
         match kind {
-            Kind::Announcement => {
-                Ok(Admitted::Announcement(Announcement::decode(message).map_err(S::Error::from)?))
-            }
+            Kind::Announcement => Ok(Admitted::Announcement(Announcement::decode(message)?)),
             Kind::Attachment => {
                 let known = self.served(message, kind)?;
                 let attachment = Attachment::decode(message)?;
@@ -97,11 +95,11 @@ impl<S: Store> Gate<S> {
 
     /// The tokens of a query, of one owner or several, each of whom is looked up before any is verified.
     fn tokens(&self, query: &[u8], now: u64) -> Result<Vec<Token>, S::Error> {
-        let tokens = bundle::split(Kind::Query, query).map_err(Error::from)?;
+        let tokens = bundle::split(Kind::Query, query)?;
         let mut known: Vec<Arc<Announcement>> = Vec::new();
         let mut places = Vec::with_capacity(tokens.len());
         for token in &tokens {
-            let (_, owner) = envelope::open(token, Kind::Token).map_err(Error::from)?;
+            let (_, owner) = envelope::open(token, Kind::Token)?;
             let place = match known.iter().position(|known| known.owner == owner) {
                 Some(place) => place,
                 None => {
@@ -120,7 +118,7 @@ impl<S: Store> Gate<S> {
 
     /// The announcement of the owner that a message of this kind names.
     fn served(&self, message: &[u8], kind: Kind) -> Result<Arc<Announcement>, S::Error> {
-        let (_, owner) = envelope::open(message, kind).map_err(Error::from)?;
+        let (_, owner) = envelope::open(message, kind)?;
         self.announcement(&owner)
     }
 
@@ -218,7 +216,7 @@ impl<S: Store> Gate<S> {
     /// # Errors
     ///
     /// Those of [`admit`](Self::admit), [`Error::UnknownFile`] if there is none, or the request is for no
-    /// single one, [`Error::Scope`] if it is not at or below the issuer.
+    /// single one, [`message::Error::Scope`](crate::message::Error::Scope) if it is not at or below the issuer.
     pub fn fetch(&self, request: &[u8], now: u64) -> Result<StoredFile, S::Error> {
         let request = self.request(request, now)?;
         let Ask::File(number) = request.ask else { return Err(Error::UnknownFile.into()) };

@@ -22,9 +22,9 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::Error;
 use super::merge::merge_into;
 use super::store::Merged;
-use crate::Error;
 use crate::message::token::Predicate;
 use crate::message::upload::Run;
 use crate::operations::{Operation, count};
@@ -61,7 +61,7 @@ impl Index {
     ///
     /// # Errors
     ///
-    /// [`Error::Size`] if the index would have 2^32 records. Nothing is added then.
+    /// [`Error::Records`] if the index would have 2^32 records. Nothing is added then.
     pub fn add(
         &mut self,
         provider: &str,
@@ -70,8 +70,7 @@ impl Index {
     ) -> Result<(), Error> {
         let Some(sum) = self.records.checked_add(records) else {
             let got = u64::from(self.records) + u64::from(records);
-            let expected = "below 2^32 in one group";
-            return Err(Error::Size { what: "the number of records", got, expected });
+            return Err(Error::Records { got });
         };
         let (provider, runs) = (provider.to_owned(), runs.into());
         self.uploads.push(Runs { provider, first_record: self.records, runs });
@@ -293,6 +292,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::message;
 
     fn run(field: &str, entries: &[(i64, u32)]) -> Run {
         let mut entries = entries.to_vec();
@@ -374,7 +374,7 @@ mod tests {
         let mut index = two_providers();
         let bad = Run { field: "age".into(), ciphertexts: vec![2, 1], records: vec![0, 1] };
         index.add("rogue", 2, vec![bad]).unwrap();
-        assert_eq!(index.settle(), Err(Error::UnsortedRun { run: 2, position: 1 }));
+        assert_eq!(index.settle(), Err(message::Error::UnsortedRun { run: 2, position: 1 }.into()));
         index.remove(2);
         assert_eq!(index.count(&[between("age", 0, 99)], None), Ok(4));
     }

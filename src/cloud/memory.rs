@@ -7,10 +7,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use super::Error;
 use super::attachments::Attachments;
 use super::records::Records;
 use super::store::{Content, Label, Merged, Removed, Store, Totals};
-use crate::Error;
 use crate::message::announcement::Announcement;
 use crate::message::answer::Part;
 use crate::message::attachment::{Attachment, StoredFile};

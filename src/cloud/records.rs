@@ -7,9 +7,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use super::Error;
 use super::index::{Hit, Index};
 use super::store::{Content, Merged};
-use crate::Error;
+use crate::message;
 use crate::message::answer::Part;
 use crate::message::certificate::Owner;
 use crate::message::place::{Group, Node};
@@ -47,13 +48,13 @@ impl Records {
     /// # Errors
     ///
     /// [`Error::Replay`] if it is not newer than the provider's last, [`Error::StoredRecord`] if a
-    /// record is stored already, [`Error::Size`] if the group would have 2^32 records,
-    /// [`Error::Scope`] if it is of no provider. Nothing changes then.
+    /// record is stored already, [`Error::Records`] if the group would have 2^32 records,
+    /// [`message::Error::Scope`] if it is of no provider. Nothing changes then.
     pub fn add(&mut self, upload: Upload) -> Result<(), Error> {
         let provider = upload.provider.path();
         let Some(group) = Group::of(&upload.provider) else {
             let what = "send uploads".to_owned();
-            return Err(Error::Scope { who: upload.provider.to_string(), what });
+            return Err(message::Error::Scope { who: upload.provider.to_string(), what }.into());
         };
         let sender = (upload.owner, provider.clone());
         if self.sequences.get(&sender).is_some_and(|&last| upload.sequence <= last) {

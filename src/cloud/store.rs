@@ -11,7 +11,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::Error;
+use super::Error;
 use crate::message::announcement::Announcement;
 use crate::message::answer::Part;
 use crate::message::attachment::{Attachment, StoredFile};
@@ -19,6 +19,7 @@ use crate::message::certificate::Owner;
 use crate::message::place::{Group, Node};
 use crate::message::token::Token;
 use crate::message::upload::Upload;
+use crate::{message, wire};
 
 /// What stands under a keyword's label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +79,7 @@ pub struct Merged {
 /// What a cloud needs of a store.
 pub trait Store: Send + Sync {
     /// Why an operation was refused or failed.
-    type Error: From<Error> + fmt::Debug;
+    type Error: From<Error> + From<message::Error> + From<wire::Error> + fmt::Debug;
 
     /// Every owner that is served.
     ///

@@ -4,10 +4,10 @@
 
 use std::collections::BTreeMap;
 
+use super::Error;
 use super::certificate::{Chain, Owner};
 use super::envelope;
 use super::place::Node;
-use crate::Error;
 use crate::wire::Kind;
 
 /// What an owner tells every cloud that serves it.

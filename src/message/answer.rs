@@ -4,9 +4,9 @@
 //!
 //! Which records match, their sizes, and which provider sent them.
 
+use super::Error;
 use super::certificate::Owner;
 use super::place::Node;
-use crate::Error;
 use crate::wire::{Blobs, Kind, Reader, Writer, column};
 
 /// Sealed records of one upload that answer a query.

@@ -8,9 +8,9 @@
 //!
 //! That of [`super::trapdoor`]; which record a file belongs to, its size, when it came and is fetched.
 
+use super::Error;
 use super::envelope;
 use super::trapdoor::Entry;
-use crate::Error;
 use crate::message::announcement::Announcement;
 use crate::message::certificate::{Chain, Owner};
 use crate::message::place::Node;

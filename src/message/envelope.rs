@@ -6,10 +6,10 @@
 //!
 //! So a cloud looks the owner up before it reads at length or verifies anything.
 
+use super::Error;
 use super::certificate::{Chain, Owner};
 use super::place::Node;
 use super::signature::verify;
-use crate::Error;
 use crate::wire::{self, Kind, Reader, Writer};
 
 /// A message of this kind, of an owner.

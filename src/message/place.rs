@@ -8,7 +8,7 @@
 
 use std::fmt;
 
-use crate::Error;
+use super::Error;
 use crate::wire::{Reader, Writer};
 
 /// Bytes in a name at most.
@@ -64,8 +64,8 @@ impl Node {
             let name = path.escape_default().to_string();
             return Err(Error::Name { name, why: "a place has an epoch for each of its names" });
         }
-        let steps = names.into_iter().zip(epochs);
-        steps.fold(Ok(Self::root()), |node, (name, &epoch)| node?.child(name, epoch))
+        let mut steps = names.into_iter().zip(epochs);
+        steps.try_fold(Self::root(), |node, (name, &epoch)| node.child(name, epoch))
     }
 
     /// The place above, and this one's name; `None` for the owner.

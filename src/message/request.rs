@@ -7,12 +7,12 @@
 //!
 //! That of [`super::trapdoor`]; which records are asked about, and who asks.
 
+use super::Error;
 use super::announcement::Announcement;
 use super::certificate::{Chain, Owner};
 use super::envelope;
 use super::place::Node;
 use super::trapdoor::{TRAPDOOR_LEN, Trapdoor};
-use crate::Error;
 use crate::wire::{Kind, Reader};
 
 const WHAT: &str = "the request";

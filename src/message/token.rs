@@ -12,8 +12,8 @@
 //! queries have equal bounds; and, by the query's number, which tokens of other groups carry the
 //! same bounds.
 
+use super::Error;
 use super::tree;
-use crate::Error;
 use crate::message::announcement::Announcement;
 use crate::message::certificate::{Chain, Owner};
 use crate::message::place::Group;

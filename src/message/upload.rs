@@ -21,11 +21,11 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::Error;
 use super::announcement::Announcement;
 use super::certificate::{Chain, Owner};
 use super::envelope;
 use super::place::Node;
-use crate::Error;
 use crate::wire::{Blobs, Kind, column};
 
 const WHAT: &str = "the upload";
@@ -232,6 +232,7 @@ pub fn check_order(run: usize, ciphertexts: &[i64]) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cloud;
     use crate::cloud::store::Store;
     use crate::message::signature::SIGNATURE_LEN;
     use crate::party::Keyring;
@@ -256,16 +257,16 @@ mod tests {
     }
 
     /// What a cloud says to an upload that its provider changed before signing it.
-    fn changed(change: impl FnOnce(&mut Upload)) -> Result<(), Error> {
+    fn changed(change: impl FnOnce(&mut Upload)) -> Result<(), crate::Error> {
         let scene = scene();
         let mut message = Upload::decode(&three_records(&scene.hospital, 1)).unwrap();
         change(&mut message);
         let bytes = scene.hospital.signed(message.message());
-        scene.cloud.receive(&bytes)
+        Ok(scene.cloud.receive(&bytes)?)
     }
 
-    fn malformed(outcome: &Result<(), Error>) -> bool {
-        matches!(outcome, Err(Error::Wire(wire::Error::Format { what: WHAT, .. })))
+    fn malformed(outcome: &Result<(), crate::Error>) -> bool {
+        matches!(outcome, Err(crate::Error::Wire(wire::Error::Format { what: WHAT, .. })))
     }
 
     #[test]
@@ -275,35 +276,35 @@ mod tests {
         let bytes = three_records(&scene.hospital, 1);
         assert_eq!(scene.cloud.receive(&bytes), Ok(()));
         let provider = "hospital".to_owned();
-        assert_eq!(scene.cloud.receive(&bytes), Err(Error::Replay { provider }));
+        assert_eq!(scene.cloud.receive(&bytes), Err(cloud::Error::Replay { provider }));
     }
 
     #[test]
     fn an_unsorted_run_is_refused_by_its_position_even_when_signed() {
         let outcome = changed(|upload| Arc::make_mut(&mut upload.runs)[0].ciphertexts.swap(1, 2));
-        assert_eq!(outcome, Err(Error::UnsortedRun { run: 0, position: 2 }));
+        assert_eq!(outcome, Err(Error::UnsortedRun { run: 0, position: 2 }.into()));
     }
 
     #[test]
     fn a_negative_ciphertext_is_refused_even_when_signed() {
         let outcome = changed(|upload| Arc::make_mut(&mut upload.runs)[1].ciphertexts[0] = -1);
-        assert_eq!(outcome, Err(Error::NegativeCiphertext { run: 1, position: 0 }));
+        assert_eq!(outcome, Err(Error::NegativeCiphertext { run: 1, position: 0 }.into()));
         let outcome =
             changed(|upload| Arc::make_mut(&mut upload.runs)[1].ciphertexts[1] = i64::MIN);
-        assert_eq!(outcome, Err(Error::UnsortedRun { run: 1, position: 1 }));
+        assert_eq!(outcome, Err(Error::UnsortedRun { run: 1, position: 1 }.into()));
     }
 
     #[test]
     fn a_record_that_does_not_exist_or_stands_twice_in_a_run_is_refused() {
         for record in [3, u32::MAX] {
             let outcome = changed(|upload| Arc::make_mut(&mut upload.runs)[0].records[1] = record);
-            assert_eq!(outcome, Err(Error::Run { field: "age".into(), position: 1 }));
+            assert_eq!(outcome, Err(Error::Run { field: "age".into(), position: 1 }.into()));
         }
         let outcome = changed(|upload| {
             let runs = Arc::make_mut(&mut upload.runs);
             runs[1].records[1] = runs[1].records[0];
         });
-        assert_eq!(outcome, Err(Error::Run { field: "sbp".into(), position: 1 }));
+        assert_eq!(outcome, Err(Error::Run { field: "sbp".into(), position: 1 }.into()));
     }
 
     #[test]
@@ -312,7 +313,7 @@ mod tests {
             Arc::make_mut(&mut upload.runs)[0].ciphertexts.push(i64::MAX);
             Arc::make_mut(&mut upload.runs)[0].records.push(0);
         });
-        assert_eq!(outcome, Err(Error::Run { field: "age".into(), position: 3 }));
+        assert_eq!(outcome, Err(Error::Run { field: "age".into(), position: 3 }.into()));
     }
 
     #[test]
@@ -359,13 +360,13 @@ mod tests {
     #[test]
     fn an_upload_for_another_schema_is_refused() {
         let outcome = changed(|upload| upload.schema[0] ^= 1);
-        assert_eq!(outcome, Err(Error::OtherSchema { what: WHAT }));
+        assert_eq!(outcome, Err(Error::OtherSchema { what: WHAT }.into()));
     }
 
     #[test]
     fn a_provider_speaks_for_no_other_provider_epoch_or_owner() {
-        let forged = Err(Error::Signature { what: WHAT });
-        let unchained = Err(Error::Signature { what: "a certificate" });
+        let forged = Err(crate::Error::from(Error::Signature { what: WHAT }));
+        let unchained = Err(crate::Error::from(Error::Signature { what: "a certificate" }));
         let at = |name, epoch| Node::root().child(name, epoch).unwrap();
         assert_eq!(changed(|upload| upload.provider = at("clinic", 0)), forged);
         assert_eq!(changed(|upload| upload.provider = at("hospital", 1)), forged);
@@ -377,12 +378,17 @@ mod tests {
         };
         assert_eq!(changed(|upload| both(upload, at("clinic", 0))), unchained);
         assert_eq!(changed(|upload| both(upload, at("hospital", 1))), unchained);
-        assert_eq!(changed(|upload| upload.owner = owner(2).owner()), Err(Error::NotEnrolled));
+        assert_eq!(
+            changed(|upload| upload.owner = owner(2).owner()),
+            Err(cloud::Error::NotEnrolled.into())
+        );
         let scene = scene();
         scene.cloud.enroll(&owner(2));
         let mut message = Upload::decode(&three_records(&scene.hospital, 1)).unwrap();
         message.owner = owner(2).owner();
-        assert_eq!(scene.cloud.receive(&scene.hospital.signed(message.message())), unchained);
+        let unchained = Error::Signature { what: "a certificate" };
+        let received = scene.cloud.receive(&scene.hospital.signed(message.message()));
+        assert_eq!(received, Err(unchained.into()));
     }
 
     #[test]
@@ -390,12 +396,12 @@ mod tests {
         let scene = scene();
         let of_hospital = Upload::decode(&three_records(&scene.hospital, 1)).unwrap();
         let by_clinic = scene.clinic.signed(of_hospital.message());
-        assert_eq!(scene.cloud.receive(&by_clinic), Err(Error::Signature { what: WHAT }));
+        assert_eq!(scene.cloud.receive(&by_clinic), Err(Error::Signature { what: WHAT }.into()));
 
         let chain = scene.clinic.chain().clone();
         let with_its_chain = Upload { chain, ..of_hospital };
         let by_clinic = scene.clinic.signed(with_its_chain.message());
-        assert_eq!(scene.cloud.receive(&by_clinic), Err(Error::Signature { what: WHAT }));
+        assert_eq!(scene.cloud.receive(&by_clinic), Err(Error::Signature { what: WHAT }.into()));
     }
 
     #[test]
@@ -404,9 +410,9 @@ mod tests {
         let mut message = Upload::decode(&three_records(&scene.hospital, 1)).unwrap();
         (message.provider, message.chain) = (Node::root(), Chain::default());
         let bytes = scene.owner.signed(message.message());
-        assert_eq!(scene.cloud.receive(&bytes), Err(Error::Signature { what: WHAT }));
+        assert_eq!(scene.cloud.receive(&bytes), Err(Error::Signature { what: WHAT }.into()));
         let refused = scene.cloud.gate.store().add(message, &bytes);
-        assert!(matches!(refused, Err(Error::Scope { .. })));
+        assert!(matches!(refused, Err(cloud::Error::Message(Error::Scope { .. }))));
     }
 
     #[test]
@@ -415,7 +421,7 @@ mod tests {
         let ward = scene.hospital.authorize("ward", &[]).unwrap();
         let of_ward = Upload::decode(&three_records(&ward, 1)).unwrap();
         let by_hospital = scene.hospital.signed(of_ward.message());
-        assert_eq!(scene.cloud.receive(&by_hospital), Err(Error::Signature { what: WHAT }));
+        assert_eq!(scene.cloud.receive(&by_hospital), Err(Error::Signature { what: WHAT }.into()));
         assert_eq!(scene.cloud.receive(&three_records(&ward, 1)), Ok(()));
     }
 
@@ -429,9 +435,11 @@ mod tests {
             assert!(Upload::decode(&changed).is_err(), "byte {at}");
             assert!(Upload::decode(&bytes[..at]).is_err(), "cut at {at}");
         }
-        assert!(malformed(&Upload::decode(&[&bytes[..], &[0]].concat()).map(drop)));
+        assert!(malformed(
+            &Upload::decode(&[&bytes[..], &[0]].concat()).map(drop).map_err(Into::into)
+        ));
         let unsigned = &bytes[..bytes.len() - SIGNATURE_LEN];
-        assert!(malformed(&Upload::decode(unsigned).map(drop)));
+        assert!(malformed(&Upload::decode(unsigned).map(drop).map_err(Into::into)));
     }
 
     #[test]
@@ -441,7 +449,7 @@ mod tests {
         let mut others = scene.hospital.tokens(&[range], u64::MAX).unwrap();
         others.push(scene.owner.announcement().unwrap());
         for mut other in others {
-            assert!(malformed(&scene.cloud.receive(&other)));
+            assert!(malformed(&scene.cloud.receive(&other).map_err(Into::into)));
             other[..8].copy_from_slice(b"MOPSEUPL");
             assert!(scene.cloud.receive(&other).is_err());
         }

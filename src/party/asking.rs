@@ -1,8 +1,8 @@
 //! What a party asks: tokens of a query, and requests for attachments.
 
+use super::Error;
 use super::keyring::Keyring;
 use super::keywords;
-use crate::Error;
 use crate::keys::fill_random;
 use crate::message::place::{Group, Node};
 use crate::message::request::{Ask, Request};
@@ -92,7 +92,7 @@ impl Keyring {
     ///
     /// # Errors
     ///
-    /// [`Error::Scope`] if a provider is not at or below this one, [`keys::Error::Randomness`](crate::keys::Error::Randomness).
+    /// [`message::Error::Scope`](crate::message::Error::Scope) if a provider is not at or below this one, [`keys::Error::Randomness`](crate::keys::Error::Randomness).
     pub fn list_files(
         &self,
         records: Vec<(Node, Vec<Handle>)>,

@@ -22,7 +22,7 @@
 //!
 //! AES-GCM-SIV: RFC 8452. The segments of the body: [`crate::cipher::stream`].
 
-use crate::Error;
+use super::Error;
 use crate::cipher::Algorithm;
 use crate::cipher::stream;
 use crate::keys::{Key, Purpose};

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use crate::Error;
+use super::Error;
 use crate::wire::{Kind, Reader, Writer};
 
 /// A column's values.

@@ -3,8 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Error;
 use super::keyring::Keyring;
-use crate::Error;
+use crate::message;
 use crate::message::certificate::{Certificate, Chain};
 use crate::message::place::{Group, Node};
 
@@ -117,12 +118,12 @@ impl Keyring {
     ///
     /// # Errors
     ///
-    /// Those of [`Chain::decode`], [`Error::OtherOwner`] if they are of another owner, [`Error::Scope`] if
+    /// Those of [`Chain::decode`], [`message::Error::OtherOwner`] if they are of another owner, [`message::Error::Scope`] if
     /// the provider is not below this one.
     pub fn learn(&mut self, certificates: &[u8]) -> Result<(), Error> {
         let (owner, chain) = Chain::decode(certificates)?;
         if owner != self.owner {
-            return Err(Error::OtherOwner { what: "the certificate chain" });
+            return Err(message::Error::OtherOwner { what: "the certificate chain" }.into());
         }
         let subject = chain.subject();
         if subject == self.node || !self.node.holds(&subject) {

@@ -29,11 +29,12 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use ed25519_dalek::{Signer, SigningKey};
 
+use super::Error;
 use super::hierarchy::Below;
 use super::keywords::Counts;
 use super::records::Ids;
-use crate::Error;
 use crate::keys::{Key, Purpose};
+use crate::message;
 use crate::message::certificate::{Chain, Owner};
 use crate::message::place::{Group, Node};
 use crate::message::signature::{SIGNATURE_LEN, to_sign};
@@ -166,7 +167,7 @@ impl Keyring {
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownField`] if the schema lacks it, [`Error::Scope`] if this is the owner, who
+    /// [`Error::UnknownField`] if the schema lacks it, [`message::Error::Scope`] if this is the owner, who
     /// belongs to no group.
     pub fn mopse(&self, field: &str) -> Result<Mopse, Error> {
         let position = self.field(field)?;
@@ -200,7 +201,7 @@ impl Keyring {
     }
 
     pub(super) fn out_of_reach(&self, what: String) -> Error {
-        Error::Scope { who: self.node.to_string(), what }
+        message::Error::Scope { who: self.node.to_string(), what }.into()
     }
 }
 

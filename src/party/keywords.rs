@@ -23,7 +23,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::Error;
+use super::Error;
 use crate::keys::{Key, Purpose};
 use crate::message::trapdoor::{Entry, TRAPDOOR_LEN, Trapdoor};
 
@@ -61,7 +61,7 @@ pub fn trapdoor(provider: &Key, keyword: &[u8]) -> Trapdoor {
 ///
 /// # Errors
 ///
-/// [`Error::Size`] if a keyword was used 2^64 - 1 times. Nothing is counted then.
+/// [`Error::Uses`] if a keyword was used 2^64 - 1 times. Nothing is counted then.
 pub fn entries(
     provider: &Key,
     keywords: &[&[u8]],
@@ -75,8 +75,7 @@ pub fn entries(
     let numbered = |word| {
         let tag = tag(&key, word);
         let number = counts.get(&tag).copied().unwrap_or(0);
-        let (what, expected) = ("the number of uses of a keyword", "below 2^64 - 1");
-        let next = number.checked_add(1).ok_or(Error::Size { what, got: number, expected })?;
+        let next = number.checked_add(1).ok_or(Error::Uses { got: number })?;
         Ok((word, tag, number, next))
     };
     let numbered = words.into_iter().map(numbered).collect::<Result<Vec<_>, Error>>()?;
@@ -214,7 +213,7 @@ mod tests {
         catch_up(&key(1), &[(b"full", u64::MAX), (b"other", 5), (b"other", 3)], &mut counts);
         let before = counts.clone();
         let refused = entries(&key(1), &[b"another", b"full", b"other"], 1, &mut counts);
-        assert!(matches!(refused, Err(Error::Size { got: u64::MAX, .. })));
+        assert!(matches!(refused, Err(Error::Uses { got: u64::MAX })));
         assert_eq!(counts, before);
         let other = entries(&key(1), &[b"other"], 1, &mut counts).unwrap();
         assert_eq!(other, [trapdoor(&key(1), b"other").entry(5, 1)]);

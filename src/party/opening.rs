@@ -6,18 +6,19 @@
 
 use std::collections::HashMap;
 
+use super::Error;
 use super::Range;
 use super::attachments::{self, Description};
 use super::columns::{Column, Values};
 use super::grants::{Grants, Opener};
 use super::keyring::Keyring;
 use super::records::{Ids, Origin};
-use crate::Error;
 use crate::keys::{Key, Purpose};
+use crate::message;
 use crate::message::answer::Part;
 use crate::message::attachment::StoredFile;
 use crate::message::place::Node;
-use crate::schema::{Field, Kind, Schema};
+use crate::schema::{self, Field, Kind, Schema};
 
 /// The records of a part that were opened and hold all ranges.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,7 +34,7 @@ impl Keyring {
     ///
     /// # Errors
     ///
-    /// [`Error::Scope`] names a provider whose key this one cannot derive.
+    /// [`message::Error::Scope`] names a provider whose key this one cannot derive.
     pub fn opener(&self, provider: &Node) -> Result<Opener, Error> {
         Ok(Opener::All(self.key_of(provider)?.child(Purpose::Record, b"", 0)))
     }
@@ -42,7 +43,7 @@ impl Keyring {
     ///
     /// # Errors
     ///
-    /// [`Error::Scope`] names a provider whose key this one cannot derive.
+    /// [`message::Error::Scope`] names a provider whose key this one cannot derive.
     pub fn opener_of(&self, provider: &Node, ids: Ids<'_>) -> Result<Opener, Error> {
         let key = self.key_of(provider)?;
         let handles = ids.handles(&key.child(Purpose::Handle, b"", 0));
@@ -53,11 +54,11 @@ impl Keyring {
     ///
     /// # Errors
     ///
-    /// [`Error::OtherOwner`], [`Error::Scope`] if the provider is out of reach, and what
+    /// [`message::Error::OtherOwner`], [`message::Error::Scope`] if the provider is out of reach, and what
     /// [`Opener::open`] and the check of the ranges say.
     pub fn open_part(&self, part: &Part, ranges: &[Range]) -> Result<Opened, Error> {
         if part.owner != self.owner {
-            return Err(Error::OtherOwner { what: "the answer" });
+            return Err(message::Error::OtherOwner { what: "the answer" }.into());
         }
         open_part(&self.opener(&part.provider)?, part, ranges, &self.schema)
     }
@@ -65,7 +66,7 @@ impl Keyring {
     /// The key of the record that a stored file belongs to.
     fn record_of(&self, file: &StoredFile) -> Result<Key, Error> {
         if file.owner != self.owner {
-            return Err(Error::OtherOwner { what: "the file" });
+            return Err(message::Error::OtherOwner { what: "the file" }.into());
         }
         self.opener(&file.provider)?.key_of(file.handle).ok_or(Error::File)
     }
@@ -74,7 +75,7 @@ impl Keyring {
     ///
     /// # Errors
     ///
-    /// [`Error::OtherOwner`], [`Error::Scope`], [`Error::File`] if it was changed or belongs elsewhere.
+    /// [`message::Error::OtherOwner`], [`message::Error::Scope`], [`Error::File`] if it was changed or belongs elsewhere.
     pub fn describe(&self, file: &StoredFile) -> Result<Description, Error> {
         attachments::describe(&self.record_of(file)?, file)
     }
@@ -112,7 +113,7 @@ impl Grants {
         let key = self.opener(file.owner, &file.provider).and_then(|keys| keys.key_of(file.handle));
         key.ok_or_else(|| {
             let what = format!("this record of {}", file.provider);
-            Error::Scope { who: "the user".to_owned(), what }
+            message::Error::Scope { who: "the user".to_owned(), what }.into()
         })
     }
 
@@ -120,7 +121,7 @@ impl Grants {
     ///
     /// # Errors
     ///
-    /// [`Error::Scope`] if its record was not granted, [`Error::File`] if it was changed or belongs
+    /// [`message::Error::Scope`] if its record was not granted, [`Error::File`] if it was changed or belongs
     /// elsewhere.
     pub fn describe(&self, file: &StoredFile) -> Result<Description, Error> {
         attachments::describe(&self.record_of(file)?, file)
@@ -181,10 +182,7 @@ fn matching(
 /// The rows of an opened column that hold a value, and the plaintext of each in a field.
 fn plaintexts(field: &Field, column: &Column<'_>) -> Result<(Vec<u32>, Vec<i64>), Error> {
     let is_whole = column.dtype.starts_with("Int") || column.dtype.starts_with("UInt");
-    let in_field = |error| match error {
-        Error::Value { row, why } => Error::FieldValue { field: column.name.clone(), row, why },
-        error => error,
-    };
+    let in_field = |source| Error::Value { field: column.name.clone(), source };
     let found = match (field.kind(), &column.values) {
         (Kind::Number, Values::Int64(values)) if is_whole => {
             field.plaintexts_of(values, &column.is_valid)
@@ -196,7 +194,7 @@ fn plaintexts(field: &Field, column: &Column<'_>) -> Result<(Vec<u32>, Vec<i64>)
             let is_large =
                 |(&value, &is_valid): (&u64, &bool)| is_valid && i64::try_from(value).is_err();
             if let Some(row) = values.iter().zip(column.is_valid.iter()).position(is_large) {
-                return Err(in_field(Error::Value { row, why: "does not fit an int64" }));
+                return Err(in_field(schema::Error::Value { row, why: "does not fit an int64" }));
             }
             let values: Vec<i64> = values.iter().map(|value| value.cast_signed()).collect();
             field.plaintexts_of(&values, &column.is_valid)
@@ -214,7 +212,10 @@ fn plaintexts(field: &Field, column: &Column<'_>) -> Result<(Vec<u32>, Vec<i64>)
                 match ranks.get(texts.get(row)) {
                     Some(&rank) => values.push(rank),
                     None if is_valid => {
-                        return Err(in_field(Error::Value { row, why: "is no category of it" }));
+                        return Err(in_field(schema::Error::Value {
+                            row,
+                            why: "is no category of it",
+                        }));
                     }
                     None => values.push(0),
                 }

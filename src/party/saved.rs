@@ -18,10 +18,10 @@ use aes_gcm_siv::{Aes256GcmSiv, Nonce};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use super::Error;
 use super::hierarchy::Below;
 use super::keyring::{Derived, Keyring};
 use super::keywords::Counts;
-use crate::Error;
 use crate::cipher;
 use crate::cipher::password::{Cost, Derivation};
 use crate::keys::{self, Key, fill_random};

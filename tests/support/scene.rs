@@ -5,7 +5,6 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use mopse::Error;
 use mopse::cloud::gate::Gate;
 use mopse::cloud::memory::Memory;
 use mopse::cloud::store::Store;
@@ -19,6 +18,7 @@ use mopse::party::records::{Ids, Origin};
 use mopse::party::{Indexed, Keyring, Range};
 use mopse::schema::{Field, Kind, Schema};
 use mopse::wire;
+use mopse::{cloud, party};
 
 /// The time at the cloud.
 pub const NOW: u64 = 1_800_000_000;
@@ -43,7 +43,11 @@ pub fn upload(provider: &Keyring, rows: &[Row], sequence: u64) -> Vec<u8> {
 }
 
 /// A provider's upload of records, if they are possible.
-pub fn try_upload(provider: &Keyring, rows: &[Row], sequence: u64) -> Result<Vec<u8>, Error> {
+pub fn try_upload(
+    provider: &Keyring,
+    rows: &[Row],
+    sequence: u64,
+) -> Result<Vec<u8>, party::Error> {
     let ids: Vec<i64> = rows.iter().map(|row| row.0).collect();
     let ages: Vec<i64> = rows.iter().map(|row| row.1).collect();
     let pressures: Vec<i64> = rows.iter().map(|row| row.2.unwrap_or(0)).collect();
@@ -138,7 +142,7 @@ impl Cloud {
     }
 
     /// Takes an upload or an attachment, and makes sure that what is refused changes nothing.
-    pub fn receive(&self, message: &[u8]) -> Result<(), Error> {
+    pub fn receive(&self, message: &[u8]) -> Result<(), cloud::Error> {
         let before = self.snapshot();
         let outcome = self.gate.receive(message);
         assert_eq!(outcome.is_err(), before == self.snapshot(), "whole or not at all");
@@ -146,7 +150,7 @@ impl Cloud {
     }
 
     /// Answers tokens, and makes sure that counting counts the answer.
-    pub fn answer(&self, tokens: &[Vec<u8>]) -> Result<Vec<Part>, Error> {
+    pub fn answer(&self, tokens: &[Vec<u8>]) -> Result<Vec<Part>, cloud::Error> {
         let query = bundle::join(wire::Kind::Query, tokens.iter().map(Vec::as_slice));
         let found = self.gate.search(&query, NOW)?;
         let count: usize = found.iter().map(|part| part.handles.len()).sum();
@@ -165,18 +169,18 @@ impl Cloud {
     /// Removes what a provider sent; how many records there were, and none where there was nothing.
     pub fn remove(&self, owner: &Keyring, provider: &str) -> usize {
         let removed = self.gate.remove(Some(&owner.owner()), provider);
-        let nothing = Err(Error::NothingStored { provider: provider.to_owned() });
+        let nothing = Err(cloud::Error::NothingStored { provider: provider.to_owned() });
         if removed == nothing { 0 } else { removed.unwrap().records }
     }
 }
 
 /// Opens a part of an answer with a keyring: path and id of each record.
-pub fn open(by: &Keyring, part: &Part) -> Result<Vec<(String, i64)>, Error> {
+pub fn open(by: &Keyring, part: &Part) -> Result<Vec<(String, i64)>, party::Error> {
     open_with(&by.opener(&part.provider)?, part)
 }
 
 /// Opens a part of an answer with keys.
-pub fn open_with(opener: &Opener, part: &Part) -> Result<Vec<(String, i64)>, Error> {
+pub fn open_with(opener: &Opener, part: &Part) -> Result<Vec<(String, i64)>, party::Error> {
     let origin = Origin { owner: &part.owner, provider: &part.provider };
     let (handles, records) = opener.granted(&part.handles, &part.records);
     let columns = opener.open(origin, &part.layout, &handles, &records)?;

@@ -260,6 +260,6 @@ fn no_key_that_a_ward_can_derive_opens_its_siblings_records() {
     }
     assert_eq!(
         ward.opener(&sent.provider).unwrap_err(),
-        Error::Scope { who: "hospital/ward".into(), what: "hospital/lab".into() }
+        message::Error::Scope { who: "hospital/ward".into(), what: "hospital/lab".into() }.into()
     );
 }
