@@ -33,6 +33,7 @@ pub mod aes_gcm_siv;
 mod cbc;
 pub mod chacha20_poly1305;
 mod ctr;
+pub mod envelope;
 mod error;
 pub mod legacy;
 pub mod password;

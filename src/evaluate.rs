@@ -27,7 +27,8 @@ use crate::message::token::Predicate;
 use crate::message::upload::Run;
 use crate::operations::{Operation, count};
 use crate::scheme::opse::Opse;
-use crate::scheme::{self, Plain, Scheme};
+use crate::scheme::plain::Plain;
+use crate::scheme::{self, Scheme};
 use crate::wire::{self, Kind, Reader, Writer, length};
 use crate::{cloud, message};
 

@@ -12,7 +12,7 @@ use mopse::scheme::Scheme;
 use mopse::scheme::hypergeometric::split;
 use mopse::scheme::mopse::{Handle, Mopse};
 use mopse::scheme::opse::{OneToMany, Opse};
-use mopse::scheme::ruler::Ruler;
+use mopse::scheme::ruler::{Layout, Ruler};
 use serde::Deserialize;
 
 #[derive(Deserialize)]

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use mopse::keys::Key;
 use mopse::scheme::RANGE;
 use mopse::scheme::opse::Opse;
-use mopse::scheme::ruler::Ruler;
+use mopse::scheme::ruler::{Layout, Ruler};
 
 use statistics::{
     assert_average, assert_counts, assert_share, assert_uniform, key, order_statistic_cdf,

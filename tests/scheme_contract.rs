@@ -20,8 +20,9 @@ use mopse::scheme::lewi_wu::{self, LewiWu, Nonce};
 use mopse::scheme::marks::Marks;
 use mopse::scheme::mopse::{Handle, Mopse};
 use mopse::scheme::opse::{OneToMany, Opse};
-use mopse::scheme::ruler::Ruler;
-use mopse::scheme::{Error, MOST_PLAINTEXTS, Plain, RANGE, Scheme};
+use mopse::scheme::plain::Plain;
+use mopse::scheme::ruler::{Layout, Ruler};
+use mopse::scheme::{Error, MOST_PLAINTEXTS, RANGE, Scheme};
 use proptest::prelude::*;
 
 fn key(i: u32) -> Key {

@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 
@@ -7,9 +5,10 @@ use super::filled;
 use super::joined;
 use crate::attack::access::Patterns;
 use crate::attack::{assignment, density, geometry, ordered, rank};
-use crate::keys::{Key, Purpose};
+use crate::keys::Key;
+use crate::scheme::mopse::Mopse;
 use crate::scheme::ruler::{Layout, Ruler};
-use crate::scheme::{Scheme, marks, mopse};
+use crate::scheme::{Scheme, marks};
 
 type Column<'py, T> = PyReadonlyArray1<'py, T>;
 type Array<'py, T> = Bound<'py, PyArray1<T>>;
@@ -148,17 +147,14 @@ pub(super) fn rank_guesses<'py>(
 
 /// Behind `mopse.attacks.Marks`: an insider's tables, from research keys.
 #[pyclass(module = "mopse._mopse.attack", frozen)]
-pub(super) struct Marks(mopse::Mopse<marks::Marks>, Arc<marks::Marks>);
+pub(super) struct Marks(Mopse<marks::Marks>);
 
 #[pymethods]
 impl Marks {
     #[new]
     fn new(ruler: &[u8], provider: &[u8], domain: u64, cell: u64) -> PyResult<Self> {
-        let ruler = Ruler::new(&Key::from_bytes(ruler)?, domain, cell)?;
-        let key = Key::from_bytes(provider)?;
-        let layout = Arc::new(marks::Marks::new(&ruler, &key.child(Purpose::Ruler, b"marks", 0)));
-        let place = key.child(Purpose::Place, b"marks", 0);
-        Ok(Self(mopse::Mopse::new(Arc::clone(&layout), &place), layout))
+        let (ruler, provider) = (Key::from_bytes(ruler)?, Key::from_bytes(provider)?);
+        Ok(Self(Mopse::marked(&ruler, &provider, domain, cell)?))
     }
 
     fn encrypt<'py>(
@@ -176,7 +172,7 @@ impl Marks {
     }
 
     fn spans<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray2<i64>>> {
-        spans(py, self.1.as_ref())
+        table(py, self.0.layout().spans())
     }
 }
 
@@ -188,16 +184,12 @@ pub(super) fn ruler_spans<'py>(
     domain: u64,
     cell: u64,
 ) -> PyResult<Bound<'py, PyArray2<i64>>> {
-    spans(py, &Ruler::new(&Key::from_bytes(ruler)?, domain, cell)?)
+    table(py, Ruler::new(&Key::from_bytes(ruler)?, domain, cell)?.spans())
 }
 
-/// The first and the last ciphertext of each cell.
-fn spans<'py>(py: Python<'py>, layout: &impl Layout) -> PyResult<Bound<'py, PyArray2<i64>>> {
-    let cells = layout.domain().div_ceil(layout.cell());
-    let lowest = (0..cells).map(|cell| (cell * layout.cell()).cast_signed());
-    let bounds = lowest.map(|plaintext| layout.bounds(plaintext, plaintext));
-    let bounds = bounds.collect::<Result<Vec<_>, _>>()?;
-    let rows = bounds.len();
-    let flat = bounds.into_iter().flat_map(|(low, high)| [low, high]);
+/// One row for each pair.
+fn table(py: Python<'_>, pairs: Vec<(i64, i64)>) -> PyResult<Bound<'_, PyArray2<i64>>> {
+    let rows = pairs.len();
+    let flat = pairs.into_iter().flat_map(|(low, high)| [low, high]);
     PyArray1::from_iter(py, flat).reshape([rows, 2])
 }

@@ -11,7 +11,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use super::error::InvalidInputError;
 use crate::cipher::legacy::credential;
 use crate::cipher::secret_sharing;
-use crate::cipher::{self, ALGORITHMS, Error, legacy};
+use crate::cipher::{self, ALGORITHMS, Error, envelope, legacy};
 use crate::keys::{self, Key};
 
 /// Name, shortest and longest key, nonce, tag, block, longest plaintext; lengths in bytes.
@@ -78,11 +78,11 @@ impl Cipher {
         plaintext: PyReadonlyArray1<'py, u8>,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let plaintext = plaintext.as_slice()?;
-        let length = self.cipher.algorithm().sealed_len(plaintext.len())?;
-        PyBytes::new_with(py, nonce.len() + length, |message| {
-            let (head, sealed) = message.split_at_mut(nonce.len());
-            head.copy_from_slice(nonce);
-            self.run(py, || self.cipher.seal_into(nonce, associated, plaintext, sealed))
+        let length = envelope::sealed_len(self.cipher.algorithm(), plaintext.len())?;
+        PyBytes::new_with(py, length, |message| {
+            self.run(py, || {
+                envelope::seal_into(&*self.cipher, nonce, associated, plaintext, message)
+            })
         })
     }
 
@@ -95,14 +95,7 @@ impl Cipher {
         mut message: PyReadwriteArray1<'_, u8>,
     ) -> PyResult<()> {
         let (plaintext, message) = (plaintext.as_slice()?, message.as_slice_mut()?);
-        let expected = nonce.len() + self.cipher.algorithm().sealed_len(plaintext.len())?;
-        let got = message.len();
-        if got != expected {
-            return Err(Error::Length { what: "the output", expected, got }.into());
-        }
-        let (head, sealed) = message.split_at_mut(nonce.len());
-        head.copy_from_slice(nonce);
-        self.run(py, || self.cipher.seal_into(nonce, associated, plaintext, sealed))
+        self.run(py, || envelope::seal_into(&*self.cipher, nonce, associated, plaintext, message))
     }
 
     fn open<'py>(
@@ -111,12 +104,13 @@ impl Cipher {
         associated: &[u8],
         message: PyReadonlyArray1<'py, u8>,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let (nonce, sealed) = self.split(message.as_slice()?)?;
-        let longest = sealed.len().saturating_sub(self.cipher.algorithm().tag_len);
+        let message = message.as_slice()?;
+        let algorithm = self.cipher.algorithm();
+        let longest = message.len().saturating_sub(algorithm.nonce_len + algorithm.tag_len);
         let mut length = 0;
         let plaintext = PyBytes::new_with(py, longest, |plaintext| {
-            length =
-                self.run(py, || self.cipher.open_into(nonce, associated, sealed, plaintext))?;
+            length = self
+                .run(py, || envelope::open_into(&*self.cipher, associated, message, plaintext))?;
             Ok(())
         })?;
         if length == longest {
@@ -132,15 +126,8 @@ impl Cipher {
         message: PyReadonlyArray1<'_, u8>,
         mut plaintext: PyReadwriteArray1<'_, u8>,
     ) -> PyResult<usize> {
-        let (nonce, sealed) = self.split(message.as_slice()?)?;
-        let plaintext = plaintext.as_slice_mut()?;
-        self.run(py, || self.cipher.open_into(nonce, associated, sealed, plaintext))
-    }
-}
-
-impl Cipher {
-    fn split<'a>(&self, message: &'a [u8]) -> Result<(&'a [u8], &'a [u8]), Error> {
-        message.split_at_checked(self.cipher.algorithm().nonce_len).ok_or(Error::Decryption)
+        let (message, plaintext) = (message.as_slice()?, plaintext.as_slice_mut()?);
+        self.run(py, || envelope::open_into(&*self.cipher, associated, message, plaintext))
     }
 }
 

@@ -15,6 +15,7 @@ use ::aes_gcm_siv::aead::{AeadInOut, KeyInit};
 use ::aes_gcm_siv::{Aes128GcmSiv, Aes256GcmSiv};
 
 use super::{Algorithm, Cipher, Error, Make, TAG_LEN};
+use crate::keys::Key;
 
 /// AES-128-GCM-SIV.
 pub static AES_128: Algorithm = algorithm("aes-128-gcm-siv", 16, |key| {
@@ -30,6 +31,12 @@ const fn algorithm(name: &'static str, key_len: usize, make: Make) -> Algorithm 
     let longest = 1 << 36;
     let key_len = key_len..=key_len;
     Algorithm { name, key_len, nonce_len: 12, tag_len: TAG_LEN, block_len: 1, longest, make }
+}
+
+/// AES-256-GCM-SIV under a key of the tree.
+#[must_use]
+pub fn under(key: &Key) -> impl Cipher + use<> {
+    Siv { algorithm: &AES_256, aead: Aes256GcmSiv::new(key.expose().into()) }
 }
 
 struct Siv<A> {

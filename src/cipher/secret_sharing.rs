@@ -24,7 +24,7 @@ use subtle::ConstantTimeEq;
 use vsss_rs::Gf256;
 use zeroize::Zeroizing;
 
-use crate::cipher::{Algorithm, Error, aes_gcm, aes_gcm_siv, chacha20_poly1305};
+use crate::cipher::{Algorithm, Error, aes_gcm, aes_gcm_siv, chacha20_poly1305, envelope};
 use crate::keys::{self, Key, Purpose, fill_random};
 use crate::wire::{Kind, Reader, Writer};
 
@@ -95,8 +95,8 @@ pub fn split(secret: &[u8], threshold: usize, holders: &[Key]) -> Result<Vec<Vec
             let mut nonce = vec![0; head.cipher().nonce_len];
             fill_random(&mut nonce)?;
             let cipher = head.cipher().with_key(head.key(holder).expose())?;
-            let sealed = cipher.seal(&nonce, &head.encode(), value)?;
-            Ok([head.encode(), nonce, sealed].concat())
+            let head = head.encode();
+            Ok([&head[..], &envelope::seal(&*cipher, &nonce, &head, value)?].concat())
         })
         .collect()
 }
@@ -116,10 +116,11 @@ pub fn join(shares: &[(&[u8], &Key)]) -> Result<Zeroizing<Vec<u8>>, Error> {
         let mut reader = Reader::new(share, Kind::Share)?;
         let head = Head { set: reader.array()?, threshold: reader.u8()?, number: reader.u8()? };
         let sealed = &share[reader.position()..];
-        let (nonce, sealed) =
-            sealed.split_at_checked(head.cipher().nonce_len).ok_or(reader.fault())?;
+        if sealed.len() < head.cipher().nonce_len {
+            return Err(reader.fault().into());
+        }
         let cipher = head.cipher().with_key(head.key(holder).expose())?;
-        let value = cipher.open(nonce, &head.encode(), sealed).map_err(|_| fault.clone())?;
+        let value = envelope::open(&*cipher, &head.encode(), sealed).map_err(|_| fault.clone())?;
         let value = Zeroizing::new([&[head.number], &Zeroizing::new(value)[..]].concat());
         let of_other = first.as_ref().is_some_and(|first| first.set != head.set);
         if of_other || opened.iter().any(|other| other[0] == head.number) {
@@ -197,9 +198,9 @@ mod tests {
             let share = &split(&[0x5a], 2, &keys).unwrap()[0];
             let head =
                 Head { set: share[9..25].try_into().unwrap(), threshold: 2, number: share[26] };
-            let (nonce, sealed) = share[27..].split_at(head.cipher().nonce_len);
             let cipher = head.cipher().with_key(head.key(&keys[0]).expose()).unwrap();
-            counts[usize::from(cipher.open(nonce, &head.encode(), sealed).unwrap()[0])] += 1;
+            let value = envelope::open(&*cipher, &head.encode(), &share[27..]).unwrap();
+            counts[usize::from(value[0])] += 1;
         }
         assert!(counts.iter().all(|&count| count < 16 + 6 * 4 + 8), "{counts:?}");
     }
@@ -251,8 +252,8 @@ mod tests {
         let head = Head { set, threshold: 2, number: shares[1][26] };
         let nonce = vec![0; head.cipher().nonce_len];
         let cipher = head.cipher().with_key(head.key(&keys[1]).expose()).unwrap();
-        let sealed = cipher.seal(&nonce, &head.encode(), &[7; 6 + 32]).unwrap();
-        shares[1] = [head.encode(), nonce, sealed].concat();
+        let sealed = envelope::seal(&*cipher, &nonce, &head.encode(), &[7; 6 + 32]).unwrap();
+        shares[1] = [head.encode(), sealed].concat();
         assert_eq!(joined(&shares, &keys, &[0, 1]), Err(Error::Decryption));
     }
 

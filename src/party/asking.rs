@@ -8,6 +8,7 @@ use crate::message::place::{Group, Node};
 use crate::message::request::{Ask, Request};
 use crate::message::token::{Predicate, Scope, Token};
 use crate::scheme::mopse::Handle;
+use crate::scheme::ruler::Layout;
 
 /// A range of plaintexts of one field, both bounds included.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -23,11 +23,10 @@
 //! AES-GCM-SIV: RFC 8452. The segments of the body: [`crate::cipher::stream`].
 
 use super::Error;
-use crate::cipher::Algorithm;
-use crate::cipher::stream;
+use super::records::Origin;
+use crate::cipher::{Algorithm, aes_gcm_siv, envelope, stream};
 use crate::keys::{Key, Purpose};
 use crate::message::attachment::StoredFile;
-use crate::party::records::{Origin, open_one, seal_one};
 use crate::wire::{Kind, Reader, Writer};
 
 /// What a file is called.
@@ -109,8 +108,8 @@ pub fn seal(
     let (key, associated, named) = (place.key(record), place.encode(), description.encode());
     let mut nonce = [0; 12];
     crate::keys::fill_random(&mut nonce)?;
-    let described = Place::of_description(&key);
-    let sealed = seal_one(&described, &nonce, &named, &associated).ok_or(Error::File)?;
+    let cipher = aes_gcm_siv::under(&Place::of_description(&key));
+    let sealed = envelope::seal(&cipher, &nonce, &associated, &named).map_err(|_| Error::File)?;
     Ok((sealed, stream::seal(algorithm, &key, &[associated, named].concat(), contents)?))
 }
 
@@ -121,9 +120,9 @@ pub fn seal(
 /// [`Error::File`] if the description was changed or belongs elsewhere.
 pub fn describe(record: &Key, stored: &StoredFile) -> Result<Description, Error> {
     let place = Place::of(stored);
-    let key = Place::of_description(&place.key(record));
-    let bytes = open_one(&key, &stored.description, &place.encode());
-    Description::decode(&bytes.ok_or(Error::File)?).map_err(|_| Error::File)
+    let cipher = aes_gcm_siv::under(&Place::of_description(&place.key(record)));
+    let bytes = envelope::open(&cipher, &place.encode(), &stored.description);
+    Description::decode(&bytes.map_err(|_| Error::File)?).map_err(|_| Error::File)
 }
 
 /// Returns what a file is called and what it holds.

@@ -9,7 +9,8 @@ use zeroize::Zeroizing;
 
 use super::Error;
 use super::columns::{Column, decode_layout, decode_row};
-use super::records::{LAYOUT, Origin, open_one};
+use super::records::{LAYOUT, Origin};
+use crate::cipher::{aes_gcm_siv, envelope};
 use crate::keys::{Key, Parent, Purpose};
 use crate::message::certificate::Owner;
 use crate::message::place::Node;
@@ -116,8 +117,9 @@ impl Opener {
             let (expected, got) = (records.len(), handles.len());
             return Err(Error::Length { what: "the array of handles", expected, got });
         }
-        let layout = open_one(&self.layout(), sealed_layout, &origin.of_layout());
-        let layout = layout.ok_or(Error::Layout)?;
+        let cipher = aes_gcm_siv::under(&self.layout());
+        let layout = envelope::open(&cipher, &origin.of_layout(), sealed_layout);
+        let layout = layout.map_err(|_| Error::Layout)?;
         let mut columns = decode_layout(&layout)?;
         let (parent, common) = (self.parent(), origin.of_records(&layout));
         let rows: Vec<Vec<u8>> = handles
@@ -125,9 +127,9 @@ impl Opener {
             .enumerate()
             .map(|(position, &handle)| {
                 let associated = [&common[..], &handle.to_le_bytes()].concat();
-                self.record(parent.as_ref(), handle)
-                    .and_then(|key| open_one(&key, records.get(position), &associated))
-                    .ok_or(position)
+                let key = self.record(parent.as_ref(), handle).ok_or(position)?;
+                let cipher = aes_gcm_siv::under(key.as_ref());
+                envelope::open(&cipher, &associated, records.get(position)).map_err(|_| position)
             })
             .collect::<Vec<_>>()
             .into_iter()

@@ -42,7 +42,7 @@ use crate::message::tree;
 use crate::operations::{Operation, count};
 use crate::schema::Schema;
 use crate::scheme::mopse::{Handle, Mopse};
-use crate::scheme::ruler::Ruler;
+use crate::scheme::ruler::{Layout, Ruler};
 use crate::wire::Writer;
 
 /// The keys of an owner or a provider, and what it knows of the hierarchy below.
@@ -185,12 +185,7 @@ impl Keyring {
     pub fn spans(&self, field: &str) -> Result<Vec<(Group, Spans)>, Error> {
         let position = self.field(field)?;
         let own = Group::of(&self.node);
-        let spans = |group: &Group| {
-            let ruler = self.ruler(group, position)?;
-            let lowest = (0..ruler.cells()).map(|cell| (cell * ruler.cell()).cast_signed());
-            let spans = lowest.map(|plaintext| ruler.bounds(plaintext, plaintext));
-            Ok((group.clone(), spans.collect::<Result<_, _>>()?))
-        };
+        let spans = |group: &Group| Ok((group.clone(), self.ruler(group, position)?.spans()));
         own.iter().chain(&self.below.groups).map(spans).collect()
     }
 

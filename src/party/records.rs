@@ -19,14 +19,13 @@
 //!
 //! * AES-GCM-SIV: RFC 8452. HMAC: RFC 2104.
 
-use aes_gcm_siv::aead::{Aead, KeyInit, Payload};
-use aes_gcm_siv::{Aes256GcmSiv, Nonce};
-use hmac::{Hmac, Mac};
+use hmac::{Hmac, KeyInit, Mac};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::Error;
 use super::columns::{Column, Texts, encode_layout, encode_row};
+use crate::cipher::{aes_gcm_siv, envelope};
 use crate::keys::coins::{Block, Coins, Tag};
 use crate::keys::{Key, Purpose, fill_random};
 use crate::message::certificate::Owner;
@@ -34,8 +33,6 @@ use crate::message::place::Node;
 use crate::operations::{Operation, count};
 use crate::scheme::mopse::Handle;
 use crate::wire::{Blobs, Kind, Writer};
-
-const NONCE_LEN: usize = 12;
 
 /// The label of the layout's key; a record's is 16 bytes long, so they cannot be confused.
 pub(super) const LAYOUT: &[u8] = b"layout";
@@ -153,7 +150,7 @@ pub fn seal(
         }
     }
     let layout = encode_layout(columns);
-    let mut nonces = vec![[0; NONCE_LEN]; rows.len() + 1];
+    let mut nonces = vec![[0; 12]; rows.len() + 1];
     fill_random(nonces.as_flattened_mut())?;
     let (parent, common) = (key.parent(), origin.of_records(&layout));
     let sealed: Vec<Vec<u8>> = rows
@@ -163,8 +160,9 @@ pub fn seal(
         .map(|(position, (&(handle, row), nonce))| {
             let key = parent.child(Purpose::Record, &handle.to_be_bytes(), 0);
             let associated = [&common[..], &handle.to_le_bytes()].concat();
-            seal_one(&key, nonce, &encode_row(columns, row), &associated)
-                .ok_or(Error::Record { position })
+            let row = encode_row(columns, row);
+            envelope::seal(&aes_gcm_siv::under(&key), nonce, &associated, &row)
+                .map_err(|_| Error::Record { position })
         })
         .collect::<Result<_, _>>()?;
     let mut records = Blobs::default();
@@ -172,23 +170,8 @@ pub fn seal(
         records.push(&record);
     }
     let key = key.child(Purpose::Record, LAYOUT, 0);
-    let layout = seal_one(&key, &nonces[0], &layout, &origin.of_layout()).ok_or(Error::Layout)?;
+    let cipher = aes_gcm_siv::under(&key);
+    let layout = envelope::seal(&cipher, &nonces[0], &origin.of_layout(), &layout)
+        .map_err(|_| Error::Layout)?;
     Ok(Sealed { layout, records })
-}
-
-pub(crate) fn seal_one(
-    key: &Key,
-    nonce: &[u8; 12],
-    message: &[u8],
-    associated: &[u8],
-) -> Option<Vec<u8>> {
-    let cipher = Aes256GcmSiv::new(key.expose().into());
-    let sealed = cipher.encrypt(&Nonce::from(*nonce), Payload { msg: message, aad: associated });
-    Some([nonce, sealed.ok()?.as_slice()].concat())
-}
-
-pub(crate) fn open_one(key: &Key, sealed: &[u8], associated: &[u8]) -> Option<Vec<u8>> {
-    let (nonce, sealed) = sealed.split_first_chunk::<NONCE_LEN>()?;
-    let cipher = Aes256GcmSiv::new(key.expose().into());
-    cipher.decrypt(&Nonce::from(*nonce), Payload { msg: sealed, aad: associated }).ok()
 }

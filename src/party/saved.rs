@@ -13,8 +13,6 @@
 //!
 //! Argon2id as in [`crate::cipher::password`]; AES-GCM-SIV: RFC 8452.
 
-use aes_gcm_siv::aead::{Aead, KeyInit, Payload};
-use aes_gcm_siv::{Aes256GcmSiv, Nonce};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
@@ -22,9 +20,9 @@ use super::Error;
 use super::hierarchy::Below;
 use super::keyring::{Derived, Keyring};
 use super::keywords::Counts;
-use crate::cipher;
 use crate::cipher::password::{Cost, Derivation};
-use crate::keys::{self, Key, fill_random};
+use crate::cipher::{self, Cipher, aes_gcm_siv};
+use crate::keys::{Key, fill_random};
 use crate::message::certificate::{Chain, Owner};
 use crate::message::place::{Group, Node};
 use crate::schema::Schema;
@@ -55,20 +53,16 @@ impl Kind {
 ///
 /// # Errors
 ///
-/// [`cipher::Error::EmptyPassword`], [`cipher::Error::PasswordCost`] or [`keys::Error::Randomness`].
+/// [`cipher::Error::EmptyPassword`], [`cipher::Error::PasswordCost`] or [`keys::Error::Randomness`](crate::keys::Error::Randomness).
 pub fn seal(keyring: &Keyring, password: &[u8], cost: Cost) -> Result<Vec<u8>, Error> {
-    let mut random = [0; SALT_LEN + NONCE_LEN];
-    fill_random(&mut random)?;
-    let (salt, nonce) = random.split_at(SALT_LEN);
+    let mut salt = [0; SALT_LEN];
+    let mut nonce = [0; NONCE_LEN];
+    fill_random(&mut salt)?;
+    fill_random(&mut nonce)?;
     let mut file = Writer::new(wire::Kind::SavedKeyring);
-    file.u8(Kind::of(keyring) as u8).u32(cost.memory).u32(cost.passes).u32(cost.lanes).raw(salt);
-    let key = Derivation::Argon2id(cost).derive(password, salt)?;
-    let cipher = Aes256GcmSiv::new(key.expose().into());
-    let nonce: [u8; NONCE_LEN] = nonce.try_into().map_err(|_| keys::Error::Randomness)?;
-    let contents = keyring.encode();
-    let sealed = cipher
-        .encrypt(&Nonce::from(nonce), Payload { msg: &contents, aad: &file.0 })
-        .map_err(|_| Error::Damaged { what: WHAT })?;
+    file.u8(Kind::of(keyring) as u8).u32(cost.memory).u32(cost.passes).u32(cost.lanes).raw(&salt);
+    let key = Derivation::Argon2id(cost).derive(password, &salt)?;
+    let sealed = aes_gcm_siv::under(&key).seal(&nonce, &file.0, &keyring.encode())?;
     file.raw(&nonce).bytes(&sealed);
     let checksum = Sha256::digest(&file.0);
     file.raw(&checksum);
@@ -113,11 +107,9 @@ pub fn open(file: &[u8], password: &[u8], kind: Kind) -> Result<Keyring, Error> 
         return Err(Error::OtherKind { expected });
     }
     let key = Derivation::Argon2id(cost).derive(password, &salt)?;
-    let cipher = Aes256GcmSiv::new(key.expose().into());
-    let contents = cipher
-        .decrypt(&Nonce::from(nonce), Payload { msg: sealed, aad: head })
-        .map_err(|_| cipher::Error::WrongPassword)?;
-    Keyring::decode(&Zeroizing::new(contents)).map_err(as_damage)
+    let contents = aes_gcm_siv::under(&key).open(&nonce, head, sealed);
+    let contents = contents.map(Zeroizing::new).map_err(|_| cipher::Error::WrongPassword)?;
+    Keyring::decode(&contents).map_err(as_damage)
 }
 
 impl Keyring {

@@ -28,7 +28,7 @@ use std::fmt;
 
 use rayon::prelude::*;
 
-use super::opse::{decrypt_each, encrypt_chunks};
+use super::batch::{CHUNK, decrypt_each, encrypt_chunks};
 use super::{
     Error, Scheme, bits, check_bounds, check_domain, check_lengths, check_plaintext, pairs, sign,
 };
@@ -41,9 +41,6 @@ const MOST_BITS: usize = 32;
 
 /// The lower bit of every digit.
 const LOWER_BITS: u64 = u64::MAX / 3;
-
-/// Values that one thread compares at a time.
-const CHUNK: usize = 1 << 14;
 
 /// The order-revealing encryption of a domain under one key.
 pub struct Clww {

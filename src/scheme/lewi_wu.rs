@@ -23,195 +23,29 @@
 //!
 //! Lewi and Wu, CCS 2016, sections 3 and 4 (eprint 2016/612). `H` modulo 3 is biased by 2^-64.
 
+mod layout;
+
 use std::cmp::Ordering;
 use std::fmt;
 
 use rayon::prelude::*;
-use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::opse::decrypt_each;
-use super::{
-    Error, Scheme, bits, check_bounds, check_domain, check_lengths, check_plaintext, pairs, sign,
-};
+use super::batch::decrypt_each;
+use super::{Error, Scheme, check_bounds, check_lengths, check_plaintext, pairs, sign};
 use crate::keys::coins::{Block, Coins, Tag};
 use crate::keys::{Key, Purpose, fill_random};
 use crate::operations::{Operation, count};
+use layout::{WORD, mask};
+
+pub use layout::{Ciphertext, Layout};
 
 /// A number that serves for one ciphertext only.
 pub type Nonce = u128;
 
-/// Bytes of a value of the pseudo-random function, and of a nonce.
-const WORD: usize = 16;
-
 /// The most values a block has.
 const MOST_VALUES: usize = 256;
-
-/// Where things stand in a ciphertext.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Layout {
-    block_bits: u32,
-    blocks: u32,
-}
-
-impl Layout {
-    /// The layout for `0..domain` in blocks of `block_bits` bits.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Domain`] if the domain is empty or above 2^32, [`Error::BlockBits`] if the blocks
-    /// have not 1 to 8 bits.
-    pub fn new(domain: u64, block_bits: u32) -> Result<Self, Error> {
-        check_domain(domain)?;
-        check_block_bits(block_bits)?;
-        Ok(Self { block_bits, blocks: bits(domain).div_ceil(block_bits) })
-    }
-
-    /// The layout of ciphertexts of `size` bytes.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::BlockBits`] if the blocks have not 1 to 8 bits, [`Error::CiphertextSize`] if no
-    /// ciphertext of them has this size.
-    pub fn of_size(size: usize, block_bits: u32) -> Result<Self, Error> {
-        check_block_bits(block_bits)?;
-        (1..=32_u32.div_ceil(block_bits))
-            .map(|blocks| Self { block_bits, blocks })
-            .find(|layout| layout.size() == size)
-            .ok_or(Error::CiphertextSize { got: size })
-    }
-
-    /// How many blocks a plaintext has.
-    #[must_use]
-    pub fn blocks(&self) -> usize {
-        self.blocks as usize
-    }
-
-    /// How many values a block can have.
-    #[must_use]
-    pub fn values(&self) -> usize {
-        1 << self.block_bits
-    }
-
-    /// Bytes of a left half: the values of the function, then the permuted blocks, bit by bit.
-    #[must_use]
-    pub fn left_size(&self) -> usize {
-        self.blocks() * WORD + (self.blocks() * self.block_bits as usize).div_ceil(8)
-    }
-
-    /// Bytes of a right half: the nonce, then the masked comparisons of two bits each.
-    #[must_use]
-    pub fn right_size(&self) -> usize {
-        WORD + (self.blocks() * self.values()).div_ceil(4)
-    }
-
-    /// Bytes of a ciphertext: a left half, then a right half.
-    #[must_use]
-    pub fn size(&self) -> usize {
-        self.left_size() + self.right_size()
-    }
-
-    /// Where the bits of a permuted block stand in a left half: the byte, and how far to shift two
-    /// bytes from there.
-    fn permuted_at(&self, block: usize) -> (usize, usize) {
-        let bits = self.block_bits as usize;
-        let bit = block * bits;
-        (self.blocks() * WORD + bit / 8, 16 - bit % 8 - bits)
-    }
-
-    fn permuted(&self, left: &[u8], block: usize) -> usize {
-        let (byte, shift) = self.permuted_at(block);
-        let two = u16::from_be_bytes([left[byte], left.get(byte + 1).copied().unwrap_or(0)]);
-        usize::from(two >> shift) % self.values()
-    }
-
-    fn set_permuted(&self, left: &mut [u8], block: usize, permuted: u8) {
-        let (byte, shift) = self.permuted_at(block);
-        for (byte, bits) in
-            left[byte..].iter_mut().zip((u16::from(permuted) << shift).to_be_bytes())
-        {
-            *byte |= bits;
-        }
-    }
-
-    /// Where a masked comparison stands in a right half: the byte, and how far to shift it.
-    fn masked_at(&self, block: usize, value: usize) -> (usize, usize) {
-        let digit = block * self.values() + value;
-        (WORD + digit / 4, 6 - digit % 4 * 2)
-    }
-
-    /// Returns the order of the plaintexts of a left and a right half of this layout.
-    fn order(&self, left: &[u8], right: &[u8]) -> Ordering {
-        let nonce = &right[..WORD];
-        for (block, key) in left.chunks_exact(WORD).take(self.blocks()).enumerate() {
-            let (byte, shift) = self.masked_at(block, self.permuted(left, block));
-            let masked = right[byte] >> shift & 3;
-            let order = match (masked + 3 - mask(key, nonce)) % 3 {
-                0 => continue,
-                1 => Ordering::Greater,
-                _ => Ordering::Less,
-            };
-            count(Operation::Hash, block + 1);
-            return order;
-        }
-        count(Operation::Hash, self.blocks());
-        Ordering::Equal
-    }
-}
-
-fn check_block_bits(block_bits: u32) -> Result<(), Error> {
-    if (1..=8).contains(&block_bits) {
-        return Ok(());
-    }
-    Err(Error::BlockBits { got: block_bits })
-}
-
-/// A left and a right half.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ciphertext {
-    layout: Layout,
-    bytes: Box<[u8]>,
-}
-
-impl Ciphertext {
-    /// Takes the bytes of a ciphertext of this layout.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Length`] if there are not as many.
-    pub fn from_bytes(layout: Layout, bytes: &[u8]) -> Result<Self, Error> {
-        let (expected, got) = (layout.size(), bytes.len());
-        if got != expected {
-            return Err(Error::Length { what: "the ciphertext", expected, got });
-        }
-        Ok(Self { layout, bytes: bytes.into() })
-    }
-
-    /// Where things stand in it.
-    #[must_use]
-    pub fn layout(&self) -> Layout {
-        self.layout
-    }
-
-    /// The left half: what compares with right halves.
-    #[must_use]
-    pub fn left_bytes(&self) -> &[u8] {
-        &self.bytes[..self.layout.left_size()]
-    }
-
-    /// The right half: what compares with left halves only.
-    #[must_use]
-    pub fn right_bytes(&self) -> &[u8] {
-        &self.bytes[self.layout.left_size()..]
-    }
-
-    /// Both halves, the left one first.
-    #[must_use]
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-}
 
 /// The order-revealing encryption of a domain under one key.
 pub struct LewiWu {
@@ -444,14 +278,6 @@ fn whole(bytes: &[u8], layout: Layout) -> Result<std::slice::ChunksExact<'_, u8>
         0 => Ok(ciphertexts),
         got => Err(Error::Length { what: "the last ciphertext", expected: layout.size(), got }),
     }
-}
-
-/// What masks a comparison: a hash of a value of the function and a nonce, modulo 3.
-#[inline]
-fn mask(key: &[u8], nonce: &[u8]) -> u8 {
-    let hash = Sha256::new().chain_update(key).chain_update(nonce).finalize();
-    let word = hash.iter().take(8).fold(0_u64, |word, &byte| word << 8 | u64::from(byte));
-    (word % 3) as u8
 }
 
 impl Scheme for LewiWu {

@@ -22,13 +22,15 @@
 //! Derived for this project, to show that the trade exists.
 
 use std::fmt;
+use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
+use super::Error;
+use super::mopse::Mopse;
 use super::ruler::{Layout, Ruler};
-use super::{Error, check_bounds, stored};
-use crate::keys::Key;
 use crate::keys::coins::{Coins, Tag};
+use crate::keys::{Key, Purpose};
 
 /// One provider's part of every cell.
 pub struct Marks {
@@ -53,6 +55,20 @@ impl Marks {
     }
 }
 
+impl Mopse<Marks> {
+    /// A provider's view of a field through marks, from two research keys: that of the group's
+    /// ruler and the provider's own.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Ruler::new`].
+    pub fn marked(ruler: &Key, provider: &Key, domain: u64, cell: u64) -> Result<Self, Error> {
+        let ruler = Ruler::new(ruler, domain, cell)?;
+        let marks = Marks::new(&ruler, &provider.child(Purpose::Ruler, b"marks", 0));
+        Ok(Self::new(Arc::new(marks), &provider.child(Purpose::Place, b"marks", 0)))
+    }
+}
+
 impl Layout for Marks {
     fn domain(&self) -> u64 {
         self.domain
@@ -72,13 +88,6 @@ impl Layout for Marks {
         let (start, size) = self.spans.get(after.checked_sub(1)?)?;
         (place - start < *size).then_some(after as u64 - 1)
     }
-
-    fn bounds(&self, low: i64, high: i64) -> Result<(i64, i64), Error> {
-        let (low, high) = check_bounds(low, high, self.domain)?;
-        let (start, _) = self.span(low / self.cell);
-        let (last, size) = self.span(high / self.cell);
-        Ok((stored(start), stored(last + (size - 1))))
-    }
 }
 
 impl fmt::Debug for Marks {
@@ -93,6 +102,7 @@ impl fmt::Debug for Marks {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scheme::stored;
 
     #[test]
     fn marks_lie_in_their_cells_and_know_no_others_entries() {

@@ -36,7 +36,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
-use super::opse::{decrypt_each, encrypt_chunks};
+use super::batch::{decrypt_each, encrypt_chunks};
 use super::ruler::{Layout, Ruler};
 use super::{Error, Scheme, check_lengths, check_plaintext, stored};
 use crate::keys::Key;
@@ -64,6 +64,12 @@ impl<L: Layout> Mopse<L> {
     #[must_use]
     pub fn new(ruler: Arc<L>, place: &Key) -> Self {
         Self { ruler, coins: Coins::new(place) }
+    }
+
+    /// Where the entries of each cell may lie.
+    #[must_use]
+    pub fn layout(&self) -> &L {
+        &self.ruler
     }
 
     /// The block whose coins place an entry of a cell.

@@ -29,6 +29,8 @@
 //! The coins come from AES-256 under a key of the tree, not from a length-varying PRF, and the
 //! split's distribution is sampled to within 1e-12, which HGD at this size is not.
 
+mod one_to_many;
+
 use std::cmp::Ordering;
 use std::fmt;
 use std::sync::OnceLock;
@@ -36,22 +38,22 @@ use std::sync::OnceLock;
 use rayon::prelude::*;
 use zeroize::{Zeroize, Zeroizing};
 
+use super::batch::{decrypt_each, encrypt_chunks};
 use super::{
     Error, RANGE, Scheme, check_bounds, check_domain, check_lengths, check_plaintext, stored,
 };
-use crate::keys::coins::{Block, Coins, Tag, uniform_from};
+use crate::keys::coins::{Block, Coins, Tag};
 use crate::keys::{Key, Purpose};
 use crate::scheme::hypergeometric::split;
 use crate::wire::length;
+
+pub use one_to_many::OneToMany;
 
 /// The largest domain whose codebook is kept.
 const LARGEST_CODEBOOK: u64 = 1 << 20;
 
 /// Plaintexts below a node from which its halves are worth two threads.
 const PARALLEL_BELOW: u64 = 4096;
-
-/// Values that one thread takes at a time.
-const CHUNK: usize = 1 << 14;
 
 /// Blocks encrypted together, enough to keep the AES unit busy.
 const BLOCKS: usize = 64;
@@ -63,10 +65,6 @@ pub struct Opse {
     range: u64,
     codebook: OnceLock<Codebook>,
 }
-
-/// The one-to-many mode of an [`Opse`]: the id of the record moves the ciphertext in its leaf.
-#[derive(Debug, Clone, Copy)]
-pub struct OneToMany<'a>(pub &'a Opse);
 
 /// The piece of the range that belongs to one plaintext.
 #[derive(Clone, Copy, Default)]
@@ -453,153 +451,12 @@ impl Scheme for Opse {
     }
 }
 
-impl OneToMany<'_> {
-    /// Decrypts a batch of one-to-many ciphertexts with the ids they were made with.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidCiphertext`] names the first that no plaintext has with its id,
-    /// [`Error::Length`] an id array of another length.
-    pub fn decrypt_batch(&self, ciphertexts: &[i64], ids: &[i64]) -> Result<Vec<i64>, Error> {
-        check_lengths(ciphertexts.len(), ids.len(), ciphertexts.len())?;
-        self.0.prepare(ciphertexts.len());
-        decrypt_each(ciphertexts, |position| self.decrypt(ciphertexts[position], ids[position]))
-    }
-}
-
-impl Scheme for OneToMany<'_> {
-    type Ciphertext = i64;
-    type Id = i64;
-
-    fn domain(&self) -> u64 {
-        self.0.domain
-    }
-
-    fn compare(left: &i64, right: &i64) -> Ordering {
-        left.cmp(right)
-    }
-
-    fn encrypt(&self, plaintext: i64, id: i64) -> Result<i64, Error> {
-        let plaintext = check_plaintext(plaintext, self.0.domain, 0)?;
-        Ok(self.0.spread(plaintext, self.0.leaf(plaintext), id, None))
-    }
-
-    fn encrypt_batch(
-        &self,
-        plaintexts: &[i64],
-        ids: &[i64],
-        ciphertexts: &mut [i64],
-    ) -> Result<(), Error> {
-        check_lengths(plaintexts.len(), ids.len(), ciphertexts.len())?;
-        let opse = self.0;
-        opse.prepare(plaintexts.len());
-        let Some(codebook) = opse.codebook.get() else {
-            return opse.walk(plaintexts, ciphertexts, |position, plaintext, leaf| {
-                opse.spread(plaintext, leaf, ids[position], None)
-            });
-        };
-        encrypt_chunks(plaintexts, ciphertexts, opse.domain, |start, plaintexts, out| {
-            let ids = &ids[start..start + plaintexts.len()];
-            let mut blocks = [Block::default(); BLOCKS];
-            for ((plaintexts, ids), out) in
-                plaintexts.chunks(BLOCKS).zip(ids.chunks(BLOCKS)).zip(out.chunks_mut(BLOCKS))
-            {
-                let blocks = &mut blocks[..plaintexts.len()];
-                for ((block, &plaintext), id) in blocks.iter_mut().zip(plaintexts).zip(ids) {
-                    let major = major(plaintext.cast_unsigned());
-                    *block = Coins::block(Tag::Spread, 0, major, id.cast_unsigned());
-                }
-                opse.coins.toss(blocks);
-                for (((ciphertext, &plaintext), &id), &block) in
-                    out.iter_mut().zip(plaintexts).zip(ids).zip(blocks.iter())
-                {
-                    let plaintext = plaintext.cast_unsigned();
-                    let leaf = codebook.leaf(plaintext);
-                    *ciphertext = match uniform_from(block, leaf.size) {
-                        Some(below) => stored(leaf.start + below),
-                        None => opse.spread(plaintext, leaf, id, Some(block)),
-                    };
-                }
-            }
-        })
-    }
-
-    fn decrypt(&self, ciphertext: i64, id: i64) -> Result<i64, Error> {
-        let found = u64::try_from(ciphertext).ok().and_then(|place| self.0.find(place));
-        match found {
-            Some((plaintext, leaf)) if self.0.spread(plaintext, leaf, id, None) == ciphertext => {
-                Ok(plaintext.cast_signed())
-            }
-            _ => Err(Error::InvalidCiphertext { position: 0 }),
-        }
-    }
-
-    fn bounds(&self, low: i64, high: i64) -> Result<(i64, i64), Error> {
-        self.0.bounds(low, high)
-    }
-}
-
 impl fmt::Debug for Opse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Opse")
             .field("domain", &self.domain)
             .field("range", &self.range)
             .finish_non_exhaustive()
-    }
-}
-
-/// Runs `encrypt(start, plaintexts, ciphertexts)` on chunks whose plaintexts are all in the domain.
-pub(super) fn encrypt_chunks<C, F>(
-    plaintexts: &[i64],
-    ciphertexts: &mut [C],
-    domain: u64,
-    encrypt: F,
-) -> Result<(), Error>
-where
-    C: Send,
-    F: Fn(usize, &[i64], &mut [C]) + Sync,
-{
-    let first_outside = plaintexts
-        .par_chunks(CHUNK)
-        .zip(ciphertexts.par_chunks_mut(CHUNK))
-        .enumerate()
-        .filter_map(|(chunk, (plaintexts, ciphertexts))| {
-            let start = chunk * CHUNK;
-            match plaintexts.iter().position(|x| x.cast_unsigned() >= domain) {
-                Some(position) => Some(start + position),
-                None => {
-                    encrypt(start, plaintexts, ciphertexts);
-                    None
-                }
-            }
-        })
-        .min();
-    match first_outside {
-        None => Ok(()),
-        Some(position) => Err(Error::OutOfDomain { position, domain }),
-    }
-}
-
-/// Decrypts each position on all cores; an error names the first position that failed.
-pub(super) fn decrypt_each<C, F>(ciphertexts: &[C], decrypt: F) -> Result<Vec<i64>, Error>
-where
-    F: Fn(usize) -> Result<i64, Error> + Sync,
-{
-    let mut plaintexts = vec![0; ciphertexts.len()];
-    let first_invalid = plaintexts
-        .par_iter_mut()
-        .enumerate()
-        .filter_map(|(position, plaintext)| match decrypt(position) {
-            Ok(decrypted) => {
-                *plaintext = decrypted;
-                None
-            }
-            Err(_) => Some(position),
-        })
-        .min();
-    match first_invalid {
-        None => Ok(plaintexts),
-        Some(position) => Err(Error::InvalidCiphertext { position }),
     }
 }
 

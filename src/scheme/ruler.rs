@@ -47,12 +47,31 @@ pub trait Layout: fmt::Debug + Send + Sync {
     /// The cell that a ciphertext is of, or `None` if it is of none.
     fn cell_of(&self, ciphertext: i64) -> Option<u64>;
 
+    /// How many cells there are.
+    fn cells(&self) -> u64 {
+        self.domain().div_ceil(self.cell())
+    }
+
     /// Returns the lowest and the highest ciphertext of the cells from `low` to `high`.
+    ///
+    /// This is the whole query: one interval for all providers of the group. It hides where in
+    /// their cells the two plaintexts lie.
     ///
     /// # Errors
     ///
     /// [`Error::BoundsOrder`] if `low > high`, [`Error::OutOfDomain`] if one is no plaintext.
-    fn bounds(&self, low: i64, high: i64) -> Result<(i64, i64), Error>;
+    fn bounds(&self, low: i64, high: i64) -> Result<(i64, i64), Error> {
+        let (low, high) = check_bounds(low, high, self.domain())?;
+        let (start, _) = self.span(low / self.cell());
+        let (last, size) = self.span(high / self.cell());
+        Ok((stored(start), stored(last + (size - 1))))
+    }
+
+    /// The first and the last ciphertext of each cell, in order: as secret as the layout.
+    fn spans(&self) -> Vec<(i64, i64)> {
+        let ends = |(start, size): (u64, u64)| (stored(start), stored(start + (size - 1)));
+        (0..self.cells()).map(|cell| ends(self.span(cell))).collect()
+    }
 }
 
 /// The cuts of one field, shared by a group of providers.
@@ -90,54 +109,6 @@ impl Ruler {
         cuts.push(RANGE);
         Ok(Self { domain, cell, cuts })
     }
-
-    /// How many plaintexts there are.
-    #[must_use]
-    pub fn domain(&self) -> u64 {
-        self.domain
-    }
-
-    /// How many plaintexts share a cell.
-    #[must_use]
-    pub fn cell(&self) -> u64 {
-        self.cell
-    }
-
-    /// How many cells there are.
-    #[must_use]
-    pub fn cells(&self) -> u64 {
-        self.cuts.len() as u64 - 1
-    }
-
-    /// The first ciphertext of a cell and how many it owns.
-    #[inline]
-    pub(super) fn span(&self, cell: u64) -> (u64, u64) {
-        let cell = length(cell);
-        let start = self.cuts[cell];
-        (start, self.cuts[cell + 1] - start)
-    }
-
-    /// The cell that owns a ciphertext, or `None` if it is negative.
-    pub(super) fn cell_of(&self, ciphertext: i64) -> Option<u64> {
-        let place = u64::try_from(ciphertext).ok()?;
-        let after = self.cuts.partition_point(|&cut| cut <= place);
-        Some(after as u64 - 1)
-    }
-
-    /// Returns the lowest and the highest ciphertext of the cells from `low` to `high`.
-    ///
-    /// This is the whole query: one interval for all providers of the group. It hides where in
-    /// their cells the two plaintexts lie.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::BoundsOrder`] if `low > high`, [`Error::OutOfDomain`] if one is no plaintext.
-    pub fn bounds(&self, low: i64, high: i64) -> Result<(i64, i64), Error> {
-        let (low, high) = check_bounds(low, high, self.domain)?;
-        let (start, _) = self.span(low / self.cell);
-        let (last, size) = self.span(high / self.cell);
-        Ok((stored(start), stored(last + (size - 1))))
-    }
 }
 
 impl Layout for Ruler {
@@ -151,15 +122,15 @@ impl Layout for Ruler {
 
     #[inline]
     fn span(&self, cell: u64) -> (u64, u64) {
-        Self::span(self, cell)
+        let cell = length(cell);
+        let start = self.cuts[cell];
+        (start, self.cuts[cell + 1] - start)
     }
 
     fn cell_of(&self, ciphertext: i64) -> Option<u64> {
-        Self::cell_of(self, ciphertext)
-    }
-
-    fn bounds(&self, low: i64, high: i64) -> Result<(i64, i64), Error> {
-        Self::bounds(self, low, high)
+        let place = u64::try_from(ciphertext).ok()?;
+        let after = self.cuts.partition_point(|&cut| cut <= place);
+        Some(after as u64 - 1)
     }
 }
 

@@ -21,7 +21,7 @@ use ::des::cipher::{BlockCipherDecrypt, KeyInit};
 use rayon::prelude::*;
 
 use super::{blowfish, des};
-use crate::cipher::{Algorithm, Error, aes_cbc};
+use crate::cipher::{Algorithm, Error, aes_cbc, envelope};
 use crate::keys::fill_random;
 
 /// The cipher of each chunk.
@@ -47,11 +47,10 @@ pub fn split(credential: &[u8], keys: &[&[u8]]) -> Result<Vec<Vec<u8>>, Error> {
     let mut chunks = Vec::new();
     for (number, (algorithm, key)) in CIPHERS.iter().zip(keys).enumerate() {
         let to = credential.len() * (number + 1) / CIPHERS.len();
-        let mut chunk = vec![0; algorithm.nonce_len];
-        fill_random(&mut chunk)?;
-        let sealed = algorithm.with_key(key)?.seal(&chunk, b"", &credential[from..to])?;
-        chunk.extend(sealed);
-        chunks.push(chunk);
+        let mut nonce = vec![0; algorithm.nonce_len];
+        fill_random(&mut nonce)?;
+        let cipher = algorithm.with_key(key)?;
+        chunks.push(envelope::seal(&*cipher, &nonce, b"", &credential[from..to])?);
         from = to;
     }
     Ok(chunks)
@@ -68,9 +67,7 @@ pub fn join(chunks: &[&[u8]], keys: &[&[u8]]) -> Result<Vec<u8>, Error> {
     check("the list of keys", keys.len())?;
     let mut credential = Vec::new();
     for ((algorithm, key), chunk) in CIPHERS.iter().zip(keys).zip(chunks) {
-        let (nonce, sealed) =
-            chunk.split_at_checked(algorithm.nonce_len).ok_or(Error::Decryption)?;
-        credential.extend(algorithm.with_key(key)?.open(nonce, b"", sealed)?);
+        credential.extend(envelope::open(&*algorithm.with_key(key)?, b"", chunk)?);
     }
     Ok(credential)
 }
