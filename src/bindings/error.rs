@@ -1,6 +1,6 @@
 use pyo3::{PyErr, import_exception};
 
-use crate::Error;
+use crate::{Error, plot};
 
 import_exception!(mopse.errors, DamagedFileError);
 import_exception!(mopse.errors, DecryptionError);
@@ -38,19 +38,6 @@ impl From<Error> for PyErr {
             | Error::OutOfDomain { .. }
             | Error::OutOfRange { .. }
             | Error::Penalty
-            | Error::PlotEmpty { .. }
-            | Error::PlotLength { .. }
-            | Error::PlotNotFinite { .. }
-            | Error::PlotNotPositive { .. }
-            | Error::PlotOrder { .. }
-            | Error::PlotRange { .. }
-            | Error::PlotScale { .. }
-            | Error::PlotRole { .. }
-            | Error::PlotRoleClash { .. }
-            | Error::PlotText { .. }
-            | Error::PlotSize { .. }
-            | Error::PlotRoom { .. }
-            | Error::PlotBackend { .. }
             | Error::RsaKey { .. }
             | Error::Run { .. }
             | Error::Schema { .. }
@@ -81,10 +68,33 @@ impl From<Error> for PyErr {
             | Error::OtherSchema { .. }
             | Error::Scope { .. } => ScopeError::new_err(message),
             Error::Expired => ExpiredError::new_err(message),
+            Error::Plot(error) => error.into(),
             Error::Randomness => RandomnessError::new_err(message),
             Error::Replay { .. } | Error::StoredFile { .. } => ReplayError::new_err(message),
             Error::Signature { .. } => SignatureError::new_err(message),
             Error::WrongPassword => WrongPasswordError::new_err(message),
+        }
+    }
+}
+
+impl From<plot::Error> for PyErr {
+    fn from(error: plot::Error) -> Self {
+        let message = error.to_string();
+        // No wildcard here either.
+        match error {
+            plot::Error::Empty { .. }
+            | plot::Error::Length { .. }
+            | plot::Error::NotFinite { .. }
+            | plot::Error::NotPositive { .. }
+            | plot::Error::Order { .. }
+            | plot::Error::Range { .. }
+            | plot::Error::Scale { .. }
+            | plot::Error::Role { .. }
+            | plot::Error::RoleClash { .. }
+            | plot::Error::Text { .. }
+            | plot::Error::Size { .. }
+            | plot::Error::Room { .. }
+            | plot::Error::Backend { .. } => InvalidInputError::new_err(message),
         }
     }
 }

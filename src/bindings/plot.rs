@@ -2,8 +2,7 @@ use numpy::PyReadonlyArray1;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::Error;
-use crate::plot::{self, Axis, Layer, Series};
+use crate::plot::{self, Axis, Error, Layer, Series};
 
 type Column<'py> = PyReadonlyArray1<'py, f64>;
 /// Label, scale, lower bound, upper bound, categories.

@@ -2,8 +2,8 @@
 
 use std::str::FromStr;
 
+use super::error::Error;
 use super::text;
-use crate::Error;
 
 /// How an axis spreads its values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -25,7 +25,7 @@ impl FromStr for Scale {
             "linear" => Ok(Self::Linear),
             "log2" => Ok(Self::Log2),
             "log10" => Ok(Self::Log10),
-            _ => Err(Error::PlotScale { name: name.to_owned() }),
+            _ => Err(Error::Scale { name: name.to_owned() }),
         }
     }
 }
@@ -108,7 +108,7 @@ impl Axis {
         if can_be(self.low) && can_be(self.high) && is_ordered {
             Ok(())
         } else {
-            Err(Error::PlotRange { axis: self.label.clone() })
+            Err(Error::Range { axis: self.label.clone() })
         }
     }
 
@@ -118,7 +118,7 @@ impl Axis {
             let count = u32::try_from(names.len()).unwrap_or(u32::MAX);
             return Ok(Span { scale: Scale::Linear, low: -0.5, high: f64::from(count) - 0.5 });
         }
-        let wrong = || Error::PlotRange { axis: self.label.clone() };
+        let wrong = || Error::Range { axis: self.label.clone() };
         // Without data the fixed bounds must say it all.
         let (data_low, data_high) = match (reach.low <= reach.high, self.low, self.high) {
             (true, ..) => (reach.low, reach.high),

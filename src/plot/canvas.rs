@@ -15,9 +15,9 @@ use plotters_backend::{
     FontTransform,
 };
 
+use super::error::Error;
 use super::style::{Dash, Rgb, WHITE};
 use super::text::{self, HALF_CAPITAL, HALF_EX};
-use crate::Error;
 
 /// A place in logical pixels, from the upper left corner.
 pub(super) type Point = (f64, f64);
@@ -117,7 +117,7 @@ pub(super) fn png(
 }
 
 fn failed(error: impl std::fmt::Display) -> Error {
-    Error::PlotBackend { reason: error.to_string() }
+    Error::Backend { reason: error.to_string() }
 }
 
 fn index(value: u32) -> usize {

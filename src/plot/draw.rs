@@ -4,6 +4,7 @@ use plotters::backend::DrawingBackend;
 
 use super::axis::Tick;
 use super::canvas::{Anchor, Fill, Lettering, Pen, Point, Stroke};
+use super::error::Error;
 use super::layer::{Layer, Role, Series};
 use super::layout::{
     COLOR_BAR, KEY_WIDTH, Key, LABEL_GAP, PanelPlan, Place, Plan, Side, TICK_GAP, TICK_LENGTH,
@@ -14,7 +15,6 @@ use super::style::{
 };
 use super::text::{no_room, width};
 use super::{Figure, Panel};
-use crate::Error;
 
 /// On a line with more points than this only a few of them get a marker.
 const MOST_MARKERS: usize = 24;

@@ -4,11 +4,11 @@
 
 use super::axis::{Axis, Span, Tick};
 use super::canvas::Point;
+use super::error::Error;
 use super::layer::{Layer, Role, Series};
 use super::style::{self, LABEL_SIZE, LEGEND_SIZE, LINE_HEIGHT, Look, TICK_SIZE, TITLE_SIZE};
 use super::text::{block_height, no_room, width, wrap};
 use super::{Figure, Panel};
-use crate::Error;
 
 const EDGE: f64 = 12.0;
 pub(super) const TICK_LENGTH: f64 = 5.0;
@@ -157,7 +157,7 @@ fn looks_and_keys(figure: &Figure) -> Result<(Looks, Vec<Key>), Error> {
         let Some(series) = layer.series() else { continue };
         let (name, role) = (series.name(), series.get_role());
         if looks.iter().any(|(other, its, _)| other == name && *its != role && !name.is_empty()) {
-            return Err(Error::PlotRoleClash { series: name.to_owned() });
+            return Err(Error::RoleClash { series: name.to_owned() });
         }
         let known = looks.iter().position(|(other, its, _)| is_of(series, other, *its));
         let at = known.unwrap_or_else(|| {

@@ -12,8 +12,8 @@ use std::sync::LazyLock;
 
 use ab_glyph::{Font, FontRef, OutlineCurve, Point};
 
+use super::error::Error;
 use super::style::LINE_HEIGHT;
-use crate::Error;
 
 pub(super) const FAMILY: &str = "DejaVu Sans, Verdana, sans-serif";
 
@@ -78,7 +78,7 @@ pub(super) fn outlines(text: &str) -> Vec<OutlineCurve> {
 pub(super) fn check(what: &str, text: &str) -> Result<(), Error> {
     let is_forbidden = |c: char| c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}');
     if text.chars().any(is_forbidden) {
-        return Err(Error::PlotText { what: what.to_owned() });
+        return Err(Error::Text { what: what.to_owned() });
     }
     if text.chars().count() > MAX_CHARACTERS {
         return Err(no_room(what, width(text, 1.0), 1000.0));
@@ -120,7 +120,7 @@ pub(super) fn block_height(lines: usize, size: f64) -> f64 {
 )]
 pub(super) fn no_room(what: &str, need: f64, room: f64) -> Error {
     let what: String = what.chars().take(60).collect();
-    Error::PlotRoom { what: format!("\"{what}\""), need: need.ceil() as u32, room: room as u32 }
+    Error::Room { what: format!("\"{what}\""), need: need.ceil() as u32, room: room as u32 }
 }
 
 #[cfg(test)]
