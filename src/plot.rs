@@ -19,8 +19,10 @@ mod draw;
 mod error;
 mod layer;
 mod layout;
+mod legend;
 mod style;
 mod text;
+mod ticks;
 
 pub use axis::{Axis, Scale};
 pub use error::Error;
@@ -92,7 +94,8 @@ impl Panel {
     }
 
     fn reach(&self) -> (Reach, Reach) {
-        let (mut x, mut y) = (Reach::NONE, Reach::NONE);
+        let mut x = Reach::NONE;
+        let mut y = Reach::NONE;
         for layer in &self.layers {
             layer.reach(&mut x, &mut y);
         }
@@ -162,10 +165,9 @@ impl Figure {
     }
 
     fn plan(&self) -> Result<layout::Plan, Error> {
-        let (width, height) = (self.width, self.height);
+        let Self { width, height, .. } = *self;
         if !SIDES.contains(&width) || !SIDES.contains(&height) {
-            let (min, max) = (*SIDES.start(), *SIDES.end());
-            return Err(Error::Size { width, height, min, max });
+            return Err(Error::Size { width, height, min: *SIDES.start(), max: *SIDES.end() });
         }
         text::check("the title", &self.title)?;
         let is_blank = |panel: &Panel| panel.layers.iter().all(Layer::is_empty);
@@ -259,7 +261,8 @@ mod tests {
     #[test]
     fn wrong_data_are_named_with_series_and_position() {
         let bad = |layer| panel().add(layer).unwrap_err().to_string();
-        let (who, x) = (|| series("MOPSE"), || vec![1.0, 2.0]);
+        let who = || series("MOPSE");
+        let x = || vec![1.0, 2.0];
         let nan = Layer::Line { series: who(), x: x(), y: vec![1.0, f64::NAN] };
         assert_eq!(bad(nan), "MOPSE: value 1 of y is not a finite number within ±1e300");
         let short = Layer::Dots { series: who(), x: x(), y: vec![1.0] };
