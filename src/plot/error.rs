@@ -2,7 +2,7 @@
 
 /// Why a figure cannot be drawn.
 ///
-/// Messages name series, columns and positions, never a value.
+/// Messages name series, columns and positions, never a number that was to be drawn.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -126,4 +126,15 @@ pub enum Error {
         /// What it said.
         reason: String,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Error;
+
+    #[test]
+    fn the_error_of_the_crate_says_the_same() {
+        let error = Error::Range { axis: "entries".into() };
+        assert_eq!(crate::Error::from(error.clone()).to_string(), error.to_string());
+    }
 }

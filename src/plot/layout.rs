@@ -143,10 +143,10 @@ fn cell_plan(panel: &Panel, cell: &Place) -> Result<PanelPlan, Error> {
     let height = cell.bottom - cell.top - title_height;
     let y_lines = wrap(panel.y.label(), LABEL_SIZE, height.max(1.0))?;
     let y_label_width = block_height(y_lines.len(), LABEL_SIZE);
-    let guess = fit(&panel.y, y_span, cell.bottom - cell.top - title_height - fixed, true)?;
+    let guess = fit(&panel.y, y_span, height - fixed, true)?;
     let left = cell.left + y_label_width + LABEL_GAP + widest(&guess) + TICK_GAP + TICK_LENGTH;
 
-    let color_bar = color_bar(panel, cell, title_height, fixed)?;
+    let color_bar = color_bar(panel, cell.right, height, fixed)?;
     let mut right = color_bar.as_ref().map_or(cell.right, |bar| bar.left - COLOR_BAR_GAP);
 
     let mut x = fit(&panel.x, x_span, right - left, false)?;
@@ -184,12 +184,13 @@ fn cell_plan(panel: &Panel, cell: &Place) -> Result<PanelPlan, Error> {
     Ok(plan)
 }
 
-/// The bar that explains the colours of the topmost heat map, at the right side of a cell.
+/// The bar that explains the colours of the topmost heat map, at the right side of a cell of some
+/// height, of which a part lies below the axis.
 fn color_bar(
     panel: &Panel,
-    cell: &Place,
-    title_height: f64,
-    fixed: f64,
+    right: f64,
+    height: f64,
+    below: f64,
 ) -> Result<Option<ColorBar>, Error> {
     let heat = panel.layers.iter().rev().find_map(|layer| match layer {
         Layer::Heat { values, label, .. } => Some((values, label)),
@@ -200,20 +201,17 @@ fn color_bar(
     values.iter().for_each(|&value| reach.add(value));
     let axis = Axis::new(label.clone());
     let span = axis.span(&reach)?;
-    let side = fit(&axis, span, cell.bottom - cell.top - fixed - title_height - 20.0, true)?;
+    let side = fit(&axis, span, height - below - 20.0, true)?;
 
-    let lines = wrap(label, LABEL_SIZE, (cell.bottom - cell.top - title_height).max(1.0))?;
+    let lines = wrap(label, LABEL_SIZE, height.max(1.0))?;
     let label_width = block_height(lines.len(), LABEL_SIZE);
     let beside = TICK_LENGTH + TICK_GAP + widest(&side) + LABEL_GAP + label_width;
     Ok(Some(ColorBar {
         low: reach.low,
         high: reach.high,
         ticks: side.ticks,
-        label: Block {
-            lines,
-            at: (cell.right - (label_width - LABEL_SIZE * LINE_HEIGHT / 2.0), 0.0),
-        },
-        left: cell.right - beside - COLOR_BAR,
+        label: Block { lines, at: (right - (label_width - LABEL_SIZE * LINE_HEIGHT / 2.0), 0.0) },
+        left: right - beside - COLOR_BAR,
     }))
 }
 
