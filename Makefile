@@ -7,7 +7,8 @@ BIN := $(VENV)/bin
 SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find src -name '*.rs')
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test test-rust test-python lint notebook notebooks evaluate attack labs bench clean
+.PHONY: demo test test-rust test-python lint lint-rust lint-python api notebook notebooks evaluate \
+	attack labs bench clean
 
 demo: $(VENV)/installed
 	$(BIN)/mopse demo
@@ -33,16 +34,21 @@ $(VENV)/notebooks: $(VENV)/installed
 	$(PIP) --group notebooks
 	touch $@
 
-lint: $(VENV)/test
+lint: lint-rust lint-python
+
+lint-rust:
 	cargo fmt --check
 	cargo clippy --all-targets --quiet -- -D warnings
 	cargo clippy --features python --quiet -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --quiet
+
+lint-python: $(VENV)/test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest mopse._mopse
 	$(BIN)/python -m numpydoc lint $(shell find python/mopse -name '*.py')
+	$(BIN)/typos
 
 test-rust:
 	cargo test --quiet
@@ -50,6 +56,10 @@ test-rust:
 test-python: $(VENV)/test
 	$(BIN)/python -m pytest --quiet
 	MOPSE_FAST=1 $(BIN)/python -m pytest --quiet --nbmake notebooks
+
+# Keeps the public names and signatures as they are now; tests compare with what is kept.
+api: $(VENV)/test
+	$(BIN)/python tests/api/listing.py --write
 
 notebook: $(VENV)/notebooks
 	$(BIN)/jupyter lab notebooks
@@ -60,15 +70,12 @@ notebooks: $(VENV)/notebooks
 	$(BIN)/nbstripout --keep-output --keep-count notebooks/*.ipynb notebooks/labs/*.ipynb
 
 # Runs the performance experiments anew; some ten minutes. `make notebooks` shows them.
-TABLES := index_encryption user_query provider_query merging storage cell_width authorization large peers
 evaluate: $(VENV)/test
-	rm -f $(TABLES:%=notebooks/results/%.parquet)
-	$(BIN)/mopse evaluate --rust-peers --out notebooks/results
+	$(BIN)/mopse evaluate --rust-peers --anew --out notebooks/results
 
 # Runs the security evaluation anew; some ten minutes.
 attack: $(VENV)/installed
-	rm -f notebooks/results/security_*.parquet
-	$(BIN)/mopse attack --out notebooks/results
+	$(BIN)/mopse attack --anew --out notebooks/results
 
 # Makes the students' versions of the course labs from the solutions, in mopse-labs.
 labs: $(VENV)/installed

@@ -1,4 +1,4 @@
-//! The Python face of the crate, imported as `mopse._mopse`.
+//! The Python face of the crate, imported as `mopse._mopse`: a module for each room.
 //!
 //! A function here borrows the arrays, calls the core with the interpreter released, and hands
 //! back arrays. It decides nothing. Names, defaults and docstrings for people are in
@@ -8,79 +8,133 @@ mod attack;
 mod cipher;
 mod cloud;
 mod error;
-mod files;
-mod index;
-mod measure;
-mod ore;
+mod evaluate;
+mod message;
 mod party;
-mod password;
 mod plot;
-mod rsa;
 mod schema;
 mod scheme;
-mod stream;
 
 use numpy::{Element, PyArray1, PyArrayMethods};
 use pyo3::prelude::*;
 
-use crate::Error;
-
 /// A new array that `fill` has filled with the interpreter released.
-fn filled<'py, T, F>(py: Python<'py>, length: usize, fill: F) -> PyResult<Bound<'py, PyArray1<T>>>
+fn filled<'py, T, E>(
+    py: Python<'py>,
+    length: usize,
+    fill: impl FnOnce(&mut [T]) -> Result<(), E> + Send,
+) -> PyResult<Bound<'py, PyArray1<T>>>
 where
     T: Element + Send,
-    F: FnOnce(&mut [T]) -> Result<(), Error> + Send,
+    E: Into<PyErr> + Send,
 {
     // NumPy's own memory comes in huge pages where the system has them.
     let array = PyArray1::zeros(py, length, false);
     {
         let mut array = array.try_readwrite()?;
         let slice = array.as_slice_mut()?;
-        py.detach(|| fill(slice))?;
+        py.detach(|| fill(slice)).map_err(Into::into)?;
     }
     Ok(array)
 }
 
+/// A handle as two numbers that NumPy has: the high and the low half.
+#[expect(clippy::cast_possible_truncation, reason = "the high and the low half")]
+fn halves(handle: u128) -> [u64; 2] {
+    [(handle >> 64) as u64, handle as u64]
+}
+
+fn joined([high, low]: [u64; 2]) -> u128 {
+    u128::from(high) << 64 | u128::from(low)
+}
+
 #[pymodule]
 mod _mopse {
-    #[pymodule_export]
-    use super::attack::{
-        Marks, assign, change_points, co_occurrence, dyadic, entropies, frequencies, increasing,
-        ordered_posterior, rank_guesses, ruler_spans, windows,
-    };
-    #[pymodule_export]
-    use super::cipher::{
-        Cipher, algorithms, join_credential, join_secret, search_des_key, split_credential,
-        split_secret,
-    };
-    #[pymodule_export]
-    use super::cloud::{Announcement, Part, Store, Token, Upload};
-    #[pymodule_export]
-    use super::files::{
-        FileRequest, FileStore, FileUpload, StoredFile, attach_file, catch_up, describe_file,
-        describe_granted_file, fetch_file, list_files, open_file, open_granted_file, search_files,
-    };
-    #[pymodule_export]
-    use super::index::merge;
-    #[pymodule_export]
-    use super::measure::{ControlQuerier, ControlServer, operations};
-    #[pymodule_export]
-    use super::ore::{Clww, LewiWu};
-    #[pymodule_export]
-    use super::party::{Grants, Keyring};
-    #[pymodule_export]
-    use super::password::{
-        hash_password, open_under_password, password_key, pbe_key, pbe_open, pbe_seal,
-        seal_under_password, verify_password,
-    };
-    #[pymodule_export]
-    use super::plot::{Panel, draw_png, draw_svg};
-    #[pymodule_export]
-    use super::rsa::{RsaPrivateKey, RsaPublicKey};
-    #[pymodule_export]
-    use super::schema::{Field, Schema};
-    #[pymodule_export]
-    use super::scheme::Opse;
-    #[pymodule_export]
-    use super::stream::{FileOpener, FileSealer};
+    use pyo3::prelude::*;
+
+    #[pymodule]
+    mod attack {
+        #[pymodule_export]
+        use crate::bindings::attack::{
+            Marks, assign, change_points, co_occurrence, dyadic, entropies, frequencies,
+            increasing, ordered_posterior, rank_guesses, ruler_spans, windows,
+        };
+    }
+
+    #[pymodule]
+    mod cipher {
+        #[pymodule_export]
+        use crate::bindings::cipher::password::{
+            hash_password, open_under_password, password_key, pbe_key, pbe_open, pbe_seal,
+            seal_under_password, verify_password,
+        };
+        #[pymodule_export]
+        use crate::bindings::cipher::rsa::{RsaPrivateKey, RsaPublicKey};
+        #[pymodule_export]
+        use crate::bindings::cipher::stream::{StreamOpener, StreamSealer};
+        #[pymodule_export]
+        use crate::bindings::cipher::{
+            Cipher, algorithms, join_credential, join_secret, search_des_key, split_credential,
+            split_secret,
+        };
+    }
+
+    #[pymodule]
+    mod cloud {
+        #[pymodule_export]
+        use crate::bindings::cloud::{Gate, MemoryStore, merge};
+    }
+
+    #[pymodule]
+    mod evaluate {
+        #[pymodule_export]
+        use crate::bindings::evaluate::{ControlQuerier, ControlServer, operations};
+    }
+
+    #[pymodule]
+    mod message {
+        #[pymodule_export]
+        use crate::bindings::message::{
+            Announcement, Attachment, Part, Request, StoredFile, StoredUpload, Token, join, split,
+        };
+    }
+
+    #[pymodule]
+    mod party {
+        #[pymodule_export]
+        use crate::bindings::party::{Grants, Keyring};
+    }
+
+    #[pymodule]
+    mod plot {
+        #[pymodule_export]
+        use crate::bindings::plot::{Panel, draw_png, draw_svg};
+    }
+
+    #[pymodule]
+    mod schema {
+        #[pymodule_export]
+        use crate::bindings::schema::{Field, Schema};
+    }
+
+    #[pymodule]
+    mod scheme {
+        #[pymodule_export]
+        use crate::bindings::scheme::Opse;
+        #[pymodule_export]
+        use crate::bindings::scheme::ore::{Clww, LewiWu};
+    }
+
+    /// Makes every room a module that can be imported by its name.
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        let modules = module.py().import("sys")?.getattr("modules")?;
+        for room in module.dir()? {
+            let name: String = room.extract()?;
+            if let Ok(room) = module.getattr(&*name)?.cast_into::<PyModule>() {
+                modules.set_item(format!("mopse._mopse.{name}"), room)?;
+            }
+        }
+        Ok(())
+    }
 }

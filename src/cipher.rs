@@ -33,6 +33,7 @@ pub mod aes_gcm_siv;
 mod cbc;
 pub mod chacha20_poly1305;
 mod ctr;
+mod error;
 pub mod legacy;
 pub mod password;
 pub mod rsa;
@@ -44,7 +45,7 @@ use std::ops::RangeInclusive;
 
 use rayon::prelude::*;
 
-use crate::Error;
+pub use error::Error;
 
 /// Bytes that one core works on at a time; a multiple of every block.
 pub const PIECE: usize = 1 << 16;
@@ -77,12 +78,12 @@ impl Algorithm {
     ///
     /// # Errors
     ///
-    /// [`Error::CipherKey`] if the key has another length, [`Error::WeakKey`] if the cipher does not
+    /// [`Error::KeyLength`] if the key has another length, [`Error::WeakKey`] if the cipher does not
     /// hide anything under it.
     pub fn with_key(&self, key: &[u8]) -> Result<Box<dyn Cipher>, Error> {
         if !self.key_len.contains(&key.len()) {
             let (least, most) = (*self.key_len.start(), *self.key_len.end());
-            return Err(Error::CipherKey { cipher: self.name, least, most, got: key.len() });
+            return Err(Error::KeyLength { cipher: self.name, least, most, got: key.len() });
         }
         (self.make)(key)
     }

@@ -20,20 +20,54 @@ use std::fmt;
 use ed25519_dalek::{Signer, SigningKey};
 use zeroize::Zeroizing;
 
-use crate::Error;
 use crate::cloud::index::Index;
-use crate::keys::{Key, fill_random};
+use crate::keys::{self, Key, fill_random};
 use crate::message::signature::{SIGNATURE_LEN, to_sign, verify};
 use crate::message::token::Predicate;
 use crate::message::upload::Run;
 use crate::operations::{Operation, count};
 use crate::scheme::opse::Opse;
-use crate::scheme::{Plain, Scheme};
-use crate::wire;
-use crate::wire::length;
-use crate::wire::{Kind, Reader, Writer};
+use crate::scheme::{self, Plain, Scheme};
+use crate::wire::{self, Kind, Reader, Writer, length};
+use crate::{cloud, message};
 
-const WHAT: &str = "the request";
+/// Why a control is not set up.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A message is to hold no interval.
+    #[error("the number of intervals is 0, expected at least 1 in each message")]
+    NoIntervals,
+
+    /// There is no such index, or it is full.
+    #[error(
+        "the number of an index is {got}, expected that of an index, which holds up to 2^32 entries"
+    )]
+    Index {
+        /// Its number, counted from 0.
+        got: usize,
+    },
+
+    /// There is no key to sign with.
+    #[error(transparent)]
+    Keys(#[from] keys::Error),
+
+    /// A scheme does not encrypt.
+    #[error(transparent)]
+    Scheme(#[from] scheme::Error),
+
+    /// Bytes are no request.
+    #[error(transparent)]
+    Wire(#[from] wire::Error),
+
+    /// A request is forged.
+    #[error(transparent)]
+    Message(#[from] message::Error),
+
+    /// An index does not take a run.
+    #[error(transparent)]
+    Cloud(#[from] cloud::Error),
+}
 
 /// Who asks: it holds the keys of all indexes, and signs.
 pub struct Querier {
@@ -43,11 +77,11 @@ pub struct Querier {
 
 /// What a querier needs of a scheme.
 trait Bounds: Send + Sync {
-    fn bounds(&self, low: i64, high: i64) -> Result<(i64, i64), Error>;
+    fn bounds(&self, low: i64, high: i64) -> Result<(i64, i64), scheme::Error>;
 }
 
 impl<S: Scheme<Id = (), Ciphertext = i64> + Send> Bounds for S {
-    fn bounds(&self, low: i64, high: i64) -> Result<(i64, i64), Error> {
+    fn bounds(&self, low: i64, high: i64) -> Result<(i64, i64), scheme::Error> {
         Scheme::bounds(self, low, high)
     }
 }
@@ -57,7 +91,7 @@ impl Querier {
     ///
     /// # Errors
     ///
-    /// Those of [`Opse::new`], and [`Error::Randomness`] if the system gives none to sign with.
+    /// Those of [`Opse::new`], and [`Error::Keys`] if the system gives none to sign with.
     pub fn new(keys: &[Key], domain: u64) -> Result<Self, Error> {
         let index =
             |key| -> Result<_, Error> { Ok(Box::new(Opse::new(key, domain)?) as Box<dyn Bounds>) };
@@ -68,7 +102,7 @@ impl Querier {
     ///
     /// # Errors
     ///
-    /// Those of [`Plain::new`], and [`Error::Randomness`] if the system gives none to sign with.
+    /// Those of [`Plain::new`], and [`Error::Keys`] if the system gives none to sign with.
     pub fn plain(domain: u64) -> Result<Self, Error> {
         Self::of(vec![Box::new(Plain::new(domain)?)])
     }
@@ -89,12 +123,11 @@ impl Querier {
     ///
     /// # Errors
     ///
-    /// [`Error::BoundsOrder`] and [`Error::OutOfDomain`] as [`Scheme::bounds`], and
-    /// [`Error::Size`] if a message is to hold no interval.
+    /// [`Error::Scheme`] as [`Scheme::bounds`], and [`Error::NoIntervals`] if a message is to hold
+    /// none.
     pub fn requests(&self, low: i64, high: i64, per_message: usize) -> Result<Vec<Vec<u8>>, Error> {
         if per_message == 0 {
-            let expected = "at least 1 in each message";
-            return Err(Error::Size { what: "the number of intervals", got: 0, expected });
+            return Err(Error::NoIntervals);
         }
         let numbered: Vec<_> = self.indexes.iter().enumerate().collect();
         numbered
@@ -139,14 +172,10 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// [`Error::Size`] if there is no such index or it is full, and those of
+    /// [`Error::Index`] if there is no such index or it is full, and those of
     /// [`Index::settle`].
     pub fn add(&mut self, index: usize, ciphertexts: Vec<i64>) -> Result<(), Error> {
-        let full = Error::Size {
-            what: "the number of an index",
-            got: index as u64,
-            expected: "that of an index, which holds up to 2^32 entries",
-        };
+        let full = Error::Index { got: index };
         let (Some(index), Ok(entries)) =
             (self.indexes.get_mut(index), u32::try_from(ciphertexts.len()))
         else {
@@ -154,27 +183,27 @@ impl Server {
         };
         let run = Run { field: String::new(), ciphertexts, records: (0..entries).collect() };
         index.add("", entries, vec![run])?;
-        index.settle()
+        Ok(index.settle()?)
     }
 
     /// Verifies a request and counts what it finds.
     ///
     /// # Errors
     ///
-    /// [`wire::Error::Format`](crate::wire::Error::Format) if the bytes are no request, [`Error::Signature`] if it is forged.
+    /// [`wire::Error::Format`] if the bytes are no request, [`message::Error::Signature`] if it is forged.
     pub fn count(&mut self, request: &[u8]) -> Result<usize, Error> {
         let mut reader = Reader::new(request, Kind::Control)?;
         let intervals = reader.count(24)?;
         let asked = (0..intervals)
             .map(|_| Ok((reader.u64()?, reader.i64()?, reader.i64()?)))
-            .collect::<Result<Vec<_>, Error>>()?;
-        let message = &request[..reader.position()];
+            .collect::<Result<Vec<_>, wire::Error>>()?;
+        let signed = &request[..reader.position()];
         let signature: [u8; SIGNATURE_LEN] = reader.array()?;
         reader.end()?;
-        verify(&self.key, message, &signature, WHAT)?;
+        verify(&self.key, signed, &signature, Kind::Control.name())?;
         let mut found = 0;
         for (index, low, high) in asked {
-            let beyond = Error::Wire(wire::Error::Format { what: WHAT, position: message.len() });
+            let beyond = wire::Error::Format { what: Kind::Control.name(), position: signed.len() };
             let index = self.indexes.get_mut(length(index)).ok_or(beyond)?;
             found += index.count(&[Predicate { field: String::new(), low, high }], None)?;
         }
@@ -236,9 +265,10 @@ mod tests {
         }
         let (_, mut fewer) = parts(&keys()[..1]);
         fewer.key = querier.verification_key();
-        assert!(matches!(fewer.count(&request), Err(Error::Wire(wire::Error::Format { .. }))));
-        assert!(matches!(server.add(3, vec![1]), Err(Error::Size { .. })));
-        assert!(matches!(querier.requests(40, 60, 0), Err(Error::Size { .. })));
-        assert_eq!(querier.requests(60, 40, 1), Err(Error::BoundsOrder));
+        let malformed = fewer.count(&request);
+        assert!(matches!(malformed, Err(Error::Wire(wire::Error::Format { .. }))));
+        assert_eq!(server.add(3, vec![1]), Err(Error::Index { got: 3 }));
+        assert_eq!(querier.requests(40, 60, 0), Err(Error::NoIntervals));
+        assert_eq!(querier.requests(60, 40, 1), Err(scheme::Error::BoundsOrder.into()));
     }
 }

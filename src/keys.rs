@@ -27,8 +27,25 @@ use rand::rngs::SysRng;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use crate::Error;
 use crate::operations::{Operation, count};
+
+/// Why there is no key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A key has the wrong length.
+    #[error("the key has {got} bytes, expected {expected}")]
+    KeyLength {
+        /// Length the key must have, in bytes.
+        expected: usize,
+        /// Length it had, in bytes.
+        got: usize,
+    },
+
+    /// The operating system gave no randomness.
+    #[error("the operating system gave no randomness")]
+    Randomness,
+}
 
 /// Bytes in every key of this crate.
 pub const KEY_LEN: usize = 32;

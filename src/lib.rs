@@ -1,23 +1,28 @@
 //! Order-preserving encryption of record indexes under one key per provider.
 //!
-//! The modules follow the data's way, and each is named for the step it takes:
+//! The rooms follow the data's way:
 //!
-//! | step | module | who acts |
+//! | room | what it holds | who acts |
 //! | --- | --- | --- |
-//! | derive keys | [`keys`] | owner, provider |
-//! | turn values into plaintexts | [`domain`] | provider, whoever queries |
-//! | encrypt in order | [`scheme`], from [`coins`] and [`hypergeometric`] | provider |
-//! | attach files to records, find them | [`mod@file`], [`keyword`] | provider, whoever queries |
-//! | seal files, compare ciphers | [`stream`] over [`cipher`] | provider, whoever measures |
-//! | derive keys from passwords | [`password`] | whoever has one |
-//! | share secrets among holders | [`secret_sharing`] | owner, provider |
-//! | merge and search the encrypted indexes | [`index`] | cloud, without a key |
-//! | attack what the cloud sees | [`attack`], without a key | whoever evaluates |
-//! | count what ran, and have a control | [`operations`], [`control`] | whoever measures |
-//! | draw what was measured | [`plot`] | whoever measures |
+//! | [`keys`] | the key tree, keyed coins | owner, provider |
+//! | [`schema`] | fields: values to plaintexts | provider, whoever queries |
+//! | [`scheme`] | plaintexts to ciphertexts in order | provider |
+//! | [`cipher`] | sealed values, files, passwords, shares | owner, provider |
+//! | [`message`] | all that travels; no key | everyone |
+//! | [`party`] | all that holds keys | owner, provider, user |
+//! | [`cloud`] | the merged indexes, the stores; no key | cloud |
+//! | [`attack`] | what the cloud sees, and what that gives away; no key | whoever evaluates |
+//! | [`evaluate`] | the controls | whoever measures |
+//! | [`plot`] | figures | whoever measures |
+//!
+//! Below them lie [`wire`], the codec of all messages, and [`operations`], the counters. Every room has
+//! its own error; [`Error`] wraps them.
 //!
 //! The crate has no Python in it unless the `python` feature is on; then `bindings` exposes the
 //! same functions as `mopse._mopse`.
+
+#[cfg(test)]
+extern crate self as mopse; // the scene is the integration tests' own
 
 pub mod attack;
 pub mod cipher;

@@ -3,18 +3,24 @@
 //! | module | what |
 //! | --- | --- |
 //! | [`place`] | where a party stands in its owner's hierarchy, and in which epochs |
-//! | [`signature`], [`certificate`], [`tree`] | who signed; who may; many under one signature |
+//! | [`signature`], [`certificate`], `tree` | who signed; who may; many under one signature |
 //! | [`announcement`] | what an owner tells its clouds |
 //! | [`upload`], [`token`], [`answer`] | records and their index entries; queries; what answers them |
 //! | [`file`], [`trapdoor`] | attachments and requests for them; what finds a keyword |
 
 pub mod announcement;
 pub mod answer;
+pub mod attachment;
+pub mod bundle;
 pub mod certificate;
-pub mod file;
+pub(crate) mod envelope;
+mod error;
 pub mod place;
+pub mod request;
 pub mod signature;
 pub mod token;
 pub mod trapdoor;
 pub(crate) mod tree;
 pub mod upload;
+
+pub use error::Error;

@@ -16,6 +16,7 @@ pub mod asking;
 pub mod attachments;
 pub mod authority;
 pub mod columns;
+mod error;
 pub mod grants;
 pub mod hierarchy;
 pub mod keyring;
@@ -24,9 +25,13 @@ pub mod opening;
 pub mod records;
 pub mod saved;
 #[cfg(test)]
+#[path = "../tests/support/scene.rs"]
 pub(crate) mod scene;
 pub mod uploading;
 
 pub use asking::Range;
 pub use keyring::Keyring;
+pub use opening::Opened;
 pub use uploading::Indexed;
+
+pub use error::Error;

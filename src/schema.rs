@@ -16,9 +16,58 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::Error;
 use crate::scheme::ruler::{DEFAULT_CELLS, MOST_CELLS};
-use crate::scheme::{MOST_PLAINTEXTS, RANGE};
+use crate::scheme::{self, MOST_PLAINTEXTS, RANGE};
+
+/// Why something is no field, schema or value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A field's grid is impossible, or a bound is no value.
+    #[error("{why}")]
+    Field {
+        /// What is wrong.
+        why: &'static str,
+    },
+
+    /// A schema is impossible.
+    #[error("field {name:?}: {why}")]
+    Schema {
+        /// The field's name; empty if it is about no single one.
+        name: String,
+        /// What is wrong.
+        why: &'static str,
+    },
+
+    /// A value has no plaintext in its field.
+    #[error("the value in row {row} {why}")]
+    Value {
+        /// Which value, counted from 0.
+        row: usize,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+
+    /// A column has too many rows to number.
+    #[error("the number of rows is {got}, expected below 2^32")]
+    Rows {
+        /// Rows it had.
+        got: usize,
+    },
+
+    /// It is not known of every row, or of more than all, whether it holds a value.
+    #[error("the validity array has {got} entries, expected {expected}")]
+    Validity {
+        /// Rows there are.
+        expected: usize,
+        /// Rows it is known of.
+        got: usize,
+    },
+
+    /// There is no such plaintext, or bounds are in the wrong order.
+    #[error(transparent)]
+    Scheme(#[from] scheme::Error),
+}
 
 /// How far from the grid a value may lie, in steps.
 const TOLERANCE: f64 = 1e-6;
@@ -247,21 +296,18 @@ impl Field {
     ///
     /// # Errors
     ///
-    /// [`Error::Value`] names the first row outside the domain or off the grid, [`Error::Length`]
-    /// arrays of different lengths, [`Error::Size`] 2^32 rows or more.
+    /// [`Error::Value`] names the first row outside the domain or off the grid,
+    /// [`Error::Validity`] arrays of different lengths, [`Error::Rows`] 2^32 rows or more.
     pub fn plaintexts_of<V: Value>(
         &self,
         values: &[V],
         is_valid: &[bool],
     ) -> Result<(Vec<u32>, Vec<i64>), Error> {
         if is_valid.len() != values.len() {
-            let (expected, got) = (values.len(), is_valid.len());
-            return Err(Error::Length { what: "the validity array", expected, got });
+            return Err(Error::Validity { expected: values.len(), got: is_valid.len() });
         }
-        let expected = "below 2^32";
         if let Err(_) | Ok(u32::MAX) = u32::try_from(values.len()) {
-            let got = values.len() as u64;
-            return Err(Error::Size { what: "the number of rows", got, expected });
+            return Err(Error::Rows { got: values.len() });
         }
         let mut rows = Vec::with_capacity(values.len());
         let mut plaintexts = Vec::with_capacity(values.len());
@@ -285,9 +331,9 @@ impl Field {
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfDomain`] if there is no such plaintext.
+    /// [`Error::Scheme`] if there is no such plaintext.
     pub fn value(&self, plaintext: i64) -> Result<f64, Error> {
-        crate::scheme::check_plaintext(plaintext, self.plaintexts, 0)?;
+        scheme::check_plaintext(plaintext, self.plaintexts, 0)?;
         Ok(self.minimum + plaintext as f64 * self.step)
     }
 
@@ -298,14 +344,14 @@ impl Field {
     ///
     /// # Errors
     ///
-    /// [`Error::BoundsOrder`] if `low > high`, [`Error::Field`] if one is not a number.
+    /// [`Error::Scheme`] if `low > high`, [`Error::Field`] if one is not a number.
     pub fn range(&self, low: Option<f64>, high: Option<f64>) -> Result<Option<(i64, i64)>, Error> {
         let (low, high) = (low.unwrap_or(f64::NEG_INFINITY), high.unwrap_or(f64::INFINITY));
         if low.is_nan() || high.is_nan() {
             return Err(Error::Field { why: "a bound is not a number" });
         }
         if low > high {
-            return Err(Error::BoundsOrder);
+            return Err(scheme::Error::BoundsOrder.into());
         }
         let steps = |bound: f64| {
             let steps = (bound - self.minimum) / self.step;
@@ -572,7 +618,7 @@ mod tests {
         assert_eq!(age.range(Some(121.0), None), Ok(None));
         assert_eq!(age.range(Some(f64::INFINITY), None), Ok(None));
         assert_eq!(age.range(None, Some(f64::NEG_INFINITY)), Ok(None));
-        assert_eq!(age.range(Some(2.0), Some(1.0)), Err(Error::BoundsOrder));
+        assert_eq!(age.range(Some(2.0), Some(1.0)), Err(scheme::Error::BoundsOrder.into()));
         assert!(age.range(Some(f64::NAN), None).is_err());
     }
 

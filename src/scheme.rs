@@ -16,13 +16,94 @@ pub mod ruler;
 use std::cmp::Ordering;
 use std::fmt::Debug;
 
-use crate::Error;
+use crate::keys;
 
 /// Ciphertexts lie below this: 2^63, one more than the largest `i64`.
 pub const RANGE: u64 = 1 << 63;
 
 /// The largest domain a scheme takes: 2^32 plaintexts.
 pub const MOST_PLAINTEXTS: u64 = 1 << 32;
+
+/// Why a scheme does not encrypt, decrypt or compare.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A domain is empty or too large.
+    #[error("the domain is {got}, expected 1 to 2^32")]
+    Domain {
+        /// Plaintexts it was to have.
+        got: u64,
+    },
+
+    /// A range is smaller than its domain, or too large.
+    #[error("the range is {got}, expected from the domain's size to 2^63")]
+    Range {
+        /// Ciphertexts it was to have.
+        got: u64,
+    },
+
+    /// A cell has no plaintext.
+    #[error("the cell is 0, expected at least 1")]
+    Cell,
+
+    /// A ruler would have too many cells.
+    #[error("the number of cells is {got}, expected at most 2^20; use a wider cell")]
+    Cells {
+        /// Cells it would have.
+        got: u64,
+    },
+
+    /// A block of a plaintext has too few or too many bits.
+    #[error("the number of bits of a block is {got}, expected 1 to 8")]
+    BlockBits {
+        /// Bits it was to have.
+        got: u32,
+    },
+
+    /// No ciphertext has this size.
+    #[error(
+        "the size of a ciphertext is {got}, expected that of a ciphertext in blocks of as many bits"
+    )]
+    CiphertextSize {
+        /// Bytes it was to have.
+        got: usize,
+    },
+
+    /// A plaintext lies outside the domain.
+    #[error("the plaintext at position {position} lies outside the domain of {domain} values")]
+    OutOfDomain {
+        /// Which plaintext of the batch, counted from 0.
+        position: usize,
+        /// Plaintexts run from 0 to one below this.
+        domain: u64,
+    },
+
+    /// A lower bound lies above its upper bound.
+    #[error("the lower bound lies above the upper bound")]
+    BoundsOrder,
+
+    /// No plaintext has this ciphertext under this key.
+    #[error("the ciphertext at position {position} is not one of this key")]
+    InvalidCiphertext {
+        /// Which ciphertext of the batch, counted from 0.
+        position: usize,
+    },
+
+    /// Two arrays that belong together have different lengths.
+    #[error("{what} has {got} entries, expected {expected}")]
+    Length {
+        /// Which array.
+        what: &'static str,
+        /// Entries it must have.
+        expected: usize,
+        /// Entries it had.
+        got: usize,
+    },
+
+    /// A nonce could not be drawn.
+    #[error(transparent)]
+    Keys(#[from] keys::Error),
+}
 
 /// A scheme under one key whose ciphertexts can be ordered without it.
 ///
@@ -96,7 +177,7 @@ impl Plain {
     ///
     /// # Errors
     ///
-    /// [`Error::Size`] if the domain is empty or above 2^32.
+    /// [`Error::Domain`] if the domain is empty or above 2^32.
     pub fn new(domain: u64) -> Result<Self, Error> {
         check_domain(domain)?;
         Ok(Self { domain })
@@ -148,7 +229,7 @@ impl Scheme for Plain {
 
 pub(crate) fn check_domain(domain: u64) -> Result<(), Error> {
     if domain == 0 || domain > MOST_PLAINTEXTS {
-        return Err(Error::Size { what: "the domain", got: domain, expected: "1 to 2^32" });
+        return Err(Error::Domain { got: domain });
     }
     Ok(())
 }

@@ -272,6 +272,11 @@ impl<'a> Reader<'a> {
         std::str::from_utf8(bytes).map_err(|_| self.fault())
     }
 
+    /// What errors call the message.
+    pub fn what(&self) -> &'static str {
+        self.what
+    }
+
     /// How many bytes were read.
     pub fn position(&self) -> usize {
         self.whole - self.left.len()
@@ -292,6 +297,32 @@ pub struct Blobs {
 }
 
 impl Blobs {
+    /// Byte strings that end at these places of the bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Format`] if the ends do not ascend to the end of the bytes.
+    pub fn new(ends: Vec<u64>, bytes: Vec<u8>) -> Result<Self, Error> {
+        let is_whole = ends.is_sorted() && ends.last().copied().unwrap_or(0) == bytes.len() as u64;
+        if is_whole {
+            Ok(Self { ends, bytes })
+        } else {
+            Err(Error::Format { what: "the byte strings", position: bytes.len() })
+        }
+    }
+
+    /// Where each one ends.
+    #[must_use]
+    pub fn ends(&self) -> &[u64] {
+        &self.ends
+    }
+
+    /// All of them, end to end.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -339,8 +370,7 @@ impl Blobs {
         let count = reader.count(8)?;
         let ends = column(reader, count, u64::from_le_bytes)?;
         let bytes = reader.bytes()?.to_vec();
-        let is_whole = ends.is_sorted() && ends.last().copied().unwrap_or(0) == bytes.len() as u64;
-        if is_whole { Ok(Self { ends, bytes }) } else { Err(reader.fault()) }
+        Self::new(ends, bytes).map_err(|_| reader.fault())
     }
 }
 

@@ -11,8 +11,7 @@ use aes::Aes256;
 use aes_gcm::{Aes128Gcm, Aes256Gcm};
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{ChaCha20Poly1305, XChaCha20Poly1305};
-use mopse::Error;
-use mopse::cipher::{self, ALGORITHMS, Algorithm, Cipher, PIECE, TAG_LEN, legacy};
+use mopse::cipher::{self, ALGORITHMS, Algorithm, Cipher, Error, PIECE, TAG_LEN, legacy};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use rayon::ThreadPoolBuilder;
@@ -639,7 +638,7 @@ fn a_key_of_another_length_is_refused_with_the_lengths_it_may_have() {
     for algorithm in every() {
         let (least, most) = (*algorithm.key_len.start(), *algorithm.key_len.end());
         for got in [0, least - 1, most + 1, 1000] {
-            let refusal = Error::CipherKey { cipher: algorithm.name, least, most, got };
+            let refusal = Error::KeyLength { cipher: algorithm.name, least, most, got };
             assert_eq!(algorithm.with_key(&bytes(got)).unwrap_err(), refusal);
         }
     }

@@ -1,19 +1,16 @@
-//! Files of records: who finds them, who opens them, and what the cloud refuses.
+//! Attachments of records: who finds them, who opens them, and what the cloud refuses.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
-#[path = "support/clinic.rs"]
-mod clinic;
+#[path = "support/scene.rs"]
+mod scene;
 
 use std::collections::BTreeSet;
 
-use clinic::{NOW, owner};
-use mopse::Error;
 use mopse::cipher::aes_gcm;
-use mopse::cloud::files::Files;
+use mopse::cloud::store::{Removed, Totals};
 use mopse::keys::{Key, Purpose};
-use mopse::message::announcement::Announcement;
-use mopse::message::file::{FileRequest, FileUpload, Listed};
+use mopse::message::attachment::{Attachment, StoredFile};
 use mopse::message::place::Node;
 use mopse::party::Keyring;
 use mopse::party::attachments::Place;
@@ -21,8 +18,10 @@ use mopse::party::attachments::{self, Description};
 use mopse::party::grants::Opener;
 use mopse::party::keywords;
 use mopse::party::records::{Ids, Origin};
+use mopse::{cloud, message, party};
 use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
+use scene::{Cloud, NOW, owner};
 use serde::Deserialize;
 
 const CONTENTS: &[u8] = b"what the picture shows";
@@ -33,7 +32,7 @@ struct Scene {
     hospital: Keyring,
     ward: Keyring,
     clinic: Keyring,
-    files: Files,
+    cloud: Cloud,
 }
 
 fn scene() -> Scene {
@@ -41,7 +40,8 @@ fn scene() -> Scene {
     let hospital = owner.authorize("hospital", &[]).unwrap();
     let ward = owner.authorize("ward", &["hospital"]).unwrap();
     let clinic = owner.authorize("clinic", &[]).unwrap();
-    Scene { owner, hospital, ward, clinic, files: Files::default() }
+    let cloud = Cloud::of(&owner);
+    Scene { owner, hospital, ward, clinic, cloud }
 }
 
 fn attached(provider: &mut Keyring, record: i64, keywords: &[&[u8]]) -> Vec<u8> {
@@ -52,38 +52,21 @@ fn attached(provider: &mut Keyring, record: i64, keywords: &[&[u8]]) -> Vec<u8> 
 }
 
 impl Scene {
-    fn announcement(&self) -> Announcement {
-        Announcement::decode(&self.owner.announcement().unwrap()).unwrap()
+    fn receive(&self, message: &[u8]) -> Result<u128, cloud::Error> {
+        self.cloud.receive(message)?;
+        Ok(Attachment::decode(message)?.file.number)
     }
 
-    fn receive(&mut self, message: &[u8]) -> Result<u128, Error> {
-        let announcement = self.announcement();
-        let before = format!("{:?}", self.files);
-        let outcome = FileUpload::decode(message).and_then(|upload| {
-            upload.check(&announcement)?;
-            let file = upload.listed.file;
-            self.files.add(upload).map(|()| file)
-        });
-        assert_eq!(outcome.is_err(), before == format!("{:?}", self.files), "whole or not at all");
-        outcome
-    }
-
-    fn found(&self, request: &[u8]) -> Result<Vec<Listed>, Error> {
-        let request = FileRequest::decode(request)?;
-        request.check(&self.announcement(), NOW)?;
-        Ok(self.files.find(&request))
+    fn found(&self, request: &[u8]) -> Result<Vec<StoredFile>, cloud::Error> {
+        self.cloud.gate.find(request, NOW)
     }
 
     fn used(&self, request: &[u8]) -> Vec<u64> {
-        let request = FileRequest::decode(request).unwrap();
-        request.check(&self.announcement(), NOW).unwrap();
-        self.files.used(&request)
+        self.cloud.gate.count_keywords(request, NOW).unwrap()
     }
 
-    fn fetched(&self, request: &[u8]) -> Result<Listed, Error> {
-        let request = FileRequest::decode(request)?;
-        request.check(&self.announcement(), NOW)?;
-        self.files.fetch(&request)
+    fn fetched(&self, request: &[u8]) -> Result<StoredFile, cloud::Error> {
+        self.cloud.gate.fetch(request, NOW)
     }
 }
 
@@ -96,13 +79,13 @@ fn record_key(provider: &Keyring, handle: u128) -> Key {
 }
 
 /// A file of the hospital, as fetched, and the key of its record.
-fn stored() -> (Scene, Listed, Key) {
+fn stored() -> (Scene, StoredFile, Key) {
     let mut scene = scene();
     let message = attached(&mut scene.hospital, 17, &[]);
     let file = scene.receive(&message).unwrap();
-    let listed = scene.fetched(&scene.owner.fetch_file(file, NOW).unwrap()).unwrap();
-    let key = record_key(&scene.hospital, listed.handle);
-    (scene, listed, key)
+    let stored = scene.fetched(&scene.owner.fetch_file(file, NOW).unwrap()).unwrap();
+    let key = record_key(&scene.hospital, stored.handle);
+    (scene, stored, key)
 }
 
 #[derive(Deserialize)]
@@ -139,42 +122,46 @@ fn keywords_become_the_pinned_entries() {
 
 #[test]
 fn a_file_opens_with_its_records_key() {
-    let (_, listed, key) = stored();
+    let (_, stored, key) = stored();
     let (name, media_type) = ("chest.jpg".to_owned(), "image/jpeg".to_owned());
     let description = Description { name, media_type, size: CONTENTS.len() as u64 };
-    assert_eq!(attachments::describe(&key, &listed).unwrap(), description);
-    assert_eq!(attachments::open(&key, &listed).unwrap(), (description, CONTENTS.to_vec()));
+    assert_eq!(attachments::describe(&key, &stored).unwrap(), description);
+    assert_eq!(attachments::open(&key, &stored).unwrap(), (description, CONTENTS.to_vec()));
 }
 
 #[test]
 fn a_file_opens_at_its_own_place_only() {
-    let (mut scene, listed, key) = stored();
+    let (mut scene, stored, key) = stored();
     let message = attached(&mut scene.hospital, 17, &[]);
-    let other = FileUpload::decode(&message).unwrap().listed;
-    let changes: [fn(&mut Listed, &Listed, &Scene); 9] = [
-        |listed, _, _| listed.handle ^= 1,
-        |listed, _, _| listed.file ^= 1,
-        |listed, _, scene| listed.provider = scene.clinic.node().clone(),
-        |listed, _, scene| listed.provider = scene.ward.node().clone(),
-        |listed, _, _| listed.provider = Node::root().child("hospital", 1).unwrap(),
-        |listed, _, _| listed.owner = owner(2).owner(),
-        |listed, other, _| listed.description.clone_from(&other.description),
-        |listed, other, _| listed.body.clone_from(&other.body),
-        |listed, _, _| listed.body = None,
+    let other = Attachment::decode(&message).unwrap().file;
+    let changes: [fn(&mut StoredFile, &StoredFile, &Scene); 9] = [
+        |stored, _, _| stored.handle ^= 1,
+        |stored, _, _| stored.number ^= 1,
+        |stored, _, scene| stored.provider = scene.clinic.node().clone(),
+        |stored, _, scene| stored.provider = scene.ward.node().clone(),
+        |stored, _, _| stored.provider = Node::root().child("hospital", 1).unwrap(),
+        |stored, _, _| stored.owner = owner(2).owner(),
+        |stored, other, _| stored.description.clone_from(&other.description),
+        |stored, other, _| stored.body.clone_from(&other.body),
+        |stored, _, _| stored.body = None,
     ];
     for (number, change) in changes.iter().enumerate() {
-        let mut moved = listed.clone();
+        let mut moved = stored.clone();
         change(&mut moved, &other, &scene);
-        assert_eq!(attachments::open(&key, &moved).unwrap_err(), Error::File, "change {number}");
+        assert_eq!(
+            attachments::open(&key, &moved).unwrap_err(),
+            party::Error::File,
+            "change {number}"
+        );
     }
-    let clinic = record_key(&scene.clinic, listed.handle);
-    assert_eq!(attachments::open(&clinic, &listed).unwrap_err(), Error::File);
+    let clinic = record_key(&scene.clinic, stored.handle);
+    assert_eq!(attachments::open(&clinic, &stored).unwrap_err(), party::Error::File);
 }
 
 #[test]
 fn a_body_opens_under_its_own_name_type_and_size_only() {
-    let (_, listed, key) = stored();
-    let own = attachments::describe(&key, &listed).unwrap();
+    let (_, stored, key) = stored();
+    let own = attachments::describe(&key, &stored).unwrap();
     let changes: [fn(&mut Description); 4] = [
         |_| (),
         |called| called.media_type = "text/html".to_owned(),
@@ -184,11 +171,11 @@ fn a_body_opens_under_its_own_name_type_and_size_only() {
     for (number, change) in changes.iter().enumerate() {
         let mut called = own.clone();
         change(&mut called);
-        let origin = Origin { owner: &listed.owner, provider: &listed.provider };
-        let place = Place { origin, handle: listed.handle, file: listed.file };
+        let origin = Origin { owner: &stored.owner, provider: &stored.provider };
+        let place = Place { origin, handle: stored.handle, number: stored.number };
         let (description, _) =
             attachments::seal(&key, place, &aes_gcm::AES_256, &called, CONTENTS).unwrap();
-        let swapped = Listed { description, ..listed.clone() };
+        let swapped = StoredFile { description, ..stored.clone() };
         assert_eq!(attachments::describe(&key, &swapped), Ok(called), "it is genuine by itself");
         assert_eq!(attachments::open(&key, &swapped).is_ok(), number == 0, "change {number}");
     }
@@ -196,23 +183,35 @@ fn a_body_opens_under_its_own_name_type_and_size_only() {
 
 #[test]
 fn every_changed_or_missing_byte_of_description_and_body_is_noticed() {
-    let (_, listed, key) = stored();
-    let body = listed.body.clone().unwrap();
-    for at in 0..listed.description.len() {
-        let mut changed = listed.clone();
+    let (_, stored, key) = stored();
+    let body = stored.body.clone().unwrap();
+    for at in 0..stored.description.len() {
+        let mut changed = stored.clone();
         changed.description[at] ^= 1;
-        assert_eq!(attachments::describe(&key, &changed).unwrap_err(), Error::File, "byte {at}");
+        assert_eq!(
+            attachments::describe(&key, &changed).unwrap_err(),
+            party::Error::File,
+            "byte {at}"
+        );
         changed.description.truncate(at);
-        assert_eq!(attachments::open(&key, &changed).unwrap_err(), Error::File, "cut at {at}");
+        assert_eq!(
+            attachments::open(&key, &changed).unwrap_err(),
+            party::Error::File,
+            "cut at {at}"
+        );
     }
     for at in 0..body.len() {
-        let mut changed = listed.clone();
+        let mut changed = stored.clone();
         let mut bytes = body.clone();
         bytes[at] ^= 1;
         changed.body = Some(bytes);
-        assert_eq!(attachments::open(&key, &changed).unwrap_err(), Error::File, "byte {at}");
+        assert_eq!(attachments::open(&key, &changed).unwrap_err(), party::Error::File, "byte {at}");
         changed.body = Some(body[..at].to_vec());
-        assert_eq!(attachments::open(&key, &changed).unwrap_err(), Error::File, "cut at {at}");
+        assert_eq!(
+            attachments::open(&key, &changed).unwrap_err(),
+            party::Error::File,
+            "cut at {at}"
+        );
     }
 }
 
@@ -232,7 +231,7 @@ fn one_request_reaches_every_provider_below_and_no_other() {
     assert_eq!(count(&scene.owner, &[b"fractures"]), 0);
     assert_eq!(count(&scene.owner, &[b"fracture", b"x-ray"]), 0);
     let other = owner(2).search_files(&[b"fracture"], NOW).unwrap();
-    assert_eq!(scene.found(&other).unwrap_err(), Error::OtherOwner { what: "the request" });
+    assert_eq!(scene.found(&other).unwrap_err(), cloud::Error::NotEnrolled);
 }
 
 #[test]
@@ -248,15 +247,21 @@ fn a_request_is_refused_that_is_changed_late_or_reaches_too_far() {
         assert!(scene.found(&request[..at]).is_err(), "cut at {at}");
     }
     let late = scene.owner.search_files(&[b"fracture"], NOW - 1).unwrap();
-    assert_eq!(scene.found(&late).unwrap_err(), Error::Expired);
+    assert_eq!(scene.found(&late).unwrap_err(), message::Error::Expired.into());
     let nodes = vec![(scene.clinic.node().clone(), vec![1])];
-    assert!(matches!(scene.hospital.list_files(nodes, NOW), Err(Error::Scope { .. })));
+    assert!(matches!(
+        scene.hospital.list_files(nodes, NOW),
+        Err(party::Error::Message(message::Error::Scope { .. }))
+    ));
     let foreign = scene.hospital.fetch_file(file, NOW).unwrap();
-    assert!(matches!(scene.fetched(&foreign), Err(Error::Scope { .. })));
-    assert_eq!(scene.fetched(&request).unwrap_err(), Error::UnknownFile);
+    assert!(matches!(
+        scene.fetched(&foreign),
+        Err(cloud::Error::Message(message::Error::Scope { .. }))
+    ));
+    assert_eq!(scene.fetched(&request).unwrap_err(), cloud::Error::UnknownFile);
     let unknown = scene.owner.fetch_file(file ^ 1, NOW).unwrap();
-    assert_eq!(scene.fetched(&unknown).unwrap_err(), Error::UnknownFile);
-    assert_eq!(scene.owner.search_files(&[], NOW).unwrap_err(), Error::NoKeyword);
+    assert_eq!(scene.fetched(&unknown).unwrap_err(), cloud::Error::UnknownFile);
+    assert_eq!(scene.owner.search_files(&[], NOW).unwrap_err(), party::Error::NoKeyword);
 }
 
 #[test]
@@ -270,17 +275,21 @@ fn an_upload_is_refused_that_is_changed_foreign_or_repeated() {
     }
     let foreign = attached(&mut owner(2).authorize("hospital", &[]).unwrap(), 1, &[]);
     let error = scene.receive(&foreign).unwrap_err();
-    assert_eq!(error, Error::OtherOwner { what: "the file" });
+    assert_eq!(error, cloud::Error::NotEnrolled);
     scene.receive(&message).unwrap();
     let provider = "hospital".to_owned();
-    let again = Error::StoredFile { provider: provider.clone() };
+    let again = cloud::Error::StoredFile { provider: provider.clone() };
     assert_eq!(scene.receive(&message).unwrap_err(), again);
-    assert_eq!(scene.files.remove(scene.owner.owner(), "hospital"), 1);
-    assert_eq!(scene.files.totals(), (0, 0, 0));
+    let removed = scene.cloud.gate.remove(None, "hospital");
+    assert_eq!(removed, Ok(Removed { records: 0, files: 1 }));
+    assert_eq!(scene.cloud.gate.store().totals(), Totals::default());
     assert_eq!(scene.receive(&message).unwrap_err(), again);
     let refused =
         scene.owner.attach(Ids::Integers(&[1]), &aes_gcm::AES_256, ("n", "a/b"), CONTENTS, &[]);
-    assert!(matches!(refused, Err(Error::Scope { .. })), "an owner attaches nothing");
+    assert!(
+        matches!(refused, Err(party::Error::Message(message::Error::Scope { .. }))),
+        "an owner attaches nothing"
+    );
     let two = scene.hospital.attach(
         Ids::Integers(&[1, 2]),
         &aes_gcm::AES_256,
@@ -288,7 +297,7 @@ fn an_upload_is_refused_that_is_changed_foreign_or_repeated() {
         CONTENTS,
         &[],
     );
-    assert!(matches!(two, Err(Error::Size { what: "the number of record ids", .. })));
+    assert!(matches!(two, Err(party::Error::OneRecord { got: 2 })));
 }
 
 #[test]
@@ -299,7 +308,7 @@ fn labels_that_repeat_are_refused_and_the_next_ones_taken() {
     scene.receive(&first).unwrap();
     let repeated = attached(&mut stale, 2, &[b"fracture"]);
     let provider = "hospital".to_owned();
-    assert_eq!(scene.receive(&repeated).unwrap_err(), Error::StoredKeyword { provider });
+    assert_eq!(scene.receive(&repeated).unwrap_err(), cloud::Error::StoredKeyword { provider });
     let next = attached(&mut stale, 2, &[b"fracture"]);
     scene.receive(&next).unwrap();
     let request = scene.owner.search_files(&[b"fracture"], NOW).unwrap();
@@ -316,10 +325,10 @@ fn an_outdated_keyring_catches_up_and_everything_is_found() {
     }
     let words: [&[u8]; 2] = [b"x-ray", b"never used before"];
     let refused = attached(&mut stale, 1, &words);
-    assert!(matches!(scene.receive(&refused).unwrap_err(), Error::StoredKeyword { .. }));
+    assert!(matches!(scene.receive(&refused).unwrap_err(), cloud::Error::StoredKeyword { .. }));
     let used = scene.used(&stale.search_files(&words, NOW).unwrap());
     assert_eq!(used, [40, 0]);
-    let refusal = Error::Length { what: "the list of counts", expected: 2, got: 1 };
+    let refusal = party::Error::Length { what: "the list of counts", expected: 2, got: 1 };
     assert_eq!(stale.catch_up(&words, &used[..1]), Err(refusal));
     stale.catch_up(&words, &used).unwrap();
     let message = attached(&mut stale, 1, &words);
@@ -335,7 +344,7 @@ fn an_outdated_keyring_catches_up_and_everything_is_found() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
-    /// Files of three providers that arrive in any order, one provider removed on the way.
+    /// Attachments of three providers that arrive in any order, one provider removed on the way.
     #[test]
     fn files_are_found_as_in_a_plain_inverted_index(
         files in vec((0..3_usize, btree_set(0_u8..4, 0..4)), 0..60),
@@ -343,7 +352,7 @@ proptest! {
         removed in (0..3_usize, 0..60_usize),
         asked in btree_set(0_u8..5, 1..4),
     ) {
-        let Scene { owner, hospital, ward, clinic, files: mut cloud } = scene();
+        let Scene { owner, hospital, ward, clinic, cloud } = scene();
         let mut providers = [hospital, ward, clinic];
         let keyword = |word: u8| [b'k', word];
         let mut messages = Vec::new();
@@ -359,13 +368,13 @@ proptest! {
         }
         let mut plain: Vec<(usize, BTreeSet<u8>, u128)> = Vec::new();
         for (number, (at, words, message)) in messages.into_iter().enumerate() {
-            let upload = FileUpload::decode(&message).unwrap();
-            plain.push((at, words, upload.listed.file));
-            cloud.add(upload).unwrap();
+            plain.push((at, words, Attachment::decode(&message).unwrap().file.number));
+            cloud.gate.receive(&message).unwrap();
             if number == removed.1 {
                 let path = providers[removed.0].node().path();
                 let gone = plain.iter().filter(|(at, ..)| *at == removed.0).count();
-                prop_assert_eq!(cloud.remove(owner.owner(), &path), gone);
+                let files = cloud.gate.remove(None, &path).map_or(0, |removed| removed.files);
+                prop_assert_eq!(files, gone);
                 plain.retain(|(at, ..)| *at != removed.0);
             }
         }
@@ -374,9 +383,9 @@ proptest! {
         for (asker, reach) in
             [(&owner, &[0, 1, 2][..]), (&providers[1], &[1]), (&providers[2], &[2])]
         {
-            let request = FileRequest::decode(&asker.search_files(&words, NOW).unwrap()).unwrap();
-            let found: BTreeSet<u128> =
-                cloud.find(&request).into_iter().map(|listed| listed.file).collect();
+            let request = asker.search_files(&words, NOW).unwrap();
+            let found = cloud.gate.find(&request, NOW).unwrap();
+            let found: BTreeSet<u128> = found.into_iter().map(|stored| stored.number).collect();
             let matching = plain.iter().filter(|(at, words, _)| {
                 reach.contains(at) && asked.is_subset(words)
             });

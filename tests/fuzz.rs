@@ -1,21 +1,19 @@
 //! No bytes make a reader panic, run out of memory, or take one message for another.
 
-#[path = "support/clinic.rs"]
-mod clinic;
+#[path = "support/scene.rs"]
+mod scene;
 
 use std::fmt::Debug;
 
-use clinic::{NOW, age, owner, sbp, upload};
-use mopse::Error;
 use mopse::cipher::aes_gcm;
 use mopse::cipher::password::Cost;
 use mopse::cipher::{secret_sharing, stream};
-use mopse::cloud::memory::Store;
 use mopse::keys::Key;
 use mopse::message::announcement::Announcement;
 use mopse::message::answer::Part;
+use mopse::message::attachment::{Attachment, StoredFile};
 use mopse::message::certificate::Chain;
-use mopse::message::file::{FileRequest, FileUpload, Listed};
+use mopse::message::request::Request;
 use mopse::message::token::Token;
 use mopse::message::upload::Upload;
 use mopse::party::grants::Grant;
@@ -25,6 +23,7 @@ use mopse::schema::Schema;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
+use scene::{Cloud, NOW, age, owner, sbp, upload};
 
 /// A change that accidents and attackers make.
 #[derive(Debug, Clone)]
@@ -120,7 +119,7 @@ struct Messages {
     schema: Vec<u8>,
     attached: Vec<u8>,
     requests: [Vec<u8>; 3],
-    listed: Vec<u8>,
+    stored: Vec<u8>,
     stream: Vec<u8>,
 }
 
@@ -139,7 +138,7 @@ fn messages() -> Messages {
     let attached = attaching
         .attach(Ids::Integers(&[1]), &aes_gcm::AES_256, ("name", "a/b"), b"contents", &words)
         .expect("a provider attaches");
-    let listed = FileUpload::decode(&attached).expect("just made").listed;
+    let stored = Attachment::decode(&attached).expect("just made").file;
     let requests = [
         owner.search_files(&words, NOW),
         owner.list_files(vec![(ward.node().clone(), vec![1, 2])], NOW),
@@ -148,9 +147,9 @@ fn messages() -> Messages {
     let upload = upload(&ward, &[(1, 40, Some(150)), (2, 50, None), (3, 60, Some(90))], 1);
     let ranges = [age(0, 120), sbp(100, 200)];
     let token = ward.tokens(&ranges, NOW).expect("the ranges are good").remove(0);
-    let mut store = Store::default();
-    store.add(Upload::decode(&upload).expect("just made")).expect("it is new");
-    let found = store.search(&Token::decode(&token).expect("just made")).expect("the runs ascend");
+    let cloud = Cloud::of(&owner);
+    cloud.receive(&upload).expect("it is new");
+    let found = cloud.answer(std::slice::from_ref(&token)).expect("the runs ascend");
     let openers =
         [ward.opener(ward.node()), ward.opener_of(ward.node(), Ids::Integers(&[1, 2, 3]))];
     let grants = openers.map(|opener| {
@@ -167,7 +166,7 @@ fn messages() -> Messages {
         schema: owner.schema().encode(),
         attached,
         requests: requests.map(|request| request.expect("the owner may ask")),
-        listed: listed.encode(),
+        stored: stored.encode(),
         stream: stream::seal(&aes_gcm::AES_256, &key(), b"", b"contents").expect("it has a tag"),
         upload,
     }
@@ -175,6 +174,8 @@ fn messages() -> Messages {
 
 /// Hands bytes to every reader; the results do not matter.
 fn read_by_all(bytes: &[u8]) {
+    let cloud = Cloud::of(&owner(1));
+    let _ = cloud.gate.admit(bytes, NOW);
     let _ = Upload::decode(bytes);
     let _ = Token::decode(bytes);
     let _ = Announcement::decode(bytes);
@@ -182,17 +183,17 @@ fn read_by_all(bytes: &[u8]) {
     let _ = Part::decode(bytes);
     let _ = Grant::decode(bytes);
     let _ = Schema::decode(bytes);
-    let _ = FileUpload::decode(bytes);
-    let _ = FileRequest::decode(bytes);
-    let _ = Listed::decode(bytes);
+    let _ = Attachment::decode(bytes);
+    let _ = Request::decode(bytes);
+    let _ = StoredFile::decode(bytes);
     let _ = stream::open(&key(), b"", bytes);
     let _ = secret_sharing::join(&[(bytes, &key()), (bytes, &key())]);
     let _ = saved::open(bytes, b"password", Kind::Owner);
 }
 
 /// Whatever else is read as signed says what was signed.
-fn same_or_refused<T: PartialEq + Debug>(
-    read: fn(&[u8]) -> Result<T, Error>,
+fn same_or_refused<T: PartialEq + Debug, E: PartialEq + Debug>(
+    read: fn(&[u8]) -> Result<T, E>,
     original: &[u8],
     changed: &[u8],
 ) -> Result<(), TestCaseError> {
@@ -224,9 +225,9 @@ fn a_changed_message_is_never_read_as_another_signed_one() {
         };
         same_or_refused(Upload::decode, &messages.upload, &changed(&messages.upload))?;
         same_or_refused(Token::decode, &messages.token, &changed(&messages.token))?;
-        same_or_refused(FileUpload::decode, &messages.attached, &changed(&messages.attached))?;
+        same_or_refused(Attachment::decode, &messages.attached, &changed(&messages.attached))?;
         for request in &messages.requests {
-            same_or_refused(FileRequest::decode, request, &changed(request))?;
+            same_or_refused(Request::decode, request, &changed(request))?;
         }
         let open = |bytes: &[u8]| stream::open(&key(), b"", bytes);
         same_or_refused(open, &messages.stream, &changed(&messages.stream))?;
@@ -257,9 +258,9 @@ fn an_unsigned_message_has_one_form_only() {
         if let Ok(part) = Part::decode(&bytes) {
             prop_assert_eq!(part.encode(), bytes);
         }
-        let bytes = changed(&messages.listed);
-        if let Ok(listed) = Listed::decode(&bytes) {
-            prop_assert_eq!(listed.encode(), bytes);
+        let bytes = changed(&messages.file);
+        if let Ok(stored) = StoredFile::decode(&bytes) {
+            prop_assert_eq!(stored.encode(), bytes);
         }
         for grant in &messages.grants {
             let bytes = changed(grant);
@@ -282,8 +283,8 @@ fn an_unsigned_message_has_one_form_only() {
 fn a_huge_count_anywhere_is_refused_at_once() {
     let Messages { upload, token, announcement, chain, part, grants, file, schema, .. } =
         messages();
-    let Messages { attached, requests, listed, stream, .. } = messages();
-    let files = [vec![attached, listed, stream], requests.into()].concat();
+    let Messages { attached, requests, stored, stream, .. } = messages();
+    let files = [vec![attached, stored, stream], requests.into()].concat();
     let others = vec![upload, token, announcement, chain, part, file, schema];
     for message in [others, grants.into(), files].concat() {
         for at in 0..message.len().saturating_sub(8) {

@@ -1,10 +1,8 @@
 //! The protocol from the owner's key to the opened record, through bytes only.
 
-#[path = "support/clinic.rs"]
-mod clinic;
+#[path = "support/scene.rs"]
+mod scene;
 
-use clinic::{Cloud, NOW, Row, age, ask, open, open_with, owner, sbp, upload};
-use mopse::Error;
 use mopse::keys::{Key, Purpose};
 use mopse::message::announcement::Announcement;
 use mopse::message::certificate::Chain;
@@ -13,8 +11,11 @@ use mopse::message::token::{Scope, Token};
 use mopse::party::Keyring;
 use mopse::party::grants::{Grant, Opener};
 use mopse::party::records::Ids;
+use mopse::scheme;
+use mopse::{cloud, message, party};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use scene::{Cloud, NOW, Row, age, ask, open, open_with, owner, sbp, upload};
 
 /// Owner, hospital, ward in the hospital, clinic.
 struct Tree {
@@ -34,7 +35,7 @@ fn tree() -> Tree {
     let hospital = owner.authorize("hospital", &[]).expect("a good name");
     let ward = owner.authorize("ward", &["hospital"]).expect("the hospital is there");
     let clinic = owner.authorize("clinic", &[]).expect("a good name");
-    let mut cloud = Cloud::of(&owner);
+    let cloud = Cloud::of(&owner);
     for (provider, rows) in
         [(&hospital, &OF_HOSPITAL[..]), (&ward, &OF_WARD[..]), (&clinic, &OF_CLINIC[..])]
     {
@@ -49,7 +50,7 @@ fn named(found: &[(&str, i64)]) -> Vec<(String, i64)> {
 
 #[test]
 fn one_query_finds_the_records_of_all_levels() {
-    let Tree { owner, mut cloud, .. } = tree();
+    let Tree { owner, cloud, .. } = tree();
     let found = cloud.find(&owner, &[age(40, 60)]);
     let expected = [
         ("clinic", 1),
@@ -67,7 +68,7 @@ fn one_query_finds_the_records_of_all_levels() {
 
 #[test]
 fn a_conjunction_finds_what_is_in_all_ranges_and_never_a_missing_value() {
-    let Tree { owner, mut cloud, .. } = tree();
+    let Tree { owner, cloud, .. } = tree();
     let found = cloud.find(&owner, &[age(40, 60), sbp(140, 300)]);
     let expected = [("clinic", 1), ("clinic", 7), ("hospital", 1), ("hospital/ward", 2)];
     assert_eq!(found, named(&expected));
@@ -76,7 +77,7 @@ fn a_conjunction_finds_what_is_in_all_ranges_and_never_a_missing_value() {
 
 #[test]
 fn a_provider_finds_its_own_records_and_those_below_it_only() {
-    let Tree { mut owner, ward, clinic, mut cloud, .. } = tree();
+    let Tree { mut owner, ward, clinic, cloud, .. } = tree();
     let hospital = owner.authorize("hospital", &[]).unwrap();
     let found = cloud.find(&hospital, &[age(40, 60)]);
     let expected = [("hospital", 1), ("hospital", 3), ("hospital/ward", 1), ("hospital/ward", 2)];
@@ -135,18 +136,20 @@ fn open_ends_of_the_domain_are_open_ends_of_the_ciphertexts() {
 #[test]
 fn a_query_that_is_none_is_refused() {
     let Tree { owner, .. } = tree();
-    assert_eq!(owner.tokens(&[], NOW), Err(Error::NoRange));
-    assert_eq!(owner.tokens(&[age(2, 1)], NOW), Err(Error::BoundsOrder));
-    assert!(matches!(owner.tokens(&[age(0, 121)], NOW), Err(Error::OutOfDomain { .. })));
-    assert!(matches!(owner.tokens(&[age(-1, 5)], NOW), Err(Error::OutOfDomain { .. })));
-    let unknown = clinic::schema().fields()[0].0.clone() + "s";
-    let range = mopse::party::Range { field: unknown.clone(), low: 0, high: 1 };
-    assert_eq!(owner.tokens(&[range], NOW), Err(Error::UnknownField { field: unknown }));
+    assert_eq!(owner.tokens(&[], NOW), Err(party::Error::NoRange));
+    assert_eq!(owner.tokens(&[age(2, 1)], NOW), Err(scheme::Error::BoundsOrder.into()));
+    for (range, position) in [(age(0, 121), 1), (age(-1, 5), 0)] {
+        let outside = scheme::Error::OutOfDomain { position, domain: 121 };
+        assert_eq!(owner.tokens(&[range], NOW), Err(outside.into()));
+    }
+    let unknown = scene::schema().fields()[0].0.clone() + "s";
+    let range = party::Range { field: unknown.clone(), low: 0, high: 1 };
+    assert_eq!(owner.tokens(&[range], NOW), Err(party::Error::UnknownField { field: unknown }));
 }
 
 #[test]
 fn the_same_record_id_at_two_providers_is_two_records() {
-    let Tree { owner, hospital, clinic, mut cloud, .. } = tree();
+    let Tree { owner, hospital, clinic, cloud, .. } = tree();
     let parts = cloud.answer(&ask(&owner, &[age(0, 120)])).unwrap();
     let handles: Vec<u128> = parts.iter().flat_map(|part| part.handles.clone()).collect();
     let mut distinct = handles.clone();
@@ -158,7 +161,9 @@ fn the_same_record_id_at_two_providers_is_two_records() {
     let before = cloud.snapshot();
     let again = upload(&clinic, &[(8, 30, None), (7, 31, None)], 2);
     let refused = cloud.receive(&again);
-    assert!(matches!(&refused, Err(Error::StoredRecord { provider, .. }) if provider == "clinic"));
+    assert!(
+        matches!(&refused, Err(cloud::Error::StoredRecord { provider, .. }) if provider == "clinic")
+    );
     assert_eq!(cloud.snapshot(), before);
     cloud.receive(&upload(&hospital, &[(7, 30, None)], 2)).unwrap();
     cloud.receive(&upload(&clinic, &[(8, 30, None)], 2)).unwrap();
@@ -167,14 +172,14 @@ fn the_same_record_id_at_two_providers_is_two_records() {
 
 #[test]
 fn an_upload_counts_once_and_an_older_one_not_at_all() {
-    let Tree { owner, hospital, mut cloud, .. } = tree();
+    let Tree { owner, hospital, cloud, .. } = tree();
     let five = upload(&hospital, &[(10, 20, None)], 5);
     let four = upload(&hospital, &[(11, 20, None)], 4);
     cloud.receive(&five).unwrap();
     let before = cloud.snapshot();
     for bytes in [&five, &four] {
         let provider = "hospital".to_owned();
-        assert_eq!(cloud.receive(bytes), Err(Error::Replay { provider }));
+        assert_eq!(cloud.receive(bytes), Err(cloud::Error::Replay { provider }));
         assert_eq!(cloud.snapshot(), before);
     }
     assert_eq!(cloud.find(&owner, &[age(20, 20)]), named(&[("hospital", 10)]));
@@ -182,34 +187,34 @@ fn an_upload_counts_once_and_an_older_one_not_at_all() {
 
 #[test]
 fn a_removed_providers_records_are_gone_and_do_not_come_back_by_replay() {
-    let Tree { owner, hospital, mut cloud, .. } = tree();
-    assert_eq!(cloud.store.remove(owner.owner(), "hospital"), 3);
-    assert_eq!(cloud.store.remove(owner.owner(), "hospital"), 0);
-    assert_eq!(cloud.store.remove(owner.owner(), "nobody"), 0);
+    let Tree { owner, hospital, cloud, .. } = tree();
+    assert_eq!(cloud.remove(&owner, "hospital"), 3);
+    assert_eq!(cloud.remove(&owner, "hospital"), 0);
+    assert_eq!(cloud.remove(&owner, "nobody"), 0);
     let left = cloud.find(&owner, &[age(0, 120)]);
     assert!(left.iter().all(|(path, _)| path != "hospital") && left.len() == 5);
     let replayed = cloud.receive(&upload(&hospital, &OF_HOSPITAL, 1));
-    assert_eq!(replayed, Err(Error::Replay { provider: "hospital".into() }));
+    assert_eq!(replayed, Err(cloud::Error::Replay { provider: "hospital".into() }));
     cloud.receive(&upload(&hospital, &OF_HOSPITAL, 2)).unwrap();
     assert_eq!(cloud.find(&owner, &[age(0, 120)]).len(), 8);
 }
 
 #[test]
 fn two_owners_share_a_cloud_and_nothing_else() {
-    let Tree { owner, mut cloud, .. } = tree();
-    let mut stranger = clinic::owner(2);
+    let Tree { owner, cloud, .. } = tree();
+    let mut stranger = scene::owner(2);
     let hospital = stranger.authorize("hospital", &[]).unwrap();
     cloud.enroll(&stranger);
     cloud.receive(&upload(&hospital, &[(1, 40, None)], 1)).unwrap();
     assert_eq!(cloud.find(&stranger, &[age(0, 120)]), named(&[("hospital", 1)]));
     assert_eq!(cloud.find(&owner, &[age(0, 120)]).len(), 8);
-    assert_eq!(cloud.store.remove(stranger.owner(), "hospital"), 1);
+    assert_eq!(cloud.remove(&stranger, "hospital"), 1);
     assert_eq!(cloud.find(&owner, &[age(0, 120)]).len(), 8);
 }
 
 #[test]
 fn whoever_is_authorised_twice_gets_the_same_keys() {
-    let Tree { mut owner, hospital, mut cloud, .. } = tree();
+    let Tree { mut owner, hospital, cloud, .. } = tree();
     let again = owner.authorize("hospital", &[]).unwrap();
     assert_eq!(again.chain(), hospital.chain());
     cloud.receive(&upload(&again, &[(9, 33, None)], 2)).unwrap();
@@ -220,8 +225,11 @@ fn whoever_is_authorised_twice_gets_the_same_keys() {
 fn nobody_is_authorised_below_a_place_that_is_not() {
     let mut owner = owner(1);
     let refused = owner.authorize("ward", &["hospital"]).unwrap_err();
-    assert_eq!(refused, Error::UnknownProvider { provider: "hospital".into() });
-    assert!(matches!(owner.authorize("a/b", &[]), Err(Error::Name { .. })));
+    assert_eq!(refused, party::Error::UnknownProvider { provider: "hospital".into() });
+    assert!(matches!(
+        owner.authorize("a/b", &[]),
+        Err(party::Error::Message(message::Error::Name { .. }))
+    ));
     assert_eq!(owner.members().count(), 0);
 }
 
@@ -235,11 +243,11 @@ fn after_removal() -> Tree {
 
 #[test]
 fn an_old_epoch_is_refused_once_it_is_announced() {
-    let Tree { owner, hospital, ward, clinic, mut cloud } = after_removal();
+    let Tree { owner, hospital, ward, clinic, cloud } = after_removal();
     let before = cloud.snapshot();
     for provider in [&hospital, &ward, &clinic] {
         let refused = cloud.receive(&upload(provider, &[(20, 20, None)], 2));
-        assert_eq!(refused, Err(Error::Epoch { provider: provider.node().path() }));
+        assert_eq!(refused, Err(message::Error::Epoch { provider: provider.node().path() }.into()));
         assert_eq!(cloud.snapshot(), before);
     }
     let paths: Vec<_> = owner.members().map(Node::path).collect();
@@ -252,7 +260,7 @@ fn an_old_epoch_is_refused_once_it_is_announced() {
 
 #[test]
 fn a_new_epoch_is_a_new_group_and_the_old_one_stays_readable() {
-    let Tree { mut owner, clinic, mut cloud, .. } = after_removal();
+    let Tree { mut owner, clinic, cloud, .. } = after_removal();
     let renewed = owner.authorize("clinic", &[]).unwrap();
     assert_eq!(renewed.node().epochs(), [1]);
     cloud.receive(&upload(&renewed, &[(1, 50, None)], 2)).unwrap();
@@ -269,20 +277,26 @@ fn a_new_epoch_is_a_new_group_and_the_old_one_stays_readable() {
     assert_eq!(cloud.find(&renewed, &[age(0, 120)]), named(&[("clinic", 1)]));
     let announcement = Announcement::decode(&owner.announcement().unwrap()).unwrap();
     let old = Token::decode(&ask(&clinic, &[age(0, 120)])[0]).unwrap();
-    let refused = Err(Error::Epoch { provider: "clinic".to_owned() });
+    let refused = Err(message::Error::Epoch { provider: "clinic".to_owned() });
     assert_eq!(old.check(&announcement, 0), refused, "an old keyring asks no more");
-    assert!(matches!(renewed.opener(clinic.node()), Err(Error::Scope { .. })));
-    assert!(matches!(clinic.opener(renewed.node()), Err(Error::Scope { .. })));
+    assert!(matches!(
+        renewed.opener(clinic.node()),
+        Err(party::Error::Message(message::Error::Scope { .. }))
+    ));
+    assert!(matches!(
+        clinic.opener(renewed.node()),
+        Err(party::Error::Message(message::Error::Scope { .. }))
+    ));
 }
 
 #[test]
 fn a_removal_below_the_top_rekeys_that_group_only() {
-    let Tree { mut owner, ward, clinic, mut cloud, .. } = tree();
+    let Tree { mut owner, ward, clinic, cloud, .. } = tree();
     owner.authorize("lab", &["hospital"]).unwrap();
     owner.revoke(&["hospital", "ward"]).unwrap();
     cloud.enroll(&owner);
     let refused = cloud.receive(&upload(&ward, &[(5, 5, None)], 2));
-    assert_eq!(refused, Err(Error::Epoch { provider: "hospital/ward".into() }));
+    assert_eq!(refused, Err(message::Error::Epoch { provider: "hospital/ward".into() }.into()));
     cloud.receive(&upload(&clinic, &[(5, 5, None)], 2)).unwrap();
     let hospital = owner.authorize("hospital", &[]).unwrap();
     cloud.receive(&upload(&hospital, &[(5, 5, None)], 2)).unwrap();
@@ -299,7 +313,7 @@ fn a_removed_providers_raw_key_does_not_lead_to_the_next_epoch() {
     let root = Key::from_bytes(&[1; 32]).unwrap();
     let hospital = root.child(Purpose::Node, b"hospital", 0);
     let next = root.child(Purpose::Node, b"clinic", 1);
-    let schema = clinic::schema();
+    let schema = scene::schema();
     let ruler = |epoch| {
         let (name, field) = &schema.fields()[0];
         let length = (name.len() as u64).to_le_bytes();
@@ -328,22 +342,22 @@ fn a_removed_providers_raw_key_does_not_lead_to_the_next_epoch() {
 
 #[test]
 fn a_removal_by_a_hospital_reaches_the_owner_with_the_next_certificate() {
-    let Tree { mut owner, mut cloud, ward, .. } = tree();
+    let Tree { mut owner, cloud, ward, .. } = tree();
     let mut hospital = owner.authorize("hospital", &[]).unwrap();
     let lab = hospital.authorize("lab", &[]).unwrap();
-    owner.learn(owner.owner(), lab.chain()).unwrap();
+    owner.learn(&lab.chain().encode(&owner.owner())).unwrap();
     hospital.revoke(&["ward"]).unwrap();
     let lab = hospital.authorize("lab", &[]).unwrap();
     let (of, chain) = Chain::decode(&lab.chain().encode(&lab.owner())).unwrap();
-    owner.learn(of, &chain).unwrap();
+    owner.learn(&chain.encode(&of)).unwrap();
 
     // The owner's announcement now refuses the ward too, and it is no member any more.
-    let number = cloud.announcements[0].number;
+    let number = cloud.announcement(&owner).number;
     cloud.enroll(&owner);
-    assert!(cloud.announcements[0].number > number);
+    assert!(cloud.announcement(&owner).number > number);
     let refused = cloud.receive(&upload(&ward, &[(5, 5, None)], 2));
-    assert_eq!(refused, Err(Error::Epoch { provider: "hospital/ward".into() }));
-    assert!(matches!(owner.find("hospital/ward"), Err(Error::UnknownProvider { .. })));
+    assert_eq!(refused, Err(message::Error::Epoch { provider: "hospital/ward".into() }.into()));
+    assert!(matches!(owner.find("hospital/ward"), Err(party::Error::UnknownProvider { .. })));
     cloud.receive(&upload(&lab, &[(6, 6, None)], 1)).unwrap();
     assert_eq!(cloud.find(&owner, &[age(6, 6)]), named(&[("hospital/lab", 6)]));
 
@@ -352,8 +366,8 @@ fn a_removal_by_a_hospital_reaches_the_owner_with_the_next_certificate() {
     let desk = owner.authorize("desk", &["hospital"]).unwrap();
     assert_eq!(desk.node().epochs(), [0, 2]);
     // An old certificate brings nobody back.
-    owner.learn(of, &chain).unwrap();
-    assert!(matches!(owner.find("hospital/lab"), Err(Error::UnknownProvider { .. })));
+    owner.learn(&chain.encode(&of)).unwrap();
+    assert!(matches!(owner.find("hospital/lab"), Err(party::Error::UnknownProvider { .. })));
     assert!(owner.members().all(|member| member.path() != "hospital/lab"));
     assert_eq!(cloud.find(&owner, &[age(6, 6)]), named(&[("hospital/lab", 6)]), "old data stays");
 }
@@ -361,20 +375,35 @@ fn a_removal_by_a_hospital_reaches_the_owner_with_the_next_certificate() {
 #[test]
 fn a_keyring_learns_of_its_own_subtree_only() {
     let Tree { mut owner, mut hospital, ward, clinic, .. } = tree();
-    assert!(matches!(hospital.learn(owner.owner(), clinic.chain()), Err(Error::Scope { .. })));
+    assert!(matches!(
+        hospital.learn(&clinic.chain().encode(&owner.owner())),
+        Err(party::Error::Message(message::Error::Scope { .. }))
+    ));
     let itself = hospital.chain().clone();
-    assert!(matches!(hospital.learn(owner.owner(), &itself), Err(Error::Scope { .. })));
-    assert!(matches!(hospital.learn(owner.owner(), &Chain::default()), Err(Error::Scope { .. })));
+    assert!(matches!(
+        hospital.learn(&itself.encode(&owner.owner())),
+        Err(party::Error::Message(message::Error::Scope { .. }))
+    ));
+    assert!(matches!(
+        hospital.learn(&Chain::default().encode(&owner.owner())),
+        Err(party::Error::Message(message::Error::Scope { .. }))
+    ));
     assert_eq!(ask(&hospital, &[age(0, 1)]).len(), 1);
-    hospital.learn(owner.owner(), ward.chain()).unwrap();
+    hospital.learn(&ward.chain().encode(&owner.owner())).unwrap();
     assert_eq!(ask(&hospital, &[age(0, 1)]).len(), 2);
 
-    let mut stranger = clinic::owner(2);
+    let mut stranger = scene::owner(2);
     let what = "the certificate chain";
-    assert_eq!(owner.learn(stranger.owner(), ward.chain()), Err(Error::OtherOwner { what }));
+    assert_eq!(
+        owner.learn(&ward.chain().encode(&stranger.owner())),
+        Err(message::Error::OtherOwner { what }.into())
+    );
     let forged = stranger.authorize("hospital", &[]).unwrap();
     let what = "a certificate";
-    assert_eq!(owner.learn(owner.owner(), forged.chain()), Err(Error::Signature { what }));
+    assert_eq!(
+        owner.learn(&forged.chain().encode(&owner.owner())),
+        Err(message::Error::Signature { what }.into())
+    );
 }
 
 #[test]
@@ -382,7 +411,7 @@ fn what_is_learned_of_an_old_epoch_stays_within_reach() {
     let Tree { mut owner, ward, .. } = tree();
     let mut hospital = owner.authorize("hospital", &[]).unwrap();
     hospital.revoke(&["ward"]).unwrap();
-    hospital.learn(owner.owner(), ward.chain()).unwrap();
+    hospital.learn(&ward.chain().encode(&owner.owner())).unwrap();
     let groups: Vec<Group> = hospital.groups().cloned().collect();
     assert!(groups.iter().all(|group| hospital.node().holds(&group.authority)), "{groups:?}");
     assert_eq!(ask(&hospital, &[age(0, 1)]).len(), 2);
@@ -390,7 +419,7 @@ fn what_is_learned_of_an_old_epoch_stays_within_reach() {
 
 #[test]
 fn a_grant_opens_what_was_granted_and_nothing_else() {
-    let Tree { owner, hospital, clinic, mut cloud, .. } = tree();
+    let Tree { owner, hospital, clinic, cloud, .. } = tree();
     let parts = cloud.answer(&ask(&owner, &[age(0, 120)])).unwrap();
     let part = |path: &str| parts.iter().find(|part| part.provider.path() == path).unwrap();
     let grant = |opener| {
@@ -401,7 +430,7 @@ fn a_grant_opens_what_was_granted_and_nothing_else() {
     let all = grant(owner.opener(clinic.node()).unwrap());
     assert_eq!(all.opener.records(), None);
     assert_eq!(open_with(&all.opener, part("clinic")).unwrap().len(), 3);
-    assert_eq!(open_with(&all.opener, part("hospital")), Err(Error::Layout));
+    assert_eq!(open_with(&all.opener, part("hospital")), Err(party::Error::Layout));
 
     let some = grant(clinic.opener_of(clinic.node(), Ids::Integers(&[2, 7, 99])).unwrap());
     assert_eq!(some.opener.records(), Some(3));
@@ -409,33 +438,38 @@ fn a_grant_opens_what_was_granted_and_nothing_else() {
     found.sort();
     assert_eq!(found, named(&[("clinic", 2), ("clinic", 7)]));
     let clinics = part("clinic");
-    let origin =
-        mopse::party::records::Origin { owner: &clinics.owner, provider: &clinics.provider };
+    let origin = party::records::Origin { owner: &clinics.owner, provider: &clinics.provider };
     let refused = some.opener.open(origin, &clinics.layout, &clinics.handles, &clinics.records);
-    assert!(matches!(refused, Err(Error::Record { .. })), "one of the three was not granted");
-    assert_eq!(open_with(&some.opener, part("hospital")), Err(Error::Layout));
+    assert!(
+        matches!(refused, Err(party::Error::Record { .. })),
+        "one of the three was not granted"
+    );
+    assert_eq!(open_with(&some.opener, part("hospital")), Err(party::Error::Layout));
 
-    assert!(matches!(hospital.opener(clinic.node()), Err(Error::Scope { .. })));
+    assert!(matches!(
+        hospital.opener(clinic.node()),
+        Err(party::Error::Message(message::Error::Scope { .. }))
+    ));
     assert!(matches!(
         hospital.opener_of(clinic.node(), Ids::Integers(&[1])),
-        Err(Error::Scope { .. })
+        Err(party::Error::Message(message::Error::Scope { .. }))
     ));
 }
 
 #[test]
 fn a_grant_of_one_epoch_opens_no_other() {
-    let Tree { mut owner, clinic, mut cloud, .. } = after_removal();
+    let Tree { mut owner, clinic, cloud, .. } = after_removal();
     let granted = owner.opener(clinic.node()).unwrap();
     let renewed = owner.authorize("clinic", &[]).unwrap();
     cloud.receive(&upload(&renewed, &[(1, 50, None)], 2)).unwrap();
     let parts = cloud.answer(&ask(&renewed, &[age(0, 120)])).unwrap();
-    assert_eq!(open_with(&granted, &parts[0]), Err(Error::Layout));
+    assert_eq!(open_with(&granted, &parts[0]), Err(party::Error::Layout));
     assert_eq!(open(&renewed, &parts[0]), Ok(named(&[("clinic", 1)])));
 }
 
 #[test]
 fn an_empty_answer_still_tells_the_columns() {
-    let Tree { owner, ward, mut cloud, .. } = tree();
+    let Tree { owner, ward, cloud, .. } = tree();
     for keyring in [&owner, &ward] {
         let parts = cloud.answer(&ask(keyring, &[age(0, 0)])).unwrap();
         assert!(!parts.is_empty());
@@ -449,7 +483,7 @@ fn an_empty_answer_still_tells_the_columns() {
 fn secrets_do_not_print() {
     let Tree { owner, clinic, .. } = tree();
     let key = Key::from_bytes(&[0xab; 32]).unwrap();
-    let root = Keyring::root(key.clone(), clinic::schema());
+    let root = Keyring::root(key.clone(), scene::schema());
     let opener = clinic.opener(clinic.node()).unwrap();
     let Opener::All(record) = &opener else { panic!("{opener:?}") };
     let some = clinic.opener_of(clinic.node(), Ids::Integers(&[1, 2])).unwrap();
@@ -497,7 +531,7 @@ proptest! {
         (c, d) in (0..4_i64, 0..4_i64),
     ) {
         let Tree { owner, hospital, ward, clinic, .. } = tree();
-        let mut cloud = Cloud::of(&owner);
+        let cloud = Cloud::of(&owner);
         let (ages, pressures) = (age(a.min(b), a.max(b)), sbp(c.min(d), c.max(d)));
         let mut expected = Vec::new();
         for (number, table) in tables.iter().enumerate() {

@@ -14,7 +14,6 @@
 use std::cmp::Ordering;
 use std::sync::{Arc, LazyLock};
 
-use mopse::Error;
 use mopse::keys::{Key, Purpose};
 use mopse::scheme::clww::Clww;
 use mopse::scheme::lewi_wu::{self, LewiWu, Nonce};
@@ -22,7 +21,7 @@ use mopse::scheme::marks::Marks;
 use mopse::scheme::mopse::{Handle, Mopse};
 use mopse::scheme::opse::{OneToMany, Opse};
 use mopse::scheme::ruler::Ruler;
-use mopse::scheme::{MOST_PLAINTEXTS, Plain, RANGE, Scheme};
+use mopse::scheme::{Error, MOST_PLAINTEXTS, Plain, RANGE, Scheme};
 use proptest::prelude::*;
 
 fn key(i: u32) -> Key {
@@ -417,19 +416,17 @@ keeps_the_contract!(lewi_wu_of_100_by_5, lewi_wu(100, 5), handle);
 
 #[test]
 fn sizes_beyond_the_limits_are_refused() {
-    let size = |what, got, expected| Error::Size { what, got, expected };
-    let domain = |got| size("the domain", got, "1 to 2^32");
+    let domain = |got| Error::Domain { got };
     for got in [0, MOST_PLAINTEXTS + 1, u64::MAX] {
         assert_eq!(Plain::new(got).unwrap_err(), domain(got));
         assert_eq!(Opse::new(&key(1), got).unwrap_err(), domain(got));
         assert_eq!(Ruler::new(&key(2), got, 1).unwrap_err(), domain(got));
     }
     for got in [0, 120, RANGE + 1, u64::MAX] {
-        let refusal = size("the range", got, "from the domain's size to 2^63");
-        assert_eq!(Opse::with_range(&key(1), 121, got).unwrap_err(), refusal);
+        assert_eq!(Opse::with_range(&key(1), 121, got).unwrap_err(), Error::Range { got });
     }
-    assert_eq!(Ruler::new(&key(2), 9, 0).unwrap_err(), size("the cell", 0, "at least 1"));
-    let many = size("the number of cells", (1 << 20) + 1, "at most 2^20; use a wider cell");
+    assert_eq!(Ruler::new(&key(2), 9, 0).unwrap_err(), Error::Cell);
+    let many = Error::Cells { got: (1 << 20) + 1 };
     assert_eq!(Ruler::new(&key(2), (1 << 20) + 1, 1).unwrap_err(), many);
     assert_eq!(Ruler::new(&key(2), (1 << 20) + 1, 2).unwrap().cells(), (1 << 19) + 1);
 }

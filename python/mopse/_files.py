@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from mopse.errors import FileAccessError, InvalidInputError, MissingFileError, WrongTypeError
 
-__all__ = ["access_error", "as_file", "replacing"]
+__all__ = ["access_error", "as_file", "read_whole", "replacing", "write_whole"]
 
 
 def as_file(path: str | os.PathLike[str]) -> Path:
@@ -46,3 +46,20 @@ def replacing(target: Path, mode: int) -> Iterator[BinaryIO]:
     except BaseException:
         fresh.unlink(missing_ok=True)
         raise
+
+
+def read_whole(path: Path) -> bytes:
+    """Return what a file holds; what the system says against it is an error of this package."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise access_error(error, path) from None
+
+
+def write_whole(path: Path, content: bytes, mode: int) -> None:
+    """Replace a file by another, or say why it cannot be."""
+    try:
+        with replacing(path, mode) as file:
+            file.write(content)
+    except OSError as error:
+        raise access_error(error, path) from None

@@ -1,46 +1,32 @@
-"""What owners and providers have in common: a keyring, queries, decryption, files."""
+"""What owners and providers share: a keyring, queries, decryption, attachments."""
 
 import datetime
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import chain
+import unicodedata
+from collections.abc import Mapping, Sequence
 from typing import Any, Never, Self
 
-import numpy as np
 import polars as pl
 
 from mopse import _mopse
-from mopse._arrays import password_bytes
-from mopse._files import access_error, as_file, replacing
-from mopse._table import from_columns, record_ids
-from mopse.attachment import (
+from mopse._answers import described, matching, opened
+from mopse._checks import instance, items, mapping, password_bytes, text
+from mopse._files import as_file, read_whole, write_whole
+from mopse._table import record_ids
+from mopse.errors import InvalidInputError, WrongTypeError
+from mopse.messages import (
+    Answer,
     File,
     FileListing,
     FileRequest,
+    Query,
     SealedFile,
-    file_number,
-    file_text,
-    keyword_bytes,
+    stored_number,
 )
-from mopse.errors import DecryptionError, InvalidInputError, WrongTypeError
-from mopse.query import Answer, Query
 from mopse.schema import Field, Schema
 
-__all__ = [
-    "PROVIDER",
-    "Party",
-    "describe_files",
-    "grant",
-    "names",
-    "open_answer",
-    "opened_file",
-    "text",
-]
-
-PROVIDER = "provider"
-"""The column that `decrypt` adds."""
+__all__ = ["Party", "grant", "keyword_bytes", "names"]
 
 _HOUR = datetime.timedelta(hours=1)
 
@@ -52,15 +38,30 @@ def names(path: str | None) -> list[str]:
     return text(path, "a provider's path").split("/")
 
 
-def text(value: Any, what: str) -> str:
-    """Return a string that can be written down, or say what is none."""
-    if not isinstance(value, str):
-        raise WrongTypeError(f"{what} must be a string, not {type(value).__name__}")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise InvalidInputError(f"{what} holds half of a surrogate pair") from None
-    return value
+def keyword_bytes(keyword: Any) -> bytes:
+    """Return what stands for a keyword: the same for what reads the same.
+
+    UTF-8 in Unicode's form NFKC, with case folded and each run of white space one space; in NFKC
+    once more after folding, which takes some letters apart.
+
+    Raises
+    ------
+    mopse.errors.InvalidInputError
+        If nothing is left of it.
+    mopse.errors.WrongTypeError
+        If it is not a string.
+
+    Examples
+    --------
+    >>> keyword_bytes("  Chest   X-RAY ")
+    b'chest x-ray'
+    """
+    written = text(keyword, "a keyword")
+    folded = unicodedata.normalize("NFKC", written).casefold()
+    word = " ".join(unicodedata.normalize("NFKC", folded).split()).encode()
+    if not word:
+        raise InvalidInputError("a keyword is empty")
+    return word
 
 
 class Party:
@@ -119,20 +120,17 @@ class Party:
         mopse.errors.InvalidInputError
             If there is no range or a field has two, the schema lacks a field, the lowest is above
             the highest, or a bound is not a number.
-        mopse.errors.WrongTypeError
-            If a bound is of another type than the field.
 
         Notes
         -----
         Costs one ruler per group and field the first time, then microseconds. The cloud learns the
         bounds to the cell and which tokens belong together.
         """
-        if not isinstance(ranges, Mapping | None):
-            raise WrongTypeError(f"ranges must be a mapping, not {type(ranges).__name__}")
-        twice = sorted(more_ranges.keys() & (ranges or {}).keys())
+        named = {} if ranges is None else mapping(ranges, "ranges")
+        twice = sorted(more_ranges.keys() & named.keys())
         if twice:
             raise InvalidInputError(f"field {twice[0]!r} is given two ranges")
-        asked = {**(ranges or {}), **more_ranges}
+        asked = {**named, **more_ranges}
         if not asked:
             raise InvalidInputError("a query needs at least one range")
         expiry = _expiry(expires_in)
@@ -190,13 +188,13 @@ class Party:
         Costs about a microsecond per small record on each core. A cloud that leaves records out is
         not noticed.
         """
-        return open_answer(answer, query, self._asked, self._schema, self._open_part)
+        return matching(answer, query, self._asked, self._schema, self._open_part)
 
     def _open_part(self, part: _mopse.Part) -> Any:
         return self._keyring.open_part(part)
 
     def find(self, *keywords: str, expires_in: datetime.timedelta = _HOUR) -> FileRequest:
-        """Return the signed request for files that have all of some keywords.
+        """Return the signed request for attachments that have all of some keywords.
 
         Parameters
         ----------
@@ -214,8 +212,6 @@ class Party:
         ------
         mopse.errors.InvalidInputError
             If there is no keyword, or one is empty.
-        mopse.errors.WrongTypeError
-            If a keyword is not a string.
 
         Notes
         -----
@@ -233,59 +229,44 @@ class Party:
         return FileRequest(_mopse.search_files(self._keyring, words, _expiry(expires_in)))
 
     def files_of(self, answer: Answer, *, expires_in: datetime.timedelta = _HOUR) -> FileRequest:
-        """Return the signed request for the files of records that a query found.
+        """Return the signed request for the attachments of records that a query found.
 
         Parameters
         ----------
         answer : Answer
-            What `mopse.Cloud.search` returned.
+            What `mopse.Cloud.search` returned; the request is for `mopse.Cloud.find`.
         expires_in : datetime.timedelta
             How long the request is valid.
-
-        Returns
-        -------
-        FileRequest
-            For `mopse.Cloud.find`.
 
         Raises
         ------
         mopse.errors.ScopeError
             If a record is of a provider out of reach.
-        mopse.errors.WrongTypeError
-            If the answer is not an Answer.
         """
-        if not isinstance(answer, Answer):
-            raise WrongTypeError(f"an answer must be an Answer, not {type(answer).__name__}")
+        instance(answer, Answer, "an answer")
         parts = [part for part in answer._parts if part.records]
         return FileRequest(_mopse.list_files(self._keyring, parts, _expiry(expires_in)))
 
     def fetch(self, file: str, *, expires_in: datetime.timedelta = _HOUR) -> FileRequest:
-        """Return the signed request for one file with what it holds.
+        """Return the signed request for one stored file with what it holds.
 
         Parameters
         ----------
         file : str
-            Its number, from the column ``file`` of `files`.
+            Its number, from the column ``file`` of `files`; the request is for `mopse.Cloud.fetch`.
         expires_in : datetime.timedelta
             How long the request is valid.
-
-        Returns
-        -------
-        FileRequest
-            For `mopse.Cloud.fetch`.
 
         Raises
         ------
         mopse.errors.InvalidInputError
             If there can be no such file.
-        mopse.errors.WrongTypeError
-            If it is not a string.
         """
-        number = file_number(file)
+        number = stored_number(file)
         return FileRequest(_mopse.fetch_file(self._keyring, number, _expiry(expires_in)))
 
     def files(self, listing: FileListing) -> pl.DataFrame:
-        """Return what the files of a listing are called.
+        """Return what the attachments of a listing are called.
 
         Parameters
         ----------
@@ -295,7 +276,7 @@ class Party:
         Returns
         -------
         polars.DataFrame
-            One row per file: ``provider``, ``file`` (its number, for `fetch`), ``name``,
+            One row per attachment: ``provider``, ``file`` (its number, for `fetch`), ``name``,
             ``media_type`` and ``size_bytes``.
 
         Raises
@@ -303,24 +284,12 @@ class Party:
         mopse.errors.DecryptionError
             If a description was changed or belongs elsewhere.
         mopse.errors.ScopeError
-            If a file is of a provider out of reach, or of another owner.
-        mopse.errors.WrongTypeError
-            If the listing is not a FileListing.
+            If one is of a provider out of reach, or of another owner.
         """
-        return describe_files(listing, lambda stored: _mopse.describe_file(self._keyring, stored))
+        return described(listing, lambda stored: _mopse.describe_file(self._keyring, stored))
 
     def open_file(self, sealed: SealedFile) -> File:
-        """Return a file, opened and checked.
-
-        Parameters
-        ----------
-        sealed : SealedFile
-            What `mopse.Cloud.fetch` returned.
-
-        Returns
-        -------
-        File
-            Its name, media type and content.
+        """Return an attachment that `mopse.Cloud.fetch` returned, opened and checked.
 
         Raises
         ------
@@ -328,10 +297,8 @@ class Party:
             If it was changed, cut, or belongs to another record, provider, epoch or owner.
         mopse.errors.ScopeError
             If it is of a provider out of reach, or of another owner.
-        mopse.errors.WrongTypeError
-            If it is not a SealedFile.
         """
-        return opened_file(sealed, lambda stored: _mopse.open_file(self._keyring, stored))
+        return opened(sealed, lambda stored: _mopse.open_file(self._keyring, stored))
 
     def save(self, path: str | os.PathLike[str], password: str | bytes) -> None:
         """Write the keyring to a file under a password.
@@ -339,10 +306,10 @@ class Party:
         Parameters
         ----------
         path : path
-            The file; it is replaced in one step and readable for its owner only.
+            The saved keyring; it is replaced in one step and readable for its owner only.
         password : str
-            Everything that protects the file: Argon2id makes each guess cost 64 MiB and a good
-            tenth of a second.
+            Everything that protects it: Argon2id makes each guess cost 64 MiB and a good tenth of a
+            second.
 
         Raises
         ------
@@ -352,46 +319,25 @@ class Party:
             If the file cannot be written; what was there before is left. It is an OSError.
         """
         target = as_file(path)
-        contents = self._keyring.seal(password_bytes(password), None)
-        try:
-            with replacing(target, 0o600) as file:
-                file.write(contents)
-        except OSError as error:
-            raise access_error(error, target) from None
+        write_whole(target, self._keyring.seal(password_bytes(password), None), 0o600)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], password: str | bytes) -> Self:
         """Read a keyring that `save` wrote.
 
-        Parameters
-        ----------
-        path : path
-            The file.
-        password : str
-            Its password.
-
-        Returns
-        -------
-        Owner or Provider
-            As it was saved.
-
         Raises
         ------
         mopse.errors.WrongPasswordError
-            If the password does not open the file.
+            If the password does not open it.
         mopse.errors.DamagedFileError
             If the file is not what was written, or of an unknown version.
         mopse.errors.InvalidInputError
-            If it is a file of the other kind, or the password is empty.
+            If it is a keyring of the other kind, or the password is empty.
         mopse.errors.FileAccessError
             If the file cannot be read; `mopse.errors.MissingFileError` if there is none. Both are
             an OSError.
         """
-        file = as_file(path)
-        try:
-            contents = file.read_bytes()
-        except OSError as error:
-            raise access_error(error, file) from None
+        contents = read_whole(as_file(path))
         return cls(_mopse.Keyring.open(contents, password_bytes(password), cls._is_owner))
 
     def __reduce__(self) -> Never:
@@ -408,146 +354,6 @@ def _expiry(expires_in: datetime.timedelta) -> int:
     return expiry
 
 
-def describe_files(
-    listing: FileListing, describe: Callable[[_mopse.StoredFile], tuple[str, str, int]]
-) -> pl.DataFrame:
-    """Return what the files of a listing are called; see `Party.files`."""
-    if not isinstance(listing, FileListing):
-        raise WrongTypeError(f"a listing must be a FileListing, not {type(listing).__name__}")
-    rows = [
-        (stored.provider, file_text(stored.file), *describe(stored)) for stored in listing._stored
-    ]
-    columns = [(name, pl.String) for name in (PROVIDER, "file", "name", "media_type")]
-    return pl.DataFrame(rows, schema=[*columns, ("size_bytes", pl.Int64)], orient="row")
-
-
-def opened_file(
-    sealed: SealedFile,
-    open_stored: Callable[[_mopse.StoredFile], tuple[tuple[str, str, int], bytes]],
-) -> File:
-    """Return a file, opened and checked; see `Party.open_file`."""
-    if not isinstance(sealed, SealedFile):
-        raise WrongTypeError(f"a file must be a SealedFile, not {type(sealed).__name__}")
-    (name, media_type, _), content = open_stored(sealed._stored)
-    return File(name, media_type, sealed.provider, content)
-
-
-def open_answer(
-    answer: Answer,
-    query: Query | None,
-    asked: Mapping[int, Mapping[str, tuple[int, int]]],
-    schema: Schema,
-    open_part: Any,
-) -> pl.DataFrame:
-    """Return the opened records of an answer that match the query; see `Party.decrypt`."""
-    if not isinstance(answer, Answer):
-        raise WrongTypeError(f"an answer must be an Answer, not {type(answer).__name__}")
-    if not isinstance(query, Query | None):
-        raise WrongTypeError(f"a query must be a Query, not {type(query).__name__}")
-    unknown = [name for name in (query and query._ranges) or () if name not in schema]
-    if unknown:
-        raise InvalidInputError(f"the query is of another schema: field {unknown[0]!r}")
-    stretches: list[_Stretch] = []
-    given = None if query is None else query._ranges
-    for part in answer._parts:
-        ranges = given if given is not None else asked.get(part.query)
-        if ranges is None:
-            raise InvalidInputError("the answer is to a query that was not asked here: pass query=")
-        try:
-            columns = open_part(part)
-        except DecryptionError as error:
-            raise DecryptionError(f"provider {part.provider!r}: {error}") from None
-        stretch = _Stretch(ranges, [column[:3] for column in columns])
-        if not stretches or stretches[-1] != stretch:
-            stretches.append(stretch)
-        stretches[-1].parts.append((part.provider, columns))
-    frames = [stretch.frame() for stretch in stretches]
-    matching = [_matching(f, s.ranges, schema) for f, s in zip(frames, stretches, strict=True)]
-    answer.excess = sum(frame.height for frame in frames) - sum(frame.height for frame in matching)
-    frames = matching
-    if not frames:
-        return pl.DataFrame(schema={PROVIDER: pl.String})
-    return pl.concat(_alike(frames), how="diagonal")
-
-
-def _alike(frames: list[pl.DataFrame]) -> list[pl.DataFrame]:
-    """Return frames whose columns of one name have one type, with all values as they were."""
-    columns: dict[str, list[pl.Series]] = {}
-    for frame in frames:
-        for column in frame:
-            columns.setdefault(column.name, []).append(column)
-    common = {
-        name: _holding(parts)
-        for name, parts in columns.items()
-        if any(part.dtype != parts[0].dtype for part in parts)
-    }
-    return [
-        frame.cast({name: dtype for name, dtype in common.items() if name in frame.columns})
-        for frame in frames
-    ]
-
-
-def _holding(columns: Sequence[pl.Series]) -> pl.DataType:
-    """Return a type that holds all values of some columns as they are."""
-    dtypes = [column.dtype for column in columns]
-    targets: list[pl.DataType] = []
-    if all(dtype.is_numeric() for dtype in dtypes):
-        is_float = any(dtype.is_float() for dtype in dtypes)
-        targets = [pl.Float64()] if is_float else [pl.Int64(), pl.UInt64()]
-    elif all(isinstance(dtype, pl.String | pl.Categorical | pl.Enum) for dtype in dtypes):
-        return pl.String()
-    for target in targets:
-        if all(_holds(target, column) for column in columns):
-            return target
-    other = next(dtype for dtype in dtypes if dtype != dtypes[0])
-    name = columns[0].name
-    raise InvalidInputError(
-        f"column {name!r} is {dtypes[0]} at one provider and {other} at another"
-    )
-
-
-def _holds(target: pl.DataType, column: pl.Series) -> bool:
-    try:
-        return column.cast(target).cast(column.dtype).equals(column, null_equal=True)
-    except pl.exceptions.PolarsError:
-        return False
-
-
-@dataclass
-class _Stretch:
-    """Parts of an answer that follow each other and have the same columns: one frame."""
-
-    ranges: Mapping[str, tuple[int, int]]
-    layout: list[tuple[str, str, str]]
-    parts: list[tuple[str, list[Any]]] = field(default_factory=list, compare=False)
-
-    def frame(self) -> pl.DataFrame:
-        """Return all records, with the path of each one's provider."""
-        joined = []
-        for number, (name, kind, words) in enumerate(self.layout):
-            values = [columns[number][3] for _, columns in self.parts]
-            is_valid = np.concatenate([columns[number][4] for _, columns in self.parts])
-            one = [*chain.from_iterable(values)] if kind == "text" else np.concatenate(values)
-            joined.append((name, kind, words, one, is_valid))
-        frame = from_columns(joined)
-        lengths = [len(columns[0][4]) if columns else 0 for _, columns in self.parts]
-        names = pl.Series(PROVIDER, [provider for provider, _ in self.parts], dtype=pl.String)
-        return frame.with_columns(names.gather(np.repeat(np.arange(len(names)), lengths)))
-
-
-def _matching(
-    frame: pl.DataFrame, ranges: Mapping[str, tuple[int, int]], schema: Schema
-) -> pl.DataFrame:
-    if frame.is_empty():
-        return frame
-    holds = pl.Series([True]).new_from_index(0, frame.height)
-    for name, (low, high) in ranges.items():
-        rows, plaintexts = schema[name].plaintexts_of(frame[name])
-        here = pl.Series([False]).new_from_index(0, frame.height)
-        holds &= here.scatter(rows[(plaintexts >= low) & (plaintexts <= high)], True)
-    return frame.filter(holds)
-
-
 def _schema_of(keyring: _mopse.Keyring) -> Schema:
     return Schema(
         **{
@@ -562,10 +368,9 @@ def grant(keyring: _mopse.Keyring, provider: str, ids: Sequence[Any] | None) -> 
     path = text(provider, "a provider's path")
     if ids is None:
         return keyring.grant(path, None)
-    if isinstance(ids, str | bytes) or not isinstance(ids, Iterable):
-        raise WrongTypeError(f"ids must be a sequence, not {type(ids).__name__}")
+    given = ids if isinstance(ids, pl.Series) else items(ids, "ids", "sequence")
     try:
-        column = pl.Series("id", ids if isinstance(ids, pl.Series) else list(ids))
+        column = pl.Series("id", given)
     except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
         raise WrongTypeError("ids must be all integers of 64 bits or all text") from None
     if column.is_empty():

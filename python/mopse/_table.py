@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from mopse._arrays import integers
+from mopse._checks import integers
 from mopse.errors import InvalidInputError, WrongTypeError
 
 __all__ = ["Column", "as_frame", "from_columns", "record_ids", "to_columns"]
@@ -30,7 +30,7 @@ _KINDS = {"int64": pl.Int64, "uint64": pl.UInt64, "float64": pl.Float64, "boolea
 
 
 def as_frame(table: Any) -> pl.DataFrame:
-    """Return a table as a Polars frame.
+    """Return a table as a Polars frame, which shares its memory where possible.
 
     Parameters
     ----------
@@ -38,11 +38,6 @@ def as_frame(table: Any) -> pl.DataFrame:
         A Polars, pandas or Arrow table, anything with the Arrow PyCapsule interface, or a dict from
         names to arrays. What pandas takes for missing, NaN among it, becomes null; its row labels
         are left out.
-
-    Returns
-    -------
-    polars.DataFrame
-        The same rows, sharing memory where possible.
 
     Raises
     ------
@@ -91,19 +86,10 @@ def _fault(table: Any) -> str:
 
 
 def record_ids(frame: pl.DataFrame, name: str) -> Any:
-    """Return the ids of all rows as the core takes them: int64, or ends and bytes of text.
+    """Return the ids of all rows as the core takes them.
 
-    Parameters
-    ----------
-    frame : polars.DataFrame
-        The table.
-    name : str
-        The column of ids: integers or text, no nulls.
-
-    Returns
-    -------
-    (n,) int64 array, or pair of (n,) int64 array and bytes
-        The ids, as integers or as text.
+    They are an (n,) int64 array, or of text a pair: the ends of each, as such an array, and all
+    bytes.
 
     Raises
     ------
@@ -125,17 +111,7 @@ def record_ids(frame: pl.DataFrame, name: str) -> Any:
 
 
 def to_columns(frame: pl.DataFrame) -> list[Column]:
-    """Return the columns of a frame as the core seals them.
-
-    Parameters
-    ----------
-    frame : polars.DataFrame
-        The table.
-
-    Returns
-    -------
-    list of Column
-        One per column, in order.
+    """Return the columns of a frame, in order, as the core seals them.
 
     Raises
     ------
@@ -170,17 +146,9 @@ def _text(column: pl.Series) -> tuple[Any, bytes]:
 
 
 def from_columns(columns: list[tuple[str, str, str, Any, Any]]) -> pl.DataFrame:
-    """Return the frame of columns that the core has opened.
+    """Return the frame of columns that the core has opened, with the types they had.
 
-    Parameters
-    ----------
-    columns : list of Column
-        As `to_columns` made them, but values of text are a list of strings.
-
-    Returns
-    -------
-    polars.DataFrame
-        The columns with the types they had.
+    They are as `to_columns` made them, but values of text are a list of strings.
     """
     series = []
     for name, kind, words, values, is_valid in columns:

@@ -1,18 +1,30 @@
-"""What the cloud does: merge and search encrypted indexes, holding no key."""
+"""What the cloud does: merge and search encrypted indexes, holding no key.
+
+Importing this module loads no Python module that can hold a key. The compiled core, which it
+shares with all others, is one library and could: what is apart are Python modules.
+"""
 
 import html
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mopse import _mopse
-from mopse._arrays import integers
-from mopse.attachment import FileListing, FileRequest, FileUpload, SealedFile
+from mopse._checks import integers, items
 from mopse.errors import InvalidInputError, ReplayError, ScopeError, WrongTypeError
-from mopse.query import Answer, Query, Upload, as_message
+from mopse.messages import (
+    Answer,
+    FileListing,
+    FileRequest,
+    FileUpload,
+    Query,
+    SealedFile,
+    Upload,
+    as_message,
+)
 from mopse.stores import MemoryStore, Store
 
 __all__ = ["Cloud", "merge"]
@@ -51,12 +63,7 @@ class Cloud:
         self._owners: dict[bytes, _mopse.Announcement] = {}
 
     def enroll(self, public: bytes) -> None:
-        """Serve an owner, or take note of its new epochs.
-
-        Parameters
-        ----------
-        public : bytes
-            The owner's `mopse.Owner.public`.
+        """Serve an owner, or take note of its new epochs, from its `mopse.Owner.public`.
 
         Raises
         ------
@@ -75,7 +82,7 @@ class Cloud:
         self._owners[owner] = announcement
 
     def receive(self, upload: Upload | FileUpload | bytes) -> None:
-        """Check an upload or a file and keep it; the next search merges it.
+        """Check an upload or an attachment and keep it; the next search merges it.
 
         Parameters
         ----------
@@ -97,12 +104,12 @@ class Cloud:
         mopse.errors.InvalidInputError
             If a run is faulty, or a record is stored already.
         """
-        if isinstance(upload, FileUpload) or _is_file(upload):
+        if isinstance(upload, FileUpload) or _is_attachment(upload):
             file = _mopse.FileUpload.decode(bytes(upload))
             file.check(self._announcement(bytes(file.owner)))
             self._store.add_file(file)
             return
-        decoded = _mopse.Upload.decode(_wire(upload, Upload, "an upload"))
+        decoded = _mopse.Upload.decode(as_message(upload, "an upload", Upload))
         decoded.check(self._announcement(bytes(decoded.owner)))
         self._store.add(decoded)
 
@@ -139,38 +146,19 @@ class Cloud:
         return Answer(part for token in self._checked(query) for part in self._store.search(token))
 
     def count(self, query: Query | bytes) -> int:
-        """Count the records that a query asks for, without copying any.
+        """Count the records that a query asks for, without copying any; see `search`.
 
-        Parameters
-        ----------
-        query : Query or bytes
-            As for `search`.
-
-        Returns
-        -------
-        int
-            How many records hold all ranges, to the cell: with cells wider than one step this
-            counts too many.
-
-        Raises
-        ------
-        mopse.errors.MopseError
-            As `search` does.
+        With cells wider than one step this counts too many.
         """
         return sum(self._store.count(token) for token in self._checked(query))
 
     def find(self, request: FileRequest | bytes) -> FileListing:
-        """Return descriptions of the files that a request asks for, without what they hold.
+        """Return descriptions of the stored files that a request asks for, without what they hold.
 
         Parameters
         ----------
         request : FileRequest or bytes
             From `mopse.Owner.find` or `mopse.Owner.files_of`.
-
-        Returns
-        -------
-        FileListing
-            Sealed descriptions.
 
         Raises
         ------
@@ -188,32 +176,19 @@ class Cloud:
         -----
         One HMAC and one look-up per match and keyword, whatever else is stored.
         """
-        return FileListing(self._store.find_files(self._file_request(request)))
+        return FileListing(self._store.find_files(self._request(request)))
 
     def fetch(self, request: FileRequest | bytes) -> SealedFile:
-        """Return one sealed file, and move no other.
-
-        Parameters
-        ----------
-        request : FileRequest or bytes
-            From `mopse.Owner.fetch`.
-
-        Returns
-        -------
-        SealedFile
-            The file.
+        """Return the stored file of a request from `mopse.Owner.fetch`, and move no other.
 
         Raises
         ------
         mopse.errors.InvalidInputError
             If there is no such file.
-        mopse.errors.ScopeError
-            If the issuer does not reach its provider or is of an epoch that its group has left, or
-            its owner is not enrolled.
         mopse.errors.MopseError
             As `find` does.
         """
-        return SealedFile(self._store.fetch_file(self._file_request(request)))
+        return SealedFile(self._store.fetch_file(self._request(request)))
 
     def count_keywords(self, request: FileRequest | bytes) -> list[int]:
         """Return how often the provider that asks has used each keyword itself.
@@ -221,7 +196,7 @@ class Cloud:
         Parameters
         ----------
         request : FileRequest or bytes
-            From `mopse.Provider.find`.
+            From `mopse.Provider.find`; all raise what `find` does.
 
         Returns
         -------
@@ -229,18 +204,13 @@ class Cloud:
             One count per keyword in the order of the request, for `mopse.Provider.catch_up`; none
             for another request or issuer.
 
-        Raises
-        ------
-        mopse.errors.MopseError
-            As `find` does.
-
         Notes
         -----
         As many HMACs and look-ups as the keywords were used.
         """
-        return self._store.count_keywords(self._file_request(request))
+        return self._store.count_keywords(self._request(request))
 
-    def _file_request(self, request: FileRequest | bytes) -> _mopse.FileRequest:
+    def _request(self, request: FileRequest | bytes) -> _mopse.FileRequest:
         if not isinstance(request, FileRequest):
             request = FileRequest(request)
         decoded = request._decoded
@@ -248,7 +218,7 @@ class Cloud:
         return decoded
 
     def remove(self, provider: str, *, owner: bytes | None = None) -> int:
-        """Remove all records, entries and files of a provider, in every epoch.
+        """Remove all records, entries and stored files of a provider, in every epoch.
 
         Parameters
         ----------
@@ -289,7 +259,7 @@ class Cloud:
         return self._owners[owner]
 
     def _checked(self, query: Query | bytes) -> list[_mopse.Token]:
-        decoded = Query.from_bytes(_wire(query, Query, "a query"))._decoded
+        decoded = Query.from_bytes(as_message(query, "a query", Query))._decoded
         now = int(time.time())
         for token in decoded:
             token.check(self._announcement(bytes(token.owner)), now)
@@ -321,15 +291,9 @@ class Cloud:
         return f"<table><tr>{head}</tr>{rows}</table>"
 
 
-def _is_file(message: Any) -> bool:
-    """Say whether bytes are those of an attached file."""
+def _is_attachment(message: Any) -> bool:
+    """Say whether bytes are those of an attachment."""
     return isinstance(message, bytes | bytearray) and message[:8] == b"MOPSEATT"
-
-
-def _wire(message: Any, kind: type[Query] | type[Upload], what: str) -> bytes:
-    if isinstance(message, Answer | Query | Upload) and not isinstance(message, kind):
-        raise WrongTypeError(f"{what} is wanted, not {type(message).__name__}")
-    return as_message(message, what)
 
 
 def merge(runs: Sequence[Any]) -> NDArray[np.int64]:
@@ -346,16 +310,14 @@ def merge(runs: Sequence[Any]) -> NDArray[np.int64]:
     Returns
     -------
     (n,) int64 array, n = sum of the n_i
-        ``np.concatenate(runs)[order]`` is the merged index, and any column that came with the
-        runs is put in the same order by the same indexing. Equal ciphertexts keep the order of
-        their runs.
+        ``np.concatenate(runs)[order]`` is the merged index, and any column that came with the runs
+        is put in the same order by the same indexing. Equal ciphertexts keep the order of their
+        runs.
 
     Raises
     ------
     mopse.errors.InvalidInputError
         If a run is not ascending or holds a negative number; the message names run and position.
-    mopse.errors.WrongTypeError
-        If a run is not a one-dimensional array of integers.
 
     Notes
     -----
@@ -375,6 +337,5 @@ def merge(runs: Sequence[Any]) -> NDArray[np.int64]:
     >>> mopse.merge([np.array([10, 40]), np.array([20, 40])]).tolist()
     [0, 2, 1, 3]
     """
-    if isinstance(runs, str | bytes) or not isinstance(runs, Iterable):
-        raise WrongTypeError(f"runs must be a sequence of arrays, not {type(runs).__name__}")
-    return _mopse.merge([integers(run, f"run {number}") for number, run in enumerate(runs)])
+    given = items(runs, "runs", "sequence of arrays")
+    return _mopse.merge([integers(run, f"run {number}") for number, run in enumerate(given)])

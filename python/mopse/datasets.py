@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from mopse._arrays import whole
+from mopse._checks import whole
 from mopse.errors import DamagedFileError, InvalidInputError, WrongTypeError
 
 __all__ = ["card", "load", "names", "providers", "synthetic"]
@@ -23,12 +23,7 @@ _MOST_EVEN_SKEW = 1e6
 
 
 def names() -> list[str]:
-    """List the data sets that come with the package.
-
-    Returns
-    -------
-    list of str
-        What `load` and `card` accept, in alphabetical order.
+    """List the data sets that come with the package, in alphabetical order.
 
     Examples
     --------
@@ -49,17 +44,15 @@ def card(name: str) -> dict[str, Any]:
     Returns
     -------
     dict
-        The content of ``card.toml``: `title`, `publisher`, `source`, `url`, `licence`,
-        `retrieved`, `rows`, `sha256`, `notes`, and `columns`, which maps the name of each column
-        to its `meaning`, `variable` (its name at the source), `dtype`, `nulls` and, where they
-        apply, `unit`, `levels` (of a category, lowest first), `minimum`, `maximum` and `notes`.
-        A column of numbers that suits an index has a `grid` of `minimum`, `maximum` and `step`
-        on which all its values lie; these are the arguments of a field of a schema.
+        The content of ``card.toml``: `title`, `publisher`, `source`, `url`, `licence`, `retrieved`,
+        `rows`, `sha256`, `notes`, and `columns`, which maps the name of each column to its
+        `meaning`, `variable` (its name at the source), `dtype`, `nulls` and, where they apply,
+        `unit`, `levels` (of a category, lowest first), `minimum`, `maximum` and `notes`. A column
+        of numbers that suits an index has a `grid` of `minimum`, `maximum` and `step` on which all
+        its values lie; these are the arguments of a field of a schema.
 
     Raises
     ------
-    mopse.errors.WrongTypeError
-        If `name` is not a str.
     mopse.errors.InvalidInputError
         If there is no such data set. The message lists those there are.
     mopse.errors.DamagedFileError
@@ -93,24 +86,20 @@ def load(name: str) -> pl.DataFrame:
     Returns
     -------
     polars.DataFrame
-        One row per person, with the columns of the card and in their order. Categories are of
-        type Enum, so that they compare by their levels. A missing value is null.
+        One row per person, with the columns of the card and in their order. Categories are of type
+        Enum, so that they compare by their levels. A missing value is null.
 
     Raises
     ------
-    mopse.errors.WrongTypeError
-        If `name` is not a str.
-    mopse.errors.InvalidInputError
-        If there is no such data set. The message lists those there are.
     mopse.errors.DamagedFileError
-        If the SHA-256 of the file is not the one on the card.
+        If the SHA-256 of the file is not the one on the card; and what `card` raises.
 
     Notes
     -----
     ``nhanes-2017-2018`` is a selection from a survey of the United States population [1]_: 8,366
     people, one row each. It has no hospitals; `providers` simulates them. Ages end at 80, which
-    stands for 80 and more. Diastolic pressures of 0 are values of the survey, not missing ones.
-    The card has the units and says more on each column.
+    stands for 80 and more. Diastolic pressures of 0 are values of the survey, not missing ones. The
+    card has the units and says more on each column.
 
     References
     ----------
@@ -156,13 +145,12 @@ def providers(
     n : int
         How many providers, at least 1 and at most one per row.
     skew : float, optional
-        None deals evenly: a random deal in which the numbers of rows differ by at most 1.
-        A number is the concentration of a Dirichlet distribution, above 0 and at most 1e6: for
-        each ten years of age (and once for the rows without an age) the shares of the providers
-        are drawn from it, and each row of that age goes to a provider by those shares. The
-        smaller it is the more the providers differ, in size and in age: at 0.1 most of a decade
-        goes to one or two of them, at 1 all shares are equally likely, at 100 they are nearly
-        even.
+        None deals evenly: a random deal in which the numbers of rows differ by at most 1. A number
+        is the concentration of a Dirichlet distribution, above 0 and at most 1e6: for each ten
+        years of age (and once for the rows without an age) the shares of the providers are drawn
+        from it, and each row of that age goes to a provider by those shares. The smaller it is the
+        more the providers differ, in size and in age: at 0.1 most of a decade goes to one or two of
+        them, at 1 all shares are equally likely, at 100 they are nearly even.
     seed : int
         At least 0. The same seed deals the same way, as long as NumPy draws the same.
 
@@ -174,9 +162,6 @@ def providers(
 
     Raises
     ------
-    mopse.errors.WrongTypeError
-        If `df` is not a Polars table, `n` or `seed` not an int, `skew` not a number, or ``age``
-        not numeric.
     mopse.errors.InvalidInputError
         If `n`, `skew` or `seed` is out of its range, or `skew` is given for a table without the
         column ``age``.
@@ -219,8 +204,8 @@ def synthetic(
 ) -> pl.DataFrame:
     """Draw a table of any size whose columns are distributed like those of a real one.
 
-    It is made for load: sizes, ties, nulls and the selectivity of a range of one column are
-    those of the source. Relations between columns are not.
+    It is made for load: sizes, ties, nulls and the selectivity of a range of one column are those
+    of the source. Relations between columns are not.
 
     Parameters
     ----------
@@ -237,14 +222,11 @@ def synthetic(
     Returns
     -------
     polars.DataFrame
-        ``record_id``, an Int64 column of 0 to n - 1 that replaces one of that name in the
-        source, and the columns drawn, with their types.
+        ``record_id``, an Int64 column of 0 to n - 1 that replaces one of that name in the source,
+        and the columns drawn, with their types.
 
     Raises
     ------
-    mopse.errors.WrongTypeError
-        If `n` or `seed` is not an int, `like` neither a Polars table nor a str, or `columns` not
-        a sequence of str.
     mopse.errors.InvalidInputError
         If `n` or `seed` is negative, there is no such data set, the source has no rows, or
         `columns` names a column twice or one that the source does not have.
@@ -254,11 +236,11 @@ def synthetic(
     Notes
     -----
     Every column is resampled with replacement, nulls included, and independently of the others.
-    Drawing whole rows instead would repeat each person of the source n / rows times with all
-    values equal, so that an index would hold the same few thousand combinations over and over.
-    The price is that age no longer goes with pressure, nor weight with height: for attacks on
-    correlated columns and for conjunctions use the source itself, or
-    ``like.sample(n, with_replacement=True)``. No value occurs that the source does not have.
+    Drawing whole rows instead would repeat each person of the source n / rows times with all values
+    equal, so that an index would hold the same few thousand combinations over and over. The price
+    is that age no longer goes with pressure, nor weight with height: for attacks on correlated
+    columns and for conjunctions use the source itself, or ``like.sample(n,
+    with_replacement=True)``. No value occurs that the source does not have.
 
     Costs O(n) per column, some tens of nanoseconds per value.
 

@@ -27,7 +27,10 @@ class InvalidInputError(MopseError, ValueError):
 
 
 class WrongTypeError(InvalidInputError, TypeError):
-    """An argument has the wrong type or dtype; nothing is ever cast in silence."""
+    """An argument has the wrong type or dtype; nothing is ever cast in silence.
+
+    Whatever takes arguments raises it, so docstrings name it only where it means more.
+    """
 
 
 class DamagedFileError(MopseError):

@@ -1,4 +1,4 @@
-"""Files of any length under authenticated encryption, in constant memory."""
+"""Encrypted streams: files of any length under authenticated encryption, in constant memory."""
 
 import contextlib
 import os
@@ -8,7 +8,7 @@ from typing import Any, BinaryIO, overload
 from tqdm import tqdm
 
 from mopse import _mopse
-from mopse._arrays import byte_array, key_bytes
+from mopse._checks import associated, byte_array, key_bytes
 from mopse._files import access_error, as_file, replacing
 from mopse.errors import DamagedFileError, FileAccessError, InvalidInputError, WrongTypeError
 
@@ -59,29 +59,28 @@ def encrypt(
         What is encrypted; a file is read from where it stands to its end.
     target : path or binary file, optional
         Where it goes. A path is replaced in one step, when all was written: whatever goes wrong,
-        nothing half-written is left under that name, and what was there before is. Without a
-        target the sealed file is returned.
+        nothing half-written is left under that name, and what was there before is.
     key : bytes
-        32 uniformly random bytes. Secret. Every file gets a key of its own from it, so that one is
-        good for any number of files.
+        32 uniformly random bytes. Secret. Every stream gets a key of its own from it, so that one
+        is good for any number of them.
     cipher : str
         One of `mopse.ciphers.names` that is authenticated.
     aad : bytes-like
-        Associated data: not in the file, not secret, and needed unchanged to decrypt.
+        Associated data: not in the stream, not secret, and needed unchanged to decrypt.
     progress : bool
         Whether to show a progress bar.
 
     Returns
     -------
     bytes or int
-        The sealed file, or how many bytes were written to the target.
+        The encrypted stream, or how many bytes were written to the target.
 
     Raises
     ------
     mopse.errors.InvalidInputError
         If the key has another length, or there is no such cipher or it is not authenticated.
     mopse.errors.WrongTypeError
-        If source, target, key or aad are of another type, as a file in text mode is.
+        If something is of another type, as a file in text mode is.
     mopse.errors.FileAccessError
         If a file cannot be read or written; `mopse.errors.MissingFileError` if there is none. Both
         are an OSError.
@@ -90,7 +89,7 @@ def encrypt(
     -----
     The STREAM construction [1]_ over segments of 64 KiB, 16 bytes longer each, and a head of 69
     bytes. Batches of 4 MiB go through all cores with the GIL released; memory does not grow with
-    the file. The sealed file shows the length of the file.
+    the file. The stream shows the length of the file.
 
     References
     ----------
@@ -105,7 +104,7 @@ def encrypt(
     >>> decrypt(sealed, key=key, aad=b"record 17")
     b'chest X-ray'
     """
-    sealer = _mopse.FileSealer(cipher, key_bytes(key), _associated(aad))
+    sealer = _mopse.FileSealer(cipher, key_bytes(key), associated(aad))
 
     def parts(read: _Read) -> Iterator[bytes]:
         yield sealer.head
@@ -136,49 +135,36 @@ def decrypt(
     aad: Any = b"",
     progress: bool = False,
 ) -> bytes | int:
-    """Decrypt what `encrypt` made.
+    """Decrypt what `encrypt` made; source, target, key and errors are as there.
 
     Parameters
     ----------
     source : bytes-like, path or binary file
-        The sealed file; a file is read from where it stands to its end.
+        The encrypted stream.
     target : path or binary file, optional
         Where the file goes. A path is replaced in one step, after the last segment was checked; a
         binary file is written to batch by batch, so that it holds a genuine beginning of the file
         if a later segment turns out to be damaged. Without a target the file is returned, when all
         of it was checked.
-    key : bytes
-        The key it was encrypted with.
-    aad : bytes-like
-        The associated data it was encrypted with.
-    progress : bool
-        Whether to show a progress bar.
-
-    Returns
-    -------
-    bytes or int
-        The file, or how many bytes were written to the target.
+    key, aad, progress : see `encrypt`
+        As for `encrypt`.
 
     Raises
     ------
     mopse.errors.DecryptionError
         If a segment was changed, cut off, moved or added, or the key or aad are others.
     mopse.errors.DamagedFileError
-        If it does not begin like a sealed file, or is of an unknown version.
+        If it does not begin like an encrypted stream, or is of an unknown version.
     mopse.errors.InvalidInputError
         If the key has another length, or the cipher is unknown here.
-    mopse.errors.WrongTypeError
-        If source, target, key or aad are of another type.
-    mopse.errors.FileAccessError
-        If a file cannot be read or written; `mopse.errors.MissingFileError` if there is none.
     """
-    secret, associated = key_bytes(key), _associated(aad)
+    secret, bound = key_bytes(key), associated(aad)
 
     def parts(read: _Read) -> Iterator[bytes]:
         head = bytes(read(_mopse.FileOpener.HEAD))
         if len(head) < _mopse.FileOpener.HEAD:
             raise DamagedFileError("the sealed file is cut short within its head")
-        opener = _mopse.FileOpener(head, secret, associated)
+        opener = _mopse.FileOpener(head, secret, bound)
         for batch, is_last in _batches(read, _SEALED_BATCH):
             yield opener.push(byte_array(batch, "the sealed file"), is_last)
 
@@ -188,22 +174,7 @@ def decrypt(
 def content(source: Any) -> Any:
     """Return all that a source holds: a buffer as it is, a path or file read to its end.
 
-    Parameters
-    ----------
-    source : bytes-like, path or binary file
-        As for `encrypt`.
-
-    Returns
-    -------
-    bytes-like
-        What it holds.
-
-    Raises
-    ------
-    mopse.errors.WrongTypeError
-        If it is none of these, or a file in text mode.
-    mopse.errors.FileAccessError
-        If a file cannot be read; `mopse.errors.MissingFileError` if there is none.
+    Sources and errors are those of `encrypt`.
     """
     with _opened(source) as (read, total):
         if total is not None:
@@ -216,10 +187,6 @@ def content(source: Any) -> Any:
 
 _Read = Callable[[int], Any]
 """Returns so many bytes, fewer at the end only."""
-
-
-def _associated(aad: Any) -> bytes:
-    return byte_array(aad, "the associated data").tobytes()
 
 
 def _batches(read: _Read, size: int) -> Iterator[tuple[Any, bool]]:

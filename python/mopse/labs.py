@@ -41,12 +41,7 @@ _HIDDEN = "<!-- solution -->"
 
 
 def solutions() -> list[Path]:
-    """Return the solution notebooks of this clone.
-
-    Returns
-    -------
-    list of pathlib.Path
-        In the order of their names.
+    """Return the solution notebooks of this clone, in the order of their names.
 
     Raises
     ------
@@ -114,17 +109,9 @@ def make(
 
 
 def student_version(solution: dict[str, Any]) -> dict[str, Any]:
-    r"""Return a notebook with blanks for answers and without outputs.
+    r"""Return a notebook, JSON of format 4, with blanks for answers and without outputs.
 
-    Parameters
-    ----------
-    solution : dict
-        The solution notebook, as JSON of format 4. It is left unchanged.
-
-    Returns
-    -------
-    dict
-        The notebook for students.
+    The solution is left unchanged.
 
     Raises
     ------

@@ -1,24 +1,30 @@
-"""What encrypting a table would leak, before it is encrypted."""
+"""What encrypting a table would leak: the report beforehand, and the warning of `encrypt`."""
 
 import html
+import math
+import warnings
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from mopse._hopeless import cells_of, hopeless
-from mopse._table import as_frame
-from mopse.attacks import (
+from mopse._checks import instance, items
+from mopse._formulas import (
     expected_queries,
     expected_rank_recovery,
     information,
     limit_information,
 )
+from mopse._table import as_frame
 from mopse.errors import InvalidInputError, WrongTypeError
 from mopse.schema import Schema
 
-__all__ = ["LeakageReport", "leakage_report"]
+__all__ = ["LeakageReport", "LeakageWarning", "accepted", "leakage_report", "warn_of"]
+
+DENSE = 0.9
+"""A field is hopeless if more of its cells than this share occur."""
 
 ADVICE = {
     "hopeless": (
@@ -162,8 +168,7 @@ def leakage_report(table: Any, schema: Schema) -> LeakageReport:
     >>> mopse.leakage_report(table, schema)
     LeakageReport(sex: hopeless, age: weak)
     """
-    if not isinstance(schema, Schema):
-        raise WrongTypeError(f"a schema must be a Schema, not {type(schema).__name__}")
+    instance(schema, Schema, "a schema")
     frame = as_frame(table)
     rows = []
     for name, field in schema.items():
@@ -172,7 +177,7 @@ def leakage_report(table: Any, schema: Schema) -> LeakageReport:
         _, plaintexts = field.plaintexts_of(frame[name])
         if not len(plaintexts):
             raise InvalidInputError(f"field {name!r} has no value to report on")
-        counts = cells_of(plaintexts, field.cells, field.cell)
+        counts = _cells_of(plaintexts, field.cells, field.cell)
         rows.append({"field": name, "values": field.plaintexts, **_report(counts)})
     return LeakageReport(pl.DataFrame(rows))
 
@@ -184,7 +189,7 @@ def _report(counts: NDArray[np.int64]) -> dict[str, Any]:
     occurring = shares[shares > 0]
     mode = float(shares.max())
     ranks = float(expected_rank_recovery(shares, records))
-    why = hopeless(counts)
+    why = _hopeless(counts)
     if cells == 1:
         verdict, reason = "nothing to hide", "Its domain has one cell."
     elif why is not None:
@@ -217,3 +222,61 @@ def _leaked_bits(cells: int) -> float:
         return 0.0
     # At 128 times as many ciphertexts as cells a larger range changes less than 0.02 bits.
     return information(cells, 2**14) if cells <= 128 else limit_information(cells)
+
+
+class LeakageWarning(UserWarning):
+    """A field is encrypted of which the order of the ciphertexts alone tells nearly every value."""
+
+
+def accepted(fields: Any, schema: Schema) -> Collection[str]:
+    """Return names of fields whose leakage is accepted, or say what is none."""
+    names = items(fields, "accept_leakage", "list of names of fields")
+    if not all(isinstance(name, str) for name in names):
+        raise WrongTypeError("accept_leakage must be a list of names of fields")
+    unknown = [name for name in names if name not in schema]
+    if unknown:
+        raise InvalidInputError(f"the schema has no field {unknown[0]!r} to accept the leakage of")
+    return names
+
+
+def warn_of(
+    schema: Schema,
+    indexed: Iterable[tuple[str, Any, NDArray[np.int64]]],
+    fields: Collection[str],
+) -> None:
+    """Warn whoever called the caller of hopeless fields, but for those that are named."""
+    for name, _, plaintexts in indexed:
+        if name in fields:
+            continue
+        field = schema[name]
+        why = _hopeless(_cells_of(plaintexts, field.cells, field.cell))
+        if why is not None:
+            warnings.warn(
+                f"field {name!r}: a copy of the store tells nearly every value to the cell, for "
+                f"{why}. See mopse.leakage_report; to encrypt it nevertheless without this "
+                f"warning pass accept_leakage=[{name!r}]",
+                LeakageWarning,
+                stacklevel=3,
+            )
+
+
+def _cells_of(plaintexts: NDArray[np.int64], cells: int, width: int) -> NDArray[np.int64]:
+    """Return how many values each cell has."""
+    return np.bincount(plaintexts // width, minlength=cells)
+
+
+def _hopeless(counts: NDArray[np.int64]) -> str | None:
+    """Return a clause that says why order alone tells the cell of nearly every value, or None.
+
+    `counts` has how many values each cell holds.
+    """
+    cells, records = len(counts), int(counts.sum())
+    if cells == 1 or not records:
+        return None
+    density = np.count_nonzero(counts) / cells
+    if density > DENSE:
+        return f"{density:.0%} of its {cells:,} cells occur"
+    enough = math.ceil(cells * math.log(cells))
+    if records >= enough:
+        return f"{records:,} records over {cells:,} cells are at least {enough:,}"
+    return None

@@ -1,15 +1,15 @@
 """The owner of the records: the root of all keys."""
 
 import hashlib
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from mopse import _mopse
-from mopse._arrays import is_integer
-from mopse._party import Party, grant, names, text
-from mopse.errors import WrongTypeError
+from mopse._checks import instance, integer, text
+from mopse._party import Party, grant, names
+from mopse.messages import as_message
 from mopse.provider import Issued, Provider
-from mopse.query import as_message
 from mopse.schema import Schema
 
 __all__ = ["Owner"]
@@ -45,50 +45,18 @@ class Owner(Party):
 
     @classmethod
     def generate(cls, schema: Schema) -> "Owner":
-        """Return a new owner with a root key from the operating system's randomness.
-
-        Parameters
-        ----------
-        schema : Schema
-            The fields that records will be indexed by.
-
-        Returns
-        -------
-        Owner
-            Who has authorised nobody yet.
-
-        Raises
-        ------
-        mopse.errors.WrongTypeError
-            If the schema is not a Schema.
-        """
-        return cls(_mopse.Keyring.generate(_checked(schema)._schema), schema)
+        """Return a new owner, with a root key from the operating system's randomness."""
+        return cls(_mopse.Keyring.generate(instance(schema, Schema, "a schema")._schema), schema)
 
     @classmethod
     def from_insecure_seed(cls, schema: Schema, seed: int) -> "Owner":
         """Return the owner of a seed, for experiments that must repeat: its keys are no secret.
 
-        Parameters
-        ----------
-        schema : Schema
-            The fields.
-        seed : int
-            Any integer. Whoever guesses it has every key.
-
-        Returns
-        -------
-        Owner
-            The same for the same seed.
-
-        Raises
-        ------
-        mopse.errors.WrongTypeError
-            If the seed is not an integer or the schema not a Schema.
+        Any integer is a seed. Whoever guesses it has every key.
         """
-        if not is_integer(seed):
-            raise WrongTypeError(f"a seed must be an integer, not {type(seed).__name__}")
-        key = hashlib.sha256(b"mopse insecure seed %d" % int(seed)).digest()
-        return cls(_mopse.Keyring.root(key, _checked(schema)._schema), schema)
+        number = integer(seed, "a seed", -math.inf, math.inf)
+        key = hashlib.sha256(b"mopse insecure seed %d" % number).digest()
+        return cls(_mopse.Keyring.root(key, instance(schema, Schema, "a schema")._schema), schema)
 
     @property
     def public(self) -> bytes:
@@ -98,6 +66,9 @@ class Owner(Party):
     def authorize(self, name: str, under: str | None = None) -> Provider:
         """Authorise a provider and return it with its own keyring.
 
+        It holds the keys of its subtree and the rulers of its group, and nothing else. Who is
+        authorised already gets the same keys again.
+
         Parameters
         ----------
         name : str
@@ -105,18 +76,10 @@ class Owner(Party):
         under : str, optional
             Path of the provider it belongs to, such as ``"hospital"`` or ``"hospital/ward"``.
 
-        Returns
-        -------
-        Provider
-            Holds the keys of its subtree and the rulers of its group, and nothing else. Who is
-            authorised already gets the same keys again.
-
         Raises
         ------
         mopse.errors.InvalidInputError
             If there can be no such name, or nobody was authorised under that path.
-        mopse.errors.WrongTypeError
-            If a name is not a string.
         """
         keyring = self._keyring.authorize(text(name, "a name"), names(under))
         provider = Provider(keyring, self._schema)
@@ -124,7 +87,7 @@ class Owner(Party):
         return provider
 
     def revoke(self, provider: str) -> None:
-        """Remove a provider and everyone below it, and advance the epoch of its group.
+        """Remove a provider by its path, and everyone below it, and advance the epoch of its group.
 
         Its siblings, and everyone below them, stay authorised but need new keyrings: call
         `authorize` for each again, and for the provider they are under, which keeps its keys but
@@ -132,17 +95,10 @@ class Owner(Party):
         queries of the old epoch, and remove the provider's records there. The owner still finds
         what the siblings sent before; they do again once they have encrypted it anew.
 
-        Parameters
-        ----------
-        provider : str
-            Path of the provider.
-
         Raises
         ------
         mopse.errors.InvalidInputError
             If there is no such provider.
-        mopse.errors.WrongTypeError
-            If the path is not a string.
 
         Notes
         -----
@@ -152,17 +108,14 @@ class Owner(Party):
         self._keyring.revoke(text(provider, "a provider's path").split("/"))
 
     def learn(self, certificates: bytes) -> None:
-        """Learn of a provider that another provider authorised, so that queries reach its group.
+        """Learn of a provider that another provider authorised, from its `Provider.public`.
 
-        Parameters
-        ----------
-        certificates : bytes
-            The provider's `Provider.public`.
+        Then queries reach its group.
 
         Raises
         ------
         mopse.errors.SignatureError
-            If they do not lead to this owner.
+            If the certificates do not lead to this owner.
         mopse.errors.ScopeError
             If they are of another owner.
         mopse.errors.DamagedFileError
@@ -173,17 +126,14 @@ class Owner(Party):
     def grant(self, provider: str, ids: Sequence[Any] | None = None) -> bytes:
         """Return what opens a provider's records, for a `mopse.User`. Secret.
 
+        What was granted once stays known to who got it.
+
         Parameters
         ----------
         provider : str
             Path of the provider.
         ids : sequence, optional
             Ids of the records to grant; all records of the provider's present epoch otherwise.
-
-        Returns
-        -------
-        bytes
-            The grant. What was granted once stays known to who got it.
 
         Raises
         ------
@@ -197,9 +147,3 @@ class Owner(Party):
     def __repr__(self) -> str:
         name = self._keyring.owner[:8].hex()
         return f"Owner({name}, providers={len(self.providers)}, fields={list(self._schema)})"
-
-
-def _checked(schema: Schema) -> Schema:
-    if not isinstance(schema, Schema):
-        raise WrongTypeError(f"a schema must be a Schema, not {type(schema).__name__}")
-    return schema

@@ -1,10 +1,14 @@
-"""Passwords: keys from them, messages under them, and what a log-in keeps of them."""
+"""Passwords: keys from them, messages under them, and what a log-in keeps of them.
+
+A password is a string, which counts as its UTF-8, or bytes; an empty one is refused with
+`mopse.errors.InvalidInputError`. Everything takes as long as its derivation, see `derive`, with the
+GIL released.
+"""
 
 from typing import Any
 
 from mopse import _mopse
-from mopse._arrays import byte_array, password_bytes
-from mopse.errors import WrongTypeError
+from mopse._checks import associated, byte_array, bytes_of, password_bytes, string
 
 __all__ = ["decrypt", "derive", "encrypt", "hash", "verify"]
 
@@ -22,7 +26,7 @@ def encrypt(
     Parameters
     ----------
     password : str or bytes
-        A string counts as its UTF-8. Secret.
+        Secret.
     plaintext : bytes-like
         Any contiguous buffer of bytes, read in place.
     kdf : str
@@ -35,20 +39,13 @@ def encrypt(
     Returns
     -------
     bytes
-        Version, cipher, derivation and its parameters, salt, nonce, ciphertext and tag.
+        Version, cipher, derivation and its parameters, salt, nonce, ciphertext and tag. It shows
+        the length of the plaintext.
 
     Raises
     ------
     mopse.errors.InvalidInputError
-        If the password is empty, the plaintext is too long, or derivation or cipher are unknown or
-        unfit.
-    mopse.errors.WrongTypeError
-        If an argument has the wrong type.
-
-    Notes
-    -----
-    The derivation costs what `derive` says, the encryption what the cipher does. The message shows
-    the length of the plaintext. The GIL is released.
+        If the plaintext is too long, or derivation or cipher are unknown or unfit.
 
     Examples
     --------
@@ -61,27 +58,13 @@ def encrypt(
         password_bytes(password),
         _string(kdf, "the name of a key derivation"),
         _string(cipher, "a cipher's name"),
-        byte_array(aad, "the associated data").tobytes(),
+        associated(aad),
         byte_array(plaintext, "the plaintext"),
     )
 
 
 def decrypt(password: str | bytes, sealed: Any, aad: Any = b"") -> bytes:
     """Return the plaintext of what `encrypt` returned.
-
-    Parameters
-    ----------
-    password : str or bytes
-        Its password.
-    sealed : bytes-like
-        What `encrypt` returned.
-    aad : bytes-like
-        The associated data it was encrypted with.
-
-    Returns
-    -------
-    bytes
-        The plaintext.
 
     Raises
     ------
@@ -92,46 +75,37 @@ def decrypt(password: str | bytes, sealed: Any, aad: Any = b"") -> bytes:
         If the message is cut, malformed or of an unknown version, or its parameters are out of
         bounds; nothing is computed.
     mopse.errors.InvalidInputError
-        If the password is empty, or the message names an unknown cipher or derivation.
-    mopse.errors.WrongTypeError
-        If an argument has the wrong type.
+        If the message names an unknown cipher or derivation.
     """
     return _mopse.open_under_password(
         password_bytes(password),
-        byte_array(aad, "the associated data").tobytes(),
+        associated(aad),
         byte_array(sealed, "the message"),
     )
 
 
 def derive(password: str | bytes, salt: bytes, *, kdf: str = "argon2id") -> bytes:
-    """Return the key of 32 bytes that a password and a salt make.
+    """Return the secret key of 32 bytes that a password and a salt make.
 
     Parameters
     ----------
     password : str or bytes
-        A string counts as its UTF-8. Secret.
+        Secret.
     salt : bytes-like
         8 to 64 bytes, random and stored with what the key encrypts. Not secret.
     kdf : str
         ``argon2id`` or ``pbkdf2-sha256``.
 
-    Returns
-    -------
-    bytes
-        The key. Secret.
-
     Raises
     ------
     mopse.errors.InvalidInputError
-        If the password is empty, the salt has another length, or the derivation is unknown.
-    mopse.errors.WrongTypeError
-        If an argument has the wrong type.
+        If the salt has another length, or the derivation is unknown.
 
     Notes
     -----
     Argon2id takes 3 passes over 64 MiB, the second recommended option [1]_ with one lane;
     PBKDF2-HMAC-SHA-256 [2]_ takes 600,000 iterations. Both are slow on purpose, and only Argon2id
-    is slow on graphics cards too, because of its memory. The GIL is released.
+    is slow on graphics cards too, because of its memory.
 
     References
     ----------
@@ -144,35 +118,16 @@ def derive(password: str | bytes, salt: bytes, *, kdf: str = "argon2id") -> byte
     >>> mopse.passwords.derive("correct horse", b"8 to 64 bytes").hex()[:16]
     'a63df160c66f66e2'
     """
-    grains = byte_array(salt, "the salt").tobytes()
+    grains = bytes_of(salt, "the salt")
     name = _string(kdf, "the name of a key derivation")
     return _mopse.password_key(password_bytes(password), grains, name)
 
 
 def hash(password: str | bytes) -> str:  # noqa: A001 - read as `passwords.hash`
-    """Return what a log-in keeps of a password.
+    """Return what a log-in keeps of a password: a PHC string, its Argon2id hash with a random salt.
 
-    Parameters
-    ----------
-    password : str or bytes
-        A string counts as its UTF-8. Secret.
-
-    Returns
-    -------
-    str
-        Its Argon2id hash with a random salt, in the PHC string format.
-
-    Raises
-    ------
-    mopse.errors.InvalidInputError
-        If the password is empty.
-    mopse.errors.WrongTypeError
-        If it is neither a string nor bytes.
-
-    Notes
-    -----
-    Costs what `derive` says. Whoever steals the hash tries passwords at that cost each, and has
-    nothing to decrypt.
+    Whoever steals the hash tries passwords at the cost of `derive` each, and has nothing to
+    decrypt.
 
     Examples
     --------
@@ -202,15 +157,11 @@ def verify(password: str | bytes, stored: str) -> None:
     mopse.errors.DamagedFileError
         If the stored hash is malformed, or its parameters are out of bounds; nothing is computed.
     mopse.errors.InvalidInputError
-        If the password is empty, or the stored hash is of another function.
-    mopse.errors.WrongTypeError
-        If an argument has the wrong type.
+        If the stored hash is of another function.
     """
     _mopse.verify_password(password_bytes(password), _string(stored, "a stored hash"))
 
 
 def _string(value: object, what: str) -> str:
     """Return a string for the core; half of a surrogate pair becomes a question mark."""
-    if not isinstance(value, str):
-        raise WrongTypeError(f"{what} must be a string, not {type(value).__name__}")
-    return value.encode(errors="replace").decode()
+    return string(value, what).encode(errors="replace").decode()

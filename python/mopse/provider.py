@@ -3,7 +3,7 @@
 import html
 import time
 import weakref
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,14 +11,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mopse import _mopse
-from mopse._arrays import byte_array, is_integer
-from mopse._hopeless import accepted, warn_of
-from mopse._party import PROVIDER, Party, grant, names, text
+from mopse._answers import PROVIDER
+from mopse._checks import byte_array, integer, items, text
+from mopse._party import Party, grant, keyword_bytes, names
 from mopse._table import as_frame, record_ids, to_columns
-from mopse.attachment import FileUpload, keyword_bytes
 from mopse.errors import InvalidInputError, WrongTypeError
 from mopse.files import content
-from mopse.query import Upload, as_message
+from mopse.leakage import accepted, warn_of
+from mopse.messages import FileUpload, Upload, as_message
 from mopse.schema import Schema
 
 __all__ = ["Issued", "Provider"]
@@ -31,13 +31,7 @@ class Issued:
         self._by_path: dict[str, weakref.WeakSet[Provider]] = {}
 
     def add(self, provider: "Provider") -> None:
-        """Take note of a provider, and tell those above it.
-
-        Parameters
-        ----------
-        provider : Provider
-            Who was authorised.
-        """
+        """Take note of a provider that was authorised, and tell those above it."""
         names = provider.path.split("/")
         for end in range(1, len(names)):
             for above in self._by_path.get("/".join(names[:end]), ()):
@@ -94,11 +88,6 @@ class Provider(Party):
         accept_leakage : collection of str
             Fields to encrypt without a warning although order alone tells their values.
 
-        Returns
-        -------
-        Upload
-            Signed; for `mopse.Cloud.receive`.
-
         Raises
         ------
         mopse.errors.InvalidInputError
@@ -117,7 +106,7 @@ class Provider(Party):
         Notes
         -----
         Costs one AES block per entry and about a microsecond per record on each core, with the GIL
-        released. Nulls are sealed, not indexed. What the cloud learns is said in `Upload`.
+        released. Nulls are sealed, not indexed. What the cloud learns is said in `mopse.Upload`.
         """
         frame = as_frame(table)
         if PROVIDER in frame.columns:
@@ -145,43 +134,36 @@ class Provider(Party):
         keywords: Sequence[str] = (),
         cipher: str = "aes-256-gcm",
     ) -> FileUpload:
-        """Seal a file of a record, with the keywords to find it by, ready for the cloud.
+        """Seal an attachment of a record, with the keywords to find it by, ready for the cloud.
+
+        Save the keyring after attaching, or the next attachment may be refused; `catch_up` says
+        what to do then.
 
         Parameters
         ----------
         record_id : int or str
             The record, as in the column of ids.
         source : bytes-like, path or binary file
-            A text document, an image: what the file holds. It is read whole.
-        name : str
-            What it is called.
-        media_type : str
-            As in ``image/jpeg``.
+            A text document, an image: what is attached. It is read whole.
+        name, media_type : str
+            What it is called, and a type as in ``image/jpeg``.
         keywords : sequence of str
             What it is found by; see `find`.
         cipher : str
             One of `mopse.ciphers.names` that is authenticated.
 
-        Returns
-        -------
-        FileUpload
-            Signed; for `mopse.Cloud.receive`. Save the keyring after attaching, or the next file
-            may be refused; `catch_up` says what to do then.
-
         Raises
         ------
         mopse.errors.InvalidInputError
             If a keyword is empty, or there is no such cipher or it is not authenticated.
-        mopse.errors.WrongTypeError
-            If something is of another type.
         mopse.errors.FileAccessError
             If the file cannot be read; `mopse.errors.MissingFileError` if there is none.
 
         Notes
         -----
-        Whoever may open the record may open its files. Name, type and keywords are hidden from the
-        cloud; it learns the record's pseudonym, the size, and how many keywords there are. The file
-        is bound to owner, provider, epoch, record, name and type.
+        Whoever may open the record may open its attachments. Name, type and keywords are hidden
+        from the cloud; it learns the record's pseudonym, the size, and how many keywords there are.
+        An attachment is bound to owner, provider, epoch, record, name and type.
         """
         words = _words(keywords)
         ids = record_ids(pl.DataFrame({"id": [record_id]}), "id")
@@ -194,12 +176,12 @@ class Provider(Party):
         """Take note of how often this provider has used keywords, as the cloud counts them.
 
         A keyring that was not saved after the last `attach`, or was authorised again, has missed
-        files: the cloud refuses its next one rather than lose it.
+        attachments: the cloud refuses its next one rather than lose it.
 
         Parameters
         ----------
         keywords : sequence of str
-            The keywords of the file that was refused.
+            The keywords of the attachment that was refused.
         counts : sequence of int
             What `mopse.Cloud.count_keywords` returned for ``provider.find(*keywords)``.
 
@@ -207,13 +189,11 @@ class Provider(Party):
         ------
         mopse.errors.InvalidInputError
             If there are not as many counts as keywords, or a count is negative or beyond 64 bits.
-        mopse.errors.WrongTypeError
-            If something is of another type.
 
         Notes
         -----
-        The cloud learns what it learns from `find`. One that counts too many makes later files
-        hard to find, as one does that leaves files out.
+        The cloud learns what it learns from `find`. One that counts too many makes later
+        attachments hard to find, as one does that leaves some out.
 
         Examples
         --------
@@ -229,14 +209,11 @@ class Provider(Party):
         >>> len(cloud.find(owner.find("x-ray")))
         2
         """
-        if isinstance(counts, str | bytes) or not isinstance(counts, Iterable):
-            raise WrongTypeError("counts must be a list of integers")
-        numbers = list(counts)
-        for number in numbers:
-            if not is_integer(number):
-                raise WrongTypeError(f"a count must be an integer, not {type(number).__name__}")
-            if not 0 <= number < 2**64:
-                raise InvalidInputError("a count is negative or beyond 64 bits")
+        fault = "{what} is negative or beyond 64 bits"
+        numbers = [
+            integer(count, "a count", 0, 2**64 - 1, fault=fault)
+            for count in items(counts, "counts", "list of integers")
+        ]
         _mopse.catch_up(self._keyring, _words(keywords), numbers)
 
     def handles(self, ids: Any) -> NDArray[np.uint64]:
@@ -245,19 +222,12 @@ class Provider(Party):
         Parameters
         ----------
         ids : sequence
-            Record ids: integers or text.
+            Record ids: integers or text, no nulls.
 
         Returns
         -------
         (n, 2) uint64 array
             High and low half of each id's 128-bit handle under this provider's key.
-
-        Raises
-        ------
-        mopse.errors.InvalidInputError
-            If an id is null.
-        mopse.errors.WrongTypeError
-            If ids are neither integers nor text.
 
         Notes
         -----
@@ -287,8 +257,6 @@ class Provider(Party):
         mopse.errors.InvalidInputError
             If the schema lacks the field, a value is null, outside the domain or off the grid, or
             there are not as many handles.
-        mopse.errors.WrongTypeError
-            If values or handles are of another type.
 
         Notes
         -----
@@ -310,6 +278,9 @@ class Provider(Party):
     def authorize(self, name: str, under: str | None = None) -> "Provider":
         """Authorise a provider below this one and return it with its own keyring.
 
+        It is certified by this one. Tell the owner with `mopse.Owner.learn`, so that the owner's
+        queries reach it.
+
         Parameters
         ----------
         name : str
@@ -317,18 +288,10 @@ class Provider(Party):
         under : str, optional
             Path, from this provider on, of the provider it belongs to.
 
-        Returns
-        -------
-        Provider
-            Certified by this one. Tell the owner with `mopse.Owner.learn`, so that the owner's
-            queries reach it.
-
         Raises
         ------
         mopse.errors.InvalidInputError
             If there can be no such name, or nobody was authorised under that path.
-        mopse.errors.WrongTypeError
-            If a name is not a string.
         """
         keyring = self._keyring.authorize(text(name, "a name"), names(under))
         provider = Provider(keyring, self._schema)
@@ -336,17 +299,12 @@ class Provider(Party):
         return provider
 
     def learn(self, certificates: bytes) -> None:
-        """Learn of a provider below this one, so that queries reach its group.
-
-        Parameters
-        ----------
-        certificates : bytes
-            The provider's `public`.
+        """Learn of a provider below this one from its `public`, so that queries reach its group.
 
         Raises
         ------
         mopse.errors.SignatureError
-            If they do not lead to the owner.
+            If the certificates do not lead to the owner.
         mopse.errors.ScopeError
             If the provider is not below this one.
         mopse.errors.DamagedFileError
@@ -359,26 +317,9 @@ class Provider(Party):
             self.learn(provider.public)
 
     def grant(self, ids: Sequence[Any] | None = None, *, provider: str | None = None) -> bytes:
-        """Return what opens records, for a `mopse.User`. Secret.
+        """Return what opens records of this provider, or of one below it, for a `mopse.User`.
 
-        Parameters
-        ----------
-        ids : sequence, optional
-            Ids of the records to grant; all of the provider's otherwise.
-        provider : str, optional
-            Path of a provider below this one; by default this one.
-
-        Returns
-        -------
-        bytes
-            The grant. What was granted once stays known to who got it.
-
-        Raises
-        ------
-        mopse.errors.InvalidInputError
-            If there is no such provider, or an id is null.
-        mopse.errors.WrongTypeError
-            If ids are neither integers nor text.
+        See `mopse.Owner.grant`.
         """
         return grant(self._keyring, self.path if provider is None else provider, ids)
 
@@ -394,9 +335,7 @@ class Provider(Party):
 
 def _words(keywords: Any) -> list[bytes]:
     """Return what stands for each keyword."""
-    if isinstance(keywords, str) or not isinstance(keywords, Iterable):
-        raise WrongTypeError("keywords must be a list of strings")
-    return [keyword_bytes(keyword) for keyword in keywords]
+    return [keyword_bytes(word) for word in items(keywords, "keywords", "list of strings")]
 
 
 def _series(name: str, values: Any) -> pl.Series:

@@ -13,7 +13,7 @@ References
 from typing import Any, Never
 
 from mopse import _mopse
-from mopse._arrays import byte_array, is_integer
+from mopse._checks import associated, byte_array, integer, string
 from mopse.errors import InvalidInputError, WrongTypeError
 
 __all__ = ["PrivateKey", "PublicKey"]
@@ -48,35 +48,22 @@ class PublicKey:
 
     @classmethod
     def from_pem(cls, pem: str) -> "PublicKey":
-        """Return the key in a PEM text.
+        """Return the key of 2048 or 3072 bits in a PEM text.
 
         Parameters
         ----------
         pem : str
             ``SubjectPublicKeyInfo``, which begins with ``-----BEGIN PUBLIC KEY-----``.
 
-        Returns
-        -------
-        PublicKey
-            Of 2048 or 3072 bits.
-
         Raises
         ------
         mopse.errors.InvalidInputError
             If it holds no public key of RSA, or one of another length.
-        mopse.errors.WrongTypeError
-            If it is no string.
         """
         return cls._of(_mopse.RsaPublicKey.from_pem(_text(pem)))
 
     def to_pem(self) -> str:
-        """Return the key as PEM text, which is not secret.
-
-        Returns
-        -------
-        str
-            ``SubjectPublicKeyInfo``, as `from_pem` and other programs read it.
-        """
+        """Return the key as PEM text for `from_pem` and other programs; it is not secret."""
         return self._key.to_pem()
 
     @property
@@ -104,8 +91,6 @@ class PublicKey:
         ------
         mopse.errors.InvalidInputError
             If the plaintext is longer than 64 GiB.
-        mopse.errors.WrongTypeError
-            If something is not bytes-like.
 
         Notes
         -----
@@ -121,7 +106,7 @@ class PublicKey:
         b'chest X-ray'
         """
         text = byte_array(plaintext, "the plaintext")
-        return self._key.seal(_associated(aad), text)
+        return self._key.seal(associated(aad), text)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, PublicKey):
@@ -161,17 +146,9 @@ class PrivateKey:
 
     @classmethod
     def generate(cls, bits: int = 3072) -> "PrivateKey":
-        """Return a new key, seeded by the operating system.
+        """Return a new key with a modulus of 2048 or 3072 bits, seeded by the operating system.
 
-        Parameters
-        ----------
-        bits : int
-            Bits of the modulus, 2048 or 3072.
-
-        Returns
-        -------
-        PrivateKey
-            Secret.
+        A search for two primes on one core, whose time varies severalfold from key to key.
 
         Raises
         ------
@@ -179,50 +156,34 @@ class PrivateKey:
             If the modulus may not have so many bits.
         mopse.errors.RandomnessError
             If the operating system gives no randomness.
-        mopse.errors.WrongTypeError
-            If bits is no integer.
-
-        Notes
-        -----
-        A search for two primes on one core, whose time varies severalfold from key to key.
         """
-        if not is_integer(bits):
-            raise WrongTypeError(f"bits must be an integer, not {type(bits).__name__}")
-        if bits not in (2048, 3072):
-            raise InvalidInputError(f"the modulus has 2048 or 3072 bits, not {bits}")
-        return cls._of(_mopse.RsaPrivateKey.generate(int(bits)))
+        fault = "the modulus has 2048 or 3072 bits, not {value}"
+        size = integer(bits, "bits", 2048, 3072, fault=fault)
+        if size not in (2048, 3072):
+            raise InvalidInputError(fault.format(value=size))
+        return cls._of(_mopse.RsaPrivateKey.generate(size))
 
     @classmethod
     def from_pem(cls, pem: str) -> "PrivateKey":
-        """Return the key in a PEM text.
+        """Return the key of 2048 or 3072 bits in a PEM text.
 
         Parameters
         ----------
         pem : str
             PKCS #8 without a password, which begins with ``-----BEGIN PRIVATE KEY-----``. Secret.
 
-        Returns
-        -------
-        PrivateKey
-            Of 2048 or 3072 bits.
-
         Raises
         ------
         mopse.errors.InvalidInputError
             If it holds no private key of RSA, one that does not fit together, one under a password,
             or one of another length.
-        mopse.errors.WrongTypeError
-            If it is no string.
         """
         return cls._of(_mopse.RsaPrivateKey.from_pem(_text(pem)))
 
     def to_pem(self) -> str:
         """Return the key as PEM text: **secret, and protected by nothing**.
 
-        Returns
-        -------
-        str
-            PKCS #8 without a password. Whoever reads it opens everything that was sealed for it.
+        It is PKCS #8 without a password. Whoever reads it opens everything that was sealed for it.
         """
         return self._key.to_pem()
 
@@ -237,19 +198,7 @@ class PrivateKey:
         return self._key.public().bits
 
     def decrypt(self, sealed: Any, aad: Any = b"") -> bytes:
-        """Return the plaintext of what `PublicKey.encrypt` returned.
-
-        Parameters
-        ----------
-        sealed : bytes-like
-            The sealed message, read in place.
-        aad : bytes-like
-            The associated data it was encrypted with.
-
-        Returns
-        -------
-        bytes
-            The plaintext.
+        """Return the plaintext of what `PublicKey.encrypt` returned, with its associated data.
 
         Raises
         ------
@@ -257,8 +206,6 @@ class PrivateKey:
             If message or associated data were changed, or are for another key.
         mopse.errors.DamagedFileError
             If it does not begin as a sealed message, or is of another version.
-        mopse.errors.WrongTypeError
-            If something is not bytes-like.
 
         Notes
         -----
@@ -266,7 +213,7 @@ class PrivateKey:
         is released.
         """
         message = byte_array(sealed, "the sealed message")
-        return self._key.open(_associated(aad), message)
+        return self._key.open(associated(aad), message)
 
     def __reduce__(self) -> Never:
         raise WrongTypeError("keys are neither pickled nor copied: use to_pem and from_pem")
@@ -275,13 +222,8 @@ class PrivateKey:
         return f"PrivateKey(bits={self.bits})"
 
 
-def _associated(aad: Any) -> bytes:
-    return byte_array(aad, "the associated data").tobytes()
-
-
 def _text(pem: object) -> str:
-    if not isinstance(pem, str):
-        raise WrongTypeError(f"a PEM text must be a string, not {type(pem).__name__}")
-    if not pem.isascii():
+    written = string(pem, "a PEM text")
+    if not written.isascii():
         raise InvalidInputError("a PEM text holds ASCII characters only")
-    return pem
+    return written

@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mopse import _mopse
-from mopse._arrays import is_integer
+from mopse._checks import instance, integer, is_integer
 from mopse.errors import InvalidInputError, WrongTypeError
 
 __all__ = ["Field", "Schema"]
@@ -29,10 +29,10 @@ class Field:
     step : int or float, default 1
         The distance of neighbouring values, in the values' unit; in days for dates.
     cell : int, optional
-        How many steps share a cell. Index entries and queries know the cell of a value and no
-        more, so a wider cell hides more and finds more records that do not match, which are
-        dropped after decryption. By default the narrowest that gives at most 2^16 cells, which is
-        1 up to 2^16 values.
+        How many steps share a cell. Index entries and queries know the cell of a value and no more,
+        so a wider cell hides more and finds more records that do not match, which are dropped after
+        decryption. By default the narrowest that gives at most 2^16 cells, which is 1 up to 2^16
+        values.
 
     Raises
     ------
@@ -69,33 +69,24 @@ class Field:
     def _init(
         self, kind: str, minimum: Any, maximum: Any, step: Any, cell: Any, levels: Sequence[str]
     ) -> None:
-        if cell is not None and not is_integer(cell):
-            raise WrongTypeError(f"cell must be an integer, not {type(cell).__name__}")
-        if cell is not None and not 0 < cell < 2**63:
-            raise InvalidInputError("the cell must be at least 1 step wide")
+        fault = "the cell must be at least 1 step wide"
+        steps = None if cell is None else integer(cell, "cell", 1, fault=fault)
         self._kind, self._levels = kind, tuple(levels)
         self._minimum, self._maximum, self._step = minimum, maximum, step
         low, high, width = (_number(value, "a bound or step") for value in (minimum, maximum, step))
-        width_of_cell = None if cell is None else int(cell)
-        self._field = _mopse.Field(kind, low, high, width, width_of_cell, levels)
+        self._field = _mopse.Field(kind, low, high, width, steps, levels)
         self._is_wide_by_default = cell is None and self._field.cell > 1
 
     @classmethod
     def boolean(cls) -> "Field":
-        """Return the field of truth values; false is below true.
-
-        Returns
-        -------
-        Field
-            Its bounds in a query are truth values.
-        """
+        """Return the field of truth values, as are its bounds in a query; false is below true."""
         field = cls.__new__(cls)
         field._init("boolean", 0, 1, 1, None, ())
         return field
 
     @classmethod
     def categories(cls, levels: Sequence[str], *, cell: int | None = None) -> "Field":
-        """Return the field of ordered categories.
+        """Return the field of ordered categories, whose names are its bounds in a query.
 
         Parameters
         ----------
@@ -104,17 +95,10 @@ class Field:
         cell : int, optional
             How many neighbouring categories share a cell; 1 by default.
 
-        Returns
-        -------
-        Field
-            Its bounds in a query are names of categories.
-
         Raises
         ------
         mopse.errors.InvalidInputError
             If there is no category, or one twice.
-        mopse.errors.WrongTypeError
-            If a category is not a string.
         """
         levels = [levels] if isinstance(levels, str) else list(levels)
         if not all(isinstance(level, str) for level in levels):
@@ -172,8 +156,6 @@ class Field:
         mopse.errors.InvalidInputError
             If a value is outside the domain, off the grid, infinite or not a number; the message
             names column and row.
-        mopse.errors.WrongTypeError
-            If the column holds another type of values.
         """
         name = repr(column.name)
         is_valid = column.is_not_null().to_numpy()
@@ -220,20 +202,13 @@ class Field:
         Parameters
         ----------
         low, high : value of the field or None
-            Bounds, both included; None is open. Bounds off the grid round inwards, bounds beyond
-            the domain are intersected with it.
-
-        Returns
-        -------
-        tuple of int, or None
-            The lowest and the highest plaintext.
+            None is open. Bounds off the grid round inwards, bounds beyond the domain are
+            intersected with it.
 
         Raises
         ------
         mopse.errors.InvalidInputError
             If ``low > high``, one is not a number, or no category of the field.
-        mopse.errors.WrongTypeError
-            If a bound is of another type.
         """
         return self._field.range(self._bound(low), self._bound(high))
 
@@ -309,8 +284,7 @@ class Schema(Mapping[str, Field]):
 
     def __init__(self, /, **fields: Field) -> None:
         for name, field in fields.items():
-            if not isinstance(field, Field):
-                raise WrongTypeError(f"{name!r} must be a Field, not {type(field).__name__}")
+            instance(field, Field, repr(name))
         self._fields = dict(fields)
         self._schema = _mopse.Schema([(name, f._field) for name, f in fields.items()])
 

@@ -4,36 +4,28 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mopse import _mopse
-from mopse._arrays import byte_array, is_integer, key_bytes
-from mopse.errors import InvalidInputError, WrongTypeError
+from mopse._checks import bytes_of, integer, key_bytes, mapping
 
 __all__ = ["join", "split"]
 
 
 def split(secret: Any, threshold: int, keys: Sequence[bytes]) -> list[bytes]:
-    """Return one sealed share of a secret for every holder.
+    """Return one sealed share of a secret for every holder, in the order of their keys.
 
     Parameters
     ----------
     secret : bytes-like
-        1 to 2^20 bytes, as a credential or a key.
+        1 to 2^20 bytes, as a credential or a key. A share shows how many.
     threshold : int
         How many shares give it back, 2 to the number of holders.
     keys : sequence of bytes
         The key of each holder, 32 uniformly random bytes each. Secret.
-
-    Returns
-    -------
-    list of bytes
-        The share of each holder, in the order of the keys. A share shows how long the secret is.
 
     Raises
     ------
     mopse.errors.InvalidInputError
         If there are not 2 to 255 holders, the threshold is none, or the secret or a key has another
         length.
-    mopse.errors.WrongTypeError
-        If something is not bytes-like, or the threshold is not an integer.
 
     Notes
     -----
@@ -54,26 +46,14 @@ def split(secret: Any, threshold: int, keys: Sequence[bytes]) -> list[bytes]:
     >>> join({keys[0]: shares[0], keys[2]: shares[2]})
     b'correct horse battery staple'
     """
-    if not is_integer(threshold):
-        raise WrongTypeError(f"the threshold must be an integer, not {type(threshold).__name__}")
-    if threshold < 0:
-        raise InvalidInputError(f"the threshold is {threshold}, expected 2 or more")
+    fault = "{what} is {value}, expected 2 or more"
+    needed = integer(threshold, "the threshold", 0, fault=fault)
     holders = [key_bytes(key) for key in keys]
-    return _mopse.split_secret(byte_array(secret, "the secret").tobytes(), int(threshold), holders)
+    return _mopse.split_secret(bytes_of(secret, "the secret"), needed, holders)
 
 
 def join(shares: Mapping[bytes, bytes]) -> bytes:
-    """Return the secret of enough shares.
-
-    Parameters
-    ----------
-    shares : mapping from bytes to bytes
-        Every holder's key, and its share.
-
-    Returns
-    -------
-    bytes
-        The secret.
+    """Return the secret of enough shares, a mapping from every holder's key to its share.
 
     Raises
     ------
@@ -83,10 +63,7 @@ def join(shares: Mapping[bytes, bytes]) -> bytes:
         If a share is malformed.
     mopse.errors.InvalidInputError
         If there are not enough shares, or a key has another length.
-    mopse.errors.WrongTypeError
-        If shares are not a mapping of bytes.
     """
-    if not isinstance(shares, Mapping):
-        raise WrongTypeError(f"shares must be a mapping, not {type(shares).__name__}")
-    given = [byte_array(share, "a share").tobytes() for share in shares.values()]
-    return _mopse.join_secret(given, [key_bytes(key) for key in shares])
+    given = mapping(shares, "shares")
+    sealed = [bytes_of(share, "a share") for share in given.values()]
+    return _mopse.join_secret(sealed, [key_bytes(key) for key in given])

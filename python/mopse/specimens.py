@@ -5,8 +5,8 @@ import io
 import numpy as np
 from numpy.typing import NDArray
 
-from mopse._arrays import is_integer
-from mopse.errors import InvalidInputError, WrongTypeError
+from mopse._checks import integer
+from mopse.errors import InvalidInputError
 
 __all__ = ["document", "image"]
 
@@ -32,15 +32,12 @@ _MARGIN = 0.97  # of the size asked, left to comments that fill it up
 
 
 def _check(size: int, least: int) -> int:
-    if not is_integer(size):
-        raise WrongTypeError(f"the size must be an integer, not {type(size).__name__}")
-    if not least <= size <= 1 << 30:
-        raise InvalidInputError(f"the size is {size} bytes, expected {least} to 2^30")
-    return int(size)
+    fault = f"{{what}} is {{value}} bytes, expected {least} to 2^30"
+    return integer(size, "the size", least, 1 << 30, fault=fault)
 
 
 def document(size_bytes: int, seed: int) -> bytes:
-    """Return an English-like medical text, from templates and random words.
+    """Return an English-like medical text of ASCII lines, from templates and random words.
 
     Parameters
     ----------
@@ -49,17 +46,10 @@ def document(size_bytes: int, seed: int) -> bytes:
     seed : int
         The same seed and size give the same text.
 
-    Returns
-    -------
-    bytes
-        ASCII, in lines.
-
     Raises
     ------
     mopse.errors.InvalidInputError
         If the size is out of bounds.
-    mopse.errors.WrongTypeError
-        If the size is not an integer.
 
     Notes
     -----
@@ -88,6 +78,8 @@ def document(size_bytes: int, seed: int) -> bytes:
 def image(size_bytes: int, seed: int) -> bytes:
     """Return an X-ray-like picture as a JPEG file, encoded here.
 
+    It is in greys: a bright shape with ribs on a dark ground, and noise.
+
     Parameters
     ----------
     size_bytes : int
@@ -95,17 +87,10 @@ def image(size_bytes: int, seed: int) -> bytes:
     seed : int
         The same seed and size give the same picture with the same version of Pillow.
 
-    Returns
-    -------
-    bytes
-        A greyscale JPEG file: a bright shape with ribs on a dark ground, and noise.
-
     Raises
     ------
     mopse.errors.InvalidInputError
         If the size is out of bounds, or Pillow is not installed.
-    mopse.errors.WrongTypeError
-        If the size is not an integer.
 
     Notes
     -----

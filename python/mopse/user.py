@@ -6,10 +6,10 @@ from typing import Any, Never
 import polars as pl
 
 from mopse import _mopse
-from mopse._party import describe_files, open_answer, opened_file
-from mopse.attachment import File, FileListing, SealedFile
+from mopse._answers import described, matching, opened
+from mopse._checks import instance, items
 from mopse.errors import InvalidInputError, ScopeError, WrongTypeError
-from mopse.query import Answer, Query, as_message
+from mopse.messages import Answer, File, FileListing, Query, SealedFile, as_message
 from mopse.schema import Schema
 
 __all__ = ["User"]
@@ -29,8 +29,6 @@ class User:
     ------
     mopse.errors.DamagedFileError
         If a grant is malformed.
-    mopse.errors.WrongTypeError
-        If the schema is not a Schema or a grant is not bytes.
 
     Notes
     -----
@@ -39,12 +37,9 @@ class User:
     """
 
     def __init__(self, schema: Schema, grants: Iterable[bytes] = ()) -> None:
-        if not isinstance(schema, Schema):
-            raise WrongTypeError(f"a schema must be a Schema, not {type(schema).__name__}")
-        if isinstance(grants, bytes | str) or not isinstance(grants, Iterable):
-            raise WrongTypeError(f"grants must be a list of bytes, not {type(grants).__name__}")
-        messages = [as_message(grant, "a grant") for grant in grants]
-        self._schema = schema
+        self._schema = instance(schema, Schema, "a schema")
+        given = items(grants, "grants", "list of bytes")
+        messages = [as_message(grant, "a grant") for grant in given]
         self._granted = len(messages)
         self._grants = _mopse.Grants.decode(messages)
 
@@ -71,64 +66,30 @@ class User:
             If a record was changed, cut or moved.
         mopse.errors.InvalidInputError
             If the query has lost its bounds, as the cloud's copy has.
-        mopse.errors.WrongTypeError
-            If the answer is not an Answer or the query not a Query.
         """
-        if not isinstance(query, Query):
-            raise WrongTypeError(f"a query must be a Query, not {type(query).__name__}")
-        if query._ranges is None:
+        if instance(query, Query, "a query")._ranges is None:
             raise InvalidInputError("the query has no bounds in the clear: it is the cloud's copy")
-        return open_answer(answer, query, {}, self._schema, self._open_part)
+        return matching(answer, query, {}, self._schema, self._open_part)
 
     def files(self, listing: FileListing) -> pl.DataFrame:
-        """Return what the files of a listing are called.
-
-        Parameters
-        ----------
-        listing : FileListing
-            What `mopse.Cloud.find` returned.
-
-        Returns
-        -------
-        polars.DataFrame
-            As from `mopse.Owner.files`.
+        """Return what the attachments of a listing are called; see `mopse.Owner.files`.
 
         Raises
         ------
         mopse.errors.ScopeError
-            If the record of a file was not granted.
-        mopse.errors.DecryptionError
-            If a description was changed or belongs elsewhere.
-        mopse.errors.WrongTypeError
-            If the listing is not a FileListing.
+            If the record of one was not granted.
         """
-        return describe_files(
-            listing, lambda stored: _mopse.describe_granted_file(self._grants, stored)
-        )
+        return described(listing, lambda stored: _mopse.describe_granted_file(self._grants, stored))
 
     def open_file(self, sealed: SealedFile) -> File:
-        """Return a file of a record that was granted, opened and checked.
-
-        Parameters
-        ----------
-        sealed : SealedFile
-            What `mopse.Cloud.fetch` returned.
-
-        Returns
-        -------
-        File
-            Its name, media type and content.
+        """Return an attachment of a record that was granted; see `mopse.Owner.open_file`.
 
         Raises
         ------
         mopse.errors.ScopeError
             If its record was not granted.
-        mopse.errors.DecryptionError
-            If it was changed, cut, or belongs elsewhere.
-        mopse.errors.WrongTypeError
-            If it is not a SealedFile.
         """
-        return opened_file(sealed, lambda stored: _mopse.open_granted_file(self._grants, stored))
+        return opened(sealed, lambda stored: _mopse.open_granted_file(self._grants, stored))
 
     def _open_part(self, part: _mopse.Part) -> Any:
         columns = self._grants.open_part(part)

@@ -18,7 +18,7 @@
 
 use rayon::prelude::*;
 
-use crate::Error;
+use super::Error;
 
 /// Patterns that one thread counts at a time.
 const PATTERNS: usize = 1024;

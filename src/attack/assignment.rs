@@ -9,19 +9,17 @@
 //! Jonker and Volgenant, *A Shortest Augmenting Path Algorithm for Dense and Sparse Linear Assignment
 //! Problems*, Computing 38, 1987. For its use: Naveed, Kamara and Wright, CCS 2015, sections 4 and 5.
 
-use super::check_costs;
-use crate::Error;
+use super::{Error, check_costs};
 
 /// Returns the column of each row.
 ///
 /// # Errors
 ///
-/// [`Error::Size`] if there is no row or more rows than columns, [`Error::Length`] if there are not
+/// [`Error::Classes`] if there is no row or more rows than columns, [`Error::Length`] if there are not
 /// `rows * columns` costs, [`Error::Distribution`] if a cost is not finite.
 pub fn assign(costs: &[f64], rows: usize, columns: usize) -> Result<Vec<i64>, Error> {
     if rows == 0 || rows > columns {
-        let expected = "at least 1, and at most one per value";
-        return Err(Error::Size { what: "the number of classes", got: rows as u64, expected });
+        return Err(Error::Classes { rows, columns });
     }
     check_costs(costs, rows, columns)?;
     if let Some(position) = costs.iter().position(|cost| cost.is_infinite()) {
@@ -122,8 +120,8 @@ mod tests {
 
     #[test]
     fn what_is_no_problem_is_refused() {
-        assert!(matches!(assign(&[], 0, 2), Err(Error::Size { got: 0, .. })));
-        assert!(matches!(assign(&[1.0; 2], 2, 1), Err(Error::Size { got: 2, .. })));
+        assert!(matches!(assign(&[], 0, 2), Err(Error::Classes { rows: 0, columns: 2 })));
+        assert!(matches!(assign(&[1.0; 2], 2, 1), Err(Error::Classes { rows: 2, columns: 1 })));
         assert!(matches!(assign(&[1.0; 3], 1, 2), Err(Error::Length { got: 3, .. })));
         assert!(matches!(
             assign(&[1.0, f64::NAN], 1, 2),

@@ -18,7 +18,7 @@
 //! The attack: Li, Zhang, Yang and Yu, IEEE TIFS 10(9), 2015. Binary segmentation: Scott and Knott,
 //! Biometrics 30(3), 1974, with the likelihood of a Poisson process. The trie: derived here.
 
-use crate::Error;
+use super::Error;
 
 /// Returns the first ciphertext of every piece but the lowest.
 ///
@@ -28,7 +28,7 @@ use crate::Error;
 /// # Errors
 ///
 /// [`Error::Penalty`] if the penalty is negative or NaN, [`Error::BoundsOrder`] if `low` is above
-/// `high`, [`Error::NegativeCiphertext`] if `low` is negative, [`Error::UnsortedRun`] if
+/// `high`, [`Error::NegativeBound`] if `low` is negative, [`Error::Unsorted`] if
 /// ciphertexts do not ascend, [`Error::OutOfRange`] if one lies outside the bounds.
 ///
 /// # Examples
@@ -46,7 +46,7 @@ pub fn change_points(
     penalty: f64,
 ) -> Result<Vec<i64>, Error> {
     if low < 0 {
-        return Err(Error::NegativeCiphertext { run: 0, position: 0 });
+        return Err(Error::NegativeBound);
     }
     if low > high {
         return Err(Error::BoundsOrder);
@@ -97,8 +97,8 @@ fn share(entries: f64, all: f64, length: f64, whole: f64) -> f64 {
 ///
 /// # Errors
 ///
-/// [`Error::Penalty`] if the penalty is negative or NaN, [`Error::Size`] if there are more than 63
-/// bits, [`Error::UnsortedRun`] if ciphertexts do not ascend, [`Error::OutOfRange`] if one lies
+/// [`Error::Penalty`] if the penalty is negative or NaN, [`Error::Bits`] if there are more than 63
+/// bits, [`Error::Unsorted`] if ciphertexts do not ascend, [`Error::OutOfRange`] if one lies
 /// outside the range.
 ///
 /// # Examples
@@ -111,8 +111,7 @@ fn share(entries: f64, all: f64, length: f64, whole: f64) -> f64 {
 /// ```
 pub fn dyadic(ciphertexts: &[i64], bits: u32, penalty: f64) -> Result<Vec<(i64, i64)>, Error> {
     if bits > 63 {
-        let expected = "at most 63";
-        return Err(Error::Size { what: "the bits of the range", got: bits.into(), expected });
+        return Err(Error::Bits { got: bits });
     }
     let last = i64::MAX >> (63 - bits);
     check(ciphertexts, 0, last, penalty)?;
@@ -164,7 +163,7 @@ fn check(ciphertexts: &[i64], low: i64, high: i64, penalty: f64) -> Result<(), E
         return Err(Error::Penalty);
     }
     if let Some(before) = ciphertexts.windows(2).position(|pair| pair[0] > pair[1]) {
-        return Err(Error::UnsortedRun { run: 0, position: before + 1 });
+        return Err(Error::Unsorted { position: before + 1 });
     }
     let range = (high - low).cast_unsigned() + 1;
     match ciphertexts.iter().position(|ciphertext| !(low..=high).contains(ciphertext)) {
@@ -230,9 +229,9 @@ mod tests {
             assert_eq!(dyadic(&[0], 3, penalty), Err(Error::Penalty));
         }
         assert_eq!(change_points(&[0], 5, 0, 1.0), Err(Error::BoundsOrder));
-        let negative = Err(Error::NegativeCiphertext { run: 0, position: 0 });
+        let negative = Err(Error::NegativeBound);
         assert_eq!(change_points(&[0], -1, 0, 1.0), negative);
-        let unsorted = Error::UnsortedRun { run: 0, position: 2 };
+        let unsorted = Error::Unsorted { position: 2 };
         assert_eq!(change_points(&[0, 2, 1], 0, 5, 1.0), Err(unsorted.clone()));
         assert_eq!(dyadic(&[0, 2, 1], 3, 1.0), Err(unsorted));
         for entry in [1, 7] {
@@ -241,8 +240,6 @@ mod tests {
         }
         let outside = Err(Error::OutOfRange { position: 1, range: 8 });
         assert_eq!(dyadic(&[0, 8], 3, 1.0), outside);
-        let what = "the bits of the range";
-        let size = Err(Error::Size { what, got: 64, expected: "at most 63" });
-        assert_eq!(dyadic(&[0], 64, 1.0), size);
+        assert_eq!(dyadic(&[0], 64, 1.0), Err(Error::Bits { got: 64 }));
     }
 }

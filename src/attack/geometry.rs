@@ -19,7 +19,7 @@
 
 use rayon::prelude::*;
 
-use crate::Error;
+use super::Error;
 
 /// A term this much smaller than the mode's adds nothing to a sum of floats.
 const NEGLIGIBLE: f64 = 1e-25;
@@ -34,12 +34,10 @@ struct Sizes {
 impl Sizes {
     fn new(plaintexts: u64, range: u64) -> Result<Self, Error> {
         if range == 0 || range > 1 << 63 {
-            let expected = "1 to 2^63";
-            return Err(Error::Size { what: "the range of ciphertexts", got: range, expected });
+            return Err(Error::Range { got: range });
         }
         if plaintexts == 0 || plaintexts > range {
-            let expected = "1 to the size of the range";
-            return Err(Error::Size { what: "the domain", got: plaintexts, expected });
+            return Err(Error::Domain { got: plaintexts });
         }
         Ok(Self { plaintexts, range })
     }
@@ -148,7 +146,7 @@ impl Sizes {
 ///
 /// # Errors
 ///
-/// [`Error::Size`] if domain, range or width cannot be so large, [`Error::OutOfRange`] if a
+/// [`Error::Domain`], [`Error::Range`] or [`Error::Window`] if one cannot be so large, [`Error::OutOfRange`] if a
 /// ciphertext does not lie in the range.
 ///
 /// # Examples
@@ -168,8 +166,7 @@ pub fn windows(
 ) -> Result<(Vec<i64>, Vec<f64>), Error> {
     let sizes = Sizes::new(plaintexts, range)?;
     if width == 0 || width > plaintexts {
-        let expected = "1 to the size of the domain";
-        return Err(Error::Size { what: "the window", got: width, expected });
+        return Err(Error::Window { got: width });
     }
     sizes.checked(ciphertexts)?;
     Ok(ciphertexts
@@ -185,7 +182,7 @@ pub fn windows(
 ///
 /// # Errors
 ///
-/// [`Error::Size`] if domain or range cannot be so large, [`Error::OutOfRange`] if a ciphertext
+/// [`Error::Domain`] or [`Error::Range`] if one cannot be so large, [`Error::OutOfRange`] if a ciphertext
 /// does not lie in the range.
 pub fn entropies(ciphertexts: &[i64], plaintexts: u64, range: u64) -> Result<Vec<f64>, Error> {
     let sizes = Sizes::new(plaintexts, range)?;
@@ -272,18 +269,14 @@ mod tests {
 
     #[test]
     fn sizes_and_ciphertexts_that_cannot_be_are_refused() {
-        let size = |what, got, expected| Err(Error::Size { what, got, expected });
-        let range = "the range of ciphertexts";
-        assert_eq!(windows(&[0], 1, 0, 1), size(range, 0, "1 to 2^63"));
-        let large = (1 << 63) + 1;
-        assert_eq!(windows(&[0], 1, large, 1), size(range, large, "1 to 2^63"));
-        for (plaintexts, range) in [(0, 5), (6, 5)] {
-            let expected = size("the domain", plaintexts, "1 to the size of the range");
-            assert_eq!(windows(&[0], plaintexts, range, 1), expected);
+        for got in [0, (1 << 63) + 1] {
+            assert_eq!(windows(&[0], 1, got, 1), Err(Error::Range { got }));
         }
-        for width in [0, 4] {
-            let expected = size("the window", width, "1 to the size of the domain");
-            assert_eq!(windows(&[0], 3, 5, width), expected);
+        for got in [0, 6] {
+            assert_eq!(windows(&[0], got, 5, 1), Err(Error::Domain { got }));
+        }
+        for got in [0, 4] {
+            assert_eq!(windows(&[0], 3, 5, got), Err(Error::Window { got }));
         }
         for ciphertext in [-1, 5] {
             let expected = Error::OutOfRange { position: 1, range: 5 };

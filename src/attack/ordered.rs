@@ -20,8 +20,7 @@
 
 use rayon::prelude::*;
 
-use super::{check_costs, check_distribution};
-use crate::Error;
+use super::{Error, check_costs, check_distribution};
 
 /// More matches would not fit the memory of most machines: 16 GiB.
 const MOST_CELLS: usize = 1 << 31;
@@ -68,11 +67,7 @@ fn lower(row: &mut [f64]) {
 fn band(rows: usize, columns: usize) -> Result<usize, Error> {
     match (columns + 1).checked_sub(rows) {
         Some(width) if rows > 0 && width > 0 => Ok(width),
-        _ => Err(Error::Size {
-            what: "the number of classes",
-            got: rows as u64,
-            expected: "at least 1, and at most one per value",
-        }),
+        _ => Err(Error::Classes { rows, columns }),
     }
 }
 
@@ -80,11 +75,11 @@ fn band(rows: usize, columns: usize) -> Result<usize, Error> {
 ///
 /// # Errors
 ///
-/// [`Error::Size`] if there is no class, or more than values, or too many to hold.
+/// [`Error::Classes`] if there is no class, or more than values, [`Error::Pairs`] if there are too
+/// many to hold.
 pub fn cells(rows: usize, columns: usize) -> Result<usize, Error> {
     band(rows, columns)?;
-    let expected = "fewer, for fewer values";
-    let too_many = Error::Size { what: "the number of classes", got: rows as u64, expected };
+    let too_many = Error::Pairs { rows, columns };
     rows.checked_mul(columns).filter(|&cells| cells < MOST_CELLS).ok_or(too_many)
 }
 
@@ -93,7 +88,7 @@ pub fn cells(rows: usize, columns: usize) -> Result<usize, Error> {
 ///
 /// # Errors
 ///
-/// [`Error::Size`] if there is no row, or more than columns; [`Error::Length`] if there are not
+/// [`Error::Classes`] and [`Error::Pairs`] as for [`cells`]; [`Error::Length`] if there are not
 /// `rows * columns` costs; [`Error::Distribution`] if one is not a number; [`Error::NoMatching`] if
 /// everything is forbidden.
 pub fn increasing(costs: &[f64], rows: usize, columns: usize) -> Result<Vec<i64>, Error> {
@@ -131,7 +126,7 @@ pub fn increasing(costs: &[f64], rows: usize, columns: usize) -> Result<Vec<i64>
 ///
 /// # Errors
 ///
-/// [`Error::Size`] if there is no class, or more than values; [`Error::Length`] if `posterior` has
+/// [`Error::Classes`] and [`Error::Pairs`] as for [`cells`]; [`Error::Length`] if `posterior` has
 /// another length; [`Error::Distribution`] or [`Error::NoWeight`] if counts or
 /// probabilities are none; [`Error::NoMatching`] if no match is possible.
 pub fn posterior(
@@ -292,8 +287,8 @@ mod tests {
     #[test]
     fn what_is_no_problem_is_refused() {
         let mut out = vec![0.0; 2];
-        assert!(matches!(increasing(&[], 0, 0), Err(Error::Size { got: 0, .. })));
-        assert!(matches!(increasing(&[1.0; 2], 2, 1), Err(Error::Size { got: 2, .. })));
+        assert!(matches!(increasing(&[], 0, 0), Err(Error::Classes { rows: 0, columns: 0 })));
+        assert!(matches!(increasing(&[1.0; 2], 2, 1), Err(Error::Classes { rows: 2, columns: 1 })));
         assert!(matches!(increasing(&[1.0; 3], 1, 2), Err(Error::Length { got: 3, .. })));
         let forbidden = [f64::INFINITY; 2];
         assert_eq!(increasing(&forbidden, 1, 2), Err(Error::NoMatching));

@@ -18,8 +18,7 @@
 
 use std::collections::VecDeque;
 
-use super::check_distribution;
-use crate::Error;
+use super::{Error, check_distribution};
 
 /// Terms below this share of the largest are left out.
 const NEGLIGIBLE: f64 = 1e-22;
@@ -108,7 +107,7 @@ impl Tail {
 ///
 /// # Errors
 ///
-/// [`Error::Size`] if there is no rank or more than 2^28, [`Error::Distribution`] or [`Error::NoWeight`] if the
+/// [`Error::Ranks`] if there is no rank or more than 2^28, [`Error::Distribution`] or [`Error::NoWeight`] if the
 /// probabilities are none.
 pub fn ranks(
     n: usize,
@@ -117,8 +116,7 @@ pub fn ranks(
 ) -> Result<(Vec<i64>, Vec<f64>), Error> {
     let sum = check_distribution("probabilities", probabilities)?;
     if n == 0 || n > MOST_RANKS {
-        let expected = "1 to 2^28";
-        return Err(Error::Size { what: "the number of ranks", got: n as u64, expected });
+        return Err(Error::Ranks { got: n });
     }
     let values = probabilities.len();
     let mut above = vec![0.0; values];
@@ -222,7 +220,7 @@ mod tests {
     #[test]
     fn what_is_no_problem_is_refused() {
         for n in [0, MOST_RANKS + 1] {
-            assert!(matches!(ranks(n, &[1.0], 0), Err(Error::Size { .. })));
+            assert!(matches!(ranks(n, &[1.0], 0), Err(Error::Ranks { .. })));
         }
         assert!(matches!(ranks(1, &[], 0), Err(Error::NoWeight { .. })));
         assert!(matches!(ranks(1, &[1.0, -1.0], 0), Err(Error::Distribution { position: 1, .. })));

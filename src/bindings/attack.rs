@@ -4,7 +4,7 @@ use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, P
 use pyo3::prelude::*;
 
 use super::filled;
-use super::party::joined;
+use super::joined;
 use crate::attack::access::Patterns;
 use crate::attack::{assignment, density, geometry, ordered, rank};
 use crate::keys::{Key, Purpose};
@@ -147,7 +147,7 @@ pub(super) fn rank_guesses<'py>(
 }
 
 /// Behind `mopse.attacks.Marks`: an insider's tables, from research keys.
-#[pyclass(module = "mopse._mopse", frozen)]
+#[pyclass(module = "mopse._mopse.attack", frozen)]
 pub(super) struct Marks(mopse::Mopse<marks::Marks>, Arc<marks::Marks>);
 
 #[pymethods]

@@ -1,14 +1,18 @@
+pub(super) mod password;
+pub(super) mod rsa;
+pub(super) mod stream;
+
 use numpy::{PyReadonlyArray1, PyReadwriteArray1};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use crate::Error;
+use super::error::InvalidInputError;
 use crate::cipher::legacy::credential;
 use crate::cipher::secret_sharing;
-use crate::cipher::{self, ALGORITHMS, legacy};
-use crate::keys::Key;
+use crate::cipher::{self, ALGORITHMS, Error, legacy};
+use crate::keys::{self, Key};
 
 /// Name, shortest and longest key, nonce, tag, block, longest plaintext; lengths in bytes.
 type AlgorithmSpec = (&'static str, usize, usize, usize, usize, usize, u64);
@@ -25,7 +29,7 @@ pub(super) fn algorithms(is_legacy: bool) -> Vec<AlgorithmSpec> {
 }
 
 /// Behind `mopse.ciphers.Cipher`.
-#[pyclass(module = "mopse._mopse", frozen)]
+#[pyclass(module = "mopse._mopse.cipher", frozen)]
 pub(super) struct Cipher {
     cipher: Box<dyn cipher::Cipher>,
     /// The cores it may use; all if there is none.
@@ -52,10 +56,11 @@ impl Cipher {
         let algorithm = if is_legacy { legacy::find(name)? } else { cipher::find(name)? };
         let cipher = algorithm.with_key(key)?;
         let pool = cores.map(|cores| ThreadPoolBuilder::new().num_threads(cores).build());
-        let pool = pool.transpose().map_err(|_| Error::Size {
-            what: "the number of cores",
-            got: cores.unwrap_or(0) as u64,
-            expected: "what the system can start",
+        let pool = pool.transpose().map_err(|_| {
+            let got = cores.unwrap_or(0);
+            InvalidInputError::new_err(format!(
+                "the number of cores is {got}, expected what the system can start"
+            ))
         })?;
         Ok(Self { cipher, pool })
     }
@@ -180,7 +185,7 @@ pub(super) fn search_des_key<'py>(
     Ok(found.iter().map(bytes).collect())
 }
 
-fn holders(keys: &[PyBackedBytes]) -> Result<Vec<Key>, Error> {
+fn holders(keys: &[PyBackedBytes]) -> Result<Vec<Key>, keys::Error> {
     keys.iter().map(|key| Key::from_bytes(key)).collect()
 }
 

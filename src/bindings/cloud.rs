@@ -1,216 +1,67 @@
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
 
-use numpy::{IntoPyArray, PyArray1};
+use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::cloud::memory;
+use super::filled;
+use super::message::{Announcement, Attachment, Part, StoredFile, StoredUpload, Token};
+use crate::cloud::gate::Gate as Door;
+use crate::cloud::memory::Memory;
+use crate::cloud::merge::merge_into;
+use crate::cloud::store::{Content, Label, Merged, Removed, Store, Totals};
 use crate::message::certificate::Owner;
-use crate::message::token;
-use crate::message::{announcement, answer, upload};
-
-/// Behind `mopse.Cloud.enroll`.
-#[pyclass(module = "mopse._mopse", frozen)]
-pub(super) struct Announcement(pub(super) announcement::Announcement);
-
-#[pymethods]
-impl Announcement {
-    #[staticmethod]
-    fn decode(message: &[u8]) -> PyResult<Self> {
-        Ok(Self(announcement::Announcement::decode(message)?))
-    }
-
-    #[getter]
-    fn owner(&self) -> [u8; 32] {
-        self.0.owner.0
-    }
-
-    #[getter]
-    fn number(&self) -> u64 {
-        self.0.number
-    }
-}
-
-/// Behind `mopse.Upload`.
-#[pyclass(module = "mopse._mopse", frozen)]
-pub(super) struct Upload(upload::Upload);
-
-#[pymethods]
-impl Upload {
-    #[staticmethod]
-    fn decode(py: Python<'_>, message: &[u8]) -> PyResult<Self> {
-        Ok(Self(py.detach(|| upload::Upload::decode(message))?))
-    }
-
-    fn check(&self, announcement: &Announcement) -> PyResult<()> {
-        Ok(self.0.check(&announcement.0)?)
-    }
-
-    #[getter]
-    fn owner(&self) -> [u8; 32] {
-        self.0.owner.0
-    }
-
-    #[getter]
-    fn provider(&self) -> String {
-        self.0.provider.path()
-    }
-
-    #[getter]
-    fn sequence(&self) -> u64 {
-        self.0.sequence
-    }
-
-    #[getter]
-    fn records(&self) -> usize {
-        self.0.handles.len()
-    }
-
-    #[getter]
-    fn entries(&self) -> Vec<(String, usize)> {
-        self.0.runs.iter().map(|run| (run.field.clone(), run.ciphertexts.len())).collect()
-    }
-}
-
-/// Behind `mopse.Query`.
-#[pyclass(module = "mopse._mopse", frozen)]
-pub(super) struct Token(token::Token);
-
-#[pymethods]
-impl Token {
-    #[staticmethod]
-    fn decode(message: &[u8]) -> PyResult<Self> {
-        Ok(Self(token::Token::decode(message)?))
-    }
-
-    #[staticmethod]
-    fn decode_all(messages: Vec<Bound<'_, PyBytes>>) -> PyResult<Vec<Self>> {
-        let messages: Vec<&[u8]> = messages.iter().map(|message| message.as_bytes()).collect();
-        Ok(token::Token::decode_all(&messages)?.into_iter().map(Self).collect())
-    }
-
-    fn check(&self, announcement: &Announcement, now: u64) -> PyResult<()> {
-        Ok(self.0.check(&announcement.0, now)?)
-    }
-
-    #[getter]
-    fn owner(&self) -> [u8; 32] {
-        self.0.owner.0
-    }
-
-    #[getter]
-    fn group(&self) -> String {
-        self.0.group.to_string()
-    }
-
-    #[getter]
-    fn issuer(&self) -> String {
-        self.0.issuer.subject().path()
-    }
-
-    #[getter]
-    fn expiry(&self) -> u64 {
-        self.0.expiry
-    }
-
-    #[getter]
-    fn id(&self) -> u128 {
-        self.0.id
-    }
-
-    #[getter]
-    fn query(&self) -> u128 {
-        self.0.query
-    }
-
-    #[getter]
-    fn predicates(&self) -> Vec<(String, i64, i64)> {
-        let bounds = |p: &token::Predicate| (p.field.clone(), p.low, p.high);
-        self.0.predicates.iter().map(bounds).collect()
-    }
-}
-
-/// Behind `mopse.Answer`.
-#[pyclass(module = "mopse._mopse", frozen)]
-pub(super) struct Part(pub(super) answer::Part);
-
-#[pymethods]
-impl Part {
-    #[staticmethod]
-    fn decode(message: &[u8]) -> PyResult<Self> {
-        Ok(Self(answer::Part::decode(message)?))
-    }
-
-    fn encode<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &self.0.encode())
-    }
-
-    #[getter]
-    fn provider(&self) -> String {
-        self.0.provider.path()
-    }
-
-    #[getter]
-    fn query(&self) -> u128 {
-        self.0.query
-    }
-
-    #[getter]
-    fn records(&self) -> usize {
-        self.0.handles.len()
-    }
-
-    #[getter]
-    fn size(&self) -> usize {
-        self.0.records.size() + self.0.layout.len() + 16 * self.0.handles.len()
-    }
-}
-
-/// Behind `mopse.stores.MemoryStore`.
-#[pyclass(module = "mopse._mopse", frozen)]
-pub(super) struct Store(Mutex<memory::Store>);
-
-impl Store {
-    fn lock(&self) -> MutexGuard<'_, memory::Store> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+use crate::message::place::Node;
+use crate::message::{announcement, answer, attachment, token, upload};
 
 /// Ciphertexts, and the record of each.
 type Entries<'py> = (Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<u32>>);
-
 /// Owner, group, provider, records, bytes.
-type Content = ([u8; 32], String, String, usize, usize);
+type Line = ([u8; 32], String, String, usize, usize);
+/// Entries, files, their bytes, keyword entries.
+type Counts = (usize, usize, usize, usize);
+
+/// Behind `mopse.merge`.
+#[pyfunction]
+pub(super) fn merge<'py>(
+    py: Python<'py>,
+    runs: Vec<PyReadonlyArray1<'py, i64>>,
+) -> PyResult<Bound<'py, PyArray1<i64>>> {
+    let runs = runs.iter().map(|run| run.as_slice()).collect::<Result<Vec<_>, _>>()?;
+    let total = runs.iter().map(|run| run.len()).sum();
+    filled(py, total, |order| merge_into(&runs, order))
+}
+
+/// Behind `mopse.stores.MemoryStore`.
+#[pyclass(module = "mopse._mopse.cloud", frozen, subclass)]
+pub(super) struct MemoryStore(Arc<Memory>);
 
 #[pymethods]
-impl Store {
+impl MemoryStore {
     #[new]
     fn new() -> Self {
-        Self(Mutex::default())
+        Self(Arc::default())
     }
 
-    fn add(&self, py: Python<'_>, upload: &Upload) -> PyResult<()> {
-        let upload = upload.0.clone();
-        Ok(py.detach(|| self.lock().add(upload))?)
+    /// Owner, group, provider, records and bytes of every upload.
+    #[getter]
+    fn contents(&self, py: Python<'_>) -> Vec<Line> {
+        py.detach(|| self.0.contents()).into_iter().map(line).collect()
     }
 
-    fn remove(&self, py: Python<'_>, owner: [u8; 32], provider: &str) -> usize {
-        py.detach(|| self.lock().remove(Owner(owner), provider))
+    /// Entries, files, their bytes, keyword entries.
+    #[getter]
+    fn totals(&self, py: Python<'_>) -> Counts {
+        counts(py.detach(|| self.0.totals()))
     }
 
+    /// Merge what came since the last search, which otherwise the next search does.
     fn settle(&self, py: Python<'_>) -> PyResult<()> {
-        Ok(py.detach(|| self.lock().settle())?)
+        Ok(py.detach(|| self.0.settle())?)
     }
 
-    fn count(&self, py: Python<'_>, token: &Token) -> PyResult<usize> {
-        Ok(py.detach(|| self.lock().count(&token.0))?)
-    }
-
-    fn search(&self, py: Python<'_>, token: &Token) -> PyResult<Vec<Part>> {
-        let parts = py.detach(|| self.lock().search(&token.0))?;
-        Ok(parts.into_iter().map(Part).collect())
-    }
-
+    /// The entries of a field of a group, as a copy of the store shows them.
     fn merged<'py>(
         &self,
         py: Python<'py>,
@@ -218,25 +69,266 @@ impl Store {
         group: &str,
         field: &str,
     ) -> PyResult<Entries<'py>> {
-        let copied = || {
-            let mut store = self.lock();
-            let merged = store.merged(Owner(owner), group, field);
-            merged.map(|(ciphertexts, records)| (ciphertexts.to_vec(), records.to_vec()))
-        };
-        let (ciphertexts, records) = py.detach(copied)?;
-        Ok((ciphertexts.into_pyarray(py), records.into_pyarray(py)))
+        let merged = py.detach(|| self.0.merged(&Owner(owner), group, field))?;
+        Ok(entries(py, merged))
     }
 
-    #[getter]
-    fn contents(&self) -> Vec<Content> {
-        let line = |c: memory::Content| {
-            (c.owner.0, c.group.to_string(), c.provider.path(), c.records, c.size)
-        };
-        self.lock().contents().into_iter().map(line).collect()
+    fn search(&self, py: Python<'_>, tokens: Vec<PyRef<'_, Token>>) -> PyResult<Vec<Part>> {
+        let tokens: Vec<token::Token> = tokens.iter().map(|token| token.0.clone()).collect();
+        Ok(py.detach(|| self.0.search(&tokens))?.into_iter().map(Part).collect())
+    }
+}
+
+fn line(content: Content) -> Line {
+    let Content { owner, group, provider, records, size } = content;
+    (owner.0, group.to_string(), provider.path(), records, size)
+}
+
+fn counts(Totals { entries, files, file_size, keywords }: Totals) -> Counts {
+    (entries, files, file_size, keywords)
+}
+
+fn entries(py: Python<'_>, merged: Merged) -> Entries<'_> {
+    (merged.ciphertexts.into_pyarray(py), merged.records.into_pyarray(py))
+}
+
+/// A store written in Python, and the announcements that were read from it, as bytes and decoded.
+struct Foreign {
+    store: Py<PyAny>,
+    known: RwLock<HashMap<Owner, (Vec<u8>, Arc<announcement::Announcement>)>>,
+}
+
+impl Foreign {
+    fn bound<'py>(&self, py: Python<'py>) -> &Bound<'py, PyAny> {
+        self.store.bind(py)
+    }
+}
+
+/// A place as a store is told it: its path, and the epoch of each of its names.
+fn place(node: &Node) -> (String, Vec<u32>) {
+    (node.path(), node.epochs().to_vec())
+}
+
+fn owner_bytes<'py>(py: Python<'py>, owner: &Owner) -> Bound<'py, PyBytes> {
+    PyBytes::new(py, &owner.0)
+}
+
+/// What a store in Python says of a label that was used and is no more.
+const SPENT: i8 = -1;
+
+fn label(found: Option<Bound<'_, PyAny>>) -> PyResult<Option<Label>> {
+    match found {
+        None => Ok(None),
+        Some(found) if found.extract::<i8>().is_ok_and(|number| number == SPENT) => {
+            Ok(Some(Label::Spent))
+        }
+        Some(found) => Ok(Some(Label::Live(found.extract()?))),
+    }
+}
+
+impl Store for Foreign {
+    type Error = PyErr;
+
+    fn owners(&self) -> PyResult<Vec<Owner>> {
+        Python::attach(|py| {
+            let owners: Vec<[u8; 32]> = self.bound(py).call_method0("owners")?.extract()?;
+            Ok(owners.into_iter().map(Owner).collect())
+        })
     }
 
-    #[getter]
-    fn entries(&self) -> usize {
-        self.lock().entries()
+    fn announcement(&self, owner: &Owner) -> PyResult<Option<Arc<announcement::Announcement>>> {
+        let message: Option<Vec<u8>> = Python::attach(|py| {
+            self.bound(py).call_method1("announcement", (owner_bytes(py, owner),))?.extract()
+        })?;
+        let Some(message) = message else { return Ok(None) };
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, decoded)) = known.get(owner).filter(|(bytes, _)| *bytes == message) {
+            return Ok(Some(Arc::clone(decoded)));
+        }
+        drop(known);
+        let decoded = Arc::new(announcement::Announcement::decode(&message)?);
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        known.insert(*owner, (message, Arc::clone(&decoded)));
+        Ok(Some(decoded))
+    }
+
+    fn enroll(&self, announcement: announcement::Announcement, message: &[u8]) -> PyResult<()> {
+        Python::attach(|py| {
+            let message = PyBytes::new(py, message).unbind();
+            let announcement = Announcement { announcement, message };
+            self.bound(py).call_method1("enroll", (announcement,)).map(drop)
+        })
+    }
+
+    fn add(&self, upload: upload::Upload, message: &[u8]) -> PyResult<()> {
+        Python::attach(|py| {
+            let arguments = (StoredUpload(upload), PyBytes::new(py, message));
+            self.bound(py).call_method1("add", arguments).map(drop)
+        })
+    }
+
+    fn add_file(&self, attachment: attachment::Attachment, message: &[u8]) -> PyResult<()> {
+        Python::attach(|py| {
+            let arguments = (Attachment(attachment), PyBytes::new(py, message));
+            self.bound(py).call_method1("add_file", arguments).map(drop)
+        })
+    }
+
+    fn search(&self, tokens: &[token::Token]) -> PyResult<Vec<answer::Part>> {
+        Python::attach(|py| {
+            let tokens: Vec<Token> = tokens.iter().cloned().map(Token).collect();
+            let parts: Vec<Part> = self.bound(py).call_method1("search", (tokens,))?.extract()?;
+            Ok(parts.into_iter().map(|part| part.0).collect())
+        })
+    }
+
+    fn count(&self, tokens: &[token::Token]) -> PyResult<usize> {
+        Python::attach(|py| {
+            let tokens: Vec<Token> = tokens.iter().cloned().map(Token).collect();
+            self.bound(py).call_method1("count", (tokens,))?.extract()
+        })
+    }
+
+    fn labels(
+        &self,
+        owner: &Owner,
+        provider: &Node,
+        labels: &[u128],
+    ) -> PyResult<Vec<Option<Label>>> {
+        Python::attach(|py| {
+            let (path, epochs) = place(provider);
+            let arguments = (owner_bytes(py, owner), path, epochs, labels.to_vec());
+            let found: Vec<Option<Bound<'_, PyAny>>> =
+                self.bound(py).call_method1("labels", arguments)?.extract()?;
+            found.into_iter().map(label).collect()
+        })
+    }
+
+    fn files(
+        &self,
+        owner: &Owner,
+        provider: &Node,
+        numbers: &[u128],
+    ) -> PyResult<Vec<attachment::StoredFile>> {
+        self.listed("files", owner, provider, numbers)
+    }
+
+    fn files_of(
+        &self,
+        owner: &Owner,
+        provider: &Node,
+        handles: &[u128],
+    ) -> PyResult<Vec<attachment::StoredFile>> {
+        self.listed("files_of", owner, provider, handles)
+    }
+
+    fn file(&self, owner: &Owner, number: u128) -> PyResult<Option<attachment::StoredFile>> {
+        Python::attach(|py| {
+            let arguments = (owner_bytes(py, owner), number);
+            let file: Option<StoredFile> =
+                self.bound(py).call_method1("file", arguments)?.extract()?;
+            Ok(file.map(|file| file.0))
+        })
+    }
+
+    fn remove(&self, owner: &Owner, provider: &str) -> PyResult<Removed> {
+        Python::attach(|py| {
+            let arguments = (owner_bytes(py, owner), provider);
+            let (records, files) = self.bound(py).call_method1("remove", arguments)?.extract()?;
+            Ok(Removed { records, files })
+        })
+    }
+}
+
+impl Foreign {
+    fn listed(
+        &self,
+        method: &str,
+        owner: &Owner,
+        provider: &Node,
+        wanted: &[u128],
+    ) -> PyResult<Vec<attachment::StoredFile>> {
+        Python::attach(|py| {
+            let (path, epochs) = place(provider);
+            let arguments = (owner_bytes(py, owner), path, epochs, wanted.to_vec());
+            let files: Vec<StoredFile> =
+                self.bound(py).call_method1(method, arguments)?.extract()?;
+            Ok(files.into_iter().map(|file| file.0).collect())
+        })
+    }
+}
+
+/// The door before one of the two kinds of store.
+enum AnyGate {
+    Memory(Door<Memory>),
+    Foreign(Door<Foreign>),
+}
+
+/// Behind `mopse.Cloud`: the one door of a cloud.
+#[pyclass(module = "mopse._mopse.cloud", frozen)]
+pub(super) struct Gate(AnyGate);
+
+/// The same call at the gate before any store, with the interpreter released.
+macro_rules! at {
+    ($gate:expr, $py:expr, $call:ident($($argument:expr),*)) => {
+        match &$gate.0 {
+            AnyGate::Memory(gate) => $py.detach(|| gate.$call($($argument),*)).map_err(PyErr::from),
+            AnyGate::Foreign(gate) => $py.detach(|| gate.$call($($argument),*)),
+        }
+    };
+}
+
+#[pymethods]
+impl Gate {
+    #[new]
+    fn new(store: Bound<'_, PyAny>) -> Self {
+        Self(match store.cast::<MemoryStore>() {
+            Ok(memory) => AnyGate::Memory(Door::new(Arc::clone(&memory.get().0))),
+            Err(_) => {
+                let (store, known) = (store.unbind(), RwLock::default());
+                AnyGate::Foreign(Door::new(Arc::new(Foreign { store, known })))
+            }
+        })
+    }
+
+    fn enroll(&self, py: Python<'_>, message: &[u8]) -> PyResult<()> {
+        at!(self, py, enroll(message))
+    }
+
+    fn receive(&self, py: Python<'_>, message: &[u8]) -> PyResult<()> {
+        at!(self, py, receive(message))
+    }
+
+    fn search(&self, py: Python<'_>, query: &[u8], now: u64) -> PyResult<Vec<Part>> {
+        Ok(at!(self, py, search(query, now))?.into_iter().map(Part).collect())
+    }
+
+    fn count(&self, py: Python<'_>, query: &[u8], now: u64) -> PyResult<usize> {
+        at!(self, py, count(query, now))
+    }
+
+    fn find(&self, py: Python<'_>, request: &[u8], now: u64) -> PyResult<Vec<StoredFile>> {
+        Ok(at!(self, py, find(request, now))?.into_iter().map(StoredFile).collect())
+    }
+
+    fn fetch(&self, py: Python<'_>, request: &[u8], now: u64) -> PyResult<StoredFile> {
+        Ok(StoredFile(at!(self, py, fetch(request, now))?))
+    }
+
+    fn count_keywords(&self, py: Python<'_>, request: &[u8], now: u64) -> PyResult<Vec<u64>> {
+        at!(self, py, count_keywords(request, now))
+    }
+
+    /// How many records and files of a provider there were; the owner by its announcement, if named.
+    fn remove(
+        &self,
+        py: Python<'_>,
+        provider: &str,
+        owner: Option<&[u8]>,
+    ) -> PyResult<(usize, usize)> {
+        let owner = owner.map(announcement::Announcement::decode).transpose()?;
+        let owner = owner.map(|announcement| announcement.owner);
+        let removed = at!(self, py, remove(owner.as_ref(), provider))?;
+        Ok((removed.records, removed.files))
     }
 }

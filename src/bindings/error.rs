@@ -1,6 +1,8 @@
 use pyo3::{PyErr, import_exception};
 
-use crate::{Error, plot};
+use crate::{
+    Error, attack, cipher, cloud, evaluate, keys, message, party, plot, schema, scheme, wire,
+};
 
 import_exception!(mopse.errors, DamagedFileError);
 import_exception!(mopse.errors, DecryptionError);
@@ -12,89 +14,238 @@ import_exception!(mopse.errors, ScopeError);
 import_exception!(mopse.errors, SignatureError);
 import_exception!(mopse.errors, WrongPasswordError);
 
-impl From<Error> for PyErr {
-    fn from(error: Error) -> Self {
-        let message = error.to_string();
-        // No wildcard: whoever adds a variant chooses its exception here.
-        match error {
-            Error::AccessPattern { .. }
-            | Error::BoundsOrder
-            | Error::CipherKey { .. }
-            | Error::Distribution { .. }
-            | Error::DuplicateId { .. }
-            | Error::EmptyPassword
-            | Error::Field { .. }
-            | Error::KeyLength { .. }
-            | Error::Length { .. }
-            | Error::Name { .. }
-            | Error::NegativeCiphertext { .. }
-            | Error::Nonce { .. }
-            | Error::NoRange
-            | Error::NoKeyword
-            | Error::NoMatching
-            | Error::NoWeight { .. }
-            | Error::NotAuthenticated { .. }
-            | Error::OtherKind { .. }
-            | Error::OutOfDomain { .. }
-            | Error::OutOfRange { .. }
-            | Error::Penalty
-            | Error::RsaKey { .. }
-            | Error::Run { .. }
-            | Error::Schema { .. }
-            | Error::Size { .. }
-            | Error::StoredKeyword { .. }
-            | Error::StoredRecord { .. }
-            | Error::TooFewShares { .. }
-            | Error::TooLong { .. }
-            | Error::UnknownCipher { .. }
-            | Error::UnknownDerivation { .. }
-            | Error::UnknownField { .. }
-            | Error::UnknownFile
-            | Error::UnknownProvider { .. }
-            | Error::UnsortedRun { .. }
-            | Error::Value { .. }
-            | Error::WeakKey => InvalidInputError::new_err(message),
-            Error::Damaged { .. } | Error::PasswordCost | Error::Wire(_) => {
-                DamagedFileError::new_err(message)
+/// Lets `?` turn the error of a room, or of the crate, into the exception that the function chooses.
+macro_rules! exceptions {
+    ($($error:ty: $exception:path,)*) => {
+        $(
+            impl From<$error> for PyErr {
+                fn from(error: $error) -> Self {
+                    $exception(&error)(error.to_string())
+                }
             }
-            Error::Decryption
-            | Error::File
-            | Error::InvalidCiphertext { .. }
-            | Error::Layout
-            | Error::Record { .. }
-            | Error::Share { .. } => DecryptionError::new_err(message),
-            Error::Epoch { .. }
-            | Error::OtherOwner { .. }
-            | Error::OtherSchema { .. }
-            | Error::Scope { .. } => ScopeError::new_err(message),
-            Error::Expired => ExpiredError::new_err(message),
-            Error::Plot(error) => error.into(),
-            Error::Randomness => RandomnessError::new_err(message),
-            Error::Replay { .. } | Error::StoredFile { .. } => ReplayError::new_err(message),
-            Error::Signature { .. } => SignatureError::new_err(message),
-            Error::WrongPassword => WrongPasswordError::new_err(message),
-        }
+        )*
+    };
+}
+
+exceptions! {
+    wire::Error: of_wire,
+    keys::Error: of_keys,
+    schema::Error: of_schema,
+    scheme::Error: of_scheme,
+    cipher::Error: of_cipher,
+    attack::Error: of_attack,
+    message::Error: of_message,
+    party::Error: of_party,
+    cloud::Error: of_cloud,
+    evaluate::Error: of_evaluate,
+    plot::Error: of_plot,
+    Error: of_crate,
+}
+
+/// Makes an exception with a message.
+type Exception = fn(String) -> PyErr;
+
+// No wildcard below: whoever adds a variant chooses its exception here.
+
+fn of_wire(error: &wire::Error) -> Exception {
+    match error {
+        wire::Error::Format { .. } | wire::Error::Version { .. } => DamagedFileError::new_err,
     }
 }
 
-impl From<plot::Error> for PyErr {
-    fn from(error: plot::Error) -> Self {
-        let message = error.to_string();
-        // No wildcard here either.
-        match error {
-            plot::Error::Empty { .. }
-            | plot::Error::Length { .. }
-            | plot::Error::NotFinite { .. }
-            | plot::Error::NotPositive { .. }
-            | plot::Error::Order { .. }
-            | plot::Error::Range { .. }
-            | plot::Error::Scale { .. }
-            | plot::Error::Role { .. }
-            | plot::Error::RoleClash { .. }
-            | plot::Error::Text { .. }
-            | plot::Error::Size { .. }
-            | plot::Error::Room { .. }
-            | plot::Error::Backend { .. } => InvalidInputError::new_err(message),
+fn of_keys(error: &keys::Error) -> Exception {
+    match error {
+        keys::Error::KeyLength { .. } => InvalidInputError::new_err,
+        keys::Error::Randomness => RandomnessError::new_err,
+    }
+}
+
+fn of_schema(error: &schema::Error) -> Exception {
+    match error {
+        schema::Error::Field { .. }
+        | schema::Error::Rows { .. }
+        | schema::Error::Schema { .. }
+        | schema::Error::Validity { .. }
+        | schema::Error::Value { .. } => InvalidInputError::new_err,
+        schema::Error::Scheme(error) => of_scheme(error),
+    }
+}
+
+fn of_scheme(error: &scheme::Error) -> Exception {
+    match error {
+        scheme::Error::BlockBits { .. }
+        | scheme::Error::BoundsOrder
+        | scheme::Error::Cell
+        | scheme::Error::Cells { .. }
+        | scheme::Error::CiphertextSize { .. }
+        | scheme::Error::Domain { .. }
+        | scheme::Error::Length { .. }
+        | scheme::Error::OutOfDomain { .. }
+        | scheme::Error::Range { .. } => InvalidInputError::new_err,
+        scheme::Error::InvalidCiphertext { .. } => DecryptionError::new_err,
+        scheme::Error::Keys(error) => of_keys(error),
+    }
+}
+
+fn of_cipher(error: &cipher::Error) -> Exception {
+    match error {
+        cipher::Error::Batch { .. }
+        | cipher::Error::Chunk { .. }
+        | cipher::Error::Credential { .. }
+        | cipher::Error::EmptyPassword
+        | cipher::Error::Holders { .. }
+        | cipher::Error::Iterations { .. }
+        | cipher::Error::KeyLength { .. }
+        | cipher::Error::Length { .. }
+        | cipher::Error::Modulus { .. }
+        | cipher::Error::Nonce { .. }
+        | cipher::Error::NotAuthenticated { .. }
+        | cipher::Error::RsaKey { .. }
+        | cipher::Error::Salt { .. }
+        | cipher::Error::Secret { .. }
+        | cipher::Error::Threshold { .. }
+        | cipher::Error::TooFewShares { .. }
+        | cipher::Error::TooLong { .. }
+        | cipher::Error::UnknownBits { .. }
+        | cipher::Error::UnknownCipher { .. }
+        | cipher::Error::UnknownDerivation { .. }
+        | cipher::Error::WeakKey => InvalidInputError::new_err,
+        cipher::Error::PasswordCost | cipher::Error::StoredHash => DamagedFileError::new_err,
+        cipher::Error::Decryption | cipher::Error::Share { .. } => DecryptionError::new_err,
+        cipher::Error::WrongPassword => WrongPasswordError::new_err,
+        cipher::Error::Keys(error) => of_keys(error),
+        cipher::Error::Wire(error) => of_wire(error),
+    }
+}
+
+fn of_attack(error: &attack::Error) -> Exception {
+    match error {
+        attack::Error::AccessPattern { .. }
+        | attack::Error::Bits { .. }
+        | attack::Error::BoundsOrder
+        | attack::Error::Classes { .. }
+        | attack::Error::Distribution { .. }
+        | attack::Error::Domain { .. }
+        | attack::Error::Length { .. }
+        | attack::Error::NegativeBound
+        | attack::Error::NoMatching
+        | attack::Error::NoWeight { .. }
+        | attack::Error::OutOfRange { .. }
+        | attack::Error::Pairs { .. }
+        | attack::Error::Penalty
+        | attack::Error::Range { .. }
+        | attack::Error::Ranks { .. }
+        | attack::Error::Unsorted { .. }
+        | attack::Error::Window { .. } => InvalidInputError::new_err,
+    }
+}
+
+fn of_evaluate(error: &evaluate::Error) -> Exception {
+    match error {
+        evaluate::Error::Index { .. } | evaluate::Error::NoIntervals => InvalidInputError::new_err,
+        evaluate::Error::Cloud(error) => of_cloud(error),
+        evaluate::Error::Keys(error) => of_keys(error),
+        evaluate::Error::Message(error) => of_message(error),
+        evaluate::Error::Scheme(error) => of_scheme(error),
+        evaluate::Error::Wire(error) => of_wire(error),
+    }
+}
+
+fn of_message(error: &message::Error) -> Exception {
+    match error {
+        message::Error::Handle { .. }
+        | message::Error::Length { .. }
+        | message::Error::Name { .. }
+        | message::Error::NegativeCiphertext { .. }
+        | message::Error::Run { .. }
+        | message::Error::UnsortedRun { .. } => InvalidInputError::new_err,
+        message::Error::Epoch { .. }
+        | message::Error::OtherOwner { .. }
+        | message::Error::OtherSchema { .. }
+        | message::Error::Scope { .. } => ScopeError::new_err,
+        message::Error::Expired => ExpiredError::new_err,
+        message::Error::Signature { .. } => SignatureError::new_err,
+        message::Error::Wire(error) => of_wire(error),
+    }
+}
+
+fn of_party(error: &party::Error) -> Exception {
+    match error {
+        party::Error::DuplicateId { .. }
+        | party::Error::FieldType { .. }
+        | party::Error::LastEpoch { .. }
+        | party::Error::Length { .. }
+        | party::Error::NoKeyword
+        | party::Error::NoRange
+        | party::Error::OneRecord { .. }
+        | party::Error::OtherKind { .. }
+        | party::Error::RowNumber { .. }
+        | party::Error::Rows { .. }
+        | party::Error::UnknownField { .. }
+        | party::Error::UnknownProvider { .. }
+        | party::Error::Uses { .. }
+        | party::Error::Value { .. } => InvalidInputError::new_err,
+        party::Error::Damaged { .. } => DamagedFileError::new_err,
+        party::Error::File | party::Error::Layout | party::Error::Record { .. } => {
+            DecryptionError::new_err
         }
+        party::Error::NoGrant { .. } => ScopeError::new_err,
+        party::Error::Cipher(error) => of_cipher(error),
+        party::Error::Keys(error) => of_keys(error),
+        party::Error::Message(error) => of_message(error),
+        party::Error::Schema(error) => of_schema(error),
+        party::Error::Scheme(error) => of_scheme(error),
+        party::Error::Wire(error) => of_wire(error),
+    }
+}
+
+fn of_cloud(error: &cloud::Error) -> Exception {
+    match error {
+        cloud::Error::NothingStored { .. }
+        | cloud::Error::Order { .. }
+        | cloud::Error::Records { .. }
+        | cloud::Error::StoredKeyword { .. }
+        | cloud::Error::StoredRecord { .. }
+        | cloud::Error::UnknownFile
+        | cloud::Error::WhichOwner { .. } => InvalidInputError::new_err,
+        cloud::Error::NotEnrolled => ScopeError::new_err,
+        cloud::Error::OlderAnnouncement
+        | cloud::Error::Replay { .. }
+        | cloud::Error::StoredFile { .. } => ReplayError::new_err,
+        cloud::Error::Message(error) => of_message(error),
+    }
+}
+
+fn of_plot(error: &plot::Error) -> Exception {
+    match error {
+        plot::Error::Empty { .. }
+        | plot::Error::Length { .. }
+        | plot::Error::NotFinite { .. }
+        | plot::Error::NotPositive { .. }
+        | plot::Error::Order { .. }
+        | plot::Error::Range { .. }
+        | plot::Error::Scale { .. }
+        | plot::Error::Role { .. }
+        | plot::Error::RoleClash { .. }
+        | plot::Error::Text { .. }
+        | plot::Error::Size { .. }
+        | plot::Error::Room { .. }
+        | plot::Error::Backend { .. } => InvalidInputError::new_err,
+    }
+}
+
+fn of_crate(error: &Error) -> Exception {
+    match error {
+        Error::Wire(error) => of_wire(error),
+        Error::Keys(error) => of_keys(error),
+        Error::Schema(error) => of_schema(error),
+        Error::Scheme(error) => of_scheme(error),
+        Error::Cipher(error) => of_cipher(error),
+        Error::Attack(error) => of_attack(error),
+        Error::Evaluate(error) => of_evaluate(error),
+        Error::Message(error) => of_message(error),
+        Error::Party(error) => of_party(error),
+        Error::Cloud(error) => of_cloud(error),
+        Error::Plot(error) => of_plot(error),
     }
 }

@@ -6,27 +6,27 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 
-use super::cloud::Part;
-use super::filled;
+use super::message::{Part, StoredFile};
 use super::schema::Schema;
-use crate::Error;
-use crate::cipher::password::Cost;
+use super::{filled, halves, joined};
+use crate::cipher::{self, password::Cost};
 use crate::keys::Key;
-use crate::message::certificate::Chain;
 use crate::message::place::Group;
+use crate::party::Error;
+use crate::party::attachments::Description;
 use crate::party::columns::{Column, Texts, Values};
 use crate::party::keyring::Spans;
-use crate::party::saved;
-use crate::party::{self, Indexed, Range};
-use crate::party::{
-    grants,
-    records::{Ids, Origin},
-};
+use crate::party::records::Ids;
+use crate::party::{self, Indexed, Range, grants, saved};
 use crate::schema::Kind;
 
 /// Name, kind, dtype in words, values, which rows hold one.
 type ColumnSpec<'py> = (String, String, String, Bound<'py, PyAny>, PyReadonlyArray1<'py, bool>);
 type OpenedColumn<'py> = (String, &'static str, String, Bound<'py, PyAny>, Bound<'py, PyAny>);
+/// The columns of the records that match, and how many others were opened.
+type Opened<'py> = (Vec<OpenedColumn<'py>>, usize);
+/// Name, media type, size in bytes.
+type Described = (String, String, u64);
 /// A group, and the first and last ciphertext of each cell.
 type GroupSpans<'py> = (String, Bound<'py, PyArray2<i64>>);
 /// Name, rows that hold a value, plaintexts.
@@ -73,7 +73,7 @@ fn texts<'a>(ends: &'a PyReadonlyArray1<'_, i64>, bytes: &'a [u8]) -> PyResult<T
 }
 
 /// Runs `use_ids` with the ids that Python lends.
-pub(super) fn with_ids<T>(
+fn with_ids<T>(
     ids: &Bound<'_, PyAny>,
     use_ids: impl FnOnce(Ids<'_>) -> Result<T, Error>,
 ) -> PyResult<T> {
@@ -84,17 +84,8 @@ pub(super) fn with_ids<T>(
     Ok(use_ids(Ids::Texts(&texts(&ends, &bytes)?))?)
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the high and the low half")]
-fn halves(handle: u128) -> [u64; 2] {
-    [(handle >> 64) as u64, handle as u64]
-}
-
-pub(super) fn joined([high, low]: [u64; 2]) -> u128 {
-    u128::from(high) << 64 | u128::from(low)
-}
-
-/// Opened columns as Python takes them.
-fn opened<'py>(py: Python<'py>, columns: Vec<Column<'static>>) -> PyResult<Vec<OpenedColumn<'py>>> {
+/// Opened columns as Python takes them, and how many records do not match.
+fn opened(py: Python<'_>, opened: party::Opened) -> PyResult<Opened<'_>> {
     let column = |column: Column<'static>| {
         let is_valid = column.is_valid.into_owned().into_pyarray(py).into_any();
         let (kind, values) = match column.values {
@@ -106,11 +97,24 @@ fn opened<'py>(py: Python<'py>, columns: Vec<Column<'static>>) -> PyResult<Vec<O
         };
         Ok((column.name, kind, column.dtype, values, is_valid))
     };
-    columns.into_iter().map(column).collect()
+    let columns = opened.columns.into_iter().map(column).collect::<PyResult<_>>()?;
+    Ok((columns, opened.excess))
+}
+
+fn as_ranges(ranges: Vec<(String, i64, i64)>) -> Vec<Range> {
+    ranges.into_iter().map(|(field, low, high)| Range { field, low, high }).collect()
+}
+
+fn slices(words: &[PyBackedBytes]) -> Vec<&[u8]> {
+    words.iter().map(|word| &**word).collect()
+}
+
+fn described(description: Description) -> Described {
+    (description.name, description.media_type, description.size)
 }
 
 /// Behind `mopse.Owner` and `mopse.Provider`.
-#[pyclass(module = "mopse._mopse", frozen)]
+#[pyclass(module = "mopse._mopse.party", frozen)]
 pub(super) struct Keyring(RwLock<party::Keyring>);
 
 impl Keyring {
@@ -118,11 +122,11 @@ impl Keyring {
         Self(RwLock::new(keyring))
     }
 
-    pub(super) fn read(&self) -> RwLockReadGuard<'_, party::Keyring> {
+    fn read(&self) -> RwLockReadGuard<'_, party::Keyring> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn write(&self) -> RwLockWriteGuard<'_, party::Keyring> {
+    fn write(&self) -> RwLockWriteGuard<'_, party::Keyring> {
         self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -211,14 +215,12 @@ impl Keyring {
         Ok(self.write().revoke(&path)?)
     }
 
-    fn learn(&self, chain: &[u8]) -> PyResult<()> {
-        let (owner, chain) = Chain::decode(chain)?;
-        Ok(self.write().learn(owner, &chain)?)
+    fn learn(&self, certificates: &[u8]) -> PyResult<()> {
+        Ok(self.write().learn(certificates)?)
     }
 
-    fn chain<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        let keyring = self.read();
-        PyBytes::new(py, &keyring.chain().encode(&keyring.owner()))
+    fn certificates<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.read().certificates())
     }
 
     fn announcement<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
@@ -285,7 +287,7 @@ impl Keyring {
                 return Err(Error::Length { what: "the array of handles", expected, got });
             }
             let handle = |position: usize| joined(handles[position]);
-            self.read().mopse(field)?.encrypt_each(plaintexts, handle, entries)
+            Ok(self.read().mopse(field)?.encrypt_each(plaintexts, handle, entries)?)
         })
     }
 
@@ -305,23 +307,87 @@ impl Keyring {
         ranges: Vec<(String, i64, i64)>,
         expiry: u64,
     ) -> PyResult<(u128, Vec<Bound<'py, PyBytes>>)> {
-        let range = |(field, low, high)| Range { field, low, high };
-        let ranges: Vec<_> = ranges.into_iter().map(range).collect();
+        let ranges = as_ranges(ranges);
         let (number, tokens) = py.detach(|| self.read().query(&ranges, expiry))?;
         Ok((number, tokens.iter().map(|token| PyBytes::new(py, token)).collect()))
     }
 
-    fn open_part<'py>(&self, py: Python<'py>, part: &Part) -> PyResult<Vec<OpenedColumn<'py>>> {
-        let part = &part.0;
-        let columns = py.detach(|| {
-            let keyring = self.read();
-            if part.owner != keyring.owner() {
-                return Err(Error::OtherOwner { what: "the answer" });
-            }
-            let origin = Origin { owner: &part.owner, provider: &part.provider };
-            keyring.opener(&part.provider)?.open(origin, &part.layout, &part.handles, &part.records)
+    /// The columns of the records that match, and how many others were opened.
+    fn open_part<'py>(
+        &self,
+        py: Python<'py>,
+        part: &Part,
+        ranges: Vec<(String, i64, i64)>,
+    ) -> PyResult<Opened<'py>> {
+        let ranges = as_ranges(ranges);
+        opened(py, py.detach(|| self.read().open_part(&part.0, &ranges))?)
+    }
+
+    /// Seal a file of a record, with its keyword entries.
+    #[expect(clippy::too_many_arguments, reason = "they are those of `mopse.Provider.attach`")]
+    fn attach<'py>(
+        &self,
+        py: Python<'py>,
+        record_id: Bound<'py, PyAny>,
+        cipher: &str,
+        name: &str,
+        media_type: &str,
+        contents: PyReadonlyArray1<'py, u8>,
+        keywords: Vec<PyBackedBytes>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let (algorithm, contents) = (cipher::find(cipher)?, contents.as_slice()?);
+        let (keywords, named) = (slices(&keywords), (name, media_type));
+        let message = with_ids(&record_id, |id| {
+            py.detach(|| self.write().attach(id, algorithm, named, contents, &keywords))
         })?;
-        opened(py, columns)
+        Ok(PyBytes::new(py, &message))
+    }
+
+    fn catch_up(&self, keywords: Vec<PyBackedBytes>, used: Vec<u64>) -> PyResult<()> {
+        Ok(self.write().catch_up(&slices(&keywords), &used)?)
+    }
+
+    fn search_files<'py>(
+        &self,
+        py: Python<'py>,
+        keywords: Vec<PyBackedBytes>,
+        expiry: u64,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let keywords = slices(&keywords);
+        let request = py.detach(|| self.read().search_files(&keywords, expiry))?;
+        Ok(PyBytes::new(py, &request))
+    }
+
+    fn list_files<'py>(
+        &self,
+        py: Python<'py>,
+        parts: Vec<PyRef<'py, Part>>,
+        expiry: u64,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let records = parts.iter().map(|part| (part.0.provider.clone(), part.0.handles.clone()));
+        Ok(PyBytes::new(py, &self.read().list_files(records.collect(), expiry)?))
+    }
+
+    fn fetch_file<'py>(
+        &self,
+        py: Python<'py>,
+        number: u128,
+        expiry: u64,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, &self.read().fetch_file(number, expiry)?))
+    }
+
+    fn describe(&self, file: &StoredFile) -> PyResult<Described> {
+        Ok(described(self.read().describe(&file.0)?))
+    }
+
+    fn open_file<'py>(
+        &self,
+        py: Python<'py>,
+        file: &StoredFile,
+    ) -> PyResult<(Described, Bound<'py, PyBytes>)> {
+        let (description, contents) = py.detach(|| self.read().open_file(&file.0))?;
+        Ok((described(description), PyBytes::new(py, &contents)))
     }
 
     fn grant<'py>(
@@ -342,8 +408,8 @@ impl Keyring {
 }
 
 /// Behind `mopse.User`.
-#[pyclass(module = "mopse._mopse", frozen)]
-pub(super) struct Grants(pub(super) grants::Grants);
+#[pyclass(module = "mopse._mopse.party", frozen)]
+pub(super) struct Grants(grants::Grants);
 
 #[pymethods]
 impl Grants {
@@ -356,21 +422,27 @@ impl Grants {
         Ok(Self(known))
     }
 
-    /// `None` if the part's provider has granted nothing in its epoch.
     fn open_part<'py>(
         &self,
         py: Python<'py>,
         part: &Part,
-    ) -> PyResult<Option<Vec<OpenedColumn<'py>>>> {
-        let part = &part.0;
-        let Some(opener) = self.0.opener(part.owner, &part.provider) else {
-            return Ok(None);
-        };
-        let origin = Origin { owner: &part.owner, provider: &part.provider };
-        let columns = py.detach(|| {
-            let (handles, records) = opener.granted(&part.handles, &part.records);
-            opener.open(origin, &part.layout, &handles, &records)
-        })?;
-        opened(py, columns).map(Some)
+        ranges: Vec<(String, i64, i64)>,
+        schema: &Schema,
+    ) -> PyResult<Opened<'py>> {
+        let ranges = as_ranges(ranges);
+        opened(py, py.detach(|| self.0.open_part(&part.0, &ranges, &schema.0))?)
+    }
+
+    fn describe(&self, file: &StoredFile) -> PyResult<Described> {
+        Ok(described(self.0.describe(&file.0)?))
+    }
+
+    fn open_file<'py>(
+        &self,
+        py: Python<'py>,
+        file: &StoredFile,
+    ) -> PyResult<(Described, Bound<'py, PyBytes>)> {
+        let (description, contents) = py.detach(|| self.0.open_file(&file.0))?;
+        Ok((described(description), PyBytes::new(py, &contents)))
     }
 }

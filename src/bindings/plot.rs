@@ -31,7 +31,7 @@ fn column(values: &Column<'_>) -> Vec<f64> {
 }
 
 /// Behind `mopse.plot.Figure`.
-#[pyclass(module = "mopse._mopse")]
+#[pyclass(module = "mopse._mopse.plot")]
 pub(super) struct Panel(plot::Panel);
 
 #[pymethods]

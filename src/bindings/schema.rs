@@ -1,13 +1,12 @@
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
 
-use crate::Error;
-use crate::schema::{self, Kind};
+use crate::schema::{self, Error, Kind};
 
 type Plaintexts<'py> = (Bound<'py, PyArray1<u32>>, Bound<'py, PyArray1<i64>>);
 
 /// Behind `mopse.Field`.
-#[pyclass(module = "mopse._mopse", frozen, from_py_object)]
+#[pyclass(module = "mopse._mopse.schema", frozen, from_py_object)]
 #[derive(Clone)]
 pub(super) struct Field(schema::Field);
 
@@ -81,7 +80,7 @@ impl Field {
 }
 
 /// Behind `mopse.Schema`.
-#[pyclass(module = "mopse._mopse", frozen)]
+#[pyclass(module = "mopse._mopse.schema", frozen)]
 pub(super) struct Schema(pub(super) schema::Schema);
 
 #[pymethods]

@@ -1,3 +1,5 @@
+pub(super) mod ore;
+
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
 
@@ -10,7 +12,7 @@ type Column<'py> = PyReadonlyArray1<'py, i64>;
 type Array<'py> = Bound<'py, PyArray1<i64>>;
 
 /// Behind `mopse.Opse`.
-#[pyclass(module = "mopse._mopse", frozen)]
+#[pyclass(module = "mopse._mopse.scheme", frozen)]
 pub(super) struct Opse(opse::Opse);
 
 #[pymethods]

@@ -13,8 +13,7 @@ use std::fmt;
 use ::aes::cipher::{BlockCipherEncrypt, BlockSizeUser, KeyInit, consts::U16};
 use aes::{Aes128, Aes256};
 
-use super::{Algorithm, Cipher, Make, ctr};
-use crate::Error;
+use super::{Algorithm, Cipher, Error, Make, ctr};
 
 /// AES-128-CTR.
 pub static AES_128: Algorithm =

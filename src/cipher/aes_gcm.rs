@@ -22,8 +22,7 @@ use ghash::universal_hash::UniversalHash;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::{Algorithm, Cipher, Make, PIECE, TAG_LEN, ctr, in_pieces};
-use crate::Error;
+use super::{Algorithm, Cipher, Error, Make, PIECE, TAG_LEN, ctr, in_pieces};
 
 /// AES-128-GCM.
 pub static AES_128: Algorithm =

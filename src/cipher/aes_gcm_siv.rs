@@ -14,8 +14,7 @@ use ::aes_gcm_siv::aead::inout::InOutBuf;
 use ::aes_gcm_siv::aead::{AeadInOut, KeyInit};
 use ::aes_gcm_siv::{Aes128GcmSiv, Aes256GcmSiv};
 
-use super::{Algorithm, Cipher, Make, TAG_LEN};
-use crate::Error;
+use super::{Algorithm, Cipher, Error, Make, TAG_LEN};
 
 /// AES-128-GCM-SIV.
 pub static AES_128: Algorithm = algorithm("aes-128-gcm-siv", 16, |key| {

@@ -17,8 +17,7 @@ use ::aes::cipher::{
 };
 use ::cbc::{Decryptor, Encryptor};
 
-use super::{Algorithm, Cipher, PIECE, in_pieces};
-use crate::Error;
+use super::{Algorithm, Cipher, Error, PIECE, in_pieces};
 
 /// A block cipher in CBC mode.
 pub(super) struct Cbc<C> {

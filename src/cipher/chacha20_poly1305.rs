@@ -25,8 +25,7 @@ use poly1305::universal_hash::{KeyInit, UniversalHash};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::{Algorithm, Cipher, Make, PIECE, TAG_LEN, in_pieces};
-use crate::Error;
+use super::{Algorithm, Cipher, Error, Make, PIECE, TAG_LEN, in_pieces};
 use crate::keys::KEY_LEN;
 
 /// ChaCha20-Poly1305.

@@ -12,8 +12,7 @@ pub mod des;
 pub mod pbe;
 pub mod rsa_blocks;
 
-use super::{Algorithm, named};
-use crate::Error;
+use super::{Algorithm, Error, named};
 
 /// The ciphers for evaluation.
 pub static ALGORITHMS: [&Algorithm; 7] = [

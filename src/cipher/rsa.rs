@@ -34,15 +34,13 @@ use rand::rngs::SysRng;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use super::{TAG_LEN, aes_gcm};
-use crate::Error;
-use crate::keys::{KEY_LEN, fill_random};
+use super::{Error, TAG_LEN, aes_gcm};
+use crate::keys::{self, KEY_LEN, fill_random};
 use crate::wire::{HEAD_LEN, Kind, Reader, Writer};
 
 /// Bits that a modulus may have.
 pub const MODULUS_BITS: [usize; 2] = [2048, 3072];
 
-const WHAT: &str = "the ciphertext";
 const KIND: Kind = Kind::Rsa;
 const NONCE_LEN: usize = 12;
 /// The label of the wrapped key: a ciphertext of another purpose does not unwrap.
@@ -88,7 +86,7 @@ impl PublicKey {
     ///
     /// # Errors
     ///
-    /// [`Error::RsaKey`] if it is none, [`Error::Size`] if it has another length.
+    /// [`Error::RsaKey`] if it is none, [`Error::Modulus`] if it has another length.
     pub fn from_der(der: &[u8]) -> Result<Self, Error> {
         if der.len() > LONGEST_KEY {
             return Err(not_public());
@@ -115,7 +113,7 @@ impl PublicKey {
     pub(crate) fn encrypt_oaep(&self, label: &[u8], plaintext: &[u8]) -> Result<Vec<u8>, Error> {
         let padding = Oaep::<Sha256>::new_with_label(label);
         // Callers know how long a plaintext may be, so that nothing else can fail.
-        padding.encrypt(&mut SysRng, &self.0, plaintext).map_err(|_| Error::Randomness)
+        padding.encrypt(&mut SysRng, &self.0, plaintext).map_err(|_| keys::Error::Randomness.into())
     }
 
     /// How many bytes a plaintext becomes.
@@ -131,7 +129,7 @@ impl PublicKey {
     ///
     /// # Errors
     ///
-    /// [`Error::Length`] for a slice of another length, [`Error::TooLong`], [`Error::Randomness`].
+    /// [`Error::Length`] for a slice of another length, [`Error::TooLong`], [`Error::Keys`].
     pub fn seal_into(
         &self,
         associated: &[u8],
@@ -180,11 +178,11 @@ impl PrivateKey {
     ///
     /// # Errors
     ///
-    /// [`Error::Size`] if the modulus may not have so many bits, [`Error::Randomness`].
+    /// [`Error::Modulus`] if the modulus may not have so many bits, [`Error::Keys`].
     pub fn generate(bits: usize) -> Result<Self, Error> {
         check_bits(bits)?;
         let mut generator = ChaCha20Rng::from_seed(*random_key()?);
-        let key = RsaPrivateKey::new(&mut generator, bits).map_err(|_| Error::Randomness)?;
+        let key = RsaPrivateKey::new(&mut generator, bits).map_err(|_| keys::Error::Randomness)?;
         Ok(Self::of(key))
     }
 
@@ -222,7 +220,7 @@ impl PrivateKey {
     /// # Errors
     ///
     /// [`Error::RsaKey`] if it is none, or none that fits together, or under a password;
-    /// [`Error::Size`] if it has another length.
+    /// [`Error::Modulus`] if it has another length.
     pub fn from_der(der: &[u8]) -> Result<Self, Error> {
         if der.len() > LONGEST_KEY {
             return Err(not_private());
@@ -334,7 +332,7 @@ fn check_bits(bits: usize) -> Result<(), Error> {
     if MODULUS_BITS.contains(&bits) {
         return Ok(());
     }
-    Err(Error::Size { what: "the modulus", got: bits as u64, expected: "2048 or 3072 bits" })
+    Err(Error::Modulus { got: bits })
 }
 
 fn not_public() -> Error {

@@ -24,9 +24,8 @@ use subtle::ConstantTimeEq;
 use vsss_rs::Gf256;
 use zeroize::Zeroizing;
 
-use crate::Error;
-use crate::cipher::{Algorithm, aes_gcm, aes_gcm_siv, chacha20_poly1305};
-use crate::keys::{Key, Purpose, fill_random};
+use crate::cipher::{Algorithm, Error, aes_gcm, aes_gcm_siv, chacha20_poly1305};
+use crate::keys::{self, Key, Purpose, fill_random};
 use crate::wire::{Kind, Reader, Writer};
 
 /// The cipher of each share, in turns; all take a key of 32 bytes.
@@ -36,8 +35,6 @@ static CIPHERS: [&Algorithm; 4] = [
     &aes_gcm::AES_256,
     &chacha20_poly1305::CHACHA20,
 ];
-
-const WHAT: &str = "the share";
 
 /// What stands in front of a sealed share.
 struct Head {
@@ -67,18 +64,17 @@ impl Head {
 ///
 /// # Errors
 ///
-/// [`Error::Size`] if there are not 2 to 255 holders, the threshold is not 2 to that number, or the
-/// secret is empty or longer than a mebibyte; [`Error::Randomness`].
+/// [`Error::Holders`] if there are not 2 to 255, [`Error::Threshold`] if it is not 2 to that number,
+/// [`Error::Secret`] if it is empty or longer than a mebibyte, [`Error::Keys`].
 pub fn split(secret: &[u8], threshold: usize, holders: &[Key]) -> Result<Vec<Vec<u8>>, Error> {
-    let size = |what, got: usize, expected| Err(Error::Size { what, got: got as u64, expected });
     if !(2..=255).contains(&holders.len()) {
-        return size("the number of shares", holders.len(), "2 to 255");
+        return Err(Error::Holders { got: holders.len() });
     }
     if !(2..=holders.len()).contains(&threshold) {
-        return size("the threshold", threshold, "2 to the number of shares");
+        return Err(Error::Threshold { got: threshold });
     }
     if !(1..=1 << 20).contains(&secret.len()) {
-        return size("the secret", secret.len(), "1 to 2^20 bytes");
+        return Err(Error::Secret { got: secret.len() });
     }
     let mut random = Zeroizing::new([0; 32]);
     let mut set = [0; 16];
@@ -87,14 +83,14 @@ pub fn split(secret: &[u8], threshold: usize, holders: &[Key]) -> Result<Vec<Vec
     let shared = Zeroizing::new([secret, &Sha256::digest(secret)].concat());
     let shares =
         Gf256::split_bytes(threshold, holders.len(), &*shared, ChaCha20Rng::from_seed(*random))
-            .map_err(|_| Error::Randomness)?;
-    let threshold = u8::try_from(threshold).map_err(|_| Error::Randomness)?;
+            .map_err(|_| keys::Error::Randomness)?;
+    let threshold = u8::try_from(threshold).map_err(|_| keys::Error::Randomness)?;
     shares
         .into_iter()
         .map(Zeroizing::new)
         .zip(holders)
         .map(|(share, holder)| {
-            let (&number, value) = share.split_first().ok_or(Error::Randomness)?;
+            let (&number, value) = share.split_first().ok_or(keys::Error::Randomness)?;
             let head = Head { set, threshold, number };
             let mut nonce = vec![0; head.cipher().nonce_len];
             fill_random(&mut nonce)?;
@@ -151,6 +147,10 @@ mod tests {
 
     use super::*;
     use crate::wire;
+
+    fn malformed(position: usize) -> Error {
+        wire::Error::Format { what: Kind::Share.name(), position }.into()
+    }
 
     fn holders(count: u8) -> Vec<Key> {
         (0..count).map(|byte| Key::from_bytes(&[byte; 32]).unwrap()).collect()
@@ -220,10 +220,11 @@ mod tests {
             changed[1][at] ^= 1;
             let error = joined(&changed, &keys, &[0, 1]).unwrap_err();
             match at {
-                0..8 => {
-                    assert_eq!(error, Error::Wire(wire::Error::Format { what: WHAT, position: 0 }))
-                }
-                8 => assert_eq!(error, Error::Wire(wire::Error::Version { what: WHAT, got: 0 })),
+                0..8 => assert_eq!(error, malformed(0)),
+                8 => assert_eq!(
+                    error,
+                    Error::Wire(wire::Error::Version { what: Kind::Share.name(), got: 0 })
+                ),
                 _ => assert_eq!(error, Error::Share { position: 1 }, "byte {at}"),
             }
             changed[1] = shares[1][..at].to_vec();
@@ -257,15 +258,12 @@ mod tests {
 
     #[test]
     fn impossible_numbers_are_refused() {
-        let what = |error| match error {
-            Error::Size { what, .. } => what,
-            other => panic!("{other}"),
-        };
         let keys = holders(3);
-        assert_eq!(what(split(b"x", 2, &keys[..1]).unwrap_err()), "the number of shares");
-        assert_eq!(what(split(b"x", 1, &keys).unwrap_err()), "the threshold");
-        assert_eq!(what(split(b"x", 4, &keys).unwrap_err()), "the threshold");
-        assert_eq!(what(split(b"", 2, &keys).unwrap_err()), "the secret");
-        assert_eq!(what(split(&vec![0; (1 << 20) + 1], 2, &keys).unwrap_err()), "the secret");
+        assert_eq!(split(b"x", 2, &keys[..1]), Err(Error::Holders { got: 1 }));
+        assert_eq!(split(b"x", 1, &keys), Err(Error::Threshold { got: 1 }));
+        assert_eq!(split(b"x", 4, &keys), Err(Error::Threshold { got: 4 }));
+        assert_eq!(split(b"", 2, &keys), Err(Error::Secret { got: 0 }));
+        let got = (1 << 20) + 1;
+        assert_eq!(split(&vec![0; got], 2, &keys), Err(Error::Secret { got }));
     }
 }

@@ -30,93 +30,122 @@
 
 use std::collections::{HashMap, HashSet};
 
-use hmac::Hmac;
-use sha2::Sha256;
-
-use crate::message::trapdoor::{Entry, Trapdoor, block};
+use super::store::Label;
+use crate::message::trapdoor::{Entry, Trapdoor};
 
 /// Messages in a row that may get lost without hiding those that come after them.
 pub const MOST_LOST: u64 = 16;
 
-/// The encrypted keywords of one provider.
+/// Looks labels up: what stands under each, `None` where nothing ever did.
+pub trait LookUp<E>: FnMut(&[u128]) -> Result<Vec<Option<Label>>, E> {}
+
+impl<E, F: FnMut(&[u128]) -> Result<Vec<Option<Label>>, E>> LookUp<E> for F {}
+
+/// Walks the entries of a keyword; returns the number of each and what stands there.
+///
+/// Labels are looked up in batches that are as large as is needed to know whether there are more, and
+/// later a quarter of what was found.
+fn walk<E>(trapdoor: &Trapdoor, mut look_up: impl LookUp<E>) -> Result<Vec<(u64, Label)>, E> {
+    let prepared = trapdoor.prepared();
+    let mut found = Vec::new();
+    let (mut next, mut lost) = (0, 0);
+    while lost <= MOST_LOST {
+        let size = (MOST_LOST + 1 - lost).max(found.len() as u64 / 4);
+        let labels: Vec<u128> = (next..next + size).map(|at| prepared.label(at)).collect();
+        for (at, label) in (next..).zip(look_up(&labels)?) {
+            match label {
+                Some(label) if lost <= MOST_LOST => {
+                    found.push((at, label));
+                    lost = 0;
+                }
+                _ => lost += 1,
+            }
+        }
+        next += size;
+    }
+    Ok(found)
+}
+
+/// Returns the files of one keyword, in the order they were added.
+///
+/// # Errors
+///
+/// Those of the look-up.
+pub fn find<E>(trapdoor: &Trapdoor, look_up: impl LookUp<E>) -> Result<Vec<u128>, E> {
+    let masks = trapdoor.prepared();
+    let file = |(at, label)| match label {
+        Label::Live(masked) => Some(masked ^ masks.mask(at)),
+        Label::Spent => None,
+    };
+    Ok(walk(trapdoor, look_up)?.into_iter().filter_map(file).collect())
+}
+
+/// Returns the files that have all of these keywords, in the order of the first; none without keywords.
+///
+/// # Errors
+///
+/// Those of the look-up.
+pub fn find_all<E>(trapdoors: &[Trapdoor], mut look_up: impl LookUp<E>) -> Result<Vec<u128>, E> {
+    let Some((first, others)) = trapdoors.split_first() else { return Ok(Vec::new()) };
+    let mut files = find(first, &mut look_up)?;
+    for trapdoor in others {
+        let matching: HashSet<u128> = find(trapdoor, &mut look_up)?.into_iter().collect();
+        files.retain(|file| matching.contains(file));
+    }
+    Ok(files)
+}
+
+/// How many entries the keyword has used up: the next one has this number.
+///
+/// # Errors
+///
+/// Those of the look-up.
+pub fn used<E>(trapdoor: &Trapdoor, look_up: impl LookUp<E>) -> Result<u64, E> {
+    Ok(walk(trapdoor, look_up)?.last().map_or(0, |(at, _)| at + 1))
+}
+
+/// The encrypted keywords of one provider, in memory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Dictionary {
-    files: HashMap<u128, u128>,
-    /// Labels of entries that were removed.
-    spent: HashSet<u128>,
+    labels: HashMap<u128, Label>,
+    live: usize,
 }
 
 impl Dictionary {
     /// How many entries there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.files.len()
+        self.live
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.files.is_empty()
+        self.live == 0
     }
 
     /// Whether an entry has, or had, one of these labels already.
     #[must_use]
     pub fn holds_any(&self, entries: &[Entry]) -> bool {
-        let is_taken = |label| self.files.contains_key(label) || self.spent.contains(label);
-        entries.iter().any(|entry| is_taken(&entry.label))
+        entries.iter().any(|entry| self.labels.contains_key(&entry.label))
     }
 
-    /// Adds entries.
+    /// Adds entries, whose labels are new.
     pub fn add(&mut self, entries: &[Entry]) {
-        self.files.extend(entries.iter().map(|entry| (entry.label, entry.masked)));
+        self.live += entries.len();
+        let labels = entries.iter().map(|entry| (entry.label, Label::Live(entry.masked)));
+        self.labels.extend(labels);
     }
 
     /// Forgets which files there are; what is added later is found all the same.
     pub fn clear(&mut self) {
-        self.spent.extend(self.files.drain().map(|(label, _)| label));
+        self.labels.values_mut().for_each(|label| *label = Label::Spent);
+        self.live = 0;
     }
 
-    /// Returns the files of one keyword, in the order they were added.
+    /// What stands under labels.
     #[must_use]
-    pub fn find(&self, trapdoor: &Trapdoor) -> Vec<u128> {
-        let [labels, masks] = trapdoor.prepared();
-        let file = |(count, masked): (u64, Option<u128>)| Some(masked? ^ block(&masks, count));
-        self.walk(&labels).filter_map(file).collect()
-    }
-
-    /// How many entries the keyword has used up: the next one has this number.
-    #[must_use]
-    pub fn used(&self, trapdoor: &Trapdoor) -> u64 {
-        let [labels, _] = trapdoor.prepared();
-        self.walk(&labels).last().map_or(0, |(count, _)| count + 1)
-    }
-
-    /// The numbers of a keyword's entries, with what each masks; `None` for one that was removed.
-    fn walk<'a>(
-        &'a self,
-        labels: &'a Hmac<Sha256>,
-    ) -> impl Iterator<Item = (u64, Option<u128>)> + 'a {
-        let entry = |count| {
-            let label = block(labels, count);
-            let masked = self.files.get(&label).copied();
-            (count, (masked.is_some() || self.spent.contains(&label)).then_some(masked))
-        };
-        let is_near = |lost: &mut u64, (count, entry): (u64, Option<Option<u128>>)| {
-            *lost = if entry.is_some() { 0 } else { *lost + 1 };
-            (*lost <= MOST_LOST).then_some((count, entry))
-        };
-        (0..).map(entry).scan(0, is_near).filter_map(|(count, entry)| Some((count, entry?)))
-    }
-
-    /// Returns the files that have all of these keywords, in the order of the first.
-    #[must_use]
-    pub fn find_all(&self, trapdoors: &[Trapdoor]) -> Vec<u128> {
-        let Some((first, others)) = trapdoors.split_first() else { return Vec::new() };
-        let mut files = self.find(first);
-        for trapdoor in others {
-            let matching: HashSet<u128> = self.find(trapdoor).into_iter().collect();
-            files.retain(|file| matching.contains(file));
-        }
-        files
+    pub fn look_up(&self, labels: &[u128]) -> Vec<Option<Label>> {
+        labels.iter().map(|label| self.labels.get(label).copied()).collect()
     }
 }

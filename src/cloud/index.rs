@@ -22,8 +22,9 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::Error;
 use super::merge::merge_into;
-use crate::Error;
+use super::store::Merged;
 use crate::message::token::Predicate;
 use crate::message::upload::Run;
 use crate::operations::{Operation, count};
@@ -41,7 +42,7 @@ pub struct Hit {
 /// The runs of one group, and the order that all of them share.
 #[derive(Debug, Default)]
 pub struct Index {
-    uploads: Vec<Upload>,
+    uploads: Vec<Runs>,
     merged: BTreeMap<String, Merged>,
     /// How many uploads, from the first on, are in `merged`.
     settled: usize,
@@ -49,18 +50,10 @@ pub struct Index {
 }
 
 #[derive(Debug)]
-struct Upload {
+struct Runs {
     provider: String,
     first_record: u32,
     runs: Arc<Vec<Run>>,
-}
-
-/// All entries of one field in the order of their ciphertexts.
-#[derive(Debug, Default)]
-struct Merged {
-    ciphertexts: Vec<i64>,
-    /// Records of the index, counted through all uploads.
-    records: Vec<u32>,
 }
 
 impl Index {
@@ -68,7 +61,7 @@ impl Index {
     ///
     /// # Errors
     ///
-    /// [`Error::Size`] if the index would have 2^32 records. Nothing is added then.
+    /// [`Error::Records`] if the index would have 2^32 records. Nothing is added then.
     pub fn add(
         &mut self,
         provider: &str,
@@ -77,11 +70,10 @@ impl Index {
     ) -> Result<(), Error> {
         let Some(sum) = self.records.checked_add(records) else {
             let got = u64::from(self.records) + u64::from(records);
-            let expected = "below 2^32 in one group";
-            return Err(Error::Size { what: "the number of records", got, expected });
+            return Err(Error::Records { got });
         };
         let (provider, runs) = (provider.to_owned(), runs.into());
-        self.uploads.push(Upload { provider, first_record: self.records, runs });
+        self.uploads.push(Runs { provider, first_record: self.records, runs });
         self.records = sum;
         Ok(())
     }
@@ -177,10 +169,9 @@ impl Index {
     /// # Errors
     ///
     /// Those of [`settle`](Self::settle).
-    pub fn merged(&mut self, field: &str) -> Result<(&[i64], &[u32]), Error> {
+    pub fn merged(&mut self, field: &str) -> Result<Merged, Error> {
         self.settle()?;
-        let merged = self.merged.get(field);
-        Ok(merged.map_or((&[], &[]), |merged| (&merged.ciphertexts, &merged.records)))
+        Ok(self.merged.get(field).cloned().unwrap_or_default())
     }
 
     /// Counts the records that all predicates hold for.
@@ -255,7 +246,7 @@ impl Index {
     }
 }
 
-impl Upload {
+impl Runs {
     fn range(&self, predicate: &Predicate) -> &[u32] {
         match self.runs.iter().find(|run| run.field == predicate.field) {
             Some(run) => range(&run.ciphertexts, &run.records, predicate),
@@ -301,6 +292,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::message;
 
     fn run(field: &str, entries: &[(i64, u32)]) -> Run {
         let mut entries = entries.to_vec();
@@ -353,9 +345,9 @@ mod tests {
     #[test]
     fn what_is_merged_is_in_order_and_names_records_through_all_uploads() {
         let mut index = two_providers();
-        let (ciphertexts, records) = index.merged("age").unwrap();
-        assert_eq!((ciphertexts, records), (&[40, 45, 50, 70][..], &[0, 3, 2, 1][..]));
-        assert_eq!(index.merged("weight"), Ok((&[][..], &[][..])));
+        let ages = Merged { ciphertexts: vec![40, 45, 50, 70], records: vec![0, 3, 2, 1] };
+        assert_eq!(index.merged("age"), Ok(ages));
+        assert_eq!(index.merged("weight"), Ok(Merged::default()));
     }
 
     #[test]
@@ -382,7 +374,7 @@ mod tests {
         let mut index = two_providers();
         let bad = Run { field: "age".into(), ciphertexts: vec![2, 1], records: vec![0, 1] };
         index.add("rogue", 2, vec![bad]).unwrap();
-        assert_eq!(index.settle(), Err(Error::UnsortedRun { run: 2, position: 1 }));
+        assert_eq!(index.settle(), Err(message::Error::UnsortedRun { run: 2, position: 1 }.into()));
         index.remove(2);
         assert_eq!(index.count(&[between("age", 0, 99)], None), Ok(4));
     }

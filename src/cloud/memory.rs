@@ -1,217 +1,154 @@
-//! The cloud's store in memory: every group's index and sealed records, each owner's apart.
+//! The store in memory, gone when the process ends.
 //!
 //! # Leakage
 //!
-//! That of uploads and of the index; and, over time, which providers upload when.
+//! That of uploads, attachments and of the index; and, over time, which providers send what when.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::index::{Hit, Index};
-use crate::Error;
+use super::Error;
+use super::attachments::Attachments;
+use super::records::Records;
+use super::store::{Content, Label, Merged, Removed, Store, Totals};
+use crate::message::announcement::Announcement;
 use crate::message::answer::Part;
+use crate::message::attachment::{Attachment, StoredFile};
 use crate::message::certificate::Owner;
-use crate::message::place::{Group, Node};
-use crate::message::token::{Scope, Token};
+use crate::message::place::Node;
+use crate::message::token::Token;
 use crate::message::upload::Upload;
-use crate::wire::Blobs;
-use crate::wire::length;
 
 /// Everything a cloud holds, in memory.
 #[derive(Debug, Default)]
-pub struct Store {
-    groups: BTreeMap<(Owner, Group), Held>,
-    /// The last upload's number, of every provider that ever sent one.
-    sequences: HashMap<(Owner, String), u64>,
+pub struct Memory {
+    announcements: RwLock<BTreeMap<Owner, Arc<Announcement>>>,
+    records: Mutex<Records>,
+    attachments: RwLock<Attachments>,
 }
 
-#[derive(Debug, Default)]
-struct Held {
-    index: Index,
-    uploads: Vec<Upload>,
-}
+impl Memory {
+    fn records(&self) -> MutexGuard<'_, Records> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 
-/// What a group holds, for a table of contents.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Content {
-    /// Whose it is.
-    pub owner: Owner,
-    /// The group.
-    pub group: Group,
-    /// The provider.
-    pub provider: Node,
-    /// How many records it sent.
-    pub records: usize,
-    /// How many bytes they have, sealed.
-    pub size: usize,
-}
+    fn attachments(&self) -> RwLockReadGuard<'_, Attachments> {
+        self.attachments.read().unwrap_or_else(PoisonError::into_inner)
+    }
 
-impl Store {
-    /// Takes an upload that was verified.
+    fn attachments_mut(&self) -> RwLockWriteGuard<'_, Attachments> {
+        self.attachments.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Merges what came since the last search, which otherwise the next search does.
     ///
     /// # Errors
     ///
-    /// [`Error::Replay`] if it is not newer than the provider's last, [`Error::StoredRecord`] if a
-    /// record is stored already, [`Error::Size`] if the group would have 2^32 records,
-    /// [`Error::Scope`] if it is of no provider. Nothing changes then.
-    pub fn add(&mut self, upload: Upload) -> Result<(), Error> {
-        let provider = upload.provider.path();
-        let Some(group) = Group::of(&upload.provider) else {
-            let what = "send uploads".to_owned();
-            return Err(Error::Scope { who: upload.provider.to_string(), what });
-        };
-        let sender = (upload.owner, provider.clone());
-        if self.sequences.get(&sender).is_some_and(|&last| upload.sequence <= last) {
-            return Err(Error::Replay { provider });
+    /// Those of [`Index::settle`](super::index::Index::settle).
+    pub fn settle(&self) -> Result<(), Error> {
+        self.records().settle()
+    }
+
+    /// What there is, one line per upload, by owner, group and arrival.
+    #[must_use]
+    pub fn contents(&self) -> Vec<Content> {
+        self.records().contents()
+    }
+
+    /// How much there is besides records.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        let entries = self.records().entries();
+        Totals { entries, ..self.attachments().totals() }
+    }
+
+    /// The entries of a field of a group in order: all that a copy of the store shows of the field.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Index::settle`](super::index::Index::settle).
+    pub fn merged(&self, owner: &Owner, group: &str, field: &str) -> Result<Merged, Error> {
+        self.records().merged(*owner, group, field)
+    }
+}
+
+impl Store for Memory {
+    type Error = Error;
+
+    fn owners(&self) -> Result<Vec<Owner>, Error> {
+        let known = self.announcements.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(known.keys().copied().collect())
+    }
+
+    fn announcement(&self, owner: &Owner) -> Result<Option<Arc<Announcement>>, Error> {
+        let known = self.announcements.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(known.get(owner).cloned())
+    }
+
+    fn enroll(&self, announcement: Announcement, _: &[u8]) -> Result<(), Error> {
+        let mut known = self.announcements.write().unwrap_or_else(PoisonError::into_inner);
+        if known.get(&announcement.owner).is_some_and(|last| last.number > announcement.number) {
+            return Err(Error::OlderAnnouncement);
         }
-        let place = (upload.owner, group);
-        let stored = self.groups.get(&place).into_iter().flat_map(|held| &held.uploads);
-        for other in stored.filter(|other| other.provider == upload.provider) {
-            let is_stored = |handle| other.handles.binary_search(handle).is_ok();
-            if let Some(position) = upload.handles.iter().position(is_stored) {
-                return Err(Error::StoredRecord { provider, position });
-            }
-        }
-        let records = u32::try_from(upload.handles.len()).unwrap_or(u32::MAX);
-        let held = self.groups.entry(place).or_default();
-        held.index.add(&provider, records, upload.runs.clone())?;
-        self.sequences.insert(sender, upload.sequence);
-        held.uploads.push(upload);
+        known.insert(announcement.owner, Arc::new(announcement));
         Ok(())
     }
 
-    /// Removes all uploads of a provider, in every epoch; returns how many records there were.
-    ///
-    /// Its last number is kept, so that what it sent before cannot be sent again.
-    pub fn remove(&mut self, owner: Owner, provider: &str) -> usize {
-        let mut records = 0;
-        for ((_, _), held) in self.groups.iter_mut().filter(|((of, _), _)| *of == owner) {
-            for at in (0..held.uploads.len()).rev() {
-                if held.uploads[at].provider.path() == provider {
-                    records += held.uploads.remove(at).handles.len();
-                    held.index.remove(at);
-                }
-            }
+    fn add(&self, upload: Upload, _: &[u8]) -> Result<(), Error> {
+        self.records().add(upload)
+    }
+
+    fn add_file(&self, attachment: Attachment, _: &[u8]) -> Result<(), Error> {
+        self.attachments_mut().add(attachment)
+    }
+
+    fn search(&self, tokens: &[Token]) -> Result<Vec<Part>, Error> {
+        let mut records = self.records();
+        let mut parts = Vec::new();
+        for token in tokens {
+            parts.extend(records.search(token)?);
         }
-        records
+        Ok(parts)
     }
 
-    /// Counts the records that a checked token reaches.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Index::count`].
-    pub fn count(&mut self, token: &Token) -> Result<usize, Error> {
-        match self.groups.get_mut(&(token.owner, token.group.clone())) {
-            Some(held) => held.index.count(&token.predicates, own(token).as_deref()),
-            None => Ok(0),
-        }
+    fn count(&self, tokens: &[Token]) -> Result<usize, Error> {
+        let mut records = self.records();
+        tokens.iter().map(|token| records.count(token)).sum()
     }
 
-    /// Returns the records that a checked token reaches, one part per upload that has some.
-    ///
-    /// If there is none, one part without records still carries a layout, so that whoever asked can
-    /// make an empty table.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Index::search`].
-    pub fn search(&mut self, token: &Token) -> Result<Vec<Part>, Error> {
-        let Some(held) = self.groups.get_mut(&(token.owner, token.group.clone())) else {
-            return Ok(Vec::new());
-        };
-        let own = own(token);
-        let hits = held.index.search(&token.predicates, own.as_deref())?;
-        let part = |hits: &[Hit], upload: &Upload| {
-            let mut records = Blobs::default();
-            let mut handles = Vec::with_capacity(hits.len());
-            for hit in hits {
-                let at = length(u64::from(hit.record));
-                handles.push(upload.handles[at]);
-                records.push(upload.records.get(at));
-            }
-            let (owner, provider) = (upload.owner, upload.provider.clone());
-            Part {
-                owner,
-                provider,
-                query: token.query,
-                layout: upload.layout.clone(),
-                handles,
-                records,
-            }
-        };
-        if hits.is_empty() {
-            let reached = |upload: &&Upload| {
-                own.as_ref().is_none_or(|provider| upload.provider.path() == *provider)
-            };
-            return Ok(held
-                .uploads
-                .iter()
-                .rev()
-                .find(reached)
-                .map(|u| part(&[], u))
-                .into_iter()
-                .collect());
-        }
-        let by_upload = hits.chunk_by(|a, b| a.upload == b.upload);
-        Ok(by_upload.map(|hits| part(hits, &held.uploads[hits[0].upload])).collect())
+    fn labels(
+        &self,
+        owner: &Owner,
+        provider: &Node,
+        labels: &[u128],
+    ) -> Result<Vec<Option<Label>>, Error> {
+        Ok(self.attachments().labels(owner, provider, labels))
     }
 
-    /// Merges everything that came since the last search.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Index::settle`].
-    pub fn settle(&mut self) -> Result<(), Error> {
-        self.groups.values_mut().try_for_each(|held| held.index.settle())
+    fn files(
+        &self,
+        owner: &Owner,
+        provider: &Node,
+        numbers: &[u128],
+    ) -> Result<Vec<StoredFile>, Error> {
+        Ok(self.attachments().files(owner, provider, numbers))
     }
 
-    /// Returns the entries of a field of a group in order, with the record of each, counted through
-    /// the group's uploads as [`contents`](Self::contents) lists them; none of a group that is not
-    /// there.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Index::settle`].
-    pub fn merged(
-        &mut self,
-        owner: Owner,
-        group: &str,
-        field: &str,
-    ) -> Result<(&[i64], &[u32]), Error> {
-        let mut groups = self.groups.iter_mut();
-        match groups.find(|((of, name), _)| *of == owner && name.to_string() == group) {
-            Some((_, held)) => held.index.merged(field),
-            None => Ok((&[], &[])),
-        }
+    fn files_of(
+        &self,
+        owner: &Owner,
+        provider: &Node,
+        handles: &[u128],
+    ) -> Result<Vec<StoredFile>, Error> {
+        Ok(self.attachments().files_of(owner, provider, handles))
     }
 
-    /// What there is, one line per upload.
-    #[must_use]
-    pub fn contents(&self) -> Vec<Content> {
-        let mut contents = Vec::new();
-        for ((owner, group), held) in &self.groups {
-            contents.extend(held.uploads.iter().map(|upload| Content {
-                owner: *owner,
-                group: group.clone(),
-                provider: upload.provider.clone(),
-                records: upload.handles.len(),
-                size: upload.records.size(),
-            }));
-        }
-        contents
+    fn file(&self, owner: &Owner, number: u128) -> Result<Option<StoredFile>, Error> {
+        Ok(self.attachments().file(owner, number))
     }
 
-    /// How many entries all indexes hold.
-    #[must_use]
-    pub fn entries(&self) -> usize {
-        self.groups.values().map(|held| held.index.entries()).sum()
-    }
-}
-
-/// The provider whose own runs a token is limited to.
-fn own(token: &Token) -> Option<String> {
-    match token.scope {
-        Scope::Group => None,
-        Scope::Own => Some(token.issuer.subject().path()),
+    fn remove(&self, owner: &Owner, provider: &str) -> Result<Removed, Error> {
+        let records = self.records().remove(*owner, provider);
+        Ok(Removed { records, files: self.attachments_mut().remove(*owner, provider) })
     }
 }

@@ -29,7 +29,8 @@
 
 use rayon::prelude::*;
 
-use crate::Error;
+use super::Error;
+use crate::message::upload::check_order;
 use crate::operations::{Operation, count};
 use crate::wire::length;
 
@@ -50,7 +51,7 @@ const PIECES_PER_TASK: usize = 32;
 ///
 /// # Errors
 ///
-/// [`Error::UnsortedRun`] and [`Error::NegativeCiphertext`] name the first run, and the first
+/// [`message::Error::UnsortedRun`](crate::message::Error::UnsortedRun) and [`message::Error::NegativeCiphertext`](crate::message::Error::NegativeCiphertext) name the first run, and the first
 /// ciphertext of it, that is below the one before it or below 0.
 ///
 /// # Examples
@@ -73,13 +74,12 @@ pub fn merge(runs: &[&[i64]]) -> Result<Vec<i64>, Error> {
 ///
 /// # Errors
 ///
-/// Those of [`merge`], and [`Error::Length`] if the array has another length.
+/// Those of [`merge`], and [`Error::Order`] if the array has another length.
 pub fn merge_into(runs: &[&[i64]], order: &mut [i64]) -> Result<(), Error> {
     check_runs(runs)?;
     let total = runs.iter().map(|run| run.len()).sum();
     if order.len() != total {
-        let what = "the order array";
-        return Err(Error::Length { what, expected: total, got: order.len() });
+        return Err(Error::Order { expected: total, got: order.len() });
     }
     let splitters = splitters(runs, total);
     let starts: Vec<usize> =
@@ -322,17 +322,10 @@ fn below(run: &[i64], cursor: usize, splitter: Option<i64>) -> usize {
 
 fn check_runs(runs: &[&[i64]]) -> Result<(), Error> {
     let fault = runs.par_iter().enumerate().find_map_first(|(number, run)| {
-        if run.first().is_some_and(|&first| first < 0) {
-            return Some(Error::NegativeCiphertext { run: number, position: 0 });
-        }
         count(Operation::Comparison, run.len());
-        if run.is_sorted() {
-            return None;
-        }
-        let before = run.windows(2).position(|pair| pair[1] < pair[0])?;
-        Some(Error::UnsortedRun { run: number, position: before + 1 })
+        check_order(number, run).err()
     });
-    fault.map_or(Ok(()), Err)
+    fault.map_or(Ok(()), |fault| Err(fault.into()))
 }
 
 #[expect(clippy::cast_possible_wrap, reason = "no array has 2^63 entries")]
@@ -346,6 +339,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::message;
 
     fn stable_sort(columns: &[Vec<i64>]) -> Vec<i64> {
         let joined = columns.concat();
@@ -412,12 +406,14 @@ mod tests {
     #[test]
     fn a_faulty_run_is_named_with_its_first_bad_position() {
         let unsorted = merge(&[&[1, 2], &[5, 7, 6, 1]]);
-        assert_eq!(unsorted, Err(Error::UnsortedRun { run: 1, position: 2 }));
+        assert_eq!(unsorted, Err(message::Error::UnsortedRun { run: 1, position: 2 }.into()));
         let negative = merge(&[&[1, 2], &[], &[-1, 6]]);
-        assert_eq!(negative, Err(Error::NegativeCiphertext { run: 2, position: 0 }));
+        assert_eq!(
+            negative,
+            Err(message::Error::NegativeCiphertext { run: 2, position: 0 }.into())
+        );
         let short = merge_into(&[&[1, 2]], &mut [0]);
-        let what = "the order array";
-        assert_eq!(short, Err(Error::Length { what, expected: 2, got: 1 }));
+        assert_eq!(short, Err(Error::Order { expected: 2, got: 1 }));
     }
 
     proptest! {

@@ -4,11 +4,11 @@
 
 use std::collections::BTreeMap;
 
-use super::certificate::Owner;
+use super::Error;
+use super::certificate::{Chain, Owner};
+use super::envelope;
 use super::place::Node;
-use super::signature::verify;
-use crate::Error;
-use crate::wire::{Kind, Reader, Writer};
+use crate::wire::Kind;
 
 /// What an owner tells every cloud that serves it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,8 +25,8 @@ pub struct Announcement {
 
 impl Announcement {
     pub(crate) fn message(&self) -> Vec<u8> {
-        let mut writer = Writer::new(Kind::Announcement);
-        writer.raw(&self.owner.0).raw(&self.schema).u64(self.number).count(self.epochs.len());
+        let mut writer = envelope::of(Kind::Announcement, &self.owner);
+        writer.raw(&self.schema).u64(self.number).count(self.epochs.len());
         for (node, epoch) in &self.epochs {
             node.write(&mut writer);
             writer.u32(*epoch);
@@ -41,9 +41,7 @@ impl Announcement {
     /// [`wire::Error::Format`](crate::wire::Error::Format) if the bytes are no announcement, [`Error::Signature`] if the owner named
     /// in it did not sign it.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
-        const WHAT: &str = "the owner's announcement";
-        let mut reader = Reader::new(bytes, Kind::Announcement)?;
-        let owner = Owner(reader.array()?);
+        let (mut reader, owner) = envelope::open(bytes, Kind::Announcement)?;
         let (schema, number) = (reader.array()?, reader.u64()?);
         let count = reader.count(12)?;
         let mut epochs = BTreeMap::new();
@@ -51,11 +49,26 @@ impl Announcement {
             let node = Node::read(&mut reader)?;
             epochs.insert(node, reader.u32()?);
         }
-        let message = &bytes[..reader.position()];
-        let signature = reader.array()?;
-        reader.end()?;
-        verify(&owner.0, message, &signature, WHAT)?;
+        envelope::close(reader, bytes, &owner, &Chain::default(), None)?;
         Ok(Self { owner, schema, number, epochs })
+    }
+
+    /// Checks that a message is of the owner that announced this.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OtherOwner`] names the message.
+    pub(crate) fn serves(&self, what: &'static str, owner: &Owner) -> Result<(), Error> {
+        if self.owner == *owner { Ok(()) } else { Err(Error::OtherOwner { what }) }
+    }
+
+    /// Checks that a message is of the announced schema.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OtherSchema`] names the message.
+    pub(crate) fn indexes(&self, what: &'static str, schema: &[u8; 32]) -> Result<(), Error> {
+        if self.schema == *schema { Ok(()) } else { Err(Error::OtherSchema { what }) }
     }
 
     /// Checks that a place is not of an epoch that one of the nodes above it has left.

@@ -4,9 +4,9 @@
 //!
 //! Which records match, their sizes, and which provider sent them.
 
+use super::Error;
 use super::certificate::Owner;
 use super::place::Node;
-use crate::Error;
 use crate::wire::{Blobs, Kind, Reader, Writer, column};
 
 /// Sealed records of one upload that answer a query.
@@ -27,6 +27,26 @@ pub struct Part {
 }
 
 impl Part {
+    /// A part with a sealed record for each handle.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Length`] if there are not as many.
+    pub fn new(
+        owner: Owner,
+        provider: Node,
+        query: u128,
+        handles: Vec<u128>,
+        layout: Vec<u8>,
+        records: Blobs,
+    ) -> Result<Self, Error> {
+        if records.len() != handles.len() {
+            let (expected, got) = (handles.len(), records.len());
+            return Err(Error::Length { what: "the list of sealed records", expected, got });
+        }
+        Ok(Self { owner, provider, query, layout, handles, records })
+    }
+
     /// The part as it travels.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {

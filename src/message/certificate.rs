@@ -18,9 +18,9 @@
 
 use std::fmt;
 
+use super::Error;
 use super::place::Node;
 use super::signature::{SIGNATURE_LEN, VERIFICATION_KEY_LEN, verify};
-use crate::Error;
 use crate::wire::{Kind, Reader, Writer};
 
 /// An owner: its verification key.

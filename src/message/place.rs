@@ -8,7 +8,7 @@
 
 use std::fmt;
 
-use crate::Error;
+use super::Error;
 use crate::wire::{Reader, Writer};
 
 /// Bytes in a name at most.
@@ -51,6 +51,21 @@ impl Node {
             return Ok(child);
         };
         Err(Error::Name { name: name.escape_default().to_string(), why })
+    }
+
+    /// The place with a path, as in `hospital/ward`, and the epoch of every ancestor.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Name`] if there can be no such place, or there is not an epoch for each name.
+    pub fn of(path: &str, epochs: &[u32]) -> Result<Self, Error> {
+        let names: Vec<&str> = path.split('/').filter(|_| !path.is_empty()).collect();
+        if names.len() != epochs.len() {
+            let name = path.escape_default().to_string();
+            return Err(Error::Name { name, why: "a place has an epoch for each of its names" });
+        }
+        let mut steps = names.into_iter().zip(epochs);
+        steps.try_fold(Self::root(), |node, (name, &epoch)| node.child(name, epoch))
     }
 
     /// The place above, and this one's name; `None` for the owner.

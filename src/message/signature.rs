@@ -8,7 +8,7 @@
 use ed25519_dalek::{Signature, VerifyingKey};
 use sha2::{Digest, Sha512};
 
-use crate::Error;
+use super::Error;
 use crate::operations::{Operation, count};
 
 /// Bytes of a verification key.

@@ -34,17 +34,36 @@ pub struct Entry {
     pub masked: u128,
 }
 
+/// A trapdoor, ready to make many entries.
+pub(crate) struct Prepared {
+    labels: Hmac<Sha256>,
+    masks: Hmac<Sha256>,
+}
+
+impl Prepared {
+    /// Where the keyword's `count`-th entry is found.
+    pub(crate) fn label(&self, count: u64) -> u128 {
+        block(&self.labels, count)
+    }
+
+    /// What masks the number of its file.
+    pub(crate) fn mask(&self, count: u64) -> u128 {
+        block(&self.masks, count)
+    }
+}
+
 impl Trapdoor {
     /// The entry that makes a file the keyword's `count`-th.
     #[must_use]
     pub fn entry(&self, count: u64, file: u128) -> Entry {
-        let [label, mask] = self.prepared().map(|mac| block(&mac, count));
-        Entry { label, masked: file ^ mask }
+        let prepared = self.prepared();
+        Entry { label: prepared.label(count), masked: file ^ prepared.mask(count) }
     }
 
-    pub(crate) fn prepared(&self) -> [Hmac<Sha256>; 2] {
+    pub(crate) fn prepared(&self) -> Prepared {
         let (label, mask) = self.0.split_at(TRAPDOOR_LEN / 2);
-        [label, mask].map(|key| Hmac::new_from_slice(key).expect("HMAC takes keys of any length"))
+        let mac = |key| Hmac::new_from_slice(key).expect("HMAC takes keys of any length");
+        Prepared { labels: mac(label), masks: mac(mask) }
     }
 }
 
@@ -61,7 +80,7 @@ impl Drop for Trapdoor {
     }
 }
 
-pub(crate) fn block(mac: &Hmac<Sha256>, count: u64) -> u128 {
+fn block(mac: &Hmac<Sha256>, count: u64) -> u128 {
     let bytes: [u8; 32] =
         mac.clone().chain_update(count.to_be_bytes()).finalize().into_bytes().into();
     let (blocks, _) = bytes.as_chunks::<16>();

@@ -22,7 +22,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::Error;
+use super::Error;
 use crate::wire::{Kind, Reader, Writer};
 
 type Hash = [u8; 32];

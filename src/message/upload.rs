@@ -21,12 +21,12 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::Error;
-use crate::message::announcement::Announcement;
-use crate::message::certificate::{Chain, Owner};
-use crate::message::place::Node;
-use crate::message::signature::verify;
-use crate::wire::{Blobs, Kind, Reader, Writer, column};
+use super::Error;
+use super::announcement::Announcement;
+use super::certificate::{Chain, Owner};
+use super::envelope;
+use super::place::Node;
+use crate::wire::{Blobs, Kind, column};
 
 const WHAT: &str = "the upload";
 
@@ -67,8 +67,7 @@ pub struct Run {
 impl Upload {
     /// What the provider signs.
     pub(crate) fn message(&self) -> Vec<u8> {
-        let mut writer = Writer::new(Kind::Upload);
-        writer.raw(&self.owner.0);
+        let mut writer = envelope::of(Kind::Upload, &self.owner);
         self.provider.write(&mut writer);
         writer.raw(&self.schema).u64(self.sequence).count(self.handles.len());
         self.handles.iter().for_each(|&handle| {
@@ -99,44 +98,70 @@ impl Upload {
     /// [`Error::NegativeCiphertext`] or [`Error::Run`] if a run is faulty, [`Error::Signature`] if it
     /// is forged.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
-        let mut reader = Reader::new(bytes, Kind::Upload)?;
-        let owner = Owner(reader.array()?);
+        let (mut reader, owner) = envelope::open(bytes, Kind::Upload)?;
         let provider = Node::read(&mut reader)?;
         let (schema, sequence) = (reader.array()?, reader.u64()?);
         let count = reader.count(16)?;
         let handles = column(&mut reader, count, u128::from_le_bytes)?;
-        if handles.is_empty() || !handles.is_sorted_by(|a, b| a < b) {
-            return Err(reader.fault().into());
-        }
+        check_handles(&handles).map_err(|_| reader.fault())?;
         let layout = reader.bytes()?.to_vec();
         let records = Blobs::read(&mut reader)?;
-        if records.len() != handles.len() || u32::try_from(handles.len()).is_err() {
+        if records.len() != handles.len() {
             return Err(reader.fault().into());
         }
         let mut runs: Vec<Run> = Vec::new();
-        let mut fields = HashSet::new();
-        let mut last_run = vec![0; handles.len()];
+        let mut checks = Checks::new(handles.len());
         for _ in 0..reader.count(16)? {
             let field = reader.text()?.to_owned();
             let count = reader.count(12)?;
             let ciphertexts = column(&mut reader, count, i64::from_le_bytes)?;
             let records = column(&mut reader, count, u32::from_le_bytes)?;
             let run = Run { field, ciphertexts, records };
-            check_run(&run, runs.len(), &mut last_run)?;
-            if !fields.insert(run.field.clone()) {
+            if !checks.run(&run)? {
                 return Err(reader.fault().into());
             }
             runs.push(run);
         }
         let chain = Chain::read(&mut reader)?;
-        let message = &bytes[..reader.position()];
-        let signature = reader.array()?;
-        reader.end()?;
-        if chain.subject() != provider || chain.0.is_empty() {
-            return Err(Error::Signature { what: WHAT });
-        }
-        verify(&chain.verify(&owner)?, message, &signature, WHAT)?;
+        envelope::close(reader, bytes, &owner, &chain, Some(&provider))?;
         let (handles, records, runs) = (Arc::new(handles), Arc::new(records), Arc::new(runs));
+        Ok(Self { owner, provider, schema, sequence, handles, layout, records, runs, chain })
+    }
+
+    /// An upload of columns that were verified before, as a store that lasts has them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Length`] for a column of another length, [`Error::Handle`], and those of
+    /// [`decode`](Self::decode) for a run.
+    #[expect(clippy::too_many_arguments, reason = "the columns of an upload")]
+    pub fn new(
+        owner: Owner,
+        provider: Node,
+        schema: [u8; 32],
+        sequence: u64,
+        handles: Vec<u128>,
+        layout: Vec<u8>,
+        records: Blobs,
+        runs: Vec<Run>,
+    ) -> Result<Self, Error> {
+        check_handles(&handles)?;
+        if records.len() != handles.len() {
+            let (expected, got) = (handles.len(), records.len());
+            return Err(Error::Length { what: "the list of sealed records", expected, got });
+        }
+        let mut checks = Checks::new(handles.len());
+        for run in &runs {
+            let (expected, got) = (run.ciphertexts.len(), run.records.len());
+            if expected != got {
+                return Err(Error::Length { what: "the records of a run", expected, got });
+            }
+            if !checks.run(run)? {
+                return Err(Error::Run { field: run.field.clone(), position: 0 });
+            }
+        }
+        let (handles, records, runs) = (Arc::new(handles), Arc::new(records), Arc::new(runs));
+        let chain = Chain::default();
         Ok(Self { owner, provider, schema, sequence, handles, layout, records, runs, chain })
     }
 
@@ -146,43 +171,72 @@ impl Upload {
     ///
     /// [`Error::OtherOwner`], [`Error::OtherSchema`] or [`Error::Epoch`].
     pub fn check(&self, announcement: &Announcement) -> Result<(), Error> {
-        if self.owner != announcement.owner {
-            return Err(Error::OtherOwner { what: WHAT });
-        }
-        if self.schema != announcement.schema {
-            return Err(Error::OtherSchema { what: WHAT });
-        }
+        announcement.serves(WHAT, &self.owner)?;
+        announcement.indexes(WHAT, &self.schema)?;
         announcement.accepts(&self.provider)
     }
 }
 
-/// A run ascends from 0 on, and names each record at most once.
-///
-/// The last run that named each record, counted from 1, is passed on from run to run: whoever sends
-/// many runs of many records makes no work that is not in proportion to its message.
-fn check_run(run: &Run, number: usize, last_run: &mut [usize]) -> Result<(), Error> {
-    if run.ciphertexts.first().is_some_and(|&first| first < 0) {
-        return Err(Error::NegativeCiphertext { run: number, position: 0 });
+/// Handles ascend, and there are some, fewer than 2^32.
+fn check_handles(handles: &[u128]) -> Result<(), Error> {
+    let position = handles.windows(2).position(|pair| pair[0] >= pair[1]).map(|before| before + 1);
+    match position {
+        None if !handles.is_empty() && u32::try_from(handles.len()).is_ok() => Ok(()),
+        position => Err(Error::Handle { position: position.unwrap_or(0) }),
     }
-    if let Some(before) = run.ciphertexts.windows(2).position(|pair| pair[1] < pair[0]) {
-        return Err(Error::UnsortedRun { run: number, position: before + 1 });
+}
+
+/// Checks run by run: each ascends from 0 on, names each record at most once, and has a field of its own.
+struct Checks {
+    fields: HashSet<String>,
+    /// The last run that named each record, counted from 1: whoever sends many runs of many records
+    /// makes no work that is not in proportion to its message.
+    last_run: Vec<usize>,
+}
+
+impl Checks {
+    fn new(records: usize) -> Self {
+        Self { fields: HashSet::new(), last_run: vec![0; records] }
     }
-    for (position, &record) in run.records.iter().enumerate() {
-        match usize::try_from(record).ok().and_then(|record| last_run.get_mut(record)) {
-            Some(last) if *last <= number => *last = number + 1,
-            _ => return Err(Error::Run { field: run.field.clone(), position }),
+
+    /// Whether no run before was of this field, once the run itself is in order.
+    fn run(&mut self, run: &Run) -> Result<bool, Error> {
+        let number = self.fields.len();
+        check_order(number, &run.ciphertexts)?;
+        for (position, &record) in run.records.iter().enumerate() {
+            match usize::try_from(record).ok().and_then(|record| self.last_run.get_mut(record)) {
+                Some(last) if *last <= number => *last = number + 1,
+                _ => return Err(Error::Run { field: run.field.clone(), position }),
+            }
         }
+        Ok(self.fields.insert(run.field.clone()))
     }
-    Ok(())
+}
+
+/// Checks that the ciphertexts of a run ascend from 0 on.
+///
+/// # Errors
+///
+/// [`Error::NegativeCiphertext`] or [`Error::UnsortedRun`] names the run and the first at fault.
+pub fn check_order(run: usize, ciphertexts: &[i64]) -> Result<(), Error> {
+    if ciphertexts.first().is_some_and(|&first| first < 0) {
+        return Err(Error::NegativeCiphertext { run, position: 0 });
+    }
+    if ciphertexts.is_sorted() {
+        return Ok(());
+    }
+    let before = ciphertexts.windows(2).position(|pair| pair[1] < pair[0]).unwrap_or(0);
+    Err(Error::UnsortedRun { run, position: before + 1 })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cloud::memory::Store;
+    use crate::cloud;
+    use crate::cloud::store::Store;
     use crate::message::signature::SIGNATURE_LEN;
     use crate::party::Keyring;
-    use crate::party::scene::{owner, signed, upload};
+    use crate::party::scene::{Cloud, owner, three_records};
     use crate::wire;
 
     /// An owner with two hospitals, and a cloud that holds an upload of the second.
@@ -190,79 +244,67 @@ mod tests {
         owner: Keyring,
         hospital: Keyring,
         clinic: Keyring,
-        store: Store,
+        cloud: Cloud,
     }
 
     fn scene() -> Scene {
         let mut owner = owner(1);
         let hospital = owner.authorize("hospital", &[]).unwrap();
         let clinic = owner.authorize("clinic", &[]).unwrap();
-        let mut store = Store::default();
-        store.add(Upload::decode(&upload(&clinic, 5)).unwrap()).unwrap();
-        Scene { owner, hospital, clinic, store }
-    }
-
-    /// What a cloud says to bytes, having made sure that a refusal changes nothing.
-    fn receive(scene: &mut Scene, bytes: &[u8]) -> Result<(), Error> {
-        let announcement = Announcement::decode(&scene.owner.announcement().unwrap()).unwrap();
-        let before = format!("{:?}", scene.store);
-        let outcome = Upload::decode(bytes).and_then(|upload| {
-            upload.check(&announcement)?;
-            scene.store.add(upload)
-        });
-        assert_eq!(outcome.is_err(), before == format!("{:?}", scene.store));
-        outcome
+        let cloud = Cloud::of(&owner);
+        cloud.receive(&three_records(&clinic, 5)).unwrap();
+        Scene { owner, hospital, clinic, cloud }
     }
 
     /// What a cloud says to an upload that its provider changed before signing it.
-    fn changed(change: impl FnOnce(&mut Upload)) -> Result<(), Error> {
-        let mut scene = scene();
-        let mut message = Upload::decode(&upload(&scene.hospital, 1)).unwrap();
+    fn changed(change: impl FnOnce(&mut Upload)) -> Result<(), crate::Error> {
+        let scene = scene();
+        let mut message = Upload::decode(&three_records(&scene.hospital, 1)).unwrap();
         change(&mut message);
-        let bytes = signed(&scene.hospital, message.message());
-        receive(&mut scene, &bytes)
+        let bytes = scene.hospital.signed(message.message());
+        Ok(scene.cloud.receive(&bytes)?)
     }
 
-    fn malformed(outcome: &Result<(), Error>) -> bool {
-        matches!(outcome, Err(Error::Wire(wire::Error::Format { what: WHAT, .. })))
+    fn malformed(outcome: &Result<(), crate::Error>) -> bool {
+        matches!(outcome, Err(crate::Error::Wire(wire::Error::Format { what: WHAT, .. })))
     }
 
     #[test]
     fn an_unchanged_upload_is_taken_once() {
         assert_eq!(changed(|_| ()), Ok(()));
-        let mut scene = scene();
-        let bytes = upload(&scene.hospital, 1);
-        assert_eq!(receive(&mut scene, &bytes), Ok(()));
+        let scene = scene();
+        let bytes = three_records(&scene.hospital, 1);
+        assert_eq!(scene.cloud.receive(&bytes), Ok(()));
         let provider = "hospital".to_owned();
-        assert_eq!(receive(&mut scene, &bytes), Err(Error::Replay { provider }));
+        assert_eq!(scene.cloud.receive(&bytes), Err(cloud::Error::Replay { provider }));
     }
 
     #[test]
     fn an_unsorted_run_is_refused_by_its_position_even_when_signed() {
         let outcome = changed(|upload| Arc::make_mut(&mut upload.runs)[0].ciphertexts.swap(1, 2));
-        assert_eq!(outcome, Err(Error::UnsortedRun { run: 0, position: 2 }));
+        assert_eq!(outcome, Err(Error::UnsortedRun { run: 0, position: 2 }.into()));
     }
 
     #[test]
     fn a_negative_ciphertext_is_refused_even_when_signed() {
         let outcome = changed(|upload| Arc::make_mut(&mut upload.runs)[1].ciphertexts[0] = -1);
-        assert_eq!(outcome, Err(Error::NegativeCiphertext { run: 1, position: 0 }));
+        assert_eq!(outcome, Err(Error::NegativeCiphertext { run: 1, position: 0 }.into()));
         let outcome =
             changed(|upload| Arc::make_mut(&mut upload.runs)[1].ciphertexts[1] = i64::MIN);
-        assert_eq!(outcome, Err(Error::UnsortedRun { run: 1, position: 1 }));
+        assert_eq!(outcome, Err(Error::UnsortedRun { run: 1, position: 1 }.into()));
     }
 
     #[test]
     fn a_record_that_does_not_exist_or_stands_twice_in_a_run_is_refused() {
         for record in [3, u32::MAX] {
             let outcome = changed(|upload| Arc::make_mut(&mut upload.runs)[0].records[1] = record);
-            assert_eq!(outcome, Err(Error::Run { field: "age".into(), position: 1 }));
+            assert_eq!(outcome, Err(Error::Run { field: "age".into(), position: 1 }.into()));
         }
         let outcome = changed(|upload| {
             let runs = Arc::make_mut(&mut upload.runs);
             runs[1].records[1] = runs[1].records[0];
         });
-        assert_eq!(outcome, Err(Error::Run { field: "sbp".into(), position: 1 }));
+        assert_eq!(outcome, Err(Error::Run { field: "sbp".into(), position: 1 }.into()));
     }
 
     #[test]
@@ -271,7 +313,7 @@ mod tests {
             Arc::make_mut(&mut upload.runs)[0].ciphertexts.push(i64::MAX);
             Arc::make_mut(&mut upload.runs)[0].records.push(0);
         });
-        assert_eq!(outcome, Err(Error::Run { field: "age".into(), position: 3 }));
+        assert_eq!(outcome, Err(Error::Run { field: "age".into(), position: 3 }.into()));
     }
 
     #[test]
@@ -318,13 +360,13 @@ mod tests {
     #[test]
     fn an_upload_for_another_schema_is_refused() {
         let outcome = changed(|upload| upload.schema[0] ^= 1);
-        assert_eq!(outcome, Err(Error::OtherSchema { what: WHAT }));
+        assert_eq!(outcome, Err(Error::OtherSchema { what: WHAT }.into()));
     }
 
     #[test]
     fn a_provider_speaks_for_no_other_provider_epoch_or_owner() {
-        let forged = Err(Error::Signature { what: WHAT });
-        let unchained = Err(Error::Signature { what: "a certificate" });
+        let forged = Err(crate::Error::from(Error::Signature { what: WHAT }));
+        let unchained = Err(crate::Error::from(Error::Signature { what: "a certificate" }));
         let at = |name, epoch| Node::root().child(name, epoch).unwrap();
         assert_eq!(changed(|upload| upload.provider = at("clinic", 0)), forged);
         assert_eq!(changed(|upload| upload.provider = at("hospital", 1)), forged);
@@ -336,75 +378,87 @@ mod tests {
         };
         assert_eq!(changed(|upload| both(upload, at("clinic", 0))), unchained);
         assert_eq!(changed(|upload| both(upload, at("hospital", 1))), unchained);
-        assert_eq!(changed(|upload| upload.owner = owner(2).owner()), unchained);
+        assert_eq!(
+            changed(|upload| upload.owner = owner(2).owner()),
+            Err(cloud::Error::NotEnrolled.into())
+        );
+        let scene = scene();
+        scene.cloud.enroll(&owner(2));
+        let mut message = Upload::decode(&three_records(&scene.hospital, 1)).unwrap();
+        message.owner = owner(2).owner();
+        let unchained = Error::Signature { what: "a certificate" };
+        let received = scene.cloud.receive(&scene.hospital.signed(message.message()));
+        assert_eq!(received, Err(unchained.into()));
     }
 
     #[test]
     fn an_upload_signed_by_another_provider_is_refused() {
-        let mut scene = scene();
-        let of_hospital = Upload::decode(&upload(&scene.hospital, 1)).unwrap();
-        let by_clinic = signed(&scene.clinic, of_hospital.message());
-        assert_eq!(receive(&mut scene, &by_clinic), Err(Error::Signature { what: WHAT }));
+        let scene = scene();
+        let of_hospital = Upload::decode(&three_records(&scene.hospital, 1)).unwrap();
+        let by_clinic = scene.clinic.signed(of_hospital.message());
+        assert_eq!(scene.cloud.receive(&by_clinic), Err(Error::Signature { what: WHAT }.into()));
 
         let chain = scene.clinic.chain().clone();
         let with_its_chain = Upload { chain, ..of_hospital };
-        let by_clinic = signed(&scene.clinic, with_its_chain.message());
-        assert_eq!(receive(&mut scene, &by_clinic), Err(Error::Signature { what: WHAT }));
+        let by_clinic = scene.clinic.signed(with_its_chain.message());
+        assert_eq!(scene.cloud.receive(&by_clinic), Err(Error::Signature { what: WHAT }.into()));
     }
 
     #[test]
     fn the_owner_itself_uploads_nothing() {
-        let mut scene = scene();
-        let mut message = Upload::decode(&upload(&scene.hospital, 1)).unwrap();
+        let scene = scene();
+        let mut message = Upload::decode(&three_records(&scene.hospital, 1)).unwrap();
         (message.provider, message.chain) = (Node::root(), Chain::default());
-        let bytes = signed(&scene.owner, message.message());
-        assert_eq!(receive(&mut scene, &bytes), Err(Error::Signature { what: WHAT }));
-        let refused = scene.store.add(message);
-        assert!(matches!(refused, Err(Error::Scope { .. })));
+        let bytes = scene.owner.signed(message.message());
+        assert_eq!(scene.cloud.receive(&bytes), Err(Error::Signature { what: WHAT }.into()));
+        let refused = scene.cloud.gate.store().add(message, &bytes);
+        assert!(matches!(refused, Err(cloud::Error::Message(Error::Scope { .. }))));
     }
 
     #[test]
     fn a_higher_provider_certifies_those_below_but_does_not_upload_for_them() {
         let mut scene = scene();
         let ward = scene.hospital.authorize("ward", &[]).unwrap();
-        let of_ward = Upload::decode(&upload(&ward, 1)).unwrap();
-        let by_hospital = signed(&scene.hospital, of_ward.message());
-        assert_eq!(receive(&mut scene, &by_hospital), Err(Error::Signature { what: WHAT }));
-        assert_eq!(receive(&mut scene, &upload(&ward, 1)), Ok(()));
+        let of_ward = Upload::decode(&three_records(&ward, 1)).unwrap();
+        let by_hospital = scene.hospital.signed(of_ward.message());
+        assert_eq!(scene.cloud.receive(&by_hospital), Err(Error::Signature { what: WHAT }.into()));
+        assert_eq!(scene.cloud.receive(&three_records(&ward, 1)), Ok(()));
     }
 
     #[test]
     fn the_signature_covers_every_byte_and_nothing_may_follow_it() {
         let scene = scene();
-        let bytes = upload(&scene.hospital, 1);
+        let bytes = three_records(&scene.hospital, 1);
         for at in 0..bytes.len() {
             let mut changed = bytes.clone();
             changed[at] ^= 1;
             assert!(Upload::decode(&changed).is_err(), "byte {at}");
             assert!(Upload::decode(&bytes[..at]).is_err(), "cut at {at}");
         }
-        assert!(malformed(&Upload::decode(&[&bytes[..], &[0]].concat()).map(drop)));
+        assert!(malformed(
+            &Upload::decode(&[&bytes[..], &[0]].concat()).map(drop).map_err(Into::into)
+        ));
         let unsigned = &bytes[..bytes.len() - SIGNATURE_LEN];
-        assert!(malformed(&Upload::decode(unsigned).map(drop)));
+        assert!(malformed(&Upload::decode(unsigned).map(drop).map_err(Into::into)));
     }
 
     #[test]
     fn no_other_signed_message_passes_for_an_upload() {
-        let mut scene = scene();
+        let scene = scene();
         let range = crate::party::Range { field: "age".into(), low: 0, high: 9 };
         let mut others = scene.hospital.tokens(&[range], u64::MAX).unwrap();
         others.push(scene.owner.announcement().unwrap());
         for mut other in others {
-            assert!(malformed(&receive(&mut scene, &other)));
+            assert!(malformed(&scene.cloud.receive(&other).map_err(Into::into)));
             other[..8].copy_from_slice(b"MOPSEUPL");
-            assert!(receive(&mut scene, &other).is_err());
+            assert!(scene.cloud.receive(&other).is_err());
         }
     }
 
     #[test]
     fn checking_many_runs_takes_time_in_proportion_to_the_message() {
         let many = 150_000;
-        let mut message = Upload::decode(&upload(&scene().hospital, 1)).unwrap();
+        let mut message = Upload::decode(&three_records(&scene().hospital, 1)).unwrap();
         message.handles = Arc::new((0..many).collect());
         message.records =
             Arc::new(Blobs { ends: vec![0; message.handles.len()], bytes: Vec::new() });
@@ -414,7 +468,7 @@ mod tests {
             records: Vec::new(),
         };
         message.runs = Arc::new((0..many).map(run).collect());
-        let bytes = signed(&scene().hospital, message.message());
+        let bytes = scene().hospital.signed(message.message());
         let start = std::time::Instant::now();
         assert_eq!(Upload::decode(&bytes), Ok(message));
         assert!(start.elapsed().as_secs() < 8, "{:?}", start.elapsed());

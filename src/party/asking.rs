@@ -1,11 +1,11 @@
 //! What a party asks: tokens of a query, and requests for attachments.
 
+use super::Error;
 use super::keyring::Keyring;
 use super::keywords;
-use crate::Error;
 use crate::keys::fill_random;
-use crate::message::file::{Ask, FileRequest};
 use crate::message::place::{Group, Node};
+use crate::message::request::{Ask, Request};
 use crate::message::token::{Predicate, Scope, Token};
 use crate::scheme::mopse::Handle;
 
@@ -35,7 +35,7 @@ impl Keyring {
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownField`], [`Error::OutOfDomain`] or [`Error::BoundsOrder`] for a range that is
+    /// [`Error::UnknownField`], [`scheme::Error::OutOfDomain`](crate::scheme::Error::OutOfDomain) or [`scheme::Error::BoundsOrder`](crate::scheme::Error::BoundsOrder) for a range that is
     /// none, [`Error::NoRange`] if there is none at all.
     pub fn query(&self, ranges: &[Range], expiry: u64) -> Result<(u128, Vec<Vec<u8>>), Error> {
         if ranges.is_empty() {
@@ -74,7 +74,7 @@ impl Keyring {
     ///
     /// # Errors
     ///
-    /// [`Error::NoKeyword`] if there is none, [`Error::Randomness`].
+    /// [`Error::NoKeyword`] if there is none, [`keys::Error::Randomness`](crate::keys::Error::Randomness).
     pub fn search_files(&self, keywords: &[&[u8]], expiry: u64) -> Result<Vec<u8>, Error> {
         if keywords.is_empty() {
             return Err(Error::NoKeyword);
@@ -92,7 +92,7 @@ impl Keyring {
     ///
     /// # Errors
     ///
-    /// [`Error::Scope`] if a provider is not at or below this one, [`Error::Randomness`].
+    /// [`message::Error::Scope`](crate::message::Error::Scope) if a provider is not at or below this one, [`keys::Error::Randomness`](crate::keys::Error::Randomness).
     pub fn list_files(
         &self,
         records: Vec<(Node, Vec<Handle>)>,
@@ -108,7 +108,7 @@ impl Keyring {
     ///
     /// # Errors
     ///
-    /// [`Error::Randomness`].
+    /// [`keys::Error::Randomness`](crate::keys::Error::Randomness).
     pub fn fetch_file(&self, file: u128, expiry: u64) -> Result<Vec<u8>, Error> {
         self.request(Ask::File(file), expiry)
     }
@@ -117,6 +117,6 @@ impl Keyring {
         let mut id = [0; 16];
         fill_random(&mut id)?;
         let (owner, id, issuer) = (self.owner, u128::from_le_bytes(id), self.chain.clone());
-        Ok(self.signed(FileRequest { owner, ask, expiry, id, issuer }.message()))
+        Ok(self.signed(Request { owner, ask, expiry, id, issuer }.message()))
     }
 }

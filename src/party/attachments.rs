@@ -22,11 +22,11 @@
 //!
 //! AES-GCM-SIV: RFC 8452. The segments of the body: [`crate::cipher::stream`].
 
-use crate::Error;
+use super::Error;
 use crate::cipher::Algorithm;
 use crate::cipher::stream;
 use crate::keys::{Key, Purpose};
-use crate::message::file::Listed;
+use crate::message::attachment::StoredFile;
 use crate::party::records::{Origin, open_one, seal_one};
 use crate::wire::{Kind, Reader, Writer};
 
@@ -65,19 +65,19 @@ pub struct Place<'a> {
     /// The record.
     pub handle: u128,
     /// The file's number.
-    pub file: u128,
+    pub number: u128,
 }
 
 impl<'a> Place<'a> {
     /// Where a stored file says it belongs.
     #[must_use]
-    pub fn of(listed: &'a Listed) -> Self {
-        let origin = Origin { owner: &listed.owner, provider: &listed.provider };
-        Self { origin, handle: listed.handle, file: listed.file }
+    pub fn of(stored: &'a StoredFile) -> Self {
+        let origin = Origin { owner: &stored.owner, provider: &stored.provider };
+        Self { origin, handle: stored.handle, number: stored.number }
     }
 
     fn key(&self, record: &Key) -> Key {
-        record.child(Purpose::File, &self.file.to_be_bytes(), 0)
+        record.child(Purpose::File, &self.number.to_be_bytes(), 0)
     }
 
     /// The key of the description of a file with this key; the label of a body's key is longer.
@@ -89,7 +89,7 @@ impl<'a> Place<'a> {
         let mut writer = Writer::new(Kind::Place);
         writer.raw(&self.origin.owner.0);
         self.origin.provider.write(&mut writer);
-        writer.u128(self.handle).u128(self.file);
+        writer.u128(self.handle).u128(self.number);
         writer.0
     }
 }
@@ -98,7 +98,7 @@ impl<'a> Place<'a> {
 ///
 /// # Errors
 ///
-/// [`Error::NotAuthenticated`] if the cipher has no tag, [`Error::Randomness`].
+/// [`cipher::Error::NotAuthenticated`](crate::cipher::Error::NotAuthenticated) if the cipher has no tag, [`keys::Error::Randomness`](crate::keys::Error::Randomness).
 pub fn seal(
     record: &Key,
     place: Place<'_>,
@@ -119,10 +119,10 @@ pub fn seal(
 /// # Errors
 ///
 /// [`Error::File`] if the description was changed or belongs elsewhere.
-pub fn describe(record: &Key, listed: &Listed) -> Result<Description, Error> {
-    let place = Place::of(listed);
+pub fn describe(record: &Key, stored: &StoredFile) -> Result<Description, Error> {
+    let place = Place::of(stored);
     let key = Place::of_description(&place.key(record));
-    let bytes = open_one(&key, &listed.description, &place.encode());
+    let bytes = open_one(&key, &stored.description, &place.encode());
     Description::decode(&bytes.ok_or(Error::File)?).map_err(|_| Error::File)
 }
 
@@ -131,11 +131,11 @@ pub fn describe(record: &Key, listed: &Listed) -> Result<Description, Error> {
 /// # Errors
 ///
 /// [`Error::File`] if anything in it was changed, cut or belongs elsewhere, or there is no body.
-pub fn open(record: &Key, listed: &Listed) -> Result<(Description, Vec<u8>), Error> {
-    let description = describe(record, listed)?;
-    let place = Place::of(listed);
+pub fn open(record: &Key, stored: &StoredFile) -> Result<(Description, Vec<u8>), Error> {
+    let description = describe(record, stored)?;
+    let place = Place::of(stored);
     let associated = [place.encode(), description.encode()].concat();
-    let body = listed.body.as_ref().ok_or(Error::File)?;
+    let body = stored.body.as_ref().ok_or(Error::File)?;
     let contents = stream::open(&place.key(record), &associated, body).map_err(|_| Error::File)?;
     Ok((description, contents))
 }

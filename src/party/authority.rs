@@ -1,9 +1,9 @@
 //! Authorising and revoking: what a node does for those below it.
 
+use super::Error;
 use super::hierarchy::Below;
 use super::keyring::{Derived, Keyring, ruler_key, sign, signing_key};
 use super::keywords::Counts;
-use crate::Error;
 use crate::keys::{Key, Purpose};
 use crate::message::announcement::Announcement;
 use crate::message::certificate::{Certificate, Chain};
@@ -15,7 +15,7 @@ impl Keyring {
     ///
     /// # Errors
     ///
-    /// [`Error::Name`] if there can be no such name, [`Error::UnknownProvider`] if the place above
+    /// [`message::Error::Name`](crate::message::Error::Name) if there can be no such name, [`Error::UnknownProvider`] if the place above
     /// was not authorised.
     pub fn authorize(&mut self, name: &str, under: &[&str]) -> Result<Self, Error> {
         let authority = self.member(under)?;
@@ -88,11 +88,7 @@ impl Keyring {
             return Err(Error::UnknownProvider { provider: String::new() });
         };
         let epoch = self.below.epoch(&authority);
-        let next = epoch.checked_add(1).ok_or(Error::Size {
-            what: "the epoch",
-            got: u64::from(epoch),
-            expected: "below 2^32 - 1",
-        })?;
+        let next = epoch.checked_add(1).ok_or(Error::LastEpoch { got: epoch.into() })?;
         let depth = authority.names().len();
         let left = self.below.advance(&authority, next);
         for member in left.iter().filter(|member| !removed.holds(member)) {
@@ -109,7 +105,7 @@ impl Keyring {
     ///
     /// # Errors
     ///
-    /// [`Error::Scope`] if this is not the owner.
+    /// [`message::Error::Scope`](crate::message::Error::Scope) if this is not the owner.
     pub fn announcement(&self) -> Result<Vec<u8>, Error> {
         if self.node != Node::root() {
             return Err(self.out_of_reach(Node::root().to_string()));
@@ -128,6 +124,7 @@ impl Keyring {
 mod tests {
     use super::*;
     use crate::keys::Purpose;
+    use crate::message;
     use crate::message::place::Group;
     use crate::message::token::{Predicate, Scope, Token};
     use crate::schema::{Field, Kind, Schema};
@@ -181,7 +178,8 @@ mod tests {
             (&ward, &of_owner, Scope::Group, false),
         ] {
             let checked = token(issuer, group.clone(), scope).check(&announcement, 10);
-            let refused = Error::Scope { who: issuer.node().to_string(), what: group.to_string() };
+            let refused =
+                message::Error::Scope { who: issuer.node().to_string(), what: group.to_string() };
             assert_eq!(checked, if may { Ok(()) } else { Err(refused) }, "{issuer:?} {group}");
         }
     }

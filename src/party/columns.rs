@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use crate::Error;
+use super::Error;
 use crate::wire::{Kind, Reader, Writer};
 
 /// A column's values.
@@ -80,6 +80,29 @@ impl Column<'_> {
             Values::Boolean(values) => values.len(),
             Values::Text(texts) => texts.ends.len(),
         }
+    }
+
+    /// Keeps the rows that are marked.
+    pub(super) fn retain(&mut self, rows: &[bool]) {
+        fn kept<T: Copy>(values: &mut Cow<'_, [T]>, rows: &[bool]) {
+            let mut marks = rows.iter();
+            values.to_mut().retain(|_| marks.next().is_some_and(|&mark| mark));
+        }
+        match &mut self.values {
+            Values::Int64(values) => kept(values, rows),
+            Values::UInt64(values) => kept(values, rows),
+            Values::Float64(values) => kept(values, rows),
+            Values::Boolean(values) => kept(values, rows),
+            Values::Text(texts) => {
+                let (mut ends, mut bytes) = (Vec::new(), Vec::new());
+                for (row, _) in rows.iter().enumerate().filter(|(_, mark)| **mark) {
+                    bytes.extend_from_slice(texts.get(row));
+                    ends.push(bytes.len().cast_signed() as i64);
+                }
+                *texts = Texts { ends: ends.into(), bytes: bytes.into() };
+            }
+        }
+        kept(&mut self.is_valid, rows);
     }
 
     fn write(&self, row: usize, writer: &mut Writer) {

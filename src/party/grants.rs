@@ -7,9 +7,9 @@ use std::fmt;
 use rayon::prelude::*;
 use zeroize::Zeroizing;
 
+use super::Error;
 use super::columns::{Column, decode_layout, decode_row};
 use super::records::{LAYOUT, Origin, open_one};
-use crate::Error;
 use crate::keys::{Key, Parent, Purpose};
 use crate::message::certificate::Owner;
 use crate::message::place::Node;

@@ -3,9 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Error;
 use super::keyring::Keyring;
-use crate::Error;
-use crate::message::certificate::{Certificate, Chain, Owner};
+use crate::message;
+use crate::message::certificate::{Certificate, Chain};
 use crate::message::place::{Group, Node};
 
 /// What is known of the hierarchy from a node on; all of it public.
@@ -117,13 +118,13 @@ impl Keyring {
     ///
     /// # Errors
     ///
-    /// [`Error::OtherOwner`] if they are of another owner, [`Error::Scope`] if the provider is not
-    /// below this one. Whoever made the chain has verified it in [`Chain::decode`].
-    pub fn learn(&mut self, owner: Owner, chain: &Chain) -> Result<(), Error> {
+    /// Those of [`Chain::decode`], [`message::Error::OtherOwner`] if they are of another owner, [`message::Error::Scope`] if
+    /// the provider is not below this one.
+    pub fn learn(&mut self, certificates: &[u8]) -> Result<(), Error> {
+        let (owner, chain) = Chain::decode(certificates)?;
         if owner != self.owner {
-            return Err(Error::OtherOwner { what: "the certificate chain" });
+            return Err(message::Error::OtherOwner { what: "the certificate chain" }.into());
         }
-        chain.verify(&owner)?;
         let subject = chain.subject();
         if subject == self.node || !self.node.holds(&subject) {
             return Err(self.out_of_reach(subject.to_string()));

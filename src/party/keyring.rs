@@ -29,11 +29,12 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use ed25519_dalek::{Signer, SigningKey};
 
+use super::Error;
 use super::hierarchy::Below;
 use super::keywords::Counts;
 use super::records::Ids;
-use crate::Error;
 use crate::keys::{Key, Purpose};
+use crate::message;
 use crate::message::certificate::{Chain, Owner};
 use crate::message::place::{Group, Node};
 use crate::message::signature::{SIGNATURE_LEN, to_sign};
@@ -72,7 +73,7 @@ impl Keyring {
     ///
     /// # Errors
     ///
-    /// [`Error::Randomness`] if the operating system gives none.
+    /// [`keys::Error::Randomness`](crate::keys::Error::Randomness) if the operating system gives none.
     pub fn generate(schema: Schema) -> Result<Self, Error> {
         Ok(Self::root(Key::generate()?, schema))
     }
@@ -118,16 +119,22 @@ impl Keyring {
         &self.chain
     }
 
+    /// Its certificates as they travel, for whoever must learn that it exists.
+    #[must_use]
+    pub fn certificates(&self) -> Vec<u8> {
+        self.chain.encode(&self.owner)
+    }
+
     pub(super) fn signer(&self) -> &SigningKey {
         self.derived.signer.get_or_init(|| signing_key(&self.key))
     }
 
     /// Signs messages that travel apart with one signature.
-    pub(super) fn signed_together(&self, messages: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    pub(crate) fn signed_together(&self, messages: &[Vec<u8>]) -> Vec<Vec<u8>> {
         tree::sign(messages, |root| sign(self.signer(), root))
     }
 
-    pub(super) fn signed(&self, mut message: Vec<u8>) -> Vec<u8> {
+    pub(crate) fn signed(&self, mut message: Vec<u8>) -> Vec<u8> {
         message.extend(sign(self.signer(), &message));
         message
     }
@@ -160,7 +167,7 @@ impl Keyring {
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownField`] if the schema lacks it, [`Error::Scope`] if this is the owner, who
+    /// [`Error::UnknownField`] if the schema lacks it, [`message::Error::Scope`] if this is the owner, who
     /// belongs to no group.
     pub fn mopse(&self, field: &str) -> Result<Mopse, Error> {
         let position = self.field(field)?;
@@ -194,7 +201,7 @@ impl Keyring {
     }
 
     pub(super) fn out_of_reach(&self, what: String) -> Error {
-        Error::Scope { who: self.node.to_string(), what }
+        message::Error::Scope { who: self.node.to_string(), what }.into()
     }
 }
 

@@ -23,7 +23,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::Error;
+use super::Error;
 use crate::keys::{Key, Purpose};
 use crate::message::trapdoor::{Entry, TRAPDOOR_LEN, Trapdoor};
 
@@ -61,7 +61,7 @@ pub fn trapdoor(provider: &Key, keyword: &[u8]) -> Trapdoor {
 ///
 /// # Errors
 ///
-/// [`Error::Size`] if a keyword was used 2^64 - 1 times. Nothing is counted then.
+/// [`Error::Uses`] if a keyword was used 2^64 - 1 times. Nothing is counted then.
 pub fn entries(
     provider: &Key,
     keywords: &[&[u8]],
@@ -75,8 +75,7 @@ pub fn entries(
     let numbered = |word| {
         let tag = tag(&key, word);
         let number = counts.get(&tag).copied().unwrap_or(0);
-        let (what, expected) = ("the number of uses of a keyword", "below 2^64 - 1");
-        let next = number.checked_add(1).ok_or(Error::Size { what, got: number, expected })?;
+        let next = number.checked_add(1).ok_or(Error::Uses { got: number })?;
         Ok((word, tag, number, next))
     };
     let numbered = words.into_iter().map(numbered).collect::<Result<Vec<_>, Error>>()?;
@@ -106,7 +105,17 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::cloud::dictionary::{Dictionary, MOST_LOST};
+    use std::convert::Infallible;
+
+    use crate::cloud::dictionary::{self, Dictionary, LookUp, MOST_LOST};
+
+    fn look_up(dictionary: &Dictionary) -> impl LookUp<Infallible> {
+        |labels: &[u128]| Ok(dictionary.look_up(labels))
+    }
+
+    fn find(dictionary: &Dictionary, trapdoors: &[Trapdoor]) -> Vec<u128> {
+        dictionary::find_all(trapdoors, look_up(dictionary)).unwrap()
+    }
 
     fn key(byte: u8) -> Key {
         Key::from_bytes(&[byte; 32]).unwrap()
@@ -141,10 +150,10 @@ mod tests {
                 .filter(|(_, words)| asked.is_subset(words))
                 .map(|(file, _)| *file)
                 .collect();
-            prop_assert_eq!(dictionary.find_all(&trapdoors), expected);
+            prop_assert_eq!(find(&dictionary, &trapdoors), expected);
             let foreign: Vec<Trapdoor> =
                 asked.iter().map(|&word| trapdoor(&key(2), &[word])).collect();
-            prop_assert!(dictionary.find_all(&foreign).is_empty());
+            prop_assert!(find(&dictionary, &foreign).is_empty());
         }
     }
 
@@ -166,7 +175,7 @@ mod tests {
                 entries(&key(1), &[b"x-ray"], 1, &mut counts).unwrap();
             }
             dictionary.add(&entries(&key(1), &[b"x-ray"], 2, &mut counts).unwrap());
-            let found = dictionary.find(&trapdoor(&key(1), b"x-ray"));
+            let found = find(&dictionary, &[trapdoor(&key(1), b"x-ray")]);
             assert_eq!(found, if is_found { vec![2] } else { vec![] }, "{lost} lost");
         }
     }
@@ -188,11 +197,14 @@ mod tests {
             dictionary.add(&entries(&key(1), &[b"x-ray"], 1, &mut counts).unwrap());
         }
         dictionary.clear();
-        assert!(dictionary.is_empty() && dictionary.find(&word).is_empty());
+        assert!(dictionary.is_empty() && find(&dictionary, std::slice::from_ref(&word)).is_empty());
         assert!(dictionary.holds_any(&first), "a label is used once");
         dictionary.add(&entries(&key(1), &[b"x-ray"], 2, &mut counts).unwrap());
-        assert_eq!((dictionary.find(&word), dictionary.len()), (vec![2], 1));
-        assert_eq!(dictionary.used(&word), 3 * MOST_LOST + 2);
+        assert_eq!(
+            (find(&dictionary, std::slice::from_ref(&word)), dictionary.len()),
+            (vec![2], 1)
+        );
+        assert_eq!(dictionary::used(&word, look_up(&dictionary)).unwrap(), 3 * MOST_LOST + 2);
     }
 
     #[test]
@@ -201,7 +213,7 @@ mod tests {
         catch_up(&key(1), &[(b"full", u64::MAX), (b"other", 5), (b"other", 3)], &mut counts);
         let before = counts.clone();
         let refused = entries(&key(1), &[b"another", b"full", b"other"], 1, &mut counts);
-        assert!(matches!(refused, Err(Error::Size { got: u64::MAX, .. })));
+        assert!(matches!(refused, Err(Error::Uses { got: u64::MAX })));
         assert_eq!(counts, before);
         let other = entries(&key(1), &[b"other"], 1, &mut counts).unwrap();
         assert_eq!(other, [trapdoor(&key(1), b"other").entry(5, 1)]);

@@ -25,8 +25,8 @@ use hmac::{Hmac, Mac};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
+use super::Error;
 use super::columns::{Column, Texts, encode_layout, encode_row};
-use crate::Error;
 use crate::keys::coins::{Block, Coins, Tag};
 use crate::keys::{Key, Purpose, fill_random};
 use crate::message::certificate::Owner;
@@ -138,7 +138,7 @@ pub struct Sealed {
 ///
 /// # Errors
 ///
-/// [`Error::Length`] if a column lacks one of the rows, [`Error::Randomness`] if the operating system
+/// [`Error::Length`] if a column lacks one of the rows, [`keys::Error::Randomness`](crate::keys::Error::Randomness) if the operating system
 /// gives none.
 pub fn seal(
     key: &Key,

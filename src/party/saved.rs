@@ -18,13 +18,13 @@ use aes_gcm_siv::{Aes256GcmSiv, Nonce};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use super::Error;
 use super::hierarchy::Below;
 use super::keyring::{Derived, Keyring};
 use super::keywords::Counts;
-use crate::Error;
+use crate::cipher;
 use crate::cipher::password::{Cost, Derivation};
-use crate::keys::Key;
-use crate::keys::fill_random;
+use crate::keys::{self, Key, fill_random};
 use crate::message::certificate::{Chain, Owner};
 use crate::message::place::{Group, Node};
 use crate::schema::Schema;
@@ -55,7 +55,7 @@ impl Kind {
 ///
 /// # Errors
 ///
-/// [`Error::EmptyPassword`], [`Error::PasswordCost`] or [`Error::Randomness`].
+/// [`cipher::Error::EmptyPassword`], [`cipher::Error::PasswordCost`] or [`keys::Error::Randomness`].
 pub fn seal(keyring: &Keyring, password: &[u8], cost: Cost) -> Result<Vec<u8>, Error> {
     let mut random = [0; SALT_LEN + NONCE_LEN];
     fill_random(&mut random)?;
@@ -64,7 +64,7 @@ pub fn seal(keyring: &Keyring, password: &[u8], cost: Cost) -> Result<Vec<u8>, E
     file.u8(Kind::of(keyring) as u8).u32(cost.memory).u32(cost.passes).u32(cost.lanes).raw(salt);
     let key = Derivation::Argon2id(cost).derive(password, salt)?;
     let cipher = Aes256GcmSiv::new(key.expose().into());
-    let nonce: [u8; NONCE_LEN] = nonce.try_into().map_err(|_| Error::Randomness)?;
+    let nonce: [u8; NONCE_LEN] = nonce.try_into().map_err(|_| keys::Error::Randomness)?;
     let contents = keyring.encode();
     let sealed = cipher
         .encrypt(&Nonce::from(nonce), Payload { msg: &contents, aad: &file.0 })
@@ -79,9 +79,9 @@ pub fn seal(keyring: &Keyring, password: &[u8], cost: Cost) -> Result<Vec<u8>, E
 ///
 /// # Errors
 ///
-/// [`Error::Damaged`] if it is not what was written, [`wire::Error::Version`](crate::wire::Error::Version) if another version wrote it,
-/// [`Error::OtherKind`] if it is of another kind, [`Error::PasswordCost`] if its parameters are
-/// absurd, [`Error::WrongPassword`].
+/// [`Error::Damaged`] if it is not what was written, [`wire::Error::Version`] if another version wrote it,
+/// [`Error::OtherKind`] if it is of another kind, [`cipher::Error::PasswordCost`] if its
+/// parameters are absurd, [`cipher::Error::WrongPassword`].
 pub fn open(file: &[u8], password: &[u8], kind: Kind) -> Result<Keyring, Error> {
     let damaged = Error::Damaged { what: WHAT };
     let body = file.len().checked_sub(CHECKSUM_LEN).ok_or(damaged.clone())?;
@@ -116,7 +116,7 @@ pub fn open(file: &[u8], password: &[u8], kind: Kind) -> Result<Keyring, Error> 
     let cipher = Aes256GcmSiv::new(key.expose().into());
     let contents = cipher
         .decrypt(&Nonce::from(nonce), Payload { msg: sealed, aad: head })
-        .map_err(|_| Error::WrongPassword)?;
+        .map_err(|_| cipher::Error::WrongPassword)?;
     Keyring::decode(&Zeroizing::new(contents)).map_err(as_damage)
 }
 
@@ -230,10 +230,10 @@ mod tests {
     fn a_file_opens_with_its_password_and_kind_only() {
         assert_eq!(open(&file(), PASSWORD, Kind::Owner).unwrap().owner(), owner(1).owner());
         let open = |password, kind| open(&file(), password, kind).unwrap_err();
-        assert_eq!(open(b"wrong", Kind::Owner), Error::WrongPassword);
-        assert_eq!(open(b"", Kind::Owner), Error::EmptyPassword);
+        assert_eq!(open(b"wrong", Kind::Owner), cipher::Error::WrongPassword.into());
+        assert_eq!(open(b"", Kind::Owner), cipher::Error::EmptyPassword.into());
         assert_eq!(open(PASSWORD, Kind::Provider), Error::OtherKind { expected: "a provider's" });
-        assert_eq!(seal(&owner(1), b"", CHEAP).unwrap_err(), Error::EmptyPassword);
+        assert_eq!(seal(&owner(1), b"", CHEAP).unwrap_err(), cipher::Error::EmptyPassword.into());
     }
 
     #[test]
@@ -269,11 +269,14 @@ mod tests {
             let cost = [memory, passes, lanes].map(u32::to_le_bytes).concat();
             assert_eq!(
                 refusal(&changed(10, &cost)),
-                Error::PasswordCost,
+                cipher::Error::PasswordCost.into(),
                 "{memory} {passes} {lanes}"
             );
             let cost = Cost { memory, passes, lanes };
-            assert_eq!(seal(&owner(1), PASSWORD, cost).unwrap_err(), Error::PasswordCost);
+            assert_eq!(
+                seal(&owner(1), PASSWORD, cost).unwrap_err(),
+                cipher::Error::PasswordCost.into()
+            );
         }
     }
 
@@ -286,13 +289,28 @@ mod tests {
         );
         assert_eq!(refusal(&changed(9, &[2])), Error::OtherKind { expected: "an owner's" });
         assert_eq!(refusal(&changed(9, &[0])), Error::OtherKind { expected: "an owner's" });
-        assert_eq!(refusal(&changed(10, &[16])), Error::WrongPassword, "the memory");
-        assert_eq!(refusal(&changed(22, &[0; 16])), Error::WrongPassword, "the salt");
-        assert_eq!(refusal(&changed(38, &[0; 12])), Error::WrongPassword, "the nonce");
+        assert_eq!(refusal(&changed(10, &[16])), cipher::Error::WrongPassword.into(), "the memory");
+        assert_eq!(
+            refusal(&changed(22, &[0; 16])),
+            cipher::Error::WrongPassword.into(),
+            "the salt"
+        );
+        assert_eq!(
+            refusal(&changed(38, &[0; 12])),
+            cipher::Error::WrongPassword.into(),
+            "the nonce"
+        );
         assert_eq!(refusal(&changed(50, &[0xff; 8])), Error::Damaged { what: WHAT }, "the length");
-        assert_eq!(refusal(&changed(60, &[0; 8])), Error::WrongPassword, "the contents");
+        assert_eq!(
+            refusal(&changed(60, &[0; 8])),
+            cipher::Error::WrongPassword.into(),
+            "the contents"
+        );
         let relabelled = changed(9, &[Kind::Provider as u8]);
-        assert_eq!(open(&relabelled, PASSWORD, Kind::Provider).unwrap_err(), Error::WrongPassword);
+        assert_eq!(
+            open(&relabelled, PASSWORD, Kind::Provider).unwrap_err(),
+            cipher::Error::WrongPassword.into()
+        );
     }
 
     #[test]
@@ -322,7 +340,7 @@ mod tests {
     }
 
     fn attach(provider: &mut Keyring, keywords: &[&[u8]]) -> Result<Vec<u8>, Error> {
-        let cipher = &crate::cipher::aes_gcm::AES_256;
+        let cipher = &cipher::aes_gcm::AES_256;
         provider.attach(Ids::Integers(&[1]), cipher, ("name", "a/b"), b"contents", keywords)
     }
 
@@ -376,8 +394,8 @@ mod tests {
         let _ = keyring.announcement();
         let _ = keyring.find("hospital/ward").map(|node| keyring.opener(&node).map(drop));
         let own = keyring.chain.clone();
-        let _ = keyring.learn(keyring.owner, &own);
-        let _ = keyring.authorize("x", &[]).map(|child| keyring.learn(child.owner, &child.chain));
+        let _ = keyring.learn(&own.encode(&keyring.owner));
+        let _ = keyring.authorize("x", &[]).map(|child| keyring.learn(&child.certificates()));
         let _ = keyring.revoke(&["hospital"]);
         let _ = keyring.revoke(&["x"]);
         let ids = Ids::Integers(&[1]);

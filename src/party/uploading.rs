@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::Error;
 use super::attachments::{self, Description, Place};
 use super::columns::Column;
 use super::keyring::Keyring;
 use super::keywords;
 use super::records::{self, Ids, Origin};
-use crate::Error;
 use crate::cipher::Algorithm;
 use crate::keys::{Purpose, fill_random};
-use crate::message::file::{FileUpload, Listed};
+use crate::message::attachment::{Attachment, StoredFile};
 use crate::message::place::Node;
 use crate::message::upload::{Run, Upload};
 use crate::scheme::Scheme;
@@ -35,7 +35,7 @@ impl Keyring {
     /// # Errors
     ///
     /// [`Error::DuplicateId`] names the second row of an id, [`Error::Length`] a column of another
-    /// length, [`Error::UnknownField`], [`Error::OutOfDomain`], [`Error::Scope`] for the owner, who
+    /// length, [`Error::UnknownField`], [`scheme::Error::OutOfDomain`](crate::scheme::Error::OutOfDomain), [`message::Error::Scope`](crate::message::Error::Scope) for the owner, who
     /// uploads nothing.
     pub fn upload(
         &self,
@@ -46,8 +46,7 @@ impl Keyring {
     ) -> Result<Vec<u8>, Error> {
         let count = ids.count();
         if u32::try_from(count).is_err() || count == 0 {
-            let (got, expected) = (count as u64, "1 to 2^32 - 1");
-            return Err(Error::Size { what: "the number of rows", got, expected });
+            return Err(Error::Rows { got: count as u64 });
         }
         for column in columns {
             for got in [column.rows(), column.is_valid.len()] {
@@ -76,8 +75,7 @@ impl Keyring {
             let rows: Vec<usize> =
                 rows.iter().filter_map(|&row| usize::try_from(row).ok()).collect();
             if let Some(&row) = rows.iter().find(|&&row| row >= count) {
-                let got = row as u64;
-                return Err(Error::Size { what: "a row number", got, expected: "below the rows" });
+                return Err(Error::RowNumber { got: row as u64 });
             }
             let of_rows: Vec<Handle> = rows.iter().map(|&row| handles[row]).collect();
             let mut ciphertexts = vec![0; plaintexts.len()];
@@ -110,9 +108,9 @@ impl Keyring {
     ///
     /// # Errors
     ///
-    /// [`Error::Scope`] for the owner, who uploads nothing, [`Error::Size`] if there is not one id or
-    /// a keyword was used too often, [`Error::NotAuthenticated`] if the cipher has no tag,
-    /// [`Error::Randomness`].
+    /// [`message::Error::Scope`](crate::message::Error::Scope) for the owner, who uploads nothing, [`Error::OneRecord`] if there is not one id or
+    /// a keyword was used too often, [`cipher::Error::NotAuthenticated`](crate::cipher::Error::NotAuthenticated) if the cipher has no tag,
+    /// [`keys::Error::Randomness`](crate::keys::Error::Randomness).
     pub fn attach(
         &mut self,
         id: Ids<'_>,
@@ -125,8 +123,7 @@ impl Keyring {
             return Err(self.out_of_reach("upload files".to_owned()));
         }
         let &[handle] = self.handles(id).as_slice() else {
-            let got = id.count() as u64;
-            return Err(Error::Size { what: "the number of record ids", got, expected: "1" });
+            return Err(Error::OneRecord { got: id.count() as u64 });
         };
         let mut number = [0; 16];
         fill_random(&mut number)?;
@@ -135,12 +132,13 @@ impl Keyring {
         let record = self.opener(&provider)?.key_of(handle).ok_or(Error::File)?;
         let (name, media_type) = (name.to_owned(), media_type.to_owned());
         let described = Description { name, media_type, size: contents.len() as u64 };
-        let place = Place { origin, handle, file };
+        let place = Place { origin, handle, number: file };
         let (description, body) =
             attachments::seal(&record, place, algorithm, &described, contents)?;
         let entries = keywords::entries(&self.key, keywords, file, &mut self.counts)?;
-        let listed = Listed { owner, provider, handle, file, description, body: Some(body) };
-        Ok(self.signed(FileUpload { listed, entries, chain: self.chain.clone() }.message()))
+        let file =
+            StoredFile { owner, provider, handle, number: file, description, body: Some(body) };
+        Ok(self.signed(Attachment { file, entries, chain: self.chain.clone() }.message()))
     }
 
     /// Takes note of how often this provider has used keywords, as the cloud counts them.

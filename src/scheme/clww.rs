@@ -30,9 +30,8 @@ use rayon::prelude::*;
 
 use super::opse::{decrypt_each, encrypt_chunks};
 use super::{
-    Scheme, bits, check_bounds, check_domain, check_lengths, check_plaintext, pairs, sign,
+    Error, Scheme, bits, check_bounds, check_domain, check_lengths, check_plaintext, pairs, sign,
 };
-use crate::Error;
 use crate::keys::coins::{Block, Coins, Tag, halves};
 use crate::keys::{Key, Purpose};
 use crate::operations::{Operation, count};
@@ -58,7 +57,7 @@ impl Clww {
     ///
     /// # Errors
     ///
-    /// [`Error::Size`] if the domain is empty or above 2^32.
+    /// [`Error::Domain`] if the domain is empty or above 2^32.
     ///
     /// # Examples
     ///

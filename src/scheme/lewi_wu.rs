@@ -33,9 +33,8 @@ use zeroize::Zeroizing;
 
 use super::opse::decrypt_each;
 use super::{
-    Scheme, bits, check_bounds, check_domain, check_lengths, check_plaintext, pairs, sign,
+    Error, Scheme, bits, check_bounds, check_domain, check_lengths, check_plaintext, pairs, sign,
 };
-use crate::Error;
 use crate::keys::coins::{Block, Coins, Tag};
 use crate::keys::{Key, Purpose, fill_random};
 use crate::operations::{Operation, count};
@@ -61,7 +60,8 @@ impl Layout {
     ///
     /// # Errors
     ///
-    /// [`Error::Size`] if the domain is empty or above 2^32, or the blocks have not 1 to 8 bits.
+    /// [`Error::Domain`] if the domain is empty or above 2^32, [`Error::BlockBits`] if the blocks
+    /// have not 1 to 8 bits.
     pub fn new(domain: u64, block_bits: u32) -> Result<Self, Error> {
         check_domain(domain)?;
         check_block_bits(block_bits)?;
@@ -72,17 +72,14 @@ impl Layout {
     ///
     /// # Errors
     ///
-    /// [`Error::Size`] if the blocks have not 1 to 8 bits, or no ciphertext of them has this size.
+    /// [`Error::BlockBits`] if the blocks have not 1 to 8 bits, [`Error::CiphertextSize`] if no
+    /// ciphertext of them has this size.
     pub fn of_size(size: usize, block_bits: u32) -> Result<Self, Error> {
         check_block_bits(block_bits)?;
         (1..=32_u32.div_ceil(block_bits))
             .map(|blocks| Self { block_bits, blocks })
             .find(|layout| layout.size() == size)
-            .ok_or(Error::Size {
-                what: "the size of a ciphertext",
-                got: size as u64,
-                expected: "that of a ciphertext in blocks of as many bits",
-            })
+            .ok_or(Error::CiphertextSize { got: size })
     }
 
     /// How many blocks a plaintext has.
@@ -167,8 +164,7 @@ fn check_block_bits(block_bits: u32) -> Result<(), Error> {
     if (1..=8).contains(&block_bits) {
         return Ok(());
     }
-    let got = u64::from(block_bits);
-    Err(Error::Size { what: "the number of bits of a block", got, expected: "1 to 8" })
+    Err(Error::BlockBits { got: block_bits })
 }
 
 /// A left and a right half.
@@ -233,7 +229,8 @@ impl LewiWu {
     ///
     /// # Errors
     ///
-    /// [`Error::Size`] if the domain is empty or above 2^32, or the blocks have not 1 to 8 bits.
+    /// [`Error::Domain`] if the domain is empty or above 2^32, [`Error::BlockBits`] if the blocks
+    /// have not 1 to 8 bits.
     ///
     /// # Examples
     ///
@@ -268,8 +265,7 @@ impl LewiWu {
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfDomain`] if there is no such plaintext, [`Error::Randomness`] if there is no
-    /// nonce.
+    /// [`Error::OutOfDomain`] if there is no such plaintext, [`Error::Keys`] if there is no nonce.
     pub fn encrypt_fresh(&self, plaintext: i64) -> Result<Ciphertext, Error> {
         let mut nonce = [0; WORD];
         fill_random(&mut nonce)?;
@@ -282,7 +278,7 @@ impl LewiWu {
     /// # Errors
     ///
     /// [`Error::OutOfDomain`] names the first plaintext outside the domain, [`Error::Length`] an
-    /// array of another length, [`Error::Randomness`] says that there are no nonces. The content of
+    /// array of another length, [`Error::Keys`] says that there are no nonces. The content of
     /// `bytes` is then unspecified.
     pub fn encrypt_fresh_batch(&self, plaintexts: &[i64], bytes: &mut [u8]) -> Result<(), Error> {
         let size = self.layout.size();

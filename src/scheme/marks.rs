@@ -26,8 +26,7 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 use super::ruler::{Layout, Ruler};
-use super::{check_bounds, stored};
-use crate::Error;
+use super::{Error, check_bounds, stored};
 use crate::keys::Key;
 use crate::keys::coins::{Coins, Tag};
 

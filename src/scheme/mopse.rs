@@ -38,8 +38,7 @@ use std::sync::Arc;
 
 use super::opse::{decrypt_each, encrypt_chunks};
 use super::ruler::{Layout, Ruler};
-use super::{Scheme, check_lengths, check_plaintext, stored};
-use crate::Error;
+use super::{Error, Scheme, check_lengths, check_plaintext, stored};
 use crate::keys::Key;
 use crate::keys::coins::{Block, Coins, uniform_from};
 

@@ -36,8 +36,9 @@ use std::sync::OnceLock;
 use rayon::prelude::*;
 use zeroize::{Zeroize, Zeroizing};
 
-use super::{RANGE, Scheme, check_bounds, check_domain, check_lengths, check_plaintext, stored};
-use crate::Error;
+use super::{
+    Error, RANGE, Scheme, check_bounds, check_domain, check_lengths, check_plaintext, stored,
+};
 use crate::keys::coins::{Block, Coins, Tag, uniform_from};
 use crate::keys::{Key, Purpose};
 use crate::scheme::hypergeometric::split;
@@ -154,7 +155,7 @@ impl Opse {
     ///
     /// # Errors
     ///
-    /// [`Error::Size`] if the domain is empty or above 2^32.
+    /// [`Error::Domain`] if the domain is empty or above 2^32.
     ///
     /// # Examples
     ///
@@ -176,13 +177,12 @@ impl Opse {
     ///
     /// # Errors
     ///
-    /// [`Error::Size`] if the domain is empty or above 2^32, or the range smaller than the domain
-    /// or above 2^63.
+    /// [`Error::Domain`] if the domain is empty or above 2^32, [`Error::Range`] if the range is
+    /// smaller than the domain or above 2^63.
     pub fn with_range(key: &Key, domain: u64, range: u64) -> Result<Self, Error> {
         check_domain(domain)?;
         if range < domain || range > RANGE {
-            let expected = "from the domain's size to 2^63";
-            return Err(Error::Size { what: "the range", got: range, expected });
+            return Err(Error::Range { got: range });
         }
         let label = [domain.to_be_bytes(), range.to_be_bytes()].concat();
         let coins = Coins::new(&key.child(Purpose::Order, &label, 0));

@@ -23,8 +23,7 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 use super::opse::Opse;
-use super::{RANGE, check_bounds, check_domain, stored};
-use crate::Error;
+use super::{Error, RANGE, check_bounds, check_domain, stored};
 use crate::keys::Key;
 use crate::wire::length;
 
@@ -69,17 +68,16 @@ impl Ruler {
     ///
     /// # Errors
     ///
-    /// [`Error::Size`] if the domain is empty or above 2^32, if the cell is empty, or if there are
-    /// more than 2^20 cells.
+    /// [`Error::Domain`] if the domain is empty or above 2^32, [`Error::Cell`] if the cell is empty,
+    /// [`Error::Cells`] if there are more than 2^20.
     pub fn new(key: &Key, domain: u64, cell: u64) -> Result<Self, Error> {
         check_domain(domain)?;
         if cell == 0 {
-            return Err(Error::Size { what: "the cell", got: 0, expected: "at least 1" });
+            return Err(Error::Cell);
         }
         let cells = domain.div_ceil(cell);
         if cells > MOST_CELLS {
-            let expected = "at most 2^20; use a wider cell";
-            return Err(Error::Size { what: "the number of cells", got: cells, expected });
+            return Err(Error::Cells { got: cells });
         }
         // All space at once: a vector that grows leaves copies of its secret behind.
         let mut cuts = Zeroizing::new(Vec::with_capacity(length(cells) + 1));

@@ -9,7 +9,6 @@ machine may be shared: read ratios before times.
 import secrets
 import statistics
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -31,9 +30,7 @@ def interleaved(calls: dict[str, Call], repeats: int = REPEATS) -> dict[str, flo
     times: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(repeats):
         for name, call in calls.items():
-            start = time.perf_counter()
-            call()
-            times[name].append(time.perf_counter() - start)
+            times[name].append(evaluate.seconds(call)[0])
     return {name: statistics.median(taken) for name, taken in times.items()}
 
 
@@ -167,7 +164,7 @@ def merges() -> Iterator[dict]:
 def ciphers() -> Iterator[dict]:
     """Encrypt a mebibyte into new bytes, beside OpenSSL; the goal is 0.8 of it on one core."""
     n = 1 << 20
-    table = evaluate.beside_openssl([n], repeats=9)
+    table = evaluate.performance.beside_openssl([n], repeats=9)
     table = table.filter((pl.col("direction") == "encrypt") & (pl.col("buffer") == "new"))
     medians = table.group_by("cipher", "engine", maintain_order=True).agg(pl.col("time_s").median())
     taken = {(cipher, engine): seconds for cipher, engine, seconds in medians.iter_rows()}

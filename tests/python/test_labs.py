@@ -12,7 +12,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 from mopse import errors, labs
-from mopse.__main__ import main
+from mopse.cli import main
 
 ROOT = Path(__file__).parents[2]
 SOLUTIONS = sorted((ROOT / "notebooks" / "labs").glob("*.ipynb"))

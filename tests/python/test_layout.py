@@ -1,15 +1,18 @@
 """The boundaries of the source tree, which the file system cannot keep by itself."""
 
-import ast
 import importlib
+import importlib.metadata
 import inspect
 import pkgutil
 import re
 import shutil
 import subprocess
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from rooms import circle, modules, python_imports, rust_imports, rust_reexports
 
 import mopse
 
@@ -22,25 +25,84 @@ MODULES = sorted(
     for module in pkgutil.walk_packages(mopse.__path__, "mopse.")
     if not module.name.startswith("mopse._")
 )
-CLOUD = sorted(
-    path
-    for pattern in ("cloud.py", "stores.py", "stores/**/*.py")
-    for path in PACKAGE.glob(pattern)
-)
+
 BINDINGS = {"bindings.rs", "bindings"}
-KEYED = {
-    "ciphers",
-    "files",
-    "owner",
-    "passwords",
-    "provider",
-    "rsa",
-    "scheme",
-    "secret_sharing",
-    "sharing",
-    "user",
+
+_KEYRINGS = {"_answers", "_checks", "_mopse", "_table", "errors", "messages", "schema"}
+_PRIMITIVE = {"_checks", "_mopse", "errors"}
+PYTHON = {
+    "_mopse": {"errors"},  # the core, which raises them
+    "errors": set(),
+    "_checks": {"errors"},
+    "_files": {"errors"},
+    "_formulas": {"_mopse"},
+    "_table": {"_checks", "errors"},
+    "schema": _PRIMITIVE,
+    "messages": _PRIMITIVE,
+    "stores": {"_mopse", "errors", "messages"},
+    "cloud": {*_PRIMITIVE, "messages", "stores"},
+    "schemes": _PRIMITIVE,
+    "secret_sharing": _PRIMITIVE,
+    "passwords": _PRIMITIVE,
+    "rsa": _PRIMITIVE,
+    "ciphers": {*_PRIMITIVE, "rsa"},
+    "files": {*_PRIMITIVE, "_files"},
+    "leakage": {"_checks", "_formulas", "_table", "errors", "schema"},
+    "_answers": _KEYRINGS - {"_answers"},
+    "_party": {*_KEYRINGS, "_files"},
+    "provider": {*_KEYRINGS, "_party", "files", "leakage"},
+    "owner": {*_KEYRINGS, "_party", "provider"},
+    "user": _KEYRINGS,
+    "plot": {"_files", "_mopse", "errors"},
+    "datasets": {"_checks", "errors"},
+    "specimens": {"_checks", "errors"},
+    "labs": {"errors"},
+    "evaluate": {
+        *(_PRIMITIVE | {"_arrays", "_files", "ciphers", "cloud", "datasets", "ore", "owner"}),
+        *("passwords", "plot", "provider", "rsa", "schema", "scheme", "specimens"),
+    },
+    "attacks": {
+        *(_PRIMITIVE | {"_arrays", "_table", "cloud", "datasets", "evaluate", "owner", "plot"}),
+        *("provider", "query", "schema", "scheme", "stores"),
+    },
+    "cli": {"", "attacks", "errors", "evaluate", "labs", "plot"},
+    "__main__": {"cli"},
+    "_arrays": {"_checks"},
+    "ore": {"schemes"},
+    "query": {"messages"},
+    "scheme": {"schemes"},
 }
-"""Modules of the package that hold keys."""
+"""Room of the package: rooms it may import. The package's root, which loads all, is ``""``."""
+
+PYTHON_WITH_KEYS = {
+    *("_party", "ciphers", "files", "owner", "passwords", "provider", "rsa", "schemes"),
+    *("secret_sharing", "user"),
+}
+
+_ALWAYS = {"error", "operations"}
+RUST = {
+    "error": set(),
+    "operations": set(),
+    "wire": {"error"},
+    "keys": _ALWAYS,
+    "scheme": {*_ALWAYS, "keys"},
+    "schema": {"error", "scheme", "wire"},
+    "cipher": {*_ALWAYS, "keys", "wire"},
+    "message": {*_ALWAYS, "wire"},
+    "cloud": {*_ALWAYS, "message", "wire"},
+    "party": {*_ALWAYS, "cipher", "keys", "message", "schema", "scheme", "wire"},
+    "sharing": {*_ALWAYS, "cipher", "keys", "wire"},
+    "attack": {"error"},
+    "plot": set(),  # has an error of its own
+    "evaluate": {*_ALWAYS, "cloud", "keys", "message", "scheme", "wire"},
+    "bindings": {
+        *(_ALWAYS | {"attack", "cipher", "cloud", "evaluate", "keys", "message", "party", "plot"}),
+        *("schema", "scheme", "sharing", "wire"),
+    },
+}
+"""Room of the crate: rooms it may use. The root, ``lib.rs``, maps them all and does nothing."""
+
+RUST_WITH_KEYS = {"keys", "scheme", "cipher", "party", "sharing", "evaluate", "bindings"}
 
 
 def mentions(pattern: str, files: list[Path]) -> list[str]:
@@ -49,31 +111,10 @@ def mentions(pattern: str, files: list[Path]) -> list[str]:
     return [str(f.relative_to(ROOT)) for f in files if re.search(pattern, f.read_text("utf-8"))]
 
 
-def imported(path: Path) -> set[str]:
-    """Return the full names of everything a module imports."""
-    names = set()
-    package = ["mopse", *path.relative_to(PACKAGE).parent.parts]
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        if isinstance(node, ast.ImportFrom):
-            above = package[: len(package) - node.level + 1] if node.level else []
-            module = ".".join([*above, *filter(None, [node.module])])
-            names |= {f"{module}.{alias.name}" for alias in node.names}
-    return names
-
-
 def test_only_the_bindings_know_python():
     core = [f for f in SRC.rglob("*.rs") if f.relative_to(SRC).parts[0] not in BINDINGS]
     assert mentions(r"\b(pyo3|numpy)\b", core) == []
     assert mentions(r"\bpyo3\b", [SRC / "bindings.rs"]) == ["src/bindings.rs"]
-
-
-def test_the_cloud_has_no_key():
-    patterns = ("cloud.rs", "cloud/**/*.rs", "message.rs", "message/**/*.rs")
-    cloud = [file for pattern in patterns for file in SRC.glob(pattern)]
-    assert mentions(r"\b(crate|super)::(keys\b|\{[^}]*\bkeys\b)", cloud) == []
-    assert mentions(r"\bcrate::keys\b", list(SRC.rglob("*.rs")))  # it is called so elsewhere
 
 
 def test_core_builds_without_python():
@@ -89,15 +130,74 @@ def test_core_builds_without_python():
     assert not {name for name in crates if name.startswith(("pyo3", "numpy", "polars"))}
 
 
-@pytest.mark.parametrize("path", CLOUD, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_the_cloud_imports_no_module_with_keys(path):
-    keyed = {name for name in imported(path) if set(name.split(".")[1:]) & KEYED}
-    assert {name for name in keyed if name.startswith("mopse.")} == set()
+def reached(table: Mapping[str, set[str]], room: str) -> set[str]:
+    """Return the rooms that a room may import, and those that these may, and so on."""
+    found: set[str] = set()
+    waiting = [room]
+    while waiting:
+        new = table[waiting.pop()] - found
+        found |= new
+        waiting += new
+    return found
 
 
-def test_there_is_a_cloud_to_look_at():
-    assert PACKAGE / "cloud.py" in CLOUD
-    assert "mopse._mopse" in imported(PACKAGE / "cloud.py")
+def python_rooms() -> dict[str, set[str]]:
+    """Return the rooms of the package and what each imports."""
+    found: dict[str, set[str]] = {}
+    for names, path in modules(PACKAGE, ".py"):
+        if not names:
+            continue  # the root
+        full, is_package = ".".join(["mopse", *names]), path.stem == "__init__"
+        imported = python_imports(path.read_text("utf-8"), full, is_package=is_package)
+        own = (f"{name}.".split(".")[1] for name in imported if name.split(".")[0] == "mopse")
+        found.setdefault(names[0], set()).update(own)
+    return {room: imported - {room} for room, imported in found.items()}
+
+
+def rust_rooms() -> dict[str, set[str]]:
+    """Return the rooms of the crate and what each uses."""
+    exported = rust_reexports((SRC / "lib.rs").read_text("utf-8"))
+    found: dict[str, set[str]] = {}
+    for names, path in modules(SRC, ".rs"):
+        if names != ["lib"]:
+            used = rust_imports(path.read_text("utf-8"), names)
+            found.setdefault(names[0], set()).update(exported.get(name, name) for name in used)
+    return {room: used - {room} for room, used in found.items()}
+
+
+PYTHON_ROOMS, RUST_ROOMS = python_rooms(), rust_rooms()
+
+
+@pytest.mark.parametrize("room", sorted(PYTHON_ROOMS.keys() | PYTHON.keys() - {"_mopse"}))
+def test_a_room_of_the_package_imports_what_it_may(room):
+    assert PYTHON_ROOMS[room] - PYTHON[room] == set()
+
+
+@pytest.mark.parametrize("room", sorted(RUST_ROOMS.keys() | RUST.keys()))
+def test_a_room_of_the_crate_uses_what_it_may(room):
+    assert RUST_ROOMS[room] - RUST[room] == set()
+
+
+@pytest.mark.parametrize("table", [PYTHON, RUST], ids=["python", "rust"])
+def test_no_way_leads_back(table):
+    assert circle({room: allowed - {""} for room, allowed in table.items()}) == []
+    assert set().union(*table.values()) - {""} <= table.keys()
+
+
+@pytest.mark.parametrize("room", ["cloud", "messages", "stores", "plot", "leakage"])
+def test_a_room_without_keys_reaches_none_in_the_package(room):
+    assert reached(PYTHON, room) & PYTHON_WITH_KEYS == set()
+
+
+def test_only_rooms_that_hold_keys_know_them_in_the_crate():
+    assert {room for room in RUST if "keys" in {room, *RUST[room]}} == RUST_WITH_KEYS
+    for room in ("cloud", "message", "attack", "plot"):
+        assert reached(RUST, room) & RUST_WITH_KEYS == set()
+
+
+def test_only_the_root_imports_by_name():
+    files = [file for file in PACKAGE.rglob("*.py") if file != PACKAGE / "__init__.py"]
+    assert mentions(r"\b(import_module|__import__)\b", files) == []
 
 
 @pytest.mark.parametrize("name", ["mopse", *MODULES])
@@ -137,3 +237,36 @@ def test_modules_name_what_is_public(name):
 def test_errors_all_share_one_base():
     for name in mopse.errors.__all__:
         assert issubclass(getattr(mopse.errors, name), mopse.errors.MopseError)
+
+
+def loaded_by(statement: str) -> set[str]:
+    """Return the modules of the package that a fresh process has after a statement."""
+    script = f"{statement}\nimport sys\nprint(*(m for m in sys.modules if m.startswith('mopse')))"
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(ran.stdout.split())
+
+
+def test_the_package_loads_nothing_before_it_is_asked():
+    assert loaded_by("import mopse") == {"mopse"}
+    assert loaded_by("import mopse; mopse.errors") == {"mopse", "mopse.errors"}
+
+
+@pytest.mark.parametrize("statement", ["import mopse.cloud", "import mopse; mopse.merge"])
+def test_the_cloud_loads_no_module_that_can_hold_a_key(statement):
+    assert loaded_by(statement) == {
+        "mopse",
+        "mopse._checks",
+        "mopse._mopse",
+        "mopse.cloud",
+        "mopse.errors",
+        "mopse.messages",
+        "mopse.stores",
+        "mopse.stores.memory",
+    }
+
+
+def test_the_package_says_what_it_can_load():
+    assert set(mopse.__all__) < set(dir(mopse))
+    assert mopse.__version__ == importlib.metadata.version("mopse")
+    with pytest.raises(AttributeError, match="no attribute 'missing'"):
+        mopse.missing  # noqa: B018

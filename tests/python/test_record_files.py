@@ -8,9 +8,10 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scene import Scene
 
 import mopse
-from mopse.attachment import keyword_bytes
+from mopse._party import keyword_bytes
 from mopse.errors import (
     DamagedFileError,
     DecryptionError,
@@ -29,16 +30,12 @@ SCHEMA = mopse.Schema(age=mopse.Field(0, 120))
 XRAY = np.random.default_rng(1).bytes(100_000)
 
 
-class Story:
-    """An owner, a hospital with a ward below it, a clinic, and their cloud."""
+class Story(Scene):
+    """A hospital with a ward below it, and a clinic."""
 
     def __init__(self) -> None:
-        self.owner = mopse.Owner.generate(SCHEMA)
-        self.hospital = self.owner.authorize("hospital")
-        self.ward = self.owner.authorize("ward", under="hospital")
-        self.clinic = self.owner.authorize("clinic")
-        self.cloud = mopse.Cloud()
-        self.cloud.enroll(self.owner.public)
+        super().__init__(SCHEMA, "hospital", "hospital/ward", "clinic")
+        self.hospital, self.ward, self.clinic = self.providers.values()
 
     def attach(self, provider, record_id, content=b"text", *keywords, name="note.txt"):
         """Attach a text, send it, and return its number."""
@@ -150,7 +147,7 @@ def test_it_finds_what_a_plain_search_finds(attached, asked):
 
 def test_records_that_a_range_finds_lead_to_their_files(story):
     table = pl.DataFrame({"id": [1, 2, 3], "age": [30, 50, 55]})
-    story.cloud.receive(story.hospital.encrypt(table, id="id"))
+    story.send("hospital", table)
     for record in (1, 2, 2):
         story.attach(story.hospital, record, b"text", name=f"of {record}")
     answer = story.cloud.search(story.owner.query(age=(40, 60)))
@@ -301,7 +298,7 @@ def test_a_file_is_received_once_also_after_removal(story):
 
 
 def test_removing_a_provider_says_how_many_records_and_takes_its_files(story):
-    story.cloud.receive(story.hospital.encrypt({"id": [1, 2], "age": [3, 4]}, id="id"))
+    story.send("hospital", {"id": [1, 2], "age": [3, 4]})
     story.attach(story.hospital, 1, b"text", "scan")
     story.attach(story.clinic, 1, b"text", "scan")
     assert "files=2" in repr(story.cloud)
@@ -314,7 +311,7 @@ def test_files_of_an_epoch_that_was_left_stay_readable_for_the_owner(story):
     old = story.attach(story.clinic, 1, b"old", "scan")
     late = story.clinic.attach(1, b"late", name="n", media_type="a/b", keywords=["scan"])
     story.owner.revoke("hospital")
-    story.cloud.enroll(story.owner.public)
+    story.enroll()
     clinic = story.owner.authorize("clinic")
     new = story.attach(clinic, 1, b"new", "scan")
     with pytest.raises(ScopeError, match="epoch"):
@@ -473,4 +470,19 @@ def test_messages_of_other_kinds_are_refused(story):
         lambda: mopse.FileListing.from_bytes(bytes(request)),
     ):
         with pytest.raises(DamagedFileError):
+            call()
+
+
+def test_a_message_of_another_kind_is_named(story):
+    query, request = story.owner.query(age=5), story.owner.find("scan")
+    story.attach(story.hospital, 1, b"text", "scan")
+    for call, message in [
+        (lambda: story.cloud.find(query), "a request is wanted, not Query"),
+        (lambda: story.cloud.search(request), "a query is wanted, not FileRequest"),
+        (lambda: story.cloud.receive(request), "an upload is wanted, not FileRequest"),
+        (lambda: mopse.FileUpload(request), "a file is wanted, not FileRequest"),
+        (lambda: mopse.FileListing.from_bytes(query), "a listing is wanted, not Query"),
+        (lambda: mopse.SealedFile.from_bytes(5), "a file must be bytes, not int"),
+    ]:
+        with pytest.raises(WrongTypeError, match=message):
             call()

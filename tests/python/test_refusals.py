@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scene import Scene
 
 import mopse
 from mopse import Answer, Cloud, Field, Opse, Owner, Provider, Query, Schema, Upload, User, errors
@@ -56,17 +57,13 @@ TABLE = pl.DataFrame(
 )
 
 
-class World:
-    """An owner with two providers of one group and a ward, and a cloud that has one upload."""
+class World(Scene):
+    """Two providers of one group and a ward, and a cloud that has one upload."""
 
     def __init__(self) -> None:
-        self.owner = Owner.generate(SCHEMA)
-        self.a, self.b = self.owner.authorize("a"), self.owner.authorize("b")
-        self.ward = self.owner.authorize("ward", under="a")
-        self.cloud = Cloud()
-        self.cloud.enroll(self.owner.public)
-        self.upload = self.a.encrypt(TABLE, id="id")
-        self.cloud.receive(self.upload)
+        super().__init__(SCHEMA, "a", "b", "a/ward")
+        self.a, self.b, self.ward = self.providers.values()
+        self.upload = self.send("a", TABLE)
         self.query = self.owner.query(age=(0, 99))
 
     def state(self) -> tuple:
@@ -374,21 +371,20 @@ def test_an_upload_of_another_owner_is_refused(world):
 
 
 def test_an_upload_of_another_schema_is_refused():
-    cloud = Cloud()
-    owners = [Owner.from_insecure_seed(Schema(age=Field(0, 99, cell=cell)), 3) for cell in (1, 2)]
-    cloud.enroll(owners[0].public)
+    scene = Scene(Schema(age=Field(0, 99)), seed=3)
+    other = Owner.from_insecure_seed(Schema(age=Field(0, 99, cell=2)), 3)
     table = {"id": [1], "age": [5]}
     with pytest.raises(ScopeError, match="schema"):
-        cloud.receive(owners[1].authorize("a").encrypt(table, id="id"))
+        scene.cloud.receive(other.authorize("a").encrypt(table, id="id"))
     with pytest.raises(ScopeError, match="schema"):
-        cloud.search(owners[1].query(age=5))
-    assert repr(cloud) == "Cloud(owners=1, uploads=0, records=0, entries=0, files=0)"
+        scene.cloud.search(other.query(age=5))
+    assert repr(scene.cloud) == "Cloud(owners=1, uploads=0, records=0, entries=0, files=0)"
 
 
 def test_an_upload_of_an_epoch_that_is_over_is_refused():
     world = World()
     world.owner.revoke("b")
-    world.cloud.enroll(world.owner.public)
+    world.enroll()
     before = world.state()
     for provider in (world.a, world.b, world.ward):
         upload = provider.encrypt(TABLE.with_columns(id=pl.col("id") + 9), id="id")

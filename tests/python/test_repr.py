@@ -7,6 +7,7 @@ import pickle
 
 import polars as pl
 import pytest
+from scene import Scene
 
 from mopse import (
     Answer,
@@ -31,22 +32,16 @@ LOW, HIGH = 314_159, 577_215
 MARKUP = "<script>alert('&\"')</script>".replace("/", "")
 
 
-class World:
+class World(Scene):
     """One of everything, with names that are markup."""
 
     def __init__(self) -> None:
-        self.schema = Schema(
-            **{MARKUP: Field(0, 999_999), "level": Field.categories([MARKUP, "high"])}
-        )
-        self.owner = Owner.from_insecure_seed(self.schema, SEED)
-        self.provider = self.owner.authorize(MARKUP)
-        self.ward = self.owner.authorize("ward & <b>", under=MARKUP)
-        self.cloud = Cloud()
-        self.cloud.enroll(self.owner.public)
+        schema = Schema(**{MARKUP: Field(0, 999_999), "level": Field.categories([MARKUP, "high"])})
+        super().__init__(schema, MARKUP, f"{MARKUP}/ward & <b>", seed=SEED)
+        self.provider, self.ward = self.providers.values()
         table = pl.DataFrame({"id": ["<i>"], MARKUP: [LOW], "level": [MARKUP]})
-        self.upload = self.provider.encrypt(table, id="id")
-        self.cloud.receive(self.upload)
-        self.cloud.receive(self.ward.encrypt(table, id="id"))
+        self.upload = self.send(self.provider.path, table)
+        self.send(self.ward.path, table)
         self.query = self.owner.query({MARKUP: (LOW, HIGH)}, level=MARKUP)
         self.answer = self.cloud.search(self.query)
         self.owner.decrypt(self.answer)

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
+from scene import Scene
 
 import mopse
 from mopse import Answer, Cloud, Field, Owner, Provider, Query, Schema, Upload, User, datasets
@@ -92,21 +93,16 @@ def assert_same_records(got: pl.DataFrame, expected: pl.DataFrame) -> None:
     assert_frame_equal(got.sort("record_id"), expected.sort("record_id"), check_exact=True)
 
 
-class Story:
+class Story(Scene):
     """Eight providers in one group, and one hierarchy of three levels below the first of them."""
 
     def __init__(self) -> None:
-        self.owner = Owner.generate(SCHEMA)
-        self.cloud = Cloud()
-        self.cloud.enroll(self.owner.public)
         names = [f"provider-{number}" for number in range(1, 9)]
-        self.providers = {name: self.owner.authorize(name) for name in names}
-        self.providers[WARD] = self.owner.authorize("ward", under="provider-1")
-        self.providers[PHYSICIAN] = self.owner.authorize("physician", under=WARD)
+        super().__init__(SCHEMA, *names, WARD, PHYSICIAN)
         dealt = datasets.providers(PEOPLE, len(self.providers), seed=1).values()
         self.tables = dict(zip(self.providers, dealt, strict=True))
         for name, table in self.tables.items():
-            self.cloud.receive(self.providers[name].encrypt(table, id="record_id"))
+            self.send(name, table, id="record_id")
 
     def everything(self, *names: str) -> pl.DataFrame:
         """Join the tables of some providers, or of all, as an answer would."""
@@ -256,20 +252,17 @@ def test_a_range_that_holds_no_value_gives_an_empty_answer(story, ranges):
 
 
 def test_an_answer_without_records_still_has_the_columns(story):
-    found = story.owner.decrypt(story.cloud.search(story.owner.query(**QUESTIONS["nobody"])))
+    found = story.ask(story.owner, **QUESTIONS["nobody"])
     assert found.height == 0
     assert found.schema == story.everything().schema
 
 
 def test_ranges_of_a_mapping_are_those_of_keywords():
     schema = Schema(**{"pulse rate": Field(30, 220), "ranges": Field(0, 9)})
-    owner = Owner.generate(schema)
-    provider, cloud = owner.authorize("a"), Cloud()
-    cloud.enroll(owner.public)
-    table = {"id": ["x", "y"], "pulse rate": [60, 90], "ranges": [1, 2]}
-    cloud.receive(provider.encrypt(table, id="id"))
-    query = owner.query({"pulse rate": (None, 70)}, ranges=1)
-    assert owner.decrypt(cloud.search(query))["id"].to_list() == ["x"]
+    scene = Scene(schema, "a")
+    scene.send("a", {"id": ["x", "y"], "pulse rate": [60, 90], "ranges": [1, 2]})
+    found = scene.ask(scene.owner, {"pulse rate": (None, 70)}, ranges=1)
+    assert found["id"].to_list() == ["x"]
 
 
 # Who sees what
@@ -353,17 +346,14 @@ def test_several_grants_of_one_provider_add_up():
     assert sorted(found["id"]) == ["a", "b", "c"]
 
 
-class SmallStory:
+class SmallStory(Scene):
     """One provider with three records."""
 
-    def __init__(self, owner: Owner | None = None, cloud: Cloud | None = None) -> None:
-        self.owner = owner or Owner.generate(Schema(age=Field(0, 99, cell=4)))
-        self.cloud = cloud or Cloud()
-        self.provider = self.owner.authorize("a")
+    def __init__(self, cloud: Cloud | None = None) -> None:
+        super().__init__(Schema(age=Field(0, 99, cell=4)), "a", cloud=cloud)
+        self.provider = self["a"]
         self.table = pl.DataFrame({"id": ["a", "b", "c"], "age": [5, 6, 70]})
-        self.upload = self.provider.encrypt(self.table, id="id")
-        self.cloud.enroll(self.owner.public)
-        self.cloud.receive(self.upload)
+        self.upload = self.send("a", self.table)
 
 
 # Over time
@@ -387,38 +377,36 @@ def test_removed_provider_is_found_no_more():
 
 
 def test_later_uploads_are_merged_with_earlier_ones():
-    owner = Owner.generate(SCHEMA)
-    provider, cloud = owner.authorize("a"), Cloud()
-    cloud.enroll(owner.public)
+    scene = Scene(SCHEMA, "a")
     for start in range(0, 1000, 250):
-        cloud.receive(provider.encrypt(PEOPLE[start : start + 250], id="record_id"))
-        found = owner.decrypt(cloud.search(owner.query(age=(20, 40))))
+        scene.send("a", PEOPLE[start : start + 250], id="record_id")
+        found = scene.ask(scene.owner, age=(20, 40))
         so_far = PEOPLE[: start + 250].with_columns(provider=pl.lit("a"))
         assert_same_records(found, matching(so_far, age=(20, 40)))
 
 
 def test_after_a_revocation_both_epochs_answer_and_who_left_gets_nothing_new():
-    owner, cloud = Owner.generate(Schema(age=Field(0, 99))), Cloud()
-    stays, leaves, ward = (owner.authorize(*path) for path in [("a",), ("b",), ("ward", "a")])
-    cloud.enroll(owner.public)
-    for provider, number in [(stays, 1), (leaves, 2), (ward, 3)]:
-        cloud.receive(provider.encrypt({"id": [number], "age": [40]}, id="id"))
+    scene = Scene(Schema(age=Field(0, 99)), "a", "b", "a/ward")
+    owner, cloud = scene.owner, scene.cloud
+    stays, leaves, ward = scene.providers.values()
+    for number, path in enumerate(scene.providers, start=1):
+        scene.send(path, {"id": [number], "age": [40]})
     owner.revoke("b")
-    cloud.enroll(owner.public)
+    scene.enroll()
     for provider in (stays, leaves, ward):
         with pytest.raises(ScopeError, match="epoch"):
             cloud.receive(provider.encrypt({"id": [9], "age": [40]}, id="id"))
 
     assert owner.providers == ["a", "a/ward"]
-    renewed, renewed_ward = owner.authorize("a"), owner.authorize("ward", under="a")
-    cloud.receive(renewed.encrypt({"id": [4], "age": [40]}, id="id"))
-    cloud.receive(renewed_ward.encrypt({"id": [5], "age": [41]}, id="id"))
+    renewed, _ = scene.authorize("a"), scene.authorize("a/ward")
+    scene.send("a", {"id": [4], "age": [40]})
+    scene.send("a/ward", {"id": [5], "age": [41]})
     query = owner.query(age=(40, 41))
     assert len(query) == len(owner.groups) == 4
     assert sorted(owner.decrypt(cloud.search(query))["id"]) == [1, 2, 3, 4, 5]
 
     def seen(provider: Provider) -> list[int]:
-        return sorted(provider.decrypt(cloud.search(provider.query(age=(40, 41))))["id"])
+        return sorted(scene.ask(provider, age=(40, 41))["id"])
 
     assert seen(renewed) == [4, 5]
     for provider in (stays, leaves, ward):
@@ -433,37 +421,33 @@ def test_after_a_revocation_both_epochs_answer_and_who_left_gets_nothing_new():
 
 
 def test_a_revocation_below_a_provider_leaves_the_groups_above_as_they_are():
-    owner, cloud = Owner.generate(Schema(age=Field(0, 99))), Cloud()
-    hospital, other = owner.authorize("hospital"), owner.authorize("other")
-    owner.authorize("ward", under="hospital")
-    owner.revoke("hospital/ward")
-    cloud.enroll(owner.public)
-    for provider in (hospital, other):
-        cloud.receive(provider.encrypt({"id": [1], "age": [40]}, id="id"))
-    renewed = owner.authorize("hospital")  # knows of the new epoch, with the same keys
+    scene = Scene(Schema(age=Field(0, 99)), "hospital", "other", "hospital/ward")
+    scene.owner.revoke("hospital/ward")
+    scene.enroll()
+    scene.send(["hospital", "other"], {"id": [1], "age": [40]})
+    renewed = scene.authorize("hospital")  # knows of the new epoch, with the same keys
     ward = renewed.authorize("second ward")
-    owner.learn(ward.public)
-    cloud.receive(ward.encrypt({"id": [1], "age": [40]}, id="id"))
-    assert owner.decrypt(cloud.search(owner.query(age=40))).height == 3
-    assert renewed.decrypt(cloud.search(renewed.query(age=40))).height == 2
+    scene.owner.learn(ward.public)
+    scene.cloud.receive(ward.encrypt({"id": [1], "age": [40]}, id="id"))
+    assert scene.ask(scene.owner, age=40).height == 3
+    assert scene.ask(renewed, age=40).height == 2
 
 
 def test_a_provider_authorises_others_and_the_owner_learns_of_them():
-    owner, cloud = Owner.generate(Schema(age=Field(0, 99))), Cloud()
-    hospital = owner.authorize("hospital")
+    scene = Scene(Schema(age=Field(0, 99)), "hospital")
+    owner, hospital = scene.owner, scene["hospital"]
     ward = hospital.authorize("ward")
     physician = hospital.authorize("physician", under="ward")
-    cloud.enroll(owner.public)
     for number, provider in enumerate([hospital, ward, physician]):
-        cloud.receive(provider.encrypt({"id": [number], "age": [40]}, id="id"))
+        scene.cloud.receive(provider.encrypt({"id": [number], "age": [40]}, id="id"))
     assert hospital.providers == ["hospital/ward", "hospital/ward/physician"]
-    assert hospital.decrypt(cloud.search(hospital.query(age=40))).height == 3
-    assert ward.decrypt(cloud.search(ward.query(age=40))).height == 2
-    assert owner.decrypt(cloud.search(owner.query(age=40))).height == 1
+    assert scene.ask(hospital, age=40).height == 3
+    assert scene.ask(ward, age=40).height == 2
+    assert scene.ask(owner, age=40).height == 1
     owner.learn(ward.public)
     owner.learn(physician.public)
     assert owner.providers == ["hospital", *hospital.providers]
-    assert owner.decrypt(cloud.search(owner.query(age=40))).height == 3
+    assert scene.ask(owner, age=40).height == 3
 
 
 def test_owner_and_provider_carry_on_after_they_were_saved(tmp_path):
@@ -503,7 +487,7 @@ def test_owner_and_provider_carry_on_after_they_were_saved(tmp_path):
 
 def test_two_owners_on_one_cloud_stay_apart():
     first = SmallStory()
-    second = SmallStory(cloud=first.cloud, owner=Owner.generate(first.owner.schema))
+    second = SmallStory(cloud=first.cloud)
     for story in (first, second):
         query = story.owner.query(age=(0, 50))
         assert story.cloud.count(query) == 2
@@ -589,21 +573,17 @@ def test_the_clouds_copy_of_a_query_has_no_bounds_in_the_clear():
 
 
 def test_the_cloud_sees_no_plaintext_and_no_key():
-    owner = Owner.from_insecure_seed(SCHEMA, 5)
-    provider = owner.authorize("provider-1")
-    upload = provider.encrypt(PEOPLE, id="record_id")
-    query = owner.query(age=(40, 60), general_health=("fair", "good"))
+    scene = Scene(SCHEMA, "provider-1", seed=5)
+    upload = scene.send("provider-1", PEOPLE, id="record_id")
+    query = scene.owner.query(age=(40, 60), general_health=("fair", "good"))
     root = hashlib.sha256(b"mopse insecure seed 5").digest()
-    purpose = provider.grant()[-32:]
+    purpose = scene["provider-1"].grant()[-32:]
     levels = ["excellent", "very good", "borderline", "non-Hispanic Black", "seen on ward"]
     # Eight letters and more: "sex" stands in two million random bytes every tenth time.
     unindexed = [name for name in PEOPLE.columns if name not in SCHEMA and len(name) >= 8]
     assert len(unindexed) > 5
-    cloud = Cloud()
-    cloud.enroll(owner.public)
-    cloud.receive(upload)
-    answer = cloud.search(query)
-    for seen in (owner.public, bytes(upload), bytes(query), bytes(answer)):
+    answer = scene.cloud.search(query)
+    for seen in (scene.owner.public, bytes(upload), bytes(query), bytes(answer)):
         for secret in (root, purpose):
             assert secret not in seen
         for text in [*levels, *unindexed]:
@@ -695,12 +675,10 @@ ODD = pl.DataFrame(
 
 @pytest.mark.parametrize("rows", [ODD, ODD[:1], ODD[1:2]])
 def test_records_come_back_with_values_types_and_nulls(rows):
-    owner, cloud = Owner.generate(Schema(i=Field(0, 9))), Cloud()
-    provider = owner.authorize("a")
-    cloud.enroll(owner.public)
+    scene = Scene(Schema(i=Field(0, 9)), "a")
     table = rows.with_columns(i=pl.lit(1))
-    cloud.receive(provider.encrypt(table, id="id"))
-    found = owner.decrypt(cloud.search(owner.query(i=1)))
+    scene.send("a", table)
+    found = scene.ask(scene.owner, i=1)
     assert found.columns == [*table.columns, "provider"]
     assert_frame_equal(
         found.sort("id"), table.sort("id").with_columns(provider=pl.lit("a")), check_exact=True
@@ -708,11 +686,9 @@ def test_records_come_back_with_values_types_and_nulls(rows):
 
 
 def test_not_a_number_in_a_column_that_is_not_indexed_comes_back():
-    owner, cloud = Owner.generate(Schema(i=Field(0, 9))), Cloud()
-    cloud.enroll(owner.public)
-    table = {"id": [1], "i": [1], "x": [math.nan]}
-    cloud.receive(owner.authorize("a").encrypt(table, id="id"))
-    assert math.isnan(owner.decrypt(cloud.search(owner.query(i=1)))["x"].item())
+    scene = Scene(Schema(i=Field(0, 9)), "a")
+    scene.send("a", {"id": [1], "i": [1], "x": [math.nan]})
+    assert math.isnan(scene.ask(scene.owner, i=1)["x"].item())
 
 
 def kinds_of_table() -> dict:
@@ -738,24 +714,19 @@ def kinds_of_table() -> dict:
 
 @pytest.mark.parametrize("kind", kinds_of_table())
 def test_tables_of_every_library_give_the_same_index(kind):
-    owner = Owner.from_insecure_seed(Schema(age=Field(0, 99)), 1)
-    provider, cloud = owner.authorize("a"), Cloud()
-    cloud.enroll(owner.public)
-    plain = provider.encrypt(pl.DataFrame({"id": [1, 2, 3], "age": [5, 6, 70]}), id="id")
-    upload = provider.encrypt(kinds_of_table()[kind], id="id")
+    scene = Scene(Schema(age=Field(0, 99)), "a", seed=1)
+    plain = scene["a"].encrypt(pl.DataFrame({"id": [1, 2, 3], "age": [5, 6, 70]}), id="id")
+    upload = scene.send("a", kinds_of_table()[kind])
     assert run_of(upload, "age") == run_of(plain, "age")
-    cloud.receive(upload)
-    found = owner.decrypt(cloud.search(owner.query(age=(0, 6))))
+    found = scene.ask(scene.owner, age=(0, 6))
     assert found.sort("id")["age"].cast(int).to_list() == [5, 6]
 
 
 def test_tables_with_different_columns_are_answered_side_by_side():
-    owner, cloud = Owner.generate(Schema(age=Field(0, 99))), Cloud()
-    a, b = owner.authorize("a"), owner.authorize("b")
-    cloud.enroll(owner.public)
-    cloud.receive(a.encrypt({"id": [1], "age": [5], "note": ["x"]}, id="id"))
-    cloud.receive(b.encrypt({"number": ["one"], "age": [5.0], "w": [1.5]}, id="number"))
-    found = owner.decrypt(cloud.search(owner.query(age=5))).sort("provider")
+    scene = Scene(Schema(age=Field(0, 99)), "a", "b")
+    scene.send("a", {"id": [1], "age": [5], "note": ["x"]})
+    scene.send("b", {"number": ["one"], "age": [5.0], "w": [1.5]}, id="number")
+    found = scene.ask(scene.owner, age=5).sort("provider")
     assert found.select("provider", "age", "note", "w").rows() == [
         ("a", 5, "x", None),
         ("b", 5, None, 1.5),
@@ -763,11 +734,9 @@ def test_tables_with_different_columns_are_answered_side_by_side():
 
 
 def test_ids_of_one_provider_are_its_own_affair():
-    owner, cloud = Owner.generate(Schema(age=Field(0, 99))), Cloud()
-    cloud.enroll(owner.public)
-    for name in "ab":
-        cloud.receive(owner.authorize(name).encrypt({"id": ["x"], "age": [5]}, id="id"))
-    assert owner.decrypt(cloud.search(owner.query(age=5))).height == 2
+    scene = Scene(Schema(age=Field(0, 99)), "a", "b")
+    scene.send(["a", "b"], {"id": ["x"], "age": [5]})
+    assert scene.ask(scene.owner, age=5).height == 2
 
 
 def test_an_upload_may_wait_but_not_come_after_a_later_one():
@@ -831,23 +800,21 @@ def holds(row: dict, ranges: dict) -> bool:
 @settings(max_examples=80, deadline=None)
 @given(st.lists(ROWS, min_size=1, max_size=4), ranges_of_fields())
 def test_any_range_of_any_tables_is_answered_like_the_plaintext(tables, ranges):
-    owner, cloud = Owner.from_insecure_seed(LAW_SCHEMA, 7), Cloud()
-    cloud.enroll(owner.public)
+    scene = Scene(LAW_SCHEMA, seed=7)
     expected = []
-    for number, rows in enumerate(tables):
-        above = "p1" if number == 3 else None
-        provider = owner.authorize(f"p{number}", under=above)
-        expected += [(provider.path, i) for i, row in enumerate(rows) if holds(row, ranges)]
+    for path, rows in zip(["p0", "p1", "p2", "p1/p3"], tables, strict=False):
+        scene.authorize(path)
+        expected += [(path, i) for i, row in enumerate(rows) if holds(row, ranges)]
         if rows:
             columns = {n: pl.Series([row[n] for row in rows], dtype=DTYPES[n]) for n in VALUES}
             table = pl.DataFrame({"id": range(len(rows)), **columns})
-            cloud.receive(provider.encrypt(table, id="id"))
-    query = owner.query(**ranges)
-    answer = cloud.search(query)
-    found = owner.decrypt(answer)
+            scene.send(path, table)
+    query = scene.owner.query(**ranges)
+    answer = scene.cloud.search(query)
+    found = scene.owner.decrypt(answer)
     got = [] if found.is_empty() else sorted(found.select("provider", "id").rows())
     assert got == sorted(expected)
-    assert answer.excess == cloud.count(query) - len(expected)
+    assert answer.excess == scene.cloud.count(query) - len(expected)
 
 
 def test_the_excess_of_a_query_is_that_of_the_answer_decrypted_last():

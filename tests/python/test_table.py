@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
+from scene import Scene
 
 import mopse
 from mopse._table import Column, as_frame, from_columns, record_ids, to_columns
@@ -336,13 +337,11 @@ def test_impossible_ids_are_refused_by_column_and_row(ids, error, message):
 
 def answered(*columns) -> tuple:
     """Return an owner and the answer that holds one record of each provider's column ``x``."""
-    owner = mopse.Owner.generate(mopse.Schema(age=mopse.Field(0, 120)))
-    cloud = mopse.Cloud()
-    cloud.enroll(owner.public)
-    for number, column in enumerate(columns):
-        table = pl.DataFrame({"id": [1], "age": [40], "x": column})
-        cloud.receive(owner.authorize(f"p{number}").encrypt(table, id="id"))
-    return owner, cloud.search(owner.query(age=40))
+    paths = [f"p{number}" for number in range(len(columns))]
+    scene = Scene(mopse.Schema(age=mopse.Field(0, 120)), *paths)
+    for path, column in zip(paths, columns, strict=True):
+        scene.send(path, pl.DataFrame({"id": [1], "age": [40], "x": column}))
+    return scene.owner, scene.cloud.search(scene.owner.query(age=40))
 
 
 @pytest.mark.parametrize(

@@ -4,14 +4,21 @@ An attack is given a `View` and what is known beforehand (`Auxiliary`), and retu
 `Posterior`. Only `score` sees the truth.
 """
 
-from mopse.attacks._auxiliary import Auxiliary, total_variation
-from mopse.attacks._density import (
-    differential,
-    dyadic_differential,
-    dyadic_segments,
-    segments,
+from typing import TYPE_CHECKING, Any
+
+from mopse._formulas import (
+    expected_candidates,
+    expected_density,
+    expected_queries,
+    expected_rank_recovery,
+    exposed_fraction,
+    information,
+    limit_information,
+    limit_window_advantage,
+    subtree_share,
+    window_advantage,
 )
-from mopse.attacks._deployment import (
+from mopse._scheme_names import (
     COMMON,
     DETERMINISTIC,
     MARKS,
@@ -20,82 +27,44 @@ from mopse.attacks._deployment import (
     PLAIN,
     PLUS,
     SCHEMES,
-    Deployment,
 )
-from mopse.attacks._experiments import (
-    DATA,
-    FIELDS,
-    TOLERANCES,
-    amplification,
-    boundaries_by_queries,
-    correlations,
-    fields,
-    hospitals,
-    insider,
-    knowledge,
-    layouts,
-    linked_queries,
-    records_needed,
-    snapshots,
-    subtrees,
-    tolerance_curves,
+from mopse.attacks._access import (
+    AccessPatterns,
+    access_patterns,
+    approx_value,
+    generalized_kkno,
+    reflected,
 )
-from mopse.attacks._figures import (
-    draw_amplification,
-    draw_boundaries,
-    draw_calibration,
-    draw_correlations,
-    draw_hospitals,
-    draw_insider,
-    draw_knowledge,
-    draw_layouts,
-    draw_linked,
-    draw_records_needed,
-    draw_snapshots,
-    draw_subtrees,
-    draw_tolerances,
+from mopse.attacks._auxiliary import Auxiliary, total_variation
+from mopse.attacks._boundaries import (
+    boundaries,
+    boundary_classes,
+    exposed,
+    exposure,
+    simulate_queries,
+    support_gaps,
 )
-from mopse.attacks._geometry import (
-    distance,
-    geometry,
-    information,
-    limit_information,
-    limit_window_advantage,
-    window_advantage,
+from mopse.attacks._density import (
+    differential,
+    dyadic_differential,
+    dyadic_segments,
+    segments,
 )
+from mopse.attacks._geometry import distance, geometry
 from mopse.attacks._guess import NO_GUESS, Guess, Posterior
 from mopse.attacks._insider import (
     by_copies,
     candidates,
-    expected_candidates,
     labelled,
     linkage,
     locate,
-    subtree_share,
 )
 from mopse.attacks._marks import Marks, locate_between_marks, widest_gaps
-from mopse.attacks._queries import (
-    AccessPatterns,
-    access_patterns,
-    approx_value,
-    boundaries,
-    boundary_classes,
-    expected_queries,
-    exposed,
-    exposed_fraction,
-    exposure,
-    generalized_kkno,
-    reflected,
-    simulate_queries,
-    support_gaps,
-)
 from mopse.attacks._score import CERTAIN, blind, class_recovery, score, summary
 from mopse.attacks._snapshot import (
     assignment,
     correlated,
     cumulative,
-    expected_density,
-    expected_rank_recovery,
     frequency,
     monotone_cumulative,
     multinomial,
@@ -104,16 +73,15 @@ from mopse.attacks._snapshot import (
     rank,
     sorting,
 )
-from mopse.attacks._suite import EXPERIMENTS, costs, oracles, run
 from mopse.attacks._view import Adversary, Domain, Index, Insider, ObservedToken, View
+
+if TYPE_CHECKING:
+    from mopse.attacks._deployment import Deployment
 
 __all__ = [
     "CERTAIN",
     "COMMON",
-    "DATA",
     "DETERMINISTIC",
-    "EXPERIMENTS",
-    "FIELDS",
     "MARKS",
     "MOPSE",
     "NO_GUESS",
@@ -121,7 +89,6 @@ __all__ = [
     "PLAIN",
     "PLUS",
     "SCHEMES",
-    "TOLERANCES",
     "AccessPatterns",
     "Adversary",
     "Auxiliary",
@@ -135,35 +102,18 @@ __all__ = [
     "Posterior",
     "View",
     "access_patterns",
-    "amplification",
     "approx_value",
     "assignment",
     "blind",
     "boundaries",
-    "boundaries_by_queries",
     "boundary_classes",
     "by_copies",
     "candidates",
     "class_recovery",
     "correlated",
-    "correlations",
-    "costs",
     "cumulative",
     "differential",
     "distance",
-    "draw_amplification",
-    "draw_boundaries",
-    "draw_calibration",
-    "draw_correlations",
-    "draw_hospitals",
-    "draw_insider",
-    "draw_knowledge",
-    "draw_layouts",
-    "draw_linked",
-    "draw_records_needed",
-    "draw_snapshots",
-    "draw_subtrees",
-    "draw_tolerances",
     "dyadic_differential",
     "dyadic_segments",
     "expected_candidates",
@@ -173,42 +123,39 @@ __all__ = [
     "exposed",
     "exposed_fraction",
     "exposure",
-    "fields",
     "frequency",
     "generalized_kkno",
     "geometry",
-    "hospitals",
     "information",
-    "insider",
-    "knowledge",
     "labelled",
-    "layouts",
     "limit_information",
     "limit_window_advantage",
     "linkage",
-    "linked_queries",
     "locate",
     "locate_between_marks",
     "monotone_cumulative",
     "multinomial",
     "non_crossing",
-    "oracles",
     "ordered_posterior",
     "rank",
-    "records_needed",
     "reflected",
-    "run",
     "score",
     "segments",
     "simulate_queries",
-    "snapshots",
     "sorting",
     "subtree_share",
-    "subtrees",
     "summary",
     "support_gaps",
-    "tolerance_curves",
     "total_variation",
     "widest_gaps",
     "window_advantage",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what shows an attack its view when it is asked for: it holds keys, attacks do not."""
+    if name == "Deployment":
+        from mopse.attacks._deployment import Deployment
+
+        return Deployment
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,47 +6,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mopse._formulas import counts_of
 from mopse._table import as_frame
 from mopse.attacks._view import Domain
 from mopse.errors import InvalidInputError, WrongTypeError
 from mopse.schema import Schema
 
-__all__ = ["Auxiliary", "probabilities_of", "total_variation"]
+__all__ = ["Auxiliary", "total_variation"]
 
 Floats = NDArray[np.float64]
-
-
-def _counts(values: Any, what: str, dimensions: int = 1) -> Floats:
-    """Return counts, or say why they are none."""
-    if np.ma.is_masked(values):
-        raise InvalidInputError(f"{what}: a count is null")
-    try:
-        counts = np.asarray(values)
-    except ValueError:  # rows of different lengths
-        raise WrongTypeError(f"{what} must be an array of numbers") from None
-    if counts.dtype.kind not in "iuf":
-        raise WrongTypeError(f"{what} must be numbers, not {counts.dtype}")
-    if counts.ndim != dimensions:
-        raise WrongTypeError(f"{what} must have {dimensions} dimensions, not {counts.ndim}")
-    counts = counts.astype(np.float64)
-    if not np.isfinite(counts).all():
-        raise InvalidInputError(f"{what}: a count is not finite")
-    if counts.size and counts.min() < 0:
-        raise InvalidInputError(f"{what}: a count is negative")
-    with np.errstate(over="ignore"):
-        total = counts.sum()
-    if total <= 0:
-        raise InvalidInputError(f"{what}: all counts are zero")
-    if not np.isfinite(total):
-        raise InvalidInputError(f"{what}: the sum of the counts is too large")
-    return counts
-
-
-def probabilities_of(values: Any) -> Floats:
-    """Return numbers that sum to 1 in proportion to those given, or say why they cannot."""
-    counts = _counts(values, "the probabilities")
-    shares: Floats = counts / counts.sum()
-    return shares
 
 
 class Auxiliary:
@@ -84,9 +52,11 @@ class Auxiliary:
     ) -> None:
         if not isinstance(counts, Mapping) or not isinstance(joint, Mapping | None):
             raise WrongTypeError("counts must be a mapping from names of fields to arrays")
-        self._counts = {name: _counts(values, f"field {name!r}") for name, values in counts.items()}
+        self._counts = {
+            name: counts_of(values, f"field {name!r}") for name, values in counts.items()
+        }
         self._joint = {
-            pair: _counts(values, f"fields {pair!r}", 2) for pair, values in (joint or {}).items()
+            pair: counts_of(values, f"fields {pair!r}", 2) for pair, values in (joint or {}).items()
         }
 
     @classmethod
@@ -143,8 +113,6 @@ class Auxiliary:
 
         Parameters
         ----------
-        field : str
-            Name of the field.
         domain : Domain
             Its values.
 
@@ -267,7 +235,7 @@ def total_variation(left: Any, right: Any) -> float:
     >>> total_variation([1, 1], [1, 0])
     0.5
     """
-    first, second = _counts(left, "the first"), _counts(right, "the second")
+    first, second = counts_of(left, "the first"), counts_of(right, "the second")
     if first.shape != second.shape:
         raise InvalidInputError("the distributions are over domains of other sizes")
     return float(np.abs(first / first.sum() - second / second.sum()).sum() / 2)

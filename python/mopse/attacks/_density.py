@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mopse import _mopse
-from mopse._arrays import whole
+from mopse._checks import whole
 from mopse.attacks._auxiliary import Auxiliary
 from mopse.attacks._guess import NO_GUESS, Guess
 from mopse.attacks._view import Index, View
@@ -37,8 +37,6 @@ def segments(
     ----------
     view : View
         One-to-many ciphertexts.
-    field : str
-        Name of the field.
     values : int, optional
         How many values occur in each index, if known: there are at most as many segments, and as
         many where a penalty gives them. Then `penalty` does not count.
@@ -102,8 +100,6 @@ def dyadic_segments(
     ----------
     view : View
         One-to-many ciphertexts of the tree of halves that `mopse.Opse` descends.
-    field : str
-        Name of the field.
     values : int, optional
         How many values occur in each index, if known: there are at most as many cells, and as many
         where a penalty gives them. Then `penalty` does not count.
@@ -165,10 +161,6 @@ def differential(
     ----------
     view : View
         One-to-many ciphertexts.
-    field : str
-        Name of the field.
-    aux : Auxiliary
-        How frequent values are elsewhere.
     values, penalty, range_bits
         As for `segments`.
 
@@ -225,10 +217,6 @@ def dyadic_differential(
     ----------
     view : View
         One-to-many ciphertexts of the tree of halves that `mopse.Opse` descends.
-    field : str
-        Name of the field.
-    aux : Auxiliary
-        How frequent values are elsewhere.
     values, penalty, range_bits
         As for `dyadic_segments`.
 

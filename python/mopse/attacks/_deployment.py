@@ -11,39 +11,30 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mopse import _mopse
-from mopse._arrays import is_integer
+from mopse._checks import is_integer
+from mopse._scheme_names import (
+    COMMON,
+    DETERMINISTIC,
+    MARKS,
+    MOPSE,
+    PER_PROVIDER,
+    PLAIN,
+    PLUS,
+    SCHEMES,
+)
 from mopse._table import from_columns
 from mopse.attacks._marks import Marks
 from mopse.attacks._view import Adversary, Domain, Index, Insider, ObservedToken, View
 from mopse.cloud import Cloud
 from mopse.errors import DecryptionError, InvalidInputError, ScopeError
+from mopse.messages import Query
 from mopse.owner import Owner
 from mopse.provider import Provider
-from mopse.query import Query
 from mopse.schema import Schema
-from mopse.scheme import Opse
+from mopse.schemes import Opse
 from mopse.stores import MemoryStore
 
-__all__ = [
-    "COMMON",
-    "DETERMINISTIC",
-    "MARKS",
-    "MOPSE",
-    "PER_PROVIDER",
-    "PLAIN",
-    "PLUS",
-    "SCHEMES",
-    "Deployment",
-]
-
-PLAIN = "Plain"
-DETERMINISTIC = "OPSE, deterministic, one common key"
-COMMON = "OPSE, one common key"
-PER_PROVIDER = "OPSE, one key per provider"
-MOPSE = "MOPSE"
-PLUS = "MOPSE+"
-MARKS = "MOPSE, marks"
-SCHEMES = (PLAIN, DETERMINISTIC, COMMON, PER_PROVIDER, MOPSE, PLUS, MARKS)
+__all__ = ["Deployment"]
 
 _REAL = (MOPSE, PLUS)
 _FAR_AHEAD = 2**40  # seconds; tokens of an experiment do not expire
@@ -268,8 +259,6 @@ class Deployment:
 
         Parameters
         ----------
-        adversary : Adversary
-            Who looks.
         provider : str, optional
             Path of the corrupt provider, for those adversaries that have one.
 
@@ -339,11 +328,6 @@ class Deployment:
 
     def opened(self, provider: str) -> NDArray[np.bool_]:
         """Return which records a provider's keyring opens.
-
-        Parameters
-        ----------
-        provider : str
-            Its path.
 
         Returns
         -------

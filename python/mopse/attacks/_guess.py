@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mopse._arrays import whole
+from mopse._checks import whole
 from mopse.attacks._view import Domain
 
 __all__ = ["NO_GUESS", "Guess", "Posterior"]

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mopse._arrays import integers, whole
+from mopse._checks import integers
 from mopse.attacks._auxiliary import Auxiliary
 from mopse.attacks._guess import NO_GUESS, Guess
 from mopse.attacks._view import Adversary, Domain, Insider, ObservedToken, View
@@ -17,11 +17,9 @@ from mopse.errors import InvalidInputError
 __all__ = [
     "by_copies",
     "candidates",
-    "expected_candidates",
     "labelled",
     "linkage",
     "locate",
-    "subtree_share",
 ]
 
 Integers = NDArray[np.int64]
@@ -37,8 +35,6 @@ def locate(view: View, field: str, aux: Auxiliary | None = None) -> Guess:
     ----------
     view : View
         Of an adversary with a provider.
-    field : str
-        Name of the field.
     aux : Auxiliary, optional
         To choose a value where only its cell is known.
 
@@ -111,8 +107,6 @@ def labelled(view: View, field: str, aux: Auxiliary | None = None) -> Guess:
     ----------
     view : View
         Of provider+cloud or user+cloud, with queries.
-    field : str
-        Name of the field.
     aux : Auxiliary, optional
         To choose among the values that are left; without it the lowest.
 
@@ -290,47 +284,11 @@ def candidates(
     return low, high
 
 
-def expected_candidates(plaintexts: int, known: int) -> float:
-    """Return how many values an unknown ciphertext can have when some random values are known.
-
-    Parameters
-    ----------
-    plaintexts : int
-        How many values there are, M.
-    known : int
-        How many different ones are known, q.
-
-    Returns
-    -------
-    float
-        ``(2 (M - q) + q) / (q + 2)``, expected for a random one of the other ``M - q`` values under
-        deterministic encryption (derived here). 1 if all are known.
-
-    Raises
-    ------
-    mopse.errors.InvalidInputError
-        If more are known than there are.
-
-    Examples
-    --------
-    >>> expected_candidates(81, 10)
-    12.666...
-    """
-    whole(plaintexts, "plaintexts", least=1)
-    if whole(known, "known", least=0) > plaintexts:
-        raise InvalidInputError(f"{known} known values of {plaintexts}")
-    if known == plaintexts:
-        return 1.0
-    return (2 * (plaintexts - known) + known) / (known + 2)
-
-
 def by_copies(view: View, field: str, known: Any, values: Any) -> Guess:
     """Return the value of the highest known ciphertext at or below each entry (M1).
 
     Parameters
     ----------
-    view : View
-        With the store.
     field : str
         Name of the field; it has one index.
     known : (q,) integer array
@@ -412,37 +370,3 @@ def _pairs(keys: NDArray[np.int64], senders: Integers) -> float:
     _, all_counts = np.unique(keys, axis=1, return_counts=True)
     _, own_counts = np.unique(np.vstack([keys, senders]), axis=1, return_counts=True)
     return float((all_counts**2).sum() - (own_counts**2).sum()) / 2
-
-
-def subtree_share(fan_out: int, height: int, level: int) -> float:
-    """Return the share of records below a node of a complete tree, its own included (M2).
-
-    Parameters
-    ----------
-    fan_out : int
-        How many children a node has.
-    height : int
-        How many levels are below the root.
-    level : int
-        Level of the node; the root has 0.
-
-    Returns
-    -------
-    float
-        ``sum_{i <= height - level} b^i / sum_{i <= height} b^i``, for nodes of equal size.
-
-    Raises
-    ------
-    mopse.errors.InvalidInputError
-        If the tree has no such level.
-
-    Examples
-    --------
-    >>> [round(subtree_share(3, 2, level), 4) for level in range(3)]
-    [1.0, 0.3077, 0.0769]
-    """
-    whole(fan_out, "fan_out", least=1)
-    if whole(level, "level", least=0) > whole(height, "height", least=0):
-        raise InvalidInputError(f"a tree of height {height} has no level {level}")
-    sizes = np.cumsum(float(fan_out) ** np.arange(height + 1))
-    return float(sizes[height - level] / sizes[height])

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mopse import _mopse
-from mopse._arrays import integers, is_integer, key_bytes, whole
+from mopse._checks import integers, is_integer, key_bytes, whole
 from mopse.attacks._guess import NO_GUESS, Guess
 from mopse.attacks._view import Domain, Index, View
 from mopse.errors import InvalidInputError, WrongTypeError

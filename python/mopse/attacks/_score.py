@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from mopse._arrays import integers, whole
+from mopse._checks import integers, whole
 from mopse.attacks._auxiliary import Auxiliary
 from mopse.attacks._guess import Guess, Posterior
 from mopse.attacks._view import Domain

@@ -1,14 +1,13 @@
 """Attacks on a copy of the store: order, repetition, ranks, columns that belong together."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mopse import _mopse
-from mopse._arrays import whole
-from mopse.attacks._auxiliary import Auxiliary, probabilities_of
+from mopse._checks import whole
+from mopse.attacks._auxiliary import Auxiliary
 from mopse.attacks._guess import NO_GUESS, Guess, Posterior
 from mopse.attacks._view import Domain, Index, View
 from mopse.errors import InvalidInputError
@@ -17,8 +16,6 @@ __all__ = [
     "assignment",
     "correlated",
     "cumulative",
-    "expected_density",
-    "expected_rank_recovery",
     "frequency",
     "monotone_cumulative",
     "multinomial",
@@ -34,13 +31,6 @@ Floats = NDArray[np.float64]
 
 def sorting(view: View, field: str) -> Guess:
     """Return the i-th value for the i-th distinct ciphertext of each index (S1).
-
-    Parameters
-    ----------
-    view : View
-        With the store.
-    field : str
-        Name of the field.
 
     Returns
     -------
@@ -73,15 +63,6 @@ def sorting(view: View, field: str) -> Guess:
 
 def frequency(view: View, field: str, aux: Auxiliary) -> Guess:
     """Return the commonest value for the commonest ciphertext, and so on (S2).
-
-    Parameters
-    ----------
-    view : View
-        With the store.
-    field : str
-        Name of the field.
-    aux : Auxiliary
-        How often values occur elsewhere.
 
     Returns
     -------
@@ -121,8 +102,6 @@ def assignment(view: View, field: str, aux: Auxiliary, *, power: float = 1.0) ->
     ----------
     view : View
         With the store.
-    field : str
-        Name of the field.
     aux : Auxiliary
         How often values occur elsewhere.
     power : float
@@ -162,15 +141,6 @@ def assignment(view: View, field: str, aux: Auxiliary, *, power: float = 1.0) ->
 def cumulative(view: View, field: str, aux: Auxiliary) -> Guess:
     """Return the matching of least distance between histograms and their sums (S3).
 
-    Parameters
-    ----------
-    view : View
-        With the store.
-    field : str
-        Name of the field.
-    aux : Auxiliary
-        How often values occur elsewhere.
-
     Returns
     -------
     Guess
@@ -205,8 +175,6 @@ def monotone_cumulative(view: View, field: str, aux: Auxiliary) -> Guess:
     ----------
     view : View
         With the store.
-    field : str
-        Name of the field.
     aux : Auxiliary
         How often values occur elsewhere.
 
@@ -242,12 +210,6 @@ def non_crossing(
 
     Parameters
     ----------
-    view : View
-        With the store.
-    field : str
-        Name of the field.
-    aux : Auxiliary
-        How often values occur elsewhere.
     mask : (k, B) bool array, optional
         Which cells each class can be, where more is leaked than order; the field has one index.
 
@@ -291,15 +253,6 @@ def non_crossing(
 def multinomial(view: View, field: str, aux: Auxiliary) -> Guess:
     """Return the most likely matching in order (S5, all records at once).
 
-    Parameters
-    ----------
-    view : View
-        With the store.
-    field : str
-        Name of the field.
-    aux : Auxiliary
-        How often values occur elsewhere.
-
     Returns
     -------
     Guess
@@ -331,15 +284,6 @@ def multinomial(view: View, field: str, aux: Auxiliary) -> Guess:
 
 def ordered_posterior(view: View, field: str, aux: Auxiliary) -> Posterior:
     """Return how likely each value is for each class of equal ciphertexts (S5).
-
-    Parameters
-    ----------
-    view : View
-        With the store.
-    field : str
-        Name of the field.
-    aux : Auxiliary
-        How often values occur elsewhere.
 
     Returns
     -------
@@ -382,12 +326,6 @@ def rank(view: View, field: str, aux: Auxiliary, *, tolerance: int = 0) -> Guess
 
     Parameters
     ----------
-    view : View
-        With the store.
-    field : str
-        Name of the field.
-    aux : Auxiliary
-        How often values occur elsewhere.
     tolerance : int
         How far a guess may be off and still count, in steps; with wider cells in whole cells,
         rounded up.
@@ -429,77 +367,11 @@ def rank(view: View, field: str, aux: Auxiliary, *, tolerance: int = 0) -> Guess
     return Guess(values, confidence)
 
 
-def expected_rank_recovery(probabilities: Any, n: int, *, tolerance: int = 0) -> float:
-    """Return the share of records that ranks alone are expected to tell (S6, closed form).
-
-    Parameters
-    ----------
-    probabilities : (M,) array
-        How likely each value is, or counts of them.
-    n : int
-        How many records there are.
-    tolerance : int
-        How far a guess may be off.
-
-    Returns
-    -------
-    float
-        ``(1/n) sum_i max_v P[|X_(i) - v| <= tolerance]``: a bound for every attack on ranks, in
-        expectation, by who knows the distribution.
-
-    Raises
-    ------
-    mopse.errors.InvalidInputError
-        If there is no record, or a probability is negative, not finite, or all are zero.
-
-    Examples
-    --------
-    >>> round(expected_rank_recovery([1] * 100, 1000), 4)
-    0.3322
-    """
-    whole(n, "n", least=1)
-    whole(tolerance, "tolerance", least=0)
-    shares = probabilities_of(probabilities)
-    _, masses = _mopse.rank_guesses(n, shares, min(tolerance, len(shares)))
-    return float(masses.mean())
-
-
-def expected_density(probabilities: Any, n: int) -> float:
-    """Return the share of values that are expected to occur among n records (S1, closed form).
-
-    Parameters
-    ----------
-    probabilities : (M,) array
-        How likely each value is, or counts of them.
-    n : int
-        How many records there are.
-
-    Returns
-    -------
-    float
-        ``1 - (1/M) sum_v (1 - pi_v)^n``.
-
-    Raises
-    ------
-    mopse.errors.InvalidInputError
-        If there is no record, or a probability is negative, not finite, or all are zero.
-
-    Examples
-    --------
-    >>> expected_density([1, 1], 2)
-    0.75
-    """
-    whole(n, "n", least=1)
-    return float(1 - ((1 - probabilities_of(probabilities)) ** n).mean())
-
-
 def correlated(view: View, field: str, beside: str, aux: Auxiliary) -> Posterior:
     """Return how likely each value of a field is, given another field of the same record (S9).
 
     Parameters
     ----------
-    view : View
-        With the store.
     field : str
         Name of the field to guess.
     beside : str

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mopse._arrays import integers, whole
+from mopse._checks import integers, whole
 from mopse.errors import InvalidInputError
 
 __all__ = ["Adversary", "Domain", "Index", "Insider", "ObservedToken", "View"]
@@ -167,8 +167,6 @@ class Insider:
 
     Parameters
     ----------
-    provider : str
-        Its path.
     spans : mapping from (group, field) to (cells, 2) int64 array
         For each field of each group in reach, the first and the last ciphertext of each cell, as
         far as the provider knows them.
@@ -190,8 +188,6 @@ class View:
 
     Parameters
     ----------
-    adversary : Adversary
-        Who looks.
     domains : mapping from str to Domain
         The public schema.
     senders : (records,) int64 array
@@ -260,11 +256,6 @@ class View:
     def domain(self, field: str) -> Domain:
         """Return the domain of a field.
 
-        Parameters
-        ----------
-        field : str
-            Its name.
-
         Returns
         -------
         Domain
@@ -281,11 +272,6 @@ class View:
 
     def indexes_of(self, field: str) -> Sequence[Index]:
         """Return the indexes of a field that hold entries.
-
-        Parameters
-        ----------
-        field : str
-            Its name.
 
         Returns
         -------
@@ -305,16 +291,6 @@ class View:
 
     def index(self, field: str) -> Index:
         """Return the only index of a field.
-
-        Parameters
-        ----------
-        field : str
-            Its name.
-
-        Returns
-        -------
-        Index
-            The index.
 
         Raises
         ------
@@ -343,11 +319,6 @@ class View:
 
     def shuffled(self, seed: int) -> "View":
         """Return the view with entries dealt to records at random: the control without any order.
-
-        Parameters
-        ----------
-        seed : int
-            Of the deal.
 
         Returns
         -------

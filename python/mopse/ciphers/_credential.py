@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from mopse import _mopse
-from mopse._arrays import byte_array, is_integer, key_bytes
-from mopse.errors import InvalidInputError, WrongTypeError
+from mopse._checks import bytes_of, integer, key_bytes
+from mopse.errors import InvalidInputError
 
 __all__ = ["CHUNK_CIPHERS", "join_credential", "search_des_key", "split_credential"]
 
@@ -32,8 +32,6 @@ def split_credential(credential: Any, keys: Sequence[bytes]) -> list[bytes]:
     ------
     mopse.errors.InvalidInputError
         If the credential is too short, or there is not a fitting key for every chunk.
-    mopse.errors.WrongTypeError
-        If something is not bytes-like.
 
     Notes
     -----
@@ -50,23 +48,13 @@ def split_credential(credential: Any, keys: Sequence[bytes]) -> list[bytes]:
     b'correct horse'
     """
     given = [key_bytes(key) for key in keys]
-    return _mopse.split_credential(byte_array(credential, "the credential").tobytes(), given)
+    return _mopse.split_credential(bytes_of(credential, "the credential"), given)
 
 
 def join_credential(chunks: Sequence[bytes], keys: Sequence[bytes]) -> bytes:
-    """Return the credential that `split_credential` cut.
+    """Return the credential that `split_credential` cut, from all four chunks and their keys.
 
-    Parameters
-    ----------
-    chunks : sequence of bytes
-        All four.
-    keys : sequence of bytes
-        The key of each.
-
-    Returns
-    -------
-    bytes
-        The credential; nonsense if a chunk was changed and its padding happens to be right.
+    It is nonsense if a chunk was changed and its padding happens to be right.
 
     Raises
     ------
@@ -74,10 +62,8 @@ def join_credential(chunks: Sequence[bytes], keys: Sequence[bytes]) -> bytes:
         If the padding of a chunk is wrong.
     mopse.errors.InvalidInputError
         If there are not four chunks and four fitting keys.
-    mopse.errors.WrongTypeError
-        If something is not bytes-like.
     """
-    parts = [byte_array(chunk, "a chunk").tobytes() for chunk in chunks]
+    parts = [bytes_of(chunk, "a chunk") for chunk in chunks]
     return _mopse.join_credential(parts, [key_bytes(key) for key in keys])
 
 
@@ -109,21 +95,17 @@ def search_des_key(
         If the chunk is not one block.
     mopse.errors.InvalidInputError
         If a length or number is out of bounds.
-    mopse.errors.WrongTypeError
-        If something is not bytes-like or not an integer.
 
     Notes
     -----
     Costs ``2**unknown_bits`` key schedules and decryptions, on all cores, with the GIL released. A
     wrong key passes with probability ``(95/256)**chunk_bytes / 256**(8 - chunk_bytes)``.
     """
-    for number in (chunk_bytes, unknown_bits):
-        if not is_integer(number):
-            raise WrongTypeError(f"a number must be an integer, not {type(number).__name__}")
-        if not 0 <= number < 2**32:
-            raise InvalidInputError(f"{number} is out of bounds")
+    length, bits = (
+        integer(number, "a number", 0, 2**32 - 1, fault="{value} is out of bounds")
+        for number in (chunk_bytes, unknown_bits)
+    )
     key = key_bytes(known)
     if len(key) != 8:
         raise InvalidInputError(f"the key of des-cbc has {len(key)} bytes, expected 8")
-    block = byte_array(chunk, "the chunk").tobytes()
-    return _mopse.search_des_key(block, int(chunk_bytes), key, int(unknown_bits))
+    return _mopse.search_des_key(bytes_of(chunk, "the chunk"), length, key, bits)

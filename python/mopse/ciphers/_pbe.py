@@ -3,8 +3,7 @@
 from typing import Any
 
 from mopse import _mopse
-from mopse._arrays import byte_array, is_integer, password_bytes
-from mopse.errors import InvalidInputError, WrongTypeError
+from mopse._checks import byte_array, bytes_of, integer, password_bytes
 
 __all__ = ["pbe_decrypt", "pbe_derive", "pbe_encrypt"]
 
@@ -30,8 +29,6 @@ def pbe_encrypt(password: str | bytes, plaintext: Any, iterations: int = 1000) -
     ------
     mopse.errors.InvalidInputError
         If the password is empty, the plaintext is too long, or the iterations are out of bounds.
-    mopse.errors.WrongTypeError
-        If an argument has the wrong type.
 
     Notes
     -----
@@ -56,18 +53,8 @@ def pbe_encrypt(password: str | bytes, plaintext: Any, iterations: int = 1000) -
 def pbe_decrypt(password: str | bytes, sealed: Any) -> bytes:
     """Return the plaintext of what `pbe_encrypt` returned.
 
-    Parameters
-    ----------
-    password : str or bytes
-        Its password.
-    sealed : bytes-like
-        What `pbe_encrypt` returned.
-
-    Returns
-    -------
-    bytes
-        The plaintext; nonsense if the password is wrong or the message was changed, and its padding
-        happens to be right, as about one in 256 is.
+    It is nonsense if the password is wrong or the message was changed, and its padding happens to
+    be right, as about one in 256 is.
 
     Raises
     ------
@@ -77,35 +64,20 @@ def pbe_decrypt(password: str | bytes, sealed: Any) -> bytes:
         If it is cut or malformed, or its iterations are out of bounds; nothing is computed.
     mopse.errors.InvalidInputError
         If the password is empty.
-    mopse.errors.WrongTypeError
-        If an argument has the wrong type.
     """
     return _mopse.pbe_open(password_bytes(password), byte_array(sealed, "the message"))
 
 
 def pbe_derive(password: str | bytes, salt: bytes, iterations: int = 1000) -> tuple[bytes, bytes]:
-    """Return the DES key and the initialisation vector of a password: PBKDF1 with MD5.
+    """Return the DES key and the initialisation vector of a password: PBKDF1 with MD5 [1]_.
 
-    Parameters
-    ----------
-    password : str or bytes
-        A string counts as its UTF-8. Secret.
-    salt : bytes-like
-        8 bytes.
-    iterations : int
-        How often MD5 is iterated, 1 to 10,000,000 times.
-
-    Returns
-    -------
-    tuple of bytes
-        Key and initialisation vector, 8 bytes each. Secret.
+    Both have 8 bytes and are secret. The salt has 8 bytes; password and iterations are as for
+    `pbe_encrypt`.
 
     Raises
     ------
     mopse.errors.InvalidInputError
         If the password is empty, or the salt or the iterations are out of bounds.
-    mopse.errors.WrongTypeError
-        If an argument has the wrong type.
 
     References
     ----------
@@ -118,14 +90,10 @@ def pbe_derive(password: str | bytes, salt: bytes, iterations: int = 1000) -> tu
     >>> len(key), len(iv)
     (8, 8)
     """
-    grains = byte_array(salt, "the salt").tobytes()
+    grains = bytes_of(salt, "the salt")
     return _mopse.pbe_key(password_bytes(password), grains, _iterations(iterations))
 
 
 def _iterations(iterations: Any) -> int:
-    if not is_integer(iterations):
-        raise WrongTypeError(f"iterations must be an integer, not {type(iterations).__name__}")
-    number = int(iterations)
-    if not 0 <= number < 2**32:
-        raise InvalidInputError(f"the number of iterations is {number}, expected 1 to 10,000,000")
-    return number
+    fault = "the number of {what} is {value}, expected 1 to 10,000,000"
+    return integer(iterations, "iterations", 0, 2**32 - 1, fault=fault)

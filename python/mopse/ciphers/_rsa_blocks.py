@@ -2,15 +2,14 @@
 
 from typing import Any
 
-from mopse._arrays import byte_array
-from mopse.errors import WrongTypeError
+from mopse._checks import byte_array, instance
 from mopse.rsa import PrivateKey, PublicKey
 
 __all__ = ["rsa_decrypt_blocks", "rsa_encrypt_blocks"]
 
 
 def rsa_encrypt_blocks(public: PublicKey, plaintext: Any) -> bytes:
-    """Return a plaintext encrypted with RSA-OAEP block by block, for evaluation.
+    """Return a plaintext encrypted with RSA-OAEP [1]_ block by block, for evaluation.
 
     Published comparisons that encrypt files with RSA must have done something like it. What one
     should do is `mopse.rsa.PublicKey.encrypt`.
@@ -27,11 +26,6 @@ def rsa_encrypt_blocks(public: PublicKey, plaintext: Any) -> bytes:
     bytes
         Header, then 256 bytes for each 190 of the plaintext with 2048 bits, or 384 for each 318
         with 3072.
-
-    Raises
-    ------
-    mopse.errors.WrongTypeError
-        If the key is no PublicKey or the plaintext not bytes-like.
 
     Notes
     -----
@@ -53,25 +47,14 @@ def rsa_encrypt_blocks(public: PublicKey, plaintext: Any) -> bytes:
     >>> rsa_decrypt_blocks(key, sealed) == bytes(191)
     True
     """
-    if not isinstance(public, PublicKey):
-        raise WrongTypeError(f"a public key must be a PublicKey, not {type(public).__name__}")
-    return public._key.encrypt_blocks(byte_array(plaintext, "the plaintext"))
+    key = instance(public, PublicKey, "a public key")._key
+    return key.encrypt_blocks(byte_array(plaintext, "the plaintext"))
 
 
 def rsa_decrypt_blocks(private: PrivateKey, sealed: Any) -> bytes:
     """Return the plaintext of what `rsa_encrypt_blocks` returned.
 
-    Parameters
-    ----------
-    private : mopse.rsa.PrivateKey
-        The key.
-    sealed : bytes-like
-        The message, read in place.
-
-    Returns
-    -------
-    bytes
-        The plaintext; another one, unnoticed, if whole blocks were moved.
+    It is another one, unnoticed, if whole blocks were moved.
 
     Raises
     ------
@@ -79,14 +62,11 @@ def rsa_decrypt_blocks(private: PrivateKey, sealed: Any) -> bytes:
         If a block was changed, or is for another key.
     mopse.errors.DamagedFileError
         If it is no such message, of another version, or its length does not fit its blocks.
-    mopse.errors.WrongTypeError
-        If the key is no PrivateKey or the message not bytes-like.
 
     Notes
     -----
     One power with the private exponent per block, on all cores; the GIL is released. For
     evaluation, never behind a service: see `mopse.rsa`.
     """
-    if not isinstance(private, PrivateKey):
-        raise WrongTypeError(f"a private key must be a PrivateKey, not {type(private).__name__}")
-    return private._key.decrypt_blocks(byte_array(sealed, "the message"))
+    key = instance(private, PrivateKey, "a private key")._key
+    return key.decrypt_blocks(byte_array(sealed, "the message"))

@@ -7,7 +7,15 @@ from collections.abc import Iterator
 from typing import Any, ClassVar, Never
 
 from mopse import _mopse
-from mopse._arrays import byte_array, is_integer, key_bytes, writable_array
+from mopse._checks import (
+    associated,
+    byte_array,
+    bytes_of,
+    is_integer,
+    key_bytes,
+    string,
+    writable_array,
+)
 from mopse.errors import InvalidInputError, MopseError, NonceReuseError, WrongTypeError
 
 __all__ = ["Algorithm", "Cipher", "algorithm", "decrypt", "encrypt", "generate_key", "names"]
@@ -63,14 +71,12 @@ class Cipher:
     key : bytes
         Uniformly random, as from `generate_key`. Secret.
     cores : int, optional
-        How many cores it may use; all by default.
+        How many cores it may use, up to 1024; all by default.
 
     Raises
     ------
     mopse.errors.InvalidInputError
-        If there is no such cipher, or the key has another length.
-    mopse.errors.WrongTypeError
-        If the key is not bytes.
+        If there is no such cipher, the key has another length, or the cores are none.
 
     Notes
     -----
@@ -81,6 +87,10 @@ class Cipher:
     number.
 
     CTR and CBC have no tag: whoever changes the ciphertext changes the plaintext, unnoticed.
+
+    Bytes-like is any contiguous buffer of bytes. It is read in place, so leave it unchanged during
+    a call. From 64 KiB on, all cores work on it where the mode allows: GCM, CTR, ChaCha20-Poly1305.
+    The GIL is released. A message shows the length of the plaintext.
 
     Examples
     --------
@@ -102,8 +112,7 @@ class Cipher:
 
     @classmethod
     def _find(cls, name: str) -> Algorithm:
-        if not isinstance(name, str):
-            raise WrongTypeError(f"a cipher's name must be a string, not {type(name).__name__}")
+        string(name, "a cipher's name")
         listed = _listed(cls._is_legacy)
         if name in listed:
             return listed[name]
@@ -118,17 +127,7 @@ class Cipher:
         return self._algorithm
 
     def message_bytes(self, plaintext_bytes: int) -> int:
-        """Return how long the message of a plaintext is.
-
-        Parameters
-        ----------
-        plaintext_bytes : int
-            Length of the plaintext.
-
-        Returns
-        -------
-        int
-            Length of nonce, ciphertext and tag.
+        """Return how long the message of a plaintext is, in bytes: nonce, ciphertext and tag.
 
         Raises
         ------
@@ -143,17 +142,11 @@ class Cipher:
         Parameters
         ----------
         plaintext : bytes-like
-            Any contiguous buffer of bytes. It is read in place, so leave it unchanged during the
-            call.
+            What is encrypted.
         aad : bytes-like
             Associated data: not in the message, not secret, and needed unchanged to decrypt.
         nonce : bytes, optional
             A nonce that no other message under this key has; random by default.
-
-        Returns
-        -------
-        bytes
-            ``nonce || ciphertext || tag``.
 
         Raises
         ------
@@ -162,60 +155,35 @@ class Cipher:
         mopse.errors.InvalidInputError
             If the nonce has another length, the plaintext is too long, or there is associated data
             and no tag to protect it.
-        mopse.errors.WrongTypeError
-            If something is not bytes-like.
-
-        Notes
-        -----
-        From 64 KiB on, all cores work on it where the mode allows: GCM, CTR, ChaCha20-Poly1305.
-        The GIL is released. The message shows the length of the plaintext.
         """
-        text, associated = byte_array(plaintext, "the plaintext"), _associated(aad)
+        text, bound = byte_array(plaintext, "the plaintext"), associated(aad)
         with self._fresh(nonce) as chosen:
-            return self._cipher.seal(chosen, associated, text)
+            return self._cipher.seal(chosen, bound, text)
 
     def encrypt_into(
         self, plaintext: Any, message: Any, aad: Any = b"", *, nonce: bytes | None = None
     ) -> None:
-        """Write a plaintext's message into a buffer, which saves the system a new one.
+        """Write a message into a buffer, which saves the system a new one; see `encrypt`.
 
         Parameters
         ----------
-        plaintext : bytes-like
+        plaintext, aad, nonce : bytes-like
             As for `encrypt`.
         message : writable bytes-like
             Exactly as long as `message_bytes` says; it may not overlap the plaintext.
-        aad : bytes-like
-            As for `encrypt`.
-        nonce : bytes, optional
-            As for `encrypt`.
 
         Raises
         ------
         mopse.errors.InvalidInputError
-            As for `encrypt`, or if the buffer has another length or overlaps.
-        mopse.errors.WrongTypeError
-            If something is not bytes-like, or the buffer cannot be written to.
+            Also if the buffer has another length or overlaps.
         """
-        text, associated = byte_array(plaintext, "the plaintext"), _associated(aad)
+        text, bound = byte_array(plaintext, "the plaintext"), associated(aad)
         output = writable_array(message, "the buffer for the message", text)
         with self._fresh(nonce) as chosen:
-            self._cipher.seal_into(chosen, associated, text, output)
+            self._cipher.seal_into(chosen, bound, text, output)
 
     def decrypt(self, message: Any, aad: Any = b"") -> bytes:
-        """Return the plaintext of a message.
-
-        Parameters
-        ----------
-        message : bytes-like
-            What `encrypt` returned.
-        aad : bytes-like
-            The associated data it was encrypted with.
-
-        Returns
-        -------
-        bytes
-            The plaintext.
+        """Return the plaintext of a message, with the associated data it was encrypted with.
 
         Raises
         ------
@@ -224,41 +192,28 @@ class Cipher:
             noticed only by chance, from the padding.
         mopse.errors.InvalidInputError
             If there is associated data and no tag to protect it.
-        mopse.errors.WrongTypeError
-            If something is not bytes-like.
         """
-        return self._cipher.open(_associated(aad), byte_array(message, "the message"))
+        return self._cipher.open(associated(aad), byte_array(message, "the message"))
 
     def decrypt_into(self, message: Any, plaintext: Any, aad: Any = b"") -> int:
-        """Write the plaintext of a message into a buffer.
+        """Write the plaintext of a message into a buffer, and return its length; see `decrypt`.
 
         Parameters
         ----------
-        message : bytes-like
+        message, aad : bytes-like
             As for `decrypt`.
         plaintext : writable bytes-like
             At least as long as the message without nonce and tag; it may not overlap the message.
             Zeros are left in it if the message does not open.
-        aad : bytes-like
-            As for `decrypt`.
-
-        Returns
-        -------
-        int
-            Length of the plaintext.
 
         Raises
         ------
-        mopse.errors.DecryptionError
-            As for `decrypt`.
         mopse.errors.InvalidInputError
-            As for `decrypt`, or if the buffer is too short or overlaps.
-        mopse.errors.WrongTypeError
-            If something is not bytes-like, or the buffer cannot be written to.
+            Also if the buffer is too short or overlaps.
         """
-        sealed, associated = byte_array(message, "the message"), _associated(aad)
+        sealed, bound = byte_array(message, "the message"), associated(aad)
         output = writable_array(plaintext, "the buffer for the plaintext", sealed)
-        return self._cipher.open_into(associated, sealed, output)
+        return self._cipher.open_into(bound, sealed, output)
 
     @contextlib.contextmanager
     def _fresh(self, nonce: bytes | None) -> Iterator[bytes]:
@@ -266,7 +221,7 @@ class Cipher:
         if nonce is None:
             yield secrets.token_bytes(self._algorithm.nonce_bytes)
             return
-        given = byte_array(nonce, "the nonce").tobytes()
+        given = bytes_of(nonce, "the nonce")
         if len(given) != self._algorithm.nonce_bytes:
             expected = self._algorithm.nonce_bytes
             raise InvalidInputError(f"the nonce has {len(given)} bytes, expected {expected}")
@@ -286,17 +241,10 @@ class Cipher:
         return f"{type(self).__name__}({self._algorithm.name!r})"
 
 
-def _associated(aad: Any) -> bytes:
-    return byte_array(aad, "the associated data").tobytes()
-
-
 def names() -> list[str]:
-    """Return the names of the ciphers, the recommended first.
+    """Return the names of the ciphers, those with a tag first and of these the recommended.
 
-    Returns
-    -------
-    list of str
-        Those with a tag first; what is for evaluation only is in `mopse.ciphers.legacy.names`.
+    What is for evaluation only is in `mopse.ciphers.legacy.names`.
 
     Examples
     --------
@@ -308,17 +256,7 @@ def names() -> list[str]:
 
 
 def algorithm(name: str) -> Algorithm:
-    """Return how long a cipher's parts are.
-
-    Parameters
-    ----------
-    name : str
-        One of `names`.
-
-    Returns
-    -------
-    Algorithm
-        Lengths in bytes.
+    """Return how long the parts of one of `names` are.
 
     Raises
     ------
@@ -329,56 +267,15 @@ def algorithm(name: str) -> Algorithm:
 
 
 def generate_key(name: str = "aes-256-gcm-siv") -> bytes:
-    """Return a new key from the operating system's randomness.
-
-    Parameters
-    ----------
-    name : str
-        One of `names`.
-
-    Returns
-    -------
-    bytes
-        As long as the cipher takes. Secret.
-
-    Raises
-    ------
-    mopse.errors.InvalidInputError
-        If there is no such cipher.
-    """
+    """Return a new secret key from the operating system's randomness, as long as a cipher takes."""
     return secrets.token_bytes(Cipher._find(name).key_bytes[1])
 
 
 def encrypt(name: str, key: bytes, plaintext: Any, aad: Any = b"") -> bytes:
-    """Return a plaintext encrypted under a fresh random nonce.
+    """Return a plaintext encrypted under a fresh random nonce: ``nonce || ciphertext || tag`` [1]_.
 
-    Parameters
-    ----------
-    name : str
-        One of `names`.
-    key : bytes
-        Uniformly random, as from `generate_key`. Secret.
-    plaintext : bytes-like
-        Any contiguous buffer of bytes, read in place.
-    aad : bytes-like
-        Associated data: not in the message, not secret, and needed unchanged to decrypt.
-
-    Returns
-    -------
-    bytes
-        ``nonce || ciphertext || tag``, with the lengths that `algorithm` says.
-
-    Raises
-    ------
-    mopse.errors.InvalidInputError
-        If there is no such cipher, the key has another length, the plaintext is too long, or there
-        is associated data and no tag to protect it.
-    mopse.errors.WrongTypeError
-        If something is not bytes-like.
-
-    Notes
-    -----
-    See `Cipher` for what nonces and modes promise; it saves the key set-up of further messages.
+    See `Cipher.encrypt`, and `Cipher` for what nonces and modes promise; it saves the key set-up of
+    further messages.
 
     References
     ----------
@@ -396,33 +293,5 @@ def encrypt(name: str, key: bytes, plaintext: Any, aad: Any = b"") -> bytes:
 
 
 def decrypt(name: str, key: bytes, message: Any, aad: Any = b"") -> bytes:
-    """Return the plaintext of what `encrypt` returned.
-
-    Parameters
-    ----------
-    name : str
-        The cipher.
-    key : bytes
-        Its key.
-    message : bytes-like
-        ``nonce || ciphertext || tag``.
-    aad : bytes-like
-        The associated data it was encrypted with.
-
-    Returns
-    -------
-    bytes
-        The plaintext.
-
-    Raises
-    ------
-    mopse.errors.DecryptionError
-        If message or associated data were changed or are of another key. Without a tag that is
-        noticed only by chance, from the padding.
-    mopse.errors.InvalidInputError
-        If there is no such cipher, the key has another length, or there is associated data and no
-        tag to protect it.
-    mopse.errors.WrongTypeError
-        If something is not bytes-like.
-    """
+    """Return the plaintext of what `encrypt` returned; see `Cipher.decrypt`."""
     return Cipher(name, key).decrypt(message, aad)

@@ -55,12 +55,7 @@ class LegacyCipher(_suite.Cipher):
 
 
 def names() -> list[str]:
-    """Return the names of the ciphers for evaluation.
-
-    Returns
-    -------
-    list of str
-        None of them is authenticated.
+    """Return the names of the ciphers for evaluation, none of them authenticated.
 
     Examples
     --------
@@ -72,44 +67,12 @@ def names() -> list[str]:
 
 
 def algorithm(name: str) -> Algorithm:
-    """Return how long a cipher's parts are.
-
-    Parameters
-    ----------
-    name : str
-        One of `names`.
-
-    Returns
-    -------
-    mopse.ciphers.Algorithm
-        Lengths in bytes.
-
-    Raises
-    ------
-    mopse.errors.InvalidInputError
-        If there is no such cipher.
-    """
+    """See `mopse.ciphers.algorithm`."""
     return LegacyCipher._find(name)
 
 
 def generate_key(name: str) -> bytes:
-    """Return a new key from the operating system's randomness.
-
-    Parameters
-    ----------
-    name : str
-        One of `names`.
-
-    Returns
-    -------
-    bytes
-        As long as the cipher takes, and no weak one. Secret.
-
-    Raises
-    ------
-    mopse.errors.InvalidInputError
-        If there is no such cipher.
-    """
+    """Return a new secret key, and no weak one; see `mopse.ciphers.generate_key`."""
     length = algorithm(name).key_bytes[1]
     while True:
         key = secrets.token_bytes(length)
@@ -121,28 +84,10 @@ def generate_key(name: str) -> bytes:
 
 
 def encrypt(name: str, key: bytes, plaintext: Any) -> bytes:
-    """Return a plaintext encrypted with a cipher of the past, for evaluation.
+    """Return a plaintext encrypted with a cipher of the past.
 
-    Parameters
-    ----------
-    name : str
-        One of `names`.
-    key : bytes
-        Secret. Weak keys of DES are refused.
-    plaintext : bytes-like
-        Any contiguous buffer of bytes, read in place.
-
-    Returns
-    -------
-    bytes
-        ``initialisation vector || ciphertext``; a change of it goes unnoticed.
-
-    Raises
-    ------
-    mopse.errors.InvalidInputError
-        If there is no such cipher, or the key has another length or is weak.
-    mopse.errors.WrongTypeError
-        If something is not bytes-like.
+    It is ``initialisation vector || ciphertext``; a change of it goes unnoticed. Weak keys of DES
+    are refused. See `mopse.ciphers.Cipher.encrypt`.
 
     Examples
     --------
@@ -157,19 +102,7 @@ def encrypt(name: str, key: bytes, plaintext: Any) -> bytes:
 def decrypt(name: str, key: bytes, message: Any) -> bytes:
     """Return the plaintext of what `encrypt` returned.
 
-    Parameters
-    ----------
-    name : str
-        The cipher.
-    key : bytes
-        Its key.
-    message : bytes-like
-        ``initialisation vector || ciphertext``.
-
-    Returns
-    -------
-    bytes
-        The plaintext; nonsense if the message was changed and its padding happens to be right.
+    It is nonsense if the message was changed and its padding happens to be right.
 
     Raises
     ------
@@ -177,7 +110,5 @@ def decrypt(name: str, key: bytes, message: Any) -> bytes:
         If the padding is wrong.
     mopse.errors.InvalidInputError
         If there is no such cipher, or the key has another length or is weak.
-    mopse.errors.WrongTypeError
-        If something is not bytes-like.
     """
     return LegacyCipher(name, key).decrypt(message)

@@ -1,80 +1,51 @@
-"""Experiments: each returns a tidy table of all repeats, with units in the column names."""
+"""Measuring what the scheme costs (`performance`) and what it gives away (`security`).
 
-from mopse.evaluate._ciphers import Contender, beside_openssl, contenders, copying, files
-from mopse.evaluate._experiments import (
-    authorization,
-    cell_width,
-    excess,
-    index_encryption,
-    merging,
-    provider_query,
-    storage,
-    tree,
-    user_query,
-)
-from mopse.evaluate._figures import (
-    draw_authorization,
-    draw_cell_width,
-    draw_gain,
-    draw_index_encryption,
-    draw_large,
-    draw_merging,
-    draw_peers,
-    draw_provider_query,
-    draw_storage,
-    draw_user_query,
-    gain,
-)
-from mopse.evaluate._large import large
-from mopse.evaluate._measure import (
-    Block,
-    Watch,
-    growth,
-    machine,
-    medians,
-    operations,
-    record,
-)
-from mopse.evaluate._peers import PEERS, peers
-from mopse.evaluate._suite import EXPERIMENTS, Experiment, run
+Here is what both share: clocks and counters, tables that resume, and the list of all experiments.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from mopse.evaluate._measure import Block, Watch, machine, operations, record, seconds
+from mopse.evaluate._tables import growth, medians
+from mopse.evaluate._tree import tree
+
+if TYPE_CHECKING:
+    from mopse.evaluate import performance, security
+    from mopse.evaluate._experiment import Experiment
+    from mopse.evaluate._suite import EXPERIMENTS, experiments_of, run
 
 __all__ = [
     "EXPERIMENTS",
-    "PEERS",
     "Block",
-    "Contender",
     "Experiment",
     "Watch",
-    "authorization",
-    "beside_openssl",
-    "cell_width",
-    "contenders",
-    "copying",
-    "draw_authorization",
-    "draw_cell_width",
-    "draw_gain",
-    "draw_index_encryption",
-    "draw_large",
-    "draw_merging",
-    "draw_peers",
-    "draw_provider_query",
-    "draw_storage",
-    "draw_user_query",
-    "excess",
-    "files",
-    "gain",
+    "experiments_of",
     "growth",
-    "index_encryption",
-    "large",
     "machine",
     "medians",
-    "merging",
     "operations",
-    "peers",
-    "provider_query",
+    "performance",
     "record",
     "run",
-    "storage",
+    "seconds",
+    "security",
     "tree",
-    "user_query",
 ]
+
+# Who measures something of their own needs no experiment.
+_LATER = {
+    "EXPERIMENTS": "_suite",
+    "Experiment": "_experiment",
+    "experiments_of": "_suite",
+    "run": "_suite",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import an experiment's room, or the list of all, when it is first asked for."""
+    if name in ("performance", "security"):
+        return import_module(f"{__name__}.{name}")
+    if name in _LATER:
+        return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

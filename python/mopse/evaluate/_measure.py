@@ -1,36 +1,24 @@
-"""What all experiments share: clocks, counters, turns, and tables that resume."""
+"""How things are measured: a clock, counters, and turns."""
 
-import errno
 import os
 import platform
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
-from tqdm import tqdm
 
 from mopse import _mopse
-from mopse._arrays import whole
-from mopse._files import access_error, replacing
-from mopse.errors import DamagedFileError, InvalidInputError, MissingFileError
+from mopse._checks import whole
+from mopse.evaluate._resume import PATH, completed
 
-__all__ = [
-    "Block",
-    "Watch",
-    "growth",
-    "machine",
-    "medians",
-    "operations",
-    "record",
-    "write",
-    "written",
-]
+__all__ = ["Block", "Watch", "machine", "operations", "record", "seconds"]
+
+Returned = TypeVar("Returned")
 
 
 def operations() -> dict[str, int]:
@@ -120,7 +108,7 @@ def record(
     *,
     seed: int,
     repeats: int = 5,
-    path: str | os.PathLike[str] | None = None,
+    path: PATH = None,
     progress: bool = False,
     patience_s: float = 60.0,
     warm_up: bool = True,
@@ -129,8 +117,6 @@ def record(
 
     Parameters
     ----------
-    blocks : sequence of Block
-        What is measured.
     seed : int
         Of the data; a column.
     repeats : int
@@ -167,226 +153,64 @@ def record(
     All schemes of a block take turns within a repeat, so that a busy machine slows all of them.
     """
     whole(repeats, "repeats", least=1)
-    asked = (("seed", seed), ("asked_repeats", repeats))
-    keys = [(*block.about.items(), *asked) for block in blocks]
-    if len(set(keys)) < len(keys):
-        raise InvalidInputError("two blocks have equal circumstances")
-    file = None if path is None else Path(path)
-    done = pl.DataFrame() if file is None else _resumed(file, keys)
-    for block, key in zip(tqdm(blocks, disable=not progress), keys, strict=True):
-        if done.height and not done.filter(_is(done, key)).is_empty():
-            continue
-        cases = block.prepare()
-        rows: list[dict[str, Any]] = []
-        if warm_up:
-            for case in cases.values():
-                case(Watch())
-        start = time.perf_counter()
-        for repeat in range(repeats):
-            for scheme, case in cases.items():
-                watch = Watch()
-                case(watch)
-                head = {**dict(key), "scheme": scheme, "repeat": repeat}
-                rows += [{**head, **row} for row in watch.rows]
-            if time.perf_counter() - start > patience_s:
-                break
-        fresh = pl.DataFrame(rows, infer_schema_length=None)
-        done = pl.concat([done, fresh], how="diagonal_relaxed") if done.height else fresh
-        if file is not None:
-            write(done, file)
-    return done
+    asked = {"seed": seed, "asked_repeats": repeats}
+    keys = [{**block.about, **asked} for block in blocks]
+
+    def measured(left: Sequence[int]) -> Iterator[pl.DataFrame]:
+        for place in left:
+            cases = blocks[place].prepare()
+            if warm_up:
+                for case in cases.values():
+                    case(Watch())
+            rows = _in_turns(cases, keys[place], repeats, patience_s)
+            yield pl.DataFrame(rows, infer_schema_length=None)
+
+    return completed(keys, measured, path=path, progress=progress, columns=["step"])
 
 
-def _summed(table: pl.DataFrame, by: Sequence[str], of: str) -> pl.DataFrame:
-    """Return a column summed over steps, per case and repeat."""
-    _require(table, [*by, "repeat", "step", of])
-    if table.select(*dict.fromkeys([*by, "repeat", "step"])).is_duplicated().any():
-        raise InvalidInputError(f"{list(by)} do not tell all cases apart")
-    return table.group_by(*by, "repeat", maintain_order=True).agg(pl.col(of).sum())
+def _in_turns(
+    cases: Mapping[str, Case], key: Mapping[str, Any], repeats: int, patience_s: float
+) -> list[dict[str, Any]]:
+    """Return the steps of all schemes, which take turns within each repeat."""
+    rows: list[dict[str, Any]] = []
+    start = time.perf_counter()
+    for repeat in range(repeats):
+        for scheme, case in cases.items():
+            watch = Watch()
+            case(watch)
+            head = {**key, "scheme": scheme, "repeat": repeat}
+            rows += [{**head, **row} for row in watch.rows]
+        if time.perf_counter() - start > patience_s:
+            break
+    return rows
 
 
-def write(table: pl.DataFrame, file: Path) -> None:
-    """Write a table in place of what is there, or leave that.
+def seconds(call: Callable[..., Returned], *arguments: Any) -> tuple[float, Returned]:
+    """Return how long one call took, in seconds, and what it returned.
 
     Parameters
     ----------
-    table : polars.DataFrame
-        The table.
-    file : Path
-        A Parquet file.
-
-    Raises
-    ------
-    mopse.errors.FileAccessError
-        If the file cannot be written; `mopse.errors.MissingFileError` if there is no such folder.
-    """
-    try:
-        with replacing(file, 0o644) as target:
-            table.write_parquet(target)
-    except OSError as error:
-        raise access_error(error, file) from None
-
-
-def written(file: Path) -> pl.DataFrame:
-    """Return what an interrupted run has written; an empty table if there is nothing.
-
-    Parameters
-    ----------
-    file : Path
-        A Parquet file.
+    call : callable
+        What is timed; its arguments are made beforehand.
+    *arguments
+        Of the call.
 
     Returns
     -------
-    polars.DataFrame
-        Its rows.
+    time_s : float
+        Wall time, the allocation of what is returned included.
+    returned : object
+        What the call gave.
 
-    Raises
-    ------
-    mopse.errors.DamagedFileError
-        If it is no Parquet file.
-    mopse.errors.FileAccessError
-        If it cannot be read; `mopse.errors.MissingFileError` if there is no such folder.
+    Examples
+    --------
+    >>> time_s, total = seconds(sum, [1, 2])
+    >>> time_s > 0, total
+    (True, 3)
     """
-    if not file.exists():
-        if not file.parent.is_dir():
-            raise MissingFileError(errno.ENOENT, "there is no such folder", str(file.parent))
-        return pl.DataFrame()
-    try:
-        return pl.read_parquet(file)
-    except OSError as error:
-        raise access_error(error, file) from None
-    except pl.exceptions.PolarsError:
-        raise DamagedFileError(f"{file} is no Parquet file, or damaged") from None
-
-
-def _resumed(file: Path, keys: Sequence[Sequence[tuple[str, Any]]]) -> pl.DataFrame:
-    """Return what an interrupted run of the same blocks has written, if there is anything."""
-    table = written(file)
-    if not table.width:
-        return table
-    rows = sum((table.filter(_is(table, key)).height for key in keys), 0)
-    if rows < table.height or "step" not in table.columns:
-        raise InvalidInputError(f"{file} holds another run: remove it, or choose another file")
-    return table
-
-
-def _require(table: pl.DataFrame, columns: Iterable[str]) -> None:
-    missing = [name for name in columns if name not in table.columns]
-    if missing:
-        raise InvalidInputError(f"the table has no column {missing[0]!r}")
-
-
-def _is(table: pl.DataFrame, key: Sequence[tuple[str, Any]]) -> pl.Expr:
-    """Return the condition that a row is of a block."""
-    if not all(name in table.columns for name, _ in key):
-        return pl.lit(False)
-    return pl.all_horizontal(
-        pl.col(name).cast(pl.String).eq_missing(pl.lit(value).cast(pl.String))
-        for name, value in key
-    )
-
-
-def medians(table: pl.DataFrame, by: Sequence[str], of: str = "time_s") -> pl.DataFrame:
-    """Return the median of a column over repeats, between its quartiles.
-
-    Parameters
-    ----------
-    table : polars.DataFrame
-        From `record`.
-    by : sequence of str
-        Columns that tell cases apart; ``step`` is summed over where it is not among them.
-    of : str
-        The column.
-
-    Returns
-    -------
-    polars.DataFrame
-        `by`, the median under the column's own name, ``low`` and ``high`` (quartiles), and
-        ``repeats``.
-
-    Raises
-    ------
-    mopse.errors.InvalidInputError
-        If a column is missing, or `by` does not tell all cases apart.
-    """
-    return (
-        _summed(table, by, of)
-        .group_by(*by, maintain_order=True)
-        .agg(
-            pl.col(of).median(),
-            pl.col(of).quantile(0.25, "linear").alias("low"),
-            pl.col(of).quantile(0.75, "linear").alias("high"),
-            pl.len().alias("repeats"),
-        )
-    )
-
-
-def growth(
-    table: pl.DataFrame,
-    *,
-    x: str,
-    y: str = "time_s",
-    by: Sequence[str] = ("scheme",),
-    seed: int = 1,
-    resamples: int = 1000,
-) -> pl.DataFrame:
-    """Fit ``y = a x^b`` to the medians, on log axes.
-
-    Parameters
-    ----------
-    table : polars.DataFrame
-        From `record`; `y` is summed over steps that are not in `by`.
-    x, y : str
-        Columns of positive numbers.
-    by : sequence of str
-        Columns that tell curves apart.
-    seed : int
-        Of the bootstrap.
-    resamples : int
-        How many.
-
-    Returns
-    -------
-    polars.DataFrame
-        `by`, ``exponent``, ``low`` and ``high`` (the middle 95 % of a bootstrap over repeats), and
-        ``points``.
-
-    Raises
-    ------
-    mopse.errors.InvalidInputError
-        If a curve has fewer than two points or one that is not positive, or a column is missing.
-    """
-    whole(resamples, "resamples", least=1)
-    sums = _summed(table, [*by, x], y)
-    rng = np.random.default_rng(seed)
-    rows = []
-    for key, curve in sums.group_by(*by, maintain_order=True):
-        points = [
-            (at, part[y].to_numpy())
-            for (at,), part in curve.sort(x).group_by(x, maintain_order=True)
-        ]
-        if (
-            not all(np.isfinite(v).all() for _, v in points)
-            or len(points) < 2
-            or min(at for at, _ in points) <= 0
-            or min(v.min() for _, v in points) <= 0
-        ):
-            raise InvalidInputError(f"{key} has no two points on log axes")
-        log_x = np.log([at for at, _ in points])
-        drawn = np.log([np.median(rng.choice(v, (resamples, len(v))), axis=1) for _, v in points])
-        slope = np.polyfit(log_x, np.log([np.median(v) for _, v in points]), 1)[0]
-        low, high = np.quantile(np.polyfit(log_x, drawn, 1)[0], [0.025, 0.975])
-        names = dict(zip(by, key, strict=True))
-        rows.append(
-            {
-                **names,
-                "exponent": float(slope),
-                "low": float(low),
-                "high": float(high),
-                "points": len(points),
-            }
-        )
-    return pl.DataFrame(rows)
+    start = time.perf_counter()
+    returned = call(*arguments)
+    return time.perf_counter() - start, returned
 
 
 def machine() -> dict[str, str | int]:

@@ -1,127 +1,112 @@
-"""All experiments in one run, with their figures."""
+"""All experiments, and runs of them with their figures."""
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
-
-import polars as pl
 
 from mopse._files import access_error
 from mopse.errors import InvalidInputError
-from mopse.evaluate import _experiments, _figures
-from mopse.evaluate._large import large
-from mopse.evaluate._measure import machine, write
-from mopse.evaluate._peers import peers
-from mopse.plot import Figure
+from mopse.evaluate._experiment import Experiment, Room
+from mopse.evaluate._measure import machine
+from mopse.evaluate._tables import write
+from mopse.evaluate.performance import (
+    _authorization,
+    _cell_width,
+    _index_encryption,
+    _large,
+    _merging,
+    _peers,
+    _provider_query,
+    _storage,
+    _user_query,
+)
+from mopse.evaluate.security import (
+    _correlations,
+    _hospitals,
+    _insider,
+    _knowledge,
+    _layouts,
+    _linked,
+    _queries,
+    _records,
+    _snapshots,
+    _subtrees,
+    _tolerances,
+)
+from mopse.evaluate.security import _merging as _amplification
 
-__all__ = ["EXPERIMENTS", "Experiment", "chosen_from", "run", "run_all"]
+__all__ = ["EXPERIMENTS", "experiments_of", "run"]
 
-
-@dataclass(frozen=True)
-class Experiment:
-    """An experiment of the suite.
-
-    Attributes
-    ----------
-    measure : callable
-        Returns its table.
-    draw : callable
-        Returns its figure from the table.
-    full, fast : dict
-        Arguments of the recorded run, and of a run that shows that it works.
-    resumes : bool
-        Whether it takes ``path`` and ``progress``.
-    """
-
-    measure: Callable[..., pl.DataFrame]
-    draw: Callable[[pl.DataFrame], Figure]
-    full: dict[str, Any]
-    fast: dict[str, Any]
-    resumes: bool = True
-
-
-EXPERIMENTS = {
-    "index_encryption": Experiment(
-        _experiments.index_encryption,
-        _figures.draw_index_encryption,
-        {},
-        {"records": (100, 1000, 10_000), "domains": (121, 1024), "repeats": 2},
-    ),
-    "user_query": Experiment(
-        _experiments.user_query,
-        _figures.draw_user_query,
-        {},
-        {"providers": (1, 8, 64), "shares": (0.001, 0.1), "repeats": 2},
-    ),
-    "provider_query": Experiment(
-        _experiments.provider_query,
-        _figures.draw_provider_query,
-        {},
-        {"below": (0, 8, 16), "repeats": 2},
-    ),
-    "merging": Experiment(
-        _experiments.merging,
-        _figures.draw_merging,
-        {},
-        {"entries": (1000, 100_000), "runs": (2, 16, 64), "repeats": 2},
-    ),
-    "storage": Experiment(_experiments.storage, _figures.draw_storage, {}, {}, resumes=False),
-    "cell_width": Experiment(
-        _experiments.cell_width,
-        _figures.draw_cell_width,
-        {},
-        {"widths": (1, 5), "fields": ("age", "bmi"), "queries": 20},
-        resumes=False,
-    ),
-    "authorization": Experiment(
-        _experiments.authorization,
-        _figures.draw_authorization,
-        {},
-        {"providers": (8, 24), "repeats": 2},
-    ),
-    "large": Experiment(
-        large,
-        _figures.draw_large,
-        {},
-        {"entries": (500_000, 1_000_000), "runs": 8, "queries": 20, "repeats": 1},
-    ),
-    "peers": Experiment(
-        peers,
-        _figures.draw_peers,
-        {"values": 200},
-        {"domains": (121, 1024), "values": 10, "repeats": 2},
-    ),
+EXPERIMENTS: dict[str, Experiment] = {
+    module.EXPERIMENT.name: module.EXPERIMENT
+    for module in (
+        _index_encryption,
+        _user_query,
+        _provider_query,
+        _merging,
+        _storage,
+        _cell_width,
+        _authorization,
+        _large,
+        _peers,
+        _snapshots,
+        _tolerances,
+        _hospitals,
+        _records,
+        _knowledge,
+        _correlations,
+        _queries,
+        _amplification,
+        _insider,
+        _subtrees,
+        _linked,
+        _layouts,
+    )
 }
-"""What `run` runs, in this order."""
+"""Every experiment by its name, in the order in which they run."""
+
+
+def experiments_of(room: Room | None = None) -> dict[str, Experiment]:
+    """Return the experiments of one room, or of both.
+
+    Parameters
+    ----------
+    room : {"performance", "security"}, optional
+        Which.
+    """
+    return {name: one for name, one in EXPERIMENTS.items() if room in (None, one.room)}
 
 
 def run(
     out: str | os.PathLike[str],
     *,
-    fast: bool = False,
+    room: Room | None = None,
     only: Sequence[str] = (),
+    fast: bool = False,
+    anew: bool = False,
     rust_peers: str | None = None,
     progress: bool = False,
 ) -> dict[str, Path]:
-    """Run the experiments and write their tables and figures.
+    """Run experiments and write their tables and figures.
 
     Parameters
     ----------
     out : path
         A folder; it is made if there is none. Tables of the same run that are there already, also
-        in part, are completed, not measured again; `storage` and `cell_width` are made anew.
+        in part, are completed, not measured again; `performance.storage` and
+        `performance.cell_width` are always made anew.
+    room : {"performance", "security"}, optional
+        Whose experiments; by default all.
+    only : sequence of str
+        Names of them; all by default, but `performance.peers` only where pyope is installed.
     fast : bool
         Whether to take small sizes, which show that it works and nothing about speed.
-    only : sequence of str
-        Names from `EXPERIMENTS`; all by default, but `peers` only where pyope is installed.
+    anew : bool
+        Whether to remove the tables that are there of what is run, before anything runs.
     rust_peers : str, optional
-        A command that measures the Rust crates, such as `PEERS`.
-    progress : bool
-        Whether to show progress bars.
+        A command that measures the Rust crates, such as `performance.PEERS`.
 
     Returns
     -------
@@ -132,50 +117,37 @@ def run(
     Raises
     ------
     mopse.errors.InvalidInputError
-        If there is no such experiment, or one fails.
+        If there is no such experiment, one fails, or a table is of another run.
     mopse.errors.FileAccessError
         If the folder cannot be written.
     """
-    everything = [n for n in EXPERIMENTS if n != "peers" or find_spec("pyope") is not None]
-    chosen = chosen_from(EXPERIMENTS, only) if only else everything
-    also = {"peers": {"rust": rust_peers}}
-    return run_all(
-        {name: EXPERIMENTS[name] for name in chosen}, out, fast=fast, progress=progress, also=also
-    )
+    chosen = _chosen(experiments_of(room), only)
+    folder = Path(out)
+    tables = {name: folder / f"{name}.parquet" for name in chosen}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in tables.values() if anew else ():
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise access_error(error, folder) from None
+    for name, experiment in chosen.items():
+        arguments = dict(experiment.fast) if fast else {}
+        if name == "peers":
+            arguments["rust"] = rust_peers
+        if experiment.resumes:
+            arguments |= {"path": tables[name], "progress": progress}
+        table = experiment.measure(**arguments)
+        write(table, tables[name])
+        experiment.draw(table).save(tables[name].with_suffix(".png"))
+    (folder / "machine.json").write_text(json.dumps(machine(), indent=2) + "\n", encoding="utf-8")
+    return tables
 
 
-def chosen_from(experiments: Mapping[str, Experiment], only: Sequence[str]) -> Sequence[str]:
-    """Return names of experiments, all if none is named, or say which is none."""
+def _chosen(experiments: dict[str, Experiment], only: Sequence[str]) -> dict[str, Experiment]:
+    """Return experiments by name, all that can run here if none is named; or say which is none."""
     unknown = [name for name in only if name not in experiments]
     if unknown:
         raise InvalidInputError(f"no experiment {unknown[0]!r}, there is {', '.join(experiments)}")
-    return only or list(experiments)
-
-
-def run_all(
-    experiments: Mapping[str, Experiment],
-    out: str | os.PathLike[str],
-    *,
-    fast: bool,
-    progress: bool,
-    also: Mapping[str, Mapping[str, Any]] | None = None,
-) -> dict[str, Path]:
-    """Run experiments and write their tables and figures; see `run`."""
-    folder = Path(out)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise access_error(error, folder) from None
-    written = {}
-    for name, experiment in experiments.items():
-        path = folder / f"{name}.parquet"
-        arguments = experiment.fast if fast else experiment.full
-        arguments = {**arguments, **(also or {}).get(name, {})}
-        if experiment.resumes:
-            arguments |= {"path": path, "progress": progress}
-        table = experiment.measure(**arguments)
-        write(table, path)
-        experiment.draw(table).save(path.with_suffix(".png"))
-        written[name] = path
-    (folder / "machine.json").write_text(json.dumps(machine(), indent=2) + "\n", encoding="utf-8")
-    return written
+    if only:
+        return {name: experiments[name] for name in only}
+    return {n: e for n, e in experiments.items() if e.needs is None or find_spec(e.needs)}

@@ -11,16 +11,12 @@ __all__ = ["MemoryStore", "Store"]
 class Store(Protocol):
     """What a cloud needs of a store. Everything it is handed was verified before.
 
-    A store keeps each owner apart and each group by itself. It refuses what it cannot take whole.
+    A store keeps each owner apart, named by its verification key, and each group by itself. It
+    refuses what it cannot take whole. A provider is named by its path.
     """
 
     def add(self, upload: _mopse.Upload) -> None:
         """Keep an upload.
-
-        Parameters
-        ----------
-        upload : Upload
-            Sealed records and runs, decoded and verified.
 
         Raises
         ------
@@ -31,48 +27,16 @@ class Store(Protocol):
         """
 
     def remove(self, owner: bytes, provider: str) -> int:
-        """Remove all records and entries of a provider.
-
-        Parameters
-        ----------
-        owner : bytes
-            The owner's verification key.
-        provider : str
-            Path of the provider.
-
-        Returns
-        -------
-        int
-            How many records there were.
-        """
+        """Remove all records and entries of a provider, and return how many records there were."""
 
     def count(self, token: _mopse.Token) -> int:
-        """Count the records that a token reaches.
-
-        Parameters
-        ----------
-        token : Token
-            A checked token.
-
-        Returns
-        -------
-        int
-            How many records hold all its ranges.
-        """
+        """Return how many records hold all ranges of a token."""
 
     def search(self, token: _mopse.Token) -> list[_mopse.Part]:
-        """Return the records that a token reaches.
+        """Return the sealed records that a token reaches, by upload.
 
-        Parameters
-        ----------
-        token : Token
-            A checked token.
-
-        Returns
-        -------
-        list of Part
-            Sealed records, by upload; if there is none, one part without records of an upload that
-            the token reaches, for its layout.
+        If there is none, it is one part without records of an upload that the token reaches, for
+        its layout.
         """
 
     @property
@@ -84,12 +48,7 @@ class Store(Protocol):
         """How many index entries there are, over all fields."""
 
     def add_file(self, file: _mopse.FileUpload) -> None:
-        """Keep a file and its keyword entries.
-
-        Parameters
-        ----------
-        file : FileUpload
-            A sealed file, decoded and verified.
+        """Keep a stored file and its keyword entries.
 
         Raises
         ------
@@ -100,50 +59,17 @@ class Store(Protocol):
         """
 
     def remove_files(self, owner: bytes, provider: str) -> int:
-        """Remove all files and keyword entries of a provider.
+        """Remove all stored files and keyword entries of a provider, and return how many files.
 
-        Its files' numbers and its entries' labels are remembered: neither can be sent again, and
-        what it adds later is found.
-
-        Parameters
-        ----------
-        owner : bytes
-            The owner's verification key.
-        provider : str
-            Path of the provider.
-
-        Returns
-        -------
-        int
-            How many files there were.
+        Their numbers and the entries' labels are remembered: neither can be sent again, and what
+        the provider adds later is found.
         """
 
     def find_files(self, request: _mopse.FileRequest) -> list[_mopse.StoredFile]:
-        """Return the files that a request finds, without their bodies.
-
-        Parameters
-        ----------
-        request : FileRequest
-            A checked request for keywords or records.
-
-        Returns
-        -------
-        list of StoredFile
-            Sealed descriptions.
-        """
+        """Return the stored files for a request by keywords or records, without their bodies."""
 
     def fetch_file(self, request: _mopse.FileRequest) -> _mopse.StoredFile:
-        """Return one file with its body.
-
-        Parameters
-        ----------
-        request : FileRequest
-            A checked request for one file.
-
-        Returns
-        -------
-        StoredFile
-            The file.
+        """Return the stored file that a request names, with its body.
 
         Raises
         ------
@@ -154,20 +80,12 @@ class Store(Protocol):
         """
 
     def count_keywords(self, request: _mopse.FileRequest) -> list[int]:
-        """Count how often the issuer of a request has used each of its keywords itself.
+        """Return how often the issuer of a request has used each of its keywords itself.
 
-        Parameters
-        ----------
-        request : FileRequest
-            A checked request for keywords.
-
-        Returns
-        -------
-        list of int
-            One past the last entry of each keyword, removed ones included; none for another
-            request, or an issuer that is no provider.
+        It is one past the last entry of each keyword, removed ones included; none for another
+        request, or an issuer that is no provider.
         """
 
     @property
     def file_totals(self) -> tuple[int, int, int]:
-        """How many files there are, their bytes, and how many keyword entries."""
+        """How many stored files there are, their bytes, and how many keyword entries."""

@@ -22,11 +22,11 @@ class MemoryStore:
         self._files = _mopse.FileStore()
 
     def add(self, upload: _mopse.Upload) -> None:
-        """Keep an upload; see `mopse.stores.Store.add`."""
+        """See `mopse.stores.Store.add`."""
         self._store.add(upload)
 
     def remove(self, owner: bytes, provider: str) -> int:
-        """Remove a provider's records; see `mopse.stores.Store.remove`."""
+        """See `mopse.stores.Store.remove`."""
         return self._store.remove(owner, provider)
 
     def settle(self) -> None:
@@ -34,11 +34,11 @@ class MemoryStore:
         self._store.settle()
 
     def count(self, token: _mopse.Token) -> int:
-        """Count records; see `mopse.stores.Store.count`."""
+        """See `mopse.stores.Store.count`."""
         return self._store.count(token)
 
     def search(self, token: _mopse.Token) -> list[_mopse.Part]:
-        """Return sealed records; see `mopse.stores.Store.search`."""
+        """See `mopse.stores.Store.search`."""
         return self._store.search(token)
 
     def merged(
@@ -46,14 +46,7 @@ class MemoryStore:
     ) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
         """Return the merged entries of a field of a group: what a copy of the store shows of it.
 
-        Parameters
-        ----------
-        owner : bytes
-            The owner's verification key, as in `contents`.
-        group : str
-            The group, as in `contents`.
-        field : str
-            Name of the field.
+        Owner and group are as in `contents`.
 
         Returns
         -------
@@ -65,35 +58,35 @@ class MemoryStore:
 
     @property
     def contents(self) -> list[tuple[bytes, str, str, int, int]]:
-        """Owner, group, provider, records and bytes of every upload."""
+        """See `mopse.stores.Store.contents`."""
         return self._store.contents
 
     @property
     def entries(self) -> int:
-        """How many index entries there are, over all fields."""
+        """See `mopse.stores.Store.entries`."""
         return self._store.entries
 
     def add_file(self, file: _mopse.FileUpload) -> None:
-        """Keep a file; see `mopse.stores.Store.add_file`."""
+        """See `mopse.stores.Store.add_file`."""
         self._files.add(file)
 
     def remove_files(self, owner: bytes, provider: str) -> int:
-        """Remove a provider's files; see `mopse.stores.Store.remove_files`."""
+        """See `mopse.stores.Store.remove_files`."""
         return self._files.remove(owner, provider)
 
     def find_files(self, request: _mopse.FileRequest) -> list[_mopse.StoredFile]:
-        """Return descriptions; see `mopse.stores.Store.find_files`."""
+        """See `mopse.stores.Store.find_files`."""
         return self._files.find(request)
 
     def fetch_file(self, request: _mopse.FileRequest) -> _mopse.StoredFile:
-        """Return a file; see `mopse.stores.Store.fetch_file`."""
+        """See `mopse.stores.Store.fetch_file`."""
         return self._files.fetch(request)
 
     def count_keywords(self, request: _mopse.FileRequest) -> list[int]:
-        """Count a provider's keywords; see `mopse.stores.Store.count_keywords`."""
+        """See `mopse.stores.Store.count_keywords`."""
         return self._files.count_keywords(request)
 
     @property
     def file_totals(self) -> tuple[int, int, int]:
-        """How many files there are, their bytes, and how many keyword entries."""
+        """See `mopse.stores.Store.file_totals`."""
         return self._files.totals

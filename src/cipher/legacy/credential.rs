@@ -21,8 +21,7 @@ use ::des::cipher::{BlockCipherDecrypt, KeyInit};
 use rayon::prelude::*;
 
 use super::{blowfish, des};
-use crate::Error;
-use crate::cipher::{Algorithm, aes_cbc};
+use crate::cipher::{Algorithm, Error, aes_cbc};
 use crate::keys::fill_random;
 
 /// The cipher of each chunk.
@@ -36,14 +35,13 @@ pub const MOST_UNKNOWN_BITS: u32 = 40;
 ///
 /// # Errors
 ///
-/// [`Error::Size`] if there is not a byte for each chunk, [`Error::Length`] for another number of keys,
-/// [`Error::CipherKey`] or [`Error::WeakKey`] for a key that its cipher does not take,
-/// [`Error::Randomness`].
+/// [`Error::Credential`] if there is not a byte for each chunk, [`Error::Length`] for another number of keys,
+/// [`Error::KeyLength`] or [`Error::WeakKey`] for a key that its cipher does not take,
+/// [`Error::Keys`].
 pub fn split(credential: &[u8], keys: &[&[u8]]) -> Result<Vec<Vec<u8>>, Error> {
     check("the list of keys", keys.len())?;
     if credential.len() < CIPHERS.len() {
-        let (got, expected) = (credential.len() as u64, "4 bytes or more");
-        return Err(Error::Size { what: "the credential", got, expected });
+        return Err(Error::Credential { got: credential.len() });
     }
     let mut from = 0;
     let mut chunks = Vec::new();
@@ -98,8 +96,8 @@ pub struct Candidate {
 ///
 /// # Errors
 ///
-/// [`Error::Size`] for more than [`MOST_UNKNOWN_BITS`] or a length that is not 1 to 7,
-/// [`Error::Decryption`] if the chunk is not one block.
+/// [`Error::UnknownBits`] for more than [`MOST_UNKNOWN_BITS`], [`Error::Chunk`] for a length that is
+/// not 1 to 7, [`Error::Decryption`] if the chunk is not one block.
 pub fn search(
     chunk: &[u8],
     length: usize,
@@ -107,12 +105,10 @@ pub fn search(
     unknown_bits: u32,
 ) -> Result<Vec<Candidate>, Error> {
     if unknown_bits > MOST_UNKNOWN_BITS {
-        let (got, expected) = (u64::from(unknown_bits), "0 to 40");
-        return Err(Error::Size { what: "the number of unknown bits", got, expected });
+        return Err(Error::UnknownBits { got: unknown_bits });
     }
     if !(1..8).contains(&length) {
-        let (got, expected) = (length as u64, "1 to 7");
-        return Err(Error::Size { what: "the length of the chunk", got, expected });
+        return Err(Error::Chunk { got: length });
     }
     let (nonce, block) = chunk.split_first_chunk::<8>().ok_or(Error::Decryption)?;
     let block: [u8; 8] = block.try_into().map_err(|_| Error::Decryption)?;
@@ -193,9 +189,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_split_joined_or_searched_is_refused() {
-        let size = |what, got, expected| Error::Size { what, got, expected };
-        let error = split(b"abc", &KEYS).unwrap_err();
-        assert_eq!(error, size("the credential", 3, "4 bytes or more"));
+        assert_eq!(split(b"abc", &KEYS), Err(Error::Credential { got: 3 }));
         let length = Error::Length { what: "the list of keys", expected: 4, got: 3 };
         assert_eq!(split(b"abcd", &KEYS[..3]).unwrap_err(), length);
         assert_eq!(join(&[&[][..]; 4], &KEYS[..3]).unwrap_err(), length);
@@ -204,10 +198,8 @@ mod tests {
         let weak = [&[1; 8][..], KEYS[1], KEYS[2], KEYS[3]];
         assert_eq!(split(b"abcd", &weak).unwrap_err(), Error::WeakKey);
         let chunk = [0; 16];
-        let error = search(&chunk, 4, [0; 8], 41).unwrap_err();
-        assert_eq!(error, size("the number of unknown bits", 41, "0 to 40"));
-        let error = search(&chunk, 8, [0; 8], 1).unwrap_err();
-        assert_eq!(error, size("the length of the chunk", 8, "1 to 7"));
+        assert_eq!(search(&chunk, 4, [0; 8], 41), Err(Error::UnknownBits { got: 41 }));
+        assert_eq!(search(&chunk, 8, [0; 8], 1), Err(Error::Chunk { got: 8 }));
         assert_eq!(search(&chunk[1..], 4, [0; 8], 1).unwrap_err(), Error::Decryption);
     }
 }

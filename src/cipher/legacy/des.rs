@@ -12,9 +12,8 @@ use ::des::{Des, TdesEde3, weak_key_test};
 
 use zeroize::Zeroizing;
 
-use crate::Error;
 use crate::cipher::cbc::Cbc;
-use crate::cipher::{Algorithm, Make};
+use crate::cipher::{Algorithm, Error, Make};
 
 /// DES-CBC.
 pub static DES: Algorithm = algorithm("des-cbc", 8, |key| {

@@ -17,11 +17,9 @@ use md5::{Digest, Md5};
 use zeroize::Zeroizing;
 
 use super::des;
-use crate::Error;
+use crate::cipher::Error;
 use crate::keys::fill_random;
 use crate::wire::{Kind, Reader, Writer};
-
-const WHAT: &str = "the PBES1 message";
 
 /// Bytes of the salt.
 pub const SALT_LEN: usize = 8;
@@ -36,13 +34,12 @@ pub type KeyAndIv = (Zeroizing<[u8; 8]>, Zeroizing<[u8; 8]>);
 ///
 /// # Errors
 ///
-/// [`Error::Size`] for a salt of another length or a number of iterations that is not 1 to 10,000,000,
+/// [`Error::Salt`] for one of another length, [`Error::Iterations`] for a number of iterations that is not 1 to 10,000,000,
 /// [`Error::EmptyPassword`].
 pub fn derive(password: &[u8], salt: &[u8], iterations: u32) -> Result<KeyAndIv, Error> {
     check(iterations)?;
     if salt.len() != SALT_LEN {
-        let (got, expected) = (salt.len() as u64, "8 bytes");
-        return Err(Error::Size { what: "the salt", got, expected });
+        return Err(Error::Salt { least: SALT_LEN, most: SALT_LEN, got: salt.len() });
     }
     if password.is_empty() {
         return Err(Error::EmptyPassword);
@@ -62,15 +59,14 @@ fn check(iterations: u32) -> Result<(), Error> {
     if (1..=10_000_000).contains(&iterations) {
         return Ok(());
     }
-    let (got, expected) = (u64::from(iterations), "1 to 10,000,000");
-    Err(Error::Size { what: "the number of iterations", got, expected })
+    Err(Error::Iterations { got: iterations, expected: "1 to 10,000,000" })
 }
 
 /// Returns a plaintext sealed under a password, with a fresh salt.
 ///
 /// # Errors
 ///
-/// Those of [`derive()`], [`Error::TooLong`], [`Error::Randomness`], and [`Error::WeakKey`] for one salt
+/// Those of [`derive()`], [`Error::TooLong`], [`Error::Keys`], and [`Error::WeakKey`] for one salt
 /// in 2^50.
 pub fn seal(password: &[u8], iterations: u32, plaintext: &[u8]) -> Result<Vec<u8>, Error> {
     let length = des::DES.sealed_len(plaintext.len())?;
@@ -142,6 +138,10 @@ mod tests {
 
     const HEAD: usize = 8 + 1 + 4 + SALT_LEN;
 
+    fn malformed(position: usize) -> Error {
+        wire::Error::Format { what: Kind::Pbes1.name(), position }.into()
+    }
+
     fn message(iterations: u32, salt: &[u8], ciphertext: &[u8]) -> Vec<u8> {
         [b"MOPSEPB1\x01", &iterations.to_le_bytes()[..], salt, ciphertext].concat()
     }
@@ -197,13 +197,10 @@ mod tests {
             changed[at] ^= 1;
             let opened = open(b"password", &changed);
             match at {
-                0..8 => assert_eq!(
-                    opened,
-                    Err(Error::Wire(wire::Error::Format { what: WHAT, position: 0 }))
-                ),
+                0..8 => assert_eq!(opened, Err(malformed(0))),
                 8 => assert_eq!(
                     opened,
-                    Err(Error::Wire(wire::Error::Version { what: WHAT, got: 0 }))
+                    Err(Error::Wire(wire::Error::Version { what: Kind::Pbes1.name(), got: 0 }))
                 ),
                 12 => assert_eq!(opened, Err(Error::PasswordCost), "2^24 iterations"),
                 // Nothing is authenticated.
@@ -217,20 +214,16 @@ mod tests {
 
     #[test]
     fn impossible_parameters_are_refused() {
-        let size = |error| match error {
-            Error::Size { what, got, .. } => (what, got),
-            other => panic!("{other}"),
-        };
         for iterations in [0, 10_000_001, u32::MAX] {
-            let expected = ("the number of iterations", u64::from(iterations));
-            assert_eq!(size(derive(b"p", &[0; 8], iterations).unwrap_err()), expected);
-            assert_eq!(size(seal(b"p", iterations, b"").unwrap_err()), expected);
+            let refused = Error::Iterations { got: iterations, expected: "1 to 10,000,000" };
+            assert_eq!(derive(b"p", &[0; 8], iterations).unwrap_err(), refused);
+            assert_eq!(seal(b"p", iterations, b"").unwrap_err(), refused);
             let absurd = message(iterations, &[0; 8], &[0; 8]);
             assert_eq!(open(b"p", &absurd), Err(Error::PasswordCost));
         }
-        for length in [0, 7, 9] {
-            let error = derive(b"p", &vec![0; length], 1).unwrap_err();
-            assert_eq!(size(error), ("the salt", length as u64));
+        for got in [0, 7, 9] {
+            let error = derive(b"p", &vec![0; got], 1).unwrap_err();
+            assert_eq!(error, Error::Salt { least: 8, most: 8, got });
         }
         assert_eq!(derive(b"", &[0; 8], 1), Err(Error::EmptyPassword));
         assert_eq!(seal(b"", 1, b""), Err(Error::EmptyPassword));

@@ -18,11 +18,10 @@
 
 use rayon::prelude::*;
 
-use crate::Error;
+use crate::cipher::Error;
 use crate::cipher::rsa::{PrivateKey, PublicKey, wire_bits};
 use crate::wire::{Kind, Reader, Writer};
 
-const WHAT: &str = "the ciphertext";
 const KIND: Kind = Kind::RsaBlocks;
 const FRONT_LEN: usize = crate::wire::HEAD_LEN + 4 + 8;
 /// The label of every block.
@@ -45,7 +44,7 @@ pub fn encrypted_len(key: &PublicKey, plaintext: usize) -> Result<usize, Error> 
 ///
 /// # Errors
 ///
-/// [`Error::Length`] for a slice of another length, [`Error::TooLong`], [`Error::Randomness`].
+/// [`Error::Length`] for a slice of another length, [`Error::TooLong`], [`Error::Keys`].
 pub fn encrypt_into(key: &PublicKey, plaintext: &[u8], message: &mut [u8]) -> Result<(), Error> {
     let (expected, got) = (encrypted_len(key, plaintext.len())?, message.len());
     if got != expected {

@@ -8,7 +8,7 @@ use crate::keys::KEY_LEN;
 use crate::message::upload::Upload;
 use crate::party::grants::Opener;
 use crate::party::records::Origin;
-use crate::party::scene::{owner, upload};
+use crate::party::scene::{owner, three_records};
 use crate::schema::{Field, Kind};
 use crate::scheme::Scheme;
 use crate::wire::Blobs;
@@ -238,7 +238,7 @@ fn what_a_keyring_holds_derives_its_subtree_and_nothing_above_beside_or_later() 
 fn no_key_that_a_ward_can_derive_opens_its_siblings_records() {
     let root = owner(1);
     let lab = root.keyring_of(&node(&[HOSPITAL, ("lab", 0)])).unwrap();
-    let sent = Upload::decode(&upload(&lab, 1)).unwrap();
+    let sent = Upload::decode(&three_records(&lab, 1)).unwrap();
     let origin = Origin { owner: &sent.owner, provider: &sent.provider };
     let record = lab.key.child(Purpose::Record, b"", 0);
     let layout = record.child(Purpose::Record, b"layout", 0);
@@ -260,6 +260,6 @@ fn no_key_that_a_ward_can_derive_opens_its_siblings_records() {
     }
     assert_eq!(
         ward.opener(&sent.provider).unwrap_err(),
-        Error::Scope { who: "hospital/ward".into(), what: "hospital/lab".into() }
+        message::Error::Scope { who: "hospital/ward".into(), what: "hospital/lab".into() }.into()
     );
 }

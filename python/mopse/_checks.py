@@ -1,0 +1,237 @@
+"""What callers hand in, as the core takes it: nothing is cast in silence."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from mopse.errors import InvalidInputError, WrongTypeError
+
+__all__ = [
+    "associated",
+    "byte_array",
+    "bytes_of",
+    "instance",
+    "integer",
+    "integers",
+    "is_integer",
+    "items",
+    "key_bytes",
+    "mapping",
+    "password_bytes",
+    "string",
+    "text",
+    "whole",
+    "wholes",
+    "writable_array",
+]
+
+_Kind = TypeVar("_Kind")
+_LARGEST = np.iinfo(np.int64).max
+
+
+def instance(value: object, kind: type[_Kind], what: str) -> _Kind:
+    """Return a value of a class, or say what it is instead."""
+    if not isinstance(value, kind):
+        article = "an" if kind.__name__[0] in "AEIOU" else "a"
+        given = type(value).__name__
+        raise WrongTypeError(f"{what} must be {article} {kind.__name__}, not {given}")
+    return value
+
+
+def items(values: Any, what: str, expected: str) -> list[Any]:
+    """Return what an iterable holds; a string or bytes is none, although it could be."""
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        raise WrongTypeError(f"{what} must be a {expected}, not {type(values).__name__}")
+    return list(values)
+
+
+def mapping(value: Any, what: str) -> Mapping[Any, Any]:
+    """Return a mapping, or say what it is instead."""
+    if not isinstance(value, Mapping):
+        raise WrongTypeError(f"{what} must be a mapping, not {type(value).__name__}")
+    return value
+
+
+def is_integer(value: object) -> bool:
+    """Say whether a value is one whole number; truth values are none."""
+    # A NumPy duration counts as one of its signed integers.
+    return isinstance(value, int | np.integer) and not isinstance(value, bool | np.timedelta64)
+
+
+def integer(
+    value: Any,
+    what: str,
+    least: float = -_LARGEST - 1,
+    most: float = _LARGEST,
+    *,
+    fault: str = "{what} does not fit an int64",
+) -> int:
+    """Return a whole number within bounds as an int.
+
+    Parameters
+    ----------
+    value : int
+        Python's or NumPy's.
+    what : str
+        What it is, for messages.
+    least, most : int or infinite
+        Bounds, both included; those of an int64 by default.
+    fault : str
+        The message for a number out of bounds, with places for ``{what}`` and ``{value}``.
+
+    Raises
+    ------
+    mopse.errors.WrongTypeError
+        If it is not a whole number.
+    mopse.errors.InvalidInputError
+        If it is out of bounds.
+    """
+    if not is_integer(value):
+        raise WrongTypeError(f"{what} must be an integer, not {type(value).__name__}")
+    if not least <= value <= most:
+        raise InvalidInputError(fault.format(what=what, value=value))
+    return int(value)
+
+
+def whole(value: int, name: str, *, least: int) -> int:
+    """Return an argument that counts something, named as in the signature."""
+    if not is_integer(value):
+        raise WrongTypeError(f"{name} is a {type(value).__name__}, expected an int")
+    if value < least:
+        raise InvalidInputError(f"{name} is {value}, expected at least {least}")
+    return int(value)
+
+
+def wholes(values: Iterable[int], name: str, *, least: int) -> list[int]:
+    """Return some values, each as `whole` does; none is a mistake."""
+    given = items(values, name, "list of integers")
+    numbers = [whole(value, f"one of {name}", least=least) for value in given]
+    if not numbers:
+        raise InvalidInputError(f"{name} is empty")
+    return numbers
+
+
+def integers(values: Any, what: str) -> NDArray[np.int64]:
+    """Return a contiguous int64 array of integers, without a copy where it is one already.
+
+    Parameters
+    ----------
+    values : array-like
+        An integer array, or a Polars, pandas or Arrow column.
+    what : str
+        What the array is, for messages.
+
+    Raises
+    ------
+    mopse.errors.WrongTypeError
+        If it is not a one-dimensional array of integers.
+    mopse.errors.InvalidInputError
+        If an entry is null, or does not fit an int64.
+    """
+    is_arrow = hasattr(values, "__arrow_c_stream__") or hasattr(values, "__arrow_c_array__")
+    if is_arrow and not isinstance(values, pl.DataFrame):
+        values = pl.Series(values)
+    if isinstance(values, pl.Series):
+        if not values.dtype.is_integer():
+            raise WrongTypeError(f"{what} must hold integers, not {values.dtype}")
+        if values.null_count():
+            raise InvalidInputError(f"{what}: entry {values.is_null().arg_max()} is null")
+        column = values.cast(pl.Int64, strict=False)
+        if column.null_count():
+            row = column.is_null().arg_max()
+            raise InvalidInputError(f"{what}: entry {row} does not fit an int64")
+        return np.ascontiguousarray(column.to_numpy())
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        masked = np.argmax(np.ma.getmaskarray(values))
+        raise InvalidInputError(f"{what}: entry {masked} is null")
+    array = np.asarray(values)
+    if array.shape == (0,) and array.dtype == np.float64:  # what NumPy makes of an empty list
+        return np.empty(0, dtype=np.int64)
+    if array.dtype.kind not in "iu":
+        raise WrongTypeError(f"{what} must hold integers, not {array.dtype}")
+    if array.ndim != 1:
+        raise WrongTypeError(f"{what} must have one dimension, not {array.ndim}")
+    if array.dtype.kind == "u" and array.size and array.max() > _LARGEST:
+        large = np.argmax(array > _LARGEST)
+        raise InvalidInputError(f"{what}: entry {large} does not fit an int64")
+    return np.ascontiguousarray(array, dtype=np.int64)
+
+
+def string(value: object, what: str) -> str:
+    """Return a string, or say what it is instead."""
+    if not isinstance(value, str):
+        raise WrongTypeError(f"{what} must be a string, not {type(value).__name__}")
+    return value
+
+
+def text(value: object, what: str) -> str:
+    """Return a string that can be written down, which half of a surrogate pair cannot."""
+    written = string(value, what)
+    try:
+        written.encode()
+    except UnicodeEncodeError:
+        raise InvalidInputError(f"{what} holds half of a surrogate pair") from None
+    return written
+
+
+def key_bytes(key: object) -> bytes:
+    """Return a key's bytes; the core checks how many there are."""
+    if not isinstance(key, bytes | bytearray | memoryview):
+        raise WrongTypeError(f"a key must be bytes, not {type(key).__name__}")
+    return bytes(key)
+
+
+def password_bytes(password: object) -> bytes:
+    """Return a password's bytes, those of a string in UTF-8; the core refuses an empty one."""
+    if isinstance(password, bytes | bytearray):
+        return bytes(password)
+    if not isinstance(password, str):
+        raise WrongTypeError(f"a password must be a string or bytes, not {type(password).__name__}")
+    return text(password, "a password").encode()
+
+
+def bytes_of(buffer: Any, what: str) -> bytes:
+    """Return the bytes of a short buffer, copied; see `byte_array`."""
+    return byte_array(buffer, what).tobytes()
+
+
+def associated(aad: Any) -> bytes:
+    """Return associated data as bytes."""
+    return bytes_of(aad, "the associated data")
+
+
+def byte_array(buffer: Any, what: str) -> NDArray[np.uint8]:
+    """Return a (n,) uint8 view of the bytes of a buffer, without a copy.
+
+    It takes any contiguous buffer of bytes: bytes, bytearray, memoryview, uint8 array, mmap.
+    """
+    try:
+        view = memoryview(buffer)
+    except TypeError:
+        raise WrongTypeError(f"{what} must be bytes-like, not {type(buffer).__name__}") from None
+    if view.itemsize != 1 or not view.c_contiguous:
+        raise WrongTypeError(f"{what} must be a contiguous buffer of bytes")
+    if view.nbytes == 0:  # NumPy makes no array of an empty buffer
+        return np.empty(0, dtype=np.uint8)
+    return np.frombuffer(view, dtype=np.uint8)
+
+
+def writable_array(buffer: Any, what: str, *inputs: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return a view of a buffer to write to, which shares no memory with the inputs.
+
+    Raises
+    ------
+    mopse.errors.WrongTypeError
+        If it is no contiguous buffer of bytes, or cannot be written to.
+    mopse.errors.InvalidInputError
+        If it overlaps an input.
+    """
+    array = byte_array(buffer, what)
+    if not array.flags.writeable:
+        raise WrongTypeError(f"{what} cannot be written to")
+    if any(np.may_share_memory(array, other) for other in inputs):
+        raise InvalidInputError(f"{what} overlaps the input")
+    return array

@@ -1,0 +1,38 @@
+"""One attack after another over seeds and sizes."""
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import polars as pl
+
+from mopse.evaluate._resume import PATH, completed
+
+__all__ = ["sweep"]
+
+
+def sweep(
+    keys: Sequence[Mapping[str, Any]],
+    rows_of: Callable[..., Iterable[pl.DataFrame]],
+    path: PATH,
+    progress: bool,
+) -> pl.DataFrame:
+    """Return the rows of every key; those that a file holds are not made again.
+
+    A key is the arguments of a block, which are columns of its rows. Blocks run on all cores, as
+    far as kernels release the interpreter. The file is written after each, so that an interrupted
+    sweep goes on where it stopped.
+    """
+
+    def block(place: int) -> pl.DataFrame:
+        key = keys[place]
+        case = {name: pl.lit(value) for name, value in key.items()}
+        frames = [frame.with_columns(**case) for frame in rows_of(**key)]
+        return pl.concat(frames, how="diagonal_relaxed")
+
+    pool = ThreadPoolExecutor(os.cpu_count())
+    try:
+        return completed(keys, lambda left: pool.map(block, left), path=path, progress=progress)
+    finally:
+        pool.shutdown(cancel_futures=True)

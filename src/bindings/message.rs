@@ -1,0 +1,495 @@
+use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
+use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
+use pyo3::types::PyBytes;
+
+use super::{halves, joined};
+use crate::message::certificate::Owner;
+use crate::message::place::{Group, Node};
+use crate::message::request::Ask;
+use crate::message::token::Scope;
+use crate::message::upload::Run;
+use crate::message::{announcement, answer, attachment, bundle, request, token, upload};
+use crate::wire::{Blobs, Kind};
+
+type Handles<'py> = Bound<'py, PyArray2<u64>>;
+type Column<'py, T> = Bound<'py, PyArray1<T>>;
+/// Where each of some byte strings ends, and all bytes.
+type Packed<'py> = (Column<'py, u64>, Bound<'py, PyBytes>);
+/// Field, ciphertexts, number of the record of each.
+type RunColumns<'py> = (String, Column<'py, i64>, Column<'py, u32>);
+type LentRun<'py> = (String, PyReadonlyArray1<'py, i64>, PyReadonlyArray1<'py, u32>);
+
+/// Handles as Python takes them: the high and the low half of each.
+fn handles<'py>(py: Python<'py>, handles: &[u128]) -> PyResult<Handles<'py>> {
+    let halves: Vec<[u64; 2]> = handles.iter().copied().map(halves).collect();
+    let rows = halves.len();
+    PyArray1::from_vec(py, halves.into_flattened()).reshape([rows, 2])
+}
+
+fn lent_handles(lent: &PyReadonlyArray2<'_, u64>) -> PyResult<Vec<u128>> {
+    Ok(lent.as_slice()?.as_chunks().0.iter().map(|&halves| joined(halves)).collect())
+}
+
+fn packed<'py>(py: Python<'py>, blobs: &Blobs) -> Packed<'py> {
+    (blobs.ends().to_vec().into_pyarray(py), PyBytes::new(py, blobs.bytes()))
+}
+
+fn place(path: &str, epochs: &[u32]) -> PyResult<Node> {
+    Ok(Node::of(path, epochs)?)
+}
+
+/// What a cloud keeps of an owner.
+#[pyclass(module = "mopse._mopse.message", frozen)]
+pub(super) struct Announcement {
+    pub(super) announcement: announcement::Announcement,
+    pub(super) message: Py<PyBytes>,
+}
+
+#[pymethods]
+impl Announcement {
+    #[staticmethod]
+    fn decode(message: Bound<'_, PyBytes>) -> PyResult<Self> {
+        let announcement = announcement::Announcement::decode(message.as_bytes())?;
+        Ok(Self { announcement, message: message.unbind() })
+    }
+
+    #[getter]
+    fn owner(&self) -> [u8; 32] {
+        self.announcement.owner.0
+    }
+
+    #[getter]
+    fn number(&self) -> u64 {
+        self.announcement.number
+    }
+
+    #[getter]
+    fn message(&self, py: Python<'_>) -> Py<PyBytes> {
+        self.message.clone_ref(py)
+    }
+}
+
+/// Behind `mopse.Upload`, and what a store is handed of one.
+#[pyclass(module = "mopse._mopse.message", frozen)]
+pub(super) struct StoredUpload(pub(super) upload::Upload);
+
+#[pymethods]
+impl StoredUpload {
+    #[new]
+    #[expect(clippy::too_many_arguments, reason = "the columns of an upload")]
+    fn new(
+        owner: [u8; 32],
+        provider: &str,
+        epochs: Vec<u32>,
+        schema: [u8; 32],
+        sequence: u64,
+        handles: PyReadonlyArray2<'_, u64>,
+        layout: Vec<u8>,
+        records: (PyReadonlyArray1<'_, u64>, PyBackedBytes),
+        runs: Vec<LentRun<'_>>,
+    ) -> PyResult<Self> {
+        let run = |(field, ciphertexts, records): LentRun<'_>| -> PyResult<Run> {
+            let ciphertexts = ciphertexts.as_slice()?.to_vec();
+            Ok(Run { field, ciphertexts, records: records.as_slice()?.to_vec() })
+        };
+        let runs = runs.into_iter().map(run).collect::<PyResult<_>>()?;
+        let records = Blobs::new(records.0.as_slice()?.to_vec(), records.1.to_vec())?;
+        Ok(Self(upload::Upload::new(
+            Owner(owner),
+            place(provider, &epochs)?,
+            schema,
+            sequence,
+            lent_handles(&handles)?,
+            layout,
+            records,
+            runs,
+        )?))
+    }
+
+    #[staticmethod]
+    fn decode(py: Python<'_>, message: &[u8]) -> PyResult<Self> {
+        Ok(Self(py.detach(|| upload::Upload::decode(message))?))
+    }
+
+    #[getter]
+    fn owner(&self) -> [u8; 32] {
+        self.0.owner.0
+    }
+
+    #[getter]
+    fn provider(&self) -> String {
+        self.0.provider.path()
+    }
+
+    #[getter]
+    fn epochs(&self) -> Vec<u32> {
+        self.0.provider.epochs().to_vec()
+    }
+
+    #[getter]
+    fn group(&self) -> Option<String> {
+        Group::of(&self.0.provider).map(|group| group.to_string())
+    }
+
+    #[getter]
+    fn schema(&self) -> [u8; 32] {
+        self.0.schema
+    }
+
+    #[getter]
+    fn sequence(&self) -> u64 {
+        self.0.sequence
+    }
+
+    #[getter]
+    fn handles<'py>(&self, py: Python<'py>) -> PyResult<Handles<'py>> {
+        handles(py, &self.0.handles)
+    }
+
+    #[getter]
+    fn layout<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.0.layout)
+    }
+
+    #[getter]
+    fn records<'py>(&self, py: Python<'py>) -> Packed<'py> {
+        packed(py, &self.0.records)
+    }
+
+    #[getter]
+    fn runs<'py>(&self, py: Python<'py>) -> Vec<RunColumns<'py>> {
+        let run = |run: &Run| {
+            let ciphertexts = run.ciphertexts.clone().into_pyarray(py);
+            (run.field.clone(), ciphertexts, run.records.clone().into_pyarray(py))
+        };
+        self.0.runs.iter().map(run).collect()
+    }
+
+    /// How many entries each field has.
+    #[getter]
+    fn entries(&self) -> Vec<(String, usize)> {
+        self.0.runs.iter().map(|run| (run.field.clone(), run.ciphertexts.len())).collect()
+    }
+
+    fn __len__(&self) -> usize {
+        self.0.handles.len()
+    }
+}
+
+/// Behind `mopse.Query`, and what a store is handed of one.
+#[pyclass(module = "mopse._mopse.message", frozen)]
+pub(super) struct Token(pub(super) token::Token);
+
+#[pymethods]
+impl Token {
+    #[staticmethod]
+    fn decode_all(messages: Vec<Bound<'_, PyBytes>>) -> PyResult<Vec<Self>> {
+        let messages: Vec<&[u8]> = messages.iter().map(|message| message.as_bytes()).collect();
+        Ok(token::Token::decode_all(&messages)?.into_iter().map(Self).collect())
+    }
+
+    #[getter]
+    fn owner(&self) -> [u8; 32] {
+        self.0.owner.0
+    }
+
+    #[getter]
+    fn schema(&self) -> [u8; 32] {
+        self.0.schema
+    }
+
+    #[getter]
+    fn group(&self) -> String {
+        self.0.group.to_string()
+    }
+
+    /// ``"group"`` or ``"own"``.
+    #[getter]
+    fn scope(&self) -> &'static str {
+        match self.0.scope {
+            Scope::Group => "group",
+            Scope::Own => "own",
+        }
+    }
+
+    #[getter]
+    fn issuer(&self) -> String {
+        self.0.issuer.subject().path()
+    }
+
+    #[getter]
+    fn expiry(&self) -> u64 {
+        self.0.expiry
+    }
+
+    #[getter]
+    fn id(&self) -> u128 {
+        self.0.id
+    }
+
+    #[getter]
+    fn query(&self) -> u128 {
+        self.0.query
+    }
+
+    #[getter]
+    fn predicates(&self) -> Vec<(String, i64, i64)> {
+        let bounds = |p: &token::Predicate| (p.field.clone(), p.low, p.high);
+        self.0.predicates.iter().map(bounds).collect()
+    }
+}
+
+/// Behind `mopse.Answer`, and what a store answers with.
+#[pyclass(module = "mopse._mopse.message", frozen, from_py_object)]
+#[derive(Clone)]
+pub(super) struct Part(pub(super) answer::Part);
+
+#[pymethods]
+impl Part {
+    #[new]
+    fn new(
+        owner: [u8; 32],
+        provider: &str,
+        epochs: Vec<u32>,
+        query: u128,
+        handles: PyReadonlyArray2<'_, u64>,
+        layout: Vec<u8>,
+        records: (PyReadonlyArray1<'_, u64>, PyBackedBytes),
+    ) -> PyResult<Self> {
+        let records = Blobs::new(records.0.as_slice()?.to_vec(), records.1.to_vec())?;
+        let provider = place(provider, &epochs)?;
+        let handles = lent_handles(&handles)?;
+        Ok(Self(answer::Part::new(Owner(owner), provider, query, handles, layout, records)?))
+    }
+
+    #[staticmethod]
+    fn decode(message: &[u8]) -> PyResult<Self> {
+        Ok(Self(answer::Part::decode(message)?))
+    }
+
+    fn encode<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.0.encode())
+    }
+
+    #[getter]
+    fn owner(&self) -> [u8; 32] {
+        self.0.owner.0
+    }
+
+    #[getter]
+    fn provider(&self) -> String {
+        self.0.provider.path()
+    }
+
+    #[getter]
+    fn epochs(&self) -> Vec<u32> {
+        self.0.provider.epochs().to_vec()
+    }
+
+    #[getter]
+    fn query(&self) -> u128 {
+        self.0.query
+    }
+
+    #[getter]
+    fn handles<'py>(&self, py: Python<'py>) -> PyResult<Handles<'py>> {
+        handles(py, &self.0.handles)
+    }
+
+    #[getter]
+    fn layout<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.0.layout)
+    }
+
+    #[getter]
+    fn records<'py>(&self, py: Python<'py>) -> Packed<'py> {
+        packed(py, &self.0.records)
+    }
+
+    #[getter]
+    fn size(&self) -> usize {
+        self.0.records.size() + self.0.layout.len() + 16 * self.0.handles.len()
+    }
+
+    fn __len__(&self) -> usize {
+        self.0.handles.len()
+    }
+}
+
+/// Behind `mopse.FileUpload`, and what a store is handed of one.
+#[pyclass(module = "mopse._mopse.message", frozen)]
+pub(super) struct Attachment(pub(super) attachment::Attachment);
+
+#[pymethods]
+impl Attachment {
+    #[staticmethod]
+    fn decode(py: Python<'_>, message: &[u8]) -> PyResult<Self> {
+        Ok(Self(py.detach(|| attachment::Attachment::decode(message))?))
+    }
+
+    #[getter]
+    fn file(&self) -> StoredFile {
+        StoredFile(self.0.file.clone())
+    }
+
+    #[getter]
+    fn provider(&self) -> String {
+        self.0.file.provider.path()
+    }
+
+    #[getter]
+    fn number(&self) -> u128 {
+        self.0.file.number
+    }
+
+    /// Label and masked number of each keyword entry.
+    #[getter]
+    fn entries(&self) -> Vec<(u128, u128)> {
+        self.0.entries.iter().map(|entry| (entry.label, entry.masked)).collect()
+    }
+}
+
+/// Behind `mopse.FileRequest`.
+#[pyclass(module = "mopse._mopse.message", frozen)]
+pub(super) struct Request(pub(super) request::Request);
+
+#[pymethods]
+impl Request {
+    #[staticmethod]
+    fn decode(message: &[u8]) -> PyResult<Self> {
+        Ok(Self(request::Request::decode(message)?))
+    }
+
+    #[getter]
+    fn owner(&self) -> [u8; 32] {
+        self.0.owner.0
+    }
+
+    #[getter]
+    fn issuer(&self) -> String {
+        self.0.issuer.subject().path()
+    }
+
+    #[getter]
+    fn expiry(&self) -> u64 {
+        self.0.expiry
+    }
+
+    #[getter]
+    fn id(&self) -> u128 {
+        self.0.id
+    }
+
+    /// ``"keywords"``, ``"records"`` or ``"file"``.
+    #[getter]
+    fn asks(&self) -> &'static str {
+        match self.0.ask {
+            Ask::Keywords(_) => "keywords",
+            Ask::Records(_) => "records",
+            Ask::File(_) => "file",
+        }
+    }
+}
+
+/// Behind `mopse.FileListing` and `mopse.SealedFile`, and what a store keeps of an attachment.
+#[pyclass(module = "mopse._mopse.message", frozen, from_py_object)]
+#[derive(Clone)]
+pub(super) struct StoredFile(pub(super) attachment::StoredFile);
+
+#[pymethods]
+impl StoredFile {
+    #[new]
+    fn new(
+        owner: [u8; 32],
+        provider: &str,
+        epochs: Vec<u32>,
+        handle: u128,
+        number: u128,
+        description: Vec<u8>,
+        body: Option<Vec<u8>>,
+    ) -> PyResult<Self> {
+        let (owner, provider) = (Owner(owner), place(provider, &epochs)?);
+        Ok(Self(attachment::StoredFile { owner, provider, handle, number, description, body }))
+    }
+
+    #[staticmethod]
+    fn decode(message: &[u8]) -> PyResult<Self> {
+        Ok(Self(attachment::StoredFile::decode(message)?))
+    }
+
+    fn encode<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.0.encode())
+    }
+
+    /// The file without its body.
+    fn described(&self) -> Self {
+        Self(self.0.without_body())
+    }
+
+    #[getter]
+    fn owner(&self) -> [u8; 32] {
+        self.0.owner.0
+    }
+
+    #[getter]
+    fn provider(&self) -> String {
+        self.0.provider.path()
+    }
+
+    #[getter]
+    fn epochs(&self) -> Vec<u32> {
+        self.0.provider.epochs().to_vec()
+    }
+
+    #[getter]
+    fn handle(&self) -> u128 {
+        self.0.handle
+    }
+
+    #[getter]
+    fn number(&self) -> u128 {
+        self.0.number
+    }
+
+    #[getter]
+    fn description<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.0.description)
+    }
+
+    #[getter]
+    fn body<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyBytes>> {
+        self.0.body.as_ref().map(|body| PyBytes::new(py, body))
+    }
+
+    #[getter]
+    fn size(&self) -> usize {
+        self.0.description.len() + self.0.body.as_ref().map_or(0, Vec::len)
+    }
+}
+
+fn kind(name: &str) -> PyResult<Kind> {
+    Ok(bundle::kind(name)?)
+}
+
+/// Messages as one: of a ``"query"``, an ``"answer"`` or a ``"listing"``.
+#[pyfunction]
+pub(super) fn join<'py>(
+    py: Python<'py>,
+    what: &str,
+    messages: Vec<Bound<'py, PyBytes>>,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let joined = bundle::join(kind(what)?, messages.iter().map(|message| message.as_bytes()));
+    Ok(PyBytes::new(py, &joined))
+}
+
+/// The messages that `join` made one of.
+#[pyfunction]
+pub(super) fn split<'py>(
+    py: Python<'py>,
+    what: &str,
+    message: &[u8],
+) -> PyResult<Vec<Bound<'py, PyBytes>>> {
+    let messages = bundle::split(kind(what)?, message)?;
+    Ok(messages.into_iter().map(|message| PyBytes::new(py, message)).collect())
+}

@@ -1,0 +1,130 @@
+//! What the cloud keeps of attachments: sealed bodies and descriptions, and the dictionaries to find
+//! them by.
+//!
+//! A search returns descriptions without bodies; a body moves only when its file is fetched, and
+//! alone.
+//!
+//! # Leakage
+//!
+//! That of [`super::dictionary`]; which record a file belongs to, its size, when it came and is
+//! fetched.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::Error;
+use super::dictionary::Dictionary;
+use super::store::{Label, Totals};
+use crate::message::attachment::{Attachment, StoredFile};
+use crate::message::certificate::Owner;
+use crate::message::place::Node;
+
+/// The files of all providers, in memory.
+#[derive(Debug, Default)]
+pub struct Attachments {
+    shelves: BTreeMap<(Owner, Node), Shelf>,
+    /// Where each file stands, also one that was removed, so that it cannot be sent again.
+    places: HashMap<(Owner, u128), Node>,
+}
+
+#[derive(Debug, Default)]
+struct Shelf {
+    files: HashMap<u128, StoredFile>,
+    of_records: HashMap<u128, Vec<u128>>,
+    keywords: Dictionary,
+}
+
+impl Attachments {
+    /// Takes a file that was verified.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StoredFile`] if it was received before, [`Error::StoredKeyword`] if an entry was, which
+    /// an outdated keyring makes. Nothing changes then.
+    pub fn add(&mut self, attachment: Attachment) -> Result<(), Error> {
+        let Attachment { file, entries, chain: _ } = attachment;
+        let provider = file.provider.path();
+        if self.places.contains_key(&(file.owner, file.number)) {
+            return Err(Error::StoredFile { provider });
+        }
+        let shelf = self.shelves.entry((file.owner, file.provider.clone())).or_default();
+        if shelf.keywords.holds_any(&entries) {
+            return Err(Error::StoredKeyword { provider });
+        }
+        shelf.keywords.add(&entries);
+        shelf.of_records.entry(file.handle).or_default().push(file.number);
+        self.places.insert((file.owner, file.number), file.provider.clone());
+        shelf.files.insert(file.number, file);
+        Ok(())
+    }
+
+    /// Removes all files and keywords of a provider, in every epoch; returns how many files there were.
+    ///
+    /// Numbers and labels are kept, so that nothing can be sent again and what comes later is found.
+    pub fn remove(&mut self, owner: Owner, provider: &str) -> usize {
+        let mut files = 0;
+        for ((of, node), shelf) in &mut self.shelves {
+            if *of == owner && node.path() == provider {
+                files += shelf.files.len();
+                shelf.files.clear();
+                shelf.of_records.clear();
+                shelf.keywords.clear();
+            }
+        }
+        files
+    }
+
+    fn shelf(&self, owner: &Owner, provider: &Node) -> Option<&Shelf> {
+        self.shelves.get(&(*owner, provider.clone()))
+    }
+
+    /// What stands under labels of a provider's keyword entries.
+    #[must_use]
+    pub fn labels(&self, owner: &Owner, provider: &Node, labels: &[u128]) -> Vec<Option<Label>> {
+        match self.shelf(owner, provider) {
+            Some(shelf) => shelf.keywords.look_up(labels),
+            None => vec![None; labels.len()],
+        }
+    }
+
+    /// The files of a provider with these numbers, as far as there are such, without bodies.
+    #[must_use]
+    pub fn files(&self, owner: &Owner, provider: &Node, numbers: &[u128]) -> Vec<StoredFile> {
+        self.shelf(owner, provider).map_or_else(Vec::new, |shelf| shelf.described(numbers))
+    }
+
+    /// The files of a provider's records, without bodies.
+    #[must_use]
+    pub fn files_of(&self, owner: &Owner, provider: &Node, handles: &[u128]) -> Vec<StoredFile> {
+        let Some(shelf) = self.shelf(owner, provider) else { return Vec::new() };
+        let numbers = handles.iter().filter_map(|handle| shelf.of_records.get(handle));
+        numbers.flat_map(|numbers| shelf.described(numbers)).collect()
+    }
+
+    /// The file of an owner with a number, with its body.
+    #[must_use]
+    pub fn file(&self, owner: &Owner, number: u128) -> Option<StoredFile> {
+        let provider = self.places.get(&(*owner, number))?;
+        self.shelf(owner, provider)?.files.get(&number).cloned()
+    }
+
+    /// How many files there are, their bytes, and how many keyword entries.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        let size =
+            |file: &StoredFile| file.body.as_ref().map_or(0, Vec::len) + file.description.len();
+        let mut totals = Totals::default();
+        for shelf in self.shelves.values() {
+            totals.files += shelf.files.len();
+            totals.file_size += shelf.files.values().map(size).sum::<usize>();
+            totals.keywords += shelf.keywords.len();
+        }
+        totals
+    }
+}
+
+impl Shelf {
+    fn described(&self, numbers: &[u128]) -> Vec<StoredFile> {
+        let stored = numbers.iter().filter_map(|number| self.files.get(number));
+        stored.map(StoredFile::without_body).collect()
+    }
+}

@@ -1,0 +1,93 @@
+use crate::{message, wire};
+
+/// Why a cloud refuses.
+///
+/// Messages name positions, lengths and bounds, and hold no key and no plaintext.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A message is no good.
+    #[error(transparent)]
+    Message(#[from] message::Error),
+
+    /// An upload was received before, or is older than one that was.
+    #[error("the upload of provider {provider:?} is not newer than the last one")]
+    Replay {
+        /// The provider's path.
+        provider: String,
+    },
+
+    /// An upload holds a record that is stored already.
+    #[error("record {position} of the upload of provider {provider:?} is stored already")]
+    StoredRecord {
+        /// The provider's path.
+        provider: String,
+        /// Which record of the upload, counted from 0.
+        position: usize,
+    },
+
+    /// A file was received before.
+    #[error("a file of provider {provider:?} was received before")]
+    StoredFile {
+        /// The provider's path.
+        provider: String,
+    },
+
+    /// A keyword entry is stored already.
+    #[error(
+        "a keyword entry of provider {provider:?} is stored already: its keyring is older than its \
+         last file; catch up with the cloud, then attach the file again"
+    )]
+    StoredKeyword {
+        /// The provider's path.
+        provider: String,
+    },
+
+    /// There is no such file.
+    #[error("there is no such file")]
+    UnknownFile,
+
+    /// An owner is not served.
+    #[error("the owner is not enrolled here")]
+    NotEnrolled,
+
+    /// An announcement is older than the one that is known.
+    #[error("a newer announcement of this owner is known")]
+    OlderAnnouncement,
+
+    /// It is not clear whose provider is meant.
+    #[error("the cloud serves {owners} owners: say whose provider")]
+    WhichOwner {
+        /// How many are served.
+        owners: usize,
+    },
+
+    /// Nothing of a provider is stored.
+    #[error("nothing of a provider '{provider}' is stored")]
+    NothingStored {
+        /// The path that was asked for.
+        provider: String,
+    },
+
+    /// A group would have too many records.
+    #[error("the number of records is {got}, expected below 2^32 in one group")]
+    Records {
+        /// How many it would have.
+        got: u64,
+    },
+
+    /// The array for an order has not as many entries as the runs.
+    #[error("the order array has {got} entries, expected {expected}")]
+    Order {
+        /// Entries it must have.
+        expected: usize,
+        /// Entries it had.
+        got: usize,
+    },
+}
+
+impl From<wire::Error> for Error {
+    fn from(error: wire::Error) -> Self {
+        Self::Message(error.into())
+    }
+}

@@ -1,0 +1,188 @@
+//! Where a cloud keeps what it was sent: the contract of every store.
+//!
+//! A store sees what the [`gate`](super::gate) has verified, and no key. It keeps everything that a
+//! restarted cloud needs, each owner apart. What cannot be taken whole is refused, and then nothing has
+//! changed. `tests/vectors/store` holds scripts of operations that every store answers alike.
+//!
+//! # Leakage
+//!
+//! A store is what a *snapshot* adversary copies: that of uploads, attachments and the index.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::Error;
+use crate::message::announcement::Announcement;
+use crate::message::answer::Part;
+use crate::message::attachment::{Attachment, StoredFile};
+use crate::message::certificate::Owner;
+use crate::message::place::{Group, Node};
+use crate::message::token::Token;
+use crate::message::upload::Upload;
+use crate::{message, wire};
+
+/// What stands under a keyword's label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Label {
+    /// The masked number of a file.
+    Live(u128),
+    /// A number that was removed: the label is never used again, and a search goes on past it.
+    Spent,
+}
+
+/// What one upload brought, for a table of contents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Content {
+    /// Whose it is.
+    pub owner: Owner,
+    /// The group.
+    pub group: Group,
+    /// The provider.
+    pub provider: Node,
+    /// How many records it sent.
+    pub records: usize,
+    /// How many bytes they have, sealed.
+    pub size: usize,
+}
+
+/// How much is stored besides records.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Index entries, over all fields.
+    pub entries: usize,
+    /// Files.
+    pub files: usize,
+    /// Bytes of the files and their descriptions, sealed.
+    pub file_size: usize,
+    /// Live keyword entries.
+    pub keywords: usize,
+}
+
+/// What was removed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Removed {
+    /// How many records.
+    pub records: usize,
+    /// How many files.
+    pub files: usize,
+}
+
+/// The merged entries of a field of a group.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Merged {
+    /// Ciphertexts, ascending.
+    pub ciphertexts: Vec<i64>,
+    /// The record of each, counted through the group's uploads in the order they came.
+    pub records: Vec<u32>,
+}
+
+/// What a cloud needs of a store.
+pub trait Store: Send + Sync {
+    /// Why an operation was refused or failed.
+    type Error: From<Error> + From<message::Error> + From<wire::Error> + fmt::Debug;
+
+    /// Every owner that is served.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read; so too below.
+    fn owners(&self) -> Result<Vec<Owner>, Self::Error>;
+
+    /// The newest announcement of an owner; `None` if it is not served.
+    ///
+    /// # Errors
+    ///
+    /// See [`owners`](Self::owners).
+    fn announcement(&self, owner: &Owner) -> Result<Option<Arc<Announcement>>, Self::Error>;
+
+    /// Keeps an announcement, and the bytes that were signed, in place of the owner's last.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OlderAnnouncement`] if a newer one is kept.
+    fn enroll(&self, announcement: Announcement, message: &[u8]) -> Result<(), Self::Error>;
+
+    /// Keeps an upload.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Replay`] if it is not newer than the provider's last, also a removed one;
+    /// [`Error::StoredRecord`] if a record of the provider and epoch is stored already.
+    fn add(&self, upload: Upload, message: &[u8]) -> Result<(), Self::Error>;
+
+    /// Keeps an attachment and its keyword entries.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StoredFile`] if its number was ever used, [`Error::StoredKeyword`] if a label was.
+    fn add_file(&self, attachment: Attachment, message: &[u8]) -> Result<(), Self::Error>;
+
+    /// Returns the records that any of the tokens of a query reaches, by token, group, upload and
+    /// record, one part per upload that has some.
+    ///
+    /// A token that finds nothing still gives one part without records of an upload it reaches, if there
+    /// is one, so that whoever asked has a layout to make an empty table of.
+    ///
+    /// # Errors
+    ///
+    /// See [`owners`](Self::owners).
+    fn search(&self, tokens: &[Token]) -> Result<Vec<Part>, Self::Error>;
+
+    /// Counts the records that [`search`](Self::search) returns.
+    ///
+    /// # Errors
+    ///
+    /// See [`owners`](Self::owners).
+    fn count(&self, tokens: &[Token]) -> Result<usize, Self::Error>;
+
+    /// What stands under labels of a provider's keyword entries; `None` where nothing ever did.
+    ///
+    /// # Errors
+    ///
+    /// See [`owners`](Self::owners).
+    fn labels(
+        &self,
+        owner: &Owner,
+        provider: &Node,
+        labels: &[u128],
+    ) -> Result<Vec<Option<Label>>, Self::Error>;
+
+    /// The files of a provider with these numbers, without bodies, in the order asked for; a number
+    /// that is not stored is left out.
+    ///
+    /// # Errors
+    ///
+    /// See [`owners`](Self::owners).
+    fn files(
+        &self,
+        owner: &Owner,
+        provider: &Node,
+        numbers: &[u128],
+    ) -> Result<Vec<StoredFile>, Self::Error>;
+
+    /// The files of a provider's records, without bodies, by record and then as they came.
+    ///
+    /// # Errors
+    ///
+    /// See [`owners`](Self::owners).
+    fn files_of(
+        &self,
+        owner: &Owner,
+        provider: &Node,
+        handles: &[u128],
+    ) -> Result<Vec<StoredFile>, Self::Error>;
+
+    /// The file of an owner with a number, with its body; `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// See [`owners`](Self::owners).
+    fn file(&self, owner: &Owner, number: u128) -> Result<Option<StoredFile>, Self::Error>;
+
+    /// Removes all that a provider sent, in every epoch; it cannot be sent again.
+    ///
+    /// # Errors
+    ///
+    /// See [`owners`](Self::owners).
+    fn remove(&self, owner: &Owner, provider: &str) -> Result<Removed, Self::Error>;
+}

@@ -1,0 +1,48 @@
+//! The envelope of a message: whose it is, stated before anything else, and who signed it, at the end.
+//!
+//! ```text
+//! message = letters || version || owner || contents || certificate chain || Ed25519 signature
+//! ```
+//!
+//! So a cloud looks the owner up before it reads at length or verifies anything.
+
+use super::Error;
+use super::certificate::{Chain, Owner};
+use super::place::Node;
+use super::signature::verify;
+use crate::wire::{self, Kind, Reader, Writer};
+
+/// A message of this kind, of an owner.
+pub(crate) fn of(kind: Kind, owner: &Owner) -> Writer {
+    let mut writer = Writer::new(kind);
+    writer.raw(&owner.0);
+    writer
+}
+
+/// What follows the owner in a message of this kind.
+pub(crate) fn open(bytes: &[u8], kind: Kind) -> Result<(Reader<'_>, Owner), wire::Error> {
+    let mut reader = Reader::new(bytes, kind)?;
+    let owner = Owner(reader.array()?);
+    Ok((reader, owner))
+}
+
+/// Verifies that what is left is the signature, by the end of a chain, of all bytes before.
+///
+/// With a sender, the chain must be that provider's: nobody signs for another, and the owner sends
+/// nothing in a provider's place.
+pub(crate) fn close(
+    mut reader: Reader<'_>,
+    bytes: &[u8],
+    owner: &Owner,
+    chain: &Chain,
+    sender: Option<&Node>,
+) -> Result<(), Error> {
+    let what = reader.what();
+    let message = &bytes[..reader.position()];
+    let signature = reader.array()?;
+    reader.end()?;
+    if sender.is_some_and(|sender| chain.0.is_empty() || chain.subject() != *sender) {
+        return Err(Error::Signature { what });
+    }
+    verify(&chain.verify(owner)?, message, &signature, what)
+}

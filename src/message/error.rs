@@ -1,0 +1,107 @@
+use crate::wire;
+
+/// Why a message is refused.
+///
+/// Messages name positions, lengths and bounds, and hold no key and no plaintext.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Bytes are no message.
+    #[error(transparent)]
+    Wire(#[from] wire::Error),
+
+    /// There can be no such name in a hierarchy.
+    #[error("the name \"{name}\": {why}")]
+    Name {
+        /// The name.
+        name: String,
+        /// What is wrong.
+        why: &'static str,
+    },
+
+    /// A signature is not that of the party named, or what was signed has been changed.
+    #[error("{what} is not signed by whom it names, or was changed since")]
+    Signature {
+        /// What should be signed.
+        what: &'static str,
+    },
+
+    /// Something is of an owner that is not the one concerned.
+    #[error("{what} is of another owner")]
+    OtherOwner {
+        /// What it is.
+        what: &'static str,
+    },
+
+    /// Something is of another schema than the owner's.
+    #[error("{what} is of another schema")]
+    OtherSchema {
+        /// What it is.
+        what: &'static str,
+    },
+
+    /// A provider's keys are of an epoch that its group has left.
+    #[error("provider {provider:?} is of an epoch that its group has left")]
+    Epoch {
+        /// The provider's path.
+        provider: String,
+    },
+
+    /// A token's time has run out.
+    #[error("the token has expired")]
+    Expired,
+
+    /// A key or token does not reach that far.
+    #[error("{who} has no right to {what}")]
+    Scope {
+        /// Whose key or token it is.
+        who: String,
+        /// What is out of its reach.
+        what: String,
+    },
+
+    /// A run names a record that does not exist, or one twice.
+    #[error("field {field:?}: entry {position} names no record, or one for the second time")]
+    Run {
+        /// The run's field.
+        field: String,
+        /// Which entry, counted from 0.
+        position: usize,
+    },
+
+    /// Handles do not ascend, or are none or too many.
+    #[error("handle {position} is not above the one before it, or there are none or 2^32")]
+    Handle {
+        /// Which handle, counted from 0.
+        position: usize,
+    },
+
+    /// A run to merge is not in ascending order.
+    #[error("run {run} is not sorted: its ciphertext {position} is below the one before it")]
+    UnsortedRun {
+        /// Which run, counted from 0.
+        run: usize,
+        /// First ciphertext out of order, counted from 0.
+        position: usize,
+    },
+
+    /// A run to merge holds a number below 0, which no scheme gives.
+    #[error("run {run} is not one of ciphertexts: its entry {position} is negative")]
+    NegativeCiphertext {
+        /// Which run, counted from 0.
+        run: usize,
+        /// Which entry, counted from 0.
+        position: usize,
+    },
+
+    /// Two columns that belong together have different lengths.
+    #[error("{what} has {got} entries, expected {expected}")]
+    Length {
+        /// Which column.
+        what: &'static str,
+        /// Entries it must have.
+        expected: usize,
+        /// Entries it had.
+        got: usize,
+    },
+}

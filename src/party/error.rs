@@ -1,0 +1,161 @@
+use crate::{cipher, keys, message, schema, scheme, wire};
+
+/// Why a party cannot do something.
+///
+/// Messages name positions, lengths and bounds, and hold no key and no plaintext.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Bytes are no message.
+    #[error(transparent)]
+    Wire(#[from] wire::Error),
+
+    /// There is no key.
+    #[error(transparent)]
+    Keys(#[from] keys::Error),
+
+    /// Something is no field, schema or value.
+    #[error(transparent)]
+    Schema(#[from] schema::Error),
+
+    /// A scheme does not encrypt.
+    #[error(transparent)]
+    Scheme(#[from] scheme::Error),
+
+    /// A cipher does not seal or open.
+    #[error(transparent)]
+    Cipher(#[from] cipher::Error),
+
+    /// A message is no good.
+    #[error(transparent)]
+    Message(#[from] message::Error),
+
+    /// Nobody with this path was authorised.
+    #[error("no provider \"{provider}\" was authorised")]
+    UnknownProvider {
+        /// The path that was asked for.
+        provider: String,
+    },
+
+    /// The schema has no such field.
+    #[error("the schema has no field {field:?}")]
+    UnknownField {
+        /// The name that was asked for.
+        field: String,
+    },
+
+    /// An opened value has no plaintext in the field of its column.
+    #[error("field '{field}': {source}")]
+    Value {
+        /// The field.
+        field: String,
+        /// Which value of the part it is, and what is wrong with it.
+        source: schema::Error,
+    },
+
+    /// An opened column holds values of another type than its field.
+    #[error("field '{field}': the column holds {dtype}, which is not what the field is of")]
+    FieldType {
+        /// The field.
+        field: String,
+        /// What the column holds.
+        dtype: String,
+    },
+
+    /// A provider has granted nothing.
+    #[error("provider '{provider}' has granted nothing")]
+    NoGrant {
+        /// Its path.
+        provider: String,
+    },
+
+    /// Two rows have one id.
+    #[error("the id in row {row} stands in an earlier row too")]
+    DuplicateId {
+        /// The later row, counted from 0.
+        row: usize,
+    },
+
+    /// A query has no range.
+    #[error("a query needs at least one range")]
+    NoRange,
+
+    /// A search has no keyword.
+    #[error("a search needs at least one keyword")]
+    NoKeyword,
+
+    /// A record does not open. There is no detail, on purpose.
+    #[error("record {position} does not open")]
+    Record {
+        /// Which record of the batch, counted from 0.
+        position: usize,
+    },
+
+    /// The layout of the records does not open. There is no detail, on purpose.
+    #[error("the layout of the records does not open")]
+    Layout,
+
+    /// A file or its description does not open. There is no detail, on purpose.
+    #[error("the file does not open")]
+    File,
+
+    /// A file holds something else.
+    #[error("the file is not {expected}")]
+    OtherKind {
+        /// Whose file it should be.
+        expected: &'static str,
+    },
+
+    /// A file does not hold what was written to it.
+    #[error("{what} is damaged")]
+    Damaged {
+        /// Which file.
+        what: &'static str,
+    },
+
+    /// A table has no rows, or too many.
+    #[error("the number of rows is {got}, expected 1 to 2^32 - 1")]
+    Rows {
+        /// How many it has.
+        got: u64,
+    },
+
+    /// A row number lies outside the table.
+    #[error("a row number is {got}, expected below the rows")]
+    RowNumber {
+        /// The number.
+        got: u64,
+    },
+
+    /// Not one record was named.
+    #[error("the number of record ids is {got}, expected 1")]
+    OneRecord {
+        /// How many were named.
+        got: u64,
+    },
+
+    /// A keyword was used as often as can be counted.
+    #[error("the number of uses of a keyword is {got}, expected below 2^64 - 1")]
+    Uses {
+        /// How often it was used.
+        got: u64,
+    },
+
+    /// An authority has used up its epochs.
+    #[error("the epoch is {got}, expected below 2^32 - 1")]
+    LastEpoch {
+        /// Its epoch.
+        got: u64,
+    },
+
+    /// Two columns that belong together have different lengths.
+    #[error("{what} has {got} entries, expected {expected}")]
+    Length {
+        /// Which column.
+        what: &'static str,
+        /// Entries it must have.
+        expected: usize,
+        /// Entries it had.
+        got: usize,
+    },
+}
