@@ -16,15 +16,18 @@
 mod axis;
 mod canvas;
 mod draw;
+mod error;
 mod layer;
 mod layout;
+mod legend;
 mod style;
 mod text;
+mod ticks;
 
 pub use axis::{Axis, Scale};
+pub use error::Error;
 pub use layer::{Layer, Role, Series};
 
-use crate::Error;
 use axis::Reach;
 
 /// Smallest and largest side of a figure, in logical pixels.
@@ -44,8 +47,8 @@ impl Panel {
     ///
     /// # Errors
     ///
-    /// [`Error::PlotRange`] if the bounds of an axis are not in order, or not positive on a
-    /// logarithmic one; [`Error::PlotText`] if a text cannot be shown.
+    /// [`Error::Range`] if the bounds of an axis are not in order, or not positive on a
+    /// logarithmic one; [`Error::Text`] if a text cannot be shown.
     pub fn new(x: Axis, y: Axis) -> Result<Self, Error> {
         x.check()?;
         y.check()?;
@@ -56,7 +59,7 @@ impl Panel {
     ///
     /// # Errors
     ///
-    /// [`Error::PlotText`] if it cannot be shown.
+    /// [`Error::Text`] if it cannot be shown.
     pub fn set_title(&mut self, title: &str) -> Result<(), Error> {
         text::check("the title of a panel", title)?;
         title.clone_into(&mut self.title);
@@ -82,7 +85,7 @@ impl Panel {
     ///     y: vec![3.0, 5.0],
     /// })?;
     /// assert!(Figure::new(vec![panel]).svg()?.contains("time [ms]"));
-    /// # Ok::<(), mopse::Error>(())
+    /// # Ok::<(), mopse::plot::Error>(())
     /// ```
     pub fn add(&mut self, layer: Layer) -> Result<(), Error> {
         layer.check(&self.x, &self.y)?;
@@ -91,7 +94,8 @@ impl Panel {
     }
 
     fn reach(&self) -> (Reach, Reach) {
-        let (mut x, mut y) = (Reach::NONE, Reach::NONE);
+        let mut x = Reach::NONE;
+        let mut y = Reach::NONE;
         for layer in &self.layers {
             layer.reach(&mut x, &mut y);
         }
@@ -142,9 +146,9 @@ impl Figure {
     ///
     /// # Errors
     ///
-    /// [`Error::PlotEmpty`] if a panel has nothing to draw, [`Error::PlotRange`] if the data leave
-    /// no room between the bounds of an axis, [`Error::PlotRoleClash`] if a series has two roles,
-    /// [`Error::PlotSize`] and [`Error::PlotRoom`] if the figure is too small for what is in it.
+    /// [`Error::Empty`] if a panel has nothing to draw, [`Error::Range`] if the data leave
+    /// no room between the bounds of an axis, [`Error::RoleClash`] if a series has two roles,
+    /// [`Error::Size`] and [`Error::Room`] if the figure is too small for what is in it.
     pub fn svg(&self) -> Result<String, Error> {
         let plan = self.plan()?;
         canvas::svg((self.width, self.height), &self.title, |pen| draw::figure(self, &plan, pen))
@@ -161,18 +165,17 @@ impl Figure {
     }
 
     fn plan(&self) -> Result<layout::Plan, Error> {
-        let (width, height) = (self.width, self.height);
+        let Self { width, height, .. } = *self;
         if !SIDES.contains(&width) || !SIDES.contains(&height) {
-            let (min, max) = (*SIDES.start(), *SIDES.end());
-            return Err(Error::PlotSize { width, height, min, max });
+            return Err(Error::Size { width, height, min: *SIDES.start(), max: *SIDES.end() });
         }
         text::check("the title", &self.title)?;
         let is_blank = |panel: &Panel| panel.layers.iter().all(Layer::is_empty);
         if let Some(panel) = self.panels.iter().position(is_blank) {
-            return Err(Error::PlotEmpty { panel });
+            return Err(Error::Empty { panel });
         }
         if self.panels.is_empty() {
-            return Err(Error::PlotEmpty { panel: 0 });
+            return Err(Error::Empty { panel: 0 });
         }
         layout::plan(self)
     }
@@ -258,7 +261,8 @@ mod tests {
     #[test]
     fn wrong_data_are_named_with_series_and_position() {
         let bad = |layer| panel().add(layer).unwrap_err().to_string();
-        let (who, x) = (|| series("MOPSE"), || vec![1.0, 2.0]);
+        let who = || series("MOPSE");
+        let x = || vec![1.0, 2.0];
         let nan = Layer::Line { series: who(), x: x(), y: vec![1.0, f64::NAN] };
         assert_eq!(bad(nan), "MOPSE: value 1 of y is not a finite number within ±1e300");
         let short = Layer::Dots { series: who(), x: x(), y: vec![1.0] };
@@ -274,23 +278,23 @@ mod tests {
         let zero = Layer::Line { series: who(), x: vec![1.0, 0.0], y: x() };
         assert_eq!(
             log.add(zero),
-            Err(Error::PlotNotPositive { series: "MOPSE".into(), column: "x", index: 1 }),
+            Err(Error::NotPositive { series: "MOPSE".into(), column: "x", index: 1 }),
         );
     }
 
     #[test]
     fn figures_that_cannot_be_drawn_are_refused() {
         let level = Layer::Level { series: series("guessing"), y: 1.0 };
-        assert_eq!(Figure::new(vec![]).svg(), Err(Error::PlotEmpty { panel: 0 }));
-        assert_eq!(figure(vec![level]).svg(), Err(Error::PlotEmpty { panel: 0 }));
+        assert_eq!(Figure::new(vec![]).svg(), Err(Error::Empty { panel: 0 }));
+        assert_eq!(figure(vec![level]).svg(), Err(Error::Empty { panel: 0 }));
         let clash = figure(vec![line("Plain", Role::Series), line("Plain", Role::Control)]);
-        assert_eq!(clash.svg(), Err(Error::PlotRoleClash { series: "Plain".into() }));
+        assert_eq!(clash.svg(), Err(Error::RoleClash { series: "Plain".into() }));
         let tiny = figure(vec![line("MOPSE", Role::Series)]).size(10, 10);
-        assert!(matches!(tiny.svg(), Err(Error::PlotSize { .. })));
+        assert!(matches!(tiny.svg(), Err(Error::Size { .. })));
         let narrow = figure(vec![line("MOPSE", Role::Series)]).size(120, 120);
-        assert!(matches!(narrow.svg(), Err(Error::PlotRoom { .. })));
-        assert!(matches!("log3".parse::<Scale>(), Err(Error::PlotScale { .. })));
-        assert!(matches!("guess".parse::<Role>(), Err(Error::PlotRole { .. })));
+        assert!(matches!(narrow.svg(), Err(Error::Room { .. })));
+        assert!(matches!("log3".parse::<Scale>(), Err(Error::Scale { .. })));
+        assert!(matches!("guess".parse::<Role>(), Err(Error::Role { .. })));
     }
 
     fn number() -> impl Strategy<Value = f64> {

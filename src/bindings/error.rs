@@ -1,6 +1,8 @@
 use pyo3::{PyErr, import_exception};
 
-use crate::{Error, attack, cipher, cloud, evaluate, keys, message, party, schema, scheme, wire};
+use crate::{
+    Error, attack, cipher, cloud, evaluate, keys, message, party, plot, schema, scheme, wire,
+};
 
 import_exception!(mopse.errors, DamagedFileError);
 import_exception!(mopse.errors, DecryptionError);
@@ -36,6 +38,7 @@ exceptions! {
     party::Error: of_party,
     cloud::Error: of_cloud,
     evaluate::Error: of_evaluate,
+    plot::Error: of_plot,
     Error: of_crate,
 }
 
@@ -213,6 +216,24 @@ fn of_cloud(error: &cloud::Error) -> Exception {
     }
 }
 
+fn of_plot(error: &plot::Error) -> Exception {
+    match error {
+        plot::Error::Empty { .. }
+        | plot::Error::Length { .. }
+        | plot::Error::NotFinite { .. }
+        | plot::Error::NotPositive { .. }
+        | plot::Error::Order { .. }
+        | plot::Error::Range { .. }
+        | plot::Error::Scale { .. }
+        | plot::Error::Role { .. }
+        | plot::Error::RoleClash { .. }
+        | plot::Error::Text { .. }
+        | plot::Error::Size { .. }
+        | plot::Error::Room { .. }
+        | plot::Error::Backend { .. } => InvalidInputError::new_err,
+    }
+}
+
 fn of_crate(error: &Error) -> Exception {
     match error {
         Error::Wire(error) => of_wire(error),
@@ -225,18 +246,6 @@ fn of_crate(error: &Error) -> Exception {
         Error::Message(error) => of_message(error),
         Error::Party(error) => of_party(error),
         Error::Cloud(error) => of_cloud(error),
-        Error::PlotEmpty { .. }
-        | Error::PlotLength { .. }
-        | Error::PlotNotFinite { .. }
-        | Error::PlotNotPositive { .. }
-        | Error::PlotOrder { .. }
-        | Error::PlotRange { .. }
-        | Error::PlotScale { .. }
-        | Error::PlotRole { .. }
-        | Error::PlotRoleClash { .. }
-        | Error::PlotText { .. }
-        | Error::PlotSize { .. }
-        | Error::PlotRoom { .. }
-        | Error::PlotBackend { .. } => InvalidInputError::new_err,
+        Error::Plot(error) => of_plot(error),
     }
 }

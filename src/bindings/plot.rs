@@ -2,8 +2,7 @@ use numpy::PyReadonlyArray1;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::Error;
-use crate::plot::{self, Axis, Layer, Series};
+use crate::plot::{self, Axis, Error, Layer, Series};
 
 type Column<'py> = PyReadonlyArray1<'py, f64>;
 /// Label, scale, lower bound, upper bound, categories.
@@ -44,26 +43,22 @@ impl Panel {
 
     /// Behind `mopse.plot.Figure.line`.
     fn line(&mut self, who: SeriesSpec, x: Column<'_>, y: Column<'_>) -> PyResult<()> {
-        let (x, y) = (column(&x), column(&y));
-        Ok(self.0.add(Layer::Line { series: series(who)?, x, y })?)
+        Ok(self.0.add(Layer::Line { series: series(who)?, x: column(&x), y: column(&y) })?)
     }
 
     /// Behind `mopse.plot.Figure.dots`.
     fn dots(&mut self, who: SeriesSpec, x: Column<'_>, y: Column<'_>) -> PyResult<()> {
-        let (x, y) = (column(&x), column(&y));
-        Ok(self.0.add(Layer::Dots { series: series(who)?, x, y })?)
+        Ok(self.0.add(Layer::Dots { series: series(who)?, x: column(&x), y: column(&y) })?)
     }
 
     /// Behind `mopse.plot.Figure.repeats`.
     fn repeats(&mut self, who: SeriesSpec, x: Column<'_>, y: Column<'_>) -> PyResult<()> {
-        let (x, y) = (column(&x), column(&y));
-        Ok(self.0.add(Layer::Repeats { series: series(who)?, x, y })?)
+        Ok(self.0.add(Layer::Repeats { series: series(who)?, x: column(&x), y: column(&y) })?)
     }
 
     /// Behind `mopse.plot.Figure.steps`.
     fn steps(&mut self, who: SeriesSpec, x: Column<'_>, y: Column<'_>) -> PyResult<()> {
-        let (x, y) = (column(&x), column(&y));
-        Ok(self.0.add(Layer::Steps { series: series(who)?, x, y })?)
+        Ok(self.0.add(Layer::Steps { series: series(who)?, x: column(&x), y: column(&y) })?)
     }
 
     /// Behind `mopse.plot.Figure.bars`.
@@ -74,8 +69,12 @@ impl Panel {
         right: Column<'_>,
         height: Column<'_>,
     ) -> PyResult<()> {
-        let (left, right, height) = (column(&left), column(&right), column(&height));
-        Ok(self.0.add(Layer::Bars { series: series(who)?, left, right, height })?)
+        Ok(self.0.add(Layer::Bars {
+            series: series(who)?,
+            left: column(&left),
+            right: column(&right),
+            height: column(&height),
+        })?)
     }
 
     /// Behind `mopse.plot.Figure.band`.
@@ -86,8 +85,12 @@ impl Panel {
         low: Column<'_>,
         high: Column<'_>,
     ) -> PyResult<()> {
-        let (x, low, high) = (column(&x), column(&low), column(&high));
-        Ok(self.0.add(Layer::Band { series: series(who)?, x, low, high })?)
+        Ok(self.0.add(Layer::Band {
+            series: series(who)?,
+            x: column(&x),
+            low: column(&low),
+            high: column(&high),
+        })?)
     }
 
     /// Behind `mopse.plot.Figure.intervals`.
@@ -98,8 +101,12 @@ impl Panel {
         low: Column<'_>,
         high: Column<'_>,
     ) -> PyResult<()> {
-        let (x, low, high) = (column(&x), column(&low), column(&high));
-        Ok(self.0.add(Layer::Intervals { series: series(who)?, x, low, high })?)
+        Ok(self.0.add(Layer::Intervals {
+            series: series(who)?,
+            x: column(&x),
+            low: column(&low),
+            high: column(&high),
+        })?)
     }
 
     /// Behind `mopse.plot.Figure.level`.
@@ -125,8 +132,12 @@ impl Panel {
         values: Column<'_>,
         label: String,
     ) -> PyResult<()> {
-        let (x_edges, y_edges) = (column(&x_edges), column(&y_edges));
-        Ok(self.0.add(Layer::Heat { x_edges, y_edges, values: column(&values), label })?)
+        Ok(self.0.add(Layer::Heat {
+            x_edges: column(&x_edges),
+            y_edges: column(&y_edges),
+            values: column(&values),
+            label,
+        })?)
     }
 }
 

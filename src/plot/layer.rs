@@ -3,8 +3,8 @@
 use std::str::FromStr;
 
 use super::axis::{Axis, Reach, is_drawable};
+use super::error::Error;
 use super::text;
-use crate::Error;
 
 /// What a series is for, which decides how it looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -26,7 +26,7 @@ impl FromStr for Role {
             "series" => Ok(Self::Series),
             "control" => Ok(Self::Control),
             "expected" => Ok(Self::Expected),
-            _ => Err(Error::PlotRole { name: name.to_owned() }),
+            _ => Err(Error::Role { name: name.to_owned() }),
         }
     }
 }
@@ -247,7 +247,7 @@ impl Layer {
                 self.check_finite(column, values)?;
                 if let Some(index) = values.iter().position(|&at| at <= 0.0 && axis.is_log()) {
                     let series = self.described();
-                    return Err(Error::PlotNotPositive { series, column, index });
+                    return Err(Error::NotPositive { series, column, index });
                 }
             }
         }
@@ -266,7 +266,7 @@ impl Layer {
     fn check_finite(&self, column: &'static str, values: &[f64]) -> Result<(), Error> {
         match values.iter().position(|&value| !is_drawable(value)) {
             None => Ok(()),
-            Some(index) => Err(Error::PlotNotFinite { series: self.described(), column, index }),
+            Some(index) => Err(Error::NotFinite { series: self.described(), column, index }),
         }
     }
 
@@ -279,14 +279,14 @@ impl Layer {
         match values.windows(2).position(|pair| !is_order(pair[0], pair[1])) {
             None => Ok(()),
             Some(before) => {
-                Err(Error::PlotOrder { series: self.described(), column, index: before + 1 })
+                Err(Error::Order { series: self.described(), column, index: before + 1 })
             }
         }
     }
 
     fn check_lengths(&self) -> Result<(), Error> {
         let wrong = |column, expected, got| {
-            Err(Error::PlotLength { series: self.described(), column, expected, got })
+            Err(Error::Length { series: self.described(), column, expected, got })
         };
         if let Self::Heat { x_edges, y_edges, values, .. } = self {
             for (column, edges) in [("x_edges", x_edges), ("y_edges", y_edges)] {

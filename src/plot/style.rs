@@ -116,7 +116,7 @@ pub(super) fn heat(fraction: f64) -> Rgb {
     (mix(a.0, b.0), mix(a.1, b.1), mix(a.2, b.2))
 }
 
-/// The corners of a marker of the given radius around the origin; none for a circle.
+/// The corners of a marker around the origin; none for a circle.
 pub(super) fn corners(marker: Marker, radius: f64) -> Vec<(f64, f64)> {
     let regular = |corners: u32, turn: f64, radius: f64| {
         (0..corners)
@@ -135,7 +135,8 @@ pub(super) fn corners(marker: Marker, radius: f64) -> Vec<(f64, f64)> {
         Marker::Diamond => regular(4, 0.0, 1.35 * radius),
         Marker::Pentagon => regular(5, 0.0, 1.15 * radius),
         Marker::Cross => {
-            let (arm, half) = (1.15 * radius, 0.42 * radius);
+            let arm = 1.15 * radius;
+            let half = 0.42 * radius;
             let plus = [
                 (-half, -arm),
                 (half, -arm),

@@ -10,10 +10,11 @@
 
 use std::sync::LazyLock;
 
-use ab_glyph::{Font, FontRef, OutlineCurve, Point};
+use tiny_skia::{Path, PathBuilder, Transform};
+use ttf_parser::{Face, GlyphId, OutlineBuilder};
 
+use super::error::Error;
 use super::style::LINE_HEIGHT;
-use crate::Error;
 
 pub(super) const FAMILY: &str = "DejaVu Sans, Verdana, sans-serif";
 
@@ -24,61 +25,91 @@ pub(super) const HALF_CAPITAL: f64 = 0.3645;
 
 const MAX_CHARACTERS: usize = 1000;
 
-static FONT: LazyLock<FontRef<'static>> = LazyLock::new(|| {
-    FontRef::try_from_slice(dejavu::sans::regular()).expect("the embedded font is a whole font")
+static FONT: LazyLock<Face<'static>> = LazyLock::new(|| {
+    Face::parse(dejavu::sans::regular(), 0).expect("the embedded font is a whole font")
 });
 
-fn units_per_em() -> f64 {
-    f64::from(FONT.units_per_em().expect("the embedded font states its units"))
+/// Calls `each` with every glyph of a line of text and where it begins, and returns where the
+/// line ends, all in units of the font.
+fn set(text: &str, mut each: impl FnMut(GlyphId, i32)) -> i32 {
+    let mut at = 0;
+    let mut before = None;
+    for character in text.chars() {
+        let glyph = glyph(character);
+        at += before.map_or(0, |before| kerning(before, glyph));
+        each(glyph, at);
+        at += i32::from(FONT.glyph_hor_advance(glyph).unwrap_or(0));
+        before = Some(glyph);
+    }
+    at
+}
+
+/// Glyph 0 is the empty box.
+fn glyph(character: char) -> GlyphId {
+    FONT.glyph_index(character).unwrap_or_default()
+}
+
+fn kerning(left: GlyphId, right: GlyphId) -> i32 {
+    let pairs = FONT.tables().kern.into_iter().flat_map(|table| table.subtables);
+    let across = |subtable: &ttf_parser::kern::Subtable<'_>| {
+        subtable.horizontal && !subtable.has_state_machine
+    };
+    pairs
+        .filter(across)
+        .find_map(|subtable| subtable.glyphs_kerning(left, right))
+        .map_or(0, i32::from)
 }
 
 /// The width of a line of text, in the unit of `size`.
 pub(super) fn width(text: &str, size: f64) -> f64 {
-    let mut units = 0.0;
-    let mut before = None;
-    for character in text.chars() {
-        let glyph = FONT.glyph_id(character);
-        if let Some(before) = before {
-            units += f64::from(FONT.kern_unscaled(before, glyph));
-        }
-        units += f64::from(FONT.h_advance_unscaled(glyph));
-        before = Some(glyph);
-    }
-    units / units_per_em() * size
+    f64::from(set(text, |_, _| ())) / f64::from(FONT.units_per_em()) * size
 }
 
-/// The outlines of a line of text at size 1, baseline at 0, y downwards.
-pub(super) fn outlines(text: &str) -> Vec<OutlineCurve> {
-    let mut curves = vec![];
-    let mut units = 0.0_f32;
-    let mut before = None;
-    let per_em = FONT.units_per_em().expect("the embedded font states its units");
-    for character in text.chars() {
-        let glyph = FONT.glyph_id(character);
-        if let Some(before) = before {
-            units += FONT.kern_unscaled(before, glyph);
-        }
-        let place = |at: Point| Point { x: (at.x + units) / per_em, y: -at.y / per_em };
-        for curve in FONT.outline(glyph).into_iter().flat_map(|outline| outline.curves) {
-            curves.push(match curve {
-                OutlineCurve::Line(a, b) => OutlineCurve::Line(place(a), place(b)),
-                OutlineCurve::Quad(a, b, c) => OutlineCurve::Quad(place(a), place(b), place(c)),
-                OutlineCurve::Cubic(a, b, c, d) => {
-                    OutlineCurve::Cubic(place(a), place(b), place(c), place(d))
-                }
-            });
-        }
-        units += FONT.h_advance_unscaled(glyph);
-        before = Some(glyph);
+/// The outline of a line of text at size 1, baseline at 0, y downwards; none if it is blank.
+pub(super) fn outline(text: &str) -> Option<Path> {
+    let mut line = Line { path: PathBuilder::new(), start: 0.0 };
+    set(text, |glyph, at| {
+        line.start = at as f32;
+        FONT.outline_glyph(glyph, &mut line);
+    });
+    let em = f32::from(FONT.units_per_em());
+    line.path.finish()?.transform(Transform::from_scale(1.0 / em, -1.0 / em))
+}
+
+/// Collects the outlines of glyphs, each moved to where it begins.
+struct Line {
+    path: PathBuilder,
+    start: f32,
+}
+
+impl OutlineBuilder for Line {
+    fn move_to(&mut self, x: f32, y: f32) {
+        self.path.move_to(self.start + x, y);
     }
-    curves
+
+    fn line_to(&mut self, x: f32, y: f32) {
+        self.path.line_to(self.start + x, y);
+    }
+
+    fn quad_to(&mut self, x1: f32, y1: f32, x: f32, y: f32) {
+        self.path.quad_to(self.start + x1, y1, self.start + x, y);
+    }
+
+    fn curve_to(&mut self, x1: f32, y1: f32, x2: f32, y2: f32, x: f32, y: f32) {
+        let start = self.start;
+        self.path.cubic_to(start + x1, y1, start + x2, y2, start + x, y);
+    }
+
+    fn close(&mut self) {
+        self.path.close();
+    }
 }
 
 /// Refuses what cannot be shown: control characters, the code points XML forbids, and novels.
 pub(super) fn check(what: &str, text: &str) -> Result<(), Error> {
     let is_forbidden = |c: char| c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}');
     if text.chars().any(is_forbidden) {
-        return Err(Error::PlotText { what: what.to_owned() });
+        return Err(Error::Text { what: what.to_owned() });
     }
     if text.chars().count() > MAX_CHARACTERS {
         return Err(no_room(what, width(text, 1.0), 1000.0));
@@ -120,7 +151,7 @@ pub(super) fn block_height(lines: usize, size: f64) -> f64 {
 )]
 pub(super) fn no_room(what: &str, need: f64, room: f64) -> Error {
     let what: String = what.chars().take(60).collect();
-    Error::PlotRoom { what: format!("\"{what}\""), need: need.ceil() as u32, room: room as u32 }
+    Error::Room { what: format!("\"{what}\""), need: need.ceil() as u32, room: room as u32 }
 }
 
 #[cfg(test)]
@@ -131,24 +162,21 @@ mod tests {
     fn the_font_has_every_glyph_that_labels_use() {
         let used = "0123456789.,−-–—×·±≤≥≈≠∞µμσε²³¹⁰⁴⁵⁶⁷⁸⁹⁻√°%‰äöüßéçñ→()[]{}|/\u{2009}";
         for character in used.chars() {
-            assert_ne!(FONT.glyph_id(character).0, 0, "no glyph for {character:?}");
+            assert_ne!(glyph(character).0, 0, "no glyph for {character:?}");
         }
     }
 
     #[test]
     fn the_constants_are_the_heights_of_the_font() {
-        let height = |character| {
-            let outline = FONT.outline(FONT.glyph_id(character)).expect("it has an outline");
-            f64::from(outline.bounds.min.y.abs().max(outline.bounds.max.y)) / units_per_em()
-        };
-        assert!((height('x') / 2.0 - HALF_EX).abs() < 0.001);
-        assert!((height('H') / 2.0 - HALF_CAPITAL).abs() < 0.001);
+        let height = |letter| f64::from(outline(letter).expect("it has an outline").bounds().top());
+        assert!((-height("x") / 2.0 - HALF_EX).abs() < 0.001);
+        assert!((-height("H") / 2.0 - HALF_CAPITAL).abs() < 0.001);
     }
 
     #[test]
     fn a_missing_glyph_is_a_box_and_not_nothing() {
-        assert_eq!(FONT.glyph_id('\u{4e2d}').0, 0);
-        assert!(!outlines("\u{4e2d}").is_empty());
+        assert_eq!(glyph('\u{4e2d}').0, 0);
+        assert!(outline("\u{4e2d}").is_some());
         assert!(width("\u{4e2d}", 10.0) > 3.0);
     }
 
