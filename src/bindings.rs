@@ -38,7 +38,7 @@ where
     Ok(array)
 }
 
-/// A handle as two numbers that NumPy has: the high and the low half.
+/// A handle as two numbers that `NumPy` has: the high and the low half.
 #[expect(clippy::cast_possible_truncation, reason = "the high and the low half")]
 fn halves(handle: u128) -> [u64; 2] {
     [(handle >> 64) as u64, handle as u64]

@@ -92,10 +92,13 @@ fn entries(py: Python<'_>, merged: Merged) -> Entries<'_> {
     (merged.ciphertexts.into_pyarray(py), merged.records.into_pyarray(py))
 }
 
+/// Bytes of an announcement, and what they say.
+type Decoded = (Vec<u8>, Arc<announcement::Announcement>);
+
 /// A store written in Python, and the announcements that were read from it, as bytes and decoded.
 struct Foreign {
     store: Py<PyAny>,
-    known: RwLock<HashMap<Owner, (Vec<u8>, Arc<announcement::Announcement>)>>,
+    known: RwLock<HashMap<Owner, Decoded>>,
 }
 
 impl Foreign {
