@@ -111,8 +111,9 @@ fn impossible_tables_are_refused_before_anything_is_sealed() {
     let unknown = indexed("shoe size", &[0], &[1]);
     assert_eq!(unknown, Err(Error::UnknownField { field: "shoe size".into() }));
     assert!(matches!(indexed("age", &[2], &[1]), Err(Error::Size { got: 2, .. })));
-    assert!(matches!(indexed("age", &[0, 1], &[1]), Err(Error::Length { .. })));
-    assert!(matches!(indexed("age", &[0], &[1, 2]), Err(Error::Length { .. })));
+    let length = |expected, got| scheme::Error::Length { what: "the id array", expected, got };
+    assert_eq!(indexed("age", &[0, 1], &[1]), Err(length(1, 2).into()));
+    assert_eq!(indexed("age", &[0], &[1, 2]), Err(length(2, 1).into()));
     let column = mopse::party::columns::Column {
         name: "short".into(),
         dtype: "Int64".into(),
