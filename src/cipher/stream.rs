@@ -155,8 +155,8 @@ impl Sealer {
             return Err(Error::Batch { got: batch.len() });
         }
         check_length("the buffer for the batch", Self::sealed_len(batch.len()), sealed.len())?;
-        let (input, output) = ((batch, SEGMENT), (sealed, SEGMENT + TAG_LEN));
-        self.state.each(input, output, is_last, |cipher, nonce, plaintext, sealed| {
+        let output = (sealed, SEGMENT + TAG_LEN);
+        self.state.each((batch, SEGMENT), output, is_last, |cipher, nonce, plaintext, sealed| {
             cipher.seal_into(nonce, b"", plaintext, sealed)
         })
     }
@@ -208,8 +208,8 @@ impl Opener {
             return Err(Error::Decryption);
         }
         check_length("the buffer for the batch", expected, plaintext.len())?;
-        let (input, output) = ((sealed, SEGMENT + TAG_LEN), (plaintext, SEGMENT));
-        self.state.each(input, output, is_last, |cipher, nonce, sealed, plaintext| {
+        let input = (sealed, SEGMENT + TAG_LEN);
+        self.state.each(input, (plaintext, SEGMENT), is_last, |cipher, nonce, sealed, plaintext| {
             cipher.open_into(nonce, b"", sealed, plaintext).map(drop)
         })
     }
