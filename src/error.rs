@@ -93,8 +93,9 @@ mod tests {
         let by_cloud = cloud::Error::from(by_message.clone());
         let by_evaluation = evaluate::Error::from(by_cloud.clone());
         let by_party = party::Error::from(by_message.clone());
-        for travelled in [by_message.into(), by_cloud.into(), by_evaluation.into(), by_party.into()]
-        {
+        let ways: [Error; 4] =
+            [by_message.into(), by_cloud.into(), by_evaluation.into(), by_party.into()];
+        for travelled in ways {
             assert_eq!(travelled, Error::Wire(found.clone()));
             assert_eq!(travelled.to_string(), found.to_string());
         }
