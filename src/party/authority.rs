@@ -5,10 +5,11 @@ use super::hierarchy::Below;
 use super::keyring::{Derived, Keyring, ruler_key, sign, signing_key};
 use super::keywords::Uses;
 use crate::keys::{Key, Purpose};
-use crate::message;
 use crate::message::announcement::Announcement;
 use crate::message::certificate::{Certificate, Chain};
 use crate::message::place::{Group, Node};
+use crate::message::{self, envelope};
+use crate::wire::Kind;
 
 impl Keyring {
     /// Authorises a provider below an authorised one (or directly below, with an empty path), and
@@ -176,10 +177,11 @@ impl Keyring {
     /// Those of [`Chain::decode`], [`message::Error::OtherOwner`] if they are of another owner, [`message::Error::Scope`] if
     /// the provider is not below this one.
     pub fn learn(&mut self, certificates: &[u8]) -> Result<(), Error> {
-        let (owner, chain) = Chain::decode(certificates)?;
+        let (_, owner) = envelope::open(certificates, Kind::Chain)?;
         if owner != self.owner {
-            return Err(message::Error::OtherOwner { what: "the certificate chain" }.into());
+            return Err(message::Error::OtherOwner { what: Kind::Chain.name() }.into());
         }
+        let (_, chain) = Chain::decode(certificates)?;
         let subject = chain.subject();
         if subject == self.node || !self.node.holds(&subject) {
             return Err(self.out_of_reach(subject.to_string()));
