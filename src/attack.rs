@@ -144,12 +144,13 @@ fn check_distribution(what: &'static str, numbers: &[f64]) -> Result<f64, Error>
     if sum > 0.0 { Ok(sum) } else { Err(Error::NoWeight { what }) }
 }
 
+fn check_length(what: &'static str, expected: usize, got: usize) -> Result<(), Error> {
+    if got == expected { Ok(()) } else { Err(Error::Length { what, expected, got }) }
+}
+
 /// Says whether costs are a table of numbers.
 fn check_costs(costs: &[f64], rows: usize, columns: usize) -> Result<(), Error> {
-    if Some(costs.len()) != rows.checked_mul(columns) {
-        let expected = rows.saturating_mul(columns);
-        return Err(Error::Length { what: "the table of costs", expected, got: costs.len() });
-    }
+    check_length("the table of costs", rows.saturating_mul(columns), costs.len())?;
     match costs.iter().position(|cost| cost.is_nan()) {
         Some(position) => Err(Error::Distribution { what: "costs", position }),
         None => Ok(()),

@@ -191,10 +191,7 @@ pub trait Cipher: fmt::Debug + Send + Sync {
     ) -> Result<(), Error> {
         check(self.algorithm(), nonce, associated)?;
         let expected = self.algorithm().sealed_len(plaintext.len())?;
-        if sealed.len() != expected {
-            let got = sealed.len();
-            return Err(Error::Length { what: "the buffer for the ciphertext", expected, got });
-        }
+        check_length("the buffer for the ciphertext", expected, sealed.len())?;
         self.encrypt(nonce, associated, plaintext, sealed);
         Ok(())
     }
@@ -250,14 +247,19 @@ pub trait Cipher: fmt::Debug + Send + Sync {
 }
 
 fn check(algorithm: &Algorithm, nonce: &[u8], associated: &[u8]) -> Result<(), Error> {
-    let (cipher, expected, got) = (algorithm.name, algorithm.nonce_len, nonce.len());
-    if got != expected {
-        return Err(Error::Nonce { cipher, expected, got });
+    let cipher = algorithm.name;
+    if nonce.len() != algorithm.nonce_len {
+        let expected = algorithm.nonce_len;
+        return Err(Error::Nonce { cipher, expected, got: nonce.len() });
     }
     if algorithm.tag_len == 0 && !associated.is_empty() {
         return Err(Error::NotAuthenticated { cipher });
     }
     Ok(())
+}
+
+fn check_length(what: &'static str, expected: usize, got: usize) -> Result<(), Error> {
+    if got == expected { Ok(()) } else { Err(Error::Length { what, expected, got }) }
 }
 
 /// Calls `work` on every piece of a message, with its number and the place for what becomes of it, and

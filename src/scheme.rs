@@ -197,12 +197,12 @@ pub(crate) fn check_lengths(
     ids: usize,
     ciphertexts: usize,
 ) -> Result<(), Error> {
-    for (what, got) in [("the id array", ids), ("the ciphertext array", ciphertexts)] {
-        if got != plaintexts {
-            return Err(Error::Length { what, expected: plaintexts, got });
-        }
-    }
-    Ok(())
+    check_length("the id array", plaintexts, ids)?;
+    check_length("the ciphertext array", plaintexts, ciphertexts)
+}
+
+fn check_length(what: &'static str, expected: usize, got: usize) -> Result<(), Error> {
+    if got == expected { Ok(()) } else { Err(Error::Length { what, expected, got }) }
 }
 
 /// How many bits the plaintexts of a domain have; at least one, at most 32.

@@ -165,6 +165,21 @@ impl Writer {
         self.raw(&number.to_le_bytes())
     }
 
+    /// A number as labels write it, the highest byte first.
+    pub fn be64(&mut self, number: u64) -> &mut Self {
+        self.raw(&number.to_be_bytes())
+    }
+
+    /// A count of what follows, as labels write it.
+    pub fn be_count(&mut self, count: usize) -> &mut Self {
+        self.raw(&u32::try_from(count).unwrap_or(u32::MAX).to_be_bytes())
+    }
+
+    /// Bytes after their length, as labels write it.
+    pub fn be_bytes(&mut self, bytes: &[u8]) -> &mut Self {
+        self.be_count(bytes.len()).raw(bytes)
+    }
+
     /// A count of what follows.
     pub fn count(&mut self, count: usize) -> &mut Self {
         self.u64(count as u64)
@@ -250,6 +265,27 @@ impl<'a> Reader<'a> {
 
     pub fn u128(&mut self) -> Result<u128, Error> {
         Ok(u128::from_le_bytes(self.array()?))
+    }
+
+    /// A number as labels write it, the highest byte first.
+    pub fn be64(&mut self) -> Result<u64, Error> {
+        Ok(u64::from_be_bytes(self.array()?))
+    }
+
+    /// A count of items of four bytes or more, as labels write it; all of them must still be there.
+    pub fn be_count(&mut self) -> Result<usize, Error> {
+        let count = length(u32::from_be_bytes(self.array()?).into());
+        if count <= self.left.len() / 4 { Ok(count) } else { Err(self.fault()) }
+    }
+
+    /// Bytes after their length, as labels write it.
+    pub fn be_bytes(&mut self) -> Result<&'a [u8], Error> {
+        let count = length(u32::from_be_bytes(self.array()?).into());
+        self.raw(count)
+    }
+
+    pub fn be_text(&mut self) -> Result<&'a str, Error> {
+        std::str::from_utf8(self.be_bytes()?).map_err(|_| self.fault())
     }
 
     /// A count of items of at least `size` bytes each, all of which must still be there.

@@ -119,14 +119,9 @@ fn impossible_tables_are_refused_before_anything_is_sealed() {
     let unknown = indexed("shoe size", &[0], &[1]);
     assert_eq!(unknown, Err(party::Error::UnknownField { field: "shoe size".into() }));
     assert!(matches!(indexed("age", &[2], &[1]), Err(party::Error::RowNumber { got: 2 })));
-    assert!(matches!(
-        indexed("age", &[0, 1], &[1]),
-        Err(party::Error::Scheme(scheme::Error::Length { .. }))
-    ));
-    assert!(matches!(
-        indexed("age", &[0], &[1, 2]),
-        Err(party::Error::Scheme(scheme::Error::Length { .. }))
-    ));
+    let length = |expected, got| scheme::Error::Length { what: "the id array", expected, got };
+    assert_eq!(indexed("age", &[0, 1], &[1]), Err(length(1, 2).into()));
+    assert_eq!(indexed("age", &[0], &[1, 2]), Err(length(2, 1).into()));
     let column = Column {
         name: "short".into(),
         dtype: "Int64".into(),

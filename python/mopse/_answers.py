@@ -15,18 +15,21 @@ from mopse.errors import DecryptionError, InvalidInputError
 from mopse.messages import Answer, File, FileListing, Query, SealedFile, stored_text
 from mopse.schema import Schema
 
-__all__ = ["PROVIDER", "described", "matching", "opened"]
+__all__ = ["PROVIDER", "Ranges", "described", "matching", "opened"]
+
+Ranges = list[tuple[str, int, int]]
+"""Field, lowest and highest plaintext."""
 
 PROVIDER = "provider"
 """The column that says whose a record or file is."""
 
 
 def described(
-    listing: FileListing, describe: Callable[[_mopse.StoredFile], tuple[str, str, int]]
+    listing: FileListing, describe: Callable[[_mopse.message.StoredFile], tuple[str, str, int]]
 ) -> pl.DataFrame:
     """Return what the attachments of a listing are called; see `Party.files`."""
     rows = [
-        (stored.provider, stored_text(stored.file), *describe(stored))
+        (stored.provider, stored_text(stored.number), *describe(stored))
         for stored in instance(listing, FileListing, "a listing")._stored
     ]
     columns = [(name, pl.String) for name in (PROVIDER, "file", "name", "media_type")]
@@ -35,7 +38,7 @@ def described(
 
 def opened(
     sealed: SealedFile,
-    open_stored: Callable[[_mopse.StoredFile], tuple[tuple[str, str, int], bytes]],
+    open_stored: Callable[[_mopse.message.StoredFile], tuple[tuple[str, str, int], bytes]],
 ) -> File:
     """Return an attachment, opened and checked; see `Party.open_file`."""
     stored = instance(sealed, SealedFile, "a file")._stored
@@ -48,7 +51,7 @@ def matching(
     query: Query | None,
     asked: Mapping[int, Mapping[str, tuple[int, int]]],
     schema: Schema,
-    open_part: Any,
+    open_part: Callable[[_mopse.message.Part, Ranges], tuple[list[Any], int]],
 ) -> pl.DataFrame:
     """Return the opened records of an answer that match the query; see `Party.decrypt`."""
     instance(answer, Answer, "an answer")
@@ -59,22 +62,22 @@ def matching(
         raise InvalidInputError(f"the query is of another schema: field {unknown[0]!r}")
     stretches: list[_Stretch] = []
     given = None if query is None else query._ranges
+    excess = 0
     for part in answer._parts:
         ranges = given if given is not None else asked.get(part.query)
         if ranges is None:
             raise InvalidInputError("the answer is to a query that was not asked here: pass query=")
         try:
-            columns = open_part(part)
+            columns, dropped = open_part(part, [(name, *r) for name, r in ranges.items()])
         except DecryptionError as error:
             raise DecryptionError(f"provider {part.provider!r}: {error}") from None
-        stretch = _Stretch(ranges, [column[:3] for column in columns])
-        if not stretches or stretches[-1] != stretch:
-            stretches.append(stretch)
+        excess += dropped
+        layout = [column[:3] for column in columns]
+        if not stretches or stretches[-1].layout != layout:
+            stretches.append(_Stretch(layout))
         stretches[-1].parts.append((part.provider, columns))
+    answer.excess = excess
     frames = [stretch.frame() for stretch in stretches]
-    matching = [_within(f, s.ranges, schema) for f, s in zip(frames, stretches, strict=True)]
-    answer.excess = sum(frame.height for frame in frames) - sum(frame.height for frame in matching)
-    frames = matching
     if not frames:
         return pl.DataFrame(schema={PROVIDER: pl.String})
     return pl.concat(_alike(frames), how="diagonal")
@@ -127,9 +130,8 @@ def _holds(target: pl.DataType, column: pl.Series) -> bool:
 class _Stretch:
     """Parts of an answer that follow each other and have the same columns: one frame."""
 
-    ranges: Mapping[str, tuple[int, int]]
     layout: list[tuple[str, str, str]]
-    parts: list[tuple[str, list[Any]]] = field(default_factory=list, compare=False)
+    parts: list[tuple[str, list[Any]]] = field(default_factory=list)
 
     def frame(self) -> pl.DataFrame:
         """Return all records, with the path of each one's provider."""
@@ -143,16 +145,3 @@ class _Stretch:
         lengths = [len(columns[0][4]) if columns else 0 for _, columns in self.parts]
         names = pl.Series(PROVIDER, [provider for provider, _ in self.parts], dtype=pl.String)
         return frame.with_columns(names.gather(np.repeat(np.arange(len(names)), lengths)))
-
-
-def _within(
-    frame: pl.DataFrame, ranges: Mapping[str, tuple[int, int]], schema: Schema
-) -> pl.DataFrame:
-    if frame.is_empty():
-        return frame
-    holds = pl.Series([True]).new_from_index(0, frame.height)
-    for name, (low, high) in ranges.items():
-        rows, plaintexts = schema[name].plaintexts_of(frame[name])
-        here = pl.Series([False]).new_from_index(0, frame.height)
-        holds &= here.scatter(rows[(plaintexts >= low) & (plaintexts <= high)], True)
-    return frame.filter(holds)

@@ -111,7 +111,7 @@ def expected_rank_recovery(probabilities: Any, n: int, *, tolerance: int = 0) ->
     whole(n, "n", least=1)
     whole(tolerance, "tolerance", least=0)
     shares = probabilities_of(probabilities)
-    _, masses = _mopse.rank_guesses(n, shares, min(tolerance, len(shares)))
+    _, masses = _mopse.attack.rank_guesses(n, shares, min(tolerance, len(shares)))
     return float(masses.mean())
 
 
@@ -324,7 +324,7 @@ def window_advantage(plaintexts: int, range_size: int, width: int = 1) -> float:
     0.15273
     """
     ciphertexts = _enumerated(plaintexts, range_size, width)
-    _, masses = _mopse.windows(ciphertexts, plaintexts, range_size, width)
+    _, masses = _mopse.attack.windows(ciphertexts, plaintexts, range_size, width)
     return float(masses.mean())
 
 
@@ -399,7 +399,7 @@ def information(plaintexts: int, range_size: int) -> float:
     2.432
     """
     ciphertexts = _enumerated(plaintexts, range_size, 1)
-    entropies = _mopse.entropies(ciphertexts, plaintexts, range_size)
+    entropies = _mopse.attack.entropies(ciphertexts, plaintexts, range_size)
     return float(math.log2(plaintexts) - entropies.mean())
 
 

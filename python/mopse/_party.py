@@ -69,7 +69,7 @@ class Party:
 
     _is_owner: bool
 
-    def __init__(self, keyring: _mopse.Keyring, schema: Schema | None = None) -> None:
+    def __init__(self, keyring: _mopse.party.Keyring, schema: Schema | None = None) -> None:
         self._keyring = keyring
         self._schema = schema if schema is not None else _schema_of(keyring)
         self._asked: dict[int, dict[str, tuple[int, int]]] = {}
@@ -188,10 +188,7 @@ class Party:
         Costs about a microsecond per small record on each core. A cloud that leaves records out is
         not noticed.
         """
-        return matching(answer, query, self._asked, self._schema, self._open_part)
-
-    def _open_part(self, part: _mopse.Part) -> Any:
-        return self._keyring.open_part(part)
+        return matching(answer, query, self._asked, self._schema, self._keyring.open_part)
 
     def find(self, *keywords: str, expires_in: datetime.timedelta = _HOUR) -> FileRequest:
         """Return the signed request for attachments that have all of some keywords.
@@ -226,7 +223,7 @@ class Party:
            Structures and Implementation", NDSS 2014, sections 3 and 4.
         """
         words = [keyword_bytes(keyword) for keyword in keywords]
-        return FileRequest(_mopse.search_files(self._keyring, words, _expiry(expires_in)))
+        return FileRequest(self._keyring.search_files(words, _expiry(expires_in)))
 
     def files_of(self, answer: Answer, *, expires_in: datetime.timedelta = _HOUR) -> FileRequest:
         """Return the signed request for the attachments of records that a query found.
@@ -244,8 +241,8 @@ class Party:
             If a record is of a provider out of reach.
         """
         instance(answer, Answer, "an answer")
-        parts = [part for part in answer._parts if part.records]
-        return FileRequest(_mopse.list_files(self._keyring, parts, _expiry(expires_in)))
+        parts = [part for part in answer._parts if len(part)]
+        return FileRequest(self._keyring.list_files(parts, _expiry(expires_in)))
 
     def fetch(self, file: str, *, expires_in: datetime.timedelta = _HOUR) -> FileRequest:
         """Return the signed request for one stored file with what it holds.
@@ -263,7 +260,7 @@ class Party:
             If there can be no such file.
         """
         number = stored_number(file)
-        return FileRequest(_mopse.fetch_file(self._keyring, number, _expiry(expires_in)))
+        return FileRequest(self._keyring.fetch_file(number, _expiry(expires_in)))
 
     def files(self, listing: FileListing) -> pl.DataFrame:
         """Return what the attachments of a listing are called.
@@ -286,7 +283,7 @@ class Party:
         mopse.errors.ScopeError
             If one is of a provider out of reach, or of another owner.
         """
-        return described(listing, lambda stored: _mopse.describe_file(self._keyring, stored))
+        return described(listing, self._keyring.describe)
 
     def open_file(self, sealed: SealedFile) -> File:
         """Return an attachment that `mopse.Cloud.fetch` returned, opened and checked.
@@ -298,7 +295,7 @@ class Party:
         mopse.errors.ScopeError
             If it is of a provider out of reach, or of another owner.
         """
-        return opened(sealed, lambda stored: _mopse.open_file(self._keyring, stored))
+        return opened(sealed, self._keyring.open_file)
 
     def save(self, path: str | os.PathLike[str], password: str | bytes) -> None:
         """Write the keyring to a file under a password.
@@ -338,7 +335,7 @@ class Party:
             an OSError.
         """
         contents = read_whole(as_file(path))
-        return cls(_mopse.Keyring.open(contents, password_bytes(password), cls._is_owner))
+        return cls(_mopse.party.Keyring.open(contents, password_bytes(password), cls._is_owner))
 
     def __reduce__(self) -> Never:
         raise WrongTypeError("keys are neither pickled nor copied: use save and open")
@@ -354,7 +351,7 @@ def _expiry(expires_in: datetime.timedelta) -> int:
     return expiry
 
 
-def _schema_of(keyring: _mopse.Keyring) -> Schema:
+def _schema_of(keyring: _mopse.party.Keyring) -> Schema:
     return Schema(
         **{
             name: Field._restore(kind, low, high, step, cell, levels)
@@ -363,7 +360,7 @@ def _schema_of(keyring: _mopse.Keyring) -> Schema:
     )
 
 
-def grant(keyring: _mopse.Keyring, provider: str, ids: Sequence[Any] | None) -> bytes:
+def grant(keyring: _mopse.party.Keyring, provider: str, ids: Sequence[Any] | None) -> bytes:
     """Return what opens a provider's records; see `Provider.grant`."""
     path = text(provider, "a provider's path")
     if ids is None:

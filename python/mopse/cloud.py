@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mopse import _mopse
 from mopse._checks import integers, items
-from mopse.errors import InvalidInputError, ReplayError, ScopeError, WrongTypeError
+from mopse.errors import InvalidInputError, WrongTypeError
 from mopse.messages import (
     Answer,
     FileListing,
@@ -60,7 +60,7 @@ class Cloud:
             kind = type(store).__name__
             raise WrongTypeError(f"a store must be a mopse.stores.Store, not {kind}")
         self._store: Store = MemoryStore() if store is None else store
-        self._owners: dict[bytes, _mopse.Announcement] = {}
+        self._gate = _mopse.cloud.Gate(self._store)
 
     def enroll(self, public: bytes) -> None:
         """Serve an owner, or take note of its new epochs, from its `mopse.Owner.public`.
@@ -74,12 +74,7 @@ class Cloud:
         mopse.errors.ReplayError
             If a newer one of this owner is known.
         """
-        announcement = _mopse.Announcement.decode(as_message(public, "an owner's announcement"))
-        owner = bytes(announcement.owner)
-        known = self._owners.get(owner)
-        if known is not None and announcement.number < known.number:
-            raise ReplayError("a newer announcement of this owner is known")
-        self._owners[owner] = announcement
+        self._gate.enroll(as_message(public, "an owner's announcement"))
 
     def receive(self, upload: Upload | FileUpload | bytes) -> None:
         """Check an upload or an attachment and keep it; the next search merges it.
@@ -104,14 +99,8 @@ class Cloud:
         mopse.errors.InvalidInputError
             If a run is faulty, or a record is stored already.
         """
-        if isinstance(upload, FileUpload) or _is_attachment(upload):
-            file = _mopse.FileUpload.decode(bytes(upload))
-            file.check(self._announcement(bytes(file.owner)))
-            self._store.add_file(file)
-            return
-        decoded = _mopse.Upload.decode(as_message(upload, "an upload", Upload))
-        decoded.check(self._announcement(bytes(decoded.owner)))
-        self._store.add(decoded)
+        kind = FileUpload if isinstance(upload, FileUpload) else Upload
+        self._gate.receive(as_message(upload, "an upload", kind))
 
     def search(self, query: Query | bytes) -> Answer:
         """Return the sealed records that a query asks for.
@@ -143,14 +132,14 @@ class Cloud:
         -----
         Two binary searches per range, then the records are copied out.
         """
-        return Answer(part for token in self._checked(query) for part in self._store.search(token))
+        return Answer(self._gate.search(as_message(query, "a query", Query), _now()))
 
     def count(self, query: Query | bytes) -> int:
         """Count the records that a query asks for, without copying any; see `search`.
 
         With cells wider than one step this counts too many.
         """
-        return sum(self._store.count(token) for token in self._checked(query))
+        return self._gate.count(as_message(query, "a query", Query), _now())
 
     def find(self, request: FileRequest | bytes) -> FileListing:
         """Return descriptions of the stored files that a request asks for, without what they hold.
@@ -176,7 +165,7 @@ class Cloud:
         -----
         One HMAC and one look-up per match and keyword, whatever else is stored.
         """
-        return FileListing(self._store.find_files(self._request(request)))
+        return FileListing(self._gate.find(_request(request), _now()))
 
     def fetch(self, request: FileRequest | bytes) -> SealedFile:
         """Return the stored file of a request from `mopse.Owner.fetch`, and move no other.
@@ -188,7 +177,7 @@ class Cloud:
         mopse.errors.MopseError
             As `find` does.
         """
-        return SealedFile(self._store.fetch_file(self._request(request)))
+        return SealedFile(self._gate.fetch(_request(request), _now()))
 
     def count_keywords(self, request: FileRequest | bytes) -> list[int]:
         """Return how often the provider that asks has used each keyword itself.
@@ -208,14 +197,7 @@ class Cloud:
         -----
         As many HMACs and look-ups as the keywords were used.
         """
-        return self._store.count_keywords(self._request(request))
-
-    def _request(self, request: FileRequest | bytes) -> _mopse.FileRequest:
-        if not isinstance(request, FileRequest):
-            request = FileRequest(request)
-        decoded = request._decoded
-        decoded.check(self._announcement(bytes(decoded.owner)), int(time.time()))
-        return decoded
+        return self._gate.count_keywords(_request(request), _now())
 
     def remove(self, provider: str, *, owner: bytes | None = None) -> int:
         """Remove all records, entries and stored files of a provider, in every epoch.
@@ -237,46 +219,19 @@ class Cloud:
         mopse.errors.InvalidInputError
             If nothing of such a provider is stored, or it is not clear whose.
         """
-        if owner is not None:
-            public = as_message(owner, "an owner's announcement")
-            owners = [bytes(_mopse.Announcement.decode(public).owner)]
-        else:
-            owners = list(self._owners)
-        if len(owners) != 1:
-            raise InvalidInputError(f"the cloud serves {len(owners)} owners: say whose provider")
+        public = None if owner is None else as_message(owner, "an owner's announcement")
         try:
-            files = self._store.remove_files(owners[0], provider)
+            records, _ = self._gate.remove(provider, public)
         except (TypeError, UnicodeEncodeError):  # no text, or half of a surrogate pair
-            files = 0
-        is_stored = any(line[:1] + line[2:3] == (owners[0], provider) for line in self._contents())
-        if not is_stored and not files:
-            raise InvalidInputError(f"nothing of a provider {provider!r} is stored")
-        return self._store.remove(owners[0], provider)
-
-    def _announcement(self, owner: bytes) -> _mopse.Announcement:
-        if owner not in self._owners:
-            raise ScopeError("the owner is not enrolled here")
-        return self._owners[owner]
-
-    def _checked(self, query: Query | bytes) -> list[_mopse.Token]:
-        decoded = Query.from_bytes(as_message(query, "a query", Query))._decoded
-        now = int(time.time())
-        for token in decoded:
-            token.check(self._announcement(bytes(token.owner)), now)
-        return decoded
-
-    def _contents(self) -> list[tuple[bytes, str, str, int, int]]:
-        return [
-            (bytes(owner), group, provider, records, size)
-            for owner, group, provider, records, size in self._store.contents
-        ]
+            raise InvalidInputError(f"nothing of a provider {provider!r} is stored") from None
+        return records
 
     def __repr__(self) -> str:
-        contents = self._contents()
+        contents = self._store.contents
+        entries, files, _, _ = self._store.totals
         return (
-            f"Cloud(owners={len(self._owners)}, uploads={len(contents)}, "
-            f"records={sum(line[3] for line in contents)}, entries={self._store.entries}, "
-            f"files={self._store.file_totals[0]})"
+            f"Cloud(owners={len(self._store.owners())}, uploads={len(contents)}, "
+            f"records={sum(line[3] for line in contents)}, entries={entries}, files={files})"
         )
 
     def _repr_html_(self) -> str:
@@ -286,14 +241,17 @@ class Cloud:
         rows = "".join(
             f"<tr><td>{owner[:8].hex()}</td><td>{html.escape(group)}</td>"
             f"<td>{html.escape(provider)}</td><td>{records:,}</td><td>{size:,}</td></tr>"
-            for owner, group, provider, records, size in self._contents()
+            for owner, group, provider, records, size in self._store.contents
         )
         return f"<table><tr>{head}</tr>{rows}</table>"
 
 
-def _is_attachment(message: Any) -> bool:
-    """Say whether bytes are those of an attachment."""
-    return isinstance(message, bytes | bytearray) and message[:8] == b"MOPSEATT"
+def _request(request: FileRequest | bytes) -> bytes:
+    return as_message(request, "a request", FileRequest)
+
+
+def _now() -> int:
+    return int(time.time())
 
 
 def merge(runs: Sequence[Any]) -> NDArray[np.int64]:
@@ -338,4 +296,4 @@ def merge(runs: Sequence[Any]) -> NDArray[np.int64]:
     [0, 2, 1, 3]
     """
     given = items(runs, "runs", "sequence of arrays")
-    return _mopse.merge([integers(run, f"run {number}") for number, run in enumerate(given)])
+    return _mopse.cloud.merge([integers(run, f"run {number}") for number, run in enumerate(given)])

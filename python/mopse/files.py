@@ -17,7 +17,7 @@ __all__ = ["content", "decrypt", "encrypt"]
 _SEGMENTS = 64
 """Segments of a batch: 4 MiB keep all cores busy and the memory small."""
 
-_BATCH = _SEGMENTS * _mopse.FileSealer.SEGMENT
+_BATCH = _SEGMENTS * _mopse.cipher.StreamSealer.SEGMENT
 _TAG = 16
 _SEALED_BATCH = _BATCH + _SEGMENTS * _TAG
 
@@ -104,7 +104,7 @@ def encrypt(
     >>> decrypt(sealed, key=key, aad=b"record 17")
     b'chest X-ray'
     """
-    sealer = _mopse.FileSealer(cipher, key_bytes(key), associated(aad))
+    sealer = _mopse.cipher.StreamSealer(cipher, key_bytes(key), associated(aad))
 
     def parts(read: _Read) -> Iterator[bytes]:
         yield sealer.head
@@ -161,10 +161,10 @@ def decrypt(
     secret, bound = key_bytes(key), associated(aad)
 
     def parts(read: _Read) -> Iterator[bytes]:
-        head = bytes(read(_mopse.FileOpener.HEAD))
-        if len(head) < _mopse.FileOpener.HEAD:
+        head = bytes(read(_mopse.cipher.StreamOpener.HEAD))
+        if len(head) < _mopse.cipher.StreamOpener.HEAD:
             raise DamagedFileError("the sealed file is cut short within its head")
-        opener = _mopse.FileOpener(head, secret, bound)
+        opener = _mopse.cipher.StreamOpener(head, secret, bound)
         for batch, is_last in _batches(read, _SEALED_BATCH):
             yield opener.push(byte_array(batch, "the sealed file"), is_last)
 

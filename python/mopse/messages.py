@@ -9,14 +9,14 @@ import abc
 import dataclasses
 import datetime
 import html
-import struct
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from mopse import _mopse
 from mopse._checks import items
-from mopse.errors import DamagedFileError, InvalidInputError, WrongTypeError
+from mopse._mopse.message import Token
+from mopse.errors import InvalidInputError, WrongTypeError
 
 __all__ = [
     "Answer",
@@ -32,10 +32,6 @@ __all__ = [
     "stored_number",
     "stored_text",
 ]
-
-_QUERY = b"MOPSEQRY\x01"
-_ANSWER = b"MOPSEALL\x01"
-_LISTING = b"MOPSELSG\x01"
 
 _LAST_SECOND = int(datetime.datetime(9999, 12, 31, tzinfo=datetime.UTC).timestamp())
 
@@ -101,31 +97,7 @@ class _Signed(Message, Generic[_Core]):
         return self._message
 
 
-def _pack(head: bytes, parts: Iterable[bytes]) -> bytes:
-    parts = list(parts)
-    sized = (struct.pack("<Q", len(part)) + part for part in parts)
-    return head + struct.pack("<Q", len(parts)) + b"".join(sized)
-
-
-def _unpack(head: bytes, message: bytes, what: str) -> list[bytes]:
-    if message[: len(head)] != head:
-        raise DamagedFileError(f"{what} is cut short or malformed at byte 0")
-    parts: list[bytes] = []
-    at = len(head) + 8
-    count = int.from_bytes(message[len(head) : at], "little")
-    while at < len(message) and len(parts) < count:
-        start = at + 8
-        end = start + int.from_bytes(message[at:start], "little")
-        if not start <= end <= len(message):
-            break
-        parts.append(message[start:end])
-        at = end
-    if at != len(message) or len(parts) != count:
-        raise DamagedFileError(f"{what} is cut short or malformed at byte {min(at, len(message))}")
-    return parts
-
-
-class Upload(_Signed[_mopse.Upload]):
+class Upload(_Signed[_mopse.message.StoredUpload]):
     """A provider's signed batch of sealed records and the encrypted index over them.
 
     Made by `mopse.Provider.encrypt`, or of an upload as it travels. The cloud checks it whole
@@ -145,8 +117,8 @@ class Upload(_Signed[_mopse.Upload]):
     _what = "an upload"
 
     @staticmethod
-    def _decode(message: bytes) -> _mopse.Upload:
-        return _mopse.Upload.decode(message)
+    def _decode(message: bytes) -> _mopse.message.StoredUpload:
+        return _mopse.message.StoredUpload.decode(message)
 
     @property
     def provider(self) -> str:
@@ -159,7 +131,7 @@ class Upload(_Signed[_mopse.Upload]):
         return dict(self._decoded.entries)
 
     def __len__(self) -> int:
-        return self._decoded.records
+        return len(self._decoded)
 
     def __repr__(self) -> str:
         return (
@@ -195,7 +167,7 @@ class Query(Message):
         given = items(tokens, "tokens", "list of bytes")
         self.tokens = tuple(as_message(token, "a token") for token in given)
         self._ranges = None if ranges is None else dict(ranges)
-        self._checked: list[_mopse.Token] | None = _mopse.Token.decode_all(self.tokens)
+        self._checked: list[Token] | None = Token.decode_all(self.tokens)
 
     @classmethod
     def _signed(cls, tokens: Iterable[bytes], ranges: Mapping[str, tuple[int, int]]) -> "Query":
@@ -205,15 +177,15 @@ class Query(Message):
         return query
 
     @property
-    def _decoded(self) -> list[_mopse.Token]:
+    def _decoded(self) -> list[Token]:
         if self._checked is None:
-            self._checked = _mopse.Token.decode_all(self.tokens)
+            self._checked = Token.decode_all(self.tokens)
         return self._checked
 
     @classmethod
     def from_bytes(cls, message: bytes) -> "Query":
         """Return the query that travelled as these bytes, as the cloud sees it: without bounds."""
-        return cls(_unpack(_QUERY, as_message(message, "a query", Query), "the query"))
+        return cls(_mopse.message.split("query", as_message(message, "a query", Query)))
 
     @property
     def groups(self) -> list[str]:
@@ -236,7 +208,7 @@ class Query(Message):
         return datetime.datetime.fromtimestamp(min(*ends, _LAST_SECOND), datetime.UTC)
 
     def __bytes__(self) -> bytes:
-        return _pack(_QUERY, self.tokens)
+        return _mopse.message.join("query", self.tokens)
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -261,25 +233,25 @@ class Answer(Message):
         and do not match; None before.
     """
 
-    def __init__(self, parts: Iterable[_mopse.Part]) -> None:
+    def __init__(self, parts: Iterable[_mopse.message.Part]) -> None:
         self._parts = list(parts) if isinstance(parts, Iterable) else [parts]
         for part in self._parts:
-            if not isinstance(part, _mopse.Part):
+            if not isinstance(part, _mopse.message.Part):
                 raise WrongTypeError(f"an answer is made of parts, not {type(part).__name__}")
         self.excess: int | None = None
 
     @classmethod
     def from_bytes(cls, message: bytes) -> "Answer":
         """Return the answer that travelled as these bytes."""
-        parts = _unpack(_ANSWER, as_message(message, "an answer", Answer), "the answer")
-        return cls(_mopse.Part.decode(part) for part in parts)
+        parts = _mopse.message.split("answer", as_message(message, "an answer", Answer))
+        return cls(_mopse.message.Part.decode(part) for part in parts)
 
     @property
     def providers(self) -> dict[str, int]:
         """How many records came from each provider."""
         counts: Counter[str] = Counter()
         for part in self._parts:
-            counts[part.provider] += part.records
+            counts[part.provider] += len(part)
         return {provider: count for provider, count in sorted(counts.items()) if count}
 
     @property
@@ -288,10 +260,10 @@ class Answer(Message):
         return sum(part.size for part in self._parts)
 
     def __bytes__(self) -> bytes:
-        return _pack(_ANSWER, (part.encode() for part in self._parts))
+        return _mopse.message.join("answer", [part.encode() for part in self._parts])
 
     def __len__(self) -> int:
-        return sum(part.records for part in self._parts)
+        return sum(len(part) for part in self._parts)
 
     def __repr__(self) -> str:
         return f"Answer(records={len(self)}, providers={len(self.providers)}, nbytes={self.nbytes})"
@@ -341,7 +313,7 @@ class File:
     content: bytes = dataclasses.field(repr=False)
 
 
-class FileUpload(_Signed[_mopse.FileUpload]):
+class FileUpload(_Signed[_mopse.message.Attachment]):
     """A provider's signed attachment, sealed, with the keyword entries it is found by.
 
     Made by `mopse.Provider.attach`, or of an attachment as it travels.
@@ -355,8 +327,8 @@ class FileUpload(_Signed[_mopse.FileUpload]):
     _what = "a file"
 
     @staticmethod
-    def _decode(message: bytes) -> _mopse.FileUpload:
-        return _mopse.FileUpload.decode(message)
+    def _decode(message: bytes) -> _mopse.message.Attachment:
+        return _mopse.message.Attachment.decode(message)
 
     @property
     def provider(self) -> str:
@@ -366,16 +338,16 @@ class FileUpload(_Signed[_mopse.FileUpload]):
     @property
     def file(self) -> str:
         """The stored file's number, as listings show it."""
-        return stored_text(self._decoded.file)
+        return stored_text(self._decoded.number)
 
     def __repr__(self) -> str:
         return (
-            f"FileUpload(provider={self.provider!r}, keywords={self._decoded.entries}, "
+            f"FileUpload(provider={self.provider!r}, keywords={len(self._decoded.entries)}, "
             f"nbytes={self.nbytes})"
         )
 
 
-class FileRequest(_Signed[_mopse.FileRequest]):
+class FileRequest(_Signed[_mopse.message.Request]):
     """A signed request for attachments: by keywords, by records, or for one stored file.
 
     Made by `mopse.Owner.find`, `mopse.Owner.files_of` and `mopse.Owner.fetch`, or of a request as
@@ -390,8 +362,8 @@ class FileRequest(_Signed[_mopse.FileRequest]):
     _what = "a request"
 
     @staticmethod
-    def _decode(message: bytes) -> _mopse.FileRequest:
-        return _mopse.FileRequest.decode(message)
+    def _decode(message: bytes) -> _mopse.message.Request:
+        return _mopse.message.Request.decode(message)
 
     def __repr__(self) -> str:
         return f"FileRequest(nbytes={self.nbytes})"
@@ -406,15 +378,15 @@ class SealedFile(Message):
         The file as a store gives it.
     """
 
-    def __init__(self, stored: _mopse.StoredFile) -> None:
-        if not isinstance(stored, _mopse.StoredFile):
+    def __init__(self, stored: _mopse.message.StoredFile) -> None:
+        if not isinstance(stored, _mopse.message.StoredFile):
             raise WrongTypeError(f"a stored file is wanted, not {type(stored).__name__}")
         self._stored = stored
 
     @classmethod
     def from_bytes(cls, message: bytes) -> "SealedFile":
         """Return the stored file that travelled as these bytes."""
-        return cls(_mopse.StoredFile.decode(as_message(message, "a file", SealedFile)))
+        return cls(_mopse.message.StoredFile.decode(as_message(message, "a file", SealedFile)))
 
     @property
     def provider(self) -> str:
@@ -437,17 +409,17 @@ class FileListing(Message):
         Files as a store gives them.
     """
 
-    def __init__(self, stored: Iterable[_mopse.StoredFile]) -> None:
+    def __init__(self, stored: Iterable[_mopse.message.StoredFile]) -> None:
         self._stored = list(stored)
 
     @classmethod
     def from_bytes(cls, message: bytes) -> "FileListing":
         """Return the listing that travelled as these bytes."""
-        parts = _unpack(_LISTING, as_message(message, "a listing", FileListing), "the listing")
-        return cls(_mopse.StoredFile.decode(part) for part in parts)
+        parts = _mopse.message.split("listing", as_message(message, "a listing", FileListing))
+        return cls(_mopse.message.StoredFile.decode(part) for part in parts)
 
     def __bytes__(self) -> bytes:
-        return _pack(_LISTING, (stored.encode() for stored in self._stored))
+        return _mopse.message.join("listing", [stored.encode() for stored in self._stored])
 
     def __len__(self) -> int:
         return len(self._stored)

@@ -39,14 +39,16 @@ class Owner(Party):
 
     _is_owner = True
 
-    def __init__(self, keyring: _mopse.Keyring, schema: Schema | None = None) -> None:
+    def __init__(self, keyring: _mopse.party.Keyring, schema: Schema | None = None) -> None:
         super().__init__(keyring, schema)
         self._issued = Issued()
 
     @classmethod
     def generate(cls, schema: Schema) -> "Owner":
         """Return a new owner, with a root key from the operating system's randomness."""
-        return cls(_mopse.Keyring.generate(instance(schema, Schema, "a schema")._schema), schema)
+        return cls(
+            _mopse.party.Keyring.generate(instance(schema, Schema, "a schema")._schema), schema
+        )
 
     @classmethod
     def from_insecure_seed(cls, schema: Schema, seed: int) -> "Owner":
@@ -56,7 +58,9 @@ class Owner(Party):
         """
         number = integer(seed, "a seed", -math.inf, math.inf)
         key = hashlib.sha256(b"mopse insecure seed %d" % number).digest()
-        return cls(_mopse.Keyring.root(key, instance(schema, Schema, "a schema")._schema), schema)
+        return cls(
+            _mopse.party.Keyring.root(key, instance(schema, Schema, "a schema")._schema), schema
+        )
 
     @property
     def public(self) -> bytes:

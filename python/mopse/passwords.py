@@ -54,7 +54,7 @@ def encrypt(
     >>> mopse.passwords.decrypt("correct horse", message, aad=b"record 17")
     b'120/80'
     """
-    return _mopse.seal_under_password(
+    return _mopse.cipher.seal_under_password(
         password_bytes(password),
         _string(kdf, "the name of a key derivation"),
         _string(cipher, "a cipher's name"),
@@ -77,7 +77,7 @@ def decrypt(password: str | bytes, sealed: Any, aad: Any = b"") -> bytes:
     mopse.errors.InvalidInputError
         If the message names an unknown cipher or derivation.
     """
-    return _mopse.open_under_password(
+    return _mopse.cipher.open_under_password(
         password_bytes(password),
         associated(aad),
         byte_array(sealed, "the message"),
@@ -120,7 +120,7 @@ def derive(password: str | bytes, salt: bytes, *, kdf: str = "argon2id") -> byte
     """
     grains = bytes_of(salt, "the salt")
     name = _string(kdf, "the name of a key derivation")
-    return _mopse.password_key(password_bytes(password), grains, name)
+    return _mopse.cipher.password_key(password_bytes(password), grains, name)
 
 
 def hash(password: str | bytes) -> str:  # noqa: A001 - read as `passwords.hash`
@@ -137,7 +137,7 @@ def hash(password: str | bytes) -> str:  # noqa: A001 - read as `passwords.hash`
     '$argon2id$v=19$m=65536,t=3,p=1$...'
     >>> mopse.passwords.verify("correct horse", stored)
     """
-    return _mopse.hash_password(password_bytes(password))
+    return _mopse.cipher.hash_password(password_bytes(password))
 
 
 def verify(password: str | bytes, stored: str) -> None:
@@ -159,7 +159,7 @@ def verify(password: str | bytes, stored: str) -> None:
     mopse.errors.InvalidInputError
         If the stored hash is of another function.
     """
-    _mopse.verify_password(password_bytes(password), _string(stored, "a stored hash"))
+    _mopse.cipher.verify_password(password_bytes(password), _string(stored, "a stored hash"))
 
 
 def _string(value: object, what: str) -> str:

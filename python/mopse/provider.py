@@ -53,7 +53,7 @@ class Provider(Party):
 
     _is_owner = False
 
-    def __init__(self, keyring: _mopse.Keyring, schema: Schema | None = None) -> None:
+    def __init__(self, keyring: _mopse.party.Keyring, schema: Schema | None = None) -> None:
         super().__init__(keyring, schema)
         self._issued = Issued()
         self._sequence = 0
@@ -66,7 +66,7 @@ class Provider(Party):
     @property
     def public(self) -> bytes:
         """The certificates: proof that it is authorised. No secret."""
-        return self._keyring.chain()
+        return self._keyring.certificates()
 
     def encrypt(
         self,
@@ -169,7 +169,7 @@ class Provider(Party):
         ids = record_ids(pl.DataFrame({"id": [record_id]}), "id")
         called = text(name, "a file's name"), text(media_type, "a media type")
         contents = byte_array(content(source), "the file")
-        message = _mopse.attach_file(self._keyring, ids, cipher, *called, contents, words)
+        message = self._keyring.attach(ids, cipher, *called, contents, words)
         return FileUpload._signed(message)
 
     def catch_up(self, keywords: Sequence[str], counts: Sequence[int]) -> None:
@@ -214,7 +214,7 @@ class Provider(Party):
             integer(count, "a count", 0, 2**64 - 1, fault=fault)
             for count in items(counts, "counts", "list of integers")
         ]
-        _mopse.catch_up(self._keyring, _words(keywords), numbers)
+        self._keyring.catch_up(_words(keywords), numbers)
 
     def handles(self, ids: Any) -> NDArray[np.uint64]:
         """Return the pseudonyms of record ids, for research with `entries`.

@@ -35,13 +35,13 @@ class PublicKey:
     .. [2] NIST SP 800-57 part 1 revision 5, table 2.
     """
 
-    _key: _mopse.RsaPublicKey
+    _key: _mopse.cipher.RsaPublicKey
 
     def __init__(self) -> None:
         raise WrongTypeError("a public key is read with from_pem, or taken from a private key")
 
     @classmethod
-    def _of(cls, key: _mopse.RsaPublicKey) -> "PublicKey":
+    def _of(cls, key: _mopse.cipher.RsaPublicKey) -> "PublicKey":
         public = object.__new__(cls)
         public._key = key
         return public
@@ -60,7 +60,7 @@ class PublicKey:
         mopse.errors.InvalidInputError
             If it holds no public key of RSA, or one of another length.
         """
-        return cls._of(_mopse.RsaPublicKey.from_pem(_text(pem)))
+        return cls._of(_mopse.cipher.RsaPublicKey.from_pem(_text(pem)))
 
     def to_pem(self) -> str:
         """Return the key as PEM text for `from_pem` and other programs; it is not secret."""
@@ -133,13 +133,13 @@ class PrivateKey:
     For evaluation, never behind a service: see `mopse.rsa`.
     """
 
-    _key: _mopse.RsaPrivateKey
+    _key: _mopse.cipher.RsaPrivateKey
 
     def __init__(self) -> None:
         raise WrongTypeError("a private key is made by generate, or read with from_pem")
 
     @classmethod
-    def _of(cls, key: _mopse.RsaPrivateKey) -> "PrivateKey":
+    def _of(cls, key: _mopse.cipher.RsaPrivateKey) -> "PrivateKey":
         private = object.__new__(cls)
         private._key = key
         return private
@@ -161,7 +161,7 @@ class PrivateKey:
         size = integer(bits, "bits", 2048, 3072, fault=fault)
         if size not in (2048, 3072):
             raise InvalidInputError(fault.format(value=size))
-        return cls._of(_mopse.RsaPrivateKey.generate(size))
+        return cls._of(_mopse.cipher.RsaPrivateKey.generate(size))
 
     @classmethod
     def from_pem(cls, pem: str) -> "PrivateKey":
@@ -178,7 +178,7 @@ class PrivateKey:
             If it holds no private key of RSA, one that does not fit together, one under a password,
             or one of another length.
         """
-        return cls._of(_mopse.RsaPrivateKey.from_pem(_text(pem)))
+        return cls._of(_mopse.cipher.RsaPrivateKey.from_pem(_text(pem)))
 
     def to_pem(self) -> str:
         """Return the key as PEM text: **secret, and protected by nothing**.

@@ -74,7 +74,7 @@ class Field:
         self._kind, self._levels = kind, tuple(levels)
         self._minimum, self._maximum, self._step = minimum, maximum, step
         low, high, width = (_number(value, "a bound or step") for value in (minimum, maximum, step))
-        self._field = _mopse.Field(kind, low, high, width, steps, levels)
+        self._field = _mopse.schema.Field(kind, low, high, width, steps, levels)
         self._is_wide_by_default = cell is None and self._field.cell > 1
 
     @classmethod
@@ -286,7 +286,7 @@ class Schema(Mapping[str, Field]):
         for name, field in fields.items():
             instance(field, Field, repr(name))
         self._fields = dict(fields)
-        self._schema = _mopse.Schema([(name, f._field) for name, f in fields.items()])
+        self._schema = _mopse.schema.Schema([(name, f._field) for name, f in fields.items()])
 
     @property
     def digest(self) -> bytes:

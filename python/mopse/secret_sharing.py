@@ -49,7 +49,7 @@ def split(secret: Any, threshold: int, keys: Sequence[bytes]) -> list[bytes]:
     fault = "{what} is {value}, expected 2 or more"
     needed = integer(threshold, "the threshold", 0, fault=fault)
     holders = [key_bytes(key) for key in keys]
-    return _mopse.split_secret(bytes_of(secret, "the secret"), needed, holders)
+    return _mopse.cipher.split_secret(bytes_of(secret, "the secret"), needed, holders)
 
 
 def join(shares: Mapping[bytes, bytes]) -> bytes:
@@ -66,4 +66,4 @@ def join(shares: Mapping[bytes, bytes]) -> bytes:
     """
     given = mapping(shares, "shares")
     sealed = [bytes_of(share, "a share") for share in given.values()]
-    return _mopse.join_secret(sealed, [key_bytes(key) for key in given])
+    return _mopse.cipher.join_secret(sealed, [key_bytes(key) for key in given])

@@ -6,9 +6,9 @@ from typing import Any, Never
 import polars as pl
 
 from mopse import _mopse
-from mopse._answers import described, matching, opened
+from mopse._answers import Ranges, described, matching, opened
 from mopse._checks import instance, items
-from mopse.errors import InvalidInputError, ScopeError, WrongTypeError
+from mopse.errors import InvalidInputError, WrongTypeError
 from mopse.messages import Answer, File, FileListing, Query, SealedFile, as_message
 from mopse.schema import Schema
 
@@ -41,7 +41,7 @@ class User:
         given = items(grants, "grants", "list of bytes")
         messages = [as_message(grant, "a grant") for grant in given]
         self._granted = len(messages)
-        self._grants = _mopse.Grants.decode(messages)
+        self._grants = _mopse.party.Grants.decode(messages)
 
     def decrypt(self, answer: Answer, query: Query) -> pl.DataFrame:
         """Return the records of an answer that were granted, checked against the query.
@@ -79,7 +79,7 @@ class User:
         mopse.errors.ScopeError
             If the record of one was not granted.
         """
-        return described(listing, lambda stored: _mopse.describe_granted_file(self._grants, stored))
+        return described(listing, self._grants.describe)
 
     def open_file(self, sealed: SealedFile) -> File:
         """Return an attachment of a record that was granted; see `mopse.Owner.open_file`.
@@ -89,13 +89,10 @@ class User:
         mopse.errors.ScopeError
             If its record was not granted.
         """
-        return opened(sealed, lambda stored: _mopse.open_granted_file(self._grants, stored))
+        return opened(sealed, self._grants.open_file)
 
-    def _open_part(self, part: _mopse.Part) -> Any:
-        columns = self._grants.open_part(part)
-        if columns is None:
-            raise ScopeError(f"provider {part.provider!r} has granted nothing")
-        return columns
+    def _open_part(self, part: _mopse.message.Part, ranges: Ranges) -> tuple[list[Any], int]:
+        return self._grants.open_part(part, ranges, self._schema._schema)
 
     def __reduce__(self) -> Never:
         raise WrongTypeError("keys are neither pickled nor copied: make a user of the same grants")

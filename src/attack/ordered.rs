@@ -20,7 +20,7 @@
 
 use rayon::prelude::*;
 
-use super::{Error, check_costs, check_distribution};
+use super::{Error, check_costs, check_distribution, check_length};
 
 /// More matches would not fit the memory of most machines: 16 GiB.
 const MOST_CELLS: usize = 1 << 31;
@@ -138,11 +138,7 @@ pub fn posterior(
     let width = band(rows, columns)?;
     let sum = check_distribution("probabilities", probabilities)?;
     check_distribution("counts", counts)?;
-    let expected = cells(rows, columns)?;
-    if posterior.len() != expected {
-        let got = posterior.len();
-        return Err(Error::Length { what: "the array of probabilities", expected, got });
-    }
+    check_length("the array of probabilities", cells(rows, columns)?, posterior.len())?;
     let logs: Vec<f64> = probabilities.iter().map(|probability| (probability / sum).ln()).collect();
     // A class without entries is any value, also one of probability 0.
     let weight = |row: usize, place: usize| match counts[row] {

@@ -197,7 +197,7 @@ pub(super) fn join_secret<'py>(
     keys: Vec<PyBackedBytes>,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let keys = holders(&keys)?;
-    let given: Vec<_> = slices(&shares).into_iter().zip(&keys).collect();
-    let secret = py.detach(|| secret_sharing::join(&given))?;
+    let shares: Vec<_> = slices(&shares).into_iter().zip(&keys).collect();
+    let secret = py.detach(|| secret_sharing::join(&shares))?;
     Ok(PyBytes::new(py, &secret))
 }

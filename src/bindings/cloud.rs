@@ -10,7 +10,7 @@ use super::message::{Announcement, Attachment, Part, StoredFile, StoredUpload, T
 use crate::cloud::gate::Gate as Door;
 use crate::cloud::memory::Memory;
 use crate::cloud::merge::merge_into;
-use crate::cloud::store::{Content, Label, Merged, Removed, Store, Totals};
+use crate::cloud::store::{Content, Label, Removed, Store, Totals};
 use crate::message::certificate::Owner;
 use crate::message::place::Node;
 use crate::message::{announcement, answer, attachment, token, upload};
@@ -33,8 +33,11 @@ pub(super) fn merge<'py>(
     filled(py, total, |order| merge_into(&runs, order))
 }
 
-/// Behind `mopse.stores.MemoryStore`.
-#[pyclass(module = "mopse._mopse.cloud", frozen, subclass)]
+/// Merged indexes, sealed records and stored files in memory, gone when the process ends.
+///
+/// Runs are merged when the next search needs them. Twelve bytes per entry are kept of each run and
+/// twelve more of the merged index.
+#[pyclass(module = "mopse.stores", frozen, subclass)]
 pub(super) struct MemoryStore(Arc<Memory>);
 
 #[pymethods]
@@ -44,24 +47,114 @@ impl MemoryStore {
         Self(Arc::default())
     }
 
-    /// Owner, group, provider, records and bytes of every upload.
+    /// See `mopse.stores.Store.owners`.
+    fn owners(&self) -> PyResult<Vec<[u8; 32]>> {
+        Ok(self.0.owners()?.into_iter().map(|owner| owner.0).collect())
+    }
+
+    /// See `mopse.stores.Store.announcement`.
+    fn announcement<'py>(&self, py: Python<'py>, owner: [u8; 32]) -> Option<Bound<'py, PyBytes>> {
+        self.0.signed_announcement(&Owner(owner)).map(|message| PyBytes::new(py, &message))
+    }
+
+    /// See `mopse.stores.Store.enroll`.
+    fn enroll(&self, py: Python<'_>, announcement: &Announcement) -> PyResult<()> {
+        let message = announcement.message.as_bytes(py);
+        Ok(self.0.enroll(announcement.announcement.clone(), message)?)
+    }
+
+    /// See `mopse.stores.Store.add`.
+    fn add(&self, py: Python<'_>, upload: &StoredUpload, message: &[u8]) -> PyResult<()> {
+        let upload = upload.0.clone();
+        Ok(py.detach(|| self.0.add(upload, message))?)
+    }
+
+    /// See `mopse.stores.Store.add_file`.
+    fn add_file(&self, py: Python<'_>, attachment: &Attachment, message: &[u8]) -> PyResult<()> {
+        let attachment = attachment.0.clone();
+        Ok(py.detach(|| self.0.add_file(attachment, message))?)
+    }
+
+    /// See `mopse.stores.Store.search`.
+    fn search(&self, py: Python<'_>, tokens: Vec<PyRef<'_, Token>>) -> PyResult<Vec<Part>> {
+        let tokens = cloned(&tokens);
+        Ok(py.detach(|| self.0.search(&tokens))?.into_iter().map(Part).collect())
+    }
+
+    /// See `mopse.stores.Store.count`.
+    fn count(&self, py: Python<'_>, tokens: Vec<PyRef<'_, Token>>) -> PyResult<usize> {
+        let tokens = cloned(&tokens);
+        Ok(py.detach(|| self.0.count(&tokens))?)
+    }
+
+    /// See `mopse.stores.Store.labels`.
+    fn labels(
+        &self,
+        py: Python<'_>,
+        owner: [u8; 32],
+        provider: &str,
+        epochs: Vec<u32>,
+        labels: Vec<u128>,
+    ) -> PyResult<Vec<Option<Py<PyAny>>>> {
+        let found = self.0.labels(&Owner(owner), &Node::of(provider, &epochs)?, &labels)?;
+        let number = |label: Option<Label>| -> PyResult<Option<Py<PyAny>>> {
+            Ok(match label {
+                None => None,
+                Some(Label::Spent) => Some(SPENT.into_pyobject(py)?.into_any().unbind()),
+                Some(Label::Live(masked)) => Some(masked.into_pyobject(py)?.into_any().unbind()),
+            })
+        };
+        found.into_iter().map(number).collect()
+    }
+
+    /// See `mopse.stores.Store.files`.
+    fn files(
+        &self,
+        owner: [u8; 32],
+        provider: &str,
+        epochs: Vec<u32>,
+        numbers: Vec<u128>,
+    ) -> PyResult<Vec<StoredFile>> {
+        let files = self.0.files(&Owner(owner), &Node::of(provider, &epochs)?, &numbers)?;
+        Ok(files.into_iter().map(StoredFile).collect())
+    }
+
+    /// See `mopse.stores.Store.files_of`.
+    fn files_of(
+        &self,
+        owner: [u8; 32],
+        provider: &str,
+        epochs: Vec<u32>,
+        handles: Vec<u128>,
+    ) -> PyResult<Vec<StoredFile>> {
+        let files = self.0.files_of(&Owner(owner), &Node::of(provider, &epochs)?, &handles)?;
+        Ok(files.into_iter().map(StoredFile).collect())
+    }
+
+    /// See `mopse.stores.Store.file`.
+    fn file(&self, owner: [u8; 32], number: u128) -> PyResult<Option<StoredFile>> {
+        Ok(self.0.file(&Owner(owner), number)?.map(StoredFile))
+    }
+
+    /// See `mopse.stores.Store.remove`.
+    fn remove(&self, py: Python<'_>, owner: [u8; 32], provider: &str) -> PyResult<(usize, usize)> {
+        let removed = py.detach(|| self.0.remove(&Owner(owner), provider))?;
+        Ok((removed.records, removed.files))
+    }
+
+    /// See `mopse.stores.Store.contents`.
     #[getter]
     fn contents(&self, py: Python<'_>) -> Vec<Line> {
         py.detach(|| self.0.contents()).into_iter().map(line).collect()
     }
 
-    /// Entries, files, their bytes, keyword entries.
+    /// See `mopse.stores.Store.totals`.
     #[getter]
     fn totals(&self, py: Python<'_>) -> Counts {
         counts(py.detach(|| self.0.totals()))
     }
 
-    /// Merge what came since the last search, which otherwise the next search does.
-    fn settle(&self, py: Python<'_>) -> PyResult<()> {
-        Ok(py.detach(|| self.0.settle())?)
-    }
-
-    /// The entries of a field of a group, as a copy of the store shows them.
+    /// See `mopse.stores.Store.merged`.
     fn merged<'py>(
         &self,
         py: Python<'py>,
@@ -70,13 +163,17 @@ impl MemoryStore {
         field: &str,
     ) -> PyResult<Entries<'py>> {
         let merged = py.detach(|| self.0.merged(&Owner(owner), group, field))?;
-        Ok(entries(py, merged))
+        Ok((merged.ciphertexts.into_pyarray(py), merged.records.into_pyarray(py)))
     }
 
-    fn search(&self, py: Python<'_>, tokens: Vec<PyRef<'_, Token>>) -> PyResult<Vec<Part>> {
-        let tokens: Vec<token::Token> = tokens.iter().map(|token| token.0.clone()).collect();
-        Ok(py.detach(|| self.0.search(&tokens))?.into_iter().map(Part).collect())
+    /// Merge what came since the last search, which otherwise the next search does.
+    fn settle(&self, py: Python<'_>) -> PyResult<()> {
+        Ok(py.detach(|| self.0.settle())?)
     }
+}
+
+fn cloned(tokens: &[PyRef<'_, Token>]) -> Vec<token::Token> {
+    tokens.iter().map(|token| token.0.clone()).collect()
 }
 
 fn line(content: Content) -> Line {
@@ -86,10 +183,6 @@ fn line(content: Content) -> Line {
 
 fn counts(Totals { entries, files, file_size, keywords }: Totals) -> Counts {
     (entries, files, file_size, keywords)
-}
-
-fn entries(py: Python<'_>, merged: Merged) -> Entries<'_> {
-    (merged.ciphertexts.into_pyarray(py), merged.records.into_pyarray(py))
 }
 
 /// Bytes of an announcement, and what they say.
@@ -285,7 +378,8 @@ macro_rules! at {
 impl Gate {
     #[new]
     fn new(store: Bound<'_, PyAny>) -> Self {
-        Self(match store.cast::<MemoryStore>() {
+        // A class derived from it may answer otherwise, and is asked itself.
+        Self(match store.cast_exact::<MemoryStore>() {
             Ok(memory) => AnyGate::Memory(Door::new(Arc::clone(&memory.get().0))),
             Err(_) => {
                 let (store, known) = (store.unbind(), RwLock::default());

@@ -48,22 +48,26 @@ pub(super) struct Announcement {
 
 #[pymethods]
 impl Announcement {
+    /// Read what travelled, and verify its signature if it has one.
     #[staticmethod]
     fn decode(message: Bound<'_, PyBytes>) -> PyResult<Self> {
         let announcement = announcement::Announcement::decode(message.as_bytes())?;
         Ok(Self { announcement, message: message.unbind() })
     }
 
+    /// Verification key of the owner, 32 bytes.
     #[getter]
     fn owner(&self) -> [u8; 32] {
         self.announcement.owner.0
     }
 
+    /// Its number.
     #[getter]
     fn number(&self) -> u64 {
         self.announcement.number
     }
 
+    /// The announcement as it came, signed.
     #[getter]
     fn message(&self, py: Python<'_>) -> Py<PyBytes> {
         self.message.clone_ref(py)
@@ -107,56 +111,67 @@ impl StoredUpload {
         )?))
     }
 
+    /// Read what travelled, and verify its signature if it has one.
     #[staticmethod]
     fn decode(py: Python<'_>, message: &[u8]) -> PyResult<Self> {
         Ok(Self(py.detach(|| upload::Upload::decode(message))?))
     }
 
+    /// Verification key of the owner, 32 bytes.
     #[getter]
     fn owner(&self) -> [u8; 32] {
         self.0.owner.0
     }
 
+    /// Path of the provider.
     #[getter]
     fn provider(&self) -> String {
         self.0.provider.path()
     }
 
+    /// The epoch of each name of the path.
     #[getter]
     fn epochs(&self) -> Vec<u32> {
         self.0.provider.epochs().to_vec()
     }
 
+    /// The group of the provider.
     #[getter]
     fn group(&self) -> Option<String> {
         Group::of(&self.0.provider).map(|group| group.to_string())
     }
 
+    /// SHA-256 of the schema, 32 bytes.
     #[getter]
     fn schema(&self) -> [u8; 32] {
         self.0.schema
     }
 
+    /// Above that of every earlier upload of the provider.
     #[getter]
     fn sequence(&self) -> u64 {
         self.0.sequence
     }
 
+    /// Pseudonyms of the records: high and low half of each.
     #[getter]
     fn handles<'py>(&self, py: Python<'py>) -> PyResult<Handles<'py>> {
         handles(py, &self.0.handles)
     }
 
+    /// Names and types of the columns, sealed.
     #[getter]
     fn layout<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         PyBytes::new(py, &self.0.layout)
     }
 
+    /// Where each sealed record ends, and all their bytes.
     #[getter]
     fn records<'py>(&self, py: Python<'py>) -> Packed<'py> {
         packed(py, &self.0.records)
     }
 
+    /// Field, ascending ciphertexts and record of each, for every field.
     #[getter]
     fn runs<'py>(&self, py: Python<'py>) -> Vec<RunColumns<'py>> {
         let run = |run: &Run| {
@@ -183,22 +198,26 @@ pub(super) struct Token(pub(super) token::Token);
 
 #[pymethods]
 impl Token {
+    /// Read the tokens of a query, and verify their signature.
     #[staticmethod]
     fn decode_all(messages: Vec<Bound<'_, PyBytes>>) -> PyResult<Vec<Self>> {
         let messages: Vec<&[u8]> = messages.iter().map(|message| message.as_bytes()).collect();
         Ok(token::Token::decode_all(&messages)?.into_iter().map(Self).collect())
     }
 
+    /// Verification key of the owner, 32 bytes.
     #[getter]
     fn owner(&self) -> [u8; 32] {
         self.0.owner.0
     }
 
+    /// SHA-256 of the schema, 32 bytes.
     #[getter]
     fn schema(&self) -> [u8; 32] {
         self.0.schema
     }
 
+    /// The group of the provider.
     #[getter]
     fn group(&self) -> String {
         self.0.group.to_string()
@@ -221,26 +240,31 @@ impl Token {
         }
     }
 
+    /// Path of whoever issued it; empty for the owner.
     #[getter]
     fn issuer(&self) -> String {
         self.0.issuer.subject().path()
     }
 
+    /// When it ends, in seconds since 1970.
     #[getter]
     fn expiry(&self) -> u64 {
         self.0.expiry
     }
 
+    /// A random number of its own, for an audit log.
     #[getter]
     fn id(&self) -> u128 {
         self.0.id
     }
 
+    /// The random number of its query.
     #[getter]
     fn query(&self) -> u128 {
         self.0.query
     }
 
+    /// Field, lowest and highest ciphertext, of each range.
     #[getter]
     fn predicates(&self) -> Vec<(String, i64, i64)> {
         let bounds = |p: &token::Predicate| (p.field.clone(), p.low, p.high);
@@ -271,50 +295,60 @@ impl Part {
         Ok(Self(answer::Part::new(Owner(owner), provider, query, handles, layout, records)?))
     }
 
+    /// Read what travelled, and verify its signature if it has one.
     #[staticmethod]
     fn decode(message: &[u8]) -> PyResult<Self> {
         Ok(Self(answer::Part::decode(message)?))
     }
 
+    /// What travels.
     fn encode<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         PyBytes::new(py, &self.0.encode())
     }
 
+    /// Verification key of the owner, 32 bytes.
     #[getter]
     fn owner(&self) -> [u8; 32] {
         self.0.owner.0
     }
 
+    /// Path of the provider.
     #[getter]
     fn provider(&self) -> String {
         self.0.provider.path()
     }
 
+    /// The epoch of each name of the path.
     #[getter]
     fn epochs(&self) -> Vec<u32> {
         self.0.provider.epochs().to_vec()
     }
 
+    /// The random number of its query.
     #[getter]
     fn query(&self) -> u128 {
         self.0.query
     }
 
+    /// Pseudonyms of the records: high and low half of each.
     #[getter]
     fn handles<'py>(&self, py: Python<'py>) -> PyResult<Handles<'py>> {
         handles(py, &self.0.handles)
     }
 
+    /// Names and types of the columns, sealed.
     #[getter]
     fn layout<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         PyBytes::new(py, &self.0.layout)
     }
 
+    /// Where each sealed record ends, and all their bytes.
     #[getter]
     fn records<'py>(&self, py: Python<'py>) -> Packed<'py> {
         packed(py, &self.0.records)
     }
 
+    /// Size of what is sealed, in bytes.
     #[getter]
     fn size(&self) -> usize {
         self.0.records.size() + self.0.layout.len() + 16 * self.0.handles.len()
@@ -331,21 +365,25 @@ pub(super) struct Attachment(pub(super) attachment::Attachment);
 
 #[pymethods]
 impl Attachment {
+    /// Read what travelled, and verify its signature if it has one.
     #[staticmethod]
     fn decode(py: Python<'_>, message: &[u8]) -> PyResult<Self> {
         Ok(Self(py.detach(|| attachment::Attachment::decode(message))?))
     }
 
+    /// The stored file.
     #[getter]
     fn file(&self) -> StoredFile {
         StoredFile(self.0.file.clone())
     }
 
+    /// Path of the provider.
     #[getter]
     fn provider(&self) -> String {
         self.0.file.provider.path()
     }
 
+    /// Its number.
     #[getter]
     fn number(&self) -> u128 {
         self.0.file.number
@@ -364,26 +402,31 @@ pub(super) struct Request(pub(super) request::Request);
 
 #[pymethods]
 impl Request {
+    /// Read what travelled, and verify its signature if it has one.
     #[staticmethod]
     fn decode(message: &[u8]) -> PyResult<Self> {
         Ok(Self(request::Request::decode(message)?))
     }
 
+    /// Verification key of the owner, 32 bytes.
     #[getter]
     fn owner(&self) -> [u8; 32] {
         self.0.owner.0
     }
 
+    /// Path of whoever issued it; empty for the owner.
     #[getter]
     fn issuer(&self) -> String {
         self.0.issuer.subject().path()
     }
 
+    /// When it ends, in seconds since 1970.
     #[getter]
     fn expiry(&self) -> u64 {
         self.0.expiry
     }
 
+    /// A random number of its own, for an audit log.
     #[getter]
     fn id(&self) -> u128 {
         self.0.id
@@ -421,11 +464,13 @@ impl StoredFile {
         Ok(Self(attachment::StoredFile { owner, provider, handle, number, description, body }))
     }
 
+    /// Read what travelled, and verify its signature if it has one.
     #[staticmethod]
     fn decode(message: &[u8]) -> PyResult<Self> {
         Ok(Self(attachment::StoredFile::decode(message)?))
     }
 
+    /// What travels.
     fn encode<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         PyBytes::new(py, &self.0.encode())
     }
@@ -435,41 +480,49 @@ impl StoredFile {
         Self(self.0.without_body())
     }
 
+    /// Verification key of the owner, 32 bytes.
     #[getter]
     fn owner(&self) -> [u8; 32] {
         self.0.owner.0
     }
 
+    /// Path of the provider.
     #[getter]
     fn provider(&self) -> String {
         self.0.provider.path()
     }
 
+    /// The epoch of each name of the path.
     #[getter]
     fn epochs(&self) -> Vec<u32> {
         self.0.provider.epochs().to_vec()
     }
 
+    /// Pseudonym of the record it belongs to.
     #[getter]
     fn handle(&self) -> u128 {
         self.0.handle
     }
 
+    /// Its number.
     #[getter]
     fn number(&self) -> u128 {
         self.0.number
     }
 
+    /// What it is called, sealed.
     #[getter]
     fn description<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         PyBytes::new(py, &self.0.description)
     }
 
+    /// What it holds, sealed; None where it was left out.
     #[getter]
     fn body<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyBytes>> {
         self.0.body.as_ref().map(|body| PyBytes::new(py, body))
     }
 
+    /// Size of what is sealed, in bytes.
     #[getter]
     fn size(&self) -> usize {
         self.0.description.len() + self.0.body.as_ref().map_or(0, Vec::len)

@@ -70,10 +70,6 @@ impl Field {
         Ok((found.0.into_pyarray(py), found.1.into_pyarray(py)))
     }
 
-    fn value(&self, plaintext: i64) -> PyResult<f64> {
-        Ok(self.0.value(plaintext)?)
-    }
-
     fn range(&self, low: Option<f64>, high: Option<f64>) -> PyResult<Option<(i64, i64)>> {
         Ok(self.0.range(low, high)?)
     }

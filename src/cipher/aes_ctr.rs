@@ -24,7 +24,8 @@ pub static AES_256: Algorithm =
     algorithm("aes-256-ctr", 32, |key| Ok(Box::new(AesCtr::<Aes256>::new(&AES_256, key))));
 
 const fn algorithm(name: &'static str, key_len: usize, make: Make) -> Algorithm {
-    let (key_len, longest) = (key_len..=key_len, 1 << 60);
+    let longest = 1 << 60;
+    let key_len = key_len..=key_len;
     Algorithm { name, key_len, nonce_len: 16, tag_len: 0, block_len: 1, longest, make }
 }
 

@@ -17,6 +17,9 @@ use ::aes_gcm_siv::{Aes128GcmSiv, Aes256GcmSiv};
 use super::{Algorithm, Cipher, Error, Make, TAG_LEN};
 use crate::keys::Key;
 
+/// Bytes of a nonce.
+pub const NONCE_LEN: usize = 12;
+
 /// AES-128-GCM-SIV.
 pub static AES_128: Algorithm = algorithm("aes-128-gcm-siv", 16, |key| {
     Ok(Box::new(Siv { algorithm: &AES_128, aead: keyed::<Aes128GcmSiv>(key) }))
@@ -30,7 +33,7 @@ pub static AES_256: Algorithm = algorithm("aes-256-gcm-siv", 32, |key| {
 const fn algorithm(name: &'static str, key_len: usize, make: Make) -> Algorithm {
     let longest = 1 << 36;
     let key_len = key_len..=key_len;
-    Algorithm { name, key_len, nonce_len: 12, tag_len: TAG_LEN, block_len: 1, longest, make }
+    Algorithm { name, key_len, nonce_len: NONCE_LEN, tag_len: TAG_LEN, block_len: 1, longest, make }
 }
 
 /// AES-256-GCM-SIV under a key of the tree.

@@ -7,7 +7,7 @@
 //! Records, layouts, descriptions of attachments and shares are sealed so. What is sealed under a key of
 //! its own takes [`aes_gcm_siv::under`](super::aes_gcm_siv::under), which survives a repeated nonce.
 
-use super::{Algorithm, Cipher, Error, check};
+use super::{Algorithm, Cipher, Error, check, check_length};
 
 /// How many bytes a message becomes.
 ///
@@ -32,10 +32,7 @@ pub fn seal_into(
 ) -> Result<(), Error> {
     let algorithm = cipher.algorithm();
     check(algorithm, nonce, associated)?;
-    let expected = sealed_len(algorithm, message.len())?;
-    if sealed.len() != expected {
-        return Err(Error::Length { what: "the output", expected, got: sealed.len() });
-    }
+    check_length("the output", sealed_len(algorithm, message.len())?, sealed.len())?;
     let (head, ciphertext) = sealed.split_at_mut(algorithm.nonce_len);
     cipher.seal_into(nonce, associated, message, ciphertext)?;
     head.copy_from_slice(nonce);

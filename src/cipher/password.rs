@@ -150,13 +150,13 @@ fn unknown(name: &str) -> Error {
 
 /// Refuses a cipher that has no tag, or takes no key of 32 bytes.
 fn check_cipher(algorithm: &Algorithm) -> Result<(), Error> {
-    let (cipher, got) = (algorithm.name, KEY_LEN);
+    let cipher = algorithm.name;
     if algorithm.tag_len == 0 {
         return Err(Error::NotAuthenticated { cipher });
     }
-    if !algorithm.key_len.contains(&got) {
+    if !algorithm.key_len.contains(&KEY_LEN) {
         let (least, most) = (*algorithm.key_len.start(), *algorithm.key_len.end());
-        return Err(Error::KeyLength { cipher, least, most, got });
+        return Err(Error::KeyLength { cipher, least, most, got: KEY_LEN });
     }
     Ok(())
 }

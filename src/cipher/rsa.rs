@@ -34,7 +34,7 @@ use rand::rngs::SysRng;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use super::{Error, TAG_LEN, aes_gcm};
+use super::{Error, TAG_LEN, aes_gcm, check_length};
 use crate::keys::{self, KEY_LEN, fill_random};
 use crate::wire::{HEAD_LEN, Kind, Reader, Writer};
 
@@ -136,11 +136,10 @@ impl PublicKey {
         plaintext: &[u8],
         sealed: &mut [u8],
     ) -> Result<(), Error> {
-        let (expected, got) = (self.sealed_len(plaintext.len())?, sealed.len());
-        if got != expected {
-            return Err(Error::Length { what: "the buffer for the ciphertext", expected, got });
-        }
-        let (key, nonce) = (random_key()?, random_nonce()?);
+        let expected = self.sealed_len(plaintext.len())?;
+        check_length("the buffer for the ciphertext", expected, sealed.len())?;
+        let key = random_key()?;
+        let nonce = random_nonce()?;
         let mut head = Writer::new(KIND);
         head.u32(wire_bits(self)).raw(&self.encrypt_oaep(LABEL, key.as_slice())?).raw(&nonce);
         let (front, ciphertext) = sealed.split_at_mut(head.0.len());
@@ -278,10 +277,8 @@ impl PrivateKey {
         sealed: &[u8],
         plaintext: &mut [u8],
     ) -> Result<(), Error> {
-        let (expected, got) = (self.opened_len(sealed.len()), plaintext.len());
-        if got != expected {
-            return Err(Error::Length { what: "the buffer for the plaintext", expected, got });
-        }
+        let expected = self.opened_len(sealed.len());
+        check_length("the buffer for the plaintext", expected, plaintext.len())?;
         let mut reader = Reader::new(sealed, KIND)?;
         if reader.u32()? != wire_bits(&self.public) {
             return Err(Error::Decryption);

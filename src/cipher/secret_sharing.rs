@@ -158,9 +158,9 @@ mod tests {
     }
 
     fn joined(shares: &[Vec<u8>], keys: &[Key], chosen: &[usize]) -> Result<Vec<u8>, Error> {
-        let given: Vec<(&[u8], &Key)> =
+        let chosen: Vec<(&[u8], &Key)> =
             chosen.iter().map(|&at| (shares[at].as_slice(), &keys[at])).collect();
-        join(&given).map(|secret| secret.to_vec())
+        join(&chosen).map(|secret| secret.to_vec())
     }
 
     proptest! {

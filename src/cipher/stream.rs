@@ -23,7 +23,7 @@
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use crate::cipher::{self, Algorithm, Cipher, Error, TAG_LEN};
+use crate::cipher::{self, Algorithm, Cipher, Error, TAG_LEN, check_length};
 use crate::keys::{Key, Purpose, fill_random};
 use crate::wire;
 use crate::wire::{Kind, Reader, Writer};
@@ -154,12 +154,9 @@ impl Sealer {
         if self.state.is_over || !is_fitting {
             return Err(Error::Batch { got: batch.len() });
         }
-        let (expected, got) = (Self::sealed_len(batch.len()), sealed.len());
-        if got != expected {
-            return Err(Error::Length { what: "the buffer for the batch", expected, got });
-        }
-        let (input, output) = ((batch, SEGMENT), (sealed, SEGMENT + TAG_LEN));
-        self.state.each(input, output, is_last, |cipher, nonce, plaintext, sealed| {
+        check_length("the buffer for the batch", Self::sealed_len(batch.len()), sealed.len())?;
+        let output = (sealed, SEGMENT + TAG_LEN);
+        self.state.each((batch, SEGMENT), output, is_last, |cipher, nonce, plaintext, sealed| {
             cipher.seal_into(nonce, b"", plaintext, sealed)
         })
     }
@@ -210,12 +207,9 @@ impl Opener {
         if self.state.is_over || !is_last && !is_whole || is_empty {
             return Err(Error::Decryption);
         }
-        let got = plaintext.len();
-        if got != expected {
-            return Err(Error::Length { what: "the buffer for the batch", expected, got });
-        }
-        let (input, output) = ((sealed, SEGMENT + TAG_LEN), (plaintext, SEGMENT));
-        self.state.each(input, output, is_last, |cipher, nonce, sealed, plaintext| {
+        check_length("the buffer for the batch", expected, plaintext.len())?;
+        let input = (sealed, SEGMENT + TAG_LEN);
+        self.state.each(input, (plaintext, SEGMENT), is_last, |cipher, nonce, sealed, plaintext| {
             cipher.open_into(nonce, b"", sealed, plaintext).map(drop)
         })
     }

@@ -19,10 +19,17 @@ use crate::message::place::Node;
 use crate::message::token::Token;
 use crate::message::upload::Upload;
 
+/// An announcement, and the bytes that were signed.
+#[derive(Debug)]
+struct Enrolled {
+    announcement: Arc<Announcement>,
+    message: Vec<u8>,
+}
+
 /// Everything a cloud holds, in memory.
 #[derive(Debug, Default)]
 pub struct Memory {
-    announcements: RwLock<BTreeMap<Owner, Arc<Announcement>>>,
+    announcements: RwLock<BTreeMap<Owner, Enrolled>>,
     records: Mutex<Records>,
     attachments: RwLock<Attachments>,
 }
@@ -38,6 +45,13 @@ impl Memory {
 
     fn attachments_mut(&self) -> RwLockWriteGuard<'_, Attachments> {
         self.attachments.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The newest announcement of an owner, as it came.
+    #[must_use]
+    pub fn signed_announcement(&self, owner: &Owner) -> Option<Vec<u8>> {
+        let known = self.announcements.read().unwrap_or_else(PoisonError::into_inner);
+        known.get(owner).map(|last| last.message.clone())
     }
 
     /// Merges what came since the last search, which otherwise the next search does.
@@ -82,15 +96,17 @@ impl Store for Memory {
 
     fn announcement(&self, owner: &Owner) -> Result<Option<Arc<Announcement>>, Error> {
         let known = self.announcements.read().unwrap_or_else(PoisonError::into_inner);
-        Ok(known.get(owner).cloned())
+        Ok(known.get(owner).map(|last| Arc::clone(&last.announcement)))
     }
 
-    fn enroll(&self, announcement: Announcement, _: &[u8]) -> Result<(), Error> {
+    fn enroll(&self, announcement: Announcement, message: &[u8]) -> Result<(), Error> {
         let mut known = self.announcements.write().unwrap_or_else(PoisonError::into_inner);
-        if known.get(&announcement.owner).is_some_and(|last| last.number > announcement.number) {
+        let last = known.get(&announcement.owner).map(|last| last.announcement.number);
+        if last.is_some_and(|last| last > announcement.number) {
             return Err(Error::OlderAnnouncement);
         }
-        known.insert(announcement.owner, Arc::new(announcement));
+        let (owner, message) = (announcement.owner, message.to_vec());
+        known.insert(owner, Enrolled { announcement: Arc::new(announcement), message });
         Ok(())
     }
 

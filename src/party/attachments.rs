@@ -106,7 +106,7 @@ pub fn seal(
     contents: &[u8],
 ) -> Result<(Vec<u8>, Vec<u8>), Error> {
     let (key, associated, named) = (place.key(record), place.encode(), description.encode());
-    let mut nonce = [0; 12];
+    let mut nonce = [0; aes_gcm_siv::NONCE_LEN];
     crate::keys::fill_random(&mut nonce)?;
     let cipher = aes_gcm_siv::under(&Place::of_description(&key));
     let sealed = envelope::seal(&cipher, &nonce, &associated, &named).map_err(|_| Error::File)?;

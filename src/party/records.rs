@@ -150,7 +150,7 @@ pub fn seal(
         }
     }
     let layout = encode_layout(columns);
-    let mut nonces = vec![[0; 12]; rows.len() + 1];
+    let mut nonces = vec![[0; aes_gcm_siv::NONCE_LEN]; rows.len() + 1];
     fill_random(nonces.as_flattened_mut())?;
     let (parent, common) = (key.parent(), origin.of_records(&layout));
     let sealed: Vec<Vec<u8>> = rows

@@ -20,6 +20,7 @@ use super::Error;
 use super::hierarchy::Below;
 use super::keyring::{Derived, Keyring};
 use super::keywords::Counts;
+use crate::cipher::aes_gcm_siv::NONCE_LEN;
 use crate::cipher::password::{Cost, Derivation};
 use crate::cipher::{self, Cipher, aes_gcm_siv};
 use crate::keys::{Key, fill_random};
@@ -30,7 +31,6 @@ use crate::wire::{self, Reader, Writer};
 
 const WHAT: &str = "the file";
 const SALT_LEN: usize = 16;
-const NONCE_LEN: usize = 12;
 const CHECKSUM_LEN: usize = 32;
 
 /// Whose keyring a file holds.

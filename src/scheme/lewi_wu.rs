@@ -33,7 +33,9 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::batch::decrypt_each;
-use super::{Error, Scheme, check_bounds, check_lengths, check_plaintext, pairs, sign};
+use super::{
+    Error, Scheme, check_bounds, check_length, check_lengths, check_plaintext, pairs, sign,
+};
 use crate::keys::coins::{Block, Coins, Tag};
 use crate::keys::{Key, Purpose, fill_random};
 use crate::operations::{Operation, count};
@@ -116,10 +118,8 @@ impl LewiWu {
     /// `bytes` is then unspecified.
     pub fn encrypt_fresh_batch(&self, plaintexts: &[i64], bytes: &mut [u8]) -> Result<(), Error> {
         let size = self.layout.size();
-        let (expected, got) = (plaintexts.len().saturating_mul(size), bytes.len());
-        if got != expected {
-            return Err(Error::Length { what: "the ciphertext array", expected, got });
-        }
+        let expected = plaintexts.len().saturating_mul(size);
+        check_length("the ciphertext array", expected, bytes.len())?;
         self.check_all(plaintexts)?;
         plaintexts.par_iter().zip(bytes.par_chunks_mut(size)).try_for_each(|(x, bytes)| {
             let mut nonce = [0; WORD];

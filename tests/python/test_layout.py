@@ -35,7 +35,8 @@ PYTHON = {
     "errors": set(),
     "_checks": {"errors"},
     "_files": {"errors"},
-    "_formulas": {"_mopse"},
+    "_formulas": _PRIMITIVE,
+    "_scheme_names": set(),
     "_table": {"_checks", "errors"},
     "schema": _PRIMITIVE,
     "messages": _PRIMITIVE,
@@ -57,20 +58,17 @@ PYTHON = {
     "datasets": {"_checks", "errors"},
     "specimens": {"_checks", "errors"},
     "labs": {"errors"},
-    "evaluate": {
-        *(_PRIMITIVE | {"_arrays", "_files", "ciphers", "cloud", "datasets", "ore", "owner"}),
-        *("passwords", "plot", "provider", "rsa", "schema", "scheme", "specimens"),
-    },
     "attacks": {
-        *(_PRIMITIVE | {"_arrays", "_table", "cloud", "datasets", "evaluate", "owner", "plot"}),
-        *("provider", "query", "schema", "scheme", "stores"),
+        *(_PRIMITIVE | {"_formulas", "_scheme_names", "_table", "cloud", "messages", "owner"}),
+        *("provider", "schema", "schemes", "stores"),
     },
-    "cli": {"", "attacks", "errors", "evaluate", "labs", "plot"},
+    "evaluate": {
+        *(_PRIMITIVE | {"_files", "_formulas", "_scheme_names", "attacks", "ciphers", "cloud"}),
+        *("datasets", "owner", "passwords", "plot", "provider", "rsa", "schema", "schemes"),
+        "specimens",
+    },
+    "cli": {"", "_scheme_names", "errors", "evaluate", "labs", "plot"},
     "__main__": {"cli"},
-    "_arrays": {"_checks"},
-    "ore": {"schemes"},
-    "query": {"messages"},
-    "scheme": {"schemes"},
 }
 """Room of the package: rooms it may import. The package's root, which loads all, is ``""``."""
 
@@ -79,30 +77,31 @@ PYTHON_WITH_KEYS = {
     *("secret_sharing", "user"),
 }
 
-_ALWAYS = {"error", "operations"}
 RUST = {
-    "error": set(),
     "operations": set(),
-    "wire": {"error"},
-    "keys": _ALWAYS,
-    "scheme": {*_ALWAYS, "keys"},
-    "schema": {"error", "scheme", "wire"},
-    "cipher": {*_ALWAYS, "keys", "wire"},
-    "message": {*_ALWAYS, "wire"},
-    "cloud": {*_ALWAYS, "message", "wire"},
-    "party": {*_ALWAYS, "cipher", "keys", "message", "schema", "scheme", "wire"},
-    "sharing": {*_ALWAYS, "cipher", "keys", "wire"},
-    "attack": {"error"},
-    "plot": set(),  # has an error of its own
-    "evaluate": {*_ALWAYS, "cloud", "keys", "message", "scheme", "wire"},
+    "wire": set(),
+    "keys": {"operations"},
+    "scheme": {"keys", "operations", "wire"},
+    "schema": {"scheme", "wire"},
+    "cipher": {"keys", "operations", "wire"},
+    "message": {"operations", "wire"},
+    "cloud": {"message", "operations", "wire"},
+    "party": {"cipher", "keys", "message", "operations", "schema", "scheme", "wire"},
+    "attack": set(),
+    "plot": set(),
+    "evaluate": {"cloud", "keys", "message", "operations", "scheme", "wire"},
+    "error": {
+        *("attack", "cipher", "cloud", "evaluate", "keys", "message", "party", "plot", "schema"),
+        *("scheme", "wire"),
+    },  # wraps the error of every room
     "bindings": {
-        *(_ALWAYS | {"attack", "cipher", "cloud", "evaluate", "keys", "message", "party", "plot"}),
-        *("schema", "scheme", "sharing", "wire"),
+        *("attack", "cipher", "cloud", "error", "evaluate", "keys", "message", "operations"),
+        *("party", "plot", "schema", "scheme", "wire"),
     },
 }
 """Room of the crate: rooms it may use. The root, ``lib.rs``, maps them all and does nothing."""
 
-RUST_WITH_KEYS = {"keys", "scheme", "cipher", "party", "sharing", "evaluate", "bindings"}
+RUST_WITH_KEYS = {"keys", "scheme", "cipher", "party", "evaluate", "bindings", "error"}
 
 
 def mentions(pattern: str, files: list[Path]) -> list[str]:
@@ -195,8 +194,9 @@ def test_only_rooms_that_hold_keys_know_them_in_the_crate():
         assert reached(RUST, room) & RUST_WITH_KEYS == set()
 
 
-def test_only_the_root_imports_by_name():
-    files = [file for file in PACKAGE.rglob("*.py") if file != PACKAGE / "__init__.py"]
+def test_only_what_loads_lazily_imports_by_name():
+    lazy = {PACKAGE / "__init__.py", PACKAGE / "evaluate" / "__init__.py"}
+    files = [file for file in PACKAGE.rglob("*.py") if file not in lazy]
     assert mentions(r"\b(import_module|__import__)\b", files) == []
 
 
@@ -240,10 +240,10 @@ def test_errors_all_share_one_base():
 
 
 def loaded_by(statement: str) -> set[str]:
-    """Return the modules of the package that a fresh process has after a statement."""
+    """Return the modules of the package that a fresh process has after a statement; the core is one."""
     script = f"{statement}\nimport sys\nprint(*(m for m in sys.modules if m.startswith('mopse')))"
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    return set(ran.stdout.split())
+    return {name for name in ran.stdout.split() if not name.startswith("mopse._mopse.")}
 
 
 def test_the_package_loads_nothing_before_it_is_asked():
@@ -261,7 +261,6 @@ def test_the_cloud_loads_no_module_that_can_hold_a_key(statement):
         "mopse.errors",
         "mopse.messages",
         "mopse.stores",
-        "mopse.stores.memory",
     }
 
 

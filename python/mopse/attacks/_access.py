@@ -269,7 +269,7 @@ def _folded(
         raise InvalidInputError("access patterns without a query show nothing")
     records = whole(patterns.records, "records", least=1)
     offsets, entries = integers(patterns.offsets, "offsets"), integers(patterns.entries, "entries")
-    share = _mopse.frequencies(offsets, entries, records) / patterns.queries
+    share = _mopse.attack.frequencies(offsets, entries, records) / patterns.queries
     seen = share > 0
     if not seen.any():
         raise InvalidInputError("no query returned a record")
@@ -281,5 +281,5 @@ def _folded(
     is_below = np.abs(law[below] - share) <= np.abs(law[above] - share)
     folded = candidates[np.where(is_below, below, above)]
     anchor = int(np.where(seen, np.abs(folded - plaintexts / 4), np.inf).argmin())
-    counts = _mopse.co_occurrence(offsets, entries, records, anchor)
+    counts = _mopse.attack.co_occurrence(offsets, entries, records, anchor)
     return seen, share, folded, anchor, counts / patterns.queries

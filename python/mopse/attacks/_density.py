@@ -261,7 +261,7 @@ def _change_points(range_bits: int) -> _Cuts:
 
     def cuts(ciphertexts: Integers, penalty: float) -> Integers:
         first = ciphertexts[:1]
-        return np.concatenate((first, _mopse.change_points(ciphertexts, 0, last, penalty)))
+        return np.concatenate((first, _mopse.attack.change_points(ciphertexts, 0, last, penalty)))
 
     return cuts
 
@@ -269,7 +269,7 @@ def _change_points(range_bits: int) -> _Cuts:
 def _cells(range_bits: int) -> _Cuts:
     """Return what finds the first ciphertext of each cell of the trie."""
     bits = _bits(range_bits)
-    return lambda ciphertexts, penalty: _mopse.dyadic(ciphertexts, bits, penalty)[0]
+    return lambda ciphertexts, penalty: _mopse.attack.dyadic(ciphertexts, bits, penalty)[0]
 
 
 def _bits(range_bits: int) -> int:
@@ -328,7 +328,7 @@ def _decoded(view: View, field: str, aux: Auxiliary, classes: Integers) -> Guess
         counts, places = _counts(index, classes)
         if not 1 < len(counts) <= domain.cells:
             continue
-        masses = _mopse.ordered_posterior(counts, cells)
+        masses = _mopse.attack.ordered_posterior(counts, cells)
         best = masses.argmax(axis=1)
         value = likeliest[best]
         claimed = masses[np.arange(len(best)), best] * distribution[value] / cells[best]

@@ -240,7 +240,7 @@ class Deployment:
         self._cloud.count(query)
         return [
             (token.group, {name: (low, high) for name, low, high in token.predicates})
-            for token in _mopse.Token.decode_all(messages)
+            for token in _mopse.message.Token.decode_all(messages)
         ]
 
     def _bounds(self, field: str, provider: int, low: int, high: int) -> tuple[int, int]:
@@ -250,7 +250,7 @@ class Deployment:
         if self.scheme == MARKS:
             domain = self.domains[field]
             (key,) = self._keys(field)
-            spans = _mopse.ruler_spans(key, domain.plaintexts, domain.cell)
+            spans = _mopse.attack.ruler_spans(key, domain.plaintexts, domain.cell)
             return int(spans[low // cell, 0]), int(spans[high // cell, 1])
         return self._opse(field)[provider].bounds(low // cell, high // cell)
 
@@ -353,24 +353,23 @@ class Deployment:
         for path, parts in self._sealed().items():
             for part in parts:
                 try:
-                    columns = keyring._open_part(part)
+                    columns, _ = keyring._keyring.open_part(part, [])
                 except (ScopeError, DecryptionError):
                     continue
                 for record_id in from_columns(columns)["record_id"]:
                     is_open[self._rows[path, record_id]] = True
         return is_open
 
-    def _sealed(self) -> dict[str, list[_mopse.Part]]:
+    def _sealed(self) -> dict[str, list[_mopse.message.Part]]:
         """Return all sealed records of each provider that have a value in some field."""
         by_path = {provider.path: path for path, provider in self._providers.items()}
-        parts: dict[str, list[_mopse.Part]] = {path: [] for path in self.providers}
+        parts: dict[str, list[_mopse.message.Part]] = {path: [] for path in self.providers}
         for name, domain in self.domains.items():
             asked = [(name, 0, domain.plaintexts - 1)]
             _, messages = self._owner._keyring.query(asked, _FAR_AHEAD)
-            for token in _mopse.Token.decode_all(messages):
-                for part in self._store.search(token):
-                    if part.records:
-                        parts[by_path[part.provider]].append(part)
+            for part in self._store.search(_mopse.message.Token.decode_all(messages)):
+                if len(part):
+                    parts[by_path[part.provider]].append(part)
         return parts
 
 

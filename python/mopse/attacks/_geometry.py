@@ -71,7 +71,7 @@ def geometry(view: View, field: str, *, width: int = 1, range_size: int = RANGE)
     confidence = np.zeros(view.records)
     for index in view.indexes_of(field):
         distinct, place = np.unique(index.ciphertexts, return_inverse=True)
-        lowest, masses = _mopse.windows(distinct, domain.plaintexts, size, width)
+        lowest, masses = _mopse.attack.windows(distinct, domain.plaintexts, size, width)
         values[index.records] = lowest[place] + (width - 1) // 2
         confidence[index.records] = masses[place]
     return Guess(values, confidence)

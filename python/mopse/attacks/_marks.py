@@ -57,7 +57,7 @@ class Marks:
                 raise WrongTypeError(f"{what} must be an integer, not {type(value).__name__}")
             if not 0 <= value < 2**63:
                 raise InvalidInputError(f"{what} is {value}, expected at least 1")
-        self._marks = _mopse.Marks(key_bytes(ruler_key), key_bytes(mark_key), domain, cell)
+        self._marks = _mopse.attack.Marks(key_bytes(ruler_key), key_bytes(mark_key), domain, cell)
         self._size = int(domain), int(cell)
 
     def encrypt(self, plaintexts: Integers, handles: NDArray[np.uint64]) -> Integers:

@@ -133,7 +133,9 @@ def assignment(view: View, field: str, aux: Auxiliary, *, power: float = 1.0) ->
     def match(counts: Integers, domain: Domain) -> Integers:
         psi, pi = _histograms(counts, domain, aux, field)
         # A cell that no class gets is as far from nothing as it is common.
-        return _mopse.assign(np.abs(psi[:, None] - pi[None, :]) ** power - pi[None, :] ** power)
+        return _mopse.attack.assign(
+            np.abs(psi[:, None] - pi[None, :]) ** power - pi[None, :] ** power
+        )
 
     return _matched(view, field, match, aux)
 
@@ -163,7 +165,7 @@ def cumulative(view: View, field: str, aux: Auxiliary) -> Guess:
     """
 
     def match(counts: Integers, domain: Domain) -> Integers:
-        return _mopse.assign(_cumulative_costs(counts, domain, aux, field))
+        return _mopse.attack.assign(_cumulative_costs(counts, domain, aux, field))
 
     return _matched(view, field, match, aux)
 
@@ -198,7 +200,7 @@ def monotone_cumulative(view: View, field: str, aux: Auxiliary) -> Guess:
     """
 
     def match(counts: Integers, domain: Domain) -> Integers:
-        return _mopse.increasing(_cumulative_costs(counts, domain, aux, field))
+        return _mopse.attack.increasing(_cumulative_costs(counts, domain, aux, field))
 
     return _matched(view, field, match, aux)
 
@@ -245,7 +247,7 @@ def non_crossing(
             if np.shape(mask) != costs.shape:
                 raise InvalidInputError(f"a mask of shape {np.shape(mask)}, not {costs.shape}")
             costs = np.where(mask, costs, np.inf)
-        return _mopse.increasing(costs)
+        return _mopse.attack.increasing(costs)
 
     return _matched(view, field, match, aux, least=2 if mask is None else 1)
 
@@ -277,7 +279,9 @@ def multinomial(view: View, field: str, aux: Auxiliary) -> Guess:
 
     def match(counts: Integers, domain: Domain) -> Integers:
         masses = domain.cell_masses(aux.distribution(field, domain))
-        return _mopse.increasing(-counts.astype(np.float64)[:, None] * np.log(masses)[None, :])
+        return _mopse.attack.increasing(
+            -counts.astype(np.float64)[:, None] * np.log(masses)[None, :]
+        )
 
     return _matched(view, field, match, aux)
 
@@ -317,7 +321,7 @@ def ordered_posterior(view: View, field: str, aux: Auxiliary) -> Posterior:
         classes, counts = _classes(index, domain, field)
         of_record[index.records] = first + classes
         first += len(counts)
-        tables.append(_mopse.ordered_posterior(counts.astype(np.float64), masses))
+        tables.append(_mopse.attack.ordered_posterior(counts.astype(np.float64), masses))
     return Posterior(domain, of_record, _spread(np.concatenate(tables), domain, distribution))
 
 
@@ -360,7 +364,7 @@ def rank(view: View, field: str, aux: Auxiliary, *, tolerance: int = 0) -> Guess
     confidence = np.zeros(view.records)
     near = min(-(-tolerance // domain.cell), domain.cells)
     for index in view.indexes_of(field):
-        cells, sure = _mopse.rank_guesses(len(index.records), masses, near)
+        cells, sure = _mopse.attack.rank_guesses(len(index.records), masses, near)
         values[index.records] = likeliest[cells]
         share = 1.0 if near else distribution[likeliest[cells]] / masses[cells]
         confidence[index.records] = sure * share

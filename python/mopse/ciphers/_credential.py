@@ -48,7 +48,7 @@ def split_credential(credential: Any, keys: Sequence[bytes]) -> list[bytes]:
     b'correct horse'
     """
     given = [key_bytes(key) for key in keys]
-    return _mopse.split_credential(bytes_of(credential, "the credential"), given)
+    return _mopse.cipher.split_credential(bytes_of(credential, "the credential"), given)
 
 
 def join_credential(chunks: Sequence[bytes], keys: Sequence[bytes]) -> bytes:
@@ -64,7 +64,7 @@ def join_credential(chunks: Sequence[bytes], keys: Sequence[bytes]) -> bytes:
         If there are not four chunks and four fitting keys.
     """
     parts = [bytes_of(chunk, "a chunk") for chunk in chunks]
-    return _mopse.join_credential(parts, [key_bytes(key) for key in keys])
+    return _mopse.cipher.join_credential(parts, [key_bytes(key) for key in keys])
 
 
 def search_des_key(
@@ -108,4 +108,4 @@ def search_des_key(
     key = key_bytes(known)
     if len(key) != 8:
         raise InvalidInputError(f"the key of des-cbc has {len(key)} bytes, expected 8")
-    return _mopse.search_des_key(bytes_of(chunk, "the chunk"), length, key, bits)
+    return _mopse.cipher.search_des_key(bytes_of(chunk, "the chunk"), length, key, bits)

@@ -47,7 +47,7 @@ def pbe_encrypt(password: str | bytes, plaintext: Any, iterations: int = 1000) -
     b'chest X-ray'
     """
     text = byte_array(plaintext, "the plaintext")
-    return _mopse.pbe_seal(password_bytes(password), _iterations(iterations), text)
+    return _mopse.cipher.pbe_seal(password_bytes(password), _iterations(iterations), text)
 
 
 def pbe_decrypt(password: str | bytes, sealed: Any) -> bytes:
@@ -65,7 +65,7 @@ def pbe_decrypt(password: str | bytes, sealed: Any) -> bytes:
     mopse.errors.InvalidInputError
         If the password is empty.
     """
-    return _mopse.pbe_open(password_bytes(password), byte_array(sealed, "the message"))
+    return _mopse.cipher.pbe_open(password_bytes(password), byte_array(sealed, "the message"))
 
 
 def pbe_derive(password: str | bytes, salt: bytes, iterations: int = 1000) -> tuple[bytes, bytes]:
@@ -91,7 +91,7 @@ def pbe_derive(password: str | bytes, salt: bytes, iterations: int = 1000) -> tu
     (8, 8)
     """
     grains = bytes_of(salt, "the salt")
-    return _mopse.pbe_key(password_bytes(password), grains, _iterations(iterations))
+    return _mopse.cipher.pbe_key(password_bytes(password), grains, _iterations(iterations))
 
 
 def _iterations(iterations: Any) -> int:

@@ -57,7 +57,7 @@ class Algorithm:
 def _listed(is_legacy: bool) -> dict[str, Algorithm]:
     return {
         name: Algorithm(name, (least, most), nonce, tag, block, longest)
-        for name, least, most, nonce, tag, block, longest in _mopse.algorithms(is_legacy)
+        for name, least, most, nonce, tag, block, longest in _mopse.cipher.algorithms(is_legacy)
     }
 
 
@@ -107,7 +107,7 @@ class Cipher:
         if cores is not None and not (is_integer(cores) and 1 <= cores <= 1024):
             raise InvalidInputError("cores must be an integer from 1 to 1024")
         self._algorithm = self._find(name)
-        self._cipher = _mopse.Cipher(name, key_bytes(key), self._is_legacy, cores)
+        self._cipher = _mopse.cipher.Cipher(name, key_bytes(key), self._is_legacy, cores)
         self._used: set[bytes] = set()
 
     @classmethod

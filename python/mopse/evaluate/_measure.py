@@ -45,7 +45,7 @@ def operations() -> dict[str, int]:
     >>> operations()["splits"] > before
     True
     """
-    return dict(_mopse.operations())
+    return dict(_mopse.evaluate.operations())
 
 
 @dataclass

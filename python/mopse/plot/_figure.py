@@ -76,11 +76,11 @@ class Figure:
         width: int = 700,
         height: int = 420,
     ) -> None:
-        panel = _mopse.Panel(
+        panel = _mopse.plot.Panel(
             (x, x_scale, *x_range, None if x_categories is None else list(x_categories)),
             (y, y_scale, *y_range, None if y_categories is None else list(y_categories)),
         )
-        self._panels: list[tuple[str, _mopse.Panel]] = [("", panel)]
+        self._panels: list[tuple[str, _mopse.plot.Panel]] = [("", panel)]
         self._columns = 1
         self._title = title
         self._size = _size(width, height)
@@ -91,7 +91,7 @@ class Figure:
         return f"<mopse.plot.Figure of {panels}, {self._size[0]} by {self._size[1]} pixels>"
 
     @property
-    def _panel(self) -> _mopse.Panel:
+    def _panel(self) -> _mopse.plot.Panel:
         if len(self._panels) != 1:
             raise InvalidInputError("a grid takes no layers: add them before it is made")
         return self._panels[0][1]
@@ -206,11 +206,11 @@ class Figure:
         mopse.errors.InvalidInputError
             If a panel has nothing to draw, a text has no room, or a series has two roles.
         """
-        return _mopse.draw_svg(self._panels, self._columns, self._title, self._size)
+        return _mopse.plot.draw_svg(self._panels, self._columns, self._title, self._size)
 
     def png(self) -> bytes:
         """Return the figure as a PNG with two pixels per logical pixel each way; see `svg`."""
-        return _mopse.draw_png(self._panels, self._columns, self._title, self._size)
+        return _mopse.plot.draw_png(self._panels, self._columns, self._title, self._size)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the figure to a file, whole or not at all; one that is there is replaced.

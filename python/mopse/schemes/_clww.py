@@ -45,7 +45,7 @@ class Clww:
 
     def __init__(self, key: bytes, domain: int) -> None:
         self._domain = domain_size(domain)
-        self._clww = _mopse.Clww(key_bytes(key), self._domain)
+        self._clww = _mopse.scheme.Clww(key_bytes(key), self._domain)
 
     @property
     def domain(self) -> int:
@@ -123,7 +123,7 @@ class Clww:
         Costs a few instructions a pair. Ciphertexts of two keys are ordered too, but it means
         nothing.
         """
-        signs = _mopse.Clww.compare(numbers_of(a), numbers_of(b))
+        signs = _mopse.scheme.Clww.compare(numbers_of(a), numbers_of(b))
         return int(signs[0]) if is_integer(a) and is_integer(b) else signs
 
     def __repr__(self) -> str:

@@ -58,7 +58,7 @@ class LewiWu:
     def __init__(self, key: bytes, domain: int, block_bits: int = 8) -> None:
         self._domain = domain_size(domain)
         self._block_bits = _block_bits(block_bits)
-        self._lewi_wu = _mopse.LewiWu(key_bytes(key), self._domain, self._block_bits)
+        self._lewi_wu = _mopse.scheme.LewiWu(key_bytes(key), self._domain, self._block_bits)
 
     @property
     def domain(self) -> int:
@@ -181,7 +181,7 @@ class LewiWu:
         size = left.shape[1]
         if right.shape[1] != size:
             raise InvalidInputError(f"ciphertexts of {size} and of {right.shape[1]} bytes")
-        signs = _mopse.LewiWu.compare(
+        signs = _mopse.scheme.LewiWu.compare(
             left.reshape(-1), right.reshape(-1), size, _block_bits(block_bits)
         )
         is_array = isinstance(a, np.ndarray) or isinstance(b, np.ndarray)

@@ -58,7 +58,7 @@ class Opse:
 
     def __init__(self, key: bytes, domain: int) -> None:
         self._domain = domain_size(domain)
-        self._opse = _mopse.Opse(key_bytes(key), self._domain)
+        self._opse = _mopse.scheme.Opse(key_bytes(key), self._domain)
 
     @property
     def domain(self) -> int:

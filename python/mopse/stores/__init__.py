@@ -1,91 +1,142 @@
-"""Where a cloud keeps what it receives: one small interface, and the store in memory."""
+"""Where a cloud keeps what it receives: the contract of a store, and the store in memory.
 
+Anybody can write a store: an object with the methods of `Store`. It is handed what the cloud's door
+has verified, and never a key. What a restarted cloud needs is in the store and nowhere else.
+"""
+
+from collections.abc import Sequence
 from typing import Protocol
 
-from mopse import _mopse
-from mopse.stores.memory import MemoryStore
+import numpy as np
+from numpy.typing import NDArray
 
-__all__ = ["MemoryStore", "Store"]
+from mopse._mopse.cloud import MemoryStore
+from mopse._mopse.message import Announcement, Attachment, Part, StoredFile, StoredUpload, Token
+
+__all__ = [
+    "SPENT",
+    "Announcement",
+    "Attachment",
+    "MemoryStore",
+    "Part",
+    "Store",
+    "StoredFile",
+    "StoredUpload",
+    "Token",
+]
+
+SPENT = -1
+"""What `Store.labels` says of a label that was used and is no more."""
 
 
 class Store(Protocol):
     """What a cloud needs of a store. Everything it is handed was verified before.
 
-    A store keeps each owner apart, named by its verification key, and each group by itself. It
-    refuses what it cannot take whole. A provider is named by its path.
+    A store keeps each owner apart, named by its 32-byte verification key, and each group by itself.
+    A provider is named by its path, or by its path and the epoch of each name in it. What it cannot
+    take whole it refuses, with the errors that are named here, and then nothing has changed.
+
+    Notes
+    -----
+    `StoredUpload`, `Part` and `StoredFile` show their arrays and bytes, and can be made of them:
+    handles are (n, 2) uint64 arrays, the high and the low half of each; sealed records are a pair,
+    an (n,) uint64 array of where each one ends and all their bytes; a run is a field, an ascending
+    (m,) int64 array of ciphertexts, and an (m,) uint32 array of the record of each. A `Token` shows
+    ``owner``, ``group``, ``scope`` (``"group"``, or ``"own"`` for the issuer's records only),
+    ``issuer``, ``predicates`` (field, lowest and highest ciphertext, both included), ``query`` and
+    ``id``, for an audit log.
     """
 
-    def add(self, upload: _mopse.Upload) -> None:
-        """Keep an upload.
+    def owners(self) -> list[bytes]:
+        """Return every owner that is served."""
+
+    def announcement(self, owner: bytes) -> bytes | None:
+        """Return the newest announcement of an owner as it came; None if it is not served."""
+
+    def enroll(self, announcement: Announcement) -> None:
+        """Keep ``announcement.message`` in place of the last of ``announcement.owner``.
 
         Raises
         ------
         mopse.errors.ReplayError
-            If it is not newer than the last of its provider.
-        mopse.errors.InvalidInputError
-            If a record in it is stored already.
+            If one with a higher ``number`` is kept.
         """
 
-    def remove(self, owner: bytes, provider: str) -> int:
-        """Remove all records and entries of a provider, and return how many records there were."""
+    def add(self, upload: StoredUpload, message: bytes) -> None:
+        """Keep an upload; `message` is what it came as, with its signature.
 
-    def count(self, token: _mopse.Token) -> int:
-        """Return how many records hold all ranges of a token."""
+        Raises
+        ------
+        mopse.errors.ReplayError
+            If its ``sequence`` is not above that of the provider's last, in any epoch, also after a
+            removal.
+        mopse.errors.InvalidInputError
+            If a record of this provider and epochs is stored already.
+        """
 
-    def search(self, token: _mopse.Token) -> list[_mopse.Part]:
-        """Return the sealed records that a token reaches, by upload.
+    def add_file(self, attachment: Attachment, message: bytes) -> None:
+        """Keep ``attachment.file`` and its keyword ``entries``, pairs of label and masked number.
 
-        If there is none, it is one part without records of an upload that the token reaches, for
-        its layout.
+        Raises
+        ------
+        mopse.errors.ReplayError
+            If the owner's files ever had its number.
+        mopse.errors.InvalidInputError
+            If the provider's entries ever had one of its labels.
+        """
+
+    def search(self, tokens: Sequence[Token]) -> list[Part]:
+        """Return the sealed records that hold all ranges of a token, for each token of a query.
+
+        They come by token, upload and record, a part for each upload that has some. A token that
+        finds nothing still gives one part without records of an upload that it reaches, if there is
+        one, for its layout.
+        """
+
+    def count(self, tokens: Sequence[Token]) -> int:
+        """Return how many records `search` returns."""
+
+    def labels(
+        self, owner: bytes, provider: str, epochs: Sequence[int], labels: Sequence[int]
+    ) -> list[int | None]:
+        """Return the masked number under each label, `SPENT`, or None where nothing ever was."""
+
+    def files(
+        self, owner: bytes, provider: str, epochs: Sequence[int], numbers: Sequence[int]
+    ) -> list[StoredFile]:
+        """Return a provider's files with these numbers, if there are such, without bodies."""
+
+    def files_of(
+        self, owner: bytes, provider: str, epochs: Sequence[int], handles: Sequence[int]
+    ) -> list[StoredFile]:
+        """Return the files of a provider's records, without bodies, by record and as they came."""
+
+    def file(self, owner: bytes, number: int) -> StoredFile | None:
+        """Return the file of an owner with a number, with its body; None if there is none."""
+
+    def remove(self, owner: bytes, provider: str) -> tuple[int, int]:
+        """Remove all that a provider sent, in every epoch; return how many records and files.
+
+        Its last sequence number, its files' numbers and its labels are remembered, so that nothing
+        can be sent again and what the provider adds later is found.
         """
 
     @property
     def contents(self) -> list[tuple[bytes, str, str, int, int]]:
-        """Owner, group, provider, records and bytes of every upload."""
+        """Owner, group, provider, records and bytes of every upload, by owner, group, arrival."""
 
     @property
-    def entries(self) -> int:
-        """How many index entries there are, over all fields."""
+    def totals(self) -> tuple[int, int, int, int]:
+        """How many index entries, files, bytes of files, and live keyword entries there are."""
 
-    def add_file(self, file: _mopse.FileUpload) -> None:
-        """Keep a stored file and its keyword entries.
+    def merged(
+        self, owner: bytes, group: str, field: str
+    ) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
+        """Return the merged entries of a field of a group: what a copy of the store shows of it.
 
-        Raises
-        ------
-        mopse.errors.ReplayError
-            If it was received before.
-        mopse.errors.InvalidInputError
-            If one of its keyword entries is stored already.
+        Returns
+        -------
+        (n,) int64 array and (n,) uint32 array
+            Ciphertexts, ascending, and the record of each, counted through the group's uploads in
+            the order of `contents`.
         """
-
-    def remove_files(self, owner: bytes, provider: str) -> int:
-        """Remove all stored files and keyword entries of a provider, and return how many files.
-
-        Their numbers and the entries' labels are remembered: neither can be sent again, and what
-        the provider adds later is found.
-        """
-
-    def find_files(self, request: _mopse.FileRequest) -> list[_mopse.StoredFile]:
-        """Return the stored files for a request by keywords or records, without their bodies."""
-
-    def fetch_file(self, request: _mopse.FileRequest) -> _mopse.StoredFile:
-        """Return the stored file that a request names, with its body.
-
-        Raises
-        ------
-        mopse.errors.InvalidInputError
-            If there is none.
-        mopse.errors.ScopeError
-            If it is not at or below the issuer.
-        """
-
-    def count_keywords(self, request: _mopse.FileRequest) -> list[int]:
-        """Return how often the issuer of a request has used each of its keywords itself.
-
-        It is one past the last entry of each keyword, removed ones included; none for another
-        request, or an issuer that is no provider.
-        """
-
-    @property
-    def file_totals(self) -> tuple[int, int, int]:
-        """How many stored files there are, their bytes, and how many keyword entries."""

@@ -44,7 +44,8 @@ pub static AES_256_CTR: Algorithm = algorithm("aes-256-ctr-software", 32, 1, |ke
 });
 
 const fn algorithm(name: &'static str, key_len: usize, block_len: usize, make: Make) -> Algorithm {
-    let (key_len, longest) = (key_len..=key_len, 1 << 60);
+    let longest = 1 << 60;
+    let key_len = key_len..=key_len;
     Algorithm { name, key_len, nonce_len: 16, tag_len: 0, block_len, longest, make }
 }
 

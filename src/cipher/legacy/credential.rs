@@ -21,7 +21,7 @@ use ::des::cipher::{BlockCipherDecrypt, KeyInit};
 use rayon::prelude::*;
 
 use super::{blowfish, des};
-use crate::cipher::{Algorithm, Error, aes_cbc, envelope};
+use crate::cipher::{Algorithm, Error, aes_cbc, check_length, envelope};
 use crate::keys::fill_random;
 
 /// The cipher of each chunk.
@@ -39,7 +39,7 @@ pub const MOST_UNKNOWN_BITS: u32 = 40;
 /// [`Error::KeyLength`] or [`Error::WeakKey`] for a key that its cipher does not take,
 /// [`Error::Keys`].
 pub fn split(credential: &[u8], keys: &[&[u8]]) -> Result<Vec<Vec<u8>>, Error> {
-    check("the list of keys", keys.len())?;
+    check_length("the list of keys", CIPHERS.len(), keys.len())?;
     if credential.len() < CIPHERS.len() {
         return Err(Error::Credential { got: credential.len() });
     }
@@ -63,18 +63,13 @@ pub fn split(credential: &[u8], keys: &[&[u8]]) -> Result<Vec<Vec<u8>>, Error> {
 /// [`Error::Decryption`] if the padding of a chunk is wrong; other changes go unnoticed. Otherwise as
 /// for [`split`].
 pub fn join(chunks: &[&[u8]], keys: &[&[u8]]) -> Result<Vec<u8>, Error> {
-    check("the list of chunks", chunks.len())?;
-    check("the list of keys", keys.len())?;
+    check_length("the list of chunks", CIPHERS.len(), chunks.len())?;
+    check_length("the list of keys", CIPHERS.len(), keys.len())?;
     let mut credential = Vec::new();
     for ((algorithm, key), chunk) in CIPHERS.iter().zip(keys).zip(chunks) {
         credential.extend(envelope::open(&*algorithm.with_key(key)?, b"", chunk)?);
     }
     Ok(credential)
-}
-
-fn check(what: &'static str, got: usize) -> Result<(), Error> {
-    let expected = CIPHERS.len();
-    if got == expected { Ok(()) } else { Err(Error::Length { what, expected, got }) }
 }
 
 /// What a trial key makes of a chunk: printable text with the right padding.

@@ -28,7 +28,8 @@ pub static TRIPLE_DES: Algorithm = algorithm("3des-cbc", 24, |key| {
 });
 
 const fn algorithm(name: &'static str, key_len: usize, make: Make) -> Algorithm {
-    let (key_len, longest) = (key_len..=key_len, 1 << 35);
+    let longest = 1 << 35;
+    let key_len = key_len..=key_len;
     Algorithm { name, key_len, nonce_len: 8, tag_len: 0, block_len: 8, longest, make }
 }
 

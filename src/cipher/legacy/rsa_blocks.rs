@@ -18,8 +18,8 @@
 
 use rayon::prelude::*;
 
-use crate::cipher::Error;
 use crate::cipher::rsa::{PrivateKey, PublicKey, wire_bits};
+use crate::cipher::{Error, check_length};
 use crate::wire::{Kind, Reader, Writer};
 
 const KIND: Kind = Kind::RsaBlocks;
@@ -46,10 +46,8 @@ pub fn encrypted_len(key: &PublicKey, plaintext: usize) -> Result<usize, Error> 
 ///
 /// [`Error::Length`] for a slice of another length, [`Error::TooLong`], [`Error::Keys`].
 pub fn encrypt_into(key: &PublicKey, plaintext: &[u8], message: &mut [u8]) -> Result<(), Error> {
-    let (expected, got) = (encrypted_len(key, plaintext.len())?, message.len());
-    if got != expected {
-        return Err(Error::Length { what: "the buffer for the ciphertext", expected, got });
-    }
+    let expected = encrypted_len(key, plaintext.len())?;
+    check_length("the buffer for the ciphertext", expected, message.len())?;
     let mut head = Writer::new(KIND);
     head.u32(wire_bits(key)).count(plaintext.len());
     let (front, blocks) = message.split_at_mut(FRONT_LEN);
@@ -99,10 +97,7 @@ pub fn decrypted_len(key: &PrivateKey, message: &[u8]) -> Result<usize, Error> {
 /// [`Error::Decryption`] if a block was changed, is of another length or for another key; the slice
 /// then holds zeros. [`Error::Length`] for a slice of another length. Those of [`decrypted_len`].
 pub fn decrypt_into(key: &PrivateKey, message: &[u8], plaintext: &mut [u8]) -> Result<(), Error> {
-    let (expected, got) = (decrypted_len(key, message)?, plaintext.len());
-    if got != expected {
-        return Err(Error::Length { what: "the buffer for the plaintext", expected, got });
-    }
+    check_length("the buffer for the plaintext", decrypted_len(key, message)?, plaintext.len())?;
     let size = key.public().size();
     let blocks = message[FRONT_LEN..].par_chunks(size);
     let opened =

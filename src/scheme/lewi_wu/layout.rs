@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use sha2::{Digest, Sha256};
 
 use crate::operations::{Operation, count};
-use crate::scheme::{Error, bits, check_domain};
+use crate::scheme::{Error, bits, check_domain, check_length};
 
 /// Bytes of a value of the pseudo-random function, and of a nonce.
 pub(super) const WORD: usize = 16;
@@ -143,10 +143,7 @@ impl Ciphertext {
     ///
     /// [`Error::Length`] if there are not as many.
     pub fn from_bytes(layout: Layout, bytes: &[u8]) -> Result<Self, Error> {
-        let (expected, got) = (layout.size(), bytes.len());
-        if got != expected {
-            return Err(Error::Length { what: "the ciphertext", expected, got });
-        }
+        check_length("the ciphertext", layout.size(), bytes.len())?;
         Ok(Self { layout, bytes: bytes.into() })
     }
 

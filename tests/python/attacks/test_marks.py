@@ -48,7 +48,7 @@ def within(runs) -> float:
 def test_entries_lie_in_their_cells_with_twice_the_entropy_as_density():
     """Kolmogorov-Smirnov over 8,000 providers of one value each, false-alarm rate 1e-6."""
     key = bytes(range(32))
-    cells = attacks._marks._mopse.ruler_spans(key, M, 1)
+    cells = attacks._marks._mopse.attack.ruler_spans(key, M, 1)
     places = []
     for number in range(8000):
         marks = Marks(key, number.to_bytes(32, "big"), M)

@@ -118,7 +118,7 @@ def test_assignments_cost_what_scipy_finds(rows, more, random):
     costs = np.array([[random.uniform(-1, 1) for _ in range(rows + more)] for _ in range(rows)])
     from mopse import _mopse
 
-    columns = _mopse.assign(costs)
+    columns = _mopse.attack.assign(costs)
     theirs = costs[linear_sum_assignment(costs)].sum()
     assert costs[np.arange(rows), columns].sum() == pytest.approx(theirs)
 

@@ -66,7 +66,7 @@ def provider_query(
             bounds = (low - lowest, high - lowest)
 
             def control(querier: Any, run: Integers) -> Case:
-                server = _mopse.ControlServer(querier.verification_key, 1)
+                server = _mopse.evaluate.ControlServer(querier.verification_key, 1)
                 server.add(0, run)
 
                 def case(watch: Watch) -> None:
@@ -100,9 +100,9 @@ def provider_query(
             (key,) = insecure_keys(1, seed)
             domain = field.plaintexts
             return {
-                PLAIN: control(_mopse.ControlQuerier.plain(domain), own),
+                PLAIN: control(_mopse.evaluate.ControlQuerier.plain(domain), own),
                 PER_PROVIDER: control(
-                    _mopse.ControlQuerier([key], domain), Opse(key, domain).encrypt(own)
+                    _mopse.evaluate.ControlQuerier([key], domain), Opse(key, domain).encrypt(own)
                 ),
                 MOPSE: mopse(True),
                 PLUS: mopse(False),

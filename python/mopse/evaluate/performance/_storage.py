@@ -44,7 +44,7 @@ def storage(providers: int = 64, *, seed: int = 1) -> pl.DataFrame:
 
     add(PLAIN, "cloud", "index entries", 8 * entries, entries)
     keys = insecure_keys(providers, seed)
-    querier = _mopse.ControlQuerier(keys, schema["age"].plaintexts)
+    querier = _mopse.evaluate.ControlQuerier(keys, schema["age"].plaintexts)
     add(PER_PROVIDER, "owner", "keys", sum(map(len, keys)), providers)
     add(PER_PROVIDER, "cloud", "index entries", 8 * entries, entries)
     for scheme, per_message in ((PER_PROVIDER, 1), (ONE_MESSAGE, providers)):
@@ -61,7 +61,7 @@ def storage(providers: int = 64, *, seed: int = 1) -> pl.DataFrame:
         cells = sum(field.cells for field in schema.values())
         add(scheme, "provider", "rulers in memory", 8 * cells, len(schema))
         add(scheme, "owner", "announcement", len(owner.public))
-        sealed = sum(size for *_, size in cloud._contents())
+        sealed = sum(size for *_, size in cloud._store.contents)
         add(scheme, "provider", "uploads", sent, providers)
         add(scheme, "cloud", "sealed records", sealed, people.height)
         add(scheme, "cloud", "index entries", 8 * entries, entries)

@@ -89,7 +89,7 @@ def user_query(
                 return counted
 
             def control(querier: Any, runs: list[list[Integers]], per_message: int) -> Case:
-                server = _mopse.ControlServer(querier.verification_key, len(runs))
+                server = _mopse.evaluate.ControlServer(querier.verification_key, len(runs))
                 for index, of_index in enumerate(runs):
                     server.add(index, np.sort(np.concatenate(of_index)))
 
@@ -126,10 +126,10 @@ def user_query(
             domain = field.plaintexts
             runs = [Opse(key, domain).encrypt(part) for key, part in zip(keys, parts, strict=True)]
             common = [Opse(keys[0], domain).encrypt(part) for part in parts]
-            each = _mopse.ControlQuerier(keys, domain)
+            each = _mopse.evaluate.ControlQuerier(keys, domain)
             return {
-                PLAIN: control(_mopse.ControlQuerier.plain(domain), [parts], 1),
-                COMMON: control(_mopse.ControlQuerier(keys[:1], domain), [common], 1),
+                PLAIN: control(_mopse.evaluate.ControlQuerier.plain(domain), [parts], 1),
+                COMMON: control(_mopse.evaluate.ControlQuerier(keys[:1], domain), [common], 1),
                 PER_PROVIDER: control(each, [[run] for run in runs], 1),
                 ONE_MESSAGE: control(each, [[run] for run in runs], count),
                 MOPSE: mopse(True),
