@@ -93,6 +93,9 @@ impl Desk {
     }
 }
 
+/// A record's plaintext of a field, if it has one.
+type Value = fn(&Row) -> Option<i64>;
+
 /// An upload of records with a text of a few letters each.
 pub fn upload(provider: &Keyring, rows: &[Row], sequence: u64) -> Sent {
     let ids: Vec<i64> = rows.iter().map(|row| row.0).collect();
@@ -108,8 +111,7 @@ pub fn upload(provider: &Keyring, rows: &[Row], sequence: u64) -> Sent {
         values: Values::Text(Texts { ends: ends.into(), bytes: bytes.into() }),
         is_valid: Cow::Owned(vec![true; rows.len()]),
     };
-    let fields: [(&'static str, fn(&Row) -> Option<i64>); 2] =
-        [("age", |row| Some(row.1)), ("sbp", |row| row.2)];
+    let fields: [(&'static str, Value); 2] = [("age", |row| Some(row.1)), ("sbp", |row| row.2)];
     let columns = fields.map(|(_, value)| -> (Vec<u32>, Vec<i64>) {
         (0..).zip(rows).filter_map(|(at, row)| Some((at, value(row)?))).unzip()
     });
@@ -122,9 +124,8 @@ pub fn upload(provider: &Keyring, rows: &[Row], sequence: u64) -> Sent {
     let decoded = Upload::decode(&message).unwrap();
     let by_handle: BTreeMap<u128, &Row> =
         provider.handles(Ids::Integers(&ids)).into_iter().zip(rows).collect();
-    let column = |value: fn(&Row) -> Option<i64>| {
-        decoded.handles.iter().map(|handle| value(by_handle[handle])).collect()
-    };
+    let column =
+        |value: Value| decoded.handles.iter().map(|handle| value(by_handle[handle])).collect();
     let plaintexts = fields.into_iter().map(|(field, value)| (field, column(value))).collect();
     Sent { message, upload: decoded, plaintexts }
 }

@@ -17,8 +17,10 @@ use crate::oracle::{
 use crate::scene::{age, owner, sbp};
 use crate::scripts::{Call, Hex, Script};
 
-/// Every story: the name of its script, and what makes it.
-pub const ALL: &[(&str, fn() -> Script)] = &[
+type Story = fn() -> Script;
+
+/// Every story: the name of its script, and what tells it.
+pub const ALL: &[(&str, Story)] = &[
     ("announcements", announcements),
     ("attachments", attachments),
     ("epochs", epochs),
@@ -424,6 +426,7 @@ fn spent() -> Script {
     );
     let mut owner = owner(1);
     let mut hospital = Desk::from(owner.authorize("hospital", &[]).unwrap());
+    let mut ward = Desk::from(owner.authorize("ward", &["hospital"]).unwrap());
     let mut clinic = Desk::from(owner.authorize("clinic", &[]).unwrap());
     world.enroll("The owner", &owner);
     let first = hospital.attach(1, 3, &["x-ray", "chest"]);
@@ -432,9 +435,10 @@ fn spent() -> Script {
     world.attach("Of the hospital", first);
     world.attach("Another", hospital.attach(2, 4, &["x-ray"]));
     world.attach("Of the clinic", clinic.attach(1, 5, &["x-ray"]));
+    world.attach("Of the ward", ward.attach(1, 2, &["x-ray", "chest"]));
     world.remove("The hospital's files", &owner, false, "hospital");
-    world.show("No uploads, one file");
-    world.find("The clinic's is left", &owner, &["x-ray"], 1);
+    world.show("No uploads, two files");
+    world.find("The clinic's and the ward's are left", &owner, &["x-ray"], 2);
     let asked = owner.fetch_file(number, NOW).unwrap();
     world.refuse("The first is gone", call_fetch(asked), "UnknownFile");
     let node = hospital.keyring.node().clone();
@@ -445,8 +449,8 @@ fn spent() -> Script {
     let repeated = stale.attach(1, 1, &["chest"]).message;
     world.refuse("A label that is spent", call_receive(repeated), "StoredKeyword");
     world.attach("What comes later", hospital.attach(1, 6, &["x-ray", "chest"]));
-    world.find("Is found", &owner, &["x-ray", "chest"], 1);
-    world.find("By either keyword", &owner, &["x-ray"], 2);
+    world.find("Is found", &owner, &["x-ray", "chest"], 2);
+    world.find("By either keyword", &owner, &["x-ray"], 3);
     world.list("By its record", &owner, &[(&node, &[handle])], 1);
     world.receive("A record besides", upload(&hospital.keyring, &[(1, 40, None)], 1));
     world.remove("Records and files", &owner, true, "hospital");
@@ -483,6 +487,9 @@ fn expired() -> Script {
     world.into_script()
 }
 
+/// Makes a call of a message.
+type ByBytes = fn(Vec<u8>) -> Call;
+
 /// The same fields as everywhere, and one more.
 fn another_schema() -> Schema {
     let field = |maximum| Field::new(Kind::Number, 0.0, maximum, 1.0, None).unwrap();
@@ -509,7 +516,7 @@ fn foreign() -> Script {
     let asked = query(&[(&owner, &[everything()])]);
     let request = owner.search_files(&[b"x-ray"], NOW).unwrap();
     let fetch = owner.fetch_file(number, NOW).unwrap();
-    let messages: [(&str, &[u8], fn(Vec<u8>) -> Call); 5] = [
+    let messages: [(&str, &[u8], ByBytes); 5] = [
         ("An upload", &sent.message, call_receive),
         ("An attachment", &file.message, call_receive),
         ("A query", &asked, call_search),
