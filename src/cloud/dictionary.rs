@@ -31,7 +31,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::store::Label;
-use crate::message::trapdoor::{Entry, Trapdoor};
+use crate::message::trapdoor::{Entry, Prepared, Trapdoor};
 
 /// Messages in a row that may get lost without hiding those that come after them.
 pub const MOST_LOST: u64 = 16;
@@ -44,13 +44,12 @@ impl<E, F: FnMut(&[u128]) -> Result<Vec<Option<Label>>, E>> LookUp<E> for F {}
 /// Walks the entries of a keyword; returns the number of each and what stands there.
 ///
 /// Labels are looked up in batches that are as large as is needed to know whether there are more, and
-/// later a quarter of what was found.
-fn walk<E>(trapdoor: &Trapdoor, mut look_up: impl LookUp<E>) -> Result<Vec<(u64, Label)>, E> {
-    let prepared = trapdoor.prepared();
+/// later half of what was found.
+fn walk<E>(prepared: &Prepared, mut look_up: impl LookUp<E>) -> Result<Vec<(u64, Label)>, E> {
     let mut found = Vec::new();
     let (mut next, mut lost) = (0, 0);
     while lost <= MOST_LOST {
-        let size = (MOST_LOST + 1 - lost).max(found.len() as u64 / 4);
+        let size = (MOST_LOST + 1 - lost).max(found.len() as u64 / 2);
         let labels: Vec<u128> = (next..next + size).map(|at| prepared.label(at)).collect();
         for (at, label) in (next..).zip(look_up(&labels)?) {
             match label {
@@ -72,12 +71,12 @@ fn walk<E>(trapdoor: &Trapdoor, mut look_up: impl LookUp<E>) -> Result<Vec<(u64,
 ///
 /// Those of the look-up.
 pub fn find<E>(trapdoor: &Trapdoor, look_up: impl LookUp<E>) -> Result<Vec<u128>, E> {
-    let masks = trapdoor.prepared();
+    let prepared = trapdoor.prepared();
     let file = |(at, label)| match label {
-        Label::Live(masked) => Some(masked ^ masks.mask(at)),
+        Label::Live(masked) => Some(masked ^ prepared.mask(at)),
         Label::Spent => None,
     };
-    Ok(walk(trapdoor, look_up)?.into_iter().filter_map(file).collect())
+    Ok(walk(&prepared, look_up)?.into_iter().filter_map(file).collect())
 }
 
 /// Returns the files that have all of these keywords, in the order of the first; none without keywords.
@@ -101,7 +100,7 @@ pub fn find_all<E>(trapdoors: &[Trapdoor], mut look_up: impl LookUp<E>) -> Resul
 ///
 /// Those of the look-up.
 pub fn used<E>(trapdoor: &Trapdoor, look_up: impl LookUp<E>) -> Result<u64, E> {
-    Ok(walk(trapdoor, look_up)?.last().map_or(0, |(at, _)| at + 1))
+    Ok(walk(&trapdoor.prepared(), look_up)?.last().map_or(0, |(at, _)| at + 1))
 }
 
 /// The encrypted keywords of one provider, in memory.
