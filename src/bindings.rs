@@ -102,7 +102,7 @@ mod _mopse {
     #[pymodule]
     mod party {
         #[pymodule_export]
-        use crate::bindings::party::{Grants, Keyring};
+        use crate::bindings::party::{Grants, Keyring, first_fault, type_of};
     }
 
     #[pymodule]

@@ -9,6 +9,7 @@
 //! | [`hierarchy`], [`authority`] | what is known below; authorise, revoke, learn |
 //! | [`uploading`], [`asking`], [`opening`] | encrypt and attach; queries and requests; answers and attachments |
 //! | [`records`], [`grants`] | rows of a table, sealed one by one; the right to open some |
+//! | [`columns`], [`types`] | what a row is made of, and what each type holds |
 //! | [`attachments`], [`keywords`] | files of records, and what finds them |
 //! | [`saved`] | a keyring at rest, under a password |
 
@@ -27,11 +28,12 @@ pub mod saved;
 #[cfg(test)]
 #[path = "../tests/support/scene.rs"]
 pub(crate) mod scene;
+pub mod types;
 pub mod uploading;
 
 pub use asking::Range;
 pub use keyring::Keyring;
-pub use opening::Opened;
+pub use opening::{Fault, Opened};
 pub use uploading::Indexed;
 
 pub use error::Error;

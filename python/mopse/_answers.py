@@ -1,6 +1,6 @@
-"""Answers and listings on their way back: open, align, filter, report."""
+"""Answers and listings on their way back: open, check, align, filter, report."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
@@ -11,29 +11,71 @@ import polars as pl
 from mopse import _mopse
 from mopse._checks import instance
 from mopse._table import from_columns
-from mopse.errors import DecryptionError, InvalidInputError
-from mopse.messages import Answer, File, FileListing, Query, SealedFile, stored_text
+from mopse._types import as_type, has_values, holding, holds, is_known, name_of
+from mopse.errors import InvalidInputError, MopseError, ScopeError, WrongTypeError
+from mopse.messages import (
+    Answer,
+    File,
+    FileListing,
+    Opened,
+    Query,
+    SealedFile,
+    stored_text,
+)
 from mopse.schema import Schema
 
-__all__ = ["PROVIDER", "Ranges", "described", "matching", "opened"]
+__all__ = ["PROVIDER", "OpenedPart", "Ranges", "described", "matching", "opened"]
 
 Ranges = list[tuple[str, int, int]]
 """Field, lowest and highest plaintext."""
+
+OpenedPart = tuple[list[Any], int, Any, list[tuple[str, str | None, str]]]
+"""Columns, how many records do not match, handles, and record, column and cause of each fault."""
+
+Faults = list[tuple[str, str, str | None, str]]
+"""Provider, record, column, cause."""
 
 PROVIDER = "provider"
 """The column that says whose a record or file is."""
 
 
 def described(
-    listing: FileListing, describe: Callable[[_mopse.message.StoredFile], tuple[str, str, int]]
-) -> pl.DataFrame:
+    listing: FileListing,
+    describe: Callable[[_mopse.message.StoredFile], tuple[str, str, int]],
+    faults: str,
+) -> pl.DataFrame | Opened[pl.DataFrame]:
     """Return what the attachments of a listing are called; see `Party.files`."""
-    rows = [
-        (stored.provider, stored_text(stored.number), *describe(stored))
-        for stored in instance(listing, FileListing, "a listing")._stored
-    ]
+    is_report = _is_report(faults)
+    rows, failed = [], []
+    for stored in instance(listing, FileListing, "a listing")._stored:
+        number = stored_text(stored.number)
+        try:
+            rows.append((stored.provider, number, *describe(stored)))
+        except MopseError as error:
+            if not is_report:
+                raise _named(error, f"provider {stored.provider!r}, file {number}") from None
+            failed.append((stored.provider, stored_text(stored.handle), number, str(error)))
     columns = [(name, pl.String) for name in (PROVIDER, "file", "name", "media_type")]
-    return pl.DataFrame(rows, schema=[*columns, ("size_bytes", pl.Int64)], orient="row")
+    files = pl.DataFrame(rows, schema=[*columns, ("size_bytes", pl.Int64)], orient="row")
+    return Opened(files, _faults(failed, "file")) if is_report else files
+
+
+def _is_report(faults: str) -> bool:
+    if not isinstance(faults, str):
+        raise WrongTypeError(f"faults must be a string, not {type(faults).__name__}")
+    if faults not in ("raise", "report"):
+        raise InvalidInputError("faults must be 'raise' or 'report'")
+    return faults == "report"
+
+
+def _named(error: MopseError, where: str) -> MopseError:
+    """Return an error that says where; one of scope names the provider already."""
+    return error if isinstance(error, ScopeError) else type(error)(f"{where}: {error}")
+
+
+def _faults(rows: Sequence[tuple[str | None, ...]], third: str) -> pl.DataFrame:
+    names = (PROVIDER, "record", third, "cause")
+    return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
 
 
 def opened(
@@ -51,79 +93,63 @@ def matching(
     query: Query | None,
     asked: Mapping[int, Mapping[str, tuple[int, int]]],
     schema: Schema,
-    open_part: Callable[[_mopse.message.Part, Ranges], tuple[list[Any], int]],
-) -> pl.DataFrame:
+    open_part: Callable[[_mopse.message.Part, Ranges, bool], OpenedPart],
+    faults: str,
+    by_provider: bool,
+) -> Any:
     """Return the opened records of an answer that match the query; see `Party.decrypt`."""
     instance(answer, Answer, "an answer")
     if query is not None:
         instance(query, Query, "a query")
+    is_report = _is_report(faults)
+    if not isinstance(by_provider, bool | np.bool_):
+        raise WrongTypeError("by_provider must be a truth value")
     unknown = [name for name in (query and query._ranges) or () if name not in schema]
     if unknown:
         raise InvalidInputError(f"the query is of another schema: field {unknown[0]!r}")
-    stretches: list[_Stretch] = []
+    groups: dict[str, list[_Stretch]] = {}
     given = None if query is None else query._ranges
     excess = 0
+    listed: Faults = []
     for part in answer._parts:
         ranges = given if given is not None else asked.get(part.query)
         if ranges is None:
             raise InvalidInputError("the answer is to a query that was not asked here: pass query=")
+        bounds = [(name, *r) for name, r in ranges.items()]
         try:
-            columns, dropped = open_part(part, [(name, *r) for name, r in ranges.items()])
-        except DecryptionError as error:
-            raise DecryptionError(f"provider {part.provider!r}: {error}") from None
+            columns, dropped, handles, failed = open_part(part, bounds, is_report)
+        except MopseError as error:
+            raise _named(error, f"provider {part.provider!r}") from None
         excess += dropped
+        listed += [(part.provider, *fault) for fault in failed]
         layout = [column[:3] for column in columns]
+        stretches = groups.setdefault(part.provider if by_provider else "", [])
         if not stretches or stretches[-1].layout != layout:
+            odd = next((name for name, _, words in layout if not is_known(words)), None)
+            if odd is not None and not is_report:
+                where = f"provider {part.provider!r}: column {odd!r}"
+                raise InvalidInputError(f"{where}: {_NO_ZONE}")
+            if odd is not None:
+                listed += [(part.provider, record, odd, _NO_ZONE) for record in _texts(handles)]
+                continue
             stretches.append(_Stretch(layout))
-        stretches[-1].parts.append((part.provider, columns))
+        stretches[-1].parts.append((part.provider, columns, handles))
     answer.excess = excess
-    frames = [stretch.frame() for stretch in stretches]
-    if not frames:
-        return pl.DataFrame(schema={PROVIDER: pl.String})
-    return pl.concat(_alike(frames), how="diagonal")
-
-
-def _alike(frames: list[pl.DataFrame]) -> list[pl.DataFrame]:
-    """Return frames whose columns of one name have one type, with all values as they were."""
-    columns: dict[str, list[pl.Series]] = {}
-    for frame in frames:
-        for column in frame:
-            columns.setdefault(column.name, []).append(column)
-    common = {
-        name: _holding(parts)
-        for name, parts in columns.items()
-        if any(part.dtype != parts[0].dtype for part in parts)
+    frames = {
+        provider: _together(stretches, schema.types, listed if is_report else None)
+        for provider, stretches in groups.items()
     }
-    return [
-        frame.cast({name: dtype for name, dtype in common.items() if name in frame.columns})
-        for frame in frames
-    ]
+    records = frames if by_provider else frames.get("", _NOTHING)
+    return Opened(records, _faults(listed, "column")) if is_report else records
 
 
-def _holding(columns: Sequence[pl.Series]) -> pl.DataType:
-    """Return a type that holds all values of some columns as they are."""
-    dtypes = [column.dtype for column in columns]
-    targets: list[pl.DataType] = []
-    if all(dtype.is_numeric() for dtype in dtypes):
-        is_float = any(dtype.is_float() for dtype in dtypes)
-        targets = [pl.Float64()] if is_float else [pl.Int64(), pl.UInt64()]
-    elif all(isinstance(dtype, pl.String | pl.Categorical | pl.Enum) for dtype in dtypes):
-        return pl.String()
-    for target in targets:
-        if all(_holds(target, column) for column in columns):
-            return target
-    other = next(dtype for dtype in dtypes if dtype != dtypes[0])
-    name = columns[0].name
-    raise InvalidInputError(
-        f"column {name!r} is {dtypes[0]} at one provider and {other} at another"
-    )
+_NOTHING = pl.DataFrame(schema={PROVIDER: pl.String})
+
+_NO_ZONE = "its time zone is none that is known here"
 
 
-def _holds(target: pl.DataType, column: pl.Series) -> bool:
-    try:
-        return column.cast(target).cast(column.dtype).equals(column, null_equal=True)
-    except pl.exceptions.PolarsError:
-        return False
+def _texts(handles: Any) -> Iterable[str]:
+    return (f"{high:016x}{low:016x}" for high, low in handles.tolist())
 
 
 @dataclass
@@ -131,17 +157,106 @@ class _Stretch:
     """Parts of an answer that follow each other and have the same columns: one frame."""
 
     layout: list[tuple[str, str, str]]
-    parts: list[tuple[str, list[Any]]] = field(default_factory=list)
+    parts: list[tuple[str, list[Any], Any]] = field(default_factory=list)
+
+    @property
+    def providers(self) -> set[str]:
+        return {provider for provider, _, _ in self.parts}
 
     def frame(self) -> pl.DataFrame:
         """Return all records, with the path of each one's provider."""
         joined = []
         for number, (name, kind, words) in enumerate(self.layout):
-            values = [columns[number][3] for _, columns in self.parts]
-            is_valid = np.concatenate([columns[number][4] for _, columns in self.parts])
+            values = [columns[number][3] for _, columns, _ in self.parts]
+            is_valid = np.concatenate([columns[number][4] for _, columns, _ in self.parts])
             one = [*chain.from_iterable(values)] if kind == "text" else np.concatenate(values)
             joined.append((name, kind, words, one, is_valid))
         frame = from_columns(joined)
-        lengths = [len(columns[0][4]) if columns else 0 for _, columns in self.parts]
-        names = pl.Series(PROVIDER, [provider for provider, _ in self.parts], dtype=pl.String)
+        lengths = [len(columns[0][4]) if columns else 0 for _, columns, _ in self.parts]
+        names = pl.Series(PROVIDER, [provider for provider, _, _ in self.parts], dtype=pl.String)
         return frame.with_columns(names.gather(np.repeat(np.arange(len(names)), lengths)))
+
+
+def _together(
+    stretches: list[_Stretch], types: Mapping[str, pl.DataType], listed: Faults | None
+) -> pl.DataFrame:
+    """Return stretches as one frame, in which columns of one name have one type.
+
+    Where no type holds all values as they are, records of the fewer providers are left out and
+    listed; without a list that is an error.
+    """
+    frames = dict(enumerate(stretch.frame() for stretch in stretches))
+    of_name: dict[str, dict[int, pl.Series]] = {}
+    for number, frame in frames.items():
+        for column in frame:
+            of_name.setdefault(column.name, {})[number] = column
+    targets: dict[str, pl.DataType] = {}
+    for name, of_stretch in of_name.items():
+        held = {number: column for number, column in of_stretch.items() if number in frames}
+        target = types.get(name)
+        if len({column.dtype for column in held.values()} | ({target} if target else set())) < 2:
+            continue
+        if target is None or not all(holds(target, column) for column in held.values()):
+            target = holding([*held.values()])
+        if target is None:
+            most = _most(held, stretches, types.get(name))
+            odd = [number for number in held if number not in most]
+            one, other = held[most[0]].dtype, held[odd[0]].dtype
+            if listed is None:
+                # `most` has values first, so both columns are what they are called.
+                raise InvalidInputError(
+                    _apart(name, (one, stretches[most[0]]), (other, stretches[odd[0]]))
+                )
+            for number in odd:
+                is_of = name_of(held[number].dtype)
+                cause = f"it is {is_of}, and {name_of(one)} elsewhere: see by_provider=True"
+                for provider, _, handles in stretches[number].parts:
+                    listed += [(provider, record, name, cause) for record in _texts(handles)]
+                del frames[number], held[number]
+            target = types.get(name)
+            if target is None or not all(holds(target, column) for column in held.values()):
+                target = holding([*held.values()])
+        if target is not None:
+            targets[name] = target
+    if not frames:
+        return _NOTHING
+    aligned = [
+        frame.with_columns(
+            as_type(frame[name], dtype) for name, dtype in targets.items() if name in frame.columns
+        )
+        for frame in frames.values()
+    ]
+    return pl.concat(aligned, how="diagonal")
+
+
+def _most(
+    columns: Mapping[int, pl.Series], stretches: list[_Stretch], declared: pl.DataType | None
+) -> list[int]:
+    """Return the stretches, by number, whose columns one type holds: those of most providers.
+
+    The declared type counts for more. Columns without values are of every type, and come last.
+    """
+    by_dtype: dict[pl.DataType, list[int]] = {}
+    empty: list[int] = []
+    for number, column in columns.items():
+        (by_dtype.setdefault(column.dtype, []) if has_values(column) else empty).append(number)
+
+    def weight(numbers: list[int]) -> tuple[bool, int, int]:
+        is_declared = declared is not None and all(holds(declared, columns[n]) for n in numbers)
+        providers = set[str]().union(*(stretches[number].providers for number in numbers))
+        return is_declared, len(providers), sum(len(columns[number]) for number in numbers)
+
+    most: list[int] = []
+    for numbers in sorted(by_dtype.values(), key=weight, reverse=True):
+        if not most or holding([columns[number] for number in most + numbers]) is not None:
+            most += numbers
+    return most + empty
+
+
+def _apart(name: str, *both: tuple[pl.DataType, _Stretch]) -> str:
+    """Say that no type holds two columns."""
+    (one, here), (other, there) = ((name_of(dtype), min(s.providers)) for dtype, s in both)
+    return (
+        f"column {name!r} is {one} at provider {here!r} and {other} at provider {there!r}, and no "
+        "type holds both: by_provider=True gives each provider's records as they are"
+    )

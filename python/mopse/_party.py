@@ -5,7 +5,7 @@ import os
 import time
 import unicodedata
 from collections.abc import Mapping, Sequence
-from typing import Any, Never, Self
+from typing import Any, Literal, Never, Self, overload
 
 import polars as pl
 
@@ -20,6 +20,7 @@ from mopse.messages import (
     File,
     FileListing,
     FileRequest,
+    Opened,
     Query,
     SealedFile,
     stored_number,
@@ -156,7 +157,50 @@ class Party:
         self._asked[number] = found
         return Query._signed(tokens, found)
 
-    def decrypt(self, answer: Answer, query: Query | None = None) -> pl.DataFrame:
+    @overload
+    def decrypt(
+        self,
+        answer: Answer,
+        query: Query | None = None,
+        *,
+        faults: Literal["raise"] = "raise",
+        by_provider: Literal[False] = False,
+    ) -> pl.DataFrame: ...
+    @overload
+    def decrypt(
+        self,
+        answer: Answer,
+        query: Query | None = None,
+        *,
+        faults: Literal["raise"] = "raise",
+        by_provider: Literal[True],
+    ) -> dict[str, pl.DataFrame]: ...
+    @overload
+    def decrypt(
+        self,
+        answer: Answer,
+        query: Query | None = None,
+        *,
+        faults: Literal["report"],
+        by_provider: Literal[False] = False,
+    ) -> Opened[pl.DataFrame]: ...
+    @overload
+    def decrypt(
+        self,
+        answer: Answer,
+        query: Query | None = None,
+        *,
+        faults: Literal["report"],
+        by_provider: Literal[True],
+    ) -> Opened[dict[str, pl.DataFrame]]: ...
+    def decrypt(
+        self,
+        answer: Answer,
+        query: Query | None = None,
+        *,
+        faults: Literal["raise", "report"] = "raise",
+        by_provider: bool = False,
+    ) -> Any:
         """Return the records of an answer, opened and checked against the query.
 
         Parameters
@@ -165,30 +209,45 @@ class Party:
             What `mopse.Cloud.search` returned.
         query : Query, optional
             The query, if another object asked it: the bounds in the clear are never sent.
+        faults : {"raise", "report"}
+            What becomes of records that do not open, or hold what their layout, the schema or a
+            table does not allow: the first is an error, or all are left out and reported.
+        by_provider : bool
+            Whether to return the records of each provider apart, with the types they have there.
 
         Returns
         -------
         polars.DataFrame
             One row per matching record with the columns it was encrypted with, and the path of
             its provider in a column ``provider``. Records that share a cell with the bounds and do
-            not match are dropped; ``answer.excess`` says how many.
+            not match are dropped; ``answer.excess`` says how many. With `by_provider` a dict from
+            paths to such frames; with a report an `mopse.Opened`, of that and a table of faults.
 
         Raises
         ------
         mopse.errors.DecryptionError
             If a record was changed, cut or moved; the message names provider and record.
+        mopse.errors.DamagedFileError
+            If a record or its layout opens and is none; the message names the provider.
         mopse.errors.ScopeError
             If a record is of a provider whose key this party cannot derive, or of another owner.
         mopse.errors.InvalidInputError
-            If this object did not ask the query and it is not given, or a column has types at two
-            providers that no type holds as they are.
+            If this object did not ask the query and it is not given, an opened column or value is
+            not what layout and schema allow, or a column has types at two providers that no type
+            holds; the message names provider, column and record, and no value.
 
         Notes
         -----
         Costs about a microsecond per small record on each core. A cloud that leaves records out is
         not noticed.
+
+        **Types.** Columns have the types that the schema declares, if these hold all values as
+        they are. Otherwise those of a name get the narrowest type that does: the wider integer,
+        Float64, text, the finer unit of time. A column without values fits any. Where there is no
+        such type, a report leaves out the records of the fewer providers.
         """
-        return matching(answer, query, self._asked, self._schema, self._keyring.open_part)
+        open_part = self._keyring.open_part
+        return matching(answer, query, self._asked, self._schema, open_part, faults, by_provider)
 
     def find(self, *keywords: str, expires_in: datetime.timedelta = _HOUR) -> FileRequest:
         """Return the signed request for attachments that have all of some keywords.
@@ -262,28 +321,38 @@ class Party:
         number = stored_number(file)
         return FileRequest(self._keyring.fetch_file(number, _expiry(expires_in)))
 
-    def files(self, listing: FileListing) -> pl.DataFrame:
+    @overload
+    def files(
+        self, listing: FileListing, *, faults: Literal["raise"] = "raise"
+    ) -> pl.DataFrame: ...
+    @overload
+    def files(self, listing: FileListing, *, faults: Literal["report"]) -> Opened[pl.DataFrame]: ...
+    def files(self, listing: FileListing, *, faults: Literal["raise", "report"] = "raise") -> Any:
         """Return what the attachments of a listing are called.
 
         Parameters
         ----------
         listing : FileListing
             What `mopse.Cloud.find` returned.
+        faults : {"raise", "report"}
+            What becomes of descriptions that do not open: the first is an error, or all are left
+            out and reported.
 
         Returns
         -------
         polars.DataFrame
             One row per attachment: ``provider``, ``file`` (its number, for `fetch`), ``name``,
-            ``media_type`` and ``size_bytes``.
+            ``media_type`` and ``size_bytes``. With a report an `mopse.Opened` of that and a table
+            of faults.
 
         Raises
         ------
         mopse.errors.DecryptionError
-            If a description was changed or belongs elsewhere.
+            If a description was changed or belongs elsewhere; the message names provider and file.
         mopse.errors.ScopeError
             If one is of a provider out of reach, or of another owner.
         """
-        return described(listing, self._keyring.describe)
+        return described(listing, self._keyring.describe, faults)
 
     def open_file(self, sealed: SealedFile) -> File:
         """Return an attachment that `mopse.Cloud.fetch` returned, opened and checked.
@@ -319,8 +388,23 @@ class Party:
         write_whole(target, self._keyring.seal(password_bytes(password), None), 0o600)
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str], password: str | bytes) -> Self:
+    def open(
+        cls,
+        path: str | os.PathLike[str],
+        password: str | bytes,
+        *,
+        schema: Schema | None = None,
+    ) -> Self:
         """Read a keyring that `save` wrote.
+
+        Parameters
+        ----------
+        path : path
+            The saved keyring.
+        password : str
+            What it was saved under.
+        schema : Schema, optional
+            The schema, if it declares types: a saved keyring has the fields alone.
 
         Raises
         ------
@@ -329,13 +413,22 @@ class Party:
         mopse.errors.DamagedFileError
             If the file is not what was written, or of an unknown version.
         mopse.errors.InvalidInputError
-            If it is a keyring of the other kind, or the password is empty.
+            If it is a keyring of the other kind, the password is empty, or the schema has other
+            fields.
         mopse.errors.FileAccessError
             If the file cannot be read; `mopse.errors.MissingFileError` if there is none. Both are
             an OSError.
         """
         contents = read_whole(as_file(path))
-        return cls(_mopse.party.Keyring.open(contents, password_bytes(password), cls._is_owner))
+        if schema is not None:
+            instance(schema, Schema, "schema")
+        keyring = _mopse.party.Keyring.open(contents, password_bytes(password), cls._is_owner)
+        party = cls(keyring)
+        if schema is not None:
+            if schema != party._schema:
+                raise InvalidInputError("the schema is not that of the keyring: its fields differ")
+            party._schema = schema
+        return party
 
     def __reduce__(self) -> Never:
         raise WrongTypeError("keys are neither pickled nor copied: use save and open")
@@ -353,7 +446,7 @@ def _expiry(expires_in: datetime.timedelta) -> int:
 
 def _schema_of(keyring: _mopse.party.Keyring) -> Schema:
     return Schema(
-        **{
+        {
             name: Field._restore(kind, low, high, step, cell, levels)
             for name, kind, low, high, step, cell, levels in keyring.fields
         }

@@ -1,12 +1,12 @@
 """Tables of any library as Polars frames, and frames as columns that the core seals."""
 
-import json
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from mopse._checks import integers
+from mopse._types import dtype_of, dtype_words
 from mopse.errors import InvalidInputError, WrongTypeError
 
 __all__ = ["Column", "as_frame", "from_columns", "record_ids", "to_columns"]
@@ -123,13 +123,15 @@ def to_columns(frame: pl.DataFrame) -> list[Column]:
 
 def _to_column(column: pl.Series) -> Column:
     dtype = column.dtype
-    words = _dtype_words(column)
+    words = dtype_words(column)
     is_valid = column.is_not_null().to_numpy()
     if dtype == pl.String or isinstance(dtype, pl.Enum | pl.Categorical):
         text = _text(column.cast(pl.String).fill_null(""))
         return column.name, "text", words, text, is_valid
     if dtype == pl.Boolean:
         kind, values = "boolean", column.fill_null(value=False)
+    elif dtype == pl.Null:
+        kind, values = "boolean", pl.repeat(False, len(column), eager=True)
     elif dtype.is_float():
         kind, values = "float64", column.cast(pl.Float64).fill_null(0.0)
     elif dtype == pl.UInt64:
@@ -159,40 +161,5 @@ def from_columns(columns: list[tuple[str, str, str, Any, Any]]) -> pl.DataFrame:
         valid = pl.Series(is_valid, dtype=pl.Boolean)
         if not valid.all():
             column = pl.select(pl.when(valid).then(column).alias(name)).to_series()
-        series.append(column.cast(_dtype_of(words)))
+        series.append(column.cast(dtype_of(words)))
     return pl.DataFrame(series)
-
-
-_DTYPES: dict[str, Any] = {
-    dtype.__name__: dtype
-    for dtype in (
-        *(pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32, pl.UInt64),
-        *(pl.Float32, pl.Float64, pl.Boolean, pl.String, pl.Categorical, pl.Date, pl.Time),
-    )
-}
-
-
-def _dtype_words(column: pl.Series) -> str:
-    """Return a column's dtype in words that `_dtype_of` understands."""
-    dtype = column.dtype
-    if isinstance(dtype, pl.Enum):
-        return "Enum\n" + json.dumps(dtype.categories.to_list())
-    if isinstance(dtype, pl.Datetime):
-        return f"Datetime\n{dtype.time_unit}\n{dtype.time_zone or ''}"
-    if isinstance(dtype, pl.Duration):
-        return f"Duration\n{dtype.time_unit}"
-    name = dtype.base_type().__name__
-    if name not in _DTYPES or dtype != _DTYPES[name]():
-        raise WrongTypeError(f"column {column.name!r}: records cannot hold {dtype}")
-    return name
-
-
-def _dtype_of(words: str) -> Any:
-    kind, *rest = words.split("\n")
-    if kind == "Enum":
-        return pl.Enum(json.loads(rest[0]))
-    if kind == "Datetime":
-        return pl.Datetime(rest[0], rest[1] or None)  # type: ignore[arg-type]
-    if kind == "Duration":
-        return pl.Duration(rest[0])  # type: ignore[arg-type]
-    return _DTYPES[kind]

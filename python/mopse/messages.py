@@ -11,12 +11,15 @@ import datetime
 import html
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Self, TypeVar
 
 from mopse import _mopse
 from mopse._checks import items
 from mopse._mopse.message import Token
 from mopse.errors import InvalidInputError, WrongTypeError
+
+if TYPE_CHECKING:
+    import polars as pl
 
 __all__ = [
     "Answer",
@@ -25,6 +28,7 @@ __all__ = [
     "FileRequest",
     "FileUpload",
     "Message",
+    "Opened",
     "Query",
     "SealedFile",
     "Upload",
@@ -36,6 +40,7 @@ __all__ = [
 _LAST_SECOND = int(datetime.datetime(9999, 12, 31, tzinfo=datetime.UTC).timestamp())
 
 _Core = TypeVar("_Core")
+_Records = TypeVar("_Records")
 
 
 class Message(abc.ABC):
@@ -277,6 +282,28 @@ class Answer(Message):
             f"<table><caption>{len(self):,} sealed records, {self.nbytes:,} bytes</caption>"
             f"<tr><th>provider</th><th>records</th></tr>{rows}</table>"
         )
+
+
+class Opened(NamedTuple, Generic[_Records]):
+    """What opened, and what did not: from `decrypt` and `files` with ``faults="report"``.
+
+    Attributes
+    ----------
+    records : polars.DataFrame, or dict from str to polars.DataFrame
+        What is without fault, as `decrypt` or `files` return it without a report.
+    faults : polars.DataFrame
+        One row per record or file that was left out: its ``provider``; ``record``, the record's
+        handle as 32 hexadecimal digits, which `mopse.Provider.handles` gives as two numbers; for
+        records the ``column`` that the fault is in, or null, for files the number ``file``; and the
+        ``cause``, which holds no value.
+
+    Notes
+    -----
+    It is a tuple: ``records, faults = owner.decrypt(answer, faults="report")``.
+    """
+
+    records: _Records
+    faults: "pl.DataFrame"
 
 
 def stored_text(number: int) -> str:

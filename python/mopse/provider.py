@@ -15,11 +15,12 @@ from mopse._answers import PROVIDER
 from mopse._checks import byte_array, integer, items, text
 from mopse._party import Party, grant, keyword_bytes, names
 from mopse._table import as_frame, record_ids, to_columns
+from mopse._types import check_times, has_values, typed
 from mopse.errors import InvalidInputError, WrongTypeError
 from mopse.files import content
 from mopse.leakage import accepted, warn_of
 from mopse.messages import FileUpload, Upload, as_message
-from mopse.schema import Schema
+from mopse.schema import Field, Schema
 
 __all__ = ["Issued", "Provider"]
 
@@ -92,9 +93,10 @@ class Provider(Party):
         ------
         mopse.errors.InvalidInputError
             If there is no row, a field or the ids are missing, an id is null or stands twice, a
-            value is outside its field's domain or off its grid; the message names field and row.
+            value is outside its field's domain or off its grid, or none of the type that the
+            schema declares, or a time no table shows; the message names column and row.
         mopse.errors.WrongTypeError
-            If a column's type does not fit its field or cannot be sealed.
+            If a column's type does not fit its field or its declared type, or cannot be sealed.
 
         Warns
         -----
@@ -108,7 +110,8 @@ class Provider(Party):
         Costs one AES block per entry and about a microsecond per record on each core, with the GIL
         released. Nulls are sealed, not indexed. What the cloud learns is said in `mopse.Upload`.
         """
-        frame = as_frame(table)
+        frame = typed(as_frame(table), self._schema.types)
+        check_times(frame)
         if PROVIDER in frame.columns:
             raise InvalidInputError(f"column {PROVIDER!r} is the name of what `decrypt` adds")
         ids = record_ids(frame, id)
@@ -116,9 +119,7 @@ class Provider(Party):
         missing = [name for name in self._schema if name not in frame.columns]
         if missing:
             raise InvalidInputError(f"the table has no column for field {missing[0]!r}")
-        indexed = [
-            (name, *field.plaintexts_of(frame[name])) for name, field in self._schema.items()
-        ]
+        indexed = [(name, *_plaintexts(field, frame[name])) for name, field in self._schema.items()]
         warn_of(self._schema, indexed, is_accepted)
         # Later uploads have higher numbers, also after the keyring was saved and opened again.
         self._sequence = max(self._sequence + 1, time.time_ns())
@@ -331,6 +332,13 @@ class Provider(Party):
     def _repr_html_(self) -> str:
         below = "".join(f"<li>{html.escape(path)}</li>" for path in self.providers)
         return f"<b>{html.escape(self.path)}</b><ul>{below}</ul>"
+
+
+def _plaintexts(field: Field, column: pl.Series) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    """Return the rows with a value and their plaintexts; nulls are of every type."""
+    if has_values(column):
+        return field.plaintexts_of(column)
+    return np.empty(0, np.uint32), np.empty(0, np.int64)
 
 
 def _words(keywords: Any) -> list[bytes]:

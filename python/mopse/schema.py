@@ -4,6 +4,7 @@ import datetime
 import html
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mopse import _mopse
-from mopse._checks import instance, integer, is_integer
+from mopse._checks import instance, integer, is_integer, mapping, text
+from mopse._types import declared, name_of
 from mopse.errors import InvalidInputError, WrongTypeError
 
 __all__ = ["Field", "Schema"]
@@ -256,21 +258,29 @@ class Schema(Mapping[str, Field]):
 
     Parameters
     ----------
-    **fields : Field
+    fields : mapping from str to Field, optional
+        Fields whose names are no Python names; they come first.
+    types : mapping from str to Polars dtype, optional
+        Types of columns, indexed or not. `mopse.Provider.encrypt` gives columns these types, and
+        refuses a value that the type does not hold as it is, so that those of all providers meet.
+    **more_fields : Field
         One per indexed column, by the column's name.
 
     Raises
     ------
     mopse.errors.InvalidInputError
-        If there is no field, or a name is longer than 255 bytes.
+        If there is no field, one is given twice, or a name is longer than 255 bytes.
     mopse.errors.WrongTypeError
-        If something is not a Field.
+        If something is not a Field, or not a dtype that records hold.
 
     Notes
     -----
     A schema is a mapping from names to fields. It is no secret: the cloud sees the names of the
     fields, and every upload and token names the schema's digest. Schemas are equal if they have
     equal fields in the same order, and then have equal digests.
+
+    Types are in the Schema object alone: not in the digest, and not in saved keyrings, so give the
+    schema to `mopse.Owner.open` and `mopse.Provider.open` again, with ``schema=``.
 
     Examples
     --------
@@ -282,11 +292,31 @@ class Schema(Mapping[str, Field]):
     ['age', 'bmi']
     """
 
-    def __init__(self, /, **fields: Field) -> None:
-        for name, field in fields.items():
+    def __init__(
+        self,
+        fields: Mapping[str, Field] | None = None,
+        /,
+        *,
+        types: Mapping[str, Any] | None = None,
+        **more_fields: Field,
+    ) -> None:
+        first = {} if fields is None else mapping(fields, "fields")
+        twice = sorted(more_fields.keys() & first.keys())
+        if twice:
+            raise InvalidInputError(f"field {twice[0]!r} is given twice")
+        self._fields: dict[str, Field] = {
+            text(name, "a field's name"): field for name, field in first.items()
+        }
+        self._fields |= more_fields
+        for name, field in self._fields.items():
             instance(field, Field, repr(name))
-        self._fields = dict(fields)
-        self._schema = _mopse.schema.Schema([(name, f._field) for name, f in fields.items()])
+        self._schema = _mopse.schema.Schema([(name, f._field) for name, f in self.items()])
+        self._types = declared(types)
+
+    @property
+    def types(self) -> Mapping[str, pl.DataType]:
+        """The declared types of columns, by the column's name."""
+        return MappingProxyType(self._types)
 
     @property
     def digest(self) -> bytes:
@@ -309,7 +339,11 @@ class Schema(Mapping[str, Field]):
         return hash(self.digest)
 
     def __repr__(self) -> str:
-        return f"Schema({', '.join(f'{name}={field}' for name, field in self.items())})"
+        parts = [f"{name}={field}" for name, field in self.items()]
+        if self._types:
+            types = (f"{name!r}: {name_of(dtype)}" for name, dtype in self._types.items())
+            parts.append(f"types={{{', '.join(types)}}}")
+        return f"Schema({', '.join(parts)})"
 
     def _repr_html_(self) -> str:
         def row(name: str, field: Field) -> str:

@@ -1,15 +1,15 @@
 """A user, who opens what was granted and nothing else."""
 
 from collections.abc import Iterable
-from typing import Any, Never
+from typing import Any, Literal, Never, overload
 
 import polars as pl
 
 from mopse import _mopse
-from mopse._answers import Ranges, described, matching, opened
+from mopse._answers import OpenedPart, Ranges, described, matching, opened
 from mopse._checks import instance, items
 from mopse.errors import InvalidInputError, WrongTypeError
-from mopse.messages import Answer, File, FileListing, Query, SealedFile, as_message
+from mopse.messages import Answer, File, FileListing, Opened, Query, SealedFile, as_message
 from mopse.schema import Schema
 
 __all__ = ["User"]
@@ -43,7 +43,50 @@ class User:
         self._granted = len(messages)
         self._grants = _mopse.party.Grants.decode(messages)
 
-    def decrypt(self, answer: Answer, query: Query) -> pl.DataFrame:
+    @overload
+    def decrypt(
+        self,
+        answer: Answer,
+        query: Query,
+        *,
+        faults: Literal["raise"] = "raise",
+        by_provider: Literal[False] = False,
+    ) -> pl.DataFrame: ...
+    @overload
+    def decrypt(
+        self,
+        answer: Answer,
+        query: Query,
+        *,
+        faults: Literal["raise"] = "raise",
+        by_provider: Literal[True],
+    ) -> dict[str, pl.DataFrame]: ...
+    @overload
+    def decrypt(
+        self,
+        answer: Answer,
+        query: Query,
+        *,
+        faults: Literal["report"],
+        by_provider: Literal[False] = False,
+    ) -> Opened[pl.DataFrame]: ...
+    @overload
+    def decrypt(
+        self,
+        answer: Answer,
+        query: Query,
+        *,
+        faults: Literal["report"],
+        by_provider: Literal[True],
+    ) -> Opened[dict[str, pl.DataFrame]]: ...
+    def decrypt(
+        self,
+        answer: Answer,
+        query: Query,
+        *,
+        faults: Literal["raise", "report"] = "raise",
+        by_provider: bool = False,
+    ) -> Any:
         """Return the records of an answer that were granted, checked against the query.
 
         Parameters
@@ -52,6 +95,10 @@ class User:
             What `mopse.Cloud.search` returned.
         query : Query
             The query it answers, as it was given to the user.
+        faults : {"raise", "report"}
+            Whether the first fault is an error, or all are reported; see `mopse.Owner.decrypt`.
+        by_provider : bool
+            Whether to return the records of each provider apart.
 
         Returns
         -------
@@ -64,22 +111,38 @@ class User:
             If a provider in the answer has granted nothing; the message names it.
         mopse.errors.DecryptionError
             If a record was changed, cut or moved.
+        mopse.errors.DamagedFileError
+            If a record or its layout opens and is none.
         mopse.errors.InvalidInputError
-            If the query has lost its bounds, as the cloud's copy has.
+            If the query has lost its bounds, as the cloud's copy has, or what was opened is not
+            what layout and schema allow.
         """
         if instance(query, Query, "a query")._ranges is None:
             raise InvalidInputError("the query has no bounds in the clear: it is the cloud's copy")
-        return matching(answer, query, {}, self._schema, self._open_part)
+        return matching(answer, query, {}, self._schema, self._open_part, faults, by_provider)
 
-    def files(self, listing: FileListing) -> pl.DataFrame:
+    @overload
+    def files(
+        self, listing: FileListing, *, faults: Literal["raise"] = "raise"
+    ) -> pl.DataFrame: ...
+    @overload
+    def files(self, listing: FileListing, *, faults: Literal["report"]) -> Opened[pl.DataFrame]: ...
+    def files(self, listing: FileListing, *, faults: Literal["raise", "report"] = "raise") -> Any:
         """Return what the attachments of a listing are called; see `mopse.Owner.files`.
+
+        Parameters
+        ----------
+        listing : FileListing
+            What `mopse.Cloud.find` returned.
+        faults : {"raise", "report"}
+            Whether the first fault is an error, or all are reported.
 
         Raises
         ------
         mopse.errors.ScopeError
             If the record of one was not granted.
         """
-        return described(listing, self._grants.describe)
+        return described(listing, self._grants.describe, faults)
 
     def open_file(self, sealed: SealedFile) -> File:
         """Return an attachment of a record that was granted; see `mopse.Owner.open_file`.
@@ -91,8 +154,8 @@ class User:
         """
         return opened(sealed, self._grants.open_file)
 
-    def _open_part(self, part: _mopse.message.Part, ranges: Ranges) -> tuple[list[Any], int]:
-        return self._grants.open_part(part, ranges, self._schema._schema)
+    def _open_part(self, part: _mopse.message.Part, ranges: Ranges, is_report: bool) -> OpenedPart:
+        return self._grants.open_part(part, ranges, self._schema._schema, is_report)
 
     def __reduce__(self) -> Never:
         raise WrongTypeError("keys are neither pickled nor copied: make a user of the same grants")

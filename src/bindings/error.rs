@@ -171,7 +171,9 @@ fn of_message(error: &message::Error) -> Exception {
 
 fn of_party(error: &party::Error) -> Exception {
     match error {
-        party::Error::DuplicateId { .. }
+        party::Error::Cell { .. }
+        | party::Error::Column { .. }
+        | party::Error::DuplicateId { .. }
         | party::Error::FieldType { .. }
         | party::Error::LastEpoch { .. }
         | party::Error::Length { .. }
@@ -185,7 +187,7 @@ fn of_party(error: &party::Error) -> Exception {
         | party::Error::UnknownProvider { .. }
         | party::Error::Uses { .. }
         | party::Error::Value { .. } => InvalidInputError::new_err,
-        party::Error::Damaged { .. } => DamagedFileError::new_err,
+        party::Error::Damaged { .. } | party::Error::LongRecord { .. } => DamagedFileError::new_err,
         party::Error::File | party::Error::Layout | party::Error::Record { .. } => {
             DecryptionError::new_err
         }

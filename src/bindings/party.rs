@@ -17,14 +17,17 @@ use crate::party::attachments::Description;
 use crate::party::columns::{Column, Texts, Values};
 use crate::party::keyring::Spans;
 use crate::party::records::Ids;
+use crate::party::types::Type;
 use crate::party::{self, Indexed, Range, grants, saved};
 use crate::schema::Kind;
 
 /// Name, kind, dtype in words, values, which rows hold one.
 type ColumnSpec<'py> = (String, String, String, Bound<'py, PyAny>, PyReadonlyArray1<'py, bool>);
 type OpenedColumn<'py> = (String, &'static str, String, Bound<'py, PyAny>, Bound<'py, PyAny>);
-/// The columns of the records that match, and how many others were opened.
-type Opened<'py> = (Vec<OpenedColumn<'py>>, usize);
+/// The columns of the records that match, how many others were opened, handles, and what has a fault.
+type Opened<'py> = (Vec<OpenedColumn<'py>>, usize, Option<Bound<'py, PyArray2<u64>>>, Vec<Fault>);
+/// Handle as text, column, cause.
+type Fault = (String, Option<String>, String);
 /// Name, media type, size in bytes.
 type Described = (String, String, u64);
 /// A group, and the first and last ciphertext of each cell.
@@ -84,8 +87,8 @@ fn with_ids<T>(
     Ok(use_ids(Ids::Texts(&texts(&ends, &bytes)?))?)
 }
 
-/// Opened columns as Python takes them, and how many records do not match.
-fn opened(py: Python<'_>, opened: party::Opened) -> PyResult<Opened<'_>> {
+/// What was opened, as Python takes it. Handles are for reports only.
+fn opened(py: Python<'_>, opened: party::Opened, is_report: bool) -> PyResult<Opened<'_>> {
     let column = |column: Column<'static>| {
         let is_valid = column.is_valid.into_owned().into_pyarray(py).into_any();
         let (kind, values) = match column.values {
@@ -98,7 +101,36 @@ fn opened(py: Python<'_>, opened: party::Opened) -> PyResult<Opened<'_>> {
         Ok((column.name, kind, column.dtype, values, is_valid))
     };
     let columns = opened.columns.into_iter().map(column).collect::<PyResult<_>>()?;
-    Ok((columns, opened.excess))
+    let handles = is_report.then(|| rows_of(py, opened.handles)).transpose()?;
+    let fault = |fault: party::Fault| {
+        (format!("{:032x}", fault.handle), fault.column().map(str::to_owned), fault.cause())
+    };
+    Ok((columns, opened.excess, handles, opened.faults.into_iter().map(fault).collect()))
+}
+
+/// Handles as an array of two halves each.
+fn rows_of(py: Python<'_>, handles: Vec<u128>) -> PyResult<Bound<'_, PyArray2<u64>>> {
+    let halves: Vec<[u64; 2]> = handles.into_iter().map(halves).collect();
+    let rows = halves.len();
+    PyArray1::from_vec(py, halves.into_flattened()).reshape([rows, 2])
+}
+
+/// Name and arguments of the type that words say.
+#[pyfunction]
+pub(super) fn type_of(words: &str) -> Option<(&'static str, Vec<String>)> {
+    let of = Type::parse(words)?;
+    Some((of.name(), of.arguments().into_iter().map(str::to_owned).collect()))
+}
+
+/// The first row of a column of whole numbers whose value its type does not hold.
+#[pyfunction]
+pub(super) fn first_fault(
+    words: &str,
+    values: PyReadonlyArray1<'_, i64>,
+    is_valid: PyReadonlyArray1<'_, bool>,
+) -> PyResult<Option<usize>> {
+    let (values, is_valid) = (values.as_slice()?, is_valid.as_slice()?);
+    Ok(Type::parse(words).and_then(|of| of.first_fault(values, is_valid)))
 }
 
 fn as_ranges(ranges: Vec<(String, i64, i64)>) -> Vec<Range> {
@@ -267,9 +299,7 @@ impl Keyring {
         ids: Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyArray2<u64>>> {
         let handles = with_ids(&ids, |ids| py.detach(|| Ok(self.read().handles(ids))))?;
-        let halves: Vec<[u64; 2]> = handles.into_iter().map(halves).collect();
-        let rows = halves.len();
-        PyArray1::from_vec(py, halves.into_flattened()).reshape([rows, 2])
+        rows_of(py, handles)
     }
 
     fn entries<'py>(
@@ -312,15 +342,23 @@ impl Keyring {
         Ok((number, tokens.iter().map(|token| PyBytes::new(py, token)).collect()))
     }
 
-    /// The columns of the records that match, and how many others were opened.
     fn open_part<'py>(
         &self,
         py: Python<'py>,
         part: &Part,
         ranges: Vec<(String, i64, i64)>,
+        is_report: bool,
     ) -> PyResult<Opened<'py>> {
         let ranges = as_ranges(ranges);
-        opened(py, py.detach(|| self.read().open_part(&part.0, &ranges))?)
+        let found = py.detach(|| {
+            let keyring = self.read();
+            if is_report {
+                Ok(keyring.report_part(&part.0, &ranges))
+            } else {
+                keyring.open_part(&part.0, &ranges)
+            }
+        })?;
+        opened(py, found, is_report)
     }
 
     /// Seal a file of a record, with its keyword entries.
@@ -428,9 +466,17 @@ impl Grants {
         part: &Part,
         ranges: Vec<(String, i64, i64)>,
         schema: &Schema,
+        is_report: bool,
     ) -> PyResult<Opened<'py>> {
         let ranges = as_ranges(ranges);
-        opened(py, py.detach(|| self.0.open_part(&part.0, &ranges, &schema.0))?)
+        let found = py.detach(|| {
+            if is_report {
+                Ok(self.0.report_part(&part.0, &ranges, &schema.0))
+            } else {
+                self.0.open_part(&part.0, &ranges, &schema.0)
+            }
+        })?;
+        opened(py, found, is_report)
     }
 
     fn describe(&self, file: &StoredFile) -> PyResult<Described> {

@@ -51,6 +51,9 @@ impl Description {
         let mut reader = Reader::headless(bytes, "the description");
         let (name, media_type) = (reader.text()?.to_owned(), reader.text()?.to_owned());
         let size = reader.u64()?;
+        if i64::try_from(size).is_err() {
+            return Err(reader.fault().into()); // no table holds it, and no file has it
+        }
         reader.end()?;
         Ok(Self { name, media_type, size })
     }

@@ -4,9 +4,14 @@
 //! nothing else.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use super::Error;
+use super::types::Type;
 use crate::wire::{Kind, Reader, Writer};
+
+/// The column that whoever opens records adds, so that no record has one of that name.
+pub const PROVIDER: &str = "provider";
 
 /// A column's values.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,7 +56,7 @@ impl Texts<'_> {
 pub struct Column<'a> {
     /// Its name.
     pub name: String,
-    /// What the caller needs to know of its type to restore it.
+    /// Its type in words, as [`Type::parse`] reads them.
     pub dtype: String,
     /// One value per row; anything where the row holds a null.
     pub values: Values<'a>,
@@ -105,6 +110,29 @@ impl Column<'_> {
         kept(&mut self.is_valid, rows);
     }
 
+    /// Forgets what comes after so many rows, and adds one that holds a null.
+    fn void(&mut self, rows: usize) {
+        fn voided<T: Copy + Default>(values: &mut Cow<'_, [T]>, rows: usize) {
+            let values = values.to_mut();
+            values.truncate(rows);
+            values.push(T::default());
+        }
+        match &mut self.values {
+            Values::Int64(values) => voided(values, rows),
+            Values::UInt64(values) => voided(values, rows),
+            Values::Float64(values) => voided(values, rows),
+            Values::Boolean(values) => voided(values, rows),
+            Values::Text(texts) => {
+                let ends = texts.ends.to_mut();
+                ends.truncate(rows);
+                let end = ends.last().copied().unwrap_or(0);
+                ends.push(end);
+                texts.bytes.to_mut().truncate(usize::try_from(end).unwrap_or(0));
+            }
+        }
+        voided(&mut self.is_valid, rows);
+    }
+
     fn write(&self, row: usize, writer: &mut Writer) {
         match &self.values {
             Values::Int64(values) => writer.i64(values[row]),
@@ -156,16 +184,82 @@ pub(super) fn decode_layout(bytes: &[u8]) -> Result<Vec<Column<'static>>, Error>
     Ok(columns)
 }
 
+/// The types of the columns of a layout that was opened.
+///
+/// # Errors
+///
+/// [`Error::Column`] names one whose name stands twice or is kept for the provider, or whose type is none
+/// or is not that of its values.
+pub(super) fn types(columns: &[Column<'_>]) -> Result<Vec<Type>, Error> {
+    let mut names = HashSet::new();
+    let of = |column: &Column<'_>| {
+        let of = Type::parse(&column.dtype).ok_or("it is of no type that records have")?;
+        if column.name == PROVIDER {
+            Err("the name is kept for the provider")
+        } else if of.is_sealed_as(&column.values) {
+            Ok(of)
+        } else {
+            Err("its values are not sealed as its type is")
+        }
+    };
+    let mut types = Vec::with_capacity(columns.len());
+    for column in columns {
+        let is_new = names.insert(column.name.as_str());
+        let of = if is_new { of(column) } else { Err("there are two of this name") };
+        types.push(of.map_err(|why| Error::Column { column: column.name.clone(), why })?);
+    }
+    Ok(types)
+}
+
+/// Adds one row's bytes to the columns, or a row of nulls if they are no row.
+///
+/// # Errors
+///
+/// [`Error::Cell`] names the column whose bytes are not of its kind, [`Error::LongRecord`] says that there
+/// are bytes of no column.
+pub(super) fn decode_or_void(
+    bytes: &[u8],
+    row: usize,
+    columns: &mut [Column<'static>],
+) -> Result<(), Error> {
+    let Err(_) = decode_row(bytes, columns) else { return Ok(()) };
+    let cut = columns.iter().find(|column| column.rows() <= row);
+    let error = match cut {
+        Some(column) => Error::Cell {
+            column: column.name.clone(),
+            position: row,
+            why: "is cut short or malformed",
+        },
+        None => Error::LongRecord { position: row },
+    };
+    void_row(row, columns);
+    Err(error)
+}
+
+/// Makes a row one of nulls, and the last one.
+pub(super) fn void_row(row: usize, columns: &mut [Column<'static>]) {
+    columns.iter_mut().for_each(|column| column.void(row));
+}
+
+/// A byte that says yes or no, and nothing else.
+fn flag(reader: &mut Reader<'_>) -> Result<bool, Error> {
+    match reader.u8()? {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err(reader.fault().into()),
+    }
+}
+
 /// Adds one row's bytes to the columns.
-pub(super) fn decode_row(bytes: &[u8], columns: &mut [Column<'static>]) -> Result<(), Error> {
+fn decode_row(bytes: &[u8], columns: &mut [Column<'static>]) -> Result<(), Error> {
     let mut reader = Reader::headless(bytes, "the record");
     for column in columns {
-        column.is_valid.to_mut().push(reader.u8()? == 1);
+        column.is_valid.to_mut().push(flag(&mut reader)?);
         match &mut column.values {
             Values::Int64(values) => values.to_mut().push(reader.i64()?),
             Values::UInt64(values) => values.to_mut().push(reader.u64()?),
             Values::Float64(values) => values.to_mut().push(f64::from_bits(reader.u64()?)),
-            Values::Boolean(values) => values.to_mut().push(reader.u8()? == 1),
+            Values::Boolean(values) => values.to_mut().push(flag(&mut reader)?),
             Values::Text(texts) => {
                 texts.bytes.to_mut().extend_from_slice(reader.text()?.as_bytes());
                 let end = i64::try_from(texts.bytes.len()).map_err(|_| reader.fault())?;
@@ -228,6 +322,77 @@ mod tests {
             read(&[&row[..], &[0]].concat()),
             Err(Error::Wire(wire::Error::Format { .. }))
         ));
+    }
+
+    #[test]
+    fn a_row_that_is_none_becomes_one_of_nulls_and_names_its_column() {
+        let table = table();
+        let good = encode_row(&table, 0);
+        let starts = [0, 9, 18, 27, 29];
+        let mut bad: Vec<(Vec<u8>, Option<&str>)> = vec![([&good[..], &[0]].concat(), None)];
+        for (start, column) in starts.into_iter().zip(["i", "u", "f", "b", "t"]) {
+            bad.push((good[..=start].to_vec(), Some(column)));
+            let mut changed = good.clone();
+            changed[start] = 2;
+            bad.push((changed, Some(column)));
+        }
+        let (mut no_truth, mut no_text) = (good.clone(), good.clone());
+        no_truth[28] = 2;
+        *no_text.last_mut().unwrap() = 0xff;
+        bad.extend([(no_truth, Some("b")), (no_text, Some("t"))]);
+        for (bytes, column) in bad {
+            let mut read = decode_layout(&encode_layout(&table)).unwrap();
+            decode_or_void(&good, 0, &mut read).unwrap();
+            let expected = match column {
+                None => Error::LongRecord { position: 1 },
+                Some(column) => Error::Cell {
+                    column: column.into(),
+                    position: 1,
+                    why: "is cut short or malformed",
+                },
+            };
+            assert_eq!(decode_or_void(&bytes, 1, &mut read), Err(expected));
+            decode_or_void(&good, 2, &mut read).unwrap();
+            for column in &mut read {
+                assert_eq!(*column.is_valid, [table_valid(column), false, table_valid(column)]);
+                column.retain(&[true, false, true]);
+            }
+            let mut twice = decode_layout(&encode_layout(&table)).unwrap();
+            (0..2).for_each(|row| decode_or_void(&good, row, &mut twice).unwrap());
+            assert_eq!(read, twice);
+        }
+    }
+
+    /// Whether the first row of [`table`] holds a value in a column.
+    fn table_valid(column: &Column<'_>) -> bool {
+        table().iter().find(|other| other.name == column.name).unwrap().is_valid[0]
+    }
+
+    #[test]
+    fn a_layout_of_two_names_alike_or_of_odd_types_is_refused_by_column() {
+        let column = |name: &str, dtype: &str, values: &Values<'static>| Column {
+            name: name.into(),
+            dtype: dtype.into(),
+            values: values.clone(),
+            is_valid: Cow::default(),
+        };
+        let whole = Values::Int64(Cow::default());
+        let floats = Values::Float64(Cow::default());
+        let good = column("a", "Int8", &whole);
+        assert_eq!(
+            types(&[good.clone(), column("", "Time", &whole)]),
+            Ok(vec![Type::Int8, Type::Time])
+        );
+        for (bad, why) in [
+            (column("a", "Int8", &whole), "there are two of this name"),
+            (column(PROVIDER, "Int8", &whole), "the name is kept for the provider"),
+            (column("b", "Int8\n", &whole), "it is of no type that records have"),
+            (column("b", "Int8", &floats), "its values are not sealed as its type is"),
+            (column("b", "UInt64", &whole), "its values are not sealed as its type is"),
+        ] {
+            let expected = Error::Column { column: bad.name.clone(), why };
+            assert_eq!(types(&[good.clone(), bad]), Err(expected));
+        }
     }
 
     #[test]

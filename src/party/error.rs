@@ -45,12 +45,14 @@ pub enum Error {
     },
 
     /// An opened value has no plaintext in the field of its column.
-    #[error("field '{field}': {source}")]
+    #[error("field '{field}', record {position}: the value {why}")]
     Value {
         /// The field.
         field: String,
-        /// Which value of the part it is, and what is wrong with it.
-        source: schema::Error,
+        /// Which record of the batch, counted from 0.
+        position: usize,
+        /// What is wrong with the value.
+        why: &'static str,
     },
 
     /// An opened column holds values of another type than its field.
@@ -58,8 +60,35 @@ pub enum Error {
     FieldType {
         /// The field.
         field: String,
-        /// What the column holds.
-        dtype: String,
+        /// The name of the type of what the column holds.
+        dtype: &'static str,
+    },
+
+    /// A layout describes a column that no table has.
+    #[error("column {}: {why}", shown(column))]
+    Column {
+        /// The column.
+        column: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+
+    /// An opened value is none of its column.
+    #[error("column {}, record {position}: the value {why}", shown(column))]
+    Cell {
+        /// The column.
+        column: String,
+        /// Which record of the batch, counted from 0.
+        position: usize,
+        /// What is wrong with the value.
+        why: &'static str,
+    },
+
+    /// An opened record holds more than its layout says.
+    #[error("record {position} has bytes of no column")]
+    LongRecord {
+        /// Which record of the batch, counted from 0.
+        position: usize,
     },
 
     /// A provider has granted nothing.
@@ -158,4 +187,24 @@ pub enum Error {
         /// Entries it had.
         got: usize,
     },
+}
+
+/// A name that somebody else chose, in one short line.
+fn shown(name: &str) -> String {
+    const LONGEST: usize = 64;
+    let cut: String = name.chars().take(LONGEST).collect();
+    let rest = if cut.len() < name.len() { "…" } else { "" };
+    format!("'{}{rest}'", cut.escape_debug())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_shown_in_one_short_line() {
+        assert_eq!(shown("Größe"), "'Größe'");
+        assert_eq!(shown("a\n'"), "'a\\n\\''");
+        assert_eq!(shown(&"é".repeat(65)), format!("'{}…'", "é".repeat(64)));
+    }
 }

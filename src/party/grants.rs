@@ -8,8 +8,9 @@ use rayon::prelude::*;
 use zeroize::Zeroizing;
 
 use super::Error;
-use super::columns::{Column, decode_layout, decode_row};
+use super::columns::{Column, decode_layout, decode_or_void, types, void_row};
 use super::records::{LAYOUT, Origin};
+use super::types::Type;
 use crate::cipher::{aes_gcm_siv, envelope};
 use crate::keys::{Key, Parent, Purpose};
 use crate::message::certificate::Owner;
@@ -65,6 +66,14 @@ impl Opener {
         }
     }
 
+    /// Whether there is a key for a record.
+    pub(super) fn is_granted(&self, handle: Handle) -> bool {
+        match self {
+            Self::All(_) => true,
+            Self::Some { records, .. } => records.contains_key(&handle),
+        }
+    }
+
     /// The key of one record; `None` if there is none for it.
     pub(crate) fn key_of(&self, handle: Handle) -> Option<Key> {
         self.record(self.parent().as_ref(), handle).map(Cow::into_owned)
@@ -104,8 +113,9 @@ impl Opener {
     /// # Errors
     ///
     /// [`Error::Record`] names the first record that does not open under these keys for this origin
-    /// and handle, [`Error::Layout`] that the layout does not, [`Error::Length`] that there are not as
-    /// many handles.
+    /// and handle, [`Error::Cell`] or [`Error::LongRecord`] the first that is not of the layout,
+    /// [`Error::Layout`] that the layout does not open, [`Error::Column`] the column of it that no table
+    /// has, [`Error::Length`] that there are not as many handles.
     pub fn open(
         &self,
         origin: Origin<'_>,
@@ -117,29 +127,74 @@ impl Opener {
             let (expected, got) = (records.len(), handles.len());
             return Err(Error::Length { what: "the array of handles", expected, got });
         }
+        let opened = self.open_rows(origin, sealed_layout, handles, records)?;
+        match opened.faults.into_values().next() {
+            Some(error) => Err(error),
+            None => Ok(opened.columns),
+        }
+    }
+
+    /// Opens records whose number is that of the handles; one that does not open is a row of nulls.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Layout`], [`Error::Column`].
+    pub(super) fn open_rows(
+        &self,
+        origin: Origin<'_>,
+        sealed_layout: &[u8],
+        handles: &[Handle],
+        records: &Blobs,
+    ) -> Result<Rows, Error> {
         let cipher = aes_gcm_siv::under(&self.layout());
         let layout = envelope::open(&cipher, &origin.of_layout(), sealed_layout);
         let layout = layout.map_err(|_| Error::Layout)?;
         let mut columns = decode_layout(&layout)?;
+        let types = types(&columns)?;
         let (parent, common) = (self.parent(), origin.of_records(&layout));
-        let rows: Vec<Vec<u8>> = handles
+        let rows: Vec<Option<Vec<u8>>> = handles
             .par_iter()
             .enumerate()
             .map(|(position, &handle)| {
                 let associated = [&common[..], &handle.to_le_bytes()].concat();
-                let key = self.record(parent.as_ref(), handle).ok_or(position)?;
+                let key = self.record(parent.as_ref(), handle)?;
                 let cipher = aes_gcm_siv::under(key.as_ref());
-                envelope::open(&cipher, &associated, records.get(position)).map_err(|_| position)
+                envelope::open(&cipher, &associated, records.get(position)).ok()
             })
-            .collect::<Vec<_>>()
-            .into_iter()
-            .collect::<Result<_, _>>()
-            .map_err(|position| Error::Record { position })?;
-        for row in rows {
-            decode_row(&row, &mut columns)?;
+            .collect();
+        let mut faults = BTreeMap::new();
+        for (position, row) in rows.into_iter().enumerate() {
+            let decoded = match row {
+                Some(row) => decode_or_void(&row, position, &mut columns),
+                None => {
+                    void_row(position, &mut columns);
+                    Err(Error::Record { position })
+                }
+            };
+            if let Err(error) = decoded {
+                faults.insert(position, error);
+            }
         }
-        Ok(columns)
+        for (column, of) in columns.iter().zip(&types) {
+            of.check(column, |position, why| {
+                let column = || column.name.clone();
+                faults.entry(position).or_insert_with(|| Error::Cell {
+                    column: column(),
+                    position,
+                    why,
+                });
+            });
+        }
+        Ok(Rows { columns, types, faults })
     }
+}
+
+/// Records that were opened, a row for each; one with a fault holds what is not to be used.
+pub(super) struct Rows {
+    pub columns: Vec<Column<'static>>,
+    pub types: Vec<Type>,
+    /// What is wrong with a record, by its position.
+    pub faults: BTreeMap<usize, Error>,
 }
 
 impl fmt::Debug for Opener {

@@ -3,30 +3,94 @@
 //! Whoever opens holds a keyring, and derives the keys of its subtree, or grants. Bounds in the clear
 //! never travel, so that rows which share a cell with a bound and do not match are dropped here, after
 //! they are opened.
-
-use std::collections::HashMap;
+//!
+//! Whoever sealed records may have sealed anything. They are checked against their layout and the
+//! schema, and one with a fault is left out and named, beside those that have none.
 
 use super::Error;
 use super::Range;
 use super::attachments::{self, Description};
 use super::columns::{Column, Values};
-use super::grants::{Grants, Opener};
+use super::grants::{Grants, Opener, Rows};
 use super::keyring::Keyring;
 use super::records::{Ids, Origin};
+use super::types::{Ranks, Type};
 use crate::keys::{Key, Purpose};
 use crate::message;
 use crate::message::answer::Part;
 use crate::message::attachment::StoredFile;
 use crate::message::place::Node;
-use crate::schema::{self, Field, Kind, Schema};
+use crate::schema::{self, Field, Kind, Schema, Value};
+use crate::scheme::mopse::Handle;
 
-/// The records of a part that were opened and hold all ranges.
-#[derive(Debug, Clone, PartialEq)]
+/// The records of a part that were opened and hold all ranges, and those that have a fault.
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Opened {
     /// The columns that were sealed, a row per record.
     pub columns: Vec<Column<'static>>,
+    /// The pseudonym of each record.
+    pub handles: Vec<Handle>,
     /// How many records share a cell with the bounds and do not match.
     pub excess: usize,
+    /// What did not open or is none of the layout or the schema, in the order of the part.
+    pub faults: Vec<Fault>,
+}
+
+impl Opened {
+    /// The records, if all of them are without fault.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the first that is not.
+    pub fn without_fault(self) -> Result<Self, Error> {
+        match self.faults.into_iter().next() {
+            Some(fault) => Err(fault.error),
+            None => Ok(Self { faults: Vec::new(), ..self }),
+        }
+    }
+
+    /// No record of a part, for one cause.
+    fn nothing(part: &Part, is_granted: impl Fn(Handle) -> bool, error: &Error) -> Self {
+        let granted = part.handles.iter().filter(|&&handle| is_granted(handle));
+        let fault = |&handle| Fault { handle, error: error.clone() };
+        Self { faults: granted.map(fault).collect(), ..Self::default() }
+    }
+}
+
+/// What is wrong with a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The record's pseudonym.
+    pub handle: Handle,
+    /// What is wrong; it may be so with all records of the part.
+    pub error: Error,
+}
+
+impl Fault {
+    /// The column that it is about.
+    #[must_use]
+    pub fn column(&self) -> Option<&str> {
+        match &self.error {
+            Error::Cell { column, .. } | Error::Column { column, .. } => Some(column),
+            Error::Value { field, .. } | Error::FieldType { field, .. } => Some(field),
+            _ => None,
+        }
+    }
+
+    /// What is wrong, without saying with which record and column.
+    #[must_use]
+    pub fn cause(&self) -> String {
+        match &self.error {
+            Error::Cell { why, .. } | Error::Value { why, .. } => format!("the value {why}"),
+            Error::Column { why, .. } => (*why).to_owned(),
+            Error::FieldType { dtype, .. } => {
+                format!("the column holds {dtype}, which is not what the field is of")
+            }
+            Error::Record { .. } => "the record does not open".to_owned(),
+            Error::LongRecord { .. } => "the record has bytes of no column".to_owned(),
+            error => error.to_string(),
+        }
+    }
 }
 
 impl Keyring {
@@ -55,12 +119,26 @@ impl Keyring {
     /// # Errors
     ///
     /// [`message::Error::OtherOwner`], [`message::Error::Scope`] if the provider is out of reach, and what
-    /// [`Opener::open`] and the check of the ranges say.
+    /// [`Opener::open`] and the check against the schema say of the first record.
     pub fn open_part(&self, part: &Part, ranges: &[Range]) -> Result<Opened, Error> {
+        open_part(&self.opener_for(part)?, part, ranges, &self.schema)?.without_fault()
+    }
+
+    /// Opens the records of a part that can be opened, keeps those that hold all ranges, and says what
+    /// is wrong with others.
+    #[must_use]
+    pub fn report_part(&self, part: &Part, ranges: &[Range]) -> Opened {
+        match self.opener_for(part) {
+            Ok(opener) => report_part(&opener, part, ranges, &self.schema),
+            Err(error) => Opened::nothing(part, |_| true, &error),
+        }
+    }
+
+    fn opener_for(&self, part: &Part) -> Result<Opener, Error> {
         if part.owner != self.owner {
             return Err(message::Error::OtherOwner { what: "the answer" }.into());
         }
-        open_part(&self.opener(&part.provider)?, part, ranges, &self.schema)
+        self.opener(&part.provider)
     }
 
     /// The key of the record that a stored file belongs to.
@@ -95,17 +173,30 @@ impl Grants {
     ///
     /// # Errors
     ///
-    /// [`Error::NoGrant`] if the provider has granted nothing, and what [`Opener::open`] and the check of
-    /// the ranges say.
+    /// [`Error::NoGrant`] if the provider has granted nothing, and what [`Opener::open`] and the check
+    /// against the schema say of the first record.
     pub fn open_part(
         &self,
         part: &Part,
         ranges: &[Range],
         schema: &Schema,
     ) -> Result<Opened, Error> {
+        open_part(self.opener_for(part)?, part, ranges, schema)?.without_fault()
+    }
+
+    /// Opens the granted records of a part that can be opened, keeps those that hold all ranges, and
+    /// says what is wrong with others.
+    #[must_use]
+    pub fn report_part(&self, part: &Part, ranges: &[Range], schema: &Schema) -> Opened {
+        match self.opener_for(part) {
+            Ok(opener) => report_part(opener, part, ranges, schema),
+            Err(error) => Opened::nothing(part, |_| true, &error),
+        }
+    }
+
+    fn opener_for(&self, part: &Part) -> Result<&Opener, Error> {
         let opener = self.opener(part.owner, &part.provider);
-        let opener = opener.ok_or_else(|| Error::NoGrant { provider: part.provider.path() })?;
-        open_part(opener, part, ranges, schema)
+        opener.ok_or_else(|| Error::NoGrant { provider: part.provider.path() })
     }
 
     /// The key of the record that a stored file belongs to.
@@ -137,6 +228,11 @@ impl Grants {
     }
 }
 
+fn report_part(opener: &Opener, part: &Part, ranges: &[Range], schema: &Schema) -> Opened {
+    open_part(opener, part, ranges, schema)
+        .unwrap_or_else(|error| Opened::nothing(part, |handle| opener.is_granted(handle), &error))
+}
+
 fn open_part(
     opener: &Opener,
     part: &Part,
@@ -145,87 +241,245 @@ fn open_part(
 ) -> Result<Opened, Error> {
     let origin = Origin { owner: &part.owner, provider: &part.provider };
     let (handles, records) = opener.granted(&part.handles, &part.records);
-    let mut columns = opener.open(origin, &part.layout, &handles, &records)?;
-    let matching = matching(&columns, handles.len(), ranges, schema)?;
-    let kept = matching.iter().filter(|&&is_match| is_match).count();
-    if kept < handles.len() {
-        columns.iter_mut().for_each(|column| column.retain(&matching));
+    let mut rows = opener.open_rows(origin, &part.layout, &handles, &records)?;
+    let mut kept = matching(&mut rows, handles.len(), ranges, schema)?;
+    for &position in rows.faults.keys() {
+        kept[position] = false;
     }
-    Ok(Opened { columns, excess: handles.len() - kept })
+    let mut handles = handles.into_owned();
+    let opened = handles.len() - rows.faults.len();
+    let fault = |(position, error)| Fault { handle: handles[position], error };
+    let faults = rows.faults.into_iter().map(fault).collect();
+    if kept.contains(&false) {
+        rows.columns.iter_mut().for_each(|column| column.retain(&kept));
+        let mut marks = kept.iter();
+        handles.retain(|_| marks.next().is_some_and(|&mark| mark));
+    }
+    let excess = opened - handles.len();
+    Ok(Opened { columns: rows.columns, handles, excess, faults })
 }
 
-/// Which rows hold all ranges.
+/// Which rows hold all ranges. Values that are none of their field become faults.
 fn matching(
-    columns: &[Column<'_>],
-    rows: usize,
+    rows: &mut Rows,
+    count: usize,
     ranges: &[Range],
     schema: &Schema,
 ) -> Result<Vec<bool>, Error> {
-    let mut matching = vec![true; rows];
-    if rows == 0 {
+    let mut matching = vec![true; count];
+    if count == 0 {
         return Ok(matching);
     }
-    for Range { field, low, high } in ranges {
-        let unknown = || Error::UnknownField { field: field.clone() };
-        let definition = schema.field(field).ok_or_else(unknown)?;
-        let column = columns.iter().find(|column| column.name == *field).ok_or_else(unknown)?;
-        let (held, plaintexts) = plaintexts(definition, column)?;
-        let mut held = held.into_iter().zip(plaintexts).peekable();
-        for (row, is_match) in (0..).zip(&mut matching) {
-            let plaintext = held.next_if(|(of, _)| *of == row).map(|(_, plaintext)| plaintext);
-            *is_match &= plaintext.is_some_and(|plaintext| (*low..=*high).contains(&plaintext));
+    for Range { field, .. } in ranges {
+        if schema.field(field).is_none() {
+            return Err(Error::UnknownField { field: field.clone() });
+        }
+        if rows.columns.iter().all(|column| column.name != *field) {
+            let why = "there is none, and the query asks for it";
+            return Err(Error::Column { column: field.clone(), why });
+        }
+    }
+    for (column, of) in rows.columns.iter().zip(&rows.types) {
+        let Some(field) = schema.field(&column.name) else { continue };
+        let ranges: Vec<&Range> =
+            ranges.iter().filter(|range| range.field == column.name).collect();
+        let mut next = 0;
+        let faults = &mut rows.faults;
+        for_each_plaintext(field, column, of, |row, plaintext| match plaintext {
+            Ok(plaintext) => {
+                // Rows without a value match no range.
+                if !ranges.is_empty() {
+                    matching[next..row].fill(false);
+                    next = row + 1;
+                }
+                matching[row] &=
+                    ranges.iter().all(|range| (range.low..=range.high).contains(&plaintext));
+            }
+            Err(why) => {
+                let field = || column.name.clone();
+                let error = || Error::Value { field: field(), position: row, why };
+                faults.entry(row).or_insert_with(error);
+            }
+        })?;
+        if !ranges.is_empty() {
+            matching[next..].fill(false);
         }
     }
     Ok(matching)
 }
 
-/// The rows of an opened column that hold a value, and the plaintext of each in a field.
-fn plaintexts(field: &Field, column: &Column<'_>) -> Result<(Vec<u32>, Vec<i64>), Error> {
-    let is_whole = column.dtype.starts_with("Int") || column.dtype.starts_with("UInt");
-    let in_field = |source| Error::Value { field: column.name.clone(), source };
-    let found = match (field.kind(), &column.values) {
-        (Kind::Number, Values::Int64(values)) if is_whole => {
-            field.plaintexts_of(values, &column.is_valid)
+/// Calls `found` with each row of an opened column that holds a value, in order, and its plaintext in a
+/// field or why it has none.
+fn for_each_plaintext(
+    field: &Field,
+    column: &Column<'_>,
+    of: &Type,
+    mut found: impl FnMut(usize, Result<i64, &'static str>),
+) -> Result<(), Error> {
+    fn each<V: Copy>(
+        values: &[V],
+        is_valid: &[bool],
+        plaintext: impl Fn(V) -> Result<i64, schema::Error>,
+        mut found: impl FnMut(usize, Result<i64, &'static str>),
+    ) {
+        for (row, (&value, _)) in
+            values.iter().zip(is_valid).enumerate().filter(|(_, (_, is_valid))| **is_valid)
+        {
+            found(row, plaintext(value).map_err(|error| why(&error)));
         }
-        (Kind::Date, Values::Int64(values)) if column.dtype == "Date" => {
-            field.plaintexts_of(values, &column.is_valid)
+    }
+    let is_valid = &column.is_valid[..];
+    match (field.kind(), &column.values) {
+        (Kind::Number, Values::Int64(values)) if of.is_integer() => {
+            each(values, is_valid, |value| value.plaintext(field), found);
+        }
+        (Kind::Date, Values::Int64(values)) if *of == Type::Date => {
+            each(values, is_valid, |value| value.plaintext(field), found);
         }
         (Kind::Number, Values::UInt64(values)) => {
-            let is_large =
-                |(&value, &is_valid): (&u64, &bool)| is_valid && i64::try_from(value).is_err();
-            if let Some(row) = values.iter().zip(column.is_valid.iter()).position(is_large) {
-                return Err(in_field(schema::Error::Value { row, why: "does not fit an int64" }));
-            }
-            let values: Vec<i64> = values.iter().map(|value| value.cast_signed()).collect();
-            field.plaintexts_of(&values, &column.is_valid)
+            let plaintext = |value: u64| {
+                let large = schema::Error::Value { row: 0, why: "does not fit an int64" };
+                i64::try_from(value).map_err(|_| large)?.plaintext(field)
+            };
+            each(values, is_valid, plaintext, found);
         }
-        (Kind::Number, Values::Float64(values)) => field.plaintexts_of(values, &column.is_valid),
+        (Kind::Number, Values::Float64(values)) => {
+            each(values, is_valid, |value| value.plaintext(field), found);
+        }
         (Kind::Boolean, Values::Boolean(values)) => {
-            let values: Vec<i64> = values.iter().copied().map(i64::from).collect();
-            field.plaintexts_of(&values, &column.is_valid)
+            each(values, is_valid, |value| i64::from(value).plaintext(field), found);
         }
         (Kind::Category(categories), Values::Text(texts)) => {
-            let ranks: HashMap<&[u8], i64> =
-                categories.iter().map(String::as_bytes).zip(0..).collect();
-            let mut values = Vec::with_capacity(column.rows());
-            for (row, &is_valid) in column.is_valid.iter().enumerate() {
-                match ranks.get(texts.get(row)) {
-                    Some(&rank) => values.push(rank),
-                    None if is_valid => {
-                        return Err(in_field(schema::Error::Value {
-                            row,
-                            why: "is no category of it",
-                        }));
-                    }
-                    None => values.push(0),
-                }
+            let ranks = Ranks::new(categories);
+            for (row, _) in is_valid.iter().enumerate().filter(|(_, is_valid)| **is_valid) {
+                found(row, ranks.get(texts.get(row)).ok_or("is no category of it"));
             }
-            field.plaintexts_of(&values, &column.is_valid)
         }
-        _ => {
-            let (field, dtype) = (column.name.clone(), column.dtype.clone());
-            return Err(Error::FieldType { field, dtype });
+        // Nulls are of every type.
+        _ if is_valid.contains(&true) => {
+            return Err(Error::FieldType { field: column.name.clone(), dtype: of.name() });
         }
-    };
-    found.map_err(in_field)
+        _ => {}
+    }
+    Ok(())
+}
+
+/// What a field says of a value.
+fn why(error: &schema::Error) -> &'static str {
+    match error {
+        schema::Error::Value { why, .. } => why,
+        _ => "is none of the field",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::party::scene;
+
+    /// A column of ages.
+    fn ages(dtype: &str, values: Values<'static>) -> Column<'static> {
+        let is_valid = vec![true; 3].into();
+        Column { name: "age".into(), dtype: dtype.into(), values, is_valid }
+    }
+
+    /// The owner, and a part with records 1 to 3 of a column, as a hospital sealed it.
+    fn sealed(columns: &[Column<'_>]) -> (Keyring, Part) {
+        let mut owner = scene::owner(1);
+        let hospital = owner.authorize("hospital", &[]).unwrap();
+        let cloud = scene::Cloud::of(&owner);
+        let indexed =
+            [crate::party::Indexed { field: "age", rows: &[0, 1, 2], plaintexts: &[40, 50, 60] }];
+        let upload = hospital.upload(columns, Ids::Integers(&[1, 2, 3]), &indexed, 1).unwrap();
+        cloud.receive(&upload).unwrap();
+        let part = cloud.answer(&scene::ask(&owner, &[scene::age(0, 120)])).unwrap().remove(0);
+        (owner, part)
+    }
+
+    /// The columns and causes of faults.
+    fn told(opened: &Opened) -> Vec<(Option<&str>, String)> {
+        opened.faults.iter().map(|fault| (fault.column(), fault.cause())).collect()
+    }
+
+    #[test]
+    fn records_with_a_fault_are_left_out_and_named() {
+        let (owner, mut part) = sealed(&[ages("Int16", Values::Int64(vec![40, 121, 60].into()))]);
+        let all = [scene::age(0, 120)];
+        let outside = "the value lies outside the domain".to_owned();
+        let opened = owner.report_part(&part, &all);
+        assert_eq!(told(&opened), [(Some("age"), outside.clone())]);
+        assert_eq!((opened.handles.len(), opened.columns[0].rows(), opened.excess), (2, 2, 0));
+        let at = part.handles.iter().position(|&handle| handle == opened.faults[0].handle);
+        let position = at.unwrap();
+        let error = Error::Value { field: "age".into(), position, why: "lies outside the domain" };
+        assert_eq!(owner.open_part(&part, &all), Err(error));
+
+        let other = (0..3).find(|&at| at != position).unwrap();
+        let mut records = crate::wire::Blobs::default();
+        for at in 0..3 {
+            let mut record = part.records.get(at).to_vec();
+            record[20] ^= u8::from(at == other);
+            records.push(&record);
+        }
+        part.records = records;
+        let opened = owner.report_part(&part, &all);
+        let mut faults =
+            [(position, Some("age"), outside), (other, None, "the record does not open".into())];
+        faults.sort();
+        assert_eq!(told(&opened), faults.map(|(_, column, cause)| (column, cause)));
+        assert_eq!(opened.handles.len(), 1);
+        let error = owner.open_part(&part, &all).unwrap_err();
+        assert_eq!(error, opened.faults[0].error);
+    }
+
+    #[test]
+    fn a_layout_with_a_fault_names_every_record_that_was_granted() {
+        let odd = ages("Int8", Values::UInt64(vec![40, 50, 60].into()));
+        let (owner, part) = sealed(&[odd]);
+        let why = "its values are not sealed as its type is";
+        let opened = owner.report_part(&part, &[]);
+        assert_eq!(told(&opened), vec![(Some("age"), why.to_owned()); 3]);
+        assert_eq!(
+            opened.faults.iter().map(|fault| fault.handle).collect::<Vec<_>>(),
+            part.handles
+        );
+        let error = Error::Column { column: "age".into(), why };
+        assert_eq!(owner.open_part(&part, &[]), Err(error));
+
+        let mut grants = Grants::default();
+        assert_eq!(told(&grants.report_part(&part, &[], &owner.schema)).len(), 3);
+        let opener = owner.opener_of(&part.provider, Ids::Integers(&[2])).unwrap();
+        let (owner_id, provider) = (owner.owner(), part.provider.clone());
+        grants.add(crate::party::grants::Grant { owner: owner_id, provider, opener });
+        let opened = grants.report_part(&part, &[], &owner.schema);
+        assert_eq!(told(&opened), [(Some("age"), why.to_owned())]);
+    }
+
+    #[test]
+    fn nulls_are_of_every_type_and_match_no_range() {
+        let mut nulls = ages(
+            "String",
+            Values::Text(crate::party::columns::Texts {
+                ends: vec![0; 3].into(),
+                bytes: vec![].into(),
+            }),
+        );
+        let all = [scene::age(0, 120)];
+        let (owner, part) = sealed(std::slice::from_ref(&nulls));
+        let error = Error::FieldType { field: "age".into(), dtype: "String" };
+        assert_eq!(owner.open_part(&part, &all), Err(error));
+        nulls.is_valid = vec![false; 3].into();
+        let (owner, part) = sealed(&[nulls]);
+        let opened = owner.open_part(&part, &all).unwrap();
+        assert_eq!((opened.handles.len(), opened.excess), (0, 3));
+        assert_eq!(owner.open_part(&part, &[]).unwrap().handles.len(), 3);
+    }
+
+    #[test]
+    fn a_field_that_is_asked_for_must_be_there() {
+        let (owner, part) = sealed(&[]);
+        let why = "there is none, and the query asks for it";
+        let error = Error::Column { column: "age".into(), why };
+        assert_eq!(owner.open_part(&part, &[scene::age(0, 1)]), Err(error));
+    }
 }

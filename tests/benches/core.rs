@@ -48,19 +48,19 @@ fn seal(records: usize) -> Result<(), mopse::Error> {
     let ids: Vec<i64> = (0..).take(records).collect();
     let floats = vec![21.5; records];
     let is_valid = vec![true; records];
-    let column = |name: &str, values| Column {
+    let column = |name: &str, dtype: &str, values| Column {
         name: name.into(),
-        dtype: String::new(),
+        dtype: dtype.into(),
         values,
         is_valid: Cow::Borrowed(&is_valid),
     };
     let integers = || Values::Int64(Cow::Borrowed(&ids));
     let columns = [
-        column("id", integers()),
-        column("age", integers()),
-        column("systolic", integers()),
-        column("diastolic", integers()),
-        column("bmi", Values::Float64(Cow::Borrowed(&floats))),
+        column("id", "Int64", integers()),
+        column("age", "Int64", integers()),
+        column("systolic", "Int64", integers()),
+        column("diastolic", "Int64", integers()),
+        column("bmi", "Float64", Values::Float64(Cow::Borrowed(&floats))),
     ];
     let handles = hospital.handles(Ids::Integers(&ids));
     let rows: Vec<_> = handles.into_iter().zip(0..).collect();

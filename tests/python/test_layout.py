@@ -28,7 +28,7 @@ MODULES = sorted(
 
 BINDINGS = {"bindings.rs", "bindings"}
 
-_KEYRINGS = {"_answers", "_checks", "_mopse", "_table", "errors", "messages", "schema"}
+_KEYRINGS = {"_answers", "_checks", "_mopse", "_table", "_types", "errors", "messages", "schema"}
 _PRIMITIVE = {"_checks", "_mopse", "errors"}
 PYTHON = {
     "_mopse": {"errors"},  # the core, which raises them
@@ -37,8 +37,9 @@ PYTHON = {
     "_files": {"errors"},
     "_formulas": _PRIMITIVE,
     "_scheme_names": set(),
-    "_table": {"_checks", "errors"},
-    "schema": _PRIMITIVE,
+    "_types": _PRIMITIVE,
+    "_table": {"_checks", "_types", "errors"},
+    "schema": {*_PRIMITIVE, "_types"},
     "messages": _PRIMITIVE,
     "stores": {"_mopse", "errors", "messages"},
     "cloud": {*_PRIMITIVE, "messages", "stores"},

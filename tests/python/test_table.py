@@ -160,6 +160,12 @@ def test_a_frame_in_pieces_and_one_of_a_row_survive():
     assert_frame_equal(there_and_back(row), row, categorical_as_str=True)
 
 
+def test_a_column_of_type_null_survives():
+    frame = pl.DataFrame({"a": [1, 2], "n": [None, None]})
+    assert there_and_back(frame).schema["n"] == pl.Null
+    assert_frame_equal(there_and_back(frame), frame)
+
+
 def test_levels_of_an_enum_keep_order_and_line_breaks():
     dtype = pl.Enum(["z", "a\nb", "", '"', "\\n"])
     frame = pl.DataFrame({"e": pl.Series(["a\nb", None, "", "\\n"], dtype=dtype)})
@@ -175,7 +181,6 @@ def test_levels_of_an_enum_keep_order_and_line_breaks():
         pl.Series([{"a": 1}]),
         pl.Series([1]).cast(pl.Decimal(10, 2)),
         pl.Series([object()], dtype=pl.Object),
-        pl.Series([None]),
         pl.Series([b"1"]),
         pl.Series([1], dtype=pl.Int128),
     ],

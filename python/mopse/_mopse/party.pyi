@@ -7,15 +7,21 @@ from numpy.typing import NDArray
 from mopse._mopse.message import Part, StoredFile
 from mopse._mopse.schema import Schema
 
-__all__ = ["Grants", "Keyring"]
+__all__ = ["Grants", "Keyring", "first_fault", "type_of"]
 
 _OpenedColumn: TypeAlias = tuple[str, str, str, Any, Any]
-_Opened: TypeAlias = tuple[list[_OpenedColumn], int]
+_Fault: TypeAlias = tuple[str, str | None, str]
+_Opened: TypeAlias = tuple[list[_OpenedColumn], int, NDArray[np.uint64] | None, list[_Fault]]
 _SealedColumn: TypeAlias = tuple[str, str, str, Any, NDArray[np.bool_]]
 _Indexed: TypeAlias = tuple[str, NDArray[np.uint32], NDArray[np.int64]]
 _Range: TypeAlias = tuple[str, int, int]
 _Field: TypeAlias = tuple[str, str, float, float, float, int, list[str]]
 _Described: TypeAlias = tuple[str, str, int]
+
+def type_of(words: str) -> tuple[str, list[str]] | None: ...
+def first_fault(
+    words: str, values: NDArray[np.int64], is_valid: NDArray[np.bool_]
+) -> int | None: ...
 
 @final
 class Keyring:
@@ -56,7 +62,7 @@ class Keyring:
     ) -> NDArray[np.int64]: ...
     def spans(self, field: str) -> list[tuple[str, NDArray[np.int64]]]: ...
     def query(self, ranges: Sequence[_Range], expiry: int) -> tuple[int, list[bytes]]: ...
-    def open_part(self, part: Part, ranges: Sequence[_Range]) -> _Opened: ...
+    def open_part(self, part: Part, ranges: Sequence[_Range], is_report: bool) -> _Opened: ...
     def attach(
         self,
         record_id: Any,
@@ -78,6 +84,8 @@ class Keyring:
 class Grants:
     @staticmethod
     def decode(grants: Sequence[bytes]) -> Grants: ...
-    def open_part(self, part: Part, ranges: Sequence[_Range], schema: Schema) -> _Opened: ...
+    def open_part(
+        self, part: Part, ranges: Sequence[_Range], schema: Schema, is_report: bool
+    ) -> _Opened: ...
     def describe(self, file: StoredFile) -> _Described: ...
     def open_file(self, file: StoredFile) -> tuple[_Described, bytes]: ...

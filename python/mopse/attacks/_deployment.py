@@ -353,7 +353,7 @@ class Deployment:
         for path, parts in self._sealed().items():
             for part in parts:
                 try:
-                    columns, _ = keyring._keyring.open_part(part, [])
+                    columns, *_ = keyring._keyring.open_part(part, [], False)
                 except (ScopeError, DecryptionError):
                     continue
                 for record_id in from_columns(columns)["record_id"]:

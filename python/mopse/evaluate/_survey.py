@@ -64,4 +64,4 @@ def fields(names: Sequence[str] | None = None, *, cell: int = 1) -> Schema:
             made[name], _, _ = grid_field(name, cell)
         else:
             raise InvalidInputError(f"there is no column {name!r} to index")
-    return Schema(**made)
+    return Schema(made)

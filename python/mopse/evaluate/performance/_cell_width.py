@@ -101,7 +101,7 @@ def cell_width(
         gaps = np.sort([rng.choice(m + 1, 2, replace=False) for _ in range(queries)], axis=1)
         dealt = datasets.providers(people, providers, seed=seed).values()
         for width in widths:
-            schema = Schema(**{name: grid_field(name, cell=width)[0]})
+            schema = Schema({name: grid_field(name, cell=width)[0]})
             owner, parties = authorized(schema, providers, seed, is_flat=True)
             cloud, _ = received(owner, parties, dealt)
             expected = excess(counts, width)

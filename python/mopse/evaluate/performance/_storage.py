@@ -35,7 +35,7 @@ def storage(providers: int = 64, *, seed: int = 1) -> pl.DataFrame:
     whole(providers, "providers", least=1)
     columns = ["age", "systolic_1", "bmi", "cholesterol"]
     people = people_with(columns)
-    schema = Schema(**{name: grid_field(name)[0] for name in columns})
+    schema = Schema({name: grid_field(name)[0] for name in columns})
     entries = sum(people[name].drop_nulls().len() for name in columns)
     rows: list[dict[str, Any]] = []
 
