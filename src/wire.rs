@@ -4,6 +4,8 @@
 //! compared with the bytes that are left before anything is allocated, and bytes that are left over at
 //! the end are refused, so that a message has one form only.
 
+use std::borrow::Cow;
+
 /// Why bytes are no message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -324,21 +326,28 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Byte strings, end to end.
+/// Byte strings, end to end: sealed records, or the texts of a column.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Blobs {
+pub struct Packed<'a> {
     /// Where each one ends.
-    pub(crate) ends: Vec<u64>,
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) ends: Cow<'a, [u64]>,
+    pub(crate) bytes: Cow<'a, [u8]>,
 }
 
-impl Blobs {
+/// Byte strings of its own.
+pub type Blobs = Packed<'static>;
+
+impl<'a> Packed<'a> {
     /// Byte strings that end at these places of the bytes.
     ///
     /// # Errors
     ///
     /// [`Error::Format`] if the ends do not ascend to the end of the bytes.
-    pub fn new(ends: Vec<u64>, bytes: Vec<u8>) -> Result<Self, Error> {
+    pub fn new(
+        ends: impl Into<Cow<'a, [u64]>>,
+        bytes: impl Into<Cow<'a, [u8]>>,
+    ) -> Result<Self, Error> {
+        let (ends, bytes) = (ends.into(), bytes.into());
         let is_whole = ends.is_sorted() && ends.last().copied().unwrap_or(0) == bytes.len() as u64;
         if is_whole {
             Ok(Self { ends, bytes })
@@ -373,8 +382,8 @@ impl Blobs {
 
     /// Adds one.
     pub fn push(&mut self, blob: &[u8]) {
-        self.bytes.extend_from_slice(blob);
-        self.ends.push(self.bytes.len() as u64);
+        self.bytes.to_mut().extend_from_slice(blob);
+        self.ends.to_mut().push(self.bytes.len() as u64);
     }
 
     /// One of them; empty if there are not so many.
@@ -386,6 +395,13 @@ impl Blobs {
             (Some(start), Some(end)) => self.bytes.get(start..end).unwrap_or_default(),
             _ => &[],
         }
+    }
+
+    /// Each as a text; what is not UTF-8 is replaced, which no text that was checked needs.
+    #[must_use]
+    pub fn to_strings(&self) -> Vec<String> {
+        let text = |at| String::from_utf8_lossy(self.get(at)).into_owned();
+        (0..self.len()).map(text).collect()
     }
 
     /// How many bytes all of them have.
@@ -402,11 +418,11 @@ impl Blobs {
         writer.bytes(&self.bytes);
     }
 
-    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Blobs, Error> {
         let count = reader.count(8)?;
         let ends = column(reader, count, u64::from_le_bytes)?;
         let bytes = reader.bytes()?.to_vec();
-        Self::new(ends, bytes).map_err(|_| reader.fault())
+        Packed::new(ends, bytes).map_err(|_| reader.fault())
     }
 }
 

@@ -3,9 +3,9 @@
 use mopse::keys::{Key, Purpose};
 use mopse::message::upload::Upload;
 use mopse::party::Keyring;
-use mopse::party::columns::Texts;
 use mopse::party::records::Ids;
 use mopse::schema::{Field, Kind, Schema};
+use mopse::wire::Packed;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -104,9 +104,9 @@ fn pseudonyms_of_ids_match_the_known_answers() {
     let (mut ends, mut bytes) = (Vec::new(), String::new());
     for Pseudonym { id, .. } in &texts {
         bytes += id;
-        ends.push(i64::try_from(bytes.len()).unwrap());
+        ends.push(bytes.len() as u64);
     }
-    let ids = Texts { ends: ends.into(), bytes: bytes.into_bytes().into() };
+    let ids = Packed::new(ends, bytes.into_bytes()).unwrap();
     let known = expected(&mut texts.iter().map(|pseudonym| pseudonym.handle));
     assert_eq!(handles(Ids::Texts(&ids)), known);
 }

@@ -142,7 +142,7 @@ def _to_column(column: pl.Series) -> Column:
 
 
 def _text(column: pl.Series) -> tuple[Any, bytes]:
-    ends = column.str.len_bytes().cast(pl.Int64).cum_sum().to_numpy()
+    ends = column.str.len_bytes().cast(pl.UInt64).cum_sum().to_numpy()
     joined = column.str.join("").item()
     return np.ascontiguousarray(ends), joined.encode()
 

@@ -14,12 +14,13 @@ use crate::keys::Key;
 use crate::message::place::Group;
 use crate::party::Error;
 use crate::party::attachments::Description;
-use crate::party::columns::{Column, Texts, Values};
+use crate::party::columns::{Column, Values};
 use crate::party::keyring::Spans;
 use crate::party::records::Ids;
 use crate::party::types::Type;
 use crate::party::{self, Indexed, Range, grants, saved};
 use crate::schema::Kind;
+use crate::wire::Packed;
 
 /// Name, kind, dtype in words, values, which rows hold one.
 type ColumnSpec<'py> = (String, String, String, Bound<'py, PyAny>, PyReadonlyArray1<'py, bool>);
@@ -43,7 +44,7 @@ enum Lent<'py> {
     UInt64(PyReadonlyArray1<'py, u64>),
     Float64(PyReadonlyArray1<'py, f64>),
     Boolean(PyReadonlyArray1<'py, bool>),
-    Text(PyReadonlyArray1<'py, i64>, PyBackedBytes),
+    Text(PyReadonlyArray1<'py, u64>, PyBackedBytes),
 }
 
 impl<'py> Lent<'py> {
@@ -71,8 +72,8 @@ impl<'py> Lent<'py> {
     }
 }
 
-fn texts<'a>(ends: &'a PyReadonlyArray1<'_, i64>, bytes: &'a [u8]) -> PyResult<Texts<'a>> {
-    Ok(Texts { ends: Cow::Borrowed(ends.as_slice()?), bytes: Cow::Borrowed(bytes) })
+fn texts<'a>(ends: &'a PyReadonlyArray1<'_, u64>, bytes: &'a [u8]) -> PyResult<Packed<'a>> {
+    Ok(Packed::new(ends.as_slice()?, bytes)?)
 }
 
 /// Runs `use_ids` with the ids that Python lends.
@@ -83,7 +84,7 @@ fn with_ids<T>(
     if let Ok(integers) = ids.extract::<PyReadonlyArray1<'_, i64>>() {
         return Ok(use_ids(Ids::Integers(integers.as_slice()?))?);
     }
-    let (ends, bytes): (PyReadonlyArray1<'_, i64>, PyBackedBytes) = ids.extract()?;
+    let (ends, bytes): (PyReadonlyArray1<'_, u64>, PyBackedBytes) = ids.extract()?;
     Ok(use_ids(Ids::Texts(&texts(&ends, &bytes)?))?)
 }
 

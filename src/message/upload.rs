@@ -344,13 +344,19 @@ mod tests {
 
     #[test]
     fn sealed_records_that_overlap_or_do_not_fill_their_bytes_are_refused() {
-        assert!(malformed(&changed(|upload| Arc::make_mut(&mut upload.records).ends.swap(0, 1))));
-        assert!(malformed(&changed(|upload| Arc::make_mut(&mut upload.records).ends[2] += 1)));
-        assert!(malformed(
-            &changed(|upload| Arc::make_mut(&mut upload.records).ends[2] = u64::MAX)
-        ));
+        assert!(malformed(&changed(|upload| Arc::make_mut(&mut upload.records)
+            .ends
+            .to_mut()
+            .swap(0, 1))));
+        assert!(malformed(&changed(
+            |upload| Arc::make_mut(&mut upload.records).ends.to_mut()[2] += 1
+        )));
+        assert!(malformed(&changed(
+            |upload| Arc::make_mut(&mut upload.records).ends.to_mut()[2] = u64::MAX
+        )));
         assert!(malformed(&changed(|upload| Arc::make_mut(&mut upload.records)
             .bytes
+            .to_mut()
             .truncate(40))));
         assert!(malformed(&changed(
             |upload| Arc::make_mut(&mut upload.records).push(b"one too many")
@@ -460,8 +466,7 @@ mod tests {
         let many = 150_000;
         let mut message = Upload::decode(&three_records(&scene().hospital, 1)).unwrap();
         message.handles = Arc::new((0..many).collect());
-        message.records =
-            Arc::new(Blobs { ends: vec![0; message.handles.len()], bytes: Vec::new() });
+        message.records = Arc::new(Blobs::new(vec![0; message.handles.len()], Vec::new()).unwrap());
         let run = |number| Run {
             field: format!("{number}"),
             ciphertexts: Vec::new(),

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use super::Error;
 use super::types::Type;
-use crate::wire::{Kind, Reader, Writer};
+use crate::wire::{Blobs, Kind, Packed, Reader, Writer};
 
 /// The column that whoever opens records adds, so that no record has one of that name.
 pub const PROVIDER: &str = "provider";
@@ -21,34 +21,8 @@ pub enum Values<'a> {
     UInt64(Cow<'a, [u64]>),
     Float64(Cow<'a, [f64]>),
     Boolean(Cow<'a, [bool]>),
-    Text(Texts<'a>),
-}
-
-/// Texts, end to end.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Texts<'a> {
-    /// Where each one ends, in bytes.
-    pub ends: Cow<'a, [i64]>,
     /// UTF-8.
-    pub bytes: Cow<'a, [u8]>,
-}
-
-impl Texts<'_> {
-    /// The texts one by one; what is not UTF-8 is replaced, which no opened text needs.
-    #[must_use]
-    pub fn to_strings(&self) -> Vec<String> {
-        let text = |row| String::from_utf8_lossy(self.get(row)).into_owned();
-        (0..self.ends.len()).map(text).collect()
-    }
-
-    pub(super) fn get(&self, row: usize) -> &[u8] {
-        let end = |row: usize| self.ends.get(row).and_then(|&end| usize::try_from(end).ok());
-        let start = row.checked_sub(1).map_or(Some(0), end);
-        match (start, end(row)) {
-            (Some(start), Some(end)) => self.bytes.get(start..end).unwrap_or_default(),
-            _ => &[],
-        }
-    }
+    Text(Packed<'a>),
 }
 
 /// A column of a table.
@@ -83,7 +57,7 @@ impl Column<'_> {
             Values::UInt64(values) => values.len(),
             Values::Float64(values) => values.len(),
             Values::Boolean(values) => values.len(),
-            Values::Text(texts) => texts.ends.len(),
+            Values::Text(texts) => texts.len(),
         }
     }
 
@@ -99,12 +73,11 @@ impl Column<'_> {
             Values::Float64(values) => kept(values, rows),
             Values::Boolean(values) => kept(values, rows),
             Values::Text(texts) => {
-                let (mut ends, mut bytes) = (Vec::new(), Vec::new());
+                let mut kept = Blobs::default();
                 for (row, _) in rows.iter().enumerate().filter(|(_, mark)| **mark) {
-                    bytes.extend_from_slice(texts.get(row));
-                    ends.push(bytes.len().cast_signed() as i64);
+                    kept.push(texts.get(row));
                 }
-                *texts = Texts { ends: ends.into(), bytes: bytes.into() };
+                *texts = kept;
             }
         }
         kept(&mut self.is_valid, rows);
@@ -175,7 +148,7 @@ pub(super) fn decode_layout(bytes: &[u8]) -> Result<Vec<Column<'static>>, Error>
             2 => Values::UInt64(Cow::default()),
             3 => Values::Float64(Cow::default()),
             4 => Values::Boolean(Cow::default()),
-            5 => Values::Text(Texts { ends: Cow::default(), bytes: Cow::default() }),
+            5 => Values::Text(Packed::default()),
             _ => return Err(reader.fault().into()),
         };
         columns.push(Column { name, dtype, values, is_valid: Cow::default() });
@@ -260,11 +233,7 @@ fn decode_row(bytes: &[u8], columns: &mut [Column<'static>]) -> Result<(), Error
             Values::UInt64(values) => values.to_mut().push(reader.u64()?),
             Values::Float64(values) => values.to_mut().push(f64::from_bits(reader.u64()?)),
             Values::Boolean(values) => values.to_mut().push(flag(&mut reader)?),
-            Values::Text(texts) => {
-                texts.bytes.to_mut().extend_from_slice(reader.text()?.as_bytes());
-                let end = i64::try_from(texts.bytes.len()).map_err(|_| reader.fault())?;
-                texts.ends.to_mut().push(end);
-            }
+            Values::Text(texts) => texts.push(reader.text()?.as_bytes()),
         }
     }
     Ok(reader.end()?)
@@ -286,7 +255,7 @@ mod tests {
             values,
             is_valid: is_valid.to_vec().into(),
         };
-        let texts = Texts { ends: vec![4, 4].into(), bytes: "Zoë".as_bytes().to_vec().into() };
+        let texts = Packed::new(vec![4, 4], "Zoë".as_bytes()).unwrap();
         vec![
             column("i", Values::Int64(vec![-1, i64::MAX].into()), [true, true]),
             column("u", Values::UInt64(vec![0, u64::MAX].into()), [true, false]),

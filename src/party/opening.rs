@@ -457,13 +457,8 @@ mod tests {
 
     #[test]
     fn nulls_are_of_every_type_and_match_no_range() {
-        let mut nulls = ages(
-            "String",
-            Values::Text(crate::party::columns::Texts {
-                ends: vec![0; 3].into(),
-                bytes: vec![].into(),
-            }),
-        );
+        let mut nulls =
+            ages("String", Values::Text(crate::wire::Packed::new(vec![0; 3], vec![]).unwrap()));
         let all = [scene::age(0, 120)];
         let (owner, part) = sealed(std::slice::from_ref(&nulls));
         let error = Error::FieldType { field: "age".into(), dtype: "String" };

@@ -24,7 +24,7 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::Error;
-use super::columns::{Column, Texts, encode_layout, encode_row};
+use super::columns::{Column, encode_layout, encode_row};
 use crate::cipher::{aes_gcm_siv, envelope};
 use crate::keys::coins::{Block, Coins, Tag};
 use crate::keys::{Key, Purpose, fill_random};
@@ -32,7 +32,7 @@ use crate::message::certificate::Owner;
 use crate::message::place::Node;
 use crate::operations::{Operation, count};
 use crate::scheme::mopse::Handle;
-use crate::wire::{Blobs, Kind, Writer};
+use crate::wire::{Blobs, Kind, Packed, Writer};
 
 /// The label of the layout's key; a record's is 16 bytes long, so they cannot be confused.
 pub(super) const LAYOUT: &[u8] = b"layout";
@@ -43,7 +43,7 @@ pub enum Ids<'a> {
     /// Whole numbers.
     Integers(&'a [i64]),
     /// Texts.
-    Texts(&'a Texts<'a>),
+    Texts(&'a Packed<'a>),
 }
 
 impl Ids<'_> {
@@ -52,7 +52,7 @@ impl Ids<'_> {
     pub fn count(&self) -> usize {
         match self {
             Self::Integers(ids) => ids.len(),
-            Self::Texts(texts) => texts.ends.len(),
+            Self::Texts(texts) => texts.len(),
         }
     }
 

@@ -83,15 +83,15 @@ impl Zeroize for Leaf {
 /// A leaf of a range of `2^k` places in one word, `2 start + size`: its start is a multiple of its
 /// size, a power of two, so that the lowest bit that is set is the size.
 #[derive(Clone, Copy, Default)]
-struct Packed(u64);
+struct PackedLeaf(u64);
 
-impl From<Leaf> for Packed {
+impl From<Leaf> for PackedLeaf {
     fn from(leaf: Leaf) -> Self {
         Self(leaf.start << 1 | leaf.size)
     }
 }
 
-impl Packed {
+impl PackedLeaf {
     #[inline]
     fn leaf(self) -> Leaf {
         let size = self.0 & self.0.wrapping_neg();
@@ -100,7 +100,7 @@ impl Packed {
 }
 
 /// The leaves of all plaintexts, as secret as the key. Half the memory is twice the cache.
-struct Codebook(Vec<Packed>);
+struct Codebook(Vec<PackedLeaf>);
 
 impl Codebook {
     #[inline]
@@ -247,7 +247,7 @@ impl Opse {
         let is_worth_it = values as u64 >= self.domain / 16;
         if is_worth_it && self.domain <= LARGEST_CODEBOOK && self.range.is_power_of_two() {
             self.codebook.get_or_init(|| {
-                let mut leaves = vec![Packed::default(); length(self.domain)];
+                let mut leaves = vec![PackedLeaf::default(); length(self.domain)];
                 self.fill(self.root(), &mut leaves);
                 Codebook(leaves)
             });

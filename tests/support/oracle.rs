@@ -18,10 +18,10 @@ use mopse::message::place::{Group, Node};
 use mopse::message::request::{Ask, Request};
 use mopse::message::token::{Scope, Token};
 use mopse::message::upload::Upload;
-use mopse::party::columns::{Column, Texts, Values};
+use mopse::party::columns::{Column, Values};
 use mopse::party::records::Ids;
 use mopse::party::{Indexed, Keyring, Range};
-use mopse::wire::{Blobs, Kind};
+use mopse::wire::{Blobs, Kind, Packed};
 
 use crate::scene::Row;
 use crate::scripts::{Answer, Call, Hex, Operation, Script};
@@ -102,13 +102,13 @@ pub fn upload(provider: &Keyring, rows: &[Row], sequence: u64) -> Sent {
     let (mut ends, mut letters) = (Vec::new(), 0);
     for id in &ids {
         letters += id.unsigned_abs() % 4;
-        ends.push(i64::try_from(letters).unwrap());
+        ends.push(letters);
     }
     let bytes = vec![b'n'; usize::try_from(letters).unwrap()];
     let note = Column {
         name: "n".into(),
         dtype: "String".into(),
-        values: Values::Text(Texts { ends: ends.into(), bytes: bytes.into() }),
+        values: Values::Text(Packed::new(ends, bytes).unwrap()),
         is_valid: Cow::Owned(vec![true; rows.len()]),
     };
     let fields: [(&'static str, Value); 2] = [("age", |row| Some(row.1)), ("sbp", |row| row.2)];

@@ -12,12 +12,12 @@ use mopse::keys::Key;
 use mopse::message::announcement::Announcement;
 use mopse::message::answer::Part;
 use mopse::message::bundle;
-use mopse::party::columns::{Column, Texts, Values};
+use mopse::party::columns::{Column, Values};
 use mopse::party::grants::Opener;
 use mopse::party::records::{Ids, Origin};
 use mopse::party::{Indexed, Keyring, Range};
 use mopse::schema::{Field, Kind, Schema};
-use mopse::wire;
+use mopse::wire::{self, Packed};
 use mopse::{cloud, party};
 
 /// The time at the cloud.
@@ -54,7 +54,7 @@ pub fn try_upload(
     let (mut ends, mut notes) = (Vec::new(), String::new());
     for row in rows {
         notes += &format!("note on {}", row.0);
-        ends.push(i64::try_from(notes.len()).unwrap());
+        ends.push(notes.len() as u64);
     }
     let always = vec![true; rows.len()];
     let column = |name: &str, dtype: &str, values, is_valid| Column {
@@ -63,7 +63,7 @@ pub fn try_upload(
         values,
         is_valid: Cow::Owned(is_valid),
     };
-    let notes = Texts { ends: ends.into(), bytes: notes.into_bytes().into() };
+    let notes = Packed::new(ends, notes.into_bytes()).unwrap();
     let columns = [
         column("id", "Int64", Values::Int64(Cow::Borrowed(&ids)), always.clone()),
         column("age", "Int64", Values::Int64(Cow::Borrowed(&ages)), always.clone()),
