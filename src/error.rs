@@ -9,27 +9,27 @@ use crate::{attack, cipher, cloud, evaluate, keys, message, party, plot, schema,
 pub enum Error {
     /// Bytes are no message.
     #[error(transparent)]
-    Wire(#[from] wire::Error),
+    Wire(wire::Error),
 
     /// There is no key.
     #[error(transparent)]
-    Keys(#[from] keys::Error),
+    Keys(keys::Error),
 
     /// Something is no field, schema or value.
     #[error(transparent)]
-    Schema(#[from] schema::Error),
+    Schema(schema::Error),
 
     /// A scheme does not encrypt, decrypt or compare.
     #[error(transparent)]
-    Scheme(#[from] scheme::Error),
+    Scheme(scheme::Error),
 
     /// A cipher does not seal or open.
     #[error(transparent)]
-    Cipher(#[from] cipher::Error),
+    Cipher(cipher::Error),
 
     /// There is nothing to attack.
     #[error(transparent)]
-    Attack(#[from] attack::Error),
+    Attack(attack::Error),
 
     /// A control of the evaluation was not set up.
     #[error(transparent)]
@@ -37,7 +37,7 @@ pub enum Error {
 
     /// A message is refused.
     #[error(transparent)]
-    Message(#[from] message::Error),
+    Message(message::Error),
 
     /// A party cannot do something.
     #[error(transparent)]
@@ -49,44 +49,57 @@ pub enum Error {
 
     /// A figure cannot be drawn.
     #[error(transparent)]
-    Plot(#[from] plot::Error),
+    Plot(plot::Error),
 }
 
 /// What a room below has found stays that room's error.
-impl From<party::Error> for Error {
-    fn from(error: party::Error) -> Self {
-        match error {
-            party::Error::Wire(error) => error.into(),
-            party::Error::Keys(error) => error.into(),
-            party::Error::Schema(error) => error.into(),
-            party::Error::Scheme(error) => error.into(),
-            party::Error::Cipher(error) => error.into(),
-            party::Error::Message(error) => error.into(),
-            error => Self::Party(error),
-        }
-    }
+macro_rules! from_rooms {
+    ($($room:ident: $variant:ident over [$($below:ident),*];)*) => {
+        $(
+            impl From<$room::Error> for Error {
+                fn from(error: $room::Error) -> Self {
+                    match error {
+                        $($room::Error::$below(error) => error.into(),)*
+                        error => Self::$variant(error),
+                    }
+                }
+            }
+        )*
+    };
 }
 
-/// As for a party.
-impl From<cloud::Error> for Error {
-    fn from(error: cloud::Error) -> Self {
-        match error {
-            cloud::Error::Message(error) => error.into(),
-            error => Self::Cloud(error),
-        }
-    }
+from_rooms! {
+    wire: Wire over [];
+    keys: Keys over [];
+    schema: Schema over [Scheme];
+    scheme: Scheme over [Keys];
+    cipher: Cipher over [Keys, Wire];
+    message: Message over [Wire];
+    party: Party over [Wire, Keys, Schema, Scheme, Cipher, Message];
+    cloud: Cloud over [Message];
+    attack: Attack over [];
+    plot: Plot over [];
+    evaluate: Evaluate over [Keys, Scheme, Wire, Message, Cloud];
 }
 
-/// As for a party.
-impl From<evaluate::Error> for Error {
-    fn from(error: evaluate::Error) -> Self {
-        match error {
-            evaluate::Error::Keys(error) => error.into(),
-            evaluate::Error::Scheme(error) => error.into(),
-            evaluate::Error::Wire(error) => error.into(),
-            evaluate::Error::Message(error) => error.into(),
-            evaluate::Error::Cloud(error) => error.into(),
-            error => Self::Evaluate(error),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_room_found_stays_its_error_and_its_words_however_far_it_travels() {
+        let found = wire::Error::Version { what: "the upload", got: 9 };
+        let by_message = message::Error::from(found.clone());
+        let by_cloud = cloud::Error::from(by_message.clone());
+        let by_evaluation = evaluate::Error::from(by_cloud.clone());
+        let by_party = party::Error::from(by_message.clone());
+        let ways: [Error; 4] =
+            [by_message.into(), by_cloud.into(), by_evaluation.into(), by_party.into()];
+        for travelled in ways {
+            assert_eq!(travelled, Error::Wire(found.clone()));
+            assert_eq!(travelled.to_string(), found.to_string());
         }
+        let own = cloud::Error::NotEnrolled;
+        assert_eq!(Error::from(own.clone()), Error::Cloud(own));
     }
 }

@@ -20,13 +20,15 @@ mod error;
 mod layer;
 mod layout;
 mod legend;
+mod scale;
 mod style;
 mod text;
 mod ticks;
 
-pub use axis::{Axis, Scale};
+pub use axis::Axis;
 pub use error::Error;
 pub use layer::{Layer, Role, Series};
+pub use scale::Scale;
 
 use axis::Reach;
 

@@ -8,6 +8,8 @@ use std::fmt::Debug;
 use mopse::cipher::aes_gcm;
 use mopse::cipher::password::Cost;
 use mopse::cipher::{secret_sharing, stream};
+use mopse::cloud::memory::Memory;
+use mopse::cloud::store::Store;
 use mopse::keys::Key;
 use mopse::message::announcement::Announcement;
 use mopse::message::answer::Part;
@@ -147,9 +149,10 @@ fn messages() -> Messages {
     let upload = upload(&ward, &[(1, 40, Some(150)), (2, 50, None), (3, 60, Some(90))], 1);
     let ranges = [age(0, 120), sbp(100, 200)];
     let token = ward.tokens(&ranges, NOW).expect("the ranges are good").remove(0);
-    let cloud = Cloud::of(&owner);
-    cloud.receive(&upload).expect("it is new");
-    let found = cloud.answer(std::slice::from_ref(&token)).expect("the runs ascend");
+    let store = Memory::default();
+    store.add(Upload::decode(&upload).expect("just made"), &upload).expect("it is new");
+    let tokens = [Token::decode(&token).expect("just made")];
+    let found = store.search(&tokens).expect("the runs ascend");
     let openers =
         [ward.opener(ward.node()), ward.opener_of(ward.node(), Ids::Integers(&[1, 2, 3]))];
     let grants = openers.map(|opener| {

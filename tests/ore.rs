@@ -6,7 +6,7 @@
 
 use mopse::keys::Key;
 use mopse::scheme::clww::{self, Clww};
-use mopse::scheme::lewi_wu::{self, Ciphertext, Layout, LewiWu};
+use mopse::scheme::lewi_wu::{self, Ciphertext, LewiWu, Shape};
 use mopse::scheme::{Error, MOST_PLAINTEXTS, Scheme};
 use proptest::prelude::*;
 use serde::Deserialize;
@@ -216,14 +216,14 @@ fn sizes_beyond_the_limits_are_refused() {
     for got in [0, 9, u32::MAX] {
         let refusal = Error::BlockBits { got };
         assert_eq!(LewiWu::new(&key(), 9, got).unwrap_err(), refusal);
-        assert_eq!(Layout::of_size(97, got).unwrap_err(), refusal);
+        assert_eq!(Shape::of_size(97, got).unwrap_err(), refusal);
     }
     for domain in [1, 2, 3, 256, 257, 65_536, 65_537, 1 << 32] {
         for block_bits in 1..=8 {
-            let layout = Layout::new(domain, block_bits).unwrap();
-            assert_eq!(Layout::of_size(layout.size(), block_bits), Ok(layout));
+            let layout = Shape::new(domain, block_bits).unwrap();
+            assert_eq!(Shape::of_size(layout.size(), block_bits), Ok(layout));
             let got = layout.size() + 1;
-            assert_eq!(Layout::of_size(got, block_bits), Err(Error::CiphertextSize { got }));
+            assert_eq!(Shape::of_size(got, block_bits), Err(Error::CiphertextSize { got }));
         }
     }
 }
@@ -288,5 +288,5 @@ fn keys_do_not_print() {
     let shown = format!("{:?}", Clww::new(&key(), 9).unwrap());
     assert_eq!(shown, "Clww { domain: 9, .. }");
     let shown = format!("{:?}", LewiWu::new(&key(), 9, 2).unwrap());
-    assert_eq!(shown, "LewiWu { domain: 9, layout: Layout { block_bits: 2, blocks: 2 }, .. }");
+    assert_eq!(shown, "LewiWu { domain: 9, layout: Shape { block_bits: 2, blocks: 2 }, .. }");
 }

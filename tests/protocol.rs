@@ -9,7 +9,8 @@ use mopse::message::certificate::Chain;
 use mopse::message::place::{Group, Node};
 use mopse::message::token::{Scope, Token};
 use mopse::party::Keyring;
-use mopse::party::grants::{Grant, Opener};
+use mopse::party::columns::Values;
+use mopse::party::grants::{Grant, Grants, Opener};
 use mopse::party::records::Ids;
 use mopse::scheme;
 use mopse::{cloud, message, party};
@@ -549,4 +550,69 @@ proptest! {
         expected.sort();
         prop_assert_eq!(cloud.find(&owner, &[ages, pressures]), expected);
     }
+}
+
+/// The ids of opened columns.
+fn ids(opened: &party::Opened) -> Vec<i64> {
+    match &opened.columns[0].values {
+        Values::Int64(ids) => ids.to_vec(),
+        other => panic!("{other:?}"),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn what_is_opened_and_does_not_match_is_dropped_and_counted(
+        rows in vec((0..6_i64, proptest::option::of(0..6_i64)), 1..20),
+        ages in (0..6_i64, 0..6_i64),
+        pressures in proptest::option::of((0..6_i64, 0..6_i64)),
+    ) {
+        let mut owner = owner(1);
+        let hospital = owner.authorize("hospital", &[]).unwrap();
+        let cloud = Cloud::of(&owner);
+        let rows: Vec<Row> = (0..).zip(rows).map(|(id, (age, sbp))| (id, age, sbp)).collect();
+        cloud.receive(&upload(&hospital, &rows, 1)).unwrap();
+        let part = cloud.answer(&ask(&owner, &[age(0, 120)])).unwrap().remove(0);
+
+        let mut ranges = vec![age(ages.0, ages.1)];
+        ranges.extend(pressures.map(|(low, high)| sbp(low, high)));
+        let within = |value: i64, (low, high): (i64, i64)| (low..=high).contains(&value);
+        let matches = |row: &&Row| {
+            within(row.1, ages)
+                && pressures.is_none_or(|range| row.2.is_some_and(|sbp| within(sbp, range)))
+        };
+        let mut expected: Vec<i64> = rows.iter().filter(matches).map(|row| row.0).collect();
+        let grants = || {
+            let mut grants = Grants::default();
+            let (owner, provider) = (owner.owner(), hospital.node().clone());
+            grants.add(Grant { owner, provider, opener: hospital.opener(hospital.node()).unwrap() });
+            grants
+        };
+        let by_grant = grants().open_part(&part, &ranges, &scene::schema()).unwrap();
+        for opened in [owner.open_part(&part, &ranges).unwrap(), by_grant] {
+            prop_assert_eq!(opened.excess, rows.len() - expected.len());
+            let mut found = ids(&opened);
+            prop_assert!(opened.columns.iter().all(|column| column.rows() == found.len()));
+            found.sort_unstable();
+            expected.sort_unstable();
+            prop_assert_eq!(&found, &expected);
+        }
+    }
+}
+
+#[test]
+fn an_opened_column_that_is_not_of_its_field_is_named() {
+    let Tree { owner, cloud, .. } = tree();
+    let part = cloud.answer(&ask(&owner, &[age(0, 120)])).unwrap().remove(0);
+    let range = |field: &str| party::Range { field: field.to_owned(), low: 0, high: 1 };
+    let unknown = Err(party::Error::UnknownField { field: "note".into() });
+    assert_eq!(owner.open_part(&part, &[range("note")]), unknown);
+    let stranger = scene::owner(2);
+    let what = "the answer";
+    let refused = Err(message::Error::OtherOwner { what }.into());
+    assert_eq!(stranger.open_part(&part, &[range("age")]), refused);
+    let nothing = Grants::default().open_part(&part, &[], &scene::schema());
+    assert_eq!(nothing, Err(party::Error::NoGrant { provider: part.provider.path() }));
 }

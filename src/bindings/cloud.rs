@@ -20,7 +20,7 @@ type Entries<'py> = (Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<u32>>);
 /// Owner, group, provider, records, bytes.
 type Line = ([u8; 32], String, String, usize, usize);
 /// Entries, files, their bytes, keyword entries.
-type Counts = (usize, usize, usize, usize);
+type TotalNumbers = (usize, usize, usize, usize);
 
 /// Behind `mopse.merge`.
 #[pyfunction]
@@ -150,7 +150,7 @@ impl MemoryStore {
 
     /// See `mopse.stores.Store.totals`.
     #[getter]
-    fn totals(&self, py: Python<'_>) -> Counts {
+    fn totals(&self, py: Python<'_>) -> TotalNumbers {
         counts(py.detach(|| self.0.totals()))
     }
 
@@ -181,7 +181,7 @@ fn line(content: Content) -> Line {
     (owner.0, group.to_string(), provider.path(), records, size)
 }
 
-fn counts(Totals { entries, files, file_size, keywords }: Totals) -> Counts {
+fn counts(Totals { entries, files, file_size, keywords }: Totals) -> TotalNumbers {
     (entries, files, file_size, keywords)
 }
 

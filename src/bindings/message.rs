@@ -223,6 +223,14 @@ impl Token {
         self.0.group.to_string()
     }
 
+    /// The path of the group's authority, and with it what names the group: the epochs from the owner's
+    /// on, the authority's last, which are those of its providers' places.
+    #[getter]
+    fn place(&self) -> (String, Vec<u32>) {
+        let Group { authority, epoch } = &self.0.group;
+        (authority.path(), [authority.epochs(), &[*epoch]].concat())
+    }
+
     /// ``"group"`` or ``"own"``.
     #[getter]
     fn scope(&self) -> &'static str {

@@ -95,12 +95,12 @@ impl State {
 }
 
 /// Seals a file from front to back.
-pub struct Sealer {
+pub struct StreamSealer {
     state: State,
     head: Vec<u8>,
 }
 
-impl Sealer {
+impl StreamSealer {
     /// A new file under a key, bound to associated bytes.
     ///
     /// # Errors
@@ -163,11 +163,11 @@ impl Sealer {
 }
 
 /// Opens a file from front to back.
-pub struct Opener {
+pub struct StreamOpener {
     state: State,
 }
 
-impl Opener {
+impl StreamOpener {
     /// Begins with the head of a file, [`HEAD_LEN`] bytes.
     ///
     /// # Errors
@@ -227,15 +227,15 @@ impl Opener {
 ///
 /// # Errors
 ///
-/// Those of [`Sealer`].
+/// Those of [`StreamSealer`].
 pub fn seal(
     algorithm: &Algorithm,
     key: &Key,
     associated: &[u8],
     plaintext: &[u8],
 ) -> Result<Vec<u8>, Error> {
-    let mut sealer = Sealer::new(algorithm, key, associated)?;
-    let mut file = vec![0; HEAD_LEN + Sealer::sealed_len(plaintext.len())];
+    let mut sealer = StreamSealer::new(algorithm, key, associated)?;
+    let mut file = vec![0; HEAD_LEN + StreamSealer::sealed_len(plaintext.len())];
     let (head, sealed) = file.split_at_mut(HEAD_LEN);
     head.copy_from_slice(sealer.head());
     sealer.push(plaintext, true, sealed)?;
@@ -246,26 +246,26 @@ pub fn seal(
 ///
 /// # Errors
 ///
-/// Those of [`Opener`].
+/// Those of [`StreamOpener`].
 pub fn open(key: &Key, associated: &[u8], file: &[u8]) -> Result<Vec<u8>, Error> {
     let (head, sealed) = file
         .split_at_checked(HEAD_LEN)
         .ok_or(Error::Wire(wire::Error::Format { what: Kind::Stream.name(), position: 0 }))?;
-    let mut opener = Opener::new(head, key, associated)?;
-    let mut plaintext = vec![0; Opener::opened_len(sealed.len()).ok_or(Error::Decryption)?];
+    let mut opener = StreamOpener::new(head, key, associated)?;
+    let mut plaintext = vec![0; StreamOpener::opened_len(sealed.len()).ok_or(Error::Decryption)?];
     opener.push(sealed, true, &mut plaintext)?;
     Ok(plaintext)
 }
 
-impl std::fmt::Debug for Sealer {
+impl std::fmt::Debug for StreamSealer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Sealer({:?}, {})", self.state.cipher, self.state.next)
+        write!(f, "StreamSealer({:?}, {})", self.state.cipher, self.state.next)
     }
 }
 
-impl std::fmt::Debug for Opener {
+impl std::fmt::Debug for StreamOpener {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Opener({:?}, {})", self.state.cipher, self.state.next)
+        write!(f, "StreamOpener({:?}, {})", self.state.cipher, self.state.next)
     }
 }
 

@@ -106,22 +106,24 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`Error::Replay`] if it is not newer than the provider's last, also a removed one;
-    /// [`Error::StoredRecord`] if a record of the provider and epoch is stored already.
+    /// [`Error::Replay`] if it is not newer than the provider's last, also a removed one or one of
+    /// another epoch; else [`Error::StoredRecord`] if a record of the provider and epoch is stored
+    /// already.
     fn add(&self, upload: Upload, message: &[u8]) -> Result<(), Self::Error>;
 
     /// Keeps an attachment and its keyword entries.
     ///
     /// # Errors
     ///
-    /// [`Error::StoredFile`] if its number was ever used, [`Error::StoredKeyword`] if a label was.
+    /// [`Error::StoredFile`] if the owner's number was ever used; else [`Error::StoredKeyword`] if a
+    /// label of the provider and epoch was.
     fn add_file(&self, attachment: Attachment, message: &[u8]) -> Result<(), Self::Error>;
 
     /// Returns the records that any of the tokens of a query reaches, by token, group, upload and
     /// record, one part per upload that has some.
     ///
-    /// A token that finds nothing still gives one part without records of an upload it reaches, if there
-    /// is one, so that whoever asked has a layout to make an empty table of.
+    /// A token that finds nothing still gives one part without records, of the newest upload it reaches,
+    /// if there is one, so that whoever asked has a layout to make an empty table of.
     ///
     /// # Errors
     ///

@@ -152,9 +152,19 @@ impl Group {
 }
 
 impl fmt::Display for Group {
+    /// Its authority's path; the epoch, if it is not the first; and all epochs from the owner's on, if
+    /// one above is not, so that two groups of one path are told apart.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the group of {}", self.authority)?;
-        if self.epoch == 0 { Ok(()) } else { write!(f, ", epoch {}", self.epoch) }
+        match self.authority.epochs.iter().all(|&epoch| epoch == 0) {
+            true if self.epoch == 0 => Ok(()),
+            true => write!(f, ", epoch {}", self.epoch),
+            false => {
+                f.write_str(", epochs ")?;
+                self.authority.epochs.iter().try_for_each(|epoch| write!(f, "{epoch}/"))?;
+                write!(f, "{}", self.epoch)
+            }
+        }
     }
 }
 
@@ -192,5 +202,18 @@ mod tests {
         let group = Group { authority: node(&[("hospital", 1)]), epoch: 2 };
         assert_eq!(Group::of(&ward), Some(group));
         assert_eq!(Group::of(&Node::root()), None);
+    }
+
+    #[test]
+    fn two_groups_of_one_path_are_called_differently() {
+        let called = |epochs: &[u32]| {
+            Group::of(&Node::of("hospital/ward", epochs).unwrap()).unwrap().to_string()
+        };
+        assert_eq!(called(&[0, 0]), "the group of hospital");
+        assert_eq!(called(&[0, 2]), "the group of hospital, epoch 2");
+        assert_eq!(called(&[1, 0]), "the group of hospital, epochs 1/0");
+        assert_eq!(called(&[1, 2]), "the group of hospital, epochs 1/2");
+        let top = Group::of(&Node::of("hospital", &[1]).unwrap()).unwrap();
+        assert_eq!(top.to_string(), "the group of the owner, epoch 1");
     }
 }

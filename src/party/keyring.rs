@@ -31,7 +31,7 @@ use ed25519_dalek::{Signer, SigningKey};
 
 use super::Error;
 use super::hierarchy::Below;
-use super::keywords::Counts;
+use super::keywords::Uses;
 use super::records::Ids;
 use crate::keys::{Key, Purpose};
 use crate::message;
@@ -56,7 +56,7 @@ pub struct Keyring {
     pub(super) chain: Chain,
     pub(super) below: Below,
     /// How often each keyword was used in files that were attached.
-    pub(super) counts: Counts,
+    pub(super) counts: Uses,
     pub(super) derived: Derived,
 }
 
@@ -90,7 +90,7 @@ impl Keyring {
             rulers: Vec::new(),
             chain: Chain::default(),
             below: Below::default(),
-            counts: Counts::new(),
+            counts: Uses::new(),
             derived: Derived::default(),
         }
     }

@@ -28,7 +28,7 @@ use crate::keys::{Key, Purpose};
 use crate::message::trapdoor::{Entry, TRAPDOOR_LEN, Trapdoor};
 
 /// How often a provider used each keyword, by the keyword's tag.
-pub type Counts = BTreeMap<[u8; 16], u64>;
+pub type Uses = BTreeMap<[u8; 16], u64>;
 
 /// Below the keyword key: the number of the child for the tag. The halves of a trapdoor are 1 and 2.
 const TAG: u8 = 3;
@@ -66,7 +66,7 @@ pub fn entries(
     provider: &Key,
     keywords: &[&[u8]],
     file: u128,
-    counts: &mut Counts,
+    counts: &mut Uses,
 ) -> Result<Vec<Entry>, Error> {
     let key = keyword_key(provider);
     let mut words = keywords.to_vec();
@@ -89,7 +89,7 @@ pub fn entries(
 }
 
 /// Takes note of how often keywords were used, where that is more often than is known.
-pub fn catch_up(provider: &Key, used: &[(&[u8], u64)], counts: &mut Counts) {
+pub fn catch_up(provider: &Key, used: &[(&[u8], u64)], counts: &mut Uses) {
     let key = keyword_key(provider);
     for &(keyword, used) in used {
         let count = counts.entry(tag(&key, keyword)).or_default();
@@ -130,7 +130,7 @@ mod tests {
             lost in vec(0_u8..5, 40),
             asked in btree_set(0_u8..7, 1..4),
         ) {
-            let (mut dictionary, mut counts) = (Dictionary::default(), Counts::new());
+            let (mut dictionary, mut counts) = (Dictionary::default(), Uses::new());
             let mut plain: Vec<(u128, BTreeSet<u8>)> = Vec::new();
             for (number, words) in files.into_iter().enumerate() {
                 let keywords: Vec<[u8; 1]> = words.iter().map(|&word| [word]).collect();
@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn a_file_after_too_many_lost_messages_is_not_found() {
         for (lost, is_found) in [(0, true), (MOST_LOST, true), (MOST_LOST + 1, false)] {
-            let (mut dictionary, mut counts) = (Dictionary::default(), Counts::new());
+            let (mut dictionary, mut counts) = (Dictionary::default(), Uses::new());
             for _ in 0..lost {
                 entries(&key(1), &[b"x-ray"], 1, &mut counts).unwrap();
             }
@@ -182,14 +182,14 @@ mod tests {
 
     #[test]
     fn a_keyword_given_twice_counts_once() {
-        let mut counts = Counts::new();
+        let mut counts = Uses::new();
         assert_eq!(entries(&key(1), &[b"a", b"b", b"a"], 1, &mut counts).unwrap().len(), 2);
         assert!(counts.values().all(|&count| count == 1));
     }
 
     #[test]
     fn what_is_added_after_a_removal_is_found_however_much_was_removed() {
-        let (mut dictionary, mut counts) = (Dictionary::default(), Counts::new());
+        let (mut dictionary, mut counts) = (Dictionary::default(), Uses::new());
         let word = trapdoor(&key(1), b"x-ray");
         let first = entries(&key(1), &[b"x-ray"], 1, &mut counts).unwrap();
         dictionary.add(&first);
@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn a_keyword_that_can_be_counted_no_further_is_refused_and_nothing_is_counted() {
-        let mut counts = Counts::new();
+        let mut counts = Uses::new();
         catch_up(&key(1), &[(b"full", u64::MAX), (b"other", 5), (b"other", 3)], &mut counts);
         let before = counts.clone();
         let refused = entries(&key(1), &[b"another", b"full", b"other"], 1, &mut counts);

@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 use super::Error;
 use super::hierarchy::Below;
 use super::keyring::{Derived, Keyring};
-use super::keywords::Counts;
+use super::keywords::Uses;
 use crate::cipher::aes_gcm_siv::NONCE_LEN;
 use crate::cipher::password::{Cost, Derivation};
 use crate::cipher::{self, Cipher, aes_gcm_siv};
@@ -165,7 +165,7 @@ impl Keyring {
             below.groups.insert(Group::read(&mut reader)?);
         }
         below.revocations = reader.u64()?;
-        let mut counts = Counts::new();
+        let mut counts = Uses::new();
         if version == 1 {
             // Nobody had attached a file yet, so those who had left by then have none.
             below.ever.clone_from(&below.members);
@@ -355,7 +355,7 @@ mod tests {
         root.authorize("ward", &["hospital"]).unwrap();
         for keyring in [root, hospital] {
             let read = Keyring::decode(&of_version_1(&keyring)).unwrap();
-            assert_eq!((&read.below, &read.counts), (&keyring.below, &Counts::new()));
+            assert_eq!((&read.below, &read.counts), (&keyring.below, &Uses::new()));
             assert_eq!(*read.encode(), *keyring.encode(), "it is written as version 2");
             for got in [0, 3, 255] {
                 let mut bytes = keyring.encode().to_vec();

@@ -2,8 +2,9 @@
 
 use std::str::FromStr;
 
-use super::axis::{Axis, Reach, is_drawable};
+use super::axis::{Axis, Reach};
 use super::error::Error;
+use super::scale::is_drawable;
 use super::text;
 
 /// What a series is for, which decides how it looks.

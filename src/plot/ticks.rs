@@ -1,6 +1,6 @@
 //! Ticks: where they stand on the drawn part of an axis, and what they say.
 
-use super::axis::{Scale, is_drawable};
+use super::scale::{Scale, is_drawable};
 
 /// The drawn part of an axis, its bounds already on the axis's scale.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -23,7 +23,7 @@
 //!
 //! Lewi and Wu, CCS 2016, sections 3 and 4 (eprint 2016/612). `H` modulo 3 is biased by 2^-64.
 
-mod layout;
+mod shape;
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -39,9 +39,9 @@ use super::{
 use crate::keys::coins::{Block, Coins, Tag};
 use crate::keys::{Key, Purpose, fill_random};
 use crate::operations::{Operation, count};
-use layout::{WORD, mask};
+use shape::{WORD, mask};
 
-pub use layout::{Ciphertext, Layout};
+pub use shape::{Ciphertext, Shape};
 
 /// A number that serves for one ciphertext only.
 pub type Nonce = u128;
@@ -54,7 +54,7 @@ pub struct LewiWu {
     masks: Coins,
     places: Coins,
     domain: u64,
-    layout: Layout,
+    layout: Shape,
 }
 
 /// The values of a block, permuted: as secret as the key.
@@ -83,7 +83,7 @@ impl LewiWu {
     /// # Ok::<(), mopse::Error>(())
     /// ```
     pub fn new(key: &Key, domain: u64, block_bits: u32) -> Result<Self, Error> {
-        let layout = Layout::new(domain, block_bits)?;
+        let layout = Shape::new(domain, block_bits)?;
         let coins = |word: &[u8]| {
             let label = [word, &domain.to_be_bytes(), &block_bits.to_be_bytes()[3..]].concat();
             Coins::new(&key.child(Purpose::Order, &label, 0))
@@ -93,7 +93,7 @@ impl LewiWu {
 
     /// The layout of the ciphertexts.
     #[must_use]
-    pub fn layout(&self) -> Layout {
+    pub fn layout(&self) -> Shape {
         self.layout
     }
 
@@ -258,7 +258,7 @@ impl LewiWu {
 /// # Errors
 ///
 /// [`Error::Length`] if there are other than one or as many ciphertexts, or one is cut short.
-pub fn compare_batch(layout: Layout, left: &[u8], right: &[u8]) -> Result<Vec<i8>, Error> {
+pub fn compare_batch(layout: Shape, left: &[u8], right: &[u8]) -> Result<Vec<i8>, Error> {
     let (lefts, rights): (Vec<_>, Vec<_>) =
         (whole(left, layout)?.collect(), whole(right, layout)?.collect());
     let pairs = pairs(lefts.len(), rights.len())?;
@@ -272,7 +272,7 @@ pub fn compare_batch(layout: Layout, left: &[u8], right: &[u8]) -> Result<Vec<i8
 }
 
 /// The ciphertexts that lie one after another in these bytes.
-fn whole(bytes: &[u8], layout: Layout) -> Result<std::slice::ChunksExact<'_, u8>, Error> {
+fn whole(bytes: &[u8], layout: Shape) -> Result<std::slice::ChunksExact<'_, u8>, Error> {
     let ciphertexts = bytes.chunks_exact(layout.size());
     match ciphertexts.remainder().len() {
         0 => Ok(ciphertexts),

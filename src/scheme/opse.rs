@@ -117,7 +117,7 @@ impl Drop for Codebook {
 
 /// A piece of the range, and the plaintexts that fall into it.
 #[derive(Clone, Copy)]
-struct Node {
+struct Branch {
     /// Its place in the binary tree: 1 at the root, `2 id` and `2 id + 1` below.
     id: u64,
     start: u64,
@@ -126,7 +126,7 @@ struct Node {
     count: u64,
 }
 
-impl Node {
+impl Branch {
     fn halves(&self, coins: &Coins) -> (Self, Self) {
         let below = split(coins, self.id, self.count, self.size);
         let half = self.size / 2;
@@ -238,8 +238,8 @@ impl Opse {
         ciphertexts
     }
 
-    fn root(&self) -> Node {
-        Node { id: 1, start: 0, size: self.range, first: 0, count: self.domain }
+    fn root(&self) -> Branch {
+        Branch { id: 1, start: 0, size: self.range, first: 0, count: self.domain }
     }
 
     /// Makes the codebook if so many values make it worth the while.
@@ -255,7 +255,7 @@ impl Opse {
     }
 
     /// Fills in the leaves of the plaintexts below a node.
-    fn fill<L: From<Leaf> + Send>(&self, node: Node, leaves: &mut [L]) {
+    fn fill<L: From<Leaf> + Send>(&self, node: Branch, leaves: &mut [L]) {
         match leaves {
             [] => {}
             [leaf] => *leaf = node.leaf().into(),
@@ -349,7 +349,7 @@ impl Opse {
         Ok(())
     }
 
-    fn walk_below<F>(&self, node: Node, values: &[u64], ciphertexts: &mut [i64], encrypt: &F)
+    fn walk_below<F>(&self, node: Branch, values: &[u64], ciphertexts: &mut [i64], encrypt: &F)
     where
         F: Fn(usize, u64, Leaf) -> i64 + Sync,
     {

@@ -291,7 +291,7 @@ def test_a_key_whose_parts_do_not_fit_together_is_refused():
     wrong = rsa.RSAPrivateNumbers(
         numbers.p,
         numbers.q,
-        other.d,
+        other.d % numbers.public_numbers.n,  # the maker takes no exponent above the modulus
         numbers.dmp1,
         numbers.dmq1,
         numbers.iqmp,

@@ -42,9 +42,13 @@ class Store(Protocol):
     handles are (n, 2) uint64 arrays, the high and the low half of each; sealed records are a pair,
     an (n,) uint64 array of where each one ends and all their bytes; a run is a field, an ascending
     (m,) int64 array of ciphertexts, and an (m,) uint32 array of the record of each. A `Token` shows
-    ``owner``, ``group``, ``scope`` (``"group"``, or ``"own"`` for the issuer's records only),
-    ``issuer``, ``predicates`` (field, lowest and highest ciphertext, both included), ``query`` and
-    ``id``, for an audit log.
+    ``owner``, ``scope`` (``"group"``, or ``"own"`` for the issuer's records only), ``issuer``,
+    ``predicates`` (field, lowest and highest ciphertext, both included), ``query`` and ``id``, for
+    an audit log. It reaches uploads of its ``place``: the path above their provider, and their
+    epochs. ``group`` is for people to read.
+
+    `tests/vectors/store` holds scripts of messages and answers for every store; a new one is
+    entered in `tests/python/stores/test_contract.py`.
     """
 
     def owners(self) -> list[bytes]:
@@ -71,7 +75,7 @@ class Store(Protocol):
             If its ``sequence`` is not above that of the provider's last, in any epoch, also after a
             removal.
         mopse.errors.InvalidInputError
-            If a record of this provider and epochs is stored already.
+            Else, if a record of this provider and epochs is stored already.
         """
 
     def add_file(self, attachment: Attachment, message: bytes) -> None:
@@ -82,15 +86,15 @@ class Store(Protocol):
         mopse.errors.ReplayError
             If the owner's files ever had its number.
         mopse.errors.InvalidInputError
-            If the provider's entries ever had one of its labels.
+            Else, if the entries of this provider and epochs ever had one of its labels.
         """
 
     def search(self, tokens: Sequence[Token]) -> list[Part]:
         """Return the sealed records that hold all ranges of a token, for each token of a query.
 
         They come by token, upload and record, a part for each upload that has some. A token that
-        finds nothing still gives one part without records of an upload that it reaches, if there is
-        one, for its layout.
+        finds nothing still gives one part without records, of the newest upload that it reaches, if
+        there is one, for its layout.
         """
 
     def count(self, tokens: Sequence[Token]) -> int:

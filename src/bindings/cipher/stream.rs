@@ -2,13 +2,13 @@ use numpy::PyReadonlyArray1;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::cipher::stream::{HEAD_LEN, Opener, SEGMENT, Sealer};
+use crate::cipher::stream::{self, HEAD_LEN, SEGMENT};
 use crate::cipher::{self, Error};
 use crate::keys::Key;
 
 /// Behind `mopse.files.encrypt`.
 #[pyclass(module = "mopse._mopse.cipher")]
-pub(in crate::bindings) struct StreamSealer(Sealer);
+pub(in crate::bindings) struct StreamSealer(stream::StreamSealer);
 
 #[pymethods]
 impl StreamSealer {
@@ -17,7 +17,11 @@ impl StreamSealer {
 
     #[new]
     fn new(cipher: &str, key: &[u8], associated: &[u8]) -> PyResult<Self> {
-        Ok(Self(Sealer::new(cipher::find(cipher)?, &Key::from_bytes(key)?, associated)?))
+        Ok(Self(stream::StreamSealer::new(
+            cipher::find(cipher)?,
+            &Key::from_bytes(key)?,
+            associated,
+        )?))
     }
 
     #[getter]
@@ -32,7 +36,7 @@ impl StreamSealer {
         is_last: bool,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let batch = batch.as_slice()?;
-        PyBytes::new_with(py, Sealer::sealed_len(batch.len()), |sealed| {
+        PyBytes::new_with(py, stream::StreamSealer::sealed_len(batch.len()), |sealed| {
             Ok(py.detach(|| self.0.push(batch, is_last, sealed))?)
         })
     }
@@ -40,7 +44,7 @@ impl StreamSealer {
 
 /// Behind `mopse.files.decrypt`.
 #[pyclass(module = "mopse._mopse.cipher")]
-pub(in crate::bindings) struct StreamOpener(Opener);
+pub(in crate::bindings) struct StreamOpener(stream::StreamOpener);
 
 #[pymethods]
 impl StreamOpener {
@@ -49,7 +53,7 @@ impl StreamOpener {
 
     #[new]
     fn new(head: &[u8], key: &[u8], associated: &[u8]) -> PyResult<Self> {
-        Ok(Self(Opener::new(head, &Key::from_bytes(key)?, associated)?))
+        Ok(Self(stream::StreamOpener::new(head, &Key::from_bytes(key)?, associated)?))
     }
 
     fn push<'py>(
@@ -59,7 +63,7 @@ impl StreamOpener {
         is_last: bool,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let sealed = sealed.as_slice()?;
-        let length = Opener::opened_len(sealed.len()).ok_or(Error::Decryption)?;
+        let length = stream::StreamOpener::opened_len(sealed.len()).ok_or(Error::Decryption)?;
         PyBytes::new_with(py, length, |plaintext| {
             Ok(py.detach(|| self.0.push(sealed, is_last, plaintext))?)
         })

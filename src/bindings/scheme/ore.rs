@@ -3,7 +3,7 @@ use pyo3::prelude::*;
 
 use crate::bindings::filled;
 use crate::keys::Key;
-use crate::scheme::lewi_wu::{self, Layout};
+use crate::scheme::lewi_wu::{self, Shape};
 use crate::scheme::{Scheme, clww};
 
 type Column<'py, T> = PyReadonlyArray1<'py, T>;
@@ -104,7 +104,7 @@ impl LewiWu {
         block_bits: u32,
     ) -> PyResult<Array<'py, i8>> {
         let (left, right) = (left.as_slice()?, right.as_slice()?);
-        let layout = Layout::of_size(size, block_bits)?;
+        let layout = Shape::of_size(size, block_bits)?;
         Ok(py.detach(|| lewi_wu::compare_batch(layout, left, right))?.into_pyarray(py))
     }
 }

@@ -40,7 +40,7 @@ fn every_authenticated_cipher_opens_what_it_sealed() {
     for algorithm in ALGORITHMS.iter().filter(|algorithm| algorithm.tag_len > 0) {
         for length in LENGTHS {
             let file = seal(algorithm, &key(1), b"record 17", &text(length)).unwrap();
-            assert_eq!(file.len(), HEAD_LEN + Sealer::sealed_len(length));
+            assert_eq!(file.len(), HEAD_LEN + StreamSealer::sealed_len(length));
             assert_eq!(opened(&file).unwrap(), text(length), "{algorithm:?} {length}");
         }
     }
@@ -50,22 +50,23 @@ fn every_authenticated_cipher_opens_what_it_sealed() {
 fn batches_of_any_size_make_and_read_the_same_file() {
     let plaintext = text(5 * SEGMENT + 17);
     for batch in [SEGMENT, 2 * SEGMENT, 4 * SEGMENT] {
-        let mut sealer = Sealer::with_salt(&aes_gcm::AES_256, &key(1), b"", [7; SALT_LEN]).unwrap();
+        let mut sealer =
+            StreamSealer::with_salt(&aes_gcm::AES_256, &key(1), b"", [7; SALT_LEN]).unwrap();
         let mut file = sealer.head().to_vec();
         let batches: Vec<&[u8]> = plaintext.chunks(batch).collect();
         for (number, part) in batches.iter().enumerate() {
-            let mut out = vec![0; Sealer::sealed_len(part.len())];
+            let mut out = vec![0; StreamSealer::sealed_len(part.len())];
             sealer.push(part, number + 1 == batches.len(), &mut out).unwrap();
             file.extend(out);
         }
         assert_eq!(open(&key(1), b"", &file).unwrap(), plaintext);
 
-        let mut opener = Opener::new(&file[..HEAD_LEN], &key(1), b"").unwrap();
+        let mut opener = StreamOpener::new(&file[..HEAD_LEN], &key(1), b"").unwrap();
         let step = batch / SEGMENT * (SEGMENT + TAG_LEN);
         let batches: Vec<&[u8]> = file[HEAD_LEN..].chunks(step).collect();
         let mut found = Vec::new();
         for (number, part) in batches.iter().enumerate() {
-            let mut out = vec![0; Opener::opened_len(part.len()).unwrap()];
+            let mut out = vec![0; StreamOpener::opened_len(part.len()).unwrap()];
             opener.push(part, number + 1 == batches.len(), &mut out).unwrap();
             found.extend(out);
         }
@@ -114,7 +115,7 @@ fn segments_cannot_be_moved_repeated_dropped_added_or_taken_from_another_file() 
 #[test]
 fn what_comes_after_the_last_batch_is_refused() {
     let file = sealed(SEGMENT);
-    let mut opener = Opener::new(&file[..HEAD_LEN], &key(1), b"record 17").unwrap();
+    let mut opener = StreamOpener::new(&file[..HEAD_LEN], &key(1), b"record 17").unwrap();
     let mut plaintext = vec![0; SEGMENT];
     opener.push(&file[HEAD_LEN..], true, &mut plaintext).unwrap();
     let again = opener.push(&file[HEAD_LEN..], true, &mut plaintext);
@@ -159,12 +160,12 @@ fn another_key_cipher_or_association_opens_nothing() {
 
 #[test]
 fn batches_that_do_not_fit_are_refused() {
-    let mut sealer = Sealer::new(&aes_gcm::AES_256, &key(1), b"").unwrap();
+    let mut sealer = StreamSealer::new(&aes_gcm::AES_256, &key(1), b"").unwrap();
     let mut push = |batch: usize, is_last, room: usize| {
         sealer.push(&vec![0; batch], is_last, &mut vec![0; room])
     };
     for (batch, is_last) in [(0, false), (5, false), (SEGMENT + 1, false)] {
-        let error = push(batch, is_last, Sealer::sealed_len(batch)).unwrap_err();
+        let error = push(batch, is_last, StreamSealer::sealed_len(batch)).unwrap_err();
         assert!(matches!(error, Error::Batch { .. }), "{error:?}");
     }
     assert!(matches!(push(5, true, 20), Err(Error::Length { expected: 21, got: 20, .. })));
@@ -177,7 +178,7 @@ fn batches_that_do_not_fit_are_refused() {
 #[test]
 fn ciphers_without_a_tag_are_refused() {
     for algorithm in ALGORITHMS.iter().filter(|algorithm| algorithm.tag_len == 0) {
-        let error = Sealer::new(algorithm, &key(1), b"").unwrap_err();
+        let error = StreamSealer::new(algorithm, &key(1), b"").unwrap_err();
         assert_eq!(error, Error::NotAuthenticated { cipher: algorithm.name });
     }
 }

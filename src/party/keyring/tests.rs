@@ -46,7 +46,7 @@ struct Tree {
     #[serde(with = "hex")]
     root: [u8; 32],
     fields: Vec<Defined>,
-    nodes: Vec<Derived>,
+    nodes: Vec<DerivedKeys>,
 }
 
 #[derive(Deserialize)]
@@ -57,7 +57,7 @@ struct Defined {
 }
 
 #[derive(Deserialize)]
-struct Derived {
+struct DerivedKeys {
     names: Vec<String>,
     epochs: Vec<u32>,
     key: String,

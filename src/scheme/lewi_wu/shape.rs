@@ -12,12 +12,12 @@ pub(super) const WORD: usize = 16;
 
 /// Where things stand in a ciphertext.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Layout {
+pub struct Shape {
     pub(super) block_bits: u32,
     pub(super) blocks: u32,
 }
 
-impl Layout {
+impl Shape {
     /// The layout for `0..domain` in blocks of `block_bits` bits.
     ///
     /// # Errors
@@ -132,7 +132,7 @@ fn check_block_bits(block_bits: u32) -> Result<(), Error> {
 /// A left and a right half.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ciphertext {
-    pub(super) layout: Layout,
+    pub(super) layout: Shape,
     pub(super) bytes: Box<[u8]>,
 }
 
@@ -142,14 +142,14 @@ impl Ciphertext {
     /// # Errors
     ///
     /// [`Error::Length`] if there are not as many.
-    pub fn from_bytes(layout: Layout, bytes: &[u8]) -> Result<Self, Error> {
+    pub fn from_bytes(layout: Shape, bytes: &[u8]) -> Result<Self, Error> {
         check_length("the ciphertext", layout.size(), bytes.len())?;
         Ok(Self { layout, bytes: bytes.into() })
     }
 
     /// Where things stand in it.
     #[must_use]
-    pub fn layout(&self) -> Layout {
+    pub fn layout(&self) -> Shape {
         self.layout
     }
 

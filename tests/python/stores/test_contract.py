@@ -1,0 +1,303 @@
+"""Every store answers alike: the scripts of `tests/vectors/store`, and histories at random.
+
+The scripts are made by `tests/store.rs` from plaintexts, and run there on stores in Rust.
+"""
+
+import json
+import pickle
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from stores.dict_store import DictStore
+
+import mopse
+from mopse._mopse.cloud import Gate
+from mopse.errors import MopseError
+from mopse.stores import MemoryStore, Part, Store
+
+SCRIPTS = sorted((Path(__file__).parents[2] / "vectors" / "store").glob("*.json"))
+
+
+class Relay:
+    """The store in memory as an object of another kind: every call goes through Python."""
+
+    def __init__(self) -> None:
+        self._store = MemoryStore()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+
+STORES: list[Callable[[], Store]] = [MemoryStore, Relay, DictStore]
+"""What makes an empty store: whoever writes one adds it here."""
+
+
+def answered(store: Store, call: dict[str, Any]) -> Any:
+    """Return what a store answers to a call of a script, in the words of the script."""
+    gate = Gate(store)  # one for each call: nothing is kept in it
+    message = bytes.fromhex(call.get("message", ""))
+    now = call.get("now")
+    match call["do"]:
+        case "enroll":
+            gate.enroll(message)
+            return "done"
+        case "receive":
+            gate.receive(message)
+            return "done"
+        case "search":
+            parts = gate.search(message, now)
+            assert gate.count(message, now) == sum(map(len, parts)), "what is counted is found"
+            return {"parts": [part.encode().hex() for part in parts]}
+        case "count":
+            return {"count": gate.count(message, now)}
+        case "find":
+            return {"files": [file.encode().hex() for file in gate.find(message, now)]}
+        case "fetch":
+            return {"file": gate.fetch(message, now).encode().hex()}
+        case "count_keywords":
+            return {"used": gate.count_keywords(message, now)}
+        case "remove":
+            announcement = call["announcement"]
+            owner = None if announcement is None else bytes.fromhex(announcement)
+            records, files = gate.remove(call["provider"], owner)
+            return {"removed": {"records": records, "files": files}}
+        case "merged":
+            owner = bytes.fromhex(call["owner"])
+            ciphertexts, records = store.merged(owner, call["group"], call["field"])
+            assert (ciphertexts.dtype, records.dtype) == (np.int64, np.uint32)
+            return {"merged": {"ciphertexts": ciphertexts.tolist(), "records": records.tolist()}}
+        case "contents":
+            words = "owner", "group", "provider", "records", "bytes"
+            lines = sorted(store.contents, key=lambda line: line[:2])  # then as they came
+            named = [dict(zip(words, line, strict=True)) for line in lines]
+            return {"contents": [line | {"owner": line["owner"].hex()} for line in named]}
+        case "totals":
+            words = "entries", "files", "file_bytes", "keywords"
+            return {"totals": dict(zip(words, store.totals, strict=True))}
+    pytest.fail(f"a call that is unknown: {call['do']}")
+
+
+def answer(store: Store, call: dict[str, Any]) -> Any:
+    """Return what a store answers, or the name of what is raised."""
+    before = store.contents, store.totals
+    try:
+        return answered(store, call)
+    except MopseError as error:
+        assert (store.contents, store.totals) == before, "what is refused changes nothing"
+        return {"refused": {"raises": type(error).__name__}}
+
+
+def expected(operation: dict[str, Any]) -> Any:
+    """Return the answer that a script expects: of a cause, what Python makes of it."""
+    answer = operation["answer"]
+    if "refused" in answer:
+        return {"refused": {"raises": answer["refused"]["raises"]}}
+    return answer
+
+
+def restarted(store: DictStore) -> DictStore:
+    """Return a store that was read from what another has written down."""
+    return DictStore(pickle.loads(pickle.dumps(store.kept)))
+
+
+def run(script: Path, store: Any, between: Callable[[Any], Any] = lambda store: store) -> None:
+    """Run a script on an empty store, which may be another one after every call."""
+    for number, operation in enumerate(json.loads(script.read_text())["operations"]):
+        store = between(store)
+        about = f"operation {number}: {operation['about']}"
+        assert answer(store, operation["call"]) == expected(operation), about
+
+
+def test_there_are_scripts():
+    assert len(SCRIPTS) >= 13
+
+
+@pytest.mark.parametrize("store", STORES, ids=lambda store: store.__name__)
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_a_store_answers_as_the_script_says(script, store):
+    run(script, store())
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_all_that_a_restarted_cloud_needs_is_in_its_store(script):
+    run(script, DictStore(), restarted)
+
+
+def test_a_store_is_written_down_as_plain_values():
+    store = DictStore()
+    for script in SCRIPTS:
+        for operation in json.loads(script.read_text())["operations"]:
+            answer(store, operation["call"])
+    kinds = set()
+
+    def look(kept: Any) -> None:
+        kinds.add(type(kept))
+        if isinstance(kept, dict):
+            for pair in kept.items():
+                look(pair)
+        elif isinstance(kept, list | tuple):
+            for item in kept:
+                look(item)
+
+    look(store.kept)
+    assert kinds <= {dict, list, tuple, bytes, int, str, type(None)}
+
+
+def test_a_wrong_answer_is_noticed(tmp_path):
+    script = json.loads(SCRIPTS[0].read_text())
+    for at, operation in enumerate(script["operations"]):
+        right, operation["answer"] = operation["answer"], {"count": -1}
+        changed = tmp_path / "changed.json"
+        changed.write_text(json.dumps(script))
+        with pytest.raises(AssertionError, match=f"operation {at}:"):
+            run(changed, DictStore())
+        operation["answer"] = right
+
+
+SCHEMA = mopse.Schema(age=mopse.Field(0, 3), sbp=mopse.Field(0, 3))
+PATHS = ["hospital", "hospital/ward", "clinic"]
+IDS = st.integers(0, 5)
+VALUES = st.integers(0, 3)
+ROWS = st.dictionaries(IDS, st.tuples(VALUES, st.none() | VALUES), min_size=2, max_size=4)
+RANGE = st.tuples(VALUES, VALUES).map(sorted)
+RANGES = st.dictionaries(st.sampled_from(["age", "sbp"]), RANGE, min_size=1)
+KEYWORDS = st.sampled_from([[], ["x-ray"], ["chest"], ["x-ray", "chest"], ["chest", "x-ray"]])
+OWNER = st.sampled_from([0, 0, 1])
+PATH = st.sampled_from(PATHS)
+ASKER = st.sampled_from(["", *PATHS])
+ARRIVES = st.sampled_from([True, True, False])
+
+
+class _Histories(RuleBasedStateMachine):
+    """Messages that come in any order, again and again, at two stores that must stay alike."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stores: list[Any] = [MemoryStore(), DictStore()]
+        self.keyrings: dict[tuple[int, str], Any] = {}
+        self.announcements: list[bytes] = []
+        self.messages: list[bytes] = []
+        self.files: list[str] = []
+        for seed in (0, 1):
+            self.keyrings[seed, ""] = mopse.Owner.from_insecure_seed(SCHEMA, seed)
+            self.authorize(seed)
+
+    def authorize(self, of: int) -> None:
+        """Have every provider authorised, in the epoch that is, and tell the cloud."""
+        owner = self.keyrings[of, ""]
+        for path in PATHS:
+            above, _, name = path.rpartition("/")
+            self.keyrings[of, path] = owner.authorize(name, under=above or None)
+        self.announcements.append(owner.public)
+        self.both({"do": "enroll", "message": owner.public.hex()})
+
+    def both(self, call: dict[str, Any]) -> Any:
+        """Have both stores answer a call, and return the answer."""
+        ours, theirs = (answer(store, call) for store in self.stores)
+        assert ours == theirs
+        return ours
+
+    def send(self, message: Any, *, arrives: bool = True) -> None:
+        """Have both stores receive a message, now or perhaps later."""
+        self.messages.append(bytes(message))
+        if arrives:
+            self.both({"do": "receive", "message": bytes(message).hex()})
+
+    def ask(self, do: str, message: Any) -> Any:
+        """Have both stores answer a message now."""
+        return self.both({"do": do, "message": bytes(message).hex(), "now": int(time.time())})
+
+    @rule(of=OWNER, path=PATH, rows=ROWS, arrives=ARRIVES)
+    def encrypt(self, of, path, rows, arrives):
+        ages, pressures = ([row[at] for row in rows.values()] for at in (0, 1))
+        table = {"id": list(rows), "age": ages, "sbp": pressures}
+        frame = pl.DataFrame(table, schema=dict.fromkeys(table, pl.Int64))
+        self.send(self.keyrings[of, path].encrypt(frame, id="id"), arrives=arrives)
+
+    @rule(of=OWNER, path=PATH, record=IDS, size=st.integers(0, 3), words=KEYWORDS, arrives=ARRIVES)
+    def attach(self, of, path, record, size, words, arrives):
+        provider = self.keyrings[of, path]
+        upload = provider.attach(record, bytes(size), name="a", media_type="a/b", keywords=words)
+        self.files.append(upload.file)
+        self.send(upload, arrives=arrives)
+
+    @precondition(lambda self: self.messages)
+    @rule(drawn=st.data())
+    def receive_again_or_late(self, drawn):
+        message = drawn.draw(st.sampled_from(self.messages))
+        self.both({"do": "receive", "message": message.hex()})
+
+    @rule(drawn=st.data())
+    def enroll_again(self, drawn):
+        message = drawn.draw(st.sampled_from(self.announcements))
+        self.both({"do": "enroll", "message": message.hex()})
+
+    @rule(of=OWNER, path=ASKER, ranges=RANGES)
+    def search(self, of, path, ranges):
+        self.ask("search", self.keyrings[of, path].query(**ranges))
+
+    @rule(ranges=RANGES)
+    def search_both_owners(self, ranges):
+        queries = [self.keyrings[of, ""].query(**ranges) for of in (0, 1)]
+        self.ask("search", mopse.Query([token for query in queries for token in query.tokens]))
+
+    @rule(of=OWNER, path=ASKER, words=KEYWORDS.filter(len))
+    def find(self, of, path, words):
+        request = self.keyrings[of, path].find(*words)
+        self.ask("find", request)
+        self.ask("count_keywords", request)
+
+    @rule(of=OWNER, path=ASKER, ranges=RANGES)
+    def list_files(self, of, path, ranges):
+        keyring = self.keyrings[of, path]
+        found = self.ask("search", keyring.query(**ranges))
+        if "parts" in found:
+            parts = mopse.Answer(map(Part.decode, map(bytes.fromhex, found["parts"])))
+            self.ask("find", keyring.files_of(parts))
+
+    @precondition(lambda self: self.files)
+    @rule(of=OWNER, path=ASKER, drawn=st.data())
+    def fetch(self, of, path, drawn):
+        file = drawn.draw(st.sampled_from(self.files))
+        self.ask("fetch", self.keyrings[of, path].fetch(file))
+
+    @rule(of=OWNER, path=PATH)
+    def remove(self, of, path):
+        announcement = self.keyrings[of, ""].public.hex()
+        self.both({"do": "remove", "announcement": announcement, "provider": path})
+
+    @rule(of=OWNER, path=PATH)
+    def revoke(self, of, path):
+        self.keyrings[of, ""].revoke(path)
+        self.authorize(of)
+
+    @rule(of=OWNER)
+    def forget_uses_of_keywords(self, of):
+        self.authorize(of)
+
+    @rule()
+    def restart(self):
+        self.stores[1] = restarted(self.stores[1])
+
+    @invariant()
+    def they_show_the_same(self):
+        for do in ("contents", "totals"):
+            self.both({"do": do})
+        for owner, group in {line[:2] for line in self.stores[1].contents}:
+            for field in ("age", "sbp"):
+                place = {"owner": owner.hex(), "group": group, "field": field}
+                self.both({"do": "merged"} | place)
+
+
+class TestHistories(_Histories.TestCase):
+    """The machine as a test."""
+
+    settings = settings(stateful_step_count=30)

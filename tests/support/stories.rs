@@ -1,0 +1,609 @@
+//! The stories that the scripts tell, made anew: whoever adds one adds a line to [`ALL`].
+//!
+//! Owners have fixed root keys, so that groups, pseudonyms and ciphertexts are the same every time.
+//! Nonces, numbers of queries and of files are random, and so are the bytes of a script.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+use mopse::keys::Key;
+use mopse::message::bundle;
+use mopse::party::{Keyring, Range};
+use mopse::schema::{Field, Kind, Schema};
+use mopse::wire;
+
+use crate::oracle::{
+    Desk, NOW, World, call_count, call_enroll, call_fetch, call_find, call_receive, call_search,
+    query, upload,
+};
+use crate::scene::{age, owner, sbp};
+use crate::scripts::{Call, Hex, Script};
+
+type Story = fn() -> Script;
+
+/// Every story: the name of its script, and what tells it.
+pub const ALL: &[(&str, Story)] = &[
+    ("announcements", announcements),
+    ("attachments", attachments),
+    ("epochs", epochs),
+    ("expired", expired),
+    ("foreign", foreign),
+    ("lost", lost),
+    ("owners", owners),
+    ("ranges", ranges),
+    ("removal", removal),
+    ("replay", replay),
+    ("several_owners", several_owners),
+    ("spent", spent),
+    ("tree", tree),
+];
+
+fn everything() -> Range {
+    age(0, 120)
+}
+
+fn announcements() -> Script {
+    let mut world =
+        World::new("Announcements: an owner's newest is kept, and an older one refused.");
+    let mut first = owner(1);
+    let hospital = first.authorize("hospital", &[]).unwrap();
+    first.authorize("clinic", &[]).unwrap();
+    let mut second = owner(1);
+    second.authorize("hospital", &[]).unwrap();
+    second.authorize("clinic", &[]).unwrap();
+    second.revoke(&["clinic"]).unwrap();
+    let renewed = second.authorize("hospital", &[]).unwrap();
+
+    let sent = upload(&hospital, &[(1, 40, None)], 1);
+    world.refuse("Nobody is served", call_receive(sent.message.clone()), "NotEnrolled");
+    let unknown = query(&[(&hospital, &[everything()])]);
+    world.refuse("Nobody is served", call_search(unknown), "NotEnrolled");
+    world.enroll("The owner is served", &first);
+    world.receive("What was refused is taken", sent);
+    world.enroll("The same announcement changes nothing", &first);
+    world.search("What was sent is still there", &[(&hospital, &[everything()])], 1);
+    world.enroll("A newer announcement", &second);
+    world.enroll("The same newer announcement", &second);
+    let older = first.announcement().unwrap();
+    world.refuse("An older announcement", call_enroll(older.clone()), "OlderAnnouncement");
+    let late = upload(&hospital, &[(2, 41, None)], 2);
+    world.refuse("The newer one holds", call_receive(late.message), "Epoch");
+    world.receive("The newer one holds", upload(&renewed, &[(2, 41, None)], 2));
+    let mut flipped = second.announcement().unwrap();
+    *flipped.last_mut().unwrap() ^= 1;
+    world.refuse("A changed announcement", call_enroll(flipped), "Signature");
+    world.refuse("An announcement is no upload", call_receive(older), "Format");
+    world.search("Both epochs are found", &[(&second, &[everything()])], 2);
+    world.show("At the end");
+    world.into_script()
+}
+
+fn owners() -> Script {
+    let mut world = World::new("Two owners with providers of the same names share nothing.");
+    let (mut one, mut two) = (owner(1), owner(2));
+    let of_one = one.authorize("hospital", &[]).unwrap();
+    let of_two = two.authorize("hospital", &[]).unwrap();
+    world.enroll("The first owner", &one);
+    let sent = upload(&of_two, &[(1, 40, Some(120)), (3, 60, None)], 1);
+    world.refuse("The second is not served yet", call_receive(sent.message.clone()), "NotEnrolled");
+    world.enroll("The second owner", &two);
+    world
+        .receive("The first owner's hospital", upload(&of_one, &[(1, 40, None), (2, 50, None)], 7));
+    world.receive("The second's, with a lower number and the same id", sent);
+    world.search("The first owner finds its own", &[(&one, &[age(40, 50)])], 2);
+    world.search("The second owner finds its own", &[(&two, &[age(40, 60)])], 2);
+    let (mut desk_one, mut desk_two) = (Desk::from(of_one), Desk::from(of_two));
+    world.attach("A file of the first", desk_one.attach(1, 3, &["x-ray"]));
+    let of_two = desk_two.attach(1, 5, &["x-ray"]);
+    let number = of_two.number();
+    world.attach("A file of the second", of_two);
+    world.find("The first finds its own", &one, &["x-ray"], 1);
+    world.find("The second finds its own", &two, &["x-ray"], 1);
+    let foreign = one.fetch_file(number, NOW).unwrap();
+    world.refuse("The second's file for the first", call_fetch(foreign), "UnknownFile");
+    world.fetch("The second's file for the second", &two, number);
+    world.show("Two of everything");
+    let provider = "hospital".to_owned();
+    let call = Call::Remove { announcement: None, provider };
+    world.refuse("Whose hospital?", call, "WhichOwner");
+    world.remove("The second's hospital", &two, true, "hospital");
+    world.search("Nothing is left, no layout either", &[(&two, &[everything()])], 0);
+    world.find("No file is left", &two, &["x-ray"], 0);
+    world.search("The first keeps all", &[(&one, &[everything()])], 2);
+    world.find("The first keeps its file", &one, &["x-ray"], 1);
+    world.show("One of everything");
+    world.into_script()
+}
+
+fn tree() -> Script {
+    let mut world = World::new(
+        "A tree of depth three: an owner searches every group, a provider its own records and the \
+         groups below it.",
+    );
+    let mut owner = owner(1);
+    let hospital = owner.authorize("hospital", &[]).unwrap();
+    let ward = owner.authorize("ward", &["hospital"]).unwrap();
+    let desk = owner.authorize("desk", &["hospital", "ward"]).unwrap();
+    let clinic = owner.authorize("clinic", &[]).unwrap();
+    let informed = owner.authorize("hospital", &[]).unwrap();
+    world.enroll("The owner", &owner);
+    world.search("An empty cloud has no layout", &[(&owner, &[everything()])], 0);
+    world.receive("Of the desk", upload(&desk, &[(1, 30, Some(110)), (2, 31, None)], 1));
+    world.receive("Of the clinic", upload(&clinic, &[(1, 40, Some(120)), (2, 41, Some(90))], 1));
+    world.receive("Of the hospital", upload(&hospital, &[(1, 42, Some(130))], 1));
+    world.receive("Of the ward", upload(&ward, &[(1, 43, Some(140)), (3, 32, None)], 1));
+    world.receive("More of the clinic", upload(&clinic, &[(3, 44, Some(150))], 2));
+    world.search("The owner finds all", &[(&owner, &[everything()])], 8);
+    world.search("The owner, some of every group", &[(&owner, &[age(31, 43)])], 6);
+    world.count("The owner counts", &owner, &[age(31, 43), sbp(100, 300)]);
+    world.search("The clinic finds its own only", &[(&clinic, &[age(40, 43)])], 2);
+    world.search("The clinic has two uploads", &[(&clinic, &[sbp(0, 300)])], 3);
+    world.search("A hospital that knows nobody below", &[(&hospital, &[everything()])], 1);
+    world.search("A hospital that knows them", &[(&informed, &[everything()])], 5);
+    world.search("The ward finds its own, not the desk's", &[(&ward, &[everything()])], 2);
+    world.search("The desk finds its own", &[(&desk, &[age(31, 31)])], 1);
+    world.count("The desk counts", &desk, &[everything()]);
+    world.show("Three groups");
+    world.into_script()
+}
+
+fn ranges() -> Script {
+    let mut world = World::new(
+        "Ranges: conjunctions, open ends, missing values, and empty answers that carry a layout.",
+    );
+    let mut owner = owner(1);
+    let hospital = owner.authorize("hospital", &[]).unwrap();
+    let clinic = owner.authorize("clinic", &[]).unwrap();
+    world.enroll("The owner", &owner);
+    let rows = [(1, 0, Some(0)), (2, 120, Some(300)), (3, 50, None), (4, 50, Some(150))];
+    world.receive(
+        "Both ends of the domains, and a value that is missing",
+        upload(&hospital, &rows, 1),
+    );
+    world
+        .receive("No value of a field at all", upload(&clinic, &[(1, 50, None), (2, 60, None)], 1));
+    let ask = |world: &mut World, about: &str, ranges: &[Range], records| {
+        world.search(about, &[(&owner, ranges)], records);
+    };
+    ask(&mut world, "Everything", &[everything()], 6);
+    ask(&mut world, "Everything that has a pressure", &[sbp(0, 300)], 3);
+    ask(&mut world, "Open to the left", &[age(0, 50)], 4);
+    ask(&mut world, "Open to the right", &[age(50, 120)], 5);
+    ask(&mut world, "One value", &[age(50, 50)], 3);
+    ask(&mut world, "The lowest value", &[age(0, 0)], 1);
+    ask(&mut world, "The highest value", &[age(120, 120)], 1);
+    ask(&mut world, "Two ranges", &[age(50, 120), sbp(0, 300)], 2);
+    ask(&mut world, "Two ranges of which one is full", &[everything(), sbp(150, 299)], 1);
+    ask(&mut world, "Two ranges that meet", &[age(0, 50), age(50, 120)], 3);
+    ask(&mut world, "Two ranges that do not", &[age(0, 50), age(60, 120)], 0);
+    ask(&mut world, "Three ranges", &[age(1, 120), sbp(0, 300), sbp(151, 300)], 1);
+    ask(&mut world, "Nothing, but a layout of the newest upload", &[age(1, 2)], 0);
+    ask(&mut world, "Nothing of the conjunction", &[age(0, 0), sbp(1, 300)], 0);
+    world.search("Nothing of its own", &[(&hospital, &[age(60, 60)])], 0);
+    world.search("Nothing of a field without values", &[(&clinic, &[sbp(0, 300)])], 0);
+    world.count("Counted: one range", &owner, &[age(50, 50)]);
+    world.count("Counted: two", &owner, &[age(50, 50), sbp(0, 300)]);
+    world.count("Counted: none", &owner, &[age(1, 2)]);
+    world.show("A field that some lack");
+    world.into_script()
+}
+
+fn replay() -> Script {
+    let mut world =
+        World::new("Replay: a provider's uploads are taken once, in order, and a record once.");
+    let mut owner = owner(1);
+    let hospital = owner.authorize("hospital", &[]).unwrap();
+    let clinic = owner.authorize("clinic", &[]).unwrap();
+    world.enroll("The owner", &owner);
+    let five = upload(&hospital, &[(1, 40, None), (2, 50, Some(120))], 5);
+    let again = call_receive(five.message.clone());
+    world.receive("Number 5", five);
+    world.refuse("The same bytes", again.clone(), "Replay");
+    let same = upload(&hospital, &[(3, 60, None)], 5);
+    world.refuse("Another upload of the same number", call_receive(same.message), "Replay");
+    let older = upload(&hospital, &[(3, 60, None)], 4);
+    world.refuse("A lower number", call_receive(older.message), "Replay");
+    let both = upload(&hospital, &[(1, 40, None)], 3);
+    world.refuse("A lower number and a record twice", call_receive(both.message), "Replay");
+    let twice = upload(&hospital, &[(3, 60, None), (2, 50, None)], 6);
+    world.refuse("A record that is stored", call_receive(twice.message), "StoredRecord");
+    world.receive("What is refused uses up no number", upload(&hospital, &[(3, 60, None)], 6));
+    world.receive("The same id at another provider", upload(&clinic, &[(1, 40, None)], 1));
+    world.search("Every record once", &[(&owner, &[everything()])], 4);
+    let next = upload(&hospital, &[(4, 70, None)], u64::MAX);
+    let last = call_receive(next.message.clone());
+    world.receive("The highest number", next);
+    world.refuse("The highest number again", last, "Replay");
+    world.refuse("The first bytes", again, "Replay");
+    world.show("At the end");
+    world.into_script()
+}
+
+fn removal() -> Script {
+    let mut world = World::new(
+        "Removal: all that a provider sent is gone, does not come back by replay, and more can come.",
+    );
+    let mut owner = owner(1);
+    let hospital = owner.authorize("hospital", &[]).unwrap();
+    let ward = owner.authorize("ward", &["hospital"]).unwrap();
+    let clinic = owner.authorize("clinic", &[]).unwrap();
+    world.enroll("The owner", &owner);
+    let of_hospital = [(1, 40, Some(120)), (2, 50, None)];
+    let first = upload(&hospital, &of_hospital, 1);
+    let replayed = call_receive(first.message.clone());
+    world.receive("Of the hospital", first);
+    world.receive("Of the clinic", upload(&clinic, &[(1, 45, Some(130)), (3, 55, None)], 1));
+    world.receive("More of the hospital", upload(&hospital, &[(3, 60, Some(140))], 2));
+    world.receive("Of the ward", upload(&ward, &[(1, 65, None)], 1));
+    world.receive("More of the clinic", upload(&clinic, &[(4, 41, None)], 2));
+    world.search("Before", &[(&owner, &[age(40, 60)])], 6);
+    let nobody = Call::Remove { announcement: None, provider: "nobody".to_owned() };
+    world.refuse("Nobody of that name", nobody, "NothingStored");
+    world.remove("The only owner's hospital, and nobody below it", &owner, false, "hospital");
+    world.search("After", &[(&owner, &[everything()])], 4);
+    world.search("Its own are gone, layout and all", &[(&hospital, &[everything()])], 0);
+    world.show("After");
+    let again = Call::Remove { announcement: None, provider: "hospital".to_owned() };
+    world.refuse("It is gone already", again, "NothingStored");
+    world.refuse("What it sent does not come back", replayed, "Replay");
+    let second = upload(&hospital, &of_hospital, 2);
+    world.refuse("Nor under its last number", call_receive(second.message), "Replay");
+    world.receive("The same records under a new number", upload(&hospital, &of_hospital, 3));
+    world.search("They come last now", &[(&owner, &[age(40, 60)])], 5);
+    world.search("Its own", &[(&hospital, &[everything()])], 2);
+    world.show("With what came after");
+    world.remove("The ward, by its path", &owner, true, "hospital/ward");
+    world.search("Its group is empty", &[(&owner, &[everything()])], 5);
+    world.show("Without a group");
+    world.into_script()
+}
+
+fn epochs() -> Script {
+    let mut world = World::new(
+        "Epochs: after a removal is announced, old keys are refused, old groups stay searchable, and \
+         groups of one name are kept apart by the epochs above them.",
+    );
+    let mut owner = owner(1);
+    let hospital = owner.authorize("hospital", &[]).unwrap();
+    let ward = owner.authorize("ward", &["hospital"]).unwrap();
+    let clinic = owner.authorize("clinic", &[]).unwrap();
+    let old_hospital = owner.authorize("hospital", &[]).unwrap();
+    world.enroll("Epoch 0", &owner);
+    world.receive("Of the hospital", upload(&hospital, &[(1, 40, None), (2, 50, Some(120))], 1));
+    world.receive("Of the ward", upload(&ward, &[(1, 41, None), (3, 61, Some(130))], 1));
+    world.receive("Of the clinic", upload(&clinic, &[(1, 42, None)], 1));
+    let (mut hospital, mut clinic) = (Desk::from(hospital), Desk::from(clinic));
+    world.attach("A file of the hospital", hospital.attach(1, 2, &["x-ray"]));
+    let of_clinic = clinic.attach(1, 2, &["x-ray"]);
+    let number = of_clinic.number();
+    world.attach("A file of the clinic", of_clinic);
+
+    owner.revoke(&["clinic"]).unwrap();
+    world.receive("The cloud does not know yet", upload(&clinic.keyring, &[(2, 52, None)], 2));
+    world.enroll("The clinic is removed: epoch 1", &owner);
+    for (about, left) in [
+        ("The clinic", &clinic.keyring),
+        ("The hospital's old keys", &hospital.keyring),
+        ("The ward's old keys", &ward),
+    ] {
+        let late = upload(left, &[(9, 90, None)], 9);
+        world.refuse(about, call_receive(late.message), "Epoch");
+    }
+    let late = hospital.attach(1, 1, &[]).message;
+    world.refuse("A file under old keys", call_receive(late), "Epoch");
+    let asked = query(&[(&old_hospital, &[everything()])]);
+    world.refuse("A query under old keys", call_search(asked.clone()), "Epoch");
+    world.refuse("A query under old keys, counted", call_count(asked), "Epoch");
+    let asked = old_hospital.search_files(&[b"x-ray"], NOW).unwrap();
+    world.refuse("A request under old keys", call_find(asked), "Epoch");
+    world.search("The owner finds the old groups", &[(&owner, &[everything()])], 6);
+
+    let renewed = owner.authorize("hospital", &[]).unwrap();
+    let ward = owner.authorize("ward", &["hospital"]).unwrap();
+    let same = upload(&renewed, &[(1, 43, None)], 1);
+    world.refuse("Numbers go on in a new epoch", call_receive(same.message), "Replay");
+    world.receive("The same id in the new epoch", upload(&renewed, &[(1, 43, None)], 2));
+    world.receive("The ward below the new epoch", upload(&ward, &[(1, 44, Some(140))], 2));
+    world.search("One token for each group and epoch", &[(&owner, &[age(40, 45)])], 5);
+    world.search("Ranges of both epochs", &[(&owner, &[sbp(0, 300)])], 3);
+    let informed = owner.authorize("hospital", &[]).unwrap();
+    world.search("The renewed hospital finds the new epoch", &[(&informed, &[everything()])], 2);
+    world.search("The renewed ward finds its own", &[(&ward, &[everything()])], 1);
+    let mut renewed = Desk::from(renewed);
+    world.attach("A file in the new epoch", renewed.attach(1, 4, &["x-ray"]));
+    world.find("The owner finds the files of both", &owner, &["x-ray"], 3);
+    world.find("The renewed hospital finds its own", &renewed.keyring, &["x-ray"], 1);
+    world.fetch("A file of the clinic is still there", &owner, number);
+    world.show("Two groups of one name");
+    world.remove("The hospital, in both epochs", &owner, true, "hospital");
+    world.find("The clinic's file is left", &owner, &["x-ray"], 1);
+    world.search("The wards are left", &[(&owner, &[age(40, 45)])], 3);
+    world.show("After the removal");
+    world.into_script()
+}
+
+fn attachments() -> Script {
+    let mut world = World::new(
+        "Attachments: found by keywords and by records, fetched one at a time, in reach only.",
+    );
+    let mut owner = owner(1);
+    let hospital = owner.authorize("hospital", &[]).unwrap();
+    let mut ward = Desk::from(owner.authorize("ward", &["hospital"]).unwrap());
+    let mut clinic = Desk::from(owner.authorize("clinic", &[]).unwrap());
+    let informed = owner.authorize("hospital", &[]).unwrap();
+    let mut hospital = Desk::from(hospital);
+    world.enroll("The owner", &owner);
+    world.find("Nothing yet", &owner, &["x-ray"], 0);
+    let first = hospital.attach(1, 3, &["x-ray", "chest"]);
+    let again = call_receive(first.message.clone());
+    let (number, of_one) = (first.number(), first.handle());
+    world.attach("Two keywords", first);
+    world.attach("Another record, one keyword", hospital.attach(2, 4, &["x-ray"]));
+    let second = hospital.attach(1, 0, &["chest", "x-ray"]);
+    world.attach("The first record again, an empty file", second);
+    let plain = hospital.attach(3, 6, &[]);
+    let (unnamed, of_three) = (plain.number(), plain.handle());
+    world.attach("No keyword", plain);
+    world.attach("Of the ward", ward.attach(1, 7, &["x-ray"]));
+    let of_clinic = clinic.attach(1, 8, &["x-ray", "hand"]);
+    let foreign = of_clinic.number();
+    let of_clinics_one = of_clinic.handle();
+    world.attach("Of the clinic", of_clinic);
+    world.refuse("The same bytes", again, "StoredFile");
+    world.find("The owner finds all", &owner, &["x-ray"], 5);
+    world.find("Both keywords", &owner, &["x-ray", "chest"], 2);
+    world.find("Both, the other way round", &owner, &["chest", "x-ray"], 2);
+    world.find("Two that never meet", &owner, &["chest", "hand"], 0);
+    world.find("A keyword that nobody used", &owner, &["x-rays"], 0);
+    world.find("One known and one unknown", &owner, &["x-ray", "x-rays"], 0);
+    world.find("The ward finds its own", &ward.keyring, &["x-ray"], 1);
+    world.find("The hospital and its ward", &informed, &["x-ray"], 4);
+    let (of_hospital, of_clinic) = (hospital.keyring.node(), clinic.keyring.node());
+    world.list("By record", &owner, &[(of_hospital, &[of_one])], 2);
+    let records: &[(_, &[u128])] =
+        &[(of_clinic, &[of_clinics_one]), (of_hospital, &[of_three, 5, of_one])];
+    world.list("By records of two, one unknown", &owner, records, 4);
+    world.list("Another's pseudonym", &owner, &[(of_clinic, &[of_one])], 0);
+    world.fetch("With its body", &owner, number);
+    world.fetch("By the hospital itself", &hospital.keyring, unnamed);
+    let out_of_reach = hospital.keyring.fetch_file(foreign, NOW).unwrap();
+    world.refuse("The clinic's, for the hospital", call_fetch(out_of_reach), "Scope");
+    let unknown = owner.fetch_file(number ^ 1, NOW).unwrap();
+    world.refuse("There is none of that number", call_fetch(unknown), "UnknownFile");
+    let keywords = owner.search_files(&[b"x-ray"], NOW).unwrap();
+    world.refuse(
+        "A request by keywords is for no single file",
+        call_fetch(keywords),
+        "UnknownFile",
+    );
+    world.count_keywords("The hospital's uses", &hospital.keyring, &["chest", "x-ray", "hand"]);
+    world.count_keywords("The owner uses none itself", &owner, &["x-ray"]);
+    let mut stale = Desk::from(owner.authorize("hospital", &[]).unwrap());
+    let repeated = stale.attach(2, 1, &["x-ray", "new"]).message;
+    world.refuse("An outdated keyring repeats a label", call_receive(repeated), "StoredKeyword");
+    world.find("Its other keyword was not taken", &owner, &["new"], 0);
+    world.count_keywords("It asks", &stale.keyring, &["x-ray", "new"]);
+    stale.catch_up("x-ray", 3);
+    world.attach("It catches up", stale.attach(2, 1, &["x-ray", "new"]));
+    world.find("And is found", &owner, &["new", "x-ray"], 1);
+    world.show("At the end");
+    world.into_script()
+}
+
+fn lost() -> Script {
+    let mut world = World::new(
+        "Lost attachments: a search goes on over sixteen uses in a row that never came, not over more.",
+    );
+    let mut owner = owner(1);
+    let mut hospital = Desk::from(owner.authorize("hospital", &[]).unwrap());
+    world.enroll("The owner", &owner);
+    let lose = |hospital: &mut Desk, count: usize| {
+        (0..count).map(|_| hospital.attach(1, 0, &["x-ray"])).collect::<Vec<_>>()
+    };
+    let before = lose(&mut hospital, 16);
+    world.attach("After sixteen that are lost", hospital.attach(1, 1, &["x-ray"]));
+    world.find("It is found", &owner, &["x-ray"], 1);
+    world.attach("Another", hospital.attach(2, 1, &["x-ray", "chest"]));
+    let mut between = lose(&mut hospital, 17);
+    world.attach("After seventeen more", hospital.attach(3, 1, &["x-ray", "chest"]));
+    world.find("It is not found by this keyword", &owner, &["x-ray"], 2);
+    world.find("It is found by another", &owner, &["chest"], 2);
+    world.find("Not by both", &owner, &["x-ray", "chest"], 1);
+    world.find("Not by both, the other way round", &owner, &["chest", "x-ray"], 1);
+    world.count_keywords("Nor is it counted", &hospital.keyring, &["x-ray", "chest"]);
+    world.attach("One of the seventeen comes after all", between.remove(8));
+    world.find("All are found", &owner, &["x-ray"], 4);
+    world.count_keywords("All are counted", &hospital.keyring, &["x-ray", "chest"]);
+    for late in before.into_iter().step_by(15) {
+        world.attach("Some of the sixteen come late", late);
+    }
+    world.find("In the order of their uses", &owner, &["x-ray"], 6);
+    world.show("At the end");
+    world.into_script()
+}
+
+fn spent() -> Script {
+    let mut world = World::new(
+        "Removed attachments: numbers and labels are never used again, and what comes later is found.",
+    );
+    let mut owner = owner(1);
+    let mut hospital = Desk::from(owner.authorize("hospital", &[]).unwrap());
+    let mut ward = Desk::from(owner.authorize("ward", &["hospital"]).unwrap());
+    let mut clinic = Desk::from(owner.authorize("clinic", &[]).unwrap());
+    world.enroll("The owner", &owner);
+    let first = hospital.attach(1, 3, &["x-ray", "chest"]);
+    let again = call_receive(first.message.clone());
+    let (number, handle) = (first.number(), first.handle());
+    world.attach("Of the hospital", first);
+    world.attach("Another", hospital.attach(2, 4, &["x-ray"]));
+    world.attach("Of the clinic", clinic.attach(1, 5, &["x-ray"]));
+    world.attach("Of the ward", ward.attach(1, 2, &["x-ray", "chest"]));
+    world.remove("The hospital's files", &owner, false, "hospital");
+    world.show("No uploads, two files");
+    world.find("The clinic's and the ward's are left", &owner, &["x-ray"], 2);
+    let asked = owner.fetch_file(number, NOW).unwrap();
+    world.refuse("The first is gone", call_fetch(asked), "UnknownFile");
+    let node = hospital.keyring.node().clone();
+    world.list("By its record too", &owner, &[(&node, &[handle])], 0);
+    world.refuse("It does not come back", again.clone(), "StoredFile");
+    world.count_keywords("Uses still count", &hospital.keyring, &["x-ray", "chest", "hand"]);
+    let mut stale = Desk::from(owner.authorize("hospital", &[]).unwrap());
+    let repeated = stale.attach(1, 1, &["chest"]).message;
+    world.refuse("A label that is spent", call_receive(repeated), "StoredKeyword");
+    world.attach("What comes later", hospital.attach(1, 6, &["x-ray", "chest"]));
+    world.find("Is found", &owner, &["x-ray", "chest"], 2);
+    world.find("By either keyword", &owner, &["x-ray"], 3);
+    world.list("By its record", &owner, &[(&node, &[handle])], 1);
+    world.receive("A record besides", upload(&hospital.keyring, &[(1, 40, None)], 1));
+    world.remove("Records and files", &owner, true, "hospital");
+    world.refuse("It does not come back, still", again, "StoredFile");
+    world.count_keywords("Uses count on", &hospital.keyring, &["x-ray", "chest"]);
+    world.show("At the end");
+    world.into_script()
+}
+
+fn expired() -> Script {
+    let mut world = World::new("Tokens and requests end: at their last second they are answered.");
+    let mut owner = owner(1);
+    let mut hospital = Desk::from(owner.authorize("hospital", &[]).unwrap());
+    world.enroll("The owner", &owner);
+    world.receive("Of the hospital", upload(&hospital.keyring, &[(1, 40, None)], 1));
+    let file = hospital.attach(1, 3, &["x-ray"]);
+    let number = file.number();
+    world.attach("A file", file);
+    world.search("At the last second", &[(&owner, &[everything()])], 1);
+    world.find("At the last second", &owner, &["x-ray"], 1);
+    world.fetch("At the last second", &owner, number);
+    let asked = Hex(query(&[(&owner, &[everything()])]));
+    let now = NOW + 1;
+    let call = Call::Search { message: asked.clone(), now };
+    world.refuse("A query, a second late", call, "Expired");
+    world.refuse("Counted, a second late", Call::Count { message: asked, now }, "Expired");
+    let asked = Hex(owner.search_files(&[b"x-ray"], NOW).unwrap());
+    let call = Call::Find { message: asked.clone(), now };
+    world.refuse("A request, a second late", call, "Expired");
+    let call = Call::CountKeywords { message: asked, now };
+    world.refuse("Keywords, a second late", call, "Expired");
+    let asked = Hex(owner.fetch_file(number, NOW).unwrap());
+    world.refuse("A file, a second late", Call::Fetch { message: asked, now }, "Expired");
+    world.into_script()
+}
+
+/// Makes a call of a message.
+type ByBytes = fn(Vec<u8>) -> Call;
+
+/// The same fields as everywhere, and one more.
+fn another_schema() -> Schema {
+    let field = |maximum| Field::new(Kind::Number, 0.0, maximum, 1.0, None).unwrap();
+    let fields = [("age", 120.0), ("sbp", 300.0), ("bmi", 99.0)];
+    Schema::new(fields.map(|(name, maximum)| (name.into(), field(maximum))).into()).unwrap()
+}
+
+fn foreign() -> Script {
+    let mut world = World::new(
+        "Bytes that are cut, changed, of another kind, or of somebody else are refused by the first \
+         thing that is wrong.",
+    );
+    let mut owner = owner(1);
+    let mut hospital = Desk::from(owner.authorize("hospital", &[]).unwrap());
+    let mut stranger = crate::scene::owner(2);
+    let mut of_stranger = Desk::from(stranger.authorize("hospital", &[]).unwrap());
+    let key = Key::from_bytes(&[1; 32]).unwrap();
+    let mut changed = Keyring::root(key, another_schema());
+    let of_changed = changed.authorize("hospital", &[]).unwrap();
+    world.enroll("The owner", &owner);
+    let sent = upload(&hospital.keyring, &[(1, 40, None)], 1);
+    let file = hospital.attach(1, 3, &["x-ray"]);
+    let number = file.number();
+    let asked = query(&[(&owner, &[everything()])]);
+    let request = owner.search_files(&[b"x-ray"], NOW).unwrap();
+    let fetch = owner.fetch_file(number, NOW).unwrap();
+    let messages: [(&str, &[u8], ByBytes); 5] = [
+        ("An upload", &sent.message, call_receive),
+        ("An attachment", &file.message, call_receive),
+        ("A query", &asked, call_search),
+        ("A request", &request, call_find),
+        ("A request for a file", &fetch, call_fetch),
+    ];
+    for (about, message, call) in messages {
+        let cut = message[..message.len() - 1].to_vec();
+        world.refuse(&format!("{about}, cut short"), call(cut), "Format");
+        let longer = [message, &[0]].concat();
+        world.refuse(&format!("{about} and a byte more"), call(longer), "Format");
+        let mut flipped = message.to_vec();
+        *flipped.last_mut().unwrap() ^= 1;
+        world.refuse(&format!("{about}, its signature changed"), call(flipped), "Signature");
+        let mut version = message.to_vec();
+        version[8] = 9;
+        world.refuse(&format!("{about} of an unknown version"), call(version), "Version");
+    }
+    for (about, message, call) in &messages[..2] {
+        let mut other = message.to_vec();
+        other[9] ^= 1;
+        world.refuse(&format!("{about} under another owner"), call(other), "NotEnrolled");
+    }
+    world.refuse("No bytes", call_receive(Vec::new()), "Format");
+    world.refuse("No bytes at all to search", call_search(Vec::new()), "Format");
+    world.refuse("A query is no upload", call_receive(asked.clone()), "Format");
+    world.refuse("An upload is no query", call_search(sent.message.clone()), "Format");
+    world.refuse("A request is no query", call_search(request), "Format");
+    world.refuse("A query is no request", call_find(asked.clone()), "Format");
+    world.refuse("An attachment is no request", call_fetch(file.message.clone()), "Format");
+    world.refuse("An upload is no announcement", call_enroll(sent.message.clone()), "Format");
+
+    let strange = upload(&of_stranger.keyring, &[(1, 40, None)], 1);
+    world.refuse("A stranger's upload", call_receive(strange.message), "NotEnrolled");
+    let strange = of_stranger.attach(1, 3, &[]);
+    world.refuse("A stranger's attachment", call_receive(strange.message), "NotEnrolled");
+    let strange = query(&[(&stranger, &[everything()])]);
+    world.refuse("A stranger's query", call_search(strange.clone()), "NotEnrolled");
+    world.refuse("A stranger's query, counted", call_count(strange.clone()), "NotEnrolled");
+    let both = query(&[(&owner, &[everything()]), (&stranger, &[everything()])]);
+    world.refuse("A stranger's token beside the owner's", call_search(both), "NotEnrolled");
+    let strange = stranger.search_files(&[b"x-ray"], NOW).unwrap();
+    world.refuse("A stranger's request", call_find(strange), "NotEnrolled");
+    let other = upload(&of_changed, &[(1, 40, None)], 1);
+    world.refuse("An upload of another schema", call_receive(other.message), "OtherSchema");
+    let other = query(&[(&of_changed, &[everything()])]);
+    world.refuse("A query of another schema", call_search(other), "OtherSchema");
+    world.show("Nothing came in");
+    world.receive("Unchanged, they are taken", sent);
+    world.attach("Unchanged, they are taken", file);
+    world.search("And found", &[(&owner, &[everything()])], 1);
+    let empty = bundle::join(wire::Kind::Query, std::iter::empty());
+    world.push_empty("A query of no token finds nothing", empty);
+    world.into_script()
+}
+
+fn several_owners() -> Script {
+    let mut world = World::new(
+        "A query with tokens of several owners is answered token by token, by query number.",
+    );
+    let (mut one, mut two) = (owner(1), owner(2));
+    let of_one = one.authorize("hospital", &[]).unwrap();
+    let clinic = one.authorize("clinic", &[]).unwrap();
+    let of_two = two.authorize("hospital", &[]).unwrap();
+    world.enroll("The first owner", &one);
+    world.enroll("The second owner", &two);
+    world.receive("Of the first", upload(&of_one, &[(1, 40, Some(120)), (2, 50, None)], 1));
+    world.receive("Of the second", upload(&of_two, &[(1, 40, Some(130)), (2, 60, None)], 1));
+    world.receive("Of the first's clinic", upload(&clinic, &[(1, 45, None)], 1));
+    let ages = [age(40, 50)];
+    world.search("First and second", &[(&one, &ages), (&two, &ages)], 4);
+    world.search("Second and first", &[(&two, &ages), (&one, &ages)], 4);
+    world.search(
+        "Another range for each, and the first in two rights",
+        &[(&one, &[age(45, 45)]), (&two, &[sbp(0, 300)]), (&of_one, &[everything()])],
+        4,
+    );
+    world.search(
+        "Something of one and nothing of the other",
+        &[(&two, &[age(1, 2)]), (&one, &ages)],
+        3,
+    );
+    world.search(
+        "A record that two tokens reach comes twice",
+        &[(&one, &ages), (&clinic, &ages)],
+        4,
+    );
+    world.show("Two owners");
+    world.into_script()
+}
