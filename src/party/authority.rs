@@ -17,7 +17,7 @@ impl Keyring {
     ///
     /// # Errors
     ///
-    /// [`message::Error::Name`](crate::message::Error::Name) if there can be no such name, [`Error::UnknownProvider`] if the place above
+    /// [`message::Error::Name`] if there can be no such name, [`Error::UnknownProvider`] if the place above
     /// was not authorised.
     pub fn authorize(&mut self, name: &str, under: &[&str]) -> Result<Self, Error> {
         let authority = self.member(under)?;
@@ -107,7 +107,7 @@ impl Keyring {
     ///
     /// # Errors
     ///
-    /// [`message::Error::Scope`](crate::message::Error::Scope) if this is not the owner.
+    /// [`message::Error::Scope`] if this is not the owner.
     pub fn announcement(&self) -> Result<Vec<u8>, Error> {
         if self.node != Node::root() {
             return Err(self.out_of_reach(Node::root().to_string()));

@@ -37,7 +37,7 @@ VALID = np.array([True])
 def texts(*values: str | bytes) -> tuple:
     """Return texts as the core takes them."""
     encoded = [value.encode() if isinstance(value, str) else value for value in values]
-    return np.cumsum([len(value) for value in encoded]).astype(np.int64), b"".join(encoded)
+    return np.cumsum([len(value) for value in encoded]).astype(np.uint64), b"".join(encoded)
 
 
 def craft(provider: Provider, *columns: tuple, age: int = 40) -> Upload:

@@ -241,7 +241,7 @@ def test_errors_all_share_one_base():
 
 
 def loaded_by(statement: str) -> set[str]:
-    """Return the modules of the package that a fresh process has after a statement; the core is one."""
+    """Return what of the package, the core too, a statement loads in a fresh process."""
     script = f"{statement}\nimport sys\nprint(*(m for m in sys.modules if m.startswith('mopse')))"
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     return {name for name in ran.stdout.split() if not name.startswith("mopse._mopse.")}

@@ -87,7 +87,7 @@ def opened(sealed: list[Column]) -> list[Column]:
         assert is_valid.dtype == np.bool_
         if kind == "text":
             ends, joined = values
-            assert ends.dtype == np.int64
+            assert ends.dtype == np.uint64
             assert isinstance(joined, bytes)
             assert len(ends) == len(is_valid)
             assert ends[-1] == len(joined)
