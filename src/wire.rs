@@ -4,6 +4,8 @@
 //! compared with the bytes that are left before anything is allocated, and bytes that are left over at
 //! the end are refused, so that a message has one form only.
 
+use zeroize::{Zeroize, Zeroizing};
+
 /// Why bytes are no message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -128,9 +130,48 @@ impl Kind {
 /// Bytes of the letters and the version.
 pub const HEAD_LEN: usize = 9;
 
+/// Where a message is written to.
+pub(crate) trait Buffer {
+    fn append(&mut self, bytes: &[u8]);
+}
+
+impl Buffer for Vec<u8> {
+    fn append(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+}
+
+impl Buffer for Zeroizing<Vec<u8>> {
+    fn append(&mut self, bytes: &[u8]) {
+        append_secret(self, bytes);
+    }
+}
+
+/// Adds bytes to a secret, and wipes the place that it grows out of.
+pub(crate) fn append_secret(secret: &mut Vec<u8>, bytes: &[u8]) {
+    const LEAST: usize = 64;
+    let needed = secret.len().saturating_add(bytes.len());
+    if needed > secret.capacity() {
+        let room = needed.max(secret.capacity().saturating_mul(2)).max(LEAST);
+        let mut grown = Vec::with_capacity(room);
+        grown.extend_from_slice(secret);
+        std::mem::swap(secret, &mut grown);
+        grown.zeroize();
+    }
+    secret.extend_from_slice(bytes);
+}
+
 /// Writes a message.
-#[derive(Default)]
-pub(crate) struct Writer(pub Vec<u8>);
+pub(crate) struct Writer<B = Vec<u8>>(pub B);
+
+/// Writes a secret, which is wiped with its writer and leaves nothing where it grew.
+pub(crate) type SecretWriter = Writer<Zeroizing<Vec<u8>>>;
+
+impl Default for Writer {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
 
 impl Writer {
     /// A message of this kind.
@@ -139,9 +180,25 @@ impl Writer {
         writer.raw(kind.letters()).u8(kind.version());
         writer
     }
+}
 
+impl SecretWriter {
+    /// A secret message of this kind.
+    pub fn secret(kind: Kind) -> Self {
+        let mut writer = Self::headless_secret();
+        writer.raw(kind.letters()).u8(kind.version());
+        writer
+    }
+
+    /// Secret bytes without a head.
+    pub fn headless_secret() -> Self {
+        Self(Zeroizing::new(Vec::new()))
+    }
+}
+
+impl<B: Buffer> Writer<B> {
     pub fn raw(&mut self, bytes: &[u8]) -> &mut Self {
-        self.0.extend_from_slice(bytes);
+        self.0.append(bytes);
         self
     }
 

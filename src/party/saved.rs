@@ -115,7 +115,7 @@ pub fn open(file: &[u8], password: &[u8], kind: Kind) -> Result<Keyring, Error> 
 impl Keyring {
     /// Everything the keyring holds, in the clear: to be sealed at once.
     pub(crate) fn encode(&self) -> Zeroizing<Vec<u8>> {
-        let mut writer = Writer::new(wire::Kind::Keyring);
+        let mut writer = Writer::secret(wire::Kind::Keyring);
         writer.raw(&self.owner.0).bytes(&self.schema.encode());
         self.node.write(&mut writer);
         writer.raw(self.key.expose()).count(self.rulers.len());
@@ -138,7 +138,7 @@ impl Keyring {
         for (tag, count) in &self.counts {
             writer.raw(tag).u64(*count);
         }
-        Zeroizing::new(writer.0)
+        writer.0
     }
 
     /// Reads what [`encode`](Self::encode) wrote.
@@ -148,8 +148,9 @@ impl Keyring {
         let schema = Schema::decode(reader.bytes()?)?;
         let node = Node::read(&mut reader)?;
         let key = Key::from_bytes(reader.raw(32)?)?;
-        let mut rulers = Vec::new();
-        for _ in 0..reader.count(32)? {
+        let count = reader.count(32)?;
+        let mut rulers = Vec::with_capacity(count); // a list that grows leaves copies of its keys
+        for _ in 0..count {
             rulers.push(Key::from_bytes(reader.raw(32)?)?);
         }
         let chain = Chain::read(&mut reader)?;
