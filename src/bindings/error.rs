@@ -102,6 +102,7 @@ fn of_cipher(error: &cipher::Error) -> Exception {
         | cipher::Error::NotAuthenticated { .. }
         | cipher::Error::RsaKey { .. }
         | cipher::Error::Salt { .. }
+        | cipher::Error::SameHolder { .. }
         | cipher::Error::Secret { .. }
         | cipher::Error::Threshold { .. }
         | cipher::Error::TooFewShares { .. }
@@ -179,6 +180,7 @@ fn of_party(error: &party::Error) -> Exception {
         | party::Error::NoRange
         | party::Error::OneRecord { .. }
         | party::Error::OtherKind { .. }
+        | party::Error::Revocations { .. }
         | party::Error::RowNumber { .. }
         | party::Error::Rows { .. }
         | party::Error::UnknownField { .. }

@@ -118,6 +118,13 @@ pub enum Error {
     #[error("the memory, passes, lanes or iterations of the key derivation are out of bounds")]
     PasswordCost,
 
+    /// Two holders of shares have one key.
+    #[error("the key of holder {position} is that of an earlier holder too")]
+    SameHolder {
+        /// The later holder, counted from 0.
+        position: usize,
+    },
+
     /// A password has no letter.
     #[error("the password is empty")]
     EmptyPassword,

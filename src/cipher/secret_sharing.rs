@@ -65,7 +65,8 @@ impl Head {
 /// # Errors
 ///
 /// [`Error::Holders`] if there are not 2 to 255, [`Error::Threshold`] if it is not 2 to that number,
-/// [`Error::Secret`] if it is empty or longer than a mebibyte, [`Error::Keys`].
+/// [`Error::Secret`] if it is empty or longer than a mebibyte, [`Error::SameHolder`] if one key is given
+/// twice, which makes fewer holders than there seem to be, [`Error::Keys`].
 pub fn split(secret: &[u8], threshold: usize, holders: &[Key]) -> Result<Vec<Vec<u8>>, Error> {
     if !(2..=255).contains(&holders.len()) {
         return Err(Error::Holders { got: holders.len() });
@@ -75,6 +76,12 @@ pub fn split(secret: &[u8], threshold: usize, holders: &[Key]) -> Result<Vec<Vec
     }
     if !(1..=1 << 20).contains(&secret.len()) {
         return Err(Error::Secret { got: secret.len() });
+    }
+    let is_known = |at: usize| {
+        holders[..at].iter().any(|other| other.expose().ct_eq(holders[at].expose()).into())
+    };
+    if let Some(position) = (1..holders.len()).find(|&at| is_known(at)) {
+        return Err(Error::SameHolder { position });
     }
     let mut random = Zeroizing::new([0; 32]);
     let mut set = [0; 16];
@@ -265,6 +272,8 @@ mod tests {
         assert_eq!(split(b"x", 1, &keys), Err(Error::Threshold { got: 1 }));
         assert_eq!(split(b"x", 4, &keys), Err(Error::Threshold { got: 4 }));
         assert_eq!(split(b"", 2, &keys), Err(Error::Secret { got: 0 }));
+        let twice = [keys[0].clone(), keys[1].clone(), keys[2].clone(), keys[1].clone()];
+        assert_eq!(split(b"x", 2, &twice), Err(Error::SameHolder { position: 3 }));
         let got = (1 << 20) + 1;
         assert_eq!(split(&vec![0; got], 2, &keys), Err(Error::Secret { got }));
     }

@@ -90,7 +90,7 @@ impl Keyring {
         let epoch = self.below.epoch(&authority);
         let next = epoch.checked_add(1).ok_or(Error::LastEpoch { got: epoch.into() })?;
         let depth = authority.names().len();
-        let left = self.below.advance(&authority, next);
+        let left = self.below.advance(&authority, next)?;
         for member in left.iter().filter(|member| !removed.holds(member)) {
             let mut node = authority.clone();
             for name in &member.names()[depth..] {

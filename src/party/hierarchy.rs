@@ -36,15 +36,25 @@ impl Below {
     }
 
     /// Brings a node to a later epoch; returns the members it leaves behind.
-    pub(super) fn advance(&mut self, authority: &Node, epoch: u32) -> BTreeSet<Node> {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Revocations`] if they can no longer be counted; nothing is changed then.
+    pub(super) fn advance(
+        &mut self,
+        authority: &Node,
+        epoch: u32,
+    ) -> Result<BTreeSet<Node>, Error> {
+        let got = self.revocations;
+        let revocations = got.checked_add(1).ok_or(Error::Revocations { got })?;
         let depth = authority.names().len();
         let (left, kept) = std::mem::take(&mut self.members).into_iter().partition(|member| {
             authority.holds(member) && member.epochs().get(depth).is_some_and(|&old| old < epoch)
         });
         self.members = kept;
         self.epochs.insert(authority.clone(), epoch);
-        self.revocations += 1;
-        left
+        self.revocations = revocations;
+        Ok(left)
     }
 
     /// The part that concerns a node and what is below it.
@@ -135,7 +145,7 @@ impl Keyring {
             let known = self.below.epoch(&group.authority);
             is_current &= group.epoch >= known;
             if is_current && group.epoch > known {
-                self.below.advance(&group.authority, group.epoch);
+                self.below.advance(&group.authority, group.epoch)?;
             }
             if is_current {
                 self.below.members.insert(subject.clone());

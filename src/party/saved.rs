@@ -368,6 +368,18 @@ mod tests {
     }
 
     #[test]
+    fn revocations_that_can_no_longer_be_counted_are_refused() {
+        let mut root = owner(1);
+        root.authorize("hospital", &[]).unwrap();
+        root.below.revocations = u64::MAX;
+        let bytes = root.encode();
+        let mut crafted = Keyring::decode(&bytes).unwrap();
+        let refused = Error::Revocations { got: u64::MAX };
+        assert_eq!(crafted.revoke(&["hospital"]), Err(refused));
+        assert_eq!(*crafted.encode(), *bytes, "nothing is changed");
+    }
+
+    #[test]
     fn a_keyring_survives_its_bytes() {
         for bytes in contents() {
             let keyring = Keyring::decode(&bytes).unwrap();
