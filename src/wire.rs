@@ -87,7 +87,7 @@ kinds! {
     /// All stored files that a request finds.
     Listing = b"MOPSELSG", 1, "the listing";
     /// A message under a password.
-    Password = b"MOPSEPWD", 1, "the message under a password";
+    Password = b"MOPSEPWD", 2, "the message under a password";
     /// A message under a password, as PBES1 makes it.
     Pbes1 = b"MOPSEPB1", 1, "the PBES1 message";
     /// Where an attachment belongs; associated, and never sent.
@@ -105,7 +105,7 @@ kinds! {
     /// A message under an RSA key, block by block.
     RsaBlocks = b"MOPSERSB", 1, "the ciphertext";
     /// A keyring under a password.
-    SavedKeyring = b"MOPSEFIL", 1, "the file";
+    SavedKeyring = b"MOPSEFIL", 2, "the file";
     /// A share of a secret.
     Share = b"MOPSESHR", 1, "the share";
     /// A stored attachment.

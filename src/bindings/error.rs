@@ -90,6 +90,7 @@ fn of_scheme(error: &scheme::Error) -> Exception {
 fn of_cipher(error: &cipher::Error) -> Exception {
     match error {
         cipher::Error::Batch { .. }
+        | cipher::Error::Ceiling { .. }
         | cipher::Error::Chunk { .. }
         | cipher::Error::Credential { .. }
         | cipher::Error::EmptyPassword

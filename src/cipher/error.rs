@@ -125,6 +125,22 @@ pub enum Error {
         position: usize,
     },
 
+    /// A password costs more than its reader allows.
+    #[error(
+        "the key derivation asks for {asked} {unit} and {argument} is {most}: raise it to read what \
+         you trust"
+    )]
+    Ceiling {
+        /// The argument that says how much is allowed.
+        argument: &'static str,
+        /// What is counted.
+        unit: &'static str,
+        /// How much is asked for.
+        asked: u32,
+        /// How much is allowed.
+        most: u32,
+    },
+
     /// A password has no letter.
     #[error("the password is empty")]
     EmptyPassword,
