@@ -15,8 +15,36 @@ mod plot;
 mod schema;
 mod scheme;
 
+use std::sync::mpsc;
+use std::time::Duration;
+use std::{panic, thread};
+
 use numpy::{Element, PyArray1, PyArrayMethods};
 use pyo3::prelude::*;
+
+/// What long work gives that cannot be stopped: it is done on a thread of its own, with the interpreter
+/// released, and left alone when a signal such as Ctrl-C raises an exception.
+fn interruptible<T: Send + 'static>(
+    py: Python<'_>,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> PyResult<T> {
+    const PATIENCE: Duration = Duration::from_millis(100);
+    let (running, mut ended) = mpsc::channel::<()>();
+    let worker = thread::Builder::new().spawn(move || {
+        let done = work();
+        drop(running);
+        done
+    })?;
+    loop {
+        let waited;
+        (waited, ended) = py.detach(move || (ended.recv_timeout(PATIENCE), ended));
+        match waited {
+            Err(mpsc::RecvTimeoutError::Timeout) => py.check_signals()?,
+            // It was dropped: the work is done, or has panicked.
+            _ => return worker.join().or_else(|panic| panic::resume_unwind(panic)),
+        }
+    }
+}
 
 /// A new array that `fill` has filled with the interpreter released.
 fn filled<'py, T, E>(

@@ -72,6 +72,8 @@ pub enum Purpose {
     File,
     /// What seals a share of a secret; the label is its set and number.
     Share,
+    /// What is sealed under a password, below what the password was stretched to.
+    Password,
     /// The seed of a signing key.
     Sign,
 }
@@ -90,6 +92,7 @@ impl Purpose {
             Self::Keyword => "keyword",
             Self::File => "file",
             Self::Share => "share",
+            Self::Password => "password",
             Self::Sign => "sign",
         }
     }

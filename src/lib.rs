@@ -21,6 +21,8 @@
 //! The crate has no Python in it unless the `python` feature is on; then `bindings` exposes the
 //! same functions as `mopse._mopse`.
 
+#![forbid(unsafe_code)]
+
 #[cfg(test)]
 extern crate self as mopse; // the scene is the integration tests' own
 

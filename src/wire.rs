@@ -6,6 +6,8 @@
 
 use std::borrow::Cow;
 
+use zeroize::{Zeroize, Zeroizing};
+
 /// Why bytes are no message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -87,7 +89,7 @@ kinds! {
     /// All stored files that a request finds.
     Listing = b"MOPSELSG", 1, "the listing";
     /// A message under a password.
-    Password = b"MOPSEPWD", 1, "the message under a password";
+    Password = b"MOPSEPWD", 2, "the message under a password";
     /// A message under a password, as PBES1 makes it.
     Pbes1 = b"MOPSEPB1", 1, "the PBES1 message";
     /// Where an attachment belongs; associated, and never sent.
@@ -105,7 +107,7 @@ kinds! {
     /// A message under an RSA key, block by block.
     RsaBlocks = b"MOPSERSB", 1, "the ciphertext";
     /// A keyring under a password.
-    SavedKeyring = b"MOPSEFIL", 1, "the file";
+    SavedKeyring = b"MOPSEFIL", 2, "the file";
     /// A share of a secret.
     Share = b"MOPSESHR", 1, "the share";
     /// A stored attachment.
@@ -130,9 +132,48 @@ impl Kind {
 /// Bytes of the letters and the version.
 pub const HEAD_LEN: usize = 9;
 
+/// Where a message is written to.
+pub(crate) trait Buffer {
+    fn append(&mut self, bytes: &[u8]);
+}
+
+impl Buffer for Vec<u8> {
+    fn append(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+}
+
+impl Buffer for Zeroizing<Vec<u8>> {
+    fn append(&mut self, bytes: &[u8]) {
+        append_secret(self, bytes);
+    }
+}
+
+/// Adds bytes to a secret, and wipes the place that it grows out of.
+pub(crate) fn append_secret(secret: &mut Vec<u8>, bytes: &[u8]) {
+    const LEAST: usize = 64;
+    let needed = secret.len().saturating_add(bytes.len());
+    if needed > secret.capacity() {
+        let room = needed.max(secret.capacity().saturating_mul(2)).max(LEAST);
+        let mut grown = Vec::with_capacity(room);
+        grown.extend_from_slice(secret);
+        std::mem::swap(secret, &mut grown);
+        grown.zeroize();
+    }
+    secret.extend_from_slice(bytes);
+}
+
 /// Writes a message.
-#[derive(Default)]
-pub(crate) struct Writer(pub Vec<u8>);
+pub(crate) struct Writer<B = Vec<u8>>(pub B);
+
+/// Writes a secret, which is wiped with its writer and leaves nothing where it grew.
+pub(crate) type SecretWriter = Writer<Zeroizing<Vec<u8>>>;
+
+impl Default for Writer {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
 
 impl Writer {
     /// A message of this kind.
@@ -141,9 +182,25 @@ impl Writer {
         writer.raw(kind.letters()).u8(kind.version());
         writer
     }
+}
 
+impl SecretWriter {
+    /// A secret message of this kind.
+    pub fn secret(kind: Kind) -> Self {
+        let mut writer = Self::headless_secret();
+        writer.raw(kind.letters()).u8(kind.version());
+        writer
+    }
+
+    /// Secret bytes without a head.
+    pub fn headless_secret() -> Self {
+        Self(Zeroizing::new(Vec::new()))
+    }
+}
+
+impl<B: Buffer> Writer<B> {
     pub fn raw(&mut self, bytes: &[u8]) -> &mut Self {
-        self.0.extend_from_slice(bytes);
+        self.0.append(bytes);
         self
     }
 

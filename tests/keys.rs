@@ -46,7 +46,7 @@ struct Pseudonym<Id> {
     handle: [u8; 16],
 }
 
-const PURPOSES: [Purpose; 10] = [
+const PURPOSES: [Purpose; 11] = [
     Purpose::Node,
     Purpose::Ruler,
     Purpose::Order,
@@ -56,6 +56,7 @@ const PURPOSES: [Purpose; 10] = [
     Purpose::Keyword,
     Purpose::File,
     Purpose::Share,
+    Purpose::Password,
     Purpose::Sign,
 ];
 

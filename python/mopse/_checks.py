@@ -1,18 +1,26 @@
 """What callers hand in, as the core takes it: nothing is cast in silence."""
 
-from collections.abc import Iterable, Mapping
+import contextlib
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from mopse.errors import InvalidInputError, WrongTypeError
+from mopse.errors import (
+    DecryptionError,
+    InvalidInputError,
+    WrongPasswordError,
+    WrongTypeError,
+)
 
 __all__ = [
     "associated",
     "byte_array",
     "bytes_of",
+    "ceiling",
     "instance",
     "integer",
     "integers",
@@ -25,11 +33,22 @@ __all__ = [
     "text",
     "whole",
     "wholes",
+    "with_password",
     "writable_array",
 ]
 
 _Kind = TypeVar("_Kind")
+_Opened = TypeVar("_Opened")
 _LARGEST = np.iinfo(np.int64).max
+_LARGEST_COUNT = 2**32 - 1
+# Characters that a password cannot hold, by their general category.
+_NO_LETTERS = {
+    "Cc": "a control character",
+    "Cf": "an invisible format character",
+    "Cn": "unassigned in this version of Unicode",
+    "Co": "for private use",
+}
+_JOINERS = "\u200c\u200d"  # Persian and Indic words and some emoji are spelt with them
 
 
 def instance(value: object, kind: type[_Kind], what: str) -> _Kind:
@@ -185,12 +204,85 @@ def key_bytes(key: object) -> bytes:
 
 
 def password_bytes(password: object) -> bytes:
-    """Return a password's bytes, those of a string in UTF-8; the core refuses an empty one."""
+    """Return the bytes of a password to seal with; the core refuses an empty one.
+
+    Bytes are taken as they are. A string is taken in the form OpaqueString [1]_: every space is
+    U+0020, the rest is in Unicode's form NFC, and that in UTF-8. Case, width and look-alikes stay.
+
+    Raises
+    ------
+    mopse.errors.InvalidInputError
+        If the string holds a control, format, private or unassigned character, or half of a
+        surrogate pair. The message says where, and not which.
+    mopse.errors.WrongTypeError
+        If it is neither.
+
+    Notes
+    -----
+    The standard [2]_ decides by properties that `unicodedata` does not have. By the general
+    category, as is done here, variation selectors and the letters of old Hangul pass, and both
+    joiners pass without a look at what stands beside them. What is unassigned depends on the
+    version of Unicode in Python. All is checked after normalisation, so Hangul in parts passes.
+
+    References
+    ----------
+    .. [1] RFC 8265, "Usernames and Passwords", section 4.2.
+    .. [2] RFC 8264, "PRECIS Framework", sections 4.3 and 8.
+    """
+    given = _password(password)
+    if isinstance(given, bytes):
+        return given
+    folded = _opaque(given)
+    for at, letter in enumerate(folded):
+        fault = _NO_LETTERS.get(unicodedata.category(letter))
+        if fault is not None and letter not in _JOINERS:
+            reason = f"character {at} of the password is {fault}"
+            raise InvalidInputError(f"{reason}: give bytes for a password that needs it")
+    return folded.encode()
+
+
+def with_password(password: object, attempt: Callable[[bytes], _Opened]) -> _Opened:
+    """Return what an attempt to open something with a password returns.
+
+    It is made with the form that `password_bytes` seals with, and, if that does not open it, with
+    the string as it was typed: so what was sealed before there was one form still opens.
+    """
+    given = _password(password)
+    if isinstance(given, bytes):
+        return attempt(given)
+    typed, folded = given.encode(), _opaque(given).encode()
+    if folded != typed:
+        with contextlib.suppress(DecryptionError, WrongPasswordError):
+            return attempt(folded)
+    return attempt(typed)
+
+
+def _password(password: object) -> str | bytes:
     if isinstance(password, bytes | bytearray):
         return bytes(password)
     if not isinstance(password, str):
         raise WrongTypeError(f"a password must be a string or bytes, not {type(password).__name__}")
-    return text(password, "a password").encode()
+    return text(password, "a password")
+
+
+def _opaque(password: str) -> str:
+    spaced = "".join(" " if unicodedata.category(c) == "Zs" else c for c in password)
+    return unicodedata.normalize("NFC", spaced)
+
+
+def ceiling(
+    most_memory: int, most_passes: int, most_iterations: int = _LARGEST_COUNT
+) -> tuple[int, int, int]:
+    """Return what a reader pays at most for a password, as the core takes it."""
+    named = {
+        "most_memory": most_memory,
+        "most_passes": most_passes,
+        "most_iterations": most_iterations,
+    }
+    memory, passes, iterations = (
+        min(whole(most, name, least=1), _LARGEST_COUNT) for name, most in named.items()
+    )
+    return memory, passes, iterations
 
 
 def bytes_of(buffer: Any, what: str) -> bytes:

@@ -11,7 +11,15 @@ import polars as pl
 
 from mopse import _mopse
 from mopse._answers import described, matching, opened
-from mopse._checks import instance, items, mapping, password_bytes, text
+from mopse._checks import (
+    ceiling,
+    instance,
+    items,
+    mapping,
+    password_bytes,
+    text,
+    with_password,
+)
 from mopse._files import as_file, read_whole, write_whole
 from mopse._table import record_ids
 from mopse.errors import InvalidInputError, WrongTypeError
@@ -373,14 +381,14 @@ class Party:
         ----------
         path : path
             The saved keyring; it is replaced in one step and readable for its owner only.
-        password : str
+        password : str or bytes
             Everything that protects it: Argon2id makes each guess cost 64 MiB and a good tenth of a
-            second.
+            second. A string is one text however it was typed, see `mopse.passwords`.
 
         Raises
         ------
         mopse.errors.InvalidInputError
-            If the password is empty.
+            If the password is empty, or holds a character that it cannot.
         mopse.errors.FileAccessError
             If the file cannot be written; what was there before is left. It is an OSError.
         """
@@ -394,17 +402,23 @@ class Party:
         password: str | bytes,
         *,
         schema: Schema | None = None,
+        most_memory: int = 256,
+        most_passes: int = 4,
     ) -> Self:
         """Read a keyring that `save` wrote.
 
         Parameters
         ----------
         path : path
-            The saved keyring.
-        password : str
-            What it was saved under.
+            The saved keyring. What it says of its costs is not trusted.
+        password : str or bytes
+            What it was saved under; a string also as it was typed, if its one form opens nothing.
         schema : Schema, optional
             The schema, if it declares types: a saved keyring has the fields alone.
+        most_memory : int
+            MiB of memory that the file may ask for; 1,024 at most are ever granted.
+        most_passes : int
+            Passes over that memory; 16 at most are ever granted.
 
         Raises
         ------
@@ -413,17 +427,20 @@ class Party:
         mopse.errors.DamagedFileError
             If the file is not what was written, or of an unknown version.
         mopse.errors.InvalidInputError
-            If it is a keyring of the other kind, the password is empty, or the schema has other
-            fields.
+            If it is a keyring of the other kind, the password is empty, the schema has other
+            fields, or the file asks for more than is allowed; nothing is computed then.
         mopse.errors.FileAccessError
             If the file cannot be read; `mopse.errors.MissingFileError` if there is none. Both are
             an OSError.
         """
-        contents = read_whole(as_file(path))
+        contents, most = read_whole(as_file(path)), ceiling(most_memory, most_passes)
         if schema is not None:
             instance(schema, Schema, "schema")
-        keyring = _mopse.party.Keyring.open(contents, password_bytes(password), cls._is_owner)
-        party = cls(keyring)
+
+        def attempt(form: bytes) -> _mopse.party.Keyring:
+            return _mopse.party.Keyring.open(contents, form, cls._is_owner, most)
+
+        party = cls(with_password(password, attempt))
         if schema is not None:
             if schema != party._schema:
                 raise InvalidInputError("the schema is not that of the keyring: its fields differ")

@@ -1,14 +1,29 @@
 """Passwords: keys from them, messages under them, and what a log-in keeps of them.
 
-A password is a string, which counts as its UTF-8, or bytes; an empty one is refused with
-`mopse.errors.InvalidInputError`. Everything takes as long as its derivation, see `derive`, with the
-GIL released.
+A password is a string or bytes; an empty one is refused with `mopse.errors.InvalidInputError`. A
+string is one text however it was typed: it counts as OpaqueString of RFC 8265, in which every space
+is U+0020 and accents are composed (NFC), in UTF-8; one with invisible or unassigned characters is
+refused for new secrets. What does not open so is tried with the string as it was typed, as older
+versions took it, which takes as long again. Bytes are taken as they are.
+
+Everything takes as long as its derivation, see `derive`, with the GIL released. Whoever opens
+something sets a ceiling to that: it is checked before anything is computed. Ctrl-C ends the wait at
+once; the derivation itself cannot be stopped, runs to its end on a thread of its own, and frees its
+memory then.
 """
 
 from typing import Any
 
 from mopse import _mopse
-from mopse._checks import associated, byte_array, bytes_of, password_bytes, string
+from mopse._checks import (
+    associated,
+    byte_array,
+    bytes_of,
+    ceiling,
+    password_bytes,
+    string,
+    with_password,
+)
 
 __all__ = ["decrypt", "derive", "encrypt", "hash", "verify"]
 
@@ -39,13 +54,25 @@ def encrypt(
     Returns
     -------
     bytes
-        Version, cipher, derivation and its parameters, salt, nonce, ciphertext and tag. It shows
-        the length of the plaintext.
+        Version, cipher, derivation and its parameters, salt, nonce, commitment, ciphertext and tag.
+        It shows the length of the plaintext.
 
     Raises
     ------
     mopse.errors.InvalidInputError
-        If the plaintext is too long, or derivation or cipher are unknown or unfit.
+        If the plaintext is too long, derivation or cipher are unknown or unfit, or the password
+        holds a character that it cannot.
+
+    Notes
+    -----
+    The message commits to its password and associated data: 32 bytes that are compared before
+    anything is opened, so that no message opens under two passwords. An authenticated cipher alone
+    does not give that, and whoever learns which messages somebody opens finds his password the
+    faster [1]_.
+
+    References
+    ----------
+    .. [1] J. Len, P. Grubbs, T. Ristenpart, "Partitioning Oracle Attacks", USENIX Security 2021.
 
     Examples
     --------
@@ -63,8 +90,31 @@ def encrypt(
     )
 
 
-def decrypt(password: str | bytes, sealed: Any, aad: Any = b"") -> bytes:
+def decrypt(
+    password: str | bytes,
+    sealed: Any,
+    aad: Any = b"",
+    *,
+    most_memory: int = 256,
+    most_passes: int = 4,
+    most_iterations: int = 2_000_000,
+) -> bytes:
     """Return the plaintext of what `encrypt` returned.
+
+    Parameters
+    ----------
+    password : str or bytes
+        Secret.
+    sealed : bytes-like
+        The message. What it says of its costs is not trusted.
+    aad : bytes-like
+        Associated data, as it was encrypted with.
+    most_memory : int
+        MiB of memory that the message may ask for; 1,024 at most are ever granted.
+    most_passes : int
+        Passes over that memory; 16 at most are ever granted.
+    most_iterations : int
+        Iterations of PBKDF2; 10,000,000 at most are ever granted.
 
     Raises
     ------
@@ -75,12 +125,19 @@ def decrypt(password: str | bytes, sealed: Any, aad: Any = b"") -> bytes:
         If the message is cut, malformed or of an unknown version, or its parameters are out of
         bounds; nothing is computed.
     mopse.errors.InvalidInputError
-        If the message names an unknown cipher or derivation.
+        If the message names an unknown cipher or derivation, or asks for more than is allowed;
+        nothing is computed.
+
+    Notes
+    -----
+    Messages of version 1, which `encrypt` no longer makes, are opened too. They commit to nothing:
+    a service that opens what strangers send refuses those whose ninth byte is 1.
     """
-    return _mopse.cipher.open_under_password(
-        password_bytes(password),
-        associated(aad),
-        byte_array(sealed, "the message"),
+    bound, message = associated(aad), byte_array(sealed, "the message")
+    most = ceiling(most_memory, most_passes, most_iterations)
+    return with_password(
+        password,
+        lambda form: _mopse.cipher.open_under_password(form, bound, message, most),
     )
 
 
@@ -140,7 +197,9 @@ def hash(password: str | bytes) -> str:  # noqa: A001 - read as `passwords.hash`
     return _mopse.cipher.hash_password(password_bytes(password))
 
 
-def verify(password: str | bytes, stored: str) -> None:
+def verify(
+    password: str | bytes, stored: str, *, most_memory: int = 256, most_passes: int = 4
+) -> None:
     """Raise an exception unless a password is the one of a stored hash.
 
     Parameters
@@ -149,6 +208,10 @@ def verify(password: str | bytes, stored: str) -> None:
         The password to log in with.
     stored : str
         What `hash` returned, or an Argon2id hash of another program in the same format.
+    most_memory : int
+        MiB of memory that the stored hash may ask for; 1,024 at most are ever granted.
+    most_passes : int
+        Passes over that memory; 16 at most are ever granted.
 
     Raises
     ------
@@ -157,9 +220,11 @@ def verify(password: str | bytes, stored: str) -> None:
     mopse.errors.DamagedFileError
         If the stored hash is malformed, or its parameters are out of bounds; nothing is computed.
     mopse.errors.InvalidInputError
-        If the stored hash is of another function.
+        If the stored hash is of another function, or asks for more than is allowed; nothing is
+        computed.
     """
-    _mopse.cipher.verify_password(password_bytes(password), _string(stored, "a stored hash"))
+    known, most = _string(stored, "a stored hash"), ceiling(most_memory, most_passes)
+    with_password(password, lambda form: _mopse.cipher.verify_password(form, known, most))
 
 
 def _string(value: object, what: str) -> str:

@@ -24,8 +24,8 @@ def split(secret: Any, threshold: int, keys: Sequence[bytes]) -> list[bytes]:
     Raises
     ------
     mopse.errors.InvalidInputError
-        If there are not 2 to 255 holders, the threshold is none, or the secret or a key has another
-        length.
+        If there are not 2 to 255 holders, the threshold is none, the secret or a key has another
+        length, or two holders have one key: their shares could not be joined.
 
     Notes
     -----

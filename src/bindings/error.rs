@@ -90,6 +90,7 @@ fn of_scheme(error: &scheme::Error) -> Exception {
 fn of_cipher(error: &cipher::Error) -> Exception {
     match error {
         cipher::Error::Batch { .. }
+        | cipher::Error::Ceiling { .. }
         | cipher::Error::Chunk { .. }
         | cipher::Error::Credential { .. }
         | cipher::Error::EmptyPassword
@@ -102,6 +103,7 @@ fn of_cipher(error: &cipher::Error) -> Exception {
         | cipher::Error::NotAuthenticated { .. }
         | cipher::Error::RsaKey { .. }
         | cipher::Error::Salt { .. }
+        | cipher::Error::SameHolder { .. }
         | cipher::Error::Secret { .. }
         | cipher::Error::Threshold { .. }
         | cipher::Error::TooFewShares { .. }
@@ -181,6 +183,7 @@ fn of_party(error: &party::Error) -> Exception {
         | party::Error::NoRange
         | party::Error::OneRecord { .. }
         | party::Error::OtherKind { .. }
+        | party::Error::Revocations { .. }
         | party::Error::RowNumber { .. }
         | party::Error::Rows { .. }
         | party::Error::UnknownField { .. }

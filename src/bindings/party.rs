@@ -5,10 +5,12 @@ use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, P
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
+use zeroize::Zeroizing;
 
+use super::cipher::password::most;
 use super::message::{Part, StoredFile};
 use super::schema::Schema;
-use super::{filled, halves, joined};
+use super::{filled, halves, interruptible, joined};
 use crate::cipher::{self, password::Cost};
 use crate::keys::Key;
 use crate::message::place::Group;
@@ -177,9 +179,18 @@ impl Keyring {
     }
 
     #[staticmethod]
-    fn open(py: Python<'_>, file: &[u8], password: &[u8], is_owner: bool) -> PyResult<Self> {
+    fn open(
+        py: Python<'_>,
+        file: &[u8],
+        password: &[u8],
+        is_owner: bool,
+        ceiling: (u32, u32, u32),
+    ) -> PyResult<Self> {
         let kind = if is_owner { saved::Kind::Owner } else { saved::Kind::Provider };
-        Ok(Self::new(py.detach(|| saved::open(file, password, kind))?))
+        let (file, password) = (file.to_vec(), Zeroizing::new(password.to_vec()));
+        let ceiling = most(ceiling);
+        let open = move || saved::open_within(ceiling, &file, &password, kind);
+        Ok(Self::new(interruptible(py, open)??))
     }
 
     fn seal<'py>(

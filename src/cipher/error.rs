@@ -118,6 +118,29 @@ pub enum Error {
     #[error("the memory, passes, lanes or iterations of the key derivation are out of bounds")]
     PasswordCost,
 
+    /// Two holders of shares have one key.
+    #[error("the key of holder {position} is that of an earlier holder too")]
+    SameHolder {
+        /// The later holder, counted from 0.
+        position: usize,
+    },
+
+    /// A password costs more than its reader allows.
+    #[error(
+        "the key derivation asks for {asked} {unit} and {argument} is {most}: raise it to read what \
+         you trust"
+    )]
+    Ceiling {
+        /// The argument that says how much is allowed.
+        argument: &'static str,
+        /// What is counted.
+        unit: &'static str,
+        /// How much is asked for.
+        asked: u32,
+        /// How much is allowed.
+        most: u32,
+    },
+
     /// A password has no letter.
     #[error("the password is empty")]
     EmptyPassword,

@@ -65,7 +65,8 @@ impl Head {
 /// # Errors
 ///
 /// [`Error::Holders`] if there are not 2 to 255, [`Error::Threshold`] if it is not 2 to that number,
-/// [`Error::Secret`] if it is empty or longer than a mebibyte, [`Error::Keys`].
+/// [`Error::Secret`] if it is empty or longer than a mebibyte, [`Error::SameHolder`] if one key is given
+/// twice, which makes fewer holders than there seem to be, [`Error::Keys`].
 pub fn split(secret: &[u8], threshold: usize, holders: &[Key]) -> Result<Vec<Vec<u8>>, Error> {
     if !(2..=255).contains(&holders.len()) {
         return Err(Error::Holders { got: holders.len() });
@@ -76,6 +77,12 @@ pub fn split(secret: &[u8], threshold: usize, holders: &[Key]) -> Result<Vec<Vec
     if !(1..=1 << 20).contains(&secret.len()) {
         return Err(Error::Secret { got: secret.len() });
     }
+    let is_known = |at: usize| {
+        holders[..at].iter().any(|other| other.expose().ct_eq(holders[at].expose()).into())
+    };
+    if let Some(position) = (1..holders.len()).find(|&at| is_known(at)) {
+        return Err(Error::SameHolder { position });
+    }
     let mut random = Zeroizing::new([0; 32]);
     let mut set = [0; 16];
     fill_random(random.as_mut_slice())?;
@@ -83,11 +90,11 @@ pub fn split(secret: &[u8], threshold: usize, holders: &[Key]) -> Result<Vec<Vec
     let shared = Zeroizing::new([secret, &Sha256::digest(secret)].concat());
     let shares =
         Gf256::split_bytes(threshold, holders.len(), &*shared, ChaCha20Rng::from_seed(*random))
+            .map(Zeroizing::new)
             .map_err(|_| keys::Error::Randomness)?;
     let threshold = u8::try_from(threshold).map_err(|_| keys::Error::Randomness)?;
     shares
-        .into_iter()
-        .map(Zeroizing::new)
+        .iter()
         .zip(holders)
         .map(|(share, holder)| {
             let (&number, value) = share.split_first().ok_or(keys::Error::Randomness)?;
@@ -109,7 +116,7 @@ pub fn split(secret: &[u8], threshold: usize, holders: &[Key]) -> Result<Vec<Vec
 /// [`wire::Error::Format`](crate::wire::Error::Format) and [`wire::Error::Version`](crate::wire::Error::Version) for one that is malformed; [`Error::TooFewShares`];
 /// [`Error::Decryption`] if a holder made up a share.
 pub fn join(shares: &[(&[u8], &Key)]) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let mut opened: Vec<Zeroizing<Vec<u8>>> = Vec::new();
+    let mut opened: Zeroizing<Vec<Vec<u8>>> = Zeroizing::default();
     let mut first: Option<Head> = None;
     for (position, (share, holder)) in shares.iter().enumerate() {
         let fault = Error::Share { position };
@@ -121,20 +128,21 @@ pub fn join(shares: &[(&[u8], &Key)]) -> Result<Zeroizing<Vec<u8>>, Error> {
         }
         let cipher = head.cipher().with_key(head.key(holder).expose())?;
         let value = envelope::open(&*cipher, &head.encode(), sealed).map_err(|_| fault.clone())?;
-        let value = Zeroizing::new([&[head.number], &Zeroizing::new(value)[..]].concat());
+        let value = [&[head.number], &Zeroizing::new(value)[..]].concat();
         let of_other = first.as_ref().is_some_and(|first| first.set != head.set);
-        if of_other || opened.iter().any(|other| other[0] == head.number) {
+        let is_known = opened.iter().any(|other| other[0] == head.number);
+        opened.push(value);
+        if of_other || is_known {
             return Err(fault);
         }
-        opened.push(value);
         first.get_or_insert(head);
     }
     let needed = first.map_or(2, |head| usize::from(head.threshold));
     if opened.len() < needed {
         return Err(Error::TooFewShares { needed, got: opened.len() });
     }
-    let values: Vec<Vec<u8>> = opened.iter().map(|value| value.to_vec()).collect();
-    let shared = Gf256::combine_bytes(values).map(Zeroizing::new).map_err(|_| Error::Decryption)?;
+    let shared =
+        Gf256::combine_bytes(&*opened).map(Zeroizing::new).map_err(|_| Error::Decryption)?;
     let (secret, digest) = shared.split_last_chunk::<32>().ok_or(Error::Decryption)?;
     if !bool::from(Sha256::digest(secret).ct_eq(digest)) {
         return Err(Error::Decryption);
@@ -264,6 +272,8 @@ mod tests {
         assert_eq!(split(b"x", 1, &keys), Err(Error::Threshold { got: 1 }));
         assert_eq!(split(b"x", 4, &keys), Err(Error::Threshold { got: 4 }));
         assert_eq!(split(b"", 2, &keys), Err(Error::Secret { got: 0 }));
+        let twice = [keys[0].clone(), keys[1].clone(), keys[2].clone(), keys[1].clone()];
+        assert_eq!(split(b"x", 2, &twice), Err(Error::SameHolder { position: 3 }));
         let got = (1 << 20) + 1;
         assert_eq!(split(&vec![0; got], 2, &keys), Err(Error::Secret { got }));
     }

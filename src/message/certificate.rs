@@ -21,7 +21,7 @@ use std::fmt;
 use super::Error;
 use super::place::Node;
 use super::signature::{SIGNATURE_LEN, VERIFICATION_KEY_LEN, verify};
-use crate::wire::{Kind, Reader, Writer};
+use crate::wire::{Buffer, Kind, Reader, Writer};
 
 /// An owner: its verification key.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -117,7 +117,7 @@ impl Chain {
         Ok((owner, chain))
     }
 
-    pub(crate) fn write(&self, writer: &mut Writer) {
+    pub(crate) fn write<B: Buffer>(&self, writer: &mut Writer<B>) {
         writer.count(self.0.len());
         for certificate in &self.0 {
             certificate.subject.write(writer);

@@ -9,7 +9,7 @@
 use std::fmt;
 
 use super::Error;
-use crate::wire::{Reader, Writer};
+use crate::wire::{Buffer, Reader, Writer};
 
 /// Bytes in a name at most.
 const LONGEST_NAME: usize = 255;
@@ -100,7 +100,7 @@ impl Node {
         other.names.starts_with(&self.names) && other.epochs.starts_with(&self.epochs)
     }
 
-    pub(crate) fn write(&self, writer: &mut Writer) {
+    pub(crate) fn write<B: Buffer>(&self, writer: &mut Writer<B>) {
         writer.count(self.names.len());
         for (name, epoch) in self.names.iter().zip(&self.epochs) {
             writer.text(name).u32(*epoch);
@@ -141,7 +141,7 @@ impl Group {
         Some(Self { authority, epoch })
     }
 
-    pub(crate) fn write(&self, writer: &mut Writer) {
+    pub(crate) fn write<B: Buffer>(&self, writer: &mut Writer<B>) {
         self.authority.write(writer);
         writer.u32(self.epoch);
     }

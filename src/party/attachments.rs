@@ -22,6 +22,8 @@
 //!
 //! AES-GCM-SIV: RFC 8452. The segments of the body: [`crate::cipher::stream`].
 
+use zeroize::Zeroizing;
+
 use super::Error;
 use super::records::Origin;
 use crate::cipher::{Algorithm, aes_gcm_siv, envelope, stream};
@@ -41,8 +43,8 @@ pub struct Description {
 }
 
 impl Description {
-    fn encode(&self) -> Vec<u8> {
-        let mut writer = Writer::default();
+    fn encode(&self) -> Zeroizing<Vec<u8>> {
+        let mut writer = Writer::headless_secret();
         writer.text(&self.name).text(&self.media_type).u64(self.size);
         writer.0
     }
@@ -113,7 +115,8 @@ pub fn seal(
     crate::keys::fill_random(&mut nonce)?;
     let cipher = aes_gcm_siv::under(&Place::of_description(&key));
     let sealed = envelope::seal(&cipher, &nonce, &associated, &named).map_err(|_| Error::File)?;
-    Ok((sealed, stream::seal(algorithm, &key, &[associated, named].concat(), contents)?))
+    let associated = Zeroizing::new([&associated[..], &named].concat());
+    Ok((sealed, stream::seal(algorithm, &key, &associated, contents)?))
 }
 
 /// Returns what a file is called.
@@ -125,7 +128,8 @@ pub fn describe(record: &Key, stored: &StoredFile) -> Result<Description, Error>
     let place = Place::of(stored);
     let cipher = aes_gcm_siv::under(&Place::of_description(&place.key(record)));
     let bytes = envelope::open(&cipher, &place.encode(), &stored.description);
-    Description::decode(&bytes.map_err(|_| Error::File)?).map_err(|_| Error::File)
+    let bytes = bytes.map(Zeroizing::new).map_err(|_| Error::File)?;
+    Description::decode(&bytes).map_err(|_| Error::File)
 }
 
 /// Returns what a file is called and what it holds.
@@ -136,7 +140,7 @@ pub fn describe(record: &Key, stored: &StoredFile) -> Result<Description, Error>
 pub fn open(record: &Key, stored: &StoredFile) -> Result<(Description, Vec<u8>), Error> {
     let description = describe(record, stored)?;
     let place = Place::of(stored);
-    let associated = [place.encode(), description.encode()].concat();
+    let associated = Zeroizing::new([&place.encode()[..], &description.encode()].concat());
     let body = stored.body.as_ref().ok_or(Error::File)?;
     let contents = stream::open(&place.key(record), &associated, body).map_err(|_| Error::File)?;
     Ok((description, contents))

@@ -92,7 +92,7 @@ impl Keyring {
         let epoch = self.below.epoch(&authority);
         let next = epoch.checked_add(1).ok_or(Error::LastEpoch { got: epoch.into() })?;
         let depth = authority.names().len();
-        let left = self.below.advance(&authority, next);
+        let left = self.below.advance(&authority, next)?;
         for member in left.iter().filter(|member| !removed.holds(member)) {
             let mut node = authority.clone();
             for name in &member.names()[depth..] {
@@ -192,7 +192,7 @@ impl Keyring {
             let known = self.below.epoch(&group.authority);
             is_current &= group.epoch >= known;
             if is_current && group.epoch > known {
-                self.below.advance(&group.authority, group.epoch);
+                self.below.advance(&group.authority, group.epoch)?;
             }
             if is_current {
                 self.below.members.insert(subject.clone());

@@ -6,9 +6,11 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
+use zeroize::Zeroizing;
+
 use super::Error;
 use super::types::Type;
-use crate::wire::{Blobs, Kind, Packed, Reader, Writer};
+use crate::wire::{Blobs, Kind, Packed, Reader, SecretWriter, Writer, append_secret};
 
 /// The column that whoever opens records adds, so that no record has one of that name.
 pub const PROVIDER: &str = "provider";
@@ -61,6 +63,18 @@ impl Column<'_> {
         }
     }
 
+    /// Makes room for rows, so that no value is left where a column grew.
+    pub(super) fn reserve(&mut self, rows: usize) {
+        match &mut self.values {
+            Values::Int64(values) => values.to_mut().reserve_exact(rows),
+            Values::UInt64(values) => values.to_mut().reserve_exact(rows),
+            Values::Float64(values) => values.to_mut().reserve_exact(rows),
+            Values::Boolean(values) => values.to_mut().reserve_exact(rows),
+            Values::Text(texts) => texts.ends.to_mut().reserve_exact(rows),
+        }
+        self.is_valid.to_mut().reserve_exact(rows);
+    }
+
     /// Keeps the rows that are marked.
     pub(super) fn retain(&mut self, rows: &[bool]) {
         fn kept<T: Copy>(values: &mut Cow<'_, [T]>, rows: &[bool]) {
@@ -106,7 +120,7 @@ impl Column<'_> {
         voided(&mut self.is_valid, rows);
     }
 
-    fn write(&self, row: usize, writer: &mut Writer) {
+    fn write(&self, row: usize, writer: &mut SecretWriter) {
         match &self.values {
             Values::Int64(values) => writer.i64(values[row]),
             Values::UInt64(values) => writer.u64(values[row]),
@@ -117,19 +131,18 @@ impl Column<'_> {
     }
 }
 
-/// The bytes of one row.
-pub(super) fn encode_row(columns: &[Column<'_>], row: usize) -> Vec<u8> {
-    let mut writer = Writer::default();
+/// Writes the bytes of one row in the place of those of another.
+pub(super) fn encode_row(columns: &[Column<'_>], row: usize, writer: &mut SecretWriter) {
+    writer.0.clear();
     for column in columns {
         writer.u8(column.is_valid[row].into());
-        column.write(row, &mut writer);
+        column.write(row, writer);
     }
-    writer.0
 }
 
 /// The names and types of the columns.
-pub(super) fn encode_layout(columns: &[Column<'_>]) -> Vec<u8> {
-    let mut writer = Writer::new(Kind::Layout);
+pub(super) fn encode_layout(columns: &[Column<'_>]) -> Zeroizing<Vec<u8>> {
+    let mut writer = Writer::secret(Kind::Layout);
     writer.count(columns.len());
     for column in columns {
         writer.text(&column.name).text(&column.dtype).u8(column.kind());
@@ -233,7 +246,11 @@ fn decode_row(bytes: &[u8], columns: &mut [Column<'static>]) -> Result<(), Error
             Values::UInt64(values) => values.to_mut().push(reader.u64()?),
             Values::Float64(values) => values.to_mut().push(f64::from_bits(reader.u64()?)),
             Values::Boolean(values) => values.to_mut().push(flag(&mut reader)?),
-            Values::Text(texts) => texts.push(reader.text()?.as_bytes()),
+            Values::Text(texts) => {
+                append_secret(texts.bytes.to_mut(), reader.text()?.as_bytes());
+                let end = texts.bytes.len() as u64;
+                texts.ends.to_mut().push(end);
+            }
         }
     }
     Ok(reader.end()?)
@@ -246,6 +263,12 @@ mod tests {
 
     use super::*;
     use crate::wire;
+
+    fn encoded(columns: &[Column<'_>], row: usize) -> Vec<u8> {
+        let mut writer = Writer::headless_secret();
+        encode_row(columns, row, &mut writer);
+        writer.0.to_vec()
+    }
 
     /// One column of each type, two rows.
     fn table() -> Vec<Column<'static>> {
@@ -270,7 +293,7 @@ mod tests {
         let table = table();
         let mut read = decode_layout(&encode_layout(&table)).unwrap();
         for row in 0..2 {
-            decode_row(&encode_row(&table, row), &mut read).unwrap();
+            decode_row(&encoded(&table, row), &mut read).unwrap();
         }
         assert_eq!(read, table);
     }
@@ -278,7 +301,7 @@ mod tests {
     #[test]
     fn a_row_with_more_or_fewer_bytes_is_malformed() {
         let table = table();
-        let row = encode_row(&table, 0);
+        let row = encoded(&table, 0);
         let read = |bytes: &[u8]| decode_row(bytes, &mut decode_layout(&encode_layout(&table))?);
         assert_eq!(read(&row), Ok(()));
         for cut in 0..row.len() {
@@ -296,7 +319,7 @@ mod tests {
     #[test]
     fn a_row_that_is_none_becomes_one_of_nulls_and_names_its_column() {
         let table = table();
-        let good = encode_row(&table, 0);
+        let good = encoded(&table, 0);
         let starts = [0, 9, 18, 27, 29];
         let mut bad: Vec<(Vec<u8>, Option<&str>)> = vec![([&good[..], &[0]].concat(), None)];
         for (start, column) in starts.into_iter().zip(["i", "u", "f", "b", "t"]) {
@@ -367,7 +390,7 @@ mod tests {
     #[test]
     fn the_size_of_a_record_shows_the_lengths_of_its_texts_only() {
         let table = table();
-        assert_eq!(encode_row(&table, 0).len(), encode_row(&table, 1).len() + 4);
+        assert_eq!(encoded(&table, 0).len(), encoded(&table, 1).len() + 4);
     }
 
     proptest! {
@@ -385,7 +408,7 @@ mod tests {
             changed[start..end].copy_from_slice(&bytes[..end - start]);
             if let Ok(mut columns) = decode_layout(&changed) {
                 prop_assert_eq!(encode_layout(&columns), changed);
-                let _ = decode_row(&encode_row(&table, 0), &mut columns);
+                let _ = decode_row(&encoded(&table, 0), &mut columns);
             }
             let _ = decode_layout(&bytes);
         }

@@ -177,6 +177,13 @@ pub enum Error {
         got: u64,
     },
 
+    /// A party has revoked as often as can be counted.
+    #[error("the number of revocations is {got}, expected below 2^64 - 1")]
+    Revocations {
+        /// How often something was revoked.
+        got: u64,
+    },
+
     /// Two columns that belong together have different lengths.
     #[error("{what} has {got} entries, expected {expected}")]
     Length {

@@ -28,8 +28,69 @@ pub enum Opener {
         /// The key of the layouts.
         layout: Key,
         /// The key of each record.
-        records: BTreeMap<Handle, Key>,
+        records: RecordKeys,
     },
+}
+
+/// The keys of some records.
+#[derive(Debug, Clone, Default)]
+pub struct RecordKeys(
+    // A map leaves copies of its entries where it moves them, so they hold no key themselves.
+    BTreeMap<Handle, Box<Key>>,
+);
+
+impl RecordKeys {
+    /// The key of a record.
+    #[must_use]
+    pub fn get(&self, handle: Handle) -> Option<&Key> {
+        self.0.get(&handle).map(AsRef::as_ref)
+    }
+
+    /// All records with their keys, in the order of their handles.
+    pub fn iter(&self) -> impl Iterator<Item = (Handle, &Key)> {
+        self.0.iter().map(|(&handle, key)| (handle, key.as_ref()))
+    }
+
+    /// All keys, in the order of their handles.
+    pub fn values(&self) -> impl Iterator<Item = &Key> {
+        self.iter().map(|(_, key)| key)
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn last(&self) -> Option<Handle> {
+        self.0.last_key_value().map(|(&handle, _)| handle)
+    }
+
+    fn insert(&mut self, handle: Handle, key: Key) {
+        self.0.insert(handle, Box::new(key));
+    }
+
+    fn extend(&mut self, more: Self) {
+        self.0.extend(more.0);
+    }
+}
+
+impl FromIterator<(Handle, Key)> for RecordKeys {
+    fn from_iter<I: IntoIterator<Item = (Handle, Key)>>(keys: I) -> Self {
+        Self(keys.into_iter().map(|(handle, key)| (handle, Box::new(key))).collect())
+    }
+}
+
+impl<const N: usize> From<[(Handle, Key); N]> for RecordKeys {
+    fn from(keys: [(Handle, Key); N]) -> Self {
+        keys.into_iter().collect()
+    }
 }
 
 impl Opener {
@@ -59,7 +120,7 @@ impl Opener {
 
     fn record(&self, parent: Option<&Parent>, handle: Handle) -> Option<Cow<'_, Key>> {
         match (self, parent) {
-            (Self::Some { records, .. }, _) => records.get(&handle).map(Cow::Borrowed),
+            (Self::Some { records, .. }, _) => records.get(handle).map(Cow::Borrowed),
             (Self::All(_), parent) => {
                 Some(Cow::Owned(parent?.child(Purpose::Record, &handle.to_be_bytes(), 0)))
             }
@@ -70,7 +131,7 @@ impl Opener {
     pub(super) fn is_granted(&self, handle: Handle) -> bool {
         match self {
             Self::All(_) => true,
-            Self::Some { records, .. } => records.contains_key(&handle),
+            Self::Some { records, .. } => records.0.contains_key(&handle),
         }
     }
 
@@ -100,7 +161,7 @@ impl Opener {
         };
         let mut kept = (Vec::new(), Blobs::default());
         for (at, handle) in
-            handles.iter().enumerate().filter(|(_, handle)| keys.contains_key(handle))
+            handles.iter().enumerate().filter(|(_, handle)| keys.get(**handle).is_some())
         {
             kept.0.push(*handle);
             kept.1.push(records.get(at));
@@ -148,20 +209,21 @@ impl Opener {
     ) -> Result<Rows, Error> {
         let cipher = aes_gcm_siv::under(&self.layout());
         let layout = envelope::open(&cipher, &origin.of_layout(), sealed_layout);
-        let layout = layout.map_err(|_| Error::Layout)?;
+        let layout = layout.map(Zeroizing::new).map_err(|_| Error::Layout)?;
         let mut columns = decode_layout(&layout)?;
         let types = types(&columns)?;
         let (parent, common) = (self.parent(), origin.of_records(&layout));
-        let rows: Vec<Option<Vec<u8>>> = handles
+        let rows: Vec<Option<Zeroizing<Vec<u8>>>> = handles
             .par_iter()
             .enumerate()
             .map(|(position, &handle)| {
                 let associated = [&common[..], &handle.to_le_bytes()].concat();
                 let key = self.record(parent.as_ref(), handle)?;
                 let cipher = aes_gcm_siv::under(key.as_ref());
-                envelope::open(&cipher, &associated, records.get(position)).ok()
+                envelope::open(&cipher, &associated, records.get(position)).map(Zeroizing::new).ok()
             })
             .collect();
+        columns.iter_mut().for_each(|column| column.reserve(rows.len()));
         let mut faults = BTreeMap::new();
         for (position, row) in rows.into_iter().enumerate() {
             let decoded = match row {
@@ -222,20 +284,20 @@ impl Grant {
     /// The grant as bytes, in the clear.
     #[must_use]
     pub fn encode(&self) -> Zeroizing<Vec<u8>> {
-        let mut writer = Writer::new(Kind::Grant);
+        let mut writer = Writer::secret(Kind::Grant);
         writer.raw(&self.owner.0);
         self.provider.write(&mut writer);
         match &self.opener {
             Opener::All(key) => writer.u8(0).raw(key.expose()),
             Opener::Some { layout, records } => {
                 writer.u8(1).raw(layout.expose()).count(records.len());
-                for (handle, key) in records {
-                    writer.u128(*handle).raw(key.expose());
+                for (handle, key) in records.iter() {
+                    writer.u128(handle).raw(key.expose());
                 }
                 &mut writer
             }
         };
-        Zeroizing::new(writer.0)
+        writer.0
     }
 
     /// Reads what [`encode`](Self::encode) wrote.
@@ -251,10 +313,10 @@ impl Grant {
             0 => Opener::All(Key::from_bytes(reader.raw(32)?)?),
             1 => {
                 let layout = Key::from_bytes(reader.raw(32)?)?;
-                let mut records = BTreeMap::new();
+                let mut records = RecordKeys::default();
                 for _ in 0..reader.count(48)? {
                     let handle = reader.u128()?;
-                    if records.last_key_value().is_some_and(|(&last, _)| handle <= last) {
+                    if records.last().is_some_and(|last| handle <= last) {
                         return Err(reader.fault().into());
                     }
                     records.insert(handle, Key::from_bytes(reader.raw(32)?)?);

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Error;
 use crate::message::place::{Group, Node};
 
 /// What is known of the hierarchy from a node on; all of it public.
@@ -32,15 +33,25 @@ impl Below {
     }
 
     /// Brings a node to a later epoch; returns the members it leaves behind.
-    pub(super) fn advance(&mut self, authority: &Node, epoch: u32) -> BTreeSet<Node> {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Revocations`] if they can no longer be counted; nothing is changed then.
+    pub(super) fn advance(
+        &mut self,
+        authority: &Node,
+        epoch: u32,
+    ) -> Result<BTreeSet<Node>, Error> {
+        let got = self.revocations;
+        let revocations = got.checked_add(1).ok_or(Error::Revocations { got })?;
         let depth = authority.names().len();
         let (left, kept) = std::mem::take(&mut self.members).into_iter().partition(|member| {
             authority.holds(member) && member.epochs().get(depth).is_some_and(|&old| old < epoch)
         });
         self.members = kept;
         self.epochs.insert(authority.clone(), epoch);
-        self.revocations += 1;
-        left
+        self.revocations = revocations;
+        Ok(left)
     }
 
     /// The part that concerns a node and what is below it.

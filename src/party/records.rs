@@ -157,11 +157,11 @@ pub fn seal(
         .par_iter()
         .zip(&nonces[1..])
         .enumerate()
-        .map(|(position, (&(handle, row), nonce))| {
+        .map_init(Writer::headless_secret, |encoded, (position, (&(handle, row), nonce))| {
             let key = parent.child(Purpose::Record, &handle.to_be_bytes(), 0);
             let associated = [&common[..], &handle.to_le_bytes()].concat();
-            let row = encode_row(columns, row);
-            envelope::seal(&aes_gcm_siv::under(&key), nonce, &associated, &row)
+            encode_row(columns, row, encoded);
+            envelope::seal(&aes_gcm_siv::under(&key), nonce, &associated, &encoded.0)
                 .map_err(|_| Error::Record { position })
         })
         .collect::<Result<_, _>>()?;

@@ -1,17 +1,24 @@
 //! Files under a password: keyrings at rest.
 //!
 //! ```text
-//! file = head || nonce || AES-256-GCM-SIV(Argon2id(password, salt), contents, head) || SHA-256
-//! head = "MOPSEFIL", version, kind, memory, passes, lanes, salt
+//! file = head || commitment || length || AES-256-GCM-SIV(key, nonce, contents, head || commitment) || SHA-256
+//! head = "MOPSEFIL", version 2, kind, memory, passes, lanes, salt, nonce
+//! key, commitment: of password, salt and head, as in `crate::cipher::password`
 //! ```
 //!
-//! The checksum tells a damaged file from a wrong password; it is no protection from an attacker, the
-//! authenticated encryption is. Parameters beyond the bounds are refused before they are used, so
-//! that a file cannot make its reader run out of memory or time.
+//! The commitment makes sure that no file opens under two passwords; it is compared before anything is
+//! opened, and costs 32 bytes. The checksum tells a damaged file from a wrong password; it is no
+//! protection from an attacker, the authenticated encryption is. What a file asks of its reader has a
+//! ceiling, checked before any work. Files of version 1, which commit to nothing, are still read:
+//!
+//! ```text
+//! file = head || nonce || length || AES-256-GCM-SIV(Argon2id(password, salt), nonce, contents, head) || SHA-256
+//! head = "MOPSEFIL", version 1, kind, memory, passes, lanes, salt
+//! ```
 //!
 //! # Sources
 //!
-//! Argon2id as in [`crate::cipher::password`]; AES-GCM-SIV: RFC 8452.
+//! Argon2id and commitment as in [`crate::cipher::password`]; AES-GCM-SIV: RFC 8452.
 
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
@@ -21,7 +28,7 @@ use super::hierarchy::Below;
 use super::keyring::{Derived, Keyring};
 use super::keywords::Uses;
 use crate::cipher::aes_gcm_siv::NONCE_LEN;
-use crate::cipher::password::{Cost, Derivation};
+use crate::cipher::password::{COMMITMENT_LEN, Ceiling, Cost, Derivation, is_committed};
 use crate::cipher::{self, Cipher, aes_gcm_siv};
 use crate::keys::{Key, fill_random};
 use crate::message::certificate::{Chain, Owner};
@@ -59,63 +66,133 @@ pub fn seal(keyring: &Keyring, password: &[u8], cost: Cost) -> Result<Vec<u8>, E
     let mut nonce = [0; NONCE_LEN];
     fill_random(&mut salt)?;
     fill_random(&mut nonce)?;
+    seal_with(Kind::of(keyring), &keyring.encode(), password, cost, &salt, &nonce)
+}
+
+fn seal_with(
+    kind: Kind,
+    contents: &[u8],
+    password: &[u8],
+    cost: Cost,
+    salt: &[u8; SALT_LEN],
+    nonce: &[u8; NONCE_LEN],
+) -> Result<Vec<u8>, Error> {
     let mut file = Writer::new(wire::Kind::SavedKeyring);
-    file.u8(Kind::of(keyring) as u8).u32(cost.memory).u32(cost.passes).u32(cost.lanes).raw(&salt);
-    let key = Derivation::Argon2id(cost).derive(password, &salt)?;
-    let sealed = aes_gcm_siv::under(&key).seal(&nonce, &file.0, &keyring.encode())?;
-    file.raw(&nonce).bytes(&sealed);
+    file.u8(kind as u8).u32(cost.memory).u32(cost.passes).u32(cost.lanes).raw(salt).raw(nonce);
+    let (key, commitment) = Derivation::Argon2id(cost).commit(password, salt, &file.0, b"")?;
+    file.raw(&commitment);
+    let sealed = aes_gcm_siv::under(&key).seal(nonce, &file.0, contents)?;
+    file.bytes(&sealed);
     let checksum = Sha256::digest(&file.0);
     file.raw(&checksum);
     Ok(file.0)
 }
 
-/// Opens a file of this kind with its password.
+/// Opens a file of this kind with its password, at the default [`Ceiling`].
+///
+/// # Errors
+///
+/// Those of [`open_within`].
+pub fn open(file: &[u8], password: &[u8], kind: Kind) -> Result<Keyring, Error> {
+    open_within(Ceiling::default(), file, password, kind)
+}
+
+/// Opens a file of this kind with its password, if that costs no more than a ceiling.
 ///
 /// # Errors
 ///
 /// [`Error::Damaged`] if it is not what was written, [`wire::Error::Version`] if another version wrote it,
 /// [`Error::OtherKind`] if it is of another kind, [`cipher::Error::PasswordCost`] if its
-/// parameters are absurd, [`cipher::Error::WrongPassword`].
-pub fn open(file: &[u8], password: &[u8], kind: Kind) -> Result<Keyring, Error> {
+/// parameters are absurd, [`cipher::Error::Ceiling`], [`cipher::Error::WrongPassword`].
+pub fn open_within(
+    ceiling: Ceiling,
+    file: &[u8],
+    password: &[u8],
+    kind: Kind,
+) -> Result<Keyring, Error> {
+    let contents = contents(ceiling, file, password, kind)?;
+    Keyring::decode(&contents).map_err(as_damage)
+}
+
+fn as_damage(error: Error) -> Error {
+    match error {
+        Error::Wire(wire::Error::Format { .. }) => Error::Damaged { what: WHAT },
+        error => error,
+    }
+}
+
+/// What a file says before its contents.
+struct Head<'a> {
+    kind: u8,
+    cost: Cost,
+    salt: [u8; SALT_LEN],
+    nonce: [u8; NONCE_LEN],
+    /// What the file commits to, and how; version 1 does not.
+    commitment: Option<(&'a [u8], [u8; COMMITMENT_LEN])>,
+    /// What the contents are bound to.
+    associated: &'a [u8],
+    sealed: &'a [u8],
+}
+
+impl<'a> Head<'a> {
+    fn read(body: &'a [u8]) -> Result<Self, Error> {
+        let (mut reader, version) = Reader::of_any_version(body, wire::Kind::SavedKeyring)?;
+        let kind = reader.u8()?;
+        let cost = Cost { memory: reader.u32()?, passes: reader.u32()?, lanes: reader.u32()? };
+        let salt = reader.array()?;
+        let of_version_1 = &body[..reader.position()];
+        let nonce = reader.array()?;
+        let head = &body[..reader.position()];
+        let commitment = if version == 1 { None } else { Some((head, reader.array()?)) };
+        let associated = commitment.map_or(of_version_1, |_| &body[..reader.position()]);
+        let sealed = reader.bytes()?;
+        reader.end()?;
+        Ok(Self { kind, cost, salt, nonce, commitment, associated, sealed })
+    }
+}
+
+/// The contents of a file, in the clear.
+fn contents(
+    ceiling: Ceiling,
+    file: &[u8],
+    password: &[u8],
+    kind: Kind,
+) -> Result<Zeroizing<Vec<u8>>, Error> {
     let damaged = Error::Damaged { what: WHAT };
     let body = file.len().checked_sub(CHECKSUM_LEN).ok_or(damaged.clone())?;
     let (body, checksum) = file.split_at(body);
     if Sha256::digest(body).as_slice() != checksum {
         return Err(damaged);
     }
-    let as_damage = |error: Error| match error {
-        Error::Wire(wire::Error::Format { .. }) => Error::Damaged { what: WHAT },
-        error => error,
-    };
-    let read = || -> Result<_, Error> {
-        let mut reader = Reader::new(body, wire::Kind::SavedKeyring)?;
-        let written = reader.u8()?;
-        let cost = Cost { memory: reader.u32()?, passes: reader.u32()?, lanes: reader.u32()? };
-        let salt: [u8; SALT_LEN] = reader.array()?;
-        let head = &body[..reader.position()];
-        let nonce: [u8; NONCE_LEN] = reader.array()?;
-        let sealed = reader.bytes()?;
-        reader.end()?;
-        Ok((written, cost, salt, head, nonce, sealed))
-    };
-    let (written, cost, salt, head, nonce, sealed) = read().map_err(as_damage)?;
-    if written != kind as u8 {
+    let head = Head::read(body).map_err(as_damage)?;
+    if head.kind != kind as u8 {
         let expected = match kind {
             Kind::Owner => "an owner's",
             Kind::Provider => "a provider's",
         };
         return Err(Error::OtherKind { expected });
     }
-    let key = Derivation::Argon2id(cost).derive(password, &salt)?;
-    let contents = aes_gcm_siv::under(&key).open(&nonce, head, sealed);
-    let contents = contents.map(Zeroizing::new).map_err(|_| cipher::Error::WrongPassword)?;
-    Keyring::decode(&contents).map_err(as_damage)
+    let derivation = Derivation::Argon2id(head.cost);
+    derivation.check(password)?;
+    ceiling.check(derivation)?;
+    let key = match head.commitment {
+        None => derivation.derive(password, &head.salt)?,
+        Some((committed, said)) => {
+            let (key, found) = derivation.commit(password, &head.salt, committed, b"")?;
+            if !is_committed(&found, &said) {
+                return Err(cipher::Error::WrongPassword.into());
+            }
+            key
+        }
+    };
+    let opened = aes_gcm_siv::under(&key).open(&head.nonce, head.associated, head.sealed);
+    Ok(opened.map(Zeroizing::new).map_err(|_| cipher::Error::WrongPassword)?)
 }
 
 impl Keyring {
     /// Everything the keyring holds, in the clear: to be sealed at once.
     pub(crate) fn encode(&self) -> Zeroizing<Vec<u8>> {
-        let mut writer = Writer::new(wire::Kind::Keyring);
+        let mut writer = Writer::secret(wire::Kind::Keyring);
         writer.raw(&self.owner.0).bytes(&self.schema.encode());
         self.node.write(&mut writer);
         writer.raw(self.key.expose()).count(self.rulers.len());
@@ -138,7 +215,7 @@ impl Keyring {
         for (tag, count) in &self.counts {
             writer.raw(tag).u64(*count);
         }
-        Zeroizing::new(writer.0)
+        writer.0
     }
 
     /// Reads what [`encode`](Self::encode) wrote.
@@ -148,8 +225,9 @@ impl Keyring {
         let schema = Schema::decode(reader.bytes()?)?;
         let node = Node::read(&mut reader)?;
         let key = Key::from_bytes(reader.raw(32)?)?;
-        let mut rulers = Vec::new();
-        for _ in 0..reader.count(32)? {
+        let count = reader.count(32)?;
+        let mut rulers = Vec::with_capacity(count); // a list that grows leaves copies of its keys
+        for _ in 0..count {
             rulers.push(Key::from_bytes(reader.raw(32)?)?);
         }
         let chain = Chain::read(&mut reader)?;
@@ -276,9 +354,10 @@ mod tests {
     fn a_well_formed_change_of_anything_does_not_open() {
         assert_eq!(refusal(&changed(0, b"MOPSEUPL")), Error::Damaged { what: WHAT });
         assert_eq!(
-            refusal(&changed(8, &[2])),
-            Error::Wire(wire::Error::Version { what: WHAT, got: 2 })
+            refusal(&changed(8, &[3])),
+            Error::Wire(wire::Error::Version { what: WHAT, got: 3 })
         );
+        assert_eq!(refusal(&changed(8, &[1])), Error::Damaged { what: WHAT }, "an older version");
         assert_eq!(refusal(&changed(9, &[2])), Error::OtherKind { expected: "an owner's" });
         assert_eq!(refusal(&changed(9, &[0])), Error::OtherKind { expected: "an owner's" });
         assert_eq!(refusal(&changed(10, &[16])), cipher::Error::WrongPassword.into(), "the memory");
@@ -292,9 +371,14 @@ mod tests {
             cipher::Error::WrongPassword.into(),
             "the nonce"
         );
-        assert_eq!(refusal(&changed(50, &[0xff; 8])), Error::Damaged { what: WHAT }, "the length");
         assert_eq!(
-            refusal(&changed(60, &[0; 8])),
+            refusal(&changed(50, &[0; 32])),
+            cipher::Error::WrongPassword.into(),
+            "the commitment"
+        );
+        assert_eq!(refusal(&changed(82, &[0xff; 8])), Error::Damaged { what: WHAT }, "the length");
+        assert_eq!(
+            refusal(&changed(92, &[0; 8])),
             cipher::Error::WrongPassword.into(),
             "the contents"
         );
@@ -319,8 +403,69 @@ mod tests {
         );
     }
 
+    #[derive(serde::Deserialize)]
+    struct Vectors {
+        #[serde(with = "hex")]
+        root: [u8; 32],
+        files: Vec<Saved>,
+    }
+
+    #[derive(serde::Deserialize)]
+    struct Saved {
+        version: u8,
+        #[serde(with = "hex")]
+        contents: Vec<u8>,
+        #[serde(with = "hex")]
+        password: Vec<u8>,
+        cost: [u32; 3],
+        #[serde(with = "hex")]
+        salt: [u8; SALT_LEN],
+        #[serde(with = "hex")]
+        nonce: [u8; NONCE_LEN],
+        #[serde(with = "hex")]
+        file: Vec<u8>,
+    }
+
+    #[test]
+    fn files_are_the_known_ones_and_those_of_version_1_still_open() {
+        let vectors = include_str!("../../tests/vectors/keyring.json");
+        let Vectors { root, files } = serde_json::from_str(vectors).unwrap();
+        for case in &files {
+            let Saved { password, cost: [memory, passes, lanes], salt, nonce, .. } = case;
+            let keyring = open(&case.file, password, Kind::Owner).unwrap();
+            assert_eq!(*keyring.key.expose(), root);
+            assert_eq!(keyring.below.members.len(), 1);
+            assert_eq!(
+                *contents(Ceiling::default(), &case.file, password, Kind::Owner).unwrap(),
+                case.contents
+            );
+            if case.version == 2 {
+                let cost = Cost { memory: *memory, passes: *passes, lanes: *lanes };
+                let file =
+                    seal_with(Kind::Owner, &case.contents, password, cost, salt, nonce).unwrap();
+                assert_eq!(file, case.file);
+            }
+        }
+        let versions: Vec<_> = files.iter().map(|case| (case.version, case.contents[8])).collect();
+        assert_eq!(versions, [(1, 1), (1, 2), (2, 2)]);
+    }
+
+    #[test]
+    fn what_costs_more_than_the_ceiling_is_refused_before_it_is_paid() {
+        let cost = [1_u32 << 20, 16, 1].map(u32::to_le_bytes).concat();
+        let file = changed(10, &cost);
+        let (argument, unit) = ("most_memory", "MiB of memory");
+        let refused = cipher::Error::Ceiling { argument, unit, asked: 1024, most: 256 };
+        assert_eq!(refusal(&file), refused.into());
+        let ceiling = Ceiling { memory: 1024, ..Ceiling::default() };
+        let (argument, unit) = ("most_passes", "passes over the memory");
+        let refused = cipher::Error::Ceiling { argument, unit, asked: 16, most: 4 };
+        let error = open_within(ceiling, &file, PASSWORD, Kind::Owner).unwrap_err();
+        assert_eq!(error, refused.into());
+    }
+
     /// The contents of three keyring files: an owner's with two epochs, a hospital's, a ward's.
-    fn contents() -> [Zeroizing<Vec<u8>>; 3] {
+    fn three() -> [Zeroizing<Vec<u8>>; 3] {
         let mut root = owner(1);
         root.authorize("hospital", &[]).unwrap();
         root.authorize("lab", &["hospital"]).unwrap();
@@ -367,8 +512,20 @@ mod tests {
     }
 
     #[test]
+    fn revocations_that_can_no_longer_be_counted_are_refused() {
+        let mut root = owner(1);
+        root.authorize("hospital", &[]).unwrap();
+        root.below.revocations = u64::MAX;
+        let bytes = root.encode();
+        let mut crafted = Keyring::decode(&bytes).unwrap();
+        let refused = Error::Revocations { got: u64::MAX };
+        assert_eq!(crafted.revoke(&["hospital"]), Err(refused));
+        assert_eq!(*crafted.encode(), *bytes, "nothing is changed");
+    }
+
+    #[test]
     fn a_keyring_survives_its_bytes() {
-        for bytes in contents() {
+        for bytes in three() {
             let keyring = Keyring::decode(&bytes).unwrap();
             assert_eq!(*keyring.encode(), *bytes);
             assert_eq!(keyring.below, Keyring::decode(&bytes).unwrap().below);
@@ -406,7 +563,7 @@ mod tests {
             number in prop_oneof![0..20_u64, any::<u64>()],
             how in 0..4,
         ) {
-            let original = &contents()[which];
+            let original = &three()[which];
             let mut bytes = original.to_vec();
             let at = at.index(bytes.len());
             let slice = at.min(to.index(bytes.len()))..at.max(to.index(bytes.len()));

@@ -1,4 +1,7 @@
-"""The schemes once more, slowly, from their definitions and the standard library alone.
+"""The schemes and password containers once more, slowly, from their definitions.
+
+The standard library does everything but the ciphers and Argon2id of password containers, which are
+those of the package `cryptography`.
 
 Written against the headers of the Rust modules. AES, the coins, the walk and the placement use
 integers; whether a proposal is accepted is decided with 50 digits where the Rust code uses floats
@@ -398,3 +401,121 @@ def _unpacked(packed: bytes) -> str:
 
 def _mask(key: bytes, nonce: bytes) -> int:
     return int.from_bytes(hashlib.sha256(key + nonce).digest()[:8], "big") % 3
+
+
+def stretched(derivation: str, costs: list[int], password: bytes, salt: bytes) -> bytes:
+    """Return what a password is stretched to; memory in KiB, passes, lanes, or iterations."""
+    if derivation == "pbkdf2-sha256":
+        return hashlib.pbkdf2_hmac("sha256", password, salt, *costs)
+    from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+
+    memory, passes, lanes = costs
+    kdf = Argon2id(salt=salt, length=32, iterations=passes, lanes=lanes, memory_cost=memory)
+    return kdf.derive(password)
+
+
+def committed(key: bytes, password: bytes, context: bytes) -> tuple[bytes, bytes]:
+    """Return the key that seals under a password, and the commitment to it and to a context."""
+    label = b"commitment" + hashlib.sha256(context).digest() + password
+    return child(key, "password", b"key"), child(key, "password", label)
+
+
+def password_message(case: dict, version: int) -> bytes:
+    """Return a message under a password, of version 1 or 2."""
+    from cryptography.hazmat.primitives.ciphers import aead
+
+    ciphers = {
+        "aes-256-gcm": aead.AESGCM,
+        "aes-256-gcm-siv": aead.AESGCMSIV,
+        "chacha20-poly1305": aead.ChaCha20Poly1305,
+    }
+    password, salt, nonce, associated, plaintext = (
+        bytes.fromhex(case[name])
+        for name in ("password", "salt", "nonce", "associated", "plaintext")
+    )
+    head = b"MOPSEPWD" + bytes([version])
+    for name in (case["cipher"], case["derivation"]):
+        head += len(name).to_bytes(8, "little") + name.encode()
+    head += b"".join(cost.to_bytes(4, "little") for cost in case["costs"]) + salt + nonce
+    key = stretched(case["derivation"], case["costs"], password, salt)
+    if version == 2:
+        key, commitment = committed(key, password, head + associated)
+        head += commitment
+    return head + ciphers[case["cipher"]](key).encrypt(nonce, plaintext, head + associated)
+
+
+def keyring_file(case: dict, version: int) -> bytes:
+    """Return an owner's keyring under a password, of version 1 or 2."""
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
+
+    password, salt, nonce, contents = (
+        bytes.fromhex(case[name]) for name in ("password", "salt", "nonce", "contents")
+    )
+    costs = b"".join(cost.to_bytes(4, "little") for cost in case["cost"])
+    head = b"MOPSEFIL" + bytes([version, 1]) + costs + salt
+    key = stretched("argon2id", case["cost"], password, salt)
+    if version == 1:
+        bound, file = head, head + nonce
+    else:
+        key, commitment = committed(key, password, head + nonce)
+        bound = file = head + nonce + commitment
+    sealed = AESGCMSIV(key).encrypt(nonce, contents, bound)
+    file += len(sealed).to_bytes(8, "little") + sealed
+    return file + hashlib.sha256(file).digest()
+
+
+def times(a: int, b: int) -> int:
+    """Return a product in GCM's field: SP 800-38D, algorithm 1."""
+    product = 0
+    for bit in range(127, -1, -1):
+        if a >> bit & 1:
+            product ^= b
+        b = b >> 1 ^ (0xE1 << 120 if b & 1 else 0)
+    return product
+
+
+def power(a: int, exponent: int) -> int:
+    """Return a power in GCM's field; that of 2^128 - 2 is the inverse."""
+    result = 1 << 127
+    for bit in f"{exponent:b}":
+        result = times(result, result)
+        if bit == "1":
+            result = times(result, a)
+    return result
+
+
+def gcm_collision(keys: list[bytes], nonce: bytes, associated: bytes) -> bytes:
+    """Return one ciphertext with its tag that AES-256-GCM opens under all of some keys.
+
+    The tag is E(nonce) plus a polynomial in E(0) whose coefficients are the blocks, so that every
+    key gives one linear equation in as many blocks as there are keys, with a tag that is chosen
+    [1]_.
+
+    References
+    ----------
+    .. [1] J. Len, P. Grubbs, T. Ristenpart, "Partitioning Oracle Attacks", USENIX Security 2021,
+       section 3.
+    """
+    n, tag = len(keys), 0x0123456789ABCDEF << 64
+    padded = associated + bytes(-len(associated) % 16)
+    known = [int.from_bytes(padded[i : i + 16], "big") for i in range(0, len(padded), 16)]
+    lengths = 8 * len(associated) << 64 | 8 * 16 * n
+    rows = []
+    for key in keys:
+        aes = Aes256(key)
+        h = int.from_bytes(aes.encrypt(bytes(16)), "big")
+        right = tag ^ int.from_bytes(aes.encrypt(nonce + b"\0\0\0\1"), "big") ^ times(lengths, h)
+        for at, block in enumerate(known):
+            right ^= times(block, power(h, n + 1 + len(known) - at))
+        rows.append([power(h, n + 1 - at) for at in range(n)] + [right])
+    for at in range(n):
+        pivot = next(row for row in range(at, n) if rows[row][at])
+        rows[at], rows[pivot] = rows[pivot], rows[at]
+        inverse = power(rows[at][at], 2**128 - 2)
+        rows[at] = [times(entry, inverse) for entry in rows[at]]
+        for row in range(n):
+            if row != at and rows[row][at]:
+                factor = rows[row][at]
+                pairs = zip(rows[row], rows[at], strict=True)
+                rows[row] = [a ^ times(factor, b) for a, b in pairs]
+    return b"".join(row[n].to_bytes(16, "big") for row in rows) + tag.to_bytes(16, "big")

@@ -3,17 +3,25 @@
 import base64
 import hashlib
 import json
+import re
+import signal
+import subprocess
+import sys
+import time
+import unicodedata
 from pathlib import Path
 
 import numpy as np
 import pytest
+import reference
 from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
 from cryptography.hazmat.primitives.ciphers import Cipher, modes
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
+import mopse
 from mopse import passwords
+from mopse._checks import password_bytes
 from mopse.ciphers import legacy
 from mopse.errors import (
     DamagedFileError,
@@ -25,6 +33,10 @@ from mopse.errors import (
 
 KDFS = ["argon2id", "pbkdf2-sha256"]
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "pbe.json").read_text("utf-8"))
+CONTAINERS, KEYRINGS = (
+    json.loads((Path(__file__).parents[1] / "vectors" / name).read_text("utf-8"))
+    for name in ("password.json", "keyring.json")
+)
 PASSWORD, SALT, TEXT = "correct horse", bytes(range(16)), b"chest X-ray"
 STORED = passwords.hash(PASSWORD)
 SEALED = passwords.encrypt(PASSWORD, TEXT)
@@ -83,17 +95,199 @@ def test_argon2id_is_that_of_openssl():
 @pytest.mark.parametrize("kdf", KDFS)
 def test_a_message_is_made_as_its_module_says(kdf):
     sealed = passwords.encrypt(PASSWORD, TEXT, kdf=kdf, aad=b"record 17")
-    head = b"MOPSEPWD\x01"
-    for name in ("aes-256-gcm", kdf):
+    costs = [600_000] if kdf == "pbkdf2-sha256" else [65536, 3, 1]
+    at = 9 + 8 + len("aes-256-gcm") + 8 + len(kdf) + 4 * len(costs)
+    case = message_case(kdf, costs, PASSWORD, sealed[at:][:16], sealed[at + 16 :][:12])
+    assert sealed == reference.password_message(case, 2)
+    assert passwords.decrypt(PASSWORD, reference.password_message(case, 1), b"record 17") == TEXT
+
+
+def message_case(kdf: str, costs: list[int], password: str, salt: bytes, nonce: bytes) -> dict:
+    """Return what the reference makes a message of."""
+    named = {"password": password.encode(), "associated": b"record 17", "plaintext": TEXT}
+    named |= {"salt": salt, "nonce": nonce}
+    texts = {"cipher": "aes-256-gcm", "derivation": kdf}
+    return {name: value.hex() for name, value in named.items()} | texts | {"costs": costs}
+
+
+def test_the_pinned_containers_are_those_of_the_reference():
+    for case in CONTAINERS["messages"]:
+        assert reference.password_message(case, case["version"]).hex() == case["message"]
+    for case in KEYRINGS["files"]:
+        assert reference.keyring_file(case, case["version"]).hex() == case["file"]
+
+
+def test_no_message_opens_under_many_passwords():
+    guesses = [f"guess {number}" for number in range(24)]
+    salt, nonce = bytes(16), bytes(12)
+    case = message_case("pbkdf2-sha256", [1000], guesses[0], salt, nonce)
+
+    def key(password):
+        return hashlib.pbkdf2_hmac("sha256", password.encode(), salt, 1000)
+
+    head = reference.password_message(case, 1)[: -len(TEXT) - 16]
+    message = head + reference.gcm_collision([key(g) for g in guesses], nonce, head + b"record 17")
+    assert len({passwords.decrypt(guess, message, b"record 17") for guess in guesses}) == 24
+
+    # The same in version 2: whoever makes it can commit to one of the passwords.
+    head = reference.password_message(case, 2)[: -len(TEXT) - 16]
+    without = head[:-32]
+    commitments = {
+        reference.committed(key(guess), guess.encode(), without + b"record 17")[1]
+        for guess in guesses
+    }
+    assert len(commitments) == 24
+    keys = [
+        reference.committed(key(guess), guess.encode(), without + b"record 17")[0]
+        for guess in guesses[:4]
+    ]
+    message = head + reference.gcm_collision(keys, nonce, head + b"record 17")
+    assert head[-32:] in commitments
+    assert len(passwords.decrypt(guesses[0], message, b"record 17")) == 64
+    for guess in guesses[1:]:
+        with pytest.raises(DecryptionError, match=r"^the ciphertext does not open$"):
+            passwords.decrypt(guess, message, b"record 17")
+
+
+def costly(**costs) -> tuple[bytes, str]:
+    """Return a message and a stored hash that ask for much, and hold nothing."""
+    memory, passes = costs["memory"] * 1024, costs["passes"]
+    head = b"MOPSEPWD\x02"
+    for name in ("aes-256-gcm", "argon2id"):
         head += len(name).to_bytes(8, "little") + name.encode()
-    for number in [600_000] if kdf == "pbkdf2-sha256" else [65536, 3, 1]:
-        head += number.to_bytes(4, "little")
-    salt, nonce = sealed[len(head) :][:16], sealed[len(head) + 16 :][:12]
-    assert sealed.startswith(head)
-    head = head + salt + nonce
-    key = passwords.derive(PASSWORD, salt, kdf=kdf)
-    ciphertext = AESGCM(key).encrypt(nonce, TEXT, head + b"record 17")
-    assert sealed == head + ciphertext
+    head += b"".join(number.to_bytes(4, "little") for number in (memory, passes, 1))
+    hashed = base64.b64encode(bytes(32)).decode().rstrip("=")
+    stored = f"$argon2id$v=19$m={memory},t={passes},p=1${hashed[:22]}${hashed}"
+    return head + bytes(16 + 12 + 32 + 16), stored
+
+
+def test_what_costs_more_than_the_reader_allows_is_refused_before_it_is_paid():
+    started = time.monotonic()
+    for costs, fault in [
+        ({"memory": 1024, "passes": 16}, "asks for 1024 MiB of memory and most_memory is 256"),
+        ({"memory": 257, "passes": 1}, "asks for 257 MiB of memory and most_memory is 256"),
+        ({"memory": 1, "passes": 5}, "asks for 5 passes over the memory and most_passes is 4"),
+    ]:
+        message, stored = costly(**costs)
+        with pytest.raises(InvalidInputError, match=fault):
+            passwords.decrypt(PASSWORD, message)
+        with pytest.raises(InvalidInputError, match=fault):
+            passwords.verify(PASSWORD, stored)
+    iterated = bytearray(passwords.encrypt(PASSWORD, TEXT, kdf="pbkdf2-sha256"))
+    iterated[49:53] = (9_000_000).to_bytes(4, "little")
+    with pytest.raises(InvalidInputError, match="9000000 iterations and most_iterations is 20"):
+        passwords.decrypt(PASSWORD, bytes(iterated))
+    assert time.monotonic() - started < 5
+    # The reader may raise the ceiling, or lower it below what is written by default.
+    message, stored = costly(memory=1, passes=5)
+    with pytest.raises(DecryptionError):
+        passwords.decrypt(PASSWORD, message, most_passes=5)
+    with pytest.raises(WrongPasswordError):
+        passwords.verify(PASSWORD, stored, most_passes=5)
+    with pytest.raises(InvalidInputError, match="most_memory is 63"):
+        passwords.decrypt(PASSWORD, SEALED, most_memory=63)
+    with pytest.raises(InvalidInputError, match="most_memory is 0"):
+        passwords.decrypt(PASSWORD, SEALED, most_memory=0)
+    with pytest.raises(WrongTypeError, match="most_passes is a float"):
+        passwords.verify(PASSWORD, STORED, most_passes=4.0)
+
+
+def test_a_keyring_has_a_ceiling_too(tmp_path):
+    path = tmp_path / "owner"
+    owner = mopse.Owner.generate(mopse.Schema(age=mopse.Field(0, 120)))
+    path.write_bytes(owner._keyring.seal(PASSWORD.encode(), (1024, 5, 1)))
+    with pytest.raises(InvalidInputError, match="asks for 5 passes over the memory"):
+        mopse.Owner.open(path, PASSWORD)
+    assert mopse.Owner.open(path, PASSWORD, most_passes=5).public == owner.public
+    owner.save(path, PASSWORD)
+    with pytest.raises(InvalidInputError, match="asks for 64 MiB of memory and most_memory is 1"):
+        mopse.Owner.open(path, PASSWORD, most_memory=1)
+
+
+def test_ctrl_c_ends_a_long_derivation():
+    message, _ = costly(memory=256, passes=16)
+    code = (
+        "import sys, mopse; from mopse import passwords; print('begun', flush=True)\n"
+        f"passwords.decrypt('x', bytes.fromhex('{message.hex()}'), most_passes=16)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout.readline() == b"begun\n"
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert b"KeyboardInterrupt" in errors
+
+
+LETTERS = st.text(
+    st.one_of(
+        st.sampled_from("eE\u0301\u0308\u00e9\u00a0\u2003 \uac01\u1100\u1161\u11a8\u212b\u1e9b"),
+        st.characters(categories=["L", "M", "N", "P", "S", "Zs"]),
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+@given(LETTERS)
+def test_all_canonical_forms_of_a_text_are_one_password(typed):
+    forms = {unicodedata.normalize(form, typed) for form in ("NFC", "NFD")} | {typed}
+    assert len({password_bytes(form) for form in forms}) == 1
+    assert password_bytes(password_bytes(typed).decode()) == password_bytes(typed)
+
+
+@given(LETTERS, LETTERS)
+def test_other_texts_are_other_passwords(one, other):
+    def spaced(typed):
+        return re.sub(r"[\xa0\u1680\u2000-\u200a\u202f\u205f\u3000]", " ", typed)
+
+    same = unicodedata.normalize("NFD", spaced(one)) == unicodedata.normalize("NFD", spaced(other))
+    assert (password_bytes(one) == password_bytes(other)) == same
+
+
+def test_a_password_opens_however_it_is_typed(tmp_path):
+    composed, decomposed = "Zo\u00eb\u00a0\uac01", "Zoe\u0308 \u1100\u1161\u11a8"
+    owner, path = mopse.Owner.generate(mopse.Schema(age=mopse.Field(0, 120))), tmp_path / "owner"
+    for one, other in [(composed, decomposed), (decomposed, composed)]:
+        assert passwords.decrypt(other, passwords.encrypt(one, TEXT)) == TEXT
+        passwords.verify(other, passwords.hash(one))
+        assert passwords.derive(one, SALT) == passwords.derive(other, SALT)
+        assert legacy.pbe_derive(one, SALT[:8]) == legacy.pbe_derive(other, SALT[:8])
+        owner.save(path, one)
+        assert mopse.Owner.open(path, other).public == owner.public
+    for alike in ("Zo\u0451 \uac01", "zo\u00eb \uac01", "\uff3ao\u00eb \uac01", composed + " "):
+        with pytest.raises(WrongPasswordError):
+            mopse.Owner.open(path, alike)
+    # The ligature is compatible with its letters, not canonically equal to them.
+    with pytest.raises(DecryptionError):
+        passwords.decrypt("fi", passwords.encrypt("\ufb01", TEXT))
+
+
+@pytest.mark.parametrize("typed", ["Zoe\u0308", "Zo\u00eb\u00a0", "line\n", "soft\u00adhyphen"])
+def test_what_was_sealed_under_a_text_as_typed_still_opens(typed, tmp_path):
+    as_typed = typed.encode()
+    assert passwords.decrypt(typed, passwords.encrypt(as_typed, TEXT)) == TEXT
+    passwords.verify(typed, passwords.hash(as_typed))
+    owner, path = mopse.Owner.generate(mopse.Schema(age=mopse.Field(0, 120))), tmp_path / "owner"
+    owner.save(path, as_typed)
+    assert mopse.Owner.open(path, typed).public == owner.public
+    with pytest.raises(WrongPasswordError):
+        mopse.Owner.open(path, typed + "x")
+
+
+def test_characters_that_no_password_holds_are_refused_by_their_place():
+    for typed, fault in [
+        ("ab\n", "character 2 of the password is a control character"),
+        ("\u202eab", "character 0 of the password is an invisible format character"),
+        ("a\ue000", "character 1 of the password is for private use"),
+        ("a\U000e0fff", "character 1 of the password is unassigned"),
+    ]:
+        for take in (passwords.encrypt, passwords.derive):
+            with pytest.raises(InvalidInputError, match=fault):
+                take(typed, SALT)
+        with pytest.raises(InvalidInputError, match=fault):
+            passwords.hash(typed)
+    assert password_bytes("\u06a9\u200c\u0627") == "\u06a9\u200c\u0627".encode()
 
 
 @given(
@@ -158,8 +352,8 @@ def test_what_is_malformed_or_absurd_is_refused():
     for damaged in (b"", sealed[:40], b"X" + sealed[1:], sealed.replace(iterations, b"\xff" * 4)):
         with pytest.raises(DamagedFileError):
             passwords.decrypt(PASSWORD, damaged)
-    with pytest.raises(DamagedFileError, match="of version 2"):
-        passwords.decrypt(PASSWORD, sealed.replace(b"MOPSEPWD\x01", b"MOPSEPWD\x02"))
+    with pytest.raises(DamagedFileError, match="of version 3"):
+        passwords.decrypt(PASSWORD, sealed.replace(b"MOPSEPWD\x02", b"MOPSEPWD\x03"))
     for known, unknown in ((b"aes-256-gcm", b"aes-256-gcn"), (b"pbkdf2", b"pbkdf3")):
         with pytest.raises(InvalidInputError, match="there is no"):
             passwords.decrypt(PASSWORD, sealed.replace(known, unknown))

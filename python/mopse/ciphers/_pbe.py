@@ -3,7 +3,7 @@
 from typing import Any
 
 from mopse import _mopse
-from mopse._checks import byte_array, bytes_of, integer, password_bytes
+from mopse._checks import byte_array, bytes_of, integer, password_bytes, with_password
 
 __all__ = ["pbe_decrypt", "pbe_derive", "pbe_encrypt"]
 
@@ -14,7 +14,7 @@ def pbe_encrypt(password: str | bytes, plaintext: Any, iterations: int = 1000) -
     Parameters
     ----------
     password : str or bytes
-        A string counts as its UTF-8. Secret.
+        A string counts as in `mopse.passwords`. Secret.
     plaintext : bytes-like
         Any contiguous buffer of bytes, read in place.
     iterations : int
@@ -54,7 +54,7 @@ def pbe_decrypt(password: str | bytes, sealed: Any) -> bytes:
     """Return the plaintext of what `pbe_encrypt` returned.
 
     It is nonsense if the password is wrong or the message was changed, and its padding happens to
-    be right, as about one in 256 is.
+    be right, as about one in 256 is. A string is tried as in `mopse.passwords`.
 
     Raises
     ------
@@ -65,7 +65,8 @@ def pbe_decrypt(password: str | bytes, sealed: Any) -> bytes:
     mopse.errors.InvalidInputError
         If the password is empty.
     """
-    return _mopse.cipher.pbe_open(password_bytes(password), byte_array(sealed, "the message"))
+    message = byte_array(sealed, "the message")
+    return with_password(password, lambda form: _mopse.cipher.pbe_open(form, message))
 
 
 def pbe_derive(password: str | bytes, salt: bytes, iterations: int = 1000) -> tuple[bytes, bytes]:

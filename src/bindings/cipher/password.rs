@@ -1,10 +1,12 @@
 use numpy::PyReadonlyArray1;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+use zeroize::Zeroizing;
 
+use crate::bindings::interruptible;
 use crate::cipher;
 use crate::cipher::legacy::pbe;
-use crate::cipher::password::{self, Cost, Derivation};
+use crate::cipher::password::{self, Ceiling, Cost, Derivation};
 
 /// Behind `mopse.passwords.derive`.
 #[pyfunction]
@@ -43,10 +45,18 @@ pub(in crate::bindings) fn open_under_password<'py>(
     password: &[u8],
     associated: &[u8],
     sealed: PyReadonlyArray1<'py, u8>,
+    ceiling: (u32, u32, u32),
 ) -> PyResult<Bound<'py, PyBytes>> {
-    let sealed = sealed.as_slice()?;
-    let plaintext = py.detach(|| password::open(password, associated, sealed))?;
+    let (ceiling, password) = (most(ceiling), Zeroizing::new(password.to_vec()));
+    let (associated, sealed) = (associated.to_vec(), sealed.as_slice()?.to_vec());
+    let open = move || password::open_within(ceiling, &password, &associated, &sealed);
+    let plaintext = Zeroizing::new(interruptible(py, open)??);
     Ok(PyBytes::new(py, &plaintext))
+}
+
+/// What a reader pays at most: MiB of memory, passes, iterations.
+pub(in crate::bindings) fn most((memory, passes, iterations): (u32, u32, u32)) -> Ceiling {
+    Ceiling { memory, passes, iterations }
 }
 
 /// Behind `mopse.passwords.hash`.
@@ -61,8 +71,11 @@ pub(in crate::bindings) fn verify_password(
     py: Python<'_>,
     password: &[u8],
     stored: &str,
+    ceiling: (u32, u32, u32),
 ) -> PyResult<()> {
-    Ok(py.detach(|| password::verify(password, stored))?)
+    let (ceiling, password) = (most(ceiling), Zeroizing::new(password.to_vec()));
+    let stored = stored.to_owned();
+    Ok(interruptible(py, move || password::verify_within(ceiling, &password, &stored))??)
 }
 
 /// Behind `mopse.ciphers.legacy.pbe_derive`.

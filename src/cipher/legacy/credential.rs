@@ -19,10 +19,12 @@
 use ::des::Des;
 use ::des::cipher::{BlockCipherDecrypt, KeyInit};
 use rayon::prelude::*;
+use zeroize::Zeroizing;
 
 use super::{blowfish, des};
 use crate::cipher::{Algorithm, Error, aes_cbc, check_length, envelope};
 use crate::keys::fill_random;
+use crate::wire::append_secret;
 
 /// The cipher of each chunk.
 pub static CIPHERS: [&Algorithm; 4] =
@@ -67,7 +69,8 @@ pub fn join(chunks: &[&[u8]], keys: &[&[u8]]) -> Result<Vec<u8>, Error> {
     check_length("the list of keys", CIPHERS.len(), keys.len())?;
     let mut credential = Vec::new();
     for ((algorithm, key), chunk) in CIPHERS.iter().zip(keys).zip(chunks) {
-        credential.extend(envelope::open(&*algorithm.with_key(key)?, b"", chunk)?);
+        let opened = Zeroizing::new(envelope::open(&*algorithm.with_key(key)?, b"", chunk)?);
+        append_secret(&mut credential, &opened);
     }
     Ok(credential)
 }

@@ -18,6 +18,27 @@ const TEXT: &[u8] = b"chest X-ray";
 struct Vectors {
     pbkdf2: Vec<Iterated>,
     argon2id: Hard,
+    messages: Vec<Message>,
+}
+
+#[derive(Deserialize)]
+struct Message {
+    version: u8,
+    #[serde(with = "hex")]
+    password: Vec<u8>,
+    #[serde(with = "hex")]
+    associated: Vec<u8>,
+    #[serde(with = "hex")]
+    plaintext: Vec<u8>,
+    cipher: String,
+    derivation: String,
+    costs: Vec<u32>,
+    #[serde(with = "hex")]
+    salt: [u8; SALT_LEN],
+    #[serde(with = "hex")]
+    nonce: Vec<u8>,
+    #[serde(with = "hex")]
+    message: Vec<u8>,
 }
 
 #[derive(Deserialize)]
@@ -71,8 +92,85 @@ fn with_parameters(derivation: &str, parameters: &[u32]) -> Vec<u8> {
     for &parameter in parameters {
         message.u32(parameter);
     }
-    message.raw(&[0; SALT_LEN + 12 + 16]);
+    message.raw(&[0; SALT_LEN + 12 + COMMITMENT_LEN + 16]);
     message.0
+}
+
+#[test]
+fn messages_are_the_known_ones_and_those_of_version_1_still_open() {
+    let messages = vectors().messages;
+    for case in &messages {
+        let derivation = match (&*case.derivation, &*case.costs) {
+            ("pbkdf2-sha256", &[iterations]) => Derivation::Pbkdf2 { iterations },
+            ("argon2id", &[memory, passes, lanes]) => {
+                Derivation::Argon2id(Cost { memory, passes, lanes })
+            }
+            other => panic!("{other:?}"),
+        };
+        let Message { password, associated, plaintext, salt, nonce, .. } = case;
+        assert_eq!(open(password, associated, &case.message).as_ref(), Ok(plaintext));
+        assert_eq!(open(b"wrong", associated, &case.message), Err(Error::Decryption));
+        if case.version == 2 {
+            let algorithm = cipher::find(&case.cipher).unwrap();
+            let sealed =
+                seal_with(password, derivation, algorithm, associated, plaintext, salt, nonce);
+            assert_eq!(sealed.as_ref(), Ok(&case.message));
+        }
+        // Neither version passes for the other.
+        let mut relabelled = case.message.clone();
+        relabelled[8] = 3 - case.version;
+        assert!(open(password, associated, &relabelled).is_err());
+    }
+    assert!([1, 2].iter().all(|version| messages.iter().any(|case| case.version == *version)));
+}
+
+#[test]
+fn a_commitment_is_to_the_password_even_where_its_key_is_that_of_another() {
+    // HMAC pads its key with zero bytes, and takes the digest of a long one.
+    let (long, digest) = ([b'x'; 65], Sha256::digest([b'x'; 65]));
+    let zeros = b"correct horse battery staple\0";
+    for (one, other) in [(PASSWORD, &zeros[..]), (&long[..], &digest[..])] {
+        let key = |password| *PBKDF2.derive(password, &[7; SALT_LEN]).unwrap().expose();
+        assert_eq!(key(one), key(other));
+        let sealed = seal(one, PBKDF2, &aes_gcm::AES_256, b"", TEXT).unwrap();
+        assert_eq!(open(one, b"", &sealed).unwrap(), TEXT);
+        assert_eq!(open(other, b"", &sealed), Err(Error::Decryption));
+    }
+}
+
+#[test]
+fn what_costs_more_than_the_ceiling_is_refused_before_it_is_paid() {
+    let ceiling = Ceiling { memory: 1, passes: 2, iterations: 1_500 };
+    let refused = |argument, unit, asked, most| Error::Ceiling { argument, unit, asked, most };
+    for (memory, passes, expected) in [
+        (1024, 2, None),
+        (1025, 1, Some(refused("most_memory", "MiB of memory", 2, 1))),
+        (8, 3, Some(refused("most_passes", "passes over the memory", 3, 2))),
+        (1 << 20, 16, Some(refused("most_memory", "MiB of memory", 1024, 1))),
+    ] {
+        let message = with_parameters("argon2id", &[memory, passes, 1]);
+        let error = open_within(ceiling, PASSWORD, b"", &message).unwrap_err();
+        assert_eq!(error, expected.clone().unwrap_or(Error::Decryption));
+        let stored = format!(
+            "$argon2id$v=19$m={memory},t={passes},p=1$AAAAAAAAAAAAAAAAAAAAAA${}",
+            "A".repeat(43)
+        );
+        let error = verify_within(ceiling, PASSWORD, &stored).unwrap_err();
+        assert_eq!(error, expected.unwrap_or(Error::WrongPassword));
+    }
+    let iterated = |iterations| {
+        let message = with_parameters("pbkdf2-sha256", &[iterations]);
+        open_within(ceiling, PASSWORD, b"", &message).unwrap_err()
+    };
+    assert_eq!(iterated(1_500), Error::Decryption);
+    assert_eq!(iterated(1_501), refused("most_iterations", "iterations", 1_501, 1_500));
+    // What this package writes opens at the default, the longest that is sane does not.
+    let default = Ceiling::default();
+    assert_eq!(default.check(Derivation::default()), Ok(()));
+    assert_eq!(default.check(Derivation::PBKDF2), Ok(()));
+    let longest = Cost { memory: 1 << 20, passes: 16, lanes: 1 };
+    assert!(default.check(Derivation::Argon2id(longest)).is_err());
+    assert!(default.check(Derivation::Pbkdf2 { iterations: 10_000_000 }).is_err());
 }
 
 #[test]
@@ -92,7 +190,7 @@ fn what_is_sealed_opens_with_its_password_and_associated_bytes_only() {
 
 #[test]
 fn keys_are_the_known_ones() {
-    let Vectors { pbkdf2, argon2id: hard } = vectors();
+    let Vectors { pbkdf2, argon2id: hard, .. } = vectors();
     for case in pbkdf2 {
         let mut key = vec![0; case.key.len()];
         pbkdf2::pbkdf2_hmac::<Sha256>(&case.password, &case.salt, case.iterations, &mut key);
@@ -149,7 +247,7 @@ fn every_changed_or_missing_byte_is_refused() {
                 0..8 => error == malformed(0),
                 8 => {
                     error
-                        == Error::Wire(wire::Error::Version { what: Kind::Password.name(), got: 0 })
+                        == Error::Wire(wire::Error::Version { what: Kind::Password.name(), got: 3 })
                 }
                 _ if at < parameters => matches!(
                     error,
@@ -158,13 +256,13 @@ fn every_changed_or_missing_byte_is_refused() {
                         | Error::UnknownDerivation { .. }
                 ),
                 _ if at < head => {
-                    matches!(error, Error::PasswordCost | Error::Decryption)
+                    matches!(error, Error::PasswordCost | Error::Ceiling { .. } | Error::Decryption)
                 }
                 _ => error == Error::Decryption,
             };
             assert!(is_clear, "byte {at}: {error}");
             let error = opened(&sealed[..at]).unwrap_err();
-            let is_headless = at < head + SALT_LEN + 12 + 16;
+            let is_headless = at < head + SALT_LEN + 12 + COMMITMENT_LEN + 16;
             assert_eq!(
                 matches!(error, Error::Wire(wire::Error::Format { .. })),
                 is_headless,
