@@ -9,7 +9,7 @@
 //! use mopse::operations::{Counts, Operation};
 //! use mopse::scheme::opse::Opse;
 //!
-//! let opse = Opse::new(&Key::from_bytes(&[1; 32])?, 1 << 16)?;
+//! let opse = Opse::new(&Key::from_bytes(&[2; 32])?, 1 << 16)?;
 //! let before = Counts::now();
 //! opse.encrypt_one(77)?;
 //! let took = Counts::now().since(&before);

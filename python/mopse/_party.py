@@ -290,7 +290,7 @@ class Party:
            Structures and Implementation", NDSS 2014, sections 3 and 4.
         """
         words = [keyword_bytes(keyword) for keyword in keywords]
-        return FileRequest(self._keyring.search_files(words, _expiry(expires_in)))
+        return FileRequest._signed(self._keyring.search_files(words, _expiry(expires_in)))
 
     def files_of(self, answer: Answer, *, expires_in: datetime.timedelta = _HOUR) -> FileRequest:
         """Return the signed request for the attachments of records that a query found.
@@ -309,7 +309,7 @@ class Party:
         """
         instance(answer, Answer, "an answer")
         parts = [part for part in answer._parts if len(part)]
-        return FileRequest(self._keyring.list_files(parts, _expiry(expires_in)))
+        return FileRequest._signed(self._keyring.list_files(parts, _expiry(expires_in)))
 
     def fetch(self, file: str, *, expires_in: datetime.timedelta = _HOUR) -> FileRequest:
         """Return the signed request for one stored file with what it holds.
@@ -327,7 +327,7 @@ class Party:
             If there can be no such file.
         """
         number = stored_number(file)
-        return FileRequest(self._keyring.fetch_file(number, _expiry(expires_in)))
+        return FileRequest._signed(self._keyring.fetch_file(number, _expiry(expires_in)))
 
     @overload
     def files(
