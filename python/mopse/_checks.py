@@ -207,7 +207,8 @@ def password_bytes(password: object) -> bytes:
     """Return the bytes of a password to seal with; the core refuses an empty one.
 
     Bytes are taken as they are. A string is taken in the form OpaqueString [1]_: every space is
-    U+0020, the rest is in Unicode's form NFC, and that in UTF-8. Case, width and look-alikes stay.
+    U+0020, the rest is in Unicode's form NFC, and that in UTF-8. Case and width stay, and so do
+    letters that look like others.
 
     Raises
     ------

@@ -50,12 +50,14 @@ impl Span {
     fn linear_ticks(&self, most: u32) -> Vec<Tick> {
         let step = Step::within((self.high - self.low) / f64::from(most));
         let largest = self.low.abs().max(self.high.abs());
-        whole_numbers(self.low / step.size(), self.high / step.size())
+        let ticks: Vec<Tick> = whole_numbers(self.low / step.size(), self.high / step.size())
             .map(|multiple| Tick {
                 at: self.part(multiple * step.size()),
                 label: Some(step.label(multiple, largest)),
             })
-            .collect()
+            .collect();
+        // A step that is rounded up may be longer than the span, and miss it.
+        if ticks.is_empty() && most < 16 { self.linear_ticks(2 * most) } else { ticks }
     }
 
     fn power_ticks(&self, base: u32, most: u32) -> Vec<Tick> {
@@ -250,6 +252,12 @@ mod tests {
         assert_eq!(labels(Log2, 1.0, 64.0, 8), ["1", "2", "4", "8", "16", "32", "64"]);
         assert_eq!(labels(Log2, 1.0, 2_f64.powi(60), 5), ["1", "2¹³", "2²⁶", "2³⁹", "2⁵²"]);
         assert_eq!(labels(Log10, 20.0, 60.0, 5), ["20", "30", "40", "50", "60"]);
+    }
+
+    #[test]
+    fn a_span_between_two_long_steps_still_has_a_tick() {
+        assert_eq!(labels(Scale::Log2, 553.0, 960.0, 2), ["600", "800"]);
+        assert_eq!(labels(Scale::Linear, 553.0, 960.0, 2), ["600", "800"]);
     }
 
     proptest! {
