@@ -44,7 +44,7 @@ _Records = TypeVar("_Records")
 
 
 class Message(abc.ABC):
-    """Anything that travels: ``bytes(message)`` is what does.
+    """Anything that travels: ``bytes(message)`` is what does, also when it is pickled or copied.
 
     Bytes that are cut short or malformed are refused with `mopse.errors.DamagedFileError`, forged
     ones with `mopse.errors.SignatureError`.
@@ -57,6 +57,9 @@ class Message(abc.ABC):
     def nbytes(self) -> int:
         """Size as it travels, in bytes."""
         return len(bytes(self))
+
+    def __reduce__(self) -> tuple[Any, tuple[bytes]]:
+        return getattr(type(self), "from_bytes", type(self)), (bytes(self),)
 
 
 def as_message(message: Any, what: str, kind: type[Message] | None = None) -> bytes:

@@ -1,8 +1,10 @@
 """The public story, on real records: whatever is asked, the answer is that of the plaintext."""
 
+import copy
 import datetime
 import hashlib
 import math
+import pickle
 import struct
 import time
 
@@ -18,6 +20,7 @@ from scene import Scene
 
 import mopse
 from mopse import Answer, Cloud, Field, Owner, Provider, Query, Schema, Upload, User, datasets
+from mopse.cli import main
 from mopse.errors import (
     DecryptionError,
     ExpiredError,
@@ -838,3 +841,30 @@ def test_a_changed_record_is_named_and_nothing_more():
     answer[-1] ^= 1
     with pytest.raises(DecryptionError, match=r"provider 'a': record 2 does not open"):
         story.owner.decrypt(Answer.from_bytes(bytes(answer)))
+
+
+def test_the_demonstration_shows_all_it_says(tmp_path, capsys):
+    figure = tmp_path / "figure.svg"
+    main(["demo", "--figure", str(figure)])
+    said = capsys.readouterr().out
+    assert "the same" in said
+    assert "A token with one bit changed is refused" in said
+    assert figure.read_text().startswith("<svg")
+
+
+def test_messages_are_pickled_and_copied_as_what_travels():
+    scene = Scene(Schema(age=Field(0, 120)), "hospital", seed=3)
+    upload = scene.send("hospital", pl.DataFrame({"id": [1, 2], "age": [30, 50]}))
+    query = scene.owner.query(age=(25, 40))
+    answer = scene.cloud.search(query)
+    file = scene["hospital"].attach(1, b"x", name="n", media_type="text/plain", keywords=["k"])
+    scene.cloud.receive(file)
+    request = scene.owner.find("k")
+    listing = scene.cloud.find(request)
+    for message in (upload, query, answer, file, request, listing):
+        for again in (pickle.loads(pickle.dumps(message)), copy.deepcopy(message)):
+            assert type(again) is type(message)
+            assert bytes(again) == bytes(message)
+    assert query.groups, "a query that was looked into is pickled too"
+    with pytest.raises(InvalidInputError, match="query"):  # the bounds stayed with who asked
+        Owner.from_insecure_seed(scene.schema, 3).decrypt(answer, pickle.loads(pickle.dumps(query)))
