@@ -18,7 +18,11 @@ def as_file(path: str | os.PathLike[str]) -> Path:
         file = Path(path)
     except TypeError:
         raise WrongTypeError(f"a path must be a string, not {type(path).__name__}") from None
-    if not file.name or "\0" in str(file):
+    try:
+        named = os.fsencode(file)
+    except UnicodeEncodeError:
+        raise InvalidInputError("the path holds half of a surrogate pair") from None
+    if not file.name or b"\0" in named:
         raise InvalidInputError("the path names no file")
     return file
 

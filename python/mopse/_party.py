@@ -209,7 +209,7 @@ class Party:
         faults: Literal["raise", "report"] = "raise",
         by_provider: bool = False,
     ) -> Any:
-        """Return the records of an answer, opened and checked against the query.
+        """Return the records of an answer, opened, and of these what the query's bounds hold.
 
         Parameters
         ----------
@@ -247,7 +247,7 @@ class Party:
         Notes
         -----
         Costs about a microsecond per small record on each core. A cloud that leaves records out is
-        not noticed.
+        not noticed, nor one that answers another query: what it sends is filtered by these bounds.
 
         **Types.** Columns have the types that the schema declares, if these hold all values as
         they are. Otherwise those of a name get the narrowest type that does: the wider integer,

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mopse import _mopse
-from mopse._checks import integers, items
-from mopse.errors import InvalidInputError, WrongTypeError
+from mopse._checks import integers, items, text
+from mopse.errors import WrongTypeError
 from mopse.messages import (
     Answer,
     FileListing,
@@ -220,10 +220,7 @@ class Cloud:
             If nothing of such a provider is stored, or it is not clear whose.
         """
         public = None if owner is None else as_message(owner, "an owner's announcement")
-        try:
-            records, _ = self._gate.remove(provider, public)
-        except (TypeError, UnicodeEncodeError):  # no text, or half of a surrogate pair
-            raise InvalidInputError(f"nothing of a provider {provider!r} is stored") from None
+        records, _ = self._gate.remove(text(provider, "a provider's path"), public)
         return records
 
     def __repr__(self) -> str:

@@ -167,6 +167,8 @@ class Provider(Party):
         An attachment is bound to owner, provider, epoch, record, name and type.
         """
         words = _words(keywords)
+        if isinstance(record_id, str):
+            text(record_id, "the record's id")
         ids = record_ids(pl.DataFrame({"id": [record_id]}), "id")
         called = text(name, "a file's name"), text(media_type, "a media type")
         contents = byte_array(content(source), "the file")

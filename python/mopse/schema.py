@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mopse import _mopse
-from mopse._checks import instance, integer, is_integer, mapping, text
+from mopse._checks import instance, integer, is_integer, items, mapping, text
 from mopse._types import declared, name_of
 from mopse.errors import InvalidInputError, WrongTypeError
 
@@ -102,9 +102,10 @@ class Field:
         mopse.errors.InvalidInputError
             If there is no category, or one twice.
         """
-        levels = [levels] if isinstance(levels, str) else list(levels)
-        if not all(isinstance(level, str) for level in levels):
+        given = [levels] if isinstance(levels, str) else items(levels, "categories", "list of str")
+        if not all(isinstance(level, str) for level in given):
             raise WrongTypeError("categories must be strings")
+        levels = [text(level, "a category") for level in given]
         if not levels or len(set(levels)) != len(levels):
             raise InvalidInputError("categories must be at least one, and differ")
         field = cls.__new__(cls)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mopse import _mopse
-from mopse._checks import bytes_of, integer, key_bytes, mapping
+from mopse._checks import bytes_of, integer, items, key_bytes, mapping
 
 __all__ = ["join", "split"]
 
@@ -48,7 +48,7 @@ def split(secret: Any, threshold: int, keys: Sequence[bytes]) -> list[bytes]:
     """
     fault = "{what} is {value}, expected 2 or more"
     needed = integer(threshold, "the threshold", 0, fault=fault)
-    holders = [key_bytes(key) for key in keys]
+    holders = [key_bytes(key) for key in items(keys, "the keys", "list of bytes")]
     return _mopse.cipher.split_secret(bytes_of(secret, "the secret"), needed, holders)
 
 

@@ -87,7 +87,7 @@ class User:
         faults: Literal["raise", "report"] = "raise",
         by_provider: bool = False,
     ) -> Any:
-        """Return the records of an answer that were granted, checked against the query.
+        """Return the records of an answer that were granted, and of these what the bounds hold.
 
         Parameters
         ----------

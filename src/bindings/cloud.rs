@@ -5,6 +5,7 @@ use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use super::error::WrongTypeError;
 use super::filled;
 use super::message::{Announcement, Attachment, Part, StoredFile, StoredUpload, Token};
 use crate::cloud::gate::Gate as Door;
@@ -209,6 +210,15 @@ fn owner_bytes<'py>(py: Python<'py>, owner: &Owner) -> Bound<'py, PyBytes> {
     PyBytes::new(py, &owner.0)
 }
 
+/// What a method of a store in Python returned, or which one it was that returned something else.
+fn returned<T, E>(method: &str, value: Result<T, E>) -> PyResult<T> {
+    value.map_err(|_| {
+        let why =
+            format!("the store's {method} returned something else than mopse.stores.Store says");
+        WrongTypeError::new_err(why)
+    })
+}
+
 /// What a store in Python says of a label that was used and is no more.
 const SPENT: i8 = -1;
 
@@ -227,14 +237,17 @@ impl Store for Foreign {
 
     fn owners(&self) -> PyResult<Vec<Owner>> {
         Python::attach(|py| {
-            let owners: Vec<[u8; 32]> = self.bound(py).call_method0("owners")?.extract()?;
+            let owners = self.bound(py).call_method0("owners")?;
+            let owners: Vec<[u8; 32]> = returned("owners", owners.extract())?;
             Ok(owners.into_iter().map(Owner).collect())
         })
     }
 
     fn announcement(&self, owner: &Owner) -> PyResult<Option<Arc<announcement::Announcement>>> {
         let message: Option<Vec<u8>> = Python::attach(|py| {
-            self.bound(py).call_method1("announcement", (owner_bytes(py, owner),))?.extract()
+            let message = self.bound(py).call_method1("announcement", (owner_bytes(py, owner),))?;
+            let bytes: Option<Bound<'_, PyBytes>> = returned("announcement", message.extract())?;
+            PyResult::Ok(bytes.map(|bytes| bytes.as_bytes().to_vec()))
         })?;
         let Some(message) = message else { return Ok(None) };
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
@@ -273,7 +286,8 @@ impl Store for Foreign {
     fn search(&self, tokens: &[token::Token]) -> PyResult<Vec<answer::Part>> {
         Python::attach(|py| {
             let tokens: Vec<Token> = tokens.iter().cloned().map(Token).collect();
-            let parts: Vec<Part> = self.bound(py).call_method1("search", (tokens,))?.extract()?;
+            let parts = self.bound(py).call_method1("search", (tokens,))?;
+            let parts: Vec<Part> = returned("search", parts.extract())?;
             Ok(parts.into_iter().map(|part| part.0).collect())
         })
     }
@@ -281,7 +295,7 @@ impl Store for Foreign {
     fn count(&self, tokens: &[token::Token]) -> PyResult<usize> {
         Python::attach(|py| {
             let tokens: Vec<Token> = tokens.iter().cloned().map(Token).collect();
-            self.bound(py).call_method1("count", (tokens,))?.extract()
+            returned("count", self.bound(py).call_method1("count", (tokens,))?.extract())
         })
     }
 
@@ -294,9 +308,9 @@ impl Store for Foreign {
         Python::attach(|py| {
             let (path, epochs) = place(provider);
             let arguments = (owner_bytes(py, owner), path, epochs, labels.to_vec());
-            let found: Vec<Option<Bound<'_, PyAny>>> =
-                self.bound(py).call_method1("labels", arguments)?.extract()?;
-            found.into_iter().map(label).collect()
+            let found = self.bound(py).call_method1("labels", arguments)?;
+            let found: Vec<Option<Bound<'_, PyAny>>> = returned("labels", found.extract())?;
+            found.into_iter().map(|found| returned("labels", label(found))).collect()
         })
     }
 
@@ -321,8 +335,8 @@ impl Store for Foreign {
     fn file(&self, owner: &Owner, number: u128) -> PyResult<Option<attachment::StoredFile>> {
         Python::attach(|py| {
             let arguments = (owner_bytes(py, owner), number);
-            let file: Option<StoredFile> =
-                self.bound(py).call_method1("file", arguments)?.extract()?;
+            let file = self.bound(py).call_method1("file", arguments)?;
+            let file: Option<StoredFile> = returned("file", file.extract())?;
             Ok(file.map(|file| file.0))
         })
     }
@@ -330,7 +344,8 @@ impl Store for Foreign {
     fn remove(&self, owner: &Owner, provider: &str) -> PyResult<Removed> {
         Python::attach(|py| {
             let arguments = (owner_bytes(py, owner), provider);
-            let (records, files) = self.bound(py).call_method1("remove", arguments)?.extract()?;
+            let removed = self.bound(py).call_method1("remove", arguments)?;
+            let (records, files) = returned("remove", removed.extract())?;
             Ok(Removed { records, files })
         })
     }
@@ -347,8 +362,8 @@ impl Foreign {
         Python::attach(|py| {
             let (path, epochs) = place(provider);
             let arguments = (owner_bytes(py, owner), path, epochs, wanted.to_vec());
-            let files: Vec<StoredFile> =
-                self.bound(py).call_method1(method, arguments)?.extract()?;
+            let files = self.bound(py).call_method1(method, arguments)?;
+            let files: Vec<StoredFile> = returned(method, files.extract())?;
             Ok(files.into_iter().map(|file| file.0).collect())
         })
     }

@@ -13,6 +13,7 @@ import_exception!(mopse.errors, ReplayError);
 import_exception!(mopse.errors, ScopeError);
 import_exception!(mopse.errors, SignatureError);
 import_exception!(mopse.errors, WrongPasswordError);
+import_exception!(mopse.errors, WrongTypeError);
 
 /// Lets `?` turn the error of a room, or of the crate, into the exception that the function chooses.
 macro_rules! exceptions {
@@ -206,7 +207,8 @@ fn of_party(error: &party::Error) -> Exception {
 
 fn of_cloud(error: &cloud::Error) -> Exception {
     match error {
-        cloud::Error::NothingStored { .. }
+        cloud::Error::Labels { .. }
+        | cloud::Error::NothingStored { .. }
         | cloud::Error::Order { .. }
         | cloud::Error::Records { .. }
         | cloud::Error::StoredKeyword { .. }

@@ -76,6 +76,15 @@ pub enum Error {
         got: u64,
     },
 
+    /// A store answered for more or fewer labels than it was asked for.
+    #[error("the store's labels returned {got} answers, expected {expected}")]
+    Labels {
+        /// Labels that were asked for.
+        expected: usize,
+        /// Answers it gave.
+        got: usize,
+    },
+
     /// The array for an order has not as many entries as the runs.
     #[error("the order array has {got} entries, expected {expected}")]
     Order {

@@ -15,11 +15,12 @@ use std::sync::Arc;
 
 use super::Error;
 use super::dictionary;
-use super::store::{Removed, Store};
+use super::store::{Label, Removed, Store};
 use crate::message::announcement::Announcement;
 use crate::message::answer::Part;
 use crate::message::attachment::{Attachment, StoredFile};
 use crate::message::certificate::Owner;
+use crate::message::place::Node;
 use crate::message::request::{Ask, Request};
 use crate::message::token::Token;
 use crate::message::upload::Upload;
@@ -196,7 +197,7 @@ impl<S: Store> Gate<S> {
         match &ask {
             Ask::Keywords(providers) => {
                 for (provider, trapdoors) in providers {
-                    let look_up = |labels: &[u128]| self.store.labels(&owner, provider, labels);
+                    let look_up = |labels: &[u128]| self.labels(&owner, provider, labels);
                     let numbers = dictionary::find_all(trapdoors, look_up)?;
                     found.extend(self.store.files(&owner, provider, &numbers)?);
                 }
@@ -239,8 +240,20 @@ impl<S: Store> Gate<S> {
         else {
             return Ok(Vec::new());
         };
-        let look_up = |labels: &[u128]| self.store.labels(&request.owner, &issuer, labels);
+        let look_up = |labels: &[u128]| self.labels(&request.owner, &issuer, labels);
         trapdoors.iter().map(|trapdoor| dictionary::used(trapdoor, look_up)).collect()
+    }
+
+    /// What the store says of labels: a walk along a keyword would not end over too few answers.
+    fn labels(
+        &self,
+        owner: &Owner,
+        provider: &Node,
+        labels: &[u128],
+    ) -> Result<Vec<Option<Label>>, S::Error> {
+        let found = self.store.labels(owner, provider, labels)?;
+        let (got, expected) = (found.len(), labels.len());
+        if got == expected { Ok(found) } else { Err(Error::Labels { got, expected }.into()) }
     }
 
     /// Removes all that a provider sent, in every epoch. With one owner served, it need not be named.

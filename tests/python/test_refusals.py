@@ -900,3 +900,38 @@ def test_no_message_holds_a_key():
         User(SCHEMA, [grant + b"\0"])
     assert grant[-32:].hex() not in str(caught.value)
     assert repr(grant[-32:])[2:-1] not in str(caught.value)
+
+
+HALF = "\ud800"
+"""Half of a surrogate pair, which no encoding writes down."""
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: Field.categories([HALF]),
+        lambda: Owner.open(HALF, PASSWORD),
+        lambda: QUIET.owner.save(HALF, PASSWORD),
+        lambda: QUIET.a.attach(HALF, b"x", name="n", media_type="m"),
+        lambda: QUIET.a.attach(1, HALF, name="n", media_type="m"),
+        lambda: QUIET.a.attach(1, b"x", name=HALF, media_type="m"),
+        lambda: QUIET.cloud.remove(HALF),
+    ],
+)
+def test_what_cannot_be_written_down_is_refused(call):
+    with pytest.raises(InvalidInputError, match="holds half of a surrogate pair"):
+        call()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: Field.categories(None),
+        lambda: Field.categories([1]),
+        lambda: mopse.secret_sharing.split(b"x", 2, None),
+        lambda: QUIET.cloud.remove(None),
+    ],
+)
+def test_what_is_none_of_a_kind_is_refused_by_name(call):
+    with pytest.raises(WrongTypeError, match=r"a category|categories|the keys|a provider's path"):
+        call()

@@ -127,7 +127,10 @@ class Store(Protocol):
 
     @property
     def contents(self) -> list[tuple[bytes, str, str, int, int]]:
-        """Owner, group, provider, records and bytes of every upload, by owner, group, arrival."""
+        """Owner, group, provider, records and bytes of every upload.
+
+        The uploads of an owner stand together, within them those of a group, as they came.
+        """
 
     @property
     def totals(self) -> tuple[int, int, int, int]:

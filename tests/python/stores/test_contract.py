@@ -20,7 +20,7 @@ from stores.dict_store import DictStore
 
 import mopse
 from mopse._mopse.cloud import Gate
-from mopse.errors import MopseError
+from mopse.errors import InvalidInputError, MopseError, WrongTypeError
 from mopse.stores import MemoryStore, Part, Store
 
 SCRIPTS = sorted((Path(__file__).parents[2] / "vectors" / "store").glob("*.json"))
@@ -174,6 +174,65 @@ OWNER = st.sampled_from([0, 0, 1])
 PATH = st.sampled_from(PATHS)
 ASKER = st.sampled_from(["", *PATHS])
 ARRIVES = st.sampled_from([True, True, False])
+
+
+WRONG = [
+    ("owners", [5]),
+    ("announcement", "text"),
+    ("announcement", [5]),
+    ("search", [b"part"]),
+    ("count", -1),
+    ("labels", 5),
+    ("labels", ["text"] * 17),
+    ("files", None),
+    ("files_of", [None]),
+    ("file", b"file"),
+    ("remove", (1,)),
+    ("remove", (-1, -1)),
+]
+
+
+def foreign(method: str, returned: Any) -> tuple[mopse.Cloud, mopse.Owner]:
+    """Return a cloud on a store of which one method returns something that it should not."""
+    wrong = type("Wrong", (DictStore,), {method: lambda *_: returned})
+    store = DictStore()
+    owner = mopse.Owner.from_insecure_seed(SCHEMA, 5)
+    provider = owner.authorize("hospital")
+    cloud = mopse.Cloud(store)
+    cloud.enroll(owner.public)
+    table = pl.DataFrame({"id": [1], "age": [1], "sbp": [1]})
+    cloud.receive(provider.encrypt(table, id="id", accept_leakage=SCHEMA))
+    cloud.receive(
+        provider.attach(1, b"body", name="n", media_type="text/plain", keywords=["x-ray"])
+    )
+    return mopse.Cloud(wrong(store.kept)), owner
+
+
+@pytest.mark.parametrize(("method", "returned"), WRONG, ids=repr)
+def test_what_a_store_should_not_return_is_said_by_its_method(method, returned):
+    cloud, owner = foreign(method, returned)
+    right, _ = foreign("unknown", None)
+    answer = right.search(owner.query(age=1))
+    listing = owner.files(right.find(owner.find("x-ray")))
+    calls: dict[str, Callable[[], Any]] = {
+        "owners": lambda: cloud.remove("hospital"),
+        "remove": lambda: cloud.remove("hospital"),
+        "count": lambda: cloud.count(owner.query(age=1)),
+        "labels": lambda: cloud.find(owner.find("x-ray")),
+        "files": lambda: cloud.find(owner.find("x-ray")),
+        "files_of": lambda: cloud.find(owner.files_of(answer)),
+        "file": lambda: cloud.fetch(owner.fetch(listing["file"][0])),
+    }
+    call = calls.get(method, lambda: cloud.search(owner.query(age=1)))
+    with pytest.raises(WrongTypeError, match=f"the store's {method} returned"):
+        call()
+
+
+@pytest.mark.parametrize("number", [0, 1, 16, 18])
+def test_a_store_answers_for_all_labels_and_no_others(number):
+    cloud, owner = foreign("labels", [5] * number)
+    with pytest.raises(InvalidInputError, match=f"returned {number} answers, expected 17"):
+        cloud.find(owner.find("x-ray"))
 
 
 class _Histories(RuleBasedStateMachine):
