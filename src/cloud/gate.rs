@@ -69,22 +69,22 @@ impl<S: Store> Gate<S> {
     /// is not served, [`message::Error::Signature`](crate::message::Error::Signature) if it is forged, and what [`Upload::decode`],
     /// [`Upload::check`], [`Attachment::check`], [`Token::check`] and [`Request::check`] say.
     pub fn admit(&self, message: &[u8], now: u64) -> Result<Admitted, S::Error> {
-        let kind = Kind::of(message).unwrap_or(Kind::Upload);
-        match kind {
-            Kind::Announcement => Ok(Admitted::Announcement(Announcement::decode(message)?)),
-            Kind::Attachment => {
-                let known = self.served(message, kind)?;
+        match Kind::of(message) {
+            Some(Kind::Announcement) => Ok(Admitted::Announcement(Announcement::decode(message)?)),
+            Some(Kind::Attachment) => {
+                let known = self.served(message, Kind::Attachment)?;
                 let attachment = Attachment::decode(message)?;
                 attachment.check(&known)?;
                 Ok(Admitted::Attachment(attachment))
             }
-            Kind::Query => Ok(Admitted::Query(self.tokens(message, now)?)),
-            Kind::Request => {
-                let known = self.served(message, kind)?;
+            Some(Kind::Query) => Ok(Admitted::Query(self.tokens(message, now)?)),
+            Some(Kind::Request) => {
+                let known = self.served(message, Kind::Request)?;
                 let request = Request::decode(message)?;
                 request.check(&known, now)?;
                 Ok(Admitted::Request(request))
             }
+            // Bytes of no kind that a cloud takes are refused as an upload that is none.
             _ => {
                 let known = self.served(message, Kind::Upload)?;
                 let upload = Upload::decode(message)?;
