@@ -4,11 +4,13 @@
 //! below it, and nothing above or beside it, because HMAC-SHA-256 is a pseudo-random function:
 //!
 //! ```text
-//! child = HMAC-SHA-256(parent, "mopse/v1" || str(purpose) || str(label) || be32(epoch))
-//! str(s) = be32(length of s in bytes) || s
+//! child = HMAC-SHA-256(parent, "mopse/v1" || str(purpose) || str(label) || be32(epoch) || salt)
+//! str(s) = be32(length of s in bytes) || s,    salt = nothing, or str(of 16 bytes)
 //! ```
 //!
-//! The lengths make the encoding unambiguous: no two triples give the same message.
+//! The lengths make the encoding unambiguous: no two of these give the same message. The salt was drawn
+//! when the epoch began, so that two epochs of one number, begun from copies of one keyring, have nothing
+//! in common; the first epoch has none.
 //! [`Purpose`] is the whole list of purposes. One derivation costs one HMAC. Keys are wiped from
 //! memory when dropped, and neither `Debug` nor any error shows them.
 //!
@@ -76,6 +78,18 @@ pub enum Purpose {
     Password,
     /// The seed of a signing key.
     Sign,
+    /// The tags that show who wrote a record.
+    Author,
+    /// A portion of a provider's records; below it, what seals each record's.
+    Portion,
+    /// What stands for a record in a seal's sums.
+    Leaf,
+    /// What hides a seal's sums.
+    Mask,
+    /// Which slot of a seal's table a cell has; below the ruler.
+    Slot,
+    /// Randomness of a party that was made from a seed, for experiments that must repeat.
+    Seed,
 }
 
 impl Purpose {
@@ -94,6 +108,12 @@ impl Purpose {
             Self::Share => "share",
             Self::Password => "password",
             Self::Sign => "sign",
+            Self::Author => "author",
+            Self::Portion => "portion",
+            Self::Leaf => "leaf",
+            Self::Mask => "mask",
+            Self::Slot => "slot",
+            Self::Seed => "seed",
         }
     }
 }
@@ -132,6 +152,12 @@ impl Key {
         self.parent().child(purpose, label, epoch)
     }
 
+    /// Derives the key of a purpose and label in an epoch with this salt; none gives [`Key::child`].
+    #[must_use]
+    pub fn child_in(&self, purpose: Purpose, label: &[u8], epoch: u32, salt: &[u8]) -> Self {
+        self.parent().child_in(purpose, label, epoch, salt)
+    }
+
     /// Prepares the derivation of many children, which halves the cost of each.
     #[must_use]
     #[expect(clippy::missing_panics_doc, reason = "HMAC takes keys of any length")]
@@ -155,19 +181,30 @@ impl Parent {
     /// Derives what [`Key::child`] derives.
     #[must_use]
     pub fn child(&self, purpose: Purpose, label: &[u8], epoch: u32) -> Key {
+        self.child_in(purpose, label, epoch, b"")
+    }
+
+    /// Derives what [`Key::child_in`] derives.
+    #[must_use]
+    pub fn child_in(&self, purpose: Purpose, label: &[u8], epoch: u32, salt: &[u8]) -> Key {
         count(Operation::Hmac, 1);
         let mut mac = self.0.clone();
-        let word = purpose.word().as_bytes();
         mac.update(b"mopse/v1");
-        for part in [word, label] {
-            // Labels are names and field definitions; `Field` and `Path` bound their length.
-            let length = u32::try_from(part.len()).unwrap_or(u32::MAX);
-            mac.update(&length.to_be_bytes());
-            mac.update(part);
-        }
+        string(&mut mac, purpose.word().as_bytes());
+        string(&mut mac, label);
         mac.update(&epoch.to_be_bytes());
+        if !salt.is_empty() {
+            string(&mut mac, salt);
+        }
         Key(Zeroizing::new(mac.finalize().into_bytes().into()))
     }
+}
+
+/// Bytes after their length. Labels are names and field definitions, whose length is bounded.
+fn string(mac: &mut Hmac<Sha256>, bytes: &[u8]) {
+    let length = u32::try_from(bytes.len()).expect("labels are shorter than 4 GiB");
+    mac.update(&length.to_be_bytes());
+    mac.update(bytes);
 }
 
 impl fmt::Debug for Parent {
@@ -204,6 +241,9 @@ mod tests {
             root.child(Purpose::Node, b"a\0\0\0\0", 0),
             root.child(Purpose::Node, b"a", 1),
             root.child(Purpose::Sign, b"a", 0),
+            root.child_in(Purpose::Node, b"a", 0, &[0; 16]),
+            root.child_in(Purpose::Node, b"a", 0, &[1; 16]),
+            root.child_in(Purpose::Node, b"a", 1, &[1; 16]),
         ];
         for (i, a) in keys.iter().enumerate() {
             for b in &keys[i + 1..] {

@@ -3,10 +3,11 @@
 //! | module | what |
 //! | --- | --- |
 //! | [`place`] | where a party stands in its owner's hierarchy, and in which epochs |
-//! | [`signature`], [`certificate`], `tree` | who signed; who may; many under one signature |
-//! | [`announcement`] | what an owner tells its clouds |
-//! | [`upload`], [`token`], [`answer`] | records and their index entries; queries; what answers them |
-//! | [`file`], [`trapdoor`] | attachments and requests for them; what finds a keyword |
+//! | [`signature`], [`certificate`], `tree` | who signed; who may; a digest of what is long |
+//! | [`announcement`] | what an authority tells every cloud |
+//! | [`upload`], [`removal`] | changes of records and of their index entries; the end of all of them |
+//! | [`query`], [`answer`] | what is asked; what answers it, and nothing else |
+//! | [`attachment`], [`request`], [`trapdoor`] | files of records, what asks for them, what finds a keyword |
 
 pub mod announcement;
 pub mod answer;
@@ -16,9 +17,10 @@ pub mod certificate;
 pub(crate) mod envelope;
 mod error;
 pub mod place;
+pub mod query;
+pub mod removal;
 pub mod request;
 pub mod signature;
-pub mod token;
 pub mod trapdoor;
 pub(crate) mod tree;
 pub mod upload;

@@ -66,26 +66,28 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// What an owner tells its clouds.
-    Announcement = b"MOPSEANN", 1, "the owner's announcement";
+    /// What an authority tells its clouds.
+    Announcement = b"MOPSEANN", 2, "the owner's announcement";
+    /// What an owner tells its clouds: the announcements of its authorities.
+    Announcements = b"MOPSEPUB", 1, "the owner's announcements";
     /// All parts of an answer.
-    Answer = b"MOPSEALL", 1, "the answer";
+    Answer = b"MOPSEALL", 2, "the answer";
     /// One part of an answer.
-    Part = b"MOPSEANS", 1, "the answer";
+    Part = b"MOPSEANS", 2, "the answer";
     /// An attachment, with what it is found by.
     Attachment = b"MOPSEATT", 1, "the file";
     /// What binds a place to a verification key; signed, and never sent by itself.
-    Certificate = b"MOPSECRT", 1, "a certificate";
+    Certificate = b"MOPSECRT", 2, "a certificate";
     /// Certificates from the owner down.
-    Chain = b"MOPSECHN", 1, "the certificate chain";
+    Chain = b"MOPSECHN", 2, "the certificate chain";
     /// A request of the evaluation's control.
     Control = b"MOPSECTL", 1, "the request";
     /// The right to open records.
-    Grant = b"MOPSEGRT", 1, "the grant";
+    Grant = b"MOPSEGRT", 2, "the grant";
     /// The contents of a keyring, in the clear.
-    Keyring = b"MOPSEKEY", 2, "the keyring";
+    Keyring = b"MOPSEKEY", 3, "the keyring";
     /// The names and types of columns.
-    Layout = b"MOPSELAY", 1, "the layout of the records";
+    Layout = b"MOPSELAY", 2, "the layout of the records";
     /// All stored files that a request finds.
     Listing = b"MOPSELSG", 1, "the listing";
     /// A message under a password.
@@ -94,30 +96,30 @@ kinds! {
     Pbes1 = b"MOPSEPB1", 1, "the PBES1 message";
     /// Where an attachment belongs; associated, and never sent.
     Place = b"MOPSEPLC", 1, "the place";
-    /// All tokens of a query.
-    Query = b"MOPSEQRY", 1, "the query";
+    /// The tokens of a query.
+    Query = b"MOPSEQRY", 2, "the query";
     /// What a record is bound to; associated, and never sent.
-    Record = b"MOPSEREC", 1, "the record";
+    Record = b"MOPSEREC", 2, "the record";
+    /// A request to remove what a provider sent.
+    Removal = b"MOPSERMV", 1, "the removal";
     /// A request for attachments.
     Request = b"MOPSEASK", 1, "the request";
-    /// The root of a tree of messages that are signed together; never sent.
-    Root = b"MOPSETRE", 1, "the root";
     /// A message under an RSA key.
     Rsa = b"MOPSERSA", 1, "the ciphertext";
     /// A message under an RSA key, block by block.
     RsaBlocks = b"MOPSERSB", 1, "the ciphertext";
     /// A keyring under a password.
     SavedKeyring = b"MOPSEFIL", 2, "the file";
+    /// What a provider states of all that it holds; no message of this kind is made yet.
+    Seal = b"MOPSESEA", 1, "the seal";
     /// A share of a secret.
     Share = b"MOPSESHR", 1, "the share";
     /// A stored attachment.
     StoredFile = b"MOPSELST", 1, "the file";
     /// An encrypted stream.
     Stream = b"MOPSESTR", 1, "the sealed file";
-    /// A token of a query.
-    Token = b"MOPSETOK", 2, "the token";
     /// Records and their index entries.
-    Upload = b"MOPSEUPL", 1, "the upload";
+    Upload = b"MOPSEUPL", 2, "the upload";
 }
 
 impl Kind {

@@ -10,19 +10,47 @@ pub enum Error {
     #[error(transparent)]
     Message(#[from] message::Error),
 
-    /// An upload was received before, or is older than one that was.
-    #[error("the upload of provider {provider:?} is not newer than the last one")]
+    /// An upload was received before, and removed since.
+    #[error("the upload of provider {provider:?} was received before, and its records were removed since")]
     Replay {
         /// The provider's path.
         provider: String,
     },
 
-    /// An upload holds a record that is stored already.
+    /// Another message had this number.
+    #[error("another upload or removal had the number of this one of provider {provider:?}")]
+    Id {
+        /// The provider's path.
+        provider: String,
+    },
+
+    /// An upload adds a record that is stored already.
     #[error("record {position} of the upload of provider {provider:?} is stored already")]
-    StoredRecord {
+    Stored {
         /// The provider's path.
         provider: String,
         /// Which record of the upload, counted from 0.
+        position: usize,
+    },
+
+    /// An upload replaces or removes a record that is not stored.
+    #[error("record {position} of the upload of provider {provider:?} is not stored")]
+    NotStored {
+        /// The provider's path.
+        provider: String,
+        /// Which record of the upload, counted from 0; removed ones are counted after those added.
+        position: usize,
+    },
+
+    /// An upload replaces or removes a version that is not the newest.
+    #[error(
+        "record {position} of the upload of provider {provider:?} was changed since: look its version up \
+         again"
+    )]
+    Changed {
+        /// The provider's path.
+        provider: String,
+        /// Which record of the upload, counted from 0; removed ones are counted after those added.
         position: usize,
     },
 
@@ -50,10 +78,6 @@ pub enum Error {
     /// An owner is not served.
     #[error("the owner is not enrolled here")]
     NotEnrolled,
-
-    /// An announcement is older than the one that is known.
-    #[error("a newer announcement of this owner is known")]
-    OlderAnnouncement,
 
     /// It is not clear whose provider is meant.
     #[error("the cloud serves {owners} owners: say whose provider")]

@@ -15,29 +15,32 @@ use std::sync::Arc;
 
 use super::Error;
 use super::dictionary;
-use super::store::{Label, Removed, Store};
-use crate::message::announcement::Announcement;
-use crate::message::answer::Part;
+use super::store::{Label, Receipt, Store};
+use crate::message::announcement::{self, Announced, Announcement};
+use crate::message::answer::Answer;
 use crate::message::attachment::{Attachment, StoredFile};
 use crate::message::certificate::Owner;
+use crate::message::envelope;
 use crate::message::place::Node;
+use crate::message::query::Query;
+use crate::message::removal::Removal;
 use crate::message::request::{Ask, Request};
-use crate::message::token::Token;
 use crate::message::upload::Upload;
-use crate::message::{bundle, envelope};
 use crate::wire::{self, Kind};
 
-/// A message that was parsed, verified, and checked against its owner's announcement.
+/// A message that was parsed, verified, and checked against what its owner announced.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Admitted {
-    /// What an owner tells its clouds.
-    Announcement(Announcement),
-    /// Records and their index entries.
+    /// What an owner tells its clouds, each with the bytes that were signed.
+    Announcements(Vec<(Announcement, Vec<u8>)>),
+    /// Changes of records and of their index entries.
     Upload(Upload),
+    /// The end of all that a provider sent.
+    Removal(Removal),
     /// A file and its keyword entries.
     Attachment(Attachment),
-    /// The tokens of a query.
-    Query(Vec<Token>),
+    /// A query.
+    Query(Query),
     /// A request for attachments.
     Request(Request),
 }
@@ -66,18 +69,29 @@ impl<S: Store> Gate<S> {
     /// # Errors
     ///
     /// [`wire::Error`] if the bytes are no message that a cloud takes, [`Error::NotEnrolled`] if its owner
-    /// is not served, [`message::Error::Signature`](crate::message::Error::Signature) if it is forged, and what [`Upload::decode`],
-    /// [`Upload::check`], [`Attachment::check`], [`Token::check`] and [`Request::check`] say.
+    /// is not served, [`message::Error::Signature`](crate::message::Error::Signature) if it is forged, and what [`Upload::check`],
+    /// [`Removal::check`], [`Attachment::check`], [`Query::check`] and [`Request::check`] say.
     pub fn admit(&self, message: &[u8], now: u64) -> Result<Admitted, S::Error> {
         match Kind::of(message) {
-            Some(Kind::Announcement) => Ok(Admitted::Announcement(Announcement::decode(message)?)),
+            Some(Kind::Announcements) => Ok(Admitted::Announcements(announcement::split(message)?)),
             Some(Kind::Attachment) => {
                 let known = self.served(message, Kind::Attachment)?;
                 let attachment = Attachment::decode(message)?;
                 attachment.check(&known)?;
                 Ok(Admitted::Attachment(attachment))
             }
-            Some(Kind::Query) => Ok(Admitted::Query(self.tokens(message, now)?)),
+            Some(Kind::Query) => {
+                let known = self.served(message, Kind::Query)?;
+                let query = Query::decode(message)?;
+                query.check(&known, now)?;
+                Ok(Admitted::Query(query))
+            }
+            Some(Kind::Removal) => {
+                let known = self.served(message, Kind::Removal)?;
+                let removal = Removal::decode(message)?;
+                removal.check(&known)?;
+                Ok(Admitted::Removal(removal))
+            }
             Some(Kind::Request) => {
                 let known = self.served(message, Kind::Request)?;
                 let request = Request::decode(message)?;
@@ -88,76 +102,80 @@ impl<S: Store> Gate<S> {
             _ => {
                 let known = self.served(message, Kind::Upload)?;
                 let upload = Upload::decode(message)?;
-                upload.check(&known)?;
+                upload.check(&known, now)?;
                 Ok(Admitted::Upload(upload))
             }
         }
     }
 
-    /// The tokens of a query, of one owner or several, each of whom is looked up before any is verified.
-    fn tokens(&self, query: &[u8], now: u64) -> Result<Vec<Token>, S::Error> {
-        let tokens = bundle::split(Kind::Query, query)?;
-        let mut known: Vec<Arc<Announcement>> = Vec::new();
-        let mut places = Vec::with_capacity(tokens.len());
-        for token in &tokens {
-            let (_, owner) = envelope::open(token, Kind::Token)?;
-            let place = match known.iter().position(|known| known.owner == owner) {
-                Some(place) => place,
-                None => {
-                    known.push(self.announcement(&owner)?);
-                    known.len() - 1
-                }
-            };
-            places.push(place);
-        }
-        let tokens = Token::decode_all(&tokens)?;
-        for (token, place) in tokens.iter().zip(places) {
-            token.check(&known[place], now)?;
-        }
-        Ok(tokens)
-    }
-
-    /// The announcement of the owner that a message of this kind names.
-    fn served(&self, message: &[u8], kind: Kind) -> Result<Arc<Announcement>, S::Error> {
+    /// What the owner that a message of this kind names has announced.
+    fn served(&self, message: &[u8], kind: Kind) -> Result<Arc<Announced>, S::Error> {
         let (_, owner) = envelope::open(message, kind)?;
-        self.announcement(&owner)
+        Ok(self.store.announced(&owner)?.ok_or(Error::NotEnrolled)?)
     }
 
-    fn announcement(&self, owner: &Owner) -> Result<Arc<Announcement>, S::Error> {
-        Ok(self.store.announcement(owner)?.ok_or(Error::NotEnrolled)?)
-    }
-
-    /// Serves an owner, or takes note of its new epochs.
+    /// Serves an owner, or takes note of what its authorities announce anew.
     ///
     /// # Errors
     ///
-    /// Those of [`Announcement::decode`] and [`Store::enroll`].
+    /// Those of [`announcement::split`] and [`Store::enroll`]; [`Error::NotEnrolled`] if the owner itself
+    /// has announced nothing, here or before.
     pub fn enroll(&self, message: &[u8]) -> Result<(), S::Error> {
-        let announcement = Announcement::decode(message)?;
-        self.store.enroll(announcement, message)
+        let announcements = announcement::split(message)?;
+        let owner = announcements[0].0.owner;
+        let is_of_owner = announcements.iter().any(|(announced, _)| {
+            announced.authority == Node::root()
+        });
+        if !is_of_owner && self.store.announced(&owner)?.is_none() {
+            return Err(Error::NotEnrolled.into());
+        }
+        self.store.enroll(announcements)
     }
 
-    /// Takes an upload or an attachment, whole or not at all.
+    /// What an owner announced, for whoever has to catch up, as one message.
     ///
     /// # Errors
     ///
-    /// Those of [`admit`](Self::admit), [`Store::add`] and [`Store::add_file`].
-    pub fn receive(&self, message: &[u8]) -> Result<(), S::Error> {
-        expect(message, &[Kind::Upload, Kind::Attachment])?;
-        match self.admit(message, 0)? {
-            Admitted::Attachment(attachment) => self.store.add_file(attachment, message),
+    /// [`Error::NotEnrolled`] if the owner is not served.
+    pub fn announcements(&self, owner: &Owner) -> Result<Vec<u8>, S::Error> {
+        let messages = self.store.announcements(owner)?;
+        if messages.is_empty() {
+            return Err(Error::NotEnrolled.into());
+        }
+        Ok(announcement::join(owner, &messages))
+    }
+
+    /// Takes an upload, a removal or an attachment, whole or not at all, at a time in seconds since 1970.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`admit`](Self::admit), [`Store::add`], [`Store::remove`] and [`Store::add_file`].
+    pub fn receive(&self, message: &[u8], now: u64) -> Result<Receipt, S::Error> {
+        expect(message, &[Kind::Upload, Kind::Attachment, Kind::Removal])?;
+        match self.admit(message, now)? {
+            Admitted::Attachment(attachment) => {
+                let provider = attachment.file.provider.path();
+                self.store.add_file(attachment, message)?;
+                let (added, replaced, removed) = (0, 0, 0);
+                Ok(Receipt { provider, added, replaced, removed, files: 1, is_repeated: false })
+            }
+            Admitted::Removal(removal) => {
+                let provider = removal.provider.path();
+                self.store.remove(&removal.owner, &provider, Some(&removal))
+            }
             Admitted::Upload(upload) => self.store.add(upload, message),
             _ => Err(no(Kind::Upload).into()),
         }
     }
 
-    /// Returns the parts that answer a query.
+    /// Returns what answers a query.
     ///
     /// # Errors
     ///
     /// Those of [`admit`](Self::admit) and [`Store::search`].
-    pub fn search(&self, query: &[u8], now: u64) -> Result<Vec<Part>, S::Error> {
-        self.store.search(&self.query(query, now)?)
+    pub fn search(&self, query: &[u8], now: u64) -> Result<Answer, S::Error> {
+        let query = self.query(query, now)?;
+        Ok(Answer { query: query.id, parts: self.store.search(&query)? })
     }
 
     /// Counts the records that a query reaches.
@@ -169,10 +187,10 @@ impl<S: Store> Gate<S> {
         self.store.count(&self.query(query, now)?)
     }
 
-    fn query(&self, query: &[u8], now: u64) -> Result<Vec<Token>, S::Error> {
+    fn query(&self, query: &[u8], now: u64) -> Result<Query, S::Error> {
         expect(query, &[Kind::Query])?;
         match self.admit(query, now)? {
-            Admitted::Query(tokens) => Ok(tokens),
+            Admitted::Query(query) => Ok(query),
             _ => Err(no(Kind::Query).into()),
         }
     }
@@ -262,7 +280,7 @@ impl<S: Store> Gate<S> {
     ///
     /// [`Error::WhichOwner`] if it is not clear whose provider, [`Error::NothingStored`] if nothing of it
     /// is stored, and the store's.
-    pub fn remove(&self, owner: Option<&Owner>, provider: &str) -> Result<Removed, S::Error> {
+    pub fn remove(&self, owner: Option<&Owner>, provider: &str) -> Result<Receipt, S::Error> {
         let owner = match owner {
             Some(owner) => *owner,
             None => match self.store.owners()?.as_slice() {
@@ -270,12 +288,12 @@ impl<S: Store> Gate<S> {
                 owners => return Err(Error::WhichOwner { owners: owners.len() }.into()),
             },
         };
-        let removed = self.store.remove(&owner, provider)?;
-        if removed == Removed::default() {
+        let receipt = self.store.remove(&owner, provider, None)?;
+        if receipt.removed == 0 && receipt.files == 0 {
             let provider = provider.escape_default().to_string();
             return Err(Error::NothingStored { provider }.into());
         }
-        Ok(removed)
+        Ok(receipt)
     }
 }
 

@@ -25,7 +25,7 @@ use rayon::prelude::*;
 use super::Error;
 use super::merge::merge_into;
 use super::store::Merged;
-use crate::message::token::Predicate;
+use crate::message::query::Predicate;
 use crate::message::upload::Run;
 use crate::operations::{Operation, count};
 use crate::wire::length;
@@ -302,7 +302,7 @@ mod tests {
     }
 
     fn between(field: &str, low: i64, high: i64) -> Predicate {
-        Predicate { field: field.to_owned(), low, high }
+        Predicate { field: field.to_owned(), low, high, slots: None }
     }
 
     fn hit(upload: usize, record: u32) -> Hit {

@@ -10,20 +10,21 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 use super::Error;
 use super::attachments::Attachments;
 use super::records::Records;
-use super::store::{Content, Label, Merged, Removed, Store, Totals};
-use crate::message::announcement::Announcement;
+use super::store::{Content, Label, Merged, Receipt, Store, Totals};
+use crate::message::announcement::{Announced, Announcement};
 use crate::message::answer::Part;
 use crate::message::attachment::{Attachment, StoredFile};
 use crate::message::certificate::Owner;
 use crate::message::place::Node;
-use crate::message::token::Token;
+use crate::message::query::Query;
+use crate::message::removal::Removal;
 use crate::message::upload::Upload;
 
-/// An announcement, and the bytes that were signed.
-#[derive(Debug)]
+/// What an owner announced, and the bytes that were signed.
+#[derive(Debug, Default)]
 struct Enrolled {
-    announcement: Arc<Announcement>,
-    message: Vec<u8>,
+    announced: Arc<Announced>,
+    messages: BTreeMap<Node, Vec<u8>>,
 }
 
 /// Everything a cloud holds, in memory.
@@ -45,13 +46,6 @@ impl Memory {
 
     fn attachments_mut(&self) -> RwLockWriteGuard<'_, Attachments> {
         self.attachments.write().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The newest announcement of an owner, as it came.
-    #[must_use]
-    pub fn signed_announcement(&self, owner: &Owner) -> Option<Vec<u8>> {
-        let known = self.announcements.read().unwrap_or_else(PoisonError::into_inner);
-        known.get(owner).map(|last| last.message.clone())
     }
 
     /// Merges what came since the last search, which otherwise the next search does.
@@ -94,23 +88,36 @@ impl Store for Memory {
         Ok(known.keys().copied().collect())
     }
 
-    fn announcement(&self, owner: &Owner) -> Result<Option<Arc<Announcement>>, Error> {
+    fn announced(&self, owner: &Owner) -> Result<Option<Arc<Announced>>, Error> {
         let known = self.announcements.read().unwrap_or_else(PoisonError::into_inner);
-        Ok(known.get(owner).map(|last| Arc::clone(&last.announcement)))
+        Ok(known.get(owner).map(|enrolled| Arc::clone(&enrolled.announced)))
     }
 
-    fn enroll(&self, announcement: Announcement, message: &[u8]) -> Result<(), Error> {
+    fn announcements(&self, owner: &Owner) -> Result<Vec<Vec<u8>>, Error> {
+        let known = self.announcements.read().unwrap_or_else(PoisonError::into_inner);
+        let messages = known.get(owner).map(|enrolled| enrolled.messages.values().cloned());
+        Ok(messages.map(Iterator::collect).unwrap_or_default())
+    }
+
+    fn enroll(&self, announcements: Vec<(Announcement, Vec<u8>)>) -> Result<(), Error> {
+        let Some((first, _)) = announcements.first() else { return Ok(()) };
+        let owner = first.owner;
         let mut known = self.announcements.write().unwrap_or_else(PoisonError::into_inner);
-        let last = known.get(&announcement.owner).map(|last| last.announcement.number);
-        if last.is_some_and(|last| last > announcement.number) {
-            return Err(Error::OlderAnnouncement);
+        let before = known.get(&owner).map(|enrolled| Arc::clone(&enrolled.announced));
+        let (more, messages): (Vec<_>, Vec<_>) = announcements
+            .into_iter()
+            .map(|(announcement, message)| (Arc::new(announcement), message))
+            .unzip();
+        let announced = before.unwrap_or_default().with(&more)?;
+        let enrolled = known.entry(owner).or_default();
+        for (announcement, message) in more.into_iter().zip(messages) {
+            enrolled.messages.insert(announcement.authority.clone(), message);
         }
-        let (owner, message) = (announcement.owner, message.to_vec());
-        known.insert(owner, Enrolled { announcement: Arc::new(announcement), message });
+        enrolled.announced = Arc::new(announced);
         Ok(())
     }
 
-    fn add(&self, upload: Upload, _: &[u8]) -> Result<(), Error> {
+    fn add(&self, upload: Upload, _: &[u8]) -> Result<Receipt, Error> {
         self.records().add(upload)
     }
 
@@ -118,18 +125,12 @@ impl Store for Memory {
         self.attachments_mut().add(attachment)
     }
 
-    fn search(&self, tokens: &[Token]) -> Result<Vec<Part>, Error> {
-        let mut records = self.records();
-        let mut parts = Vec::new();
-        for token in tokens {
-            parts.extend(records.search(token)?);
-        }
-        Ok(parts)
+    fn search(&self, query: &Query) -> Result<Vec<Part>, Error> {
+        self.records().search(query)
     }
 
-    fn count(&self, tokens: &[Token]) -> Result<usize, Error> {
-        let mut records = self.records();
-        tokens.iter().map(|token| records.count(token)).sum()
+    fn count(&self, query: &Query) -> Result<usize, Error> {
+        self.records().count(query)
     }
 
     fn labels(
@@ -163,8 +164,16 @@ impl Store for Memory {
         Ok(self.attachments().file(owner, number))
     }
 
-    fn remove(&self, owner: &Owner, provider: &str) -> Result<Removed, Error> {
-        let records = self.records().remove(*owner, provider);
-        Ok(Removed { records, files: self.attachments_mut().remove(*owner, provider) })
+    fn remove(
+        &self,
+        owner: &Owner,
+        provider: &str,
+        removal: Option<&Removal>,
+    ) -> Result<Receipt, Error> {
+        let receipt = self.records().remove(*owner, provider, removal)?;
+        if receipt.is_repeated {
+            return Ok(receipt);
+        }
+        Ok(Receipt { files: self.attachments_mut().remove(*owner, provider), ..receipt })
     }
 }

@@ -1,8 +1,9 @@
 //! Where a cloud keeps what it was sent: the contract of every store.
 //!
 //! A store sees what the [`gate`](super::gate) has verified, and no key. It keeps everything that a
-//! restarted cloud needs, each owner apart. What cannot be taken whole is refused, and then nothing has
-//! changed. `tests/vectors/store` holds scripts of operations that every store answers alike.
+//! restarted cloud needs, each owner apart: also the versions of removed rows, and the numbers of all that
+//! it ever took. What cannot be taken whole is refused, and then nothing has changed. `tests/vectors/store`
+//! holds scripts of operations that every store answers alike.
 //!
 //! # Leakage
 //!
@@ -12,12 +13,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::Error;
-use crate::message::announcement::Announcement;
+use crate::message::announcement::{Announced, Announcement};
 use crate::message::answer::Part;
 use crate::message::attachment::{Attachment, StoredFile};
 use crate::message::certificate::Owner;
 use crate::message::place::{Group, Node};
-use crate::message::token::Token;
+use crate::message::query::Query;
+use crate::message::removal::Removal;
 use crate::message::upload::Upload;
 use crate::{message, wire};
 
@@ -58,13 +60,21 @@ pub struct Totals {
     pub keywords: usize,
 }
 
-/// What was removed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Removed {
-    /// How many records.
-    pub records: usize,
-    /// How many files.
+/// What a store did with a change of records, or had done before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// The provider whose records they are.
+    pub provider: String,
+    /// How many records are new, or there again.
+    pub added: usize,
+    /// How many took the place of an older version.
+    pub replaced: usize,
+    /// How many were removed.
+    pub removed: usize,
+    /// How many files were removed, or one if one was added.
     pub files: usize,
+    /// Whether the message had been taken before, so that nothing was changed now.
+    pub is_repeated: bool,
 }
 
 /// The merged entries of a field of a group.
@@ -72,7 +82,7 @@ pub struct Removed {
 pub struct Merged {
     /// Ciphertexts, ascending.
     pub ciphertexts: Vec<i64>,
-    /// The record of each, counted through the group's uploads in the order they came.
+    /// The record of each, counted through the live records of the group's uploads in the order they came.
     pub records: Vec<u32>,
 }
 
@@ -88,28 +98,37 @@ pub trait Store: Send + Sync {
     /// If the store cannot be read; so too below.
     fn owners(&self) -> Result<Vec<Owner>, Self::Error>;
 
-    /// The newest announcement of an owner; `None` if it is not served.
+    /// What an owner announced; `None` if it is not served.
     ///
     /// # Errors
     ///
     /// See [`owners`](Self::owners).
-    fn announcement(&self, owner: &Owner) -> Result<Option<Arc<Announcement>>, Self::Error>;
+    fn announced(&self, owner: &Owner) -> Result<Option<Arc<Announced>>, Self::Error>;
 
-    /// Keeps an announcement, and the bytes that were signed, in place of the owner's last.
+    /// The newest announcement of each authority of an owner, as they came, the owner's first.
     ///
     /// # Errors
     ///
-    /// [`Error::OlderAnnouncement`] if a newer one is kept.
-    fn enroll(&self, announcement: Announcement, message: &[u8]) -> Result<(), Self::Error>;
+    /// See [`owners`](Self::owners).
+    fn announcements(&self, owner: &Owner) -> Result<Vec<Vec<u8>>, Self::Error>;
 
-    /// Keeps an upload.
+    /// Keeps announcements of one owner, each with the bytes that were signed, in place of the last ones
+    /// of their authorities; all or none.
     ///
     /// # Errors
     ///
-    /// [`Error::Replay`] if it is not newer than the provider's last, also a removed one or one of
-    /// another epoch; else [`Error::StoredRecord`] if a record of the provider and epoch is stored
-    /// already.
-    fn add(&self, upload: Upload, message: &[u8]) -> Result<(), Self::Error>;
+    /// Those of [`Announced::with`].
+    fn enroll(&self, announcements: Vec<(Announcement, Vec<u8>)>) -> Result<(), Self::Error>;
+
+    /// Carries out an upload, whole or not at all, and says what it did.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Id`] if another upload had its number, [`Error::Replay`] if it was taken and removed
+    /// since; then the first of its rows, removed ones last, that does not name the version which is live:
+    /// [`Error::Stored`] if the row should be new, [`Error::NotStored`] if there is none,
+    /// [`Error::Changed`] if it has another version.
+    fn add(&self, upload: Upload, message: &[u8]) -> Result<Receipt, Self::Error>;
 
     /// Keeps an attachment and its keyword entries.
     ///
@@ -119,23 +138,23 @@ pub trait Store: Send + Sync {
     /// label of the provider and epoch was.
     fn add_file(&self, attachment: Attachment, message: &[u8]) -> Result<(), Self::Error>;
 
-    /// Returns the records that any of the tokens of a query reaches, by token, group, upload and
-    /// record, one part per upload that has some.
+    /// Returns the records that the tokens of a query reach, all from one state, by token, upload and
+    /// record: one part per upload that has some.
     ///
-    /// A token that finds nothing still gives one part without records, of the newest upload it reaches,
-    /// if there is one, so that whoever asked has a layout to make an empty table of.
+    /// A token that finds nothing gives one part without records, of the newest upload it reaches, so that
+    /// whoever asked has a layout to make an empty table of; or [`Part::nothing`], if it reaches none.
     ///
     /// # Errors
     ///
     /// See [`owners`](Self::owners).
-    fn search(&self, tokens: &[Token]) -> Result<Vec<Part>, Self::Error>;
+    fn search(&self, query: &Query) -> Result<Vec<Part>, Self::Error>;
 
     /// Counts the records that [`search`](Self::search) returns.
     ///
     /// # Errors
     ///
     /// See [`owners`](Self::owners).
-    fn count(&self, tokens: &[Token]) -> Result<usize, Self::Error>;
+    fn count(&self, query: &Query) -> Result<usize, Self::Error>;
 
     /// What stands under labels of a provider's keyword entries; `None` where nothing ever did.
     ///
@@ -183,8 +202,15 @@ pub trait Store: Send + Sync {
 
     /// Removes all that a provider sent, in every epoch; it cannot be sent again.
     ///
+    /// With a signed removal, only if it was not carried out before.
+    ///
     /// # Errors
     ///
-    /// See [`owners`](Self::owners).
-    fn remove(&self, owner: &Owner, provider: &str) -> Result<Removed, Self::Error>;
+    /// [`Error::Id`] if another removal or upload had its number.
+    fn remove(
+        &self,
+        owner: &Owner,
+        provider: &str,
+        removal: Option<&Removal>,
+    ) -> Result<Receipt, Self::Error>;
 }

@@ -1,63 +1,120 @@
-//! Answers: what a cloud returns to a token, in parts of one upload each.
+//! Answers: what a cloud returns to a query, and what makes it the answer to that query.
+//!
+//! An answer names its query, and consists of parts. Each part names its token, the state of the cloud
+//! that it was taken from, its page and whether that is the last:
+//!
+//! ```text
+//! answer = number of the query, parts
+//! part   = owner, token, snapshot, page, last?, provider, upload, readers' epoch,
+//!          handles, for each portion: layout, sealed records; tombstones
+//! ```
+//!
+//! [`Answer::check`] is what whoever opens it insists on: every token is answered exactly once, in order,
+//! by all its pages from one state, by providers that it reaches, and no record comes twice. What a
+//! dishonest cloud leaves out, or an old state of everything, is not noticed by this.
 //!
 //! # Leakage
 //!
 //! Which records match, their sizes, and which provider sent them.
 
+use std::collections::HashMap;
+
+use rayon::prelude::*;
+
 use super::Error;
 use super::certificate::Owner;
-use super::place::Node;
-use crate::wire::{Blobs, Kind, Reader, Writer, column};
+use super::place::{Epoch, Node};
+use super::query::{Query, Selection, Token};
+use super::upload::Portion;
+use crate::wire::{self, Blobs, Kind, Reader, Writer, column};
 
-/// Sealed records of one upload that answer a query.
+/// Sealed records of one upload that answer a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
     /// Whose records they are.
     pub owner: Owner,
-    /// The provider that sent them.
+    /// The number of the token.
+    pub token: u128,
+    /// The state of the owner's records, as the cloud counts them.
+    pub snapshot: u64,
+    /// Which part of the token's answer this is, counted from 0.
+    pub page: u32,
+    /// Whether no more pages follow.
+    pub is_last: bool,
+    /// The provider that sent them; the owner's place if nothing was found.
     pub provider: Node,
-    /// The number of the query.
-    pub query: u128,
-    /// The sealed layout of the records.
-    pub layout: Vec<u8>,
-    /// The records' pseudonyms.
+    /// The number of the upload that brought them.
+    pub upload: u128,
+    /// The readers' epoch that they are sealed in.
+    pub readers: Epoch,
+    /// The records' pseudonyms, ascending.
     pub handles: Vec<u128>,
     /// The sealed records.
-    pub records: Blobs,
+    pub portions: Vec<Portion>,
+    /// Records that were asked for by their handles and were removed, with the upload that did it.
+    pub removed: Vec<(u128, u128)>,
 }
 
 impl Part {
-    /// A part with a sealed record for each handle.
+    /// The only part of the answer to a token that nothing is found for.
+    #[must_use]
+    pub fn nothing(owner: Owner, token: u128, snapshot: u64) -> Self {
+        Self {
+            owner,
+            token,
+            snapshot,
+            page: 0,
+            is_last: true,
+            provider: Node::root(),
+            upload: 0,
+            readers: Epoch::default(),
+            handles: Vec::new(),
+            portions: Vec::new(),
+            removed: Vec::new(),
+        }
+    }
+
+    /// Checks that there is a sealed record for each handle in every portion.
     ///
     /// # Errors
     ///
     /// [`Error::Length`] if there are not as many.
-    pub fn new(
-        owner: Owner,
-        provider: Node,
-        query: u128,
-        handles: Vec<u128>,
-        layout: Vec<u8>,
-        records: Blobs,
-    ) -> Result<Self, Error> {
-        if records.len() != handles.len() {
-            let (expected, got) = (handles.len(), records.len());
-            return Err(Error::Length { what: "the list of sealed records", expected, got });
+    pub fn checked(self) -> Result<Self, Error> {
+        for portion in &self.portions {
+            let (expected, got) = (self.handles.len(), portion.records.len());
+            if expected != got {
+                return Err(Error::Length { what: "the list of sealed records", expected, got });
+            }
         }
-        Ok(Self { owner, provider, query, layout, handles, records })
+        if self.portions.is_empty() && !self.handles.is_empty() {
+            let expected = self.handles.len();
+            return Err(Error::Length { what: "the list of sealed records", expected, got: 0 });
+        }
+        Ok(self)
     }
 
     /// The part as it travels.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut writer = Writer::new(Kind::Part);
-        writer.raw(&self.owner.0);
+        writer.raw(&self.owner.0).u128(self.token).u64(self.snapshot);
+        writer.u32(self.page).u8(self.is_last.into());
         self.provider.write(&mut writer);
-        writer.u128(self.query).bytes(&self.layout).count(self.handles.len());
+        writer.u128(self.upload);
+        self.readers.write(&mut writer);
+        writer.count(self.handles.len());
         self.handles.iter().for_each(|&handle| {
             writer.u128(handle);
         });
-        self.records.write(&mut writer);
+        writer.count(self.portions.len());
+        for portion in &self.portions {
+            writer.text(&portion.name).bytes(&portion.layout);
+            portion.records.write(&mut writer);
+        }
+        writer.count(self.removed.len());
+        for (handle, upload) in &self.removed {
+            writer.u128(*handle).u128(*upload);
+        }
         writer.0
     }
 
@@ -65,20 +122,174 @@ impl Part {
     ///
     /// # Errors
     ///
-    /// [`wire::Error::Format`](crate::wire::Error::Format) if the bytes are no part of an answer.
+    /// [`wire::Error::Format`] if the bytes are no part of an answer.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
         let mut reader = Reader::new(bytes, Kind::Part)?;
         let owner = Owner(reader.array()?);
+        let (token, snapshot, page) = (reader.u128()?, reader.u64()?, reader.u32()?);
+        let is_last = match reader.u8()? {
+            0 => false,
+            1 => true,
+            _ => return Err(reader.fault().into()),
+        };
         let provider = Node::read(&mut reader)?;
-        let query = reader.u128()?;
-        let layout = reader.bytes()?.to_vec();
+        let (upload, readers) = (reader.u128()?, Epoch::read(&mut reader)?);
         let count = reader.count(16)?;
         let handles = column(&mut reader, count, u128::from_le_bytes)?;
-        let records = Blobs::read(&mut reader)?;
-        if records.len() != handles.len() {
-            return Err(reader.fault().into());
+        let count = reader.count(40)?;
+        let mut portions = Vec::new();
+        for _ in 0..count {
+            let (name, layout) = (reader.text()?.to_owned(), reader.bytes()?.to_vec());
+            portions.push(Portion { name, layout, records: Blobs::read(&mut reader)? });
         }
+        let count = reader.count(32)?;
+        let removed = (0..count).map(|_| Ok((reader.u128()?, reader.u128()?)));
+        let removed = removed.collect::<Result<_, wire::Error>>()?;
+        let fault = reader.fault();
         reader.end()?;
-        Ok(Self { owner, provider, query, layout, handles, records })
+        let part = Self {
+            owner,
+            token,
+            snapshot,
+            page,
+            is_last,
+            provider,
+            upload,
+            readers,
+            handles,
+            portions,
+            removed,
+        };
+        part.checked().map_err(|_| fault.into())
     }
 }
+
+/// All parts that answer a query.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The number of the query.
+    pub query: u128,
+    /// The parts, by token and page.
+    pub parts: Vec<Part>,
+}
+
+/// Says that an answer is not that to the query.
+fn refuse(why: &'static str) -> Result<(), Error> {
+    Err(Error::Answer { why })
+}
+
+impl Answer {
+    /// Checks that this answers a query, wholly and with nothing else; what is sealed is not looked at.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Answer`] says what is wrong.
+    pub fn check(&self, query: &Query) -> Result<(), Error> {
+        if self.query != query.id {
+            return refuse("it names another one");
+        }
+        let snapshot = self.parts.first().map(|part| part.snapshot);
+        if self.parts.iter().any(|part| Some(part.snapshot) != snapshot) {
+            return refuse("its parts are of several states of the cloud");
+        }
+        if self.parts.iter().any(|part| part.owner != query.owner) {
+            return refuse("a part of it is of another owner");
+        }
+        let mut left = &self.parts[..];
+        for token in &query.tokens {
+            left = pages(token, left)?;
+        }
+        if !left.is_empty() {
+            return refuse("a part of it answers no token, or one for the second time");
+        }
+        self.check_repeats()
+    }
+
+    /// Checks that no record of a provider comes twice.
+    fn check_repeats(&self) -> Result<(), Error> {
+        const TWICE: &str = "a record comes twice";
+        let mut of_provider: HashMap<&Node, Vec<&Part>> = HashMap::new();
+        for part in &self.parts {
+            let mut handles = part.handles.windows(2);
+            if handles.any(|pair| pair[0] >= pair[1]) {
+                return refuse("the records of a part are out of order, or come twice");
+            }
+            of_provider.entry(&part.provider).or_default().push(part);
+        }
+        for parts in of_provider.into_values() {
+            let removed = parts.iter().flat_map(|part| &part.removed).map(|(handle, _)| *handle);
+            let mut all: Vec<u128> = removed.collect();
+            if parts.len() > 1 || !all.is_empty() {
+                all.extend(parts.iter().flat_map(|part| &part.handles));
+                all.par_sort_unstable();
+                if all.windows(2).any(|pair| pair[0] == pair[1]) {
+                    return refuse(TWICE);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The answer as it travels.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut writer = Writer::new(Kind::Answer);
+        writer.u128(self.query).count(self.parts.len());
+        for part in &self.parts {
+            writer.bytes(&part.encode());
+        }
+        writer.0
+    }
+
+    /// Reads what [`encode`](Self::encode) wrote.
+    ///
+    /// # Errors
+    ///
+    /// [`wire::Error::Format`] if the bytes are no answer.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
+        let mut reader = Reader::new(bytes, Kind::Answer)?;
+        let query = reader.u128()?;
+        let count = reader.count(8)?;
+        let part = |_| Part::decode(reader.bytes()?);
+        let parts = (0..count).map(part).collect::<Result<_, _>>()?;
+        reader.end()?;
+        Ok(Self { query, parts })
+    }
+}
+
+/// Takes the pages that answer a token, and returns what is left.
+fn pages<'a>(token: &Token, parts: &'a [Part]) -> Result<&'a [Part], Error> {
+    for (number, part) in (0..).zip(parts) {
+        if part.token != token.id {
+            refuse("a token is not answered, or not to its end")?;
+        }
+        if part.page != number {
+            refuse("a page is missing, or comes twice")?;
+        }
+        let is_nothing = part.handles.is_empty() && part.removed.is_empty();
+        let is_of_nobody = part.provider == Node::root();
+        if !(token.reaches(&part.provider) || is_nothing && is_of_nobody) {
+            refuse("a part of it is of a provider that was not asked")?;
+        }
+        if let Selection::Records(asked) = &token.selection {
+            let mut found = part.handles.iter().chain(part.removed.iter().map(|(handle, _)| handle));
+            if found.any(|handle| asked.binary_search(handle).is_err()) {
+                refuse("it holds a record that was not asked for")?;
+            }
+        } else if !part.removed.is_empty() {
+            refuse("it names removed records, which were not asked for")?;
+        }
+        if part.is_last {
+            let (_, left) = parts.split_at(length_of(number) + 1);
+            return Ok(left);
+        }
+    }
+    Err(Error::Answer { why: "a token is not answered, or not to its end" })
+}
+
+fn length_of(number: u32) -> usize {
+    wire::length(number.into())
+}
+
+#[cfg(test)]
+mod tests;

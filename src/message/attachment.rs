@@ -11,9 +11,9 @@
 use super::Error;
 use super::envelope;
 use super::trapdoor::Entry;
-use crate::message::announcement::Announcement;
+use crate::message::announcement::Announced;
 use crate::message::certificate::{Chain, Owner};
-use crate::message::place::Node;
+use crate::message::place::{Epoch, Node};
 use crate::wire::{Kind, Reader, Writer};
 
 const WHAT: &str = "the file";
@@ -36,6 +36,8 @@ pub struct StoredFile {
     pub owner: Owner,
     /// The provider that sent it.
     pub provider: Node,
+    /// The readers' epoch that it is sealed in.
+    pub readers: Epoch,
     /// The record it belongs to.
     pub handle: u128,
     /// Its number.
@@ -50,6 +52,7 @@ impl StoredFile {
     fn write(&self, writer: &mut Writer) {
         writer.raw(&self.owner.0);
         self.provider.write(writer);
+        self.readers.write(writer);
         writer.u128(self.handle).u128(self.number).bytes(&self.description);
         match &self.body {
             Some(body) => writer.u8(1).bytes(body),
@@ -59,7 +62,7 @@ impl StoredFile {
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
         let owner = Owner(reader.array()?);
-        let provider = Node::read(reader)?;
+        let (provider, readers) = (Node::read(reader)?, Epoch::read(reader)?);
         let (handle, number) = (reader.u128()?, reader.u128()?);
         let description = reader.bytes()?.to_vec();
         let body = match reader.u8()? {
@@ -67,7 +70,7 @@ impl StoredFile {
             1 => Some(reader.bytes()?.to_vec()),
             _ => return Err(reader.fault().into()),
         };
-        Ok(Self { owner, provider, handle, number, description, body })
+        Ok(Self { owner, provider, readers, handle, number, description, body })
     }
 
     /// The file as it travels.
@@ -93,9 +96,16 @@ impl StoredFile {
     /// The file without its body.
     #[must_use]
     pub fn without_body(&self) -> Self {
-        let Self { owner, provider, handle, number, description, body: _ } = self;
-        let (provider, description) = (provider.clone(), description.clone());
-        Self { owner: *owner, provider, handle: *handle, number: *number, description, body: None }
+        let Self { owner, provider, readers, handle, number, description, body: _ } = self;
+        Self {
+            owner: *owner,
+            provider: provider.clone(),
+            readers: *readers,
+            handle: *handle,
+            number: *number,
+            description: description.clone(),
+            body: None,
+        }
     }
 }
 
@@ -140,9 +150,12 @@ impl Attachment {
     ///
     /// # Errors
     ///
-    /// [`Error::OtherOwner`], or [`Error::Epoch`] if the provider's group has left its epoch.
-    pub fn check(&self, announcement: &Announcement) -> Result<(), Error> {
-        announcement.serves(WHAT, &self.file.owner)?;
-        announcement.accepts(&self.file.provider)
+    /// [`Error::OtherOwner`], [`Error::Epoch`] if the provider's group has left its epoch,
+    /// [`Error::Readers`] if the file is sealed in another readers' epoch than the announced one.
+    pub fn check(&self, announced: &Announced) -> Result<(), Error> {
+        announced.serves(WHAT, &self.file.owner)?;
+        let StoredFile { provider, readers, .. } = &self.file;
+        announced.accepts(provider)?;
+        announced.seals(provider, readers)
     }
 }

@@ -4,12 +4,11 @@
 //! its place and verification key, signed by the node above it; a *chain* leads from the owner down:
 //!
 //! ```text
-//! certificate = Ed25519(key of the parent; owner, place, verification key of the place)
+//! certificate = Ed25519(key of the parent; owner, place, verification key of the place, stamp)
 //! ```
 //!
-//! A cloud that was given an owner's announcement checks every chain with it and needs nothing else.
-//! The announcement also names the epoch that each group has reached, so that uploads of providers
-//! who were left behind are refused.
+//! The stamp names the parent's last announcement, so that whoever holds an older one knows it. A cloud
+//! that was given an owner's announcements checks every chain with them and needs nothing else.
 //!
 //! # Sources
 //!
@@ -19,7 +18,7 @@
 use std::fmt;
 
 use super::Error;
-use super::place::Node;
+use super::place::{Node, Stamp};
 use super::signature::{SIGNATURE_LEN, VERIFICATION_KEY_LEN, verify};
 use crate::wire::{Buffer, Kind, Reader, Writer};
 
@@ -46,17 +45,33 @@ pub struct Certificate {
     pub subject: Node,
     /// Its verification key.
     pub key: [u8; VERIFICATION_KEY_LEN],
+    /// The last announcement that the place above had made; none in certificates from before there were
+    /// any, whose places have no salts.
+    pub stamp: Option<Stamp>,
     /// The signature of the place above.
     pub signature: [u8; SIGNATURE_LEN],
 }
 
 impl Certificate {
     /// What the place above signs.
-    pub(crate) fn message(owner: &Owner, subject: &Node, key: &[u8; 32]) -> Vec<u8> {
+    pub(crate) fn message(
+        owner: &Owner,
+        subject: &Node,
+        key: &[u8; VERIFICATION_KEY_LEN],
+        stamp: Option<&Stamp>,
+    ) -> Vec<u8> {
+        let Some(stamp) = stamp else {
+            let mut writer = Writer::default();
+            writer.raw(Kind::Certificate.letters()).u8(1).raw(&owner.0);
+            subject.write_without_salts(&mut writer);
+            writer.raw(key);
+            return writer.0;
+        };
         let mut writer = Writer::new(Kind::Certificate);
         writer.raw(&owner.0);
         subject.write(&mut writer);
         writer.raw(key);
+        stamp.write(&mut writer);
         writer.0
     }
 }
@@ -86,7 +101,8 @@ impl Chain {
             if subject.parent().is_none_or(|(parent, _)| parent != above) {
                 return Err(Error::Signature { what: WHAT });
             }
-            let message = Certificate::message(owner, subject, &certificate.key);
+            let Certificate { key: own, stamp, .. } = certificate;
+            let message = Certificate::message(owner, subject, own, stamp.as_ref());
             verify(&key, &message, &certificate.signature, WHAT)?;
             above = subject.clone();
             key = certificate.key;
@@ -121,15 +137,34 @@ impl Chain {
         writer.count(self.0.len());
         for certificate in &self.0 {
             certificate.subject.write(writer);
-            writer.raw(&certificate.key).raw(&certificate.signature);
+            writer.raw(&certificate.key).u8(certificate.stamp.is_some().into());
+            if let Some(stamp) = certificate.stamp {
+                stamp.write(writer);
+            }
+            writer.raw(&certificate.signature);
         }
     }
 
     pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
         let count = reader.count(VERIFICATION_KEY_LEN + SIGNATURE_LEN)?;
         let certificate = |reader: &mut Reader<'_>| -> Result<Certificate, Error> {
-            let subject = Node::read(reader)?;
-            Ok(Certificate { subject, key: reader.array()?, signature: reader.array()? })
+            let (subject, key) = (Node::read(reader)?, reader.array()?);
+            let stamp = match reader.u8()? {
+                0 if subject.epochs().iter().all(|epoch| epoch.salt.is_none()) => None,
+                1 => Some(Stamp::read(reader)?),
+                _ => return Err(reader.fault().into()),
+            };
+            Ok(Certificate { subject, key, stamp, signature: reader.array()? })
+        };
+        Ok(Self((0..count).map(|_| certificate(reader)).collect::<Result<_, _>>()?))
+    }
+
+    /// Reads certificates from before there were salts and stamps.
+    pub(crate) fn read_without_stamps(reader: &mut Reader<'_>) -> Result<Self, Error> {
+        let count = reader.count(VERIFICATION_KEY_LEN + SIGNATURE_LEN)?;
+        let certificate = |reader: &mut Reader<'_>| -> Result<Certificate, Error> {
+            let (subject, key) = (Node::read_without_salts(reader)?, reader.array()?);
+            Ok(Certificate { subject, key, stamp: None, signature: reader.array()? })
         };
         Ok(Self((0..count).map(|_| certificate(reader)).collect::<Result<_, _>>()?))
     }
@@ -139,10 +174,7 @@ impl Chain {
 mod tests {
     use ed25519_dalek::{Signer, SigningKey};
 
-    use std::collections::BTreeMap;
-
     use super::*;
-    use crate::message::announcement::Announcement;
     use crate::message::signature::to_sign;
 
     const FORGED: Error = Error::Signature { what: "a certificate" };
@@ -165,9 +197,10 @@ mod tests {
 
     /// A certificate of a place and key, by a signer.
     fn certificate(by: u8, subject: Node, key: u8) -> Certificate {
-        let message = Certificate::message(&owner(), &subject, &public(key));
+        let stamp = Some(Stamp { number: 3, digest: [3; 32] });
+        let message = Certificate::message(&owner(), &subject, &public(key), stamp.as_ref());
         let signature = signer(by).sign(&to_sign(&message)).to_bytes();
-        Certificate { subject, key: public(key), signature }
+        Certificate { subject, key: public(key), stamp, signature }
     }
 
     /// Owner (key 0), hospital (key 1), ward (key 2).
@@ -225,6 +258,9 @@ mod tests {
         let mut changed = chain();
         changed.0[0].signature = changed.0[1].signature;
         assert_eq!(changed.verify(&owner()), Err(FORGED));
+        let mut changed = chain();
+        changed.0[1].stamp = None;
+        assert_eq!(changed.verify(&owner()), Err(FORGED));
     }
 
     #[test]
@@ -237,34 +273,5 @@ mod tests {
         signature[0] = 1;
         let refused = verify(&neutral, b"anything", &signature, "it");
         assert_eq!(refused, Err(Error::Signature { what: "it" }));
-    }
-
-    #[test]
-    fn only_the_owner_announces() {
-        let announcement =
-            Announcement { owner: owner(), schema: [0; 32], number: 1, epochs: BTreeMap::new() };
-        let signed = |by: u8| {
-            let message = announcement.message();
-            let signature = signer(by).sign(&to_sign(&message)).to_bytes();
-            [message, signature.to_vec()].concat()
-        };
-        assert_eq!(Announcement::decode(&signed(0)), Ok(announcement.clone()));
-        let what = "the owner's announcement";
-        assert_eq!(Announcement::decode(&signed(1)), Err(Error::Signature { what }));
-    }
-
-    #[test]
-    fn an_epoch_that_any_place_above_has_left_is_refused() {
-        let hospital = node(&["hospital"]);
-        let epochs = [(hospital.clone(), 2)].into();
-        let announcement = Announcement { owner: owner(), schema: [0; 32], number: 1, epochs };
-        assert_eq!(announcement.accepts(&hospital), Ok(()));
-        assert_eq!(announcement.accepts(&node(&["clinic", "ward"])), Ok(()));
-        for (epoch, is_accepted) in [(0, false), (1, false), (2, true), (3, true)] {
-            let ward = hospital.child("ward", epoch).unwrap();
-            let desk = ward.child("desk", 0).unwrap();
-            assert_eq!(announcement.accepts(&ward).is_ok(), is_accepted, "epoch {epoch}");
-            assert_eq!(announcement.accepts(&desk).is_ok(), is_accepted, "epoch {epoch}");
-        }
     }
 }

@@ -4,7 +4,8 @@
 //! message = letters || version || owner || contents || certificate chain || Ed25519 signature
 //! ```
 //!
-//! So a cloud looks the owner up before it reads at length or verifies anything.
+//! So a cloud looks the owner up before it reads at length or verifies anything. What is long follows the
+//! signature, and is signed by its digest.
 
 use super::Error;
 use super::certificate::{Chain, Owner};
@@ -26,12 +27,12 @@ pub(crate) fn open(bytes: &[u8], kind: Kind) -> Result<(Reader<'_>, Owner), wire
     Ok((reader, owner))
 }
 
-/// Verifies that what is left is the signature, by the end of a chain, of all bytes before.
+/// Verifies that the signature which follows is, by the end of a chain, that of all bytes before it.
 ///
 /// With a sender, the chain must be that provider's: nobody signs for another, and the owner sends
 /// nothing in a provider's place.
-pub(crate) fn close(
-    mut reader: Reader<'_>,
+pub(crate) fn signed(
+    reader: &mut Reader<'_>,
     bytes: &[u8],
     owner: &Owner,
     chain: &Chain,
@@ -40,9 +41,20 @@ pub(crate) fn close(
     let what = reader.what();
     let message = &bytes[..reader.position()];
     let signature = reader.array()?;
-    reader.end()?;
     if sender.is_some_and(|sender| chain.0.is_empty() || chain.subject() != *sender) {
         return Err(Error::Signature { what });
     }
     verify(&chain.verify(owner)?, message, &signature, what)
+}
+
+/// Verifies the signature as [`signed`] does, and that nothing follows it.
+pub(crate) fn close(
+    mut reader: Reader<'_>,
+    bytes: &[u8],
+    owner: &Owner,
+    chain: &Chain,
+    sender: Option<&Node>,
+) -> Result<(), Error> {
+    signed(&mut reader, bytes, owner, chain, sender)?;
+    Ok(reader.end()?)
 }

@@ -40,11 +40,62 @@ pub enum Error {
         what: &'static str,
     },
 
-    /// A provider's keys are of an epoch that its group has left.
-    #[error("provider {provider:?} is of an epoch that its group has left")]
+    /// A provider's keys are of an epoch that is not its group's.
+    #[error("provider {provider:?} is of an epoch that its group has left, or has not announced here")]
     Epoch {
         /// The provider's path.
         provider: String,
+    },
+
+    /// A provider seals for readers who have left.
+    #[error(
+        "provider {provider:?} seals in a readers' epoch that its group has left: catch up with the cloud"
+    )]
+    Readers {
+        /// The provider's path.
+        provider: String,
+    },
+
+    /// A later announcement is known.
+    #[error("a newer announcement of {authority} is known here: catch up with the cloud")]
+    Older {
+        /// Whose announcement.
+        authority: String,
+    },
+
+    /// Two announcements have one number, as copies of one keyring make them.
+    #[error(
+        "another announcement {number} of {authority} is known here: catch up with the cloud, then do \
+         again what it lacks"
+    )]
+    Fork {
+        /// Whose announcements.
+        authority: String,
+        /// Where they part, or the number of the one that is not on the chain.
+        number: u64,
+    },
+
+    /// A message was made with a keyring that has missed an announcement.
+    #[error("the keyring is older than what {authority} announced here: catch up with the cloud")]
+    Behind {
+        /// Whose announcement.
+        authority: String,
+    },
+
+    /// An answer is not that to what was asked.
+    #[error("the answer is not to this query: {why}")]
+    Answer {
+        /// What is wrong with it.
+        why: &'static str,
+    },
+
+    /// An upload is dated too far ahead.
+    #[error("the upload is dated {hours} hours ahead of the cloud's clock, expected at most {most}")]
+    Clock {
+        /// How many hours.
+        hours: u64,
+        /// How many are tolerated.
+        most: u64,
     },
 
     /// A token's time has run out.
@@ -69,8 +120,8 @@ pub enum Error {
         position: usize,
     },
 
-    /// Handles do not ascend, or are none or too many.
-    #[error("handle {position} is not above the one before it, or there are none or 2^32")]
+    /// Handles do not ascend, or are too many.
+    #[error("handle {position} is not above the one before it, or there are 2^32")]
     Handle {
         /// Which handle, counted from 0.
         position: usize,

@@ -3,13 +3,14 @@
 //! A *path* lists the names from the owner down, as in `hospital/ward`; the owner's own is empty.
 //! Every node has an *epoch*, which goes up when one of its children is removed, and which its
 //! children's keys are derived with. So a node at depth `d` has `d` epochs, one for each ancestor.
+//! An epoch is a number and a random salt, drawn when it begins; the first has none.
 //! The children of a node are a *group*: one ruler per field, named by the node's path, its
 //! ancestors' epochs and its own. None of this is secret.
 
 use std::fmt;
 
 use super::Error;
-use crate::wire::{Buffer, Reader, Writer};
+use crate::wire::{self, Buffer, Reader, Writer};
 
 /// Bytes in a name at most.
 const LONGEST_NAME: usize = 255;
@@ -17,11 +18,77 @@ const LONGEST_NAME: usize = 255;
 /// Levels below the owner at most.
 const DEEPEST: usize = 16;
 
+/// Bytes of a salt.
+pub const SALT_LEN: usize = 16;
+
+/// A time between two changes: its number, and the salt that was drawn when it began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Epoch {
+    /// Counted from 0.
+    pub number: u32,
+    /// None for the first, and for those of keyrings from before there were salts.
+    pub salt: Option<[u8; SALT_LEN]>,
+}
+
+impl Epoch {
+    /// The salt as it enters a derivation: no bytes if there is none.
+    #[must_use]
+    pub fn salt(&self) -> &[u8] {
+        self.salt.as_ref().map_or(&[], |salt| salt)
+    }
+
+    pub(crate) fn write<B: Buffer>(&self, writer: &mut Writer<B>) {
+        writer.u32(self.number).u8(self.salt.is_some().into()).raw(self.salt());
+    }
+
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, wire::Error> {
+        let number = reader.u32()?;
+        let salt = match reader.u8()? {
+            0 => None,
+            1 if number > 0 => Some(reader.array()?),
+            _ => return Err(reader.fault()),
+        };
+        Ok(Self { number, salt })
+    }
+}
+
+impl From<u32> for Epoch {
+    /// An epoch without a salt.
+    fn from(number: u32) -> Self {
+        Self { number, salt: None }
+    }
+}
+
+impl fmt::Display for Epoch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.number)
+    }
+}
+
+/// Which announcement of an authority somebody has seen last; number 0 for none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Stamp {
+    /// The announcement's number.
+    pub number: u64,
+    /// Its digest.
+    pub digest: [u8; 32],
+}
+
+impl Stamp {
+    pub(crate) fn write<B: Buffer>(&self, writer: &mut Writer<B>) {
+        writer.u64(self.number).raw(&self.digest);
+    }
+
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, wire::Error> {
+        Ok(Self { number: reader.u64()?, digest: reader.array()? })
+    }
+}
+
 /// A place in an owner's hierarchy, with the epoch of every ancestor.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Node {
     names: Vec<String>,
-    epochs: Vec<u32>,
+    epochs: Vec<Epoch>,
 }
 
 impl Node {
@@ -37,7 +104,7 @@ impl Node {
     ///
     /// [`Error::Name`] if the name is empty, longer than 255 bytes, or holds a slash or a control
     /// character, or if there would be more than 16 levels.
-    pub fn child(&self, name: &str, epoch: u32) -> Result<Self, Error> {
+    pub fn child(&self, name: &str, epoch: impl Into<Epoch>) -> Result<Self, Error> {
         let why = if name.is_empty() || name.len() > LONGEST_NAME {
             "a name has 1 to 255 bytes"
         } else if name.contains(|letter: char| letter == '/' || letter.is_control()) {
@@ -47,7 +114,7 @@ impl Node {
         } else {
             let mut child = self.clone();
             child.names.push(name.to_owned());
-            child.epochs.push(epoch);
+            child.epochs.push(epoch.into());
             return Ok(child);
         };
         Err(Error::Name { name: name.escape_default().to_string(), why })
@@ -58,7 +125,7 @@ impl Node {
     /// # Errors
     ///
     /// [`Error::Name`] if there can be no such place, or there is not an epoch for each name.
-    pub fn of(path: &str, epochs: &[u32]) -> Result<Self, Error> {
+    pub fn of(path: &str, epochs: &[Epoch]) -> Result<Self, Error> {
         let names: Vec<&str> = path.split('/').filter(|_| !path.is_empty()).collect();
         if names.len() != epochs.len() {
             let name = path.escape_default().to_string();
@@ -90,7 +157,7 @@ impl Node {
 
     /// The epochs of the ancestors, the owner's first.
     #[must_use]
-    pub fn epochs(&self) -> &[u32] {
+    pub fn epochs(&self) -> &[Epoch] {
         &self.epochs
     }
 
@@ -100,18 +167,45 @@ impl Node {
         other.names.starts_with(&self.names) && other.epochs.starts_with(&self.epochs)
     }
 
+    /// Whether the names are this place's or begin with them, in whatever epochs.
+    #[must_use]
+    pub fn is_above(&self, other: &Self) -> bool {
+        other.names.starts_with(&self.names)
+    }
+
     pub(crate) fn write<B: Buffer>(&self, writer: &mut Writer<B>) {
         writer.count(self.names.len());
         for (name, epoch) in self.names.iter().zip(&self.epochs) {
-            writer.text(name).u32(*epoch);
+            writer.text(name);
+            epoch.write(writer);
+        }
+    }
+
+    /// Writes a place as it was written before there were salts; it has none.
+    pub(crate) fn write_without_salts(&self, writer: &mut Writer) {
+        writer.count(self.names.len());
+        for (name, epoch) in self.names.iter().zip(&self.epochs) {
+            writer.text(name).u32(epoch.number);
         }
     }
 
     pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
+        Self::read_with(reader, Epoch::read)
+    }
+
+    /// Reads a place from before there were salts.
+    pub(crate) fn read_without_salts(reader: &mut Reader<'_>) -> Result<Self, Error> {
+        Self::read_with(reader, |reader| Ok(reader.u32()?.into()))
+    }
+
+    fn read_with(
+        reader: &mut Reader<'_>,
+        epoch: fn(&mut Reader<'_>) -> Result<Epoch, wire::Error>,
+    ) -> Result<Self, Error> {
         let mut node = Self::root();
         for _ in 0..reader.count(12)? {
             let name = reader.text()?;
-            node = node.child(name, reader.u32()?).map_err(|_| reader.fault())?;
+            node = node.child(name, epoch(reader)?).map_err(|_| reader.fault())?;
         }
         Ok(node)
     }
@@ -129,7 +223,7 @@ pub struct Group {
     /// The node whose children they are.
     pub authority: Node,
     /// That node's own epoch.
-    pub epoch: u32,
+    pub epoch: Epoch,
 }
 
 impl Group {
@@ -143,11 +237,11 @@ impl Group {
 
     pub(crate) fn write<B: Buffer>(&self, writer: &mut Writer<B>) {
         self.authority.write(writer);
-        writer.u32(self.epoch);
+        self.epoch.write(writer);
     }
 
     pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
-        Ok(Self { authority: Node::read(reader)?, epoch: reader.u32()? })
+        Ok(Self { authority: Node::read(reader)?, epoch: Epoch::read(reader)? })
     }
 }
 
@@ -156,8 +250,8 @@ impl fmt::Display for Group {
     /// one above is not, so that two groups of one path are told apart.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the group of {}", self.authority)?;
-        match self.authority.epochs.iter().all(|&epoch| epoch == 0) {
-            true if self.epoch == 0 => Ok(()),
+        match self.authority.epochs.iter().all(|epoch| epoch.number == 0) {
+            true if self.epoch.number == 0 => Ok(()),
             true => write!(f, ", epoch {}", self.epoch),
             false => {
                 f.write_str(", epochs ")?;
@@ -199,7 +293,7 @@ mod tests {
     #[test]
     fn a_group_is_named_by_its_authority_and_epoch() {
         let ward = node(&[("hospital", 1), ("ward", 2)]);
-        let group = Group { authority: node(&[("hospital", 1)]), epoch: 2 };
+        let group = Group { authority: node(&[("hospital", 1)]), epoch: 2.into() };
         assert_eq!(Group::of(&ward), Some(group));
         assert_eq!(Group::of(&Node::root()), None);
     }
@@ -207,13 +301,14 @@ mod tests {
     #[test]
     fn two_groups_of_one_path_are_called_differently() {
         let called = |epochs: &[u32]| {
-            Group::of(&Node::of("hospital/ward", epochs).unwrap()).unwrap().to_string()
+            let epochs: Vec<Epoch> = epochs.iter().map(|&number| number.into()).collect();
+            Group::of(&Node::of("hospital/ward", &epochs).unwrap()).unwrap().to_string()
         };
         assert_eq!(called(&[0, 0]), "the group of hospital");
         assert_eq!(called(&[0, 2]), "the group of hospital, epoch 2");
         assert_eq!(called(&[1, 0]), "the group of hospital, epochs 1/0");
         assert_eq!(called(&[1, 2]), "the group of hospital, epochs 1/2");
-        let top = Group::of(&Node::of("hospital", &[1]).unwrap()).unwrap();
+        let top = Group::of(&Node::of("hospital", &[1.into()]).unwrap()).unwrap();
         assert_eq!(top.to_string(), "the group of the owner, epoch 1");
     }
 }

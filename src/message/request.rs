@@ -8,7 +8,7 @@
 //! That of [`super::trapdoor`]; which records are asked about, and who asks.
 
 use super::Error;
-use super::announcement::Announcement;
+use super::announcement::Announced;
 use super::certificate::{Chain, Owner};
 use super::envelope;
 use super::place::Node;
@@ -105,12 +105,12 @@ impl Request {
     ///
     /// [`Error::Expired`], [`Error::OtherOwner`], [`Error::Epoch`] if the issuer's keys are of an epoch
     /// that its group has left, or [`Error::Scope`] if a provider is not at or below the issuer.
-    pub fn check(&self, announcement: &Announcement, now: u64) -> Result<(), Error> {
-        announcement.serves(WHAT, &self.owner)?;
+    pub fn check(&self, announced: &Announced, now: u64) -> Result<(), Error> {
+        announced.serves(WHAT, &self.owner)?;
         if now > self.expiry {
             return Err(Error::Expired);
         }
-        announcement.accepts(&self.issuer.subject())?;
+        announced.accepts(&self.issuer.subject())?;
         match &self.ask {
             Ask::Keywords(providers) => {
                 providers.iter().try_for_each(|(node, _)| self.reaches(node))

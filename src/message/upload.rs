@@ -1,14 +1,28 @@
 //! Uploads: what a provider sends and what the cloud keeps of it.
 //!
-//! One signed message holds a batch of sealed records and, for each field, a run of index entries:
+//! An upload adds rows and removes rows of one provider, whole or not at all. What is signed is a short
+//! head, which commits to the rest by its length and digest:
 //!
 //! ```text
-//! owner, provider, schema, sequence number                       who, and which upload
-//! handles, ascending                                             one per record
-//! sealed layout, ends of the sealed records, sealed records      opaque
-//! for each field: ciphertexts, ascending; number of the record   the run
-//! certificate chain, signature
+//! head = owner, provider, id, stamp, schema, readers' epoch, time, portions, length, digest, certificates
+//! body = handles, ascending                                      one per row that is added
+//!        for each portion: ends of the sealed records, sealed records        opaque
+//!        replaced: number of the row, version                    rows that replace others
+//!        removed: provider and epochs, handles, versions         rows that leave nothing but a tombstone
+//!        for each field: ciphertexts, ascending; number of the row           the run
+//! upload = head || signature || body,   digest: see `tree`
 //! ```
+//!
+//! **Versions.** A row has the version that its last upload gave it, and every change names the one that
+//! it replaces: adding names none, or the tombstone that a removal left.
+//!
+//! ```text
+//! H(row)  = SHA-256(SHA-256(sealed portion) for each portion in order),   32 zeros for a tombstone
+//! version = SHA-256("MOPSEVER" || upload id || handle || H(row))[..16]
+//! ```
+//!
+//! So no change is lost, and a copy that was held back brings nothing back. Uploads have random ids and
+//! no order: each is taken once, in whatever order they come.
 //!
 //! Records stand in the order of their handles, which are pseudo-random, so that the order of the
 //! provider's table does not show. An upload that is cut, unsorted or inconsistent is refused whole.
@@ -16,41 +30,122 @@
 //! # Leakage
 //!
 //! How many records and entries there are, which record lacks a value, the size of each record,
-//! which entries belong to one record, and when the upload came.
+//! which entries belong to one record, and when the upload came. Of changes: which records were
+//! changed or removed and when, the old and the new place in each index, and that both belong to one
+//! record.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use sha2::{Digest, Sha256};
+
 use super::Error;
-use super::announcement::Announcement;
+use super::announcement::Announced;
 use super::certificate::{Chain, Owner};
-use super::envelope;
-use super::place::Node;
-use crate::wire::{Blobs, Kind, column};
+use super::place::{Epoch, Node, Stamp};
+use super::{envelope, tree};
+use crate::wire::{self, Blobs, Kind, Reader, Writer, column};
 
 const WHAT: &str = "the upload";
 
-/// One provider's sealed records and the runs that index them. Clones share them.
+/// Hours that a provider's clock may be ahead of the cloud's.
+pub const SKEW: u64 = 48;
+
+/// Portions of a record at most.
+pub const MOST_PORTIONS: usize = 64;
+
+/// What a row was when it was last changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Version(pub u128);
+
+impl Version {
+    /// The version of a row that an upload brought, with the digest of its sealed portions.
+    #[must_use]
+    pub fn new(upload: u128, handle: u128, digest: &[u8; 32]) -> Self {
+        let mut writer = Writer::default();
+        writer.raw(b"MOPSEVER").u128(upload).u128(handle).raw(digest);
+        let digest: [u8; 32] = Sha256::digest(writer.0).into();
+        let (halves, _) = digest.as_chunks();
+        Self(u128::from_le_bytes(halves[0]))
+    }
+
+    /// The version of the tombstone that an upload left of a row.
+    #[must_use]
+    pub fn of_tombstone(upload: u128, handle: u128) -> Self {
+        Self::new(upload, handle, &[0; 32])
+    }
+}
+
+/// A portion of the records of an upload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Portion {
+    /// Its name.
+    pub name: String,
+    /// The names and types of its columns, sealed.
+    pub layout: Vec<u8>,
+    /// What is sealed of each record.
+    pub records: Blobs,
+}
+
+/// The digest of a row: of what is sealed of it in each portion.
+#[must_use]
+pub fn digest_of_row(portions: &[Portion], row: usize) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    for portion in portions {
+        digest.update(Sha256::digest(portion.records.get(row)));
+    }
+    digest.finalize().into()
+}
+
+/// A row that replaces an older version of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Replaced {
+    /// Which row of the upload, counted from 0.
+    pub row: u32,
+    /// The version that it replaces.
+    pub version: Version,
+}
+
+/// Rows of one provider that are removed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Removed {
+    /// The sender, or the same in an earlier epoch.
+    pub provider: Node,
+    /// The handles, ascending, and the version of each.
+    pub rows: Vec<(u128, Version)>,
+}
+
+/// One provider's changes of its records, and the runs that index what is new. Clones share them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upload {
     /// The owner of the records.
     pub owner: Owner,
     /// The provider that sends them.
     pub provider: Node,
+    /// A random number.
+    pub id: u128,
+    /// The last announcement of its authority that the provider has seen.
+    pub stamp: Stamp,
     /// The digest of the schema that the fields are of.
     pub schema: [u8; 32],
-    /// A later upload of the same provider has a higher number.
-    pub sequence: u64,
+    /// The readers' epoch that the records are sealed in.
+    pub readers: Epoch,
+    /// When it was made, in hours since 1970; 0 if that is not said.
+    pub hours: u32,
     /// Pseudonyms of the records, ascending.
     pub handles: Arc<Vec<u128>>,
-    /// The names and types of the records' columns, sealed.
-    pub layout: Vec<u8>,
     /// The sealed records.
-    pub records: Arc<Blobs>,
+    pub portions: Arc<Vec<Portion>>,
+    /// Which rows replace others, ascending.
+    pub replaced: Arc<Vec<Replaced>>,
+    /// Which rows are removed.
+    pub removed: Arc<Vec<Removed>>,
     /// The entries of each field.
     pub runs: Arc<Vec<Run>>,
     /// The provider's certificates.
     pub chain: Chain,
+    /// What stands for the upload: the digest of what was signed.
+    pub digest: [u8; 32],
 }
 
 /// One provider's entries of one field, as they came.
@@ -65,16 +160,52 @@ pub struct Run {
 }
 
 impl Upload {
-    /// What the provider signs.
-    pub(crate) fn message(&self) -> Vec<u8> {
+    /// The upload as it travels, signed by its provider.
+    pub(crate) fn signed<const N: usize>(&self, sign: impl FnOnce(&[u8]) -> [u8; N]) -> Vec<u8> {
+        let body = self.body();
+        let mut message = self.head(&body);
+        let signature = sign(&message);
+        message.reserve_exact(N + body.len());
+        message.extend(signature);
+        message.extend(body);
+        message
+    }
+
+    fn head(&self, body: &[u8]) -> Vec<u8> {
         let mut writer = envelope::of(Kind::Upload, &self.owner);
         self.provider.write(&mut writer);
-        writer.raw(&self.schema).u64(self.sequence).count(self.handles.len());
+        writer.u128(self.id);
+        self.stamp.write(&mut writer);
+        writer.raw(&self.schema);
+        self.readers.write(&mut writer);
+        writer.u32(self.hours).count(self.portions.len());
+        for portion in self.portions.iter() {
+            writer.text(&portion.name).bytes(&portion.layout);
+        }
+        writer.count(body.len()).raw(&tree::root(body));
+        self.chain.write(&mut writer);
+        writer.0
+    }
+
+    fn body(&self) -> Vec<u8> {
+        let mut writer = Writer(Vec::with_capacity(self.size()));
+        writer.count(self.handles.len());
         self.handles.iter().for_each(|&handle| {
             writer.u128(handle);
         });
-        writer.bytes(&self.layout);
-        self.records.write(&mut writer);
+        self.portions.iter().for_each(|portion| portion.records.write(&mut writer));
+        writer.count(self.replaced.len());
+        for Replaced { row, version } in self.replaced.iter() {
+            writer.u32(*row).u128(version.0);
+        }
+        writer.count(self.removed.len());
+        for Removed { provider, rows } in self.removed.iter() {
+            provider.write(&mut writer);
+            writer.count(rows.len());
+            for (handle, version) in rows {
+                writer.u128(*handle).u128(version.0);
+            }
+        }
         writer.count(self.runs.len());
         for run in self.runs.iter() {
             writer.text(&run.field).count(run.ciphertexts.len());
@@ -85,8 +216,18 @@ impl Upload {
                 writer.u32(record);
             });
         }
-        self.chain.write(&mut writer);
         writer.0
+    }
+
+    /// About how many bytes the body has.
+    fn size(&self) -> usize {
+        let portions = self.portions.iter().map(|portion| portion.records.size());
+        let entries = self.runs.iter().map(|run| 12 * run.ciphertexts.len() + 64);
+        let removed = self.removed.iter().map(|removed| 32 * removed.rows.len() + 512);
+        (16 + 8 * self.portions.len()) * self.handles.len()
+            + 20 * self.replaced.len()
+            + portions.chain(entries).chain(removed).sum::<usize>()
+            + 64
     }
 
     /// Reads an upload, checks that it is whole and consistent, and verifies that the provider it
@@ -94,19 +235,171 @@ impl Upload {
     ///
     /// # Errors
     ///
-    /// [`wire::Error::Format`](crate::wire::Error::Format) if the bytes are no upload, [`Error::UnsortedRun`],
+    /// [`wire::Error::Format`] if the bytes are no upload, [`Error::UnsortedRun`],
     /// [`Error::NegativeCiphertext`] or [`Error::Run`] if a run is faulty, [`Error::Signature`] if it
-    /// is forged.
+    /// is forged, [`Error::Scope`] if it removes what is not the provider's.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
         let (mut reader, owner) = envelope::open(bytes, Kind::Upload)?;
         let provider = Node::read(&mut reader)?;
-        let (schema, sequence) = (reader.array()?, reader.u64()?);
+        let (id, stamp) = (reader.u128()?, Stamp::read(&mut reader)?);
+        let (schema, readers) = (reader.array()?, Epoch::read(&mut reader)?);
+        let hours = reader.u32()?;
+        let mut heads: Vec<(String, Vec<u8>)> = Vec::new();
+        let count = reader.count(16)?;
+        for _ in 0..count {
+            let name = reader.text()?.to_owned();
+            if heads.len() == MOST_PORTIONS || heads.iter().any(|(other, _)| *other == name) {
+                return Err(reader.fault().into());
+            }
+            heads.push((name, reader.bytes()?.to_vec()));
+        }
+        let (length, root) = (reader.u64()?, reader.array::<32>()?);
+        let chain = Chain::read(&mut reader)?;
+        let digest = Sha256::digest(&bytes[..reader.position()]).into();
+        envelope::signed(&mut reader, bytes, &owner, &chain, Some(&provider))?;
+        let rest = bytes.len() - reader.position();
+        let body = reader.raw(rest)?;
+        if length != body.len() as u64 {
+            return Err(reader.fault().into());
+        }
+        if root != tree::root(body) {
+            return Err(Error::Signature { what: WHAT });
+        }
+        let Body { handles, portions, replaced, removed, runs } = Body::read(body, heads)?;
+        let upload = Self {
+            owner,
+            provider,
+            id,
+            stamp,
+            schema,
+            readers,
+            hours,
+            handles: Arc::new(handles),
+            portions: Arc::new(portions),
+            replaced: Arc::new(replaced),
+            removed: Arc::new(removed),
+            runs: Arc::new(runs),
+            chain,
+            digest,
+        };
+        upload.check_removed()?;
+        Ok(upload)
+    }
+
+    /// Checks that what is removed is the provider's own, in some epoch.
+    fn check_removed(&self) -> Result<(), Error> {
+        let own = self.provider.names();
+        match self.removed.iter().find(|removed| removed.provider.names() != own) {
+            None => Ok(()),
+            Some(Removed { provider, .. }) => {
+                let (who, what) = (self.provider.to_string(), format!("remove rows of {provider}"));
+                Err(Error::Scope { who, what })
+            }
+        }
+    }
+
+    /// An upload of columns that were verified before, as a store that lasts has them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Length`] for a column of another length, [`Error::Handle`], and those of
+    /// [`decode`](Self::decode) for a run.
+    #[expect(clippy::too_many_arguments, reason = "the columns of an upload")]
+    pub fn new(
+        owner: Owner,
+        provider: Node,
+        id: u128,
+        schema: [u8; 32],
+        readers: Epoch,
+        handles: Vec<u128>,
+        portions: Vec<Portion>,
+        runs: Vec<Run>,
+    ) -> Result<Self, Error> {
+        check_handles(&handles)?;
+        for portion in &portions {
+            let (expected, got) = (handles.len(), portion.records.len());
+            if expected != got {
+                return Err(Error::Length { what: "the list of sealed records", expected, got });
+            }
+        }
+        let mut checks = Checks::new(handles.len());
+        for run in &runs {
+            let (expected, got) = (run.ciphertexts.len(), run.records.len());
+            if expected != got {
+                return Err(Error::Length { what: "the records of a run", expected, got });
+            }
+            if !checks.run(run)? {
+                return Err(Error::Run { field: run.field.clone(), position: 0 });
+            }
+        }
+        Ok(Self {
+            owner,
+            provider,
+            id,
+            stamp: Stamp::default(),
+            schema,
+            readers,
+            hours: 0,
+            handles: Arc::new(handles),
+            portions: Arc::new(portions),
+            replaced: Arc::default(),
+            removed: Arc::default(),
+            runs: Arc::new(runs),
+            chain: Chain::default(),
+            digest: [0; 32],
+        })
+    }
+
+    /// Checks the upload against what its owner announced, at a time in seconds since 1970.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OtherOwner`], [`Error::OtherSchema`], [`Error::Epoch`], [`Error::Readers`] if it is sealed
+    /// in another readers' epoch than the announced one, [`Error::Clock`] if it is dated more than
+    /// [`SKEW`] hours ahead, [`Error::Scope`] if it is of no provider.
+    pub fn check(&self, announced: &Announced, now: u64) -> Result<(), Error> {
+        announced.serves(WHAT, &self.owner)?;
+        announced.indexes(WHAT, &self.schema)?;
+        announced.accepts(&self.provider)?;
+        if self.provider == Node::root() {
+            let what = "send uploads".to_owned();
+            return Err(Error::Scope { who: self.provider.to_string(), what });
+        }
+        announced.seals(&self.provider, &self.readers)?;
+        let hours = u64::from(self.hours).saturating_sub(now / 3600);
+        if hours > SKEW { Err(Error::Clock { hours, most: SKEW }) } else { Ok(()) }
+    }
+}
+
+/// What follows the signature.
+struct Body {
+    handles: Vec<u128>,
+    portions: Vec<Portion>,
+    replaced: Vec<Replaced>,
+    removed: Vec<Removed>,
+    runs: Vec<Run>,
+}
+
+impl Body {
+    fn read(bytes: &[u8], heads: Vec<(String, Vec<u8>)>) -> Result<Self, Error> {
+        let mut reader = Reader::headless(bytes, WHAT);
         let count = reader.count(16)?;
         let handles = column(&mut reader, count, u128::from_le_bytes)?;
         check_handles(&handles).map_err(|_| reader.fault())?;
-        let layout = reader.bytes()?.to_vec();
-        let records = Blobs::read(&mut reader)?;
-        if records.len() != handles.len() {
+        let mut portions = Vec::with_capacity(heads.len());
+        for (name, layout) in heads {
+            let records = Blobs::read(&mut reader)?;
+            if records.len() != handles.len() {
+                return Err(reader.fault().into());
+            }
+            portions.push(Portion { name, layout, records });
+        }
+        if portions.is_empty() && !handles.is_empty() {
+            return Err(reader.fault().into());
+        }
+        let replaced = replaced(&mut reader, handles.len())?;
+        let removed = removed(&mut reader)?;
+        if handles.is_empty() && removed.is_empty() {
             return Err(reader.fault().into());
         }
         let mut runs: Vec<Run> = Vec::new();
@@ -122,66 +415,56 @@ impl Upload {
             }
             runs.push(run);
         }
-        let chain = Chain::read(&mut reader)?;
-        envelope::close(reader, bytes, &owner, &chain, Some(&provider))?;
-        let (handles, records, runs) = (Arc::new(handles), Arc::new(records), Arc::new(runs));
-        Ok(Self { owner, provider, schema, sequence, handles, layout, records, runs, chain })
-    }
-
-    /// An upload of columns that were verified before, as a store that lasts has them.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Length`] for a column of another length, [`Error::Handle`], and those of
-    /// [`decode`](Self::decode) for a run.
-    #[expect(clippy::too_many_arguments, reason = "the columns of an upload")]
-    pub fn new(
-        owner: Owner,
-        provider: Node,
-        schema: [u8; 32],
-        sequence: u64,
-        handles: Vec<u128>,
-        layout: Vec<u8>,
-        records: Blobs,
-        runs: Vec<Run>,
-    ) -> Result<Self, Error> {
-        check_handles(&handles)?;
-        if records.len() != handles.len() {
-            let (expected, got) = (handles.len(), records.len());
-            return Err(Error::Length { what: "the list of sealed records", expected, got });
-        }
-        let mut checks = Checks::new(handles.len());
-        for run in &runs {
-            let (expected, got) = (run.ciphertexts.len(), run.records.len());
-            if expected != got {
-                return Err(Error::Length { what: "the records of a run", expected, got });
-            }
-            if !checks.run(run)? {
-                return Err(Error::Run { field: run.field.clone(), position: 0 });
-            }
-        }
-        let (handles, records, runs) = (Arc::new(handles), Arc::new(records), Arc::new(runs));
-        let chain = Chain::default();
-        Ok(Self { owner, provider, schema, sequence, handles, layout, records, runs, chain })
-    }
-
-    /// Checks the upload against an owner's announcement.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::OtherOwner`], [`Error::OtherSchema`] or [`Error::Epoch`].
-    pub fn check(&self, announcement: &Announcement) -> Result<(), Error> {
-        announcement.serves(WHAT, &self.owner)?;
-        announcement.indexes(WHAT, &self.schema)?;
-        announcement.accepts(&self.provider)
+        reader.end()?;
+        Ok(Self { handles, portions, replaced, removed, runs })
     }
 }
 
-/// Handles ascend, and there are some, fewer than 2^32.
+/// Rows that replace others, each once and in order.
+fn replaced(reader: &mut Reader<'_>, rows: usize) -> Result<Vec<Replaced>, wire::Error> {
+    let count = reader.count(20)?;
+    let mut replaced: Vec<Replaced> = Vec::with_capacity(count);
+    for _ in 0..count {
+        let (row, version) = (reader.u32()?, Version(reader.u128()?));
+        let is_row = usize::try_from(row).is_ok_and(|row| row < rows);
+        if !is_row || replaced.last().is_some_and(|last| last.row >= row) {
+            return Err(reader.fault());
+        }
+        replaced.push(Replaced { row, version });
+    }
+    Ok(replaced)
+}
+
+/// Removed rows of places that ascend, each row once and in order.
+fn removed(reader: &mut Reader<'_>) -> Result<Vec<Removed>, Error> {
+    let mut removed: Vec<Removed> = Vec::new();
+    for _ in 0..reader.count(16)? {
+        let provider = Node::read(reader)?;
+        if removed.last().is_some_and(|last| last.provider >= provider) {
+            return Err(reader.fault().into());
+        }
+        let count = reader.count(32)?;
+        let mut rows: Vec<(u128, Version)> = Vec::with_capacity(count);
+        for _ in 0..count {
+            let (handle, version) = (reader.u128()?, Version(reader.u128()?));
+            if rows.last().is_some_and(|&(last, _)| last >= handle) {
+                return Err(reader.fault().into());
+            }
+            rows.push((handle, version));
+        }
+        if rows.is_empty() {
+            return Err(reader.fault().into());
+        }
+        removed.push(Removed { provider, rows });
+    }
+    Ok(removed)
+}
+
+/// Handles ascend, and are fewer than 2^32.
 fn check_handles(handles: &[u128]) -> Result<(), Error> {
     let position = handles.windows(2).position(|pair| pair[0] >= pair[1]).map(|before| before + 1);
     match position {
-        None if !handles.is_empty() && u32::try_from(handles.len()).is_ok() => Ok(()),
+        None if u32::try_from(handles.len()).is_ok() => Ok(()),
         position => Err(Error::Handle { position: position.unwrap_or(0) }),
     }
 }
@@ -230,252 +513,4 @@ pub fn check_order(run: usize, ciphertexts: &[i64]) -> Result<(), Error> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cloud;
-    use crate::cloud::store::Store;
-    use crate::message::signature::SIGNATURE_LEN;
-    use crate::party::Keyring;
-    use crate::party::scene::{Cloud, owner, three_records};
-    use crate::wire;
-
-    /// An owner with two hospitals, and a cloud that holds an upload of the second.
-    struct Scene {
-        owner: Keyring,
-        hospital: Keyring,
-        clinic: Keyring,
-        cloud: Cloud,
-    }
-
-    fn scene() -> Scene {
-        let mut owner = owner(1);
-        let hospital = owner.authorize("hospital", &[]).unwrap();
-        let clinic = owner.authorize("clinic", &[]).unwrap();
-        let cloud = Cloud::of(&owner);
-        cloud.receive(&three_records(&clinic, 5)).unwrap();
-        Scene { owner, hospital, clinic, cloud }
-    }
-
-    /// What a cloud says to an upload that its provider changed before signing it.
-    fn changed(change: impl FnOnce(&mut Upload)) -> Result<(), crate::Error> {
-        let scene = scene();
-        let mut message = Upload::decode(&three_records(&scene.hospital, 1)).unwrap();
-        change(&mut message);
-        let bytes = scene.hospital.signed(message.message());
-        Ok(scene.cloud.receive(&bytes)?)
-    }
-
-    fn malformed(outcome: &Result<(), crate::Error>) -> bool {
-        matches!(outcome, Err(crate::Error::Wire(wire::Error::Format { what: WHAT, .. })))
-    }
-
-    #[test]
-    fn an_unchanged_upload_is_taken_once() {
-        assert_eq!(changed(|_| ()), Ok(()));
-        let scene = scene();
-        let bytes = three_records(&scene.hospital, 1);
-        assert_eq!(scene.cloud.receive(&bytes), Ok(()));
-        let provider = "hospital".to_owned();
-        assert_eq!(scene.cloud.receive(&bytes), Err(cloud::Error::Replay { provider }));
-    }
-
-    #[test]
-    fn an_unsorted_run_is_refused_by_its_position_even_when_signed() {
-        let outcome = changed(|upload| Arc::make_mut(&mut upload.runs)[0].ciphertexts.swap(1, 2));
-        assert_eq!(outcome, Err(Error::UnsortedRun { run: 0, position: 2 }.into()));
-    }
-
-    #[test]
-    fn a_negative_ciphertext_is_refused_even_when_signed() {
-        let outcome = changed(|upload| Arc::make_mut(&mut upload.runs)[1].ciphertexts[0] = -1);
-        assert_eq!(outcome, Err(Error::NegativeCiphertext { run: 1, position: 0 }.into()));
-        let outcome =
-            changed(|upload| Arc::make_mut(&mut upload.runs)[1].ciphertexts[1] = i64::MIN);
-        assert_eq!(outcome, Err(Error::UnsortedRun { run: 1, position: 1 }.into()));
-    }
-
-    #[test]
-    fn a_record_that_does_not_exist_or_stands_twice_in_a_run_is_refused() {
-        for record in [3, u32::MAX] {
-            let outcome = changed(|upload| Arc::make_mut(&mut upload.runs)[0].records[1] = record);
-            assert_eq!(outcome, Err(Error::Run { field: "age".into(), position: 1 }.into()));
-        }
-        let outcome = changed(|upload| {
-            let runs = Arc::make_mut(&mut upload.runs);
-            runs[1].records[1] = runs[1].records[0];
-        });
-        assert_eq!(outcome, Err(Error::Run { field: "sbp".into(), position: 1 }.into()));
-    }
-
-    #[test]
-    fn a_run_with_more_entries_than_records_is_refused() {
-        let outcome = changed(|upload| {
-            Arc::make_mut(&mut upload.runs)[0].ciphertexts.push(i64::MAX);
-            Arc::make_mut(&mut upload.runs)[0].records.push(0);
-        });
-        assert_eq!(outcome, Err(Error::Run { field: "age".into(), position: 3 }.into()));
-    }
-
-    #[test]
-    fn two_runs_of_one_field_are_refused() {
-        assert!(malformed(&changed(
-            |upload| Arc::make_mut(&mut upload.runs)[1].field = "age".into()
-        )));
-    }
-
-    #[test]
-    fn a_field_that_the_schema_lacks_is_kept_and_disturbs_no_query() {
-        assert_eq!(
-            changed(|upload| Arc::make_mut(&mut upload.runs)[1].field = "nobody asks".into()),
-            Ok(())
-        );
-    }
-
-    #[test]
-    fn handles_that_do_not_ascend_or_are_missing_are_refused() {
-        assert!(malformed(&changed(|upload| Arc::make_mut(&mut upload.handles).swap(0, 1))));
-        assert!(malformed(&changed(
-            |upload| Arc::make_mut(&mut upload.handles)[1] = Arc::make_mut(&mut upload.handles)[0]
-        )));
-        assert!(malformed(&changed(|upload| Arc::make_mut(&mut upload.handles).clear())));
-        assert!(malformed(&changed(|upload| Arc::make_mut(&mut upload.handles).truncate(2))));
-        assert!(malformed(&changed(|upload| Arc::make_mut(&mut upload.handles).push(u128::MAX))));
-    }
-
-    #[test]
-    fn sealed_records_that_overlap_or_do_not_fill_their_bytes_are_refused() {
-        assert!(malformed(&changed(|upload| Arc::make_mut(&mut upload.records)
-            .ends
-            .to_mut()
-            .swap(0, 1))));
-        assert!(malformed(&changed(
-            |upload| Arc::make_mut(&mut upload.records).ends.to_mut()[2] += 1
-        )));
-        assert!(malformed(&changed(
-            |upload| Arc::make_mut(&mut upload.records).ends.to_mut()[2] = u64::MAX
-        )));
-        assert!(malformed(&changed(|upload| Arc::make_mut(&mut upload.records)
-            .bytes
-            .to_mut()
-            .truncate(40))));
-        assert!(malformed(&changed(
-            |upload| Arc::make_mut(&mut upload.records).push(b"one too many")
-        )));
-    }
-
-    #[test]
-    fn an_upload_for_another_schema_is_refused() {
-        let outcome = changed(|upload| upload.schema[0] ^= 1);
-        assert_eq!(outcome, Err(Error::OtherSchema { what: WHAT }.into()));
-    }
-
-    #[test]
-    fn a_provider_speaks_for_no_other_provider_epoch_or_owner() {
-        let forged = Err(crate::Error::from(Error::Signature { what: WHAT }));
-        let unchained = Err(crate::Error::from(Error::Signature { what: "a certificate" }));
-        let at = |name, epoch| Node::root().child(name, epoch).unwrap();
-        assert_eq!(changed(|upload| upload.provider = at("clinic", 0)), forged);
-        assert_eq!(changed(|upload| upload.provider = at("hospital", 1)), forged);
-        assert_eq!(changed(|upload| upload.provider = Node::root()), forged);
-        assert_eq!(changed(|upload| upload.chain.0.clear()), forged);
-        let both = |upload: &mut Upload, node: Node| {
-            upload.chain.0[0].subject = node.clone();
-            upload.provider = node;
-        };
-        assert_eq!(changed(|upload| both(upload, at("clinic", 0))), unchained);
-        assert_eq!(changed(|upload| both(upload, at("hospital", 1))), unchained);
-        assert_eq!(
-            changed(|upload| upload.owner = owner(2).owner()),
-            Err(cloud::Error::NotEnrolled.into())
-        );
-        let scene = scene();
-        scene.cloud.enroll(&owner(2));
-        let mut message = Upload::decode(&three_records(&scene.hospital, 1)).unwrap();
-        message.owner = owner(2).owner();
-        let unchained = Error::Signature { what: "a certificate" };
-        let received = scene.cloud.receive(&scene.hospital.signed(message.message()));
-        assert_eq!(received, Err(unchained.into()));
-    }
-
-    #[test]
-    fn an_upload_signed_by_another_provider_is_refused() {
-        let scene = scene();
-        let of_hospital = Upload::decode(&three_records(&scene.hospital, 1)).unwrap();
-        let by_clinic = scene.clinic.signed(of_hospital.message());
-        assert_eq!(scene.cloud.receive(&by_clinic), Err(Error::Signature { what: WHAT }.into()));
-
-        let chain = scene.clinic.chain().clone();
-        let with_its_chain = Upload { chain, ..of_hospital };
-        let by_clinic = scene.clinic.signed(with_its_chain.message());
-        assert_eq!(scene.cloud.receive(&by_clinic), Err(Error::Signature { what: WHAT }.into()));
-    }
-
-    #[test]
-    fn the_owner_itself_uploads_nothing() {
-        let scene = scene();
-        let mut message = Upload::decode(&three_records(&scene.hospital, 1)).unwrap();
-        (message.provider, message.chain) = (Node::root(), Chain::default());
-        let bytes = scene.owner.signed(message.message());
-        assert_eq!(scene.cloud.receive(&bytes), Err(Error::Signature { what: WHAT }.into()));
-        let refused = scene.cloud.gate.store().add(message, &bytes);
-        assert!(matches!(refused, Err(cloud::Error::Message(Error::Scope { .. }))));
-    }
-
-    #[test]
-    fn a_higher_provider_certifies_those_below_but_does_not_upload_for_them() {
-        let mut scene = scene();
-        let ward = scene.hospital.authorize("ward", &[]).unwrap();
-        let of_ward = Upload::decode(&three_records(&ward, 1)).unwrap();
-        let by_hospital = scene.hospital.signed(of_ward.message());
-        assert_eq!(scene.cloud.receive(&by_hospital), Err(Error::Signature { what: WHAT }.into()));
-        assert_eq!(scene.cloud.receive(&three_records(&ward, 1)), Ok(()));
-    }
-
-    #[test]
-    fn the_signature_covers_every_byte_and_nothing_may_follow_it() {
-        let scene = scene();
-        let bytes = three_records(&scene.hospital, 1);
-        for at in 0..bytes.len() {
-            let mut changed = bytes.clone();
-            changed[at] ^= 1;
-            assert!(Upload::decode(&changed).is_err(), "byte {at}");
-            assert!(Upload::decode(&bytes[..at]).is_err(), "cut at {at}");
-        }
-        assert!(malformed(
-            &Upload::decode(&[&bytes[..], &[0]].concat()).map(drop).map_err(Into::into)
-        ));
-        let unsigned = &bytes[..bytes.len() - SIGNATURE_LEN];
-        assert!(malformed(&Upload::decode(unsigned).map(drop).map_err(Into::into)));
-    }
-
-    #[test]
-    fn no_other_signed_message_passes_for_an_upload() {
-        let scene = scene();
-        let range = crate::party::Range { field: "age".into(), low: 0, high: 9 };
-        let mut others = scene.hospital.tokens(&[range], u64::MAX).unwrap();
-        others.push(scene.owner.announcement().unwrap());
-        for mut other in others {
-            assert!(malformed(&scene.cloud.receive(&other).map_err(Into::into)));
-            other[..8].copy_from_slice(b"MOPSEUPL");
-            assert!(scene.cloud.receive(&other).is_err());
-        }
-    }
-
-    #[test]
-    fn checking_many_runs_takes_time_in_proportion_to_the_message() {
-        let many = 150_000;
-        let mut message = Upload::decode(&three_records(&scene().hospital, 1)).unwrap();
-        message.handles = Arc::new((0..many).collect());
-        message.records = Arc::new(Blobs::new(vec![0; message.handles.len()], Vec::new()).unwrap());
-        let run = |number| Run {
-            field: format!("{number}"),
-            ciphertexts: Vec::new(),
-            records: Vec::new(),
-        };
-        message.runs = Arc::new((0..many).map(run).collect());
-        let bytes = scene().hospital.signed(message.message());
-        let start = std::time::Instant::now();
-        assert_eq!(Upload::decode(&bytes), Ok(message));
-        assert!(start.elapsed().as_secs() < 8, "{:?}", start.elapsed());
-    }
-}
+mod tests;

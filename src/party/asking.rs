@@ -1,12 +1,13 @@
-//! What a party asks: tokens of a query, and requests for attachments.
+//! What a party asks: queries, removals, and requests for attachments.
 
 use super::Error;
 use super::keyring::Keyring;
 use super::keywords;
-use crate::keys::fill_random;
+use super::records::Ids;
 use crate::message::place::{Group, Node};
+use crate::message::query::{Predicate, Query, Scope, Selection, Token};
+use crate::message::removal::Removal;
 use crate::message::request::{Ask, Request};
-use crate::message::token::{Predicate, Scope, Token};
 use crate::scheme::mopse::Handle;
 use crate::scheme::ruler::Layout;
 
@@ -22,53 +23,104 @@ pub struct Range {
 }
 
 impl Keyring {
-    /// Makes the tokens of one [`query`](Self::query), and leaves out its number.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`query`](Self::query).
-    pub fn tokens(&self, ranges: &[Range], expiry: u64) -> Result<Vec<Vec<u8>>, Error> {
-        self.query(ranges, expiry).map(|(_, tokens)| tokens)
-    }
-
-    /// Makes the number of a query and its tokens: one per group below, and for a provider one for
-    /// its own runs.
+    /// Asks for the records that hold some ranges: one token per group below, and for a provider one for
+    /// its own runs in each of its epochs. No ranges make a query that nothing answers.
     ///
     /// # Errors
     ///
     /// [`Error::UnknownField`], [`scheme::Error::OutOfDomain`](crate::scheme::Error::OutOfDomain) or [`scheme::Error::BoundsOrder`](crate::scheme::Error::BoundsOrder) for a range that is
-    /// none, [`Error::NoRange`] if there is none at all.
-    pub fn query(&self, ranges: &[Range], expiry: u64) -> Result<(u128, Vec<Vec<u8>>), Error> {
-        if ranges.is_empty() {
-            return Err(Error::NoRange);
-        }
-        let own = Group::of(&self.node).map(|group| (group, Scope::Own));
-        let below = self.below.groups.iter().map(|group| (group.clone(), Scope::Group));
-        let reached: Vec<_> = own.into_iter().chain(below).collect();
-        let mut numbers = vec![[0; 16]; reached.len() + 1];
-        fill_random(numbers.as_flattened_mut())?;
-        let query = u128::from_le_bytes(numbers[0]);
-        let token = |((group, scope), id): ((Group, Scope), &[u8; 16])| -> Result<_, Error> {
+    /// none.
+    pub fn query(&self, ranges: &[Range], expiry: u64) -> Result<Vec<u8>, Error> {
+        let own = self.places().filter_map(own_scope);
+        let below = self.below.groups().into_iter().map(|group| (group, Scope::Group));
+        let reached = own.chain(below).filter(|_| !ranges.is_empty());
+        let selection = |group: &Group| {
             let predicate = |range: &Range| -> Result<Predicate, Error> {
-                let ruler = self.ruler(&group, self.field(&range.field)?)?;
+                let ruler = self.ruler(group, self.field(&range.field)?)?;
                 let (low, high) = ruler.bounds(range.low, range.high)?;
-                Ok(Predicate { field: range.field.clone(), low, high })
+                Ok(Predicate { field: range.field.clone(), low, high, slots: None })
             };
-            let token = Token {
-                owner: self.owner,
-                schema: self.schema.digest(),
-                predicates: ranges.iter().map(predicate).collect::<Result<_, _>>()?,
-                group,
-                scope,
-                expiry,
-                id: u128::from_le_bytes(*id),
-                query,
-                issuer: self.chain.clone(),
-            };
-            Ok(token.message())
+            Ok(Selection::Ranges(ranges.iter().map(predicate).collect::<Result<_, Error>>()?))
         };
-        let tokens = reached.into_iter().zip(&numbers[1..]).map(token);
-        Ok((query, self.signed_together(&tokens.collect::<Result<Vec<_>, _>>()?)))
+        self.signed_query(reached.collect(), selection, expiry)
+    }
+
+    /// Asks one provider, at or below this node, for records by their ids, in every epoch of it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownProvider`] if there is none with this path, [`Error::Rows`] without an id.
+    pub fn lookup(&self, path: &str, ids: Ids<'_>, expiry: u64) -> Result<Vec<u8>, Error> {
+        if ids.count() == 0 {
+            return Err(Error::Rows { got: 0 });
+        }
+        let places = self.places_of(path);
+        if places.is_empty() {
+            let provider = path.escape_default().to_string();
+            return Err(Error::UnknownProvider { provider });
+        }
+        let mut handles = Vec::with_capacity(places.len());
+        for place in &places {
+            let mut of_place = self.handles_at(place, ids)?;
+            of_place.sort_unstable();
+            of_place.dedup();
+            handles.push(of_place);
+        }
+        let mut handles = handles.into_iter();
+        let reached = places.iter().filter_map(own_scope).collect();
+        let selection = |_: &Group| Ok(Selection::Records(handles.next().unwrap_or_default()));
+        self.signed_query(reached, selection, expiry)
+    }
+
+    /// Asks for all records of this provider's earlier epochs, to [`renew`](Self::renew) them.
+    ///
+    /// # Errors
+    ///
+    /// [`message::Error::Scope`](crate::message::Error::Scope) for the owner, who has none.
+    pub fn renewal(&self, expiry: u64) -> Result<Vec<u8>, Error> {
+        if self.node == Node::root() {
+            return Err(self.out_of_reach("records of its own".to_owned()));
+        }
+        let earlier = self.places().filter(|place| **place != self.node);
+        let reached = earlier.filter_map(own_scope).collect();
+        self.signed_query(reached, |_| Ok(Selection::All), expiry)
+    }
+
+    fn signed_query(
+        &self,
+        reached: Vec<(Group, Scope)>,
+        mut selection: impl FnMut(&Group) -> Result<Selection, Error>,
+        expiry: u64,
+    ) -> Result<Vec<u8>, Error> {
+        let mut tokens = Vec::with_capacity(reached.len());
+        for (group, scope) in reached {
+            let (id, selection) = (self.number(b"token")?, selection(&group)?);
+            let stamp = self.below.stamp(&group.authority);
+            tokens.push(Token { id, group, stamp, scope, selection });
+        }
+        let query = Query {
+            owner: self.owner,
+            schema: self.schema.digest(),
+            id: self.number(b"query")?,
+            expiry,
+            issuer: self.chain.clone(),
+            tokens,
+        };
+        Ok(self.signed(query.message()))
+    }
+
+    /// Asks a cloud to remove all that a provider at or below this node sent, in every epoch.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownProvider`] if there never was one with this path.
+    pub fn removal(&self, path: &str) -> Result<Vec<u8>, Error> {
+        let Some(provider) = self.places_of(path).into_iter().next() else {
+            let provider = path.escape_default().to_string();
+            return Err(Error::UnknownProvider { provider });
+        };
+        let (owner, id, issuer) = (self.owner, self.number(b"removal")?, self.chain.clone());
+        Ok(self.signed(Removal { owner, id, provider, issuer, digest: [0; 32] }.message()))
     }
 
     /// Makes the request for files that have all of the keywords, at every provider in reach.
@@ -85,7 +137,7 @@ impl Keyring {
             let trapdoors = keywords.iter().map(|word| keywords::trapdoor(&key, word));
             Ok((node.clone(), trapdoors.collect()))
         };
-        let providers = self.reached().map(trapdoors).collect::<Result<_, _>>()?;
+        let providers = self.reached().iter().map(trapdoors).collect::<Result<_, _>>()?;
         self.request(Ask::Keywords(providers), expiry)
     }
 
@@ -99,8 +151,8 @@ impl Keyring {
         records: Vec<(Node, Vec<Handle>)>,
         expiry: u64,
     ) -> Result<Vec<u8>, Error> {
-        if let Some((provider, _)) = records.iter().find(|(node, _)| !self.node.holds(node)) {
-            return Err(self.out_of_reach(provider.to_string()));
+        for (provider, _) in &records {
+            self.key_of(provider)?;
         }
         self.request(Ask::Records(records), expiry)
     }
@@ -115,9 +167,13 @@ impl Keyring {
     }
 
     pub(super) fn request(&self, ask: Ask, expiry: u64) -> Result<Vec<u8>, Error> {
-        let mut id = [0; 16];
-        fill_random(&mut id)?;
-        let (owner, id, issuer) = (self.owner, u128::from_le_bytes(id), self.chain.clone());
+        let (owner, id, issuer) = (self.owner, self.number(b"request")?, self.chain.clone());
         Ok(self.signed(Request { owner, ask, expiry, id, issuer }.message()))
     }
+}
+
+/// The group of a place, and its provider's own records.
+fn own_scope(place: &Node) -> Option<(Group, Scope)> {
+    let name = place.names().last()?.clone();
+    Some((Group::of(place)?, Scope::One(name)))
 }

@@ -1,11 +1,11 @@
 //! Files attached to records: documents and images, sealed before they are uploaded.
 //!
-//! Whoever may open a record may open its files. Each has a random number and a key of its own; what it
+//! Files are a portion of their record of its own, which a grant of all of it opens too. Each has a random number and a key of its own; what it
 //! is called is sealed apart from what it holds, so that a list moves no bodies:
 //!
 //! ```text
-//! key         = child(key of the record, "file", number)
-//! place       = owner || provider and epochs || handle of the record || number
+//! key         = child(key of the record's portion "files", "file", number)
+//! place       = owner || provider and epochs || readers' epoch || handle of the record || number
 //! description = nonce || AES-256-GCM-SIV(child(key, "file", "description"), nonce, called, place)
 //! called      = name || media type || size
 //! body        = stream(key, contents)    associated with place || called
@@ -25,10 +25,11 @@
 use zeroize::Zeroizing;
 
 use super::Error;
-use super::records::Origin;
 use crate::cipher::{Algorithm, aes_gcm_siv, envelope, stream};
 use crate::keys::{Key, Purpose};
 use crate::message::attachment::StoredFile;
+use crate::message::certificate::Owner;
+use crate::message::place::{Epoch, Node};
 use crate::wire::{Kind, Reader, Writer};
 
 /// What a file is called.
@@ -64,8 +65,12 @@ impl Description {
 /// Where a file belongs.
 #[derive(Debug, Clone, Copy)]
 pub struct Place<'a> {
-    /// Whose record it is, and which provider's.
-    pub origin: Origin<'a>,
+    /// Whose record it is.
+    pub owner: &'a Owner,
+    /// Which provider's.
+    pub provider: &'a Node,
+    /// The readers' epoch that it is sealed in.
+    pub readers: Epoch,
     /// The record.
     pub handle: u128,
     /// The file's number.
@@ -76,8 +81,8 @@ impl<'a> Place<'a> {
     /// Where a stored file says it belongs.
     #[must_use]
     pub fn of(stored: &'a StoredFile) -> Self {
-        let origin = Origin { owner: &stored.owner, provider: &stored.provider };
-        Self { origin, handle: stored.handle, number: stored.number }
+        let StoredFile { owner, provider, readers, handle, number, .. } = stored;
+        Self { owner, provider, readers: *readers, handle: *handle, number: *number }
     }
 
     fn key(&self, record: &Key) -> Key {
@@ -91,8 +96,9 @@ impl<'a> Place<'a> {
 
     fn encode(&self) -> Vec<u8> {
         let mut writer = Writer::new(Kind::Place);
-        writer.raw(&self.origin.owner.0);
-        self.origin.provider.write(&mut writer);
+        writer.raw(&self.owner.0);
+        self.provider.write(&mut writer);
+        self.readers.write(&mut writer);
         writer.u128(self.handle).u128(self.number);
         writer.0
     }

@@ -1,19 +1,21 @@
-//! Authorising, revoking, learning: what a node does for those below it, and knows of them.
+//! Authorising, revoking, announcing, catching up: what a node does for those below it, and knows of them.
+
+use std::sync::Arc;
 
 use super::Error;
-use super::hierarchy::Below;
-use super::keyring::{Derived, Keyring, ruler_key, sign, signing_key};
+use super::keyring::{Derived, Earlier, Keyring, Seed, Standing, ruler_key, sign, signing_key};
 use super::keywords::Uses;
 use crate::keys::{Key, Purpose};
-use crate::message::announcement::Announcement;
+use crate::message::announcement::{self, Announced, Announcement};
 use crate::message::certificate::{Certificate, Chain};
-use crate::message::place::{Group, Node};
+use crate::message::place::{Epoch, Group, Node};
 use crate::message::{self, envelope};
 use crate::wire::Kind;
 
 impl Keyring {
     /// Authorises a provider below an authorised one (or directly below, with an empty path), and
-    /// returns its keyring. Who is authorised already gets the same keys again.
+    /// returns its keyring. Who is authorised already gets the same keys again, and whoever was in an
+    /// earlier epoch those of that one too.
     ///
     /// # Errors
     ///
@@ -24,38 +26,60 @@ impl Keyring {
         let node = authority.child(name, self.below.epoch(&authority))?;
         let keyring = self.keyring_of(&node)?;
         self.below.add(&node);
-        Ok(Self { below: self.below.from(&node), ..keyring })
+        Ok(keyring)
     }
 
     /// The keyring of a node below this one.
     pub(super) fn keyring_of(&self, node: &Node) -> Result<Self, Error> {
         let (authority, _) = node.parent().ok_or_else(|| self.out_of_reach(node.to_string()))?;
-        let epoch = node.epochs().last().copied().unwrap_or(0);
-        let authority_key = self.key_of(&authority)?;
-        let rulers = (0..self.schema.fields().len())
-            .map(|field| ruler_key(&authority_key, &self.schema, field, epoch));
+        let is_earlier = |other: &Node| other.names() == node.names() && other != node;
+        let earlier = self.below.ever().into_iter().filter(is_earlier);
+        let earlier = earlier
+            .map(|node| {
+                let (key, rulers) = (self.key_of(&node)?, self.rulers_of(&node)?);
+                Ok(Earlier { node, key, rulers })
+            })
+            .collect::<Result<Vec<_>, Error>>()?;
+        let places: Vec<&Node> =
+            std::iter::once(node).chain(earlier.iter().map(|earlier| &earlier.node)).collect();
+        let below = self.below.from(&places);
+        let standing =
+            Standing { stamp: self.below.stamp(&authority), readers: self.below.readers(&authority) };
         Ok(Self {
             owner: self.owner,
             schema: self.schema.clone(),
             node: node.clone(),
             key: self.key_of(node)?,
-            rulers: rulers.collect(),
+            rulers: self.rulers_of(node)?,
             chain: self.chain_of(node)?,
-            below: Below::default(),
+            standing,
+            earlier,
+            below,
             counts: Uses::new(),
             derived: Derived::default(),
+            seed: self.seed.as_ref().map(|seed: &Seed| seed.of(node)),
         })
     }
 
-    /// The key of a node at or below this one.
+    /// The ruler keys of the group of a node below this one.
+    fn rulers_of(&self, node: &Node) -> Result<Vec<Key>, Error> {
+        let Some(Group { authority, epoch }) = Group::of(node) else { return Ok(Vec::new()) };
+        let key = self.key_of(&authority)?;
+        let fields = 0..self.schema.fields().len();
+        Ok(fields.map(|field| ruler_key(&key, &self.schema, field, epoch)).collect())
+    }
+
+    /// The key of a node at or below this one, or below one of its earlier places.
     pub(super) fn key_of(&self, node: &Node) -> Result<Key, Error> {
-        if !self.node.holds(node) {
+        let own = std::iter::once((&self.node, &self.key));
+        let mut held = own.chain(self.earlier.iter().map(|earlier| (&earlier.node, &earlier.key)));
+        let Some((place, key)) = held.find(|(place, _)| place.holds(node)) else {
             return Err(self.out_of_reach(node.to_string()));
-        }
-        let from = self.node.names().len();
+        };
+        let from = place.names().len();
         let steps = node.names()[from..].iter().zip(&node.epochs()[from..]);
-        Ok(steps.fold(self.key.clone(), |key, (name, &epoch)| {
-            key.child(Purpose::Node, name.as_bytes(), epoch)
+        Ok(steps.fold(key.clone(), |key, (name, epoch)| {
+            key.child_in(Purpose::Node, name.as_bytes(), epoch.number, epoch.salt())
         }))
     }
 
@@ -68,67 +92,139 @@ impl Keyring {
             let signer = signing_key(&self.key_of(&above)?);
             let subject = above.child(name, epoch)?;
             let key = signing_key(&self.key_of(&subject)?).verifying_key().to_bytes();
-            let message = Certificate::message(&self.owner, &subject, &key);
-            let signature = sign(&signer, &message);
-            chain.0.push(Certificate { subject: subject.clone(), key, signature });
+            let stamp = self.below.stamp(&above);
+            let message = Certificate::message(&self.owner, &subject, &key, Some(&stamp));
+            let (signature, stamp) = (sign(&signer, &message), Some(stamp));
+            chain.0.push(Certificate { subject: subject.clone(), key, stamp, signature });
             above = subject;
         }
         Ok(chain)
     }
 
-    /// Removes a provider and everyone below it, and advances the epoch of its authority.
+    /// Removes a provider and everyone below it, and begins the next epoch of its authority.
     ///
     /// Its siblings stay members, but their old keys are of the old epoch: they must be authorised
-    /// again to get new ones. What was uploaded before stays readable to who could read it.
+    /// again to get new ones. What was uploaded before stays readable to who could read it. Clouds know
+    /// of it once they have taken the next [`announcements`](Self::announcements).
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownProvider`] if there is no such provider.
+    /// [`Error::UnknownProvider`] if there is no such provider, [`Error::LastEpoch`],
+    /// [`keys::Error::Randomness`](crate::keys::Error::Randomness).
     pub fn revoke(&mut self, path: &[&str]) -> Result<(), Error> {
         let removed = self.member(path)?;
-        let Some((authority, _)) = removed.parent() else {
+        let Some((authority, name)) = removed.parent().filter(|_| removed != self.node) else {
             return Err(Error::UnknownProvider { provider: String::new() });
         };
-        let epoch = self.below.epoch(&authority);
-        let next = epoch.checked_add(1).ok_or(Error::LastEpoch { got: epoch.into() })?;
-        let depth = authority.names().len();
-        let left = self.below.advance(&authority, next)?;
-        for member in left.iter().filter(|member| !removed.holds(member)) {
-            let mut node = authority.clone();
-            for name in &member.names()[depth..] {
-                node = node.child(name, self.below.epoch(&node))?;
-            }
-            self.below.add(&node);
-        }
-        Ok(())
+        let salt = self.random(b"epoch")?;
+        self.below.advance(&authority, name, salt)
     }
 
-    /// What a cloud enrols: the owner's verification key, schema and epochs, signed.
+    /// Begins the next readers' epoch of the providers right below a node: whoever was granted anything
+    /// opens nothing that they seal from then on.
     ///
     /// # Errors
     ///
-    /// [`message::Error::Scope`] if this is not the owner.
-    pub fn announcement(&self) -> Result<Vec<u8>, Error> {
-        if self.node != Node::root() {
-            return Err(self.out_of_reach(Node::root().to_string()));
+    /// [`Error::UnknownProvider`] if there is no such node, [`Error::LastEpoch`],
+    /// [`keys::Error::Randomness`](crate::keys::Error::Randomness).
+    pub fn renew_readers(&mut self, path: &[&str]) -> Result<(), Error> {
+        let authority = self.member(path)?;
+        let salt = self.random(b"readers")?;
+        self.below.advance_readers(&authority, salt)
+    }
+
+    /// What a cloud enrols: the newest announcement of this node and of each authority below it, signed.
+    /// What has changed since the last time is announced anew.
+    ///
+    /// # Errors
+    ///
+    /// [`message::Error::Scope`] if this is a provider that has nobody below it.
+    pub fn announcements(&mut self) -> Result<Vec<u8>, Error> {
+        let mut authorities = self.below.authorities(&self.node);
+        if self.node == Node::root() && !authorities.contains(&self.node) {
+            authorities.insert(0, self.node.clone());
         }
-        let announcement = Announcement {
-            owner: self.owner,
-            schema: self.schema.digest(),
-            number: self.below.revocations,
-            epochs: self.below.epochs.clone(),
-        };
-        Ok(self.signed(announcement.message()))
+        if authorities.is_empty() {
+            return Err(self.out_of_reach("announce anything: nobody is below it".to_owned()));
+        }
+        let mut messages = Vec::with_capacity(authorities.len());
+        for authority in authorities {
+            let known = self.below.0.entry(authority.clone()).or_default();
+            if !known.is_announced() {
+                let mut trail = Vec::new();
+                if let Some(last) = &known.last {
+                    trail.clone_from(&last.trail);
+                    trail.push(last.digest());
+                }
+                known.last = Some(Announcement {
+                    owner: self.owner,
+                    authority,
+                    schema: self.schema.digest(),
+                    trail,
+                    epochs: known.epochs.clone(),
+                    readers: known.readers.clone(),
+                    members: known.members.clone(),
+                    signer: self.chain.clone(),
+                });
+            }
+            let last = known.last.as_mut().map(|last| {
+                last.signer.clone_from(&self.chain);
+                last.message()
+            });
+            messages.extend(last);
+        }
+        let messages: Vec<_> = messages.into_iter().map(|message| self.signed(message)).collect();
+        Ok(announcement::join(&self.owner, &messages))
+    }
+
+    /// Takes over from a cloud what was announced and this keyring has missed, as after a restore from a
+    /// backup; says whether anything was. What it had begun and another copy was faster with is undone,
+    /// and has to be done again.
+    ///
+    /// A cloud that holds back the newest announcements is not noticed.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`announcement::split`] and [`Announced::with`], [`message::Error::OtherOwner`],
+    /// [`message::Error::Epoch`] if this provider's own group has left its epoch: it must be authorised
+    /// again. Nothing is changed then.
+    pub fn catch_up(&mut self, announcements: &[u8]) -> Result<bool, Error> {
+        if announcement::owner_of(announcements)? != self.owner {
+            return Err(message::Error::OtherOwner { what: Kind::Announcements.name() }.into());
+        }
+        let all = announcement::split(announcements)?.into_iter();
+        let all: Vec<_> = all.map(|(announcement, _)| Arc::new(announcement)).collect();
+        let announced = Announced::default().with(&all)?;
+        announced.accepts(&self.node)?;
+        let mut is_changed = false;
+        for announcement in announced.iter() {
+            if self.places().any(|place| place.holds(&announcement.authority))
+                || self.node.holds(&announcement.authority)
+            {
+                is_changed |= self.below.learn(announcement);
+            }
+            let is_own = Group::of(&self.node)
+                .is_some_and(|Group { authority, .. }| authority == announcement.authority);
+            let stamp = self.standing.stamp;
+            if is_own && stamp != announcement.stamp() && stamp.number <= announcement.number() {
+                let readers = announcement.readers.clone();
+                self.standing = Standing { stamp: announcement.stamp(), readers };
+                is_changed = true;
+            }
+        }
+        Ok(is_changed)
     }
 
     /// Everyone known to be authorised below it.
-    pub fn members(&self) -> impl Iterator<Item = &Node> {
-        self.below.members.iter()
+    #[must_use]
+    pub fn members(&self) -> Vec<Node> {
+        self.below.members(&self.node)
     }
 
     /// The groups below it, in every epoch: whom a query over its subtree needs a token for.
-    pub fn groups(&self) -> impl Iterator<Item = &Group> {
-        self.below.groups.iter()
+    #[must_use]
+    pub fn groups(&self) -> Vec<Group> {
+        self.below.groups().into_iter().collect()
     }
 
     /// The known member with a path.
@@ -136,7 +232,7 @@ impl Keyring {
         let mut node = self.node.clone();
         for name in path {
             node = node.child(name, self.below.epoch(&node))?;
-            if !self.below.members.contains(&node) {
+            if !self.below.has(&node) {
                 return Err(Error::UnknownProvider { provider: node.path() });
             }
         }
@@ -161,10 +257,29 @@ impl Keyring {
         self.member(&names[own.len()..])
     }
 
+    /// The places that the provider with a path has had, the present one first, if there is any.
+    pub(super) fn places_of(&self, path: &str) -> Vec<Node> {
+        let own = self.places().cloned();
+        let ever = self.below.ever().into_iter();
+        let mut places: Vec<Node> = own.chain(ever).filter(|node| node.path() == path).collect();
+        places.sort_by(|a, b| b.epochs().cmp(a.epochs()));
+        places.dedup();
+        places
+    }
+
+    /// The readers' epochs of a provider at or below this node.
+    pub(super) fn readers_of(&self, provider: &Node) -> Vec<Epoch> {
+        match Group::of(provider) {
+            Some(Group { authority, .. }) if *provider != self.node => {
+                self.below.readers(&authority)
+            }
+            _ => self.standing.readers.clone(),
+        }
+    }
+
     /// This provider and everyone that ever was below it.
-    pub(super) fn reached(&self) -> impl Iterator<Item = &Node> {
-        let own = (self.node != Node::root()).then_some(&self.node);
-        own.into_iter().chain(&self.below.ever)
+    pub(super) fn reached(&self) -> Vec<Node> {
+        self.places().cloned().chain(self.below.ever()).collect()
     }
 
     /// Learns of a provider below this one from its certificates, so that queries reach its group.
@@ -175,7 +290,8 @@ impl Keyring {
     /// # Errors
     ///
     /// Those of [`Chain::decode`], [`message::Error::OtherOwner`] if they are of another owner, [`message::Error::Scope`] if
-    /// the provider is not below this one.
+    /// the provider is not below this one, [`message::Error::Epoch`] if it is of an epoch that is none of
+    /// its authority's.
     pub fn learn(&mut self, certificates: &[u8]) -> Result<(), Error> {
         let (_, owner) = envelope::open(certificates, Kind::Chain)?;
         if owner != self.owner {
@@ -186,20 +302,11 @@ impl Keyring {
         if subject == self.node || !self.node.holds(&subject) {
             return Err(self.out_of_reach(subject.to_string()));
         }
-        let mut is_current = true;
+        let mut below = self.below.clone();
         for Certificate { subject, .. } in &chain.0[self.node.names().len()..] {
-            let Some(group) = Group::of(subject) else { continue };
-            let known = self.below.epoch(&group.authority);
-            is_current &= group.epoch >= known;
-            if is_current && group.epoch > known {
-                self.below.advance(&group.authority, group.epoch)?;
-            }
-            if is_current {
-                self.below.members.insert(subject.clone());
-            }
-            self.below.groups.insert(group);
-            self.below.ever.insert(subject.clone());
+            below.meet(subject)?;
         }
+        self.below = below;
         Ok(())
     }
 }

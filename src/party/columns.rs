@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::Error;
 use super::types::Type;
-use crate::wire::{Blobs, Kind, Packed, Reader, SecretWriter, Writer, append_secret};
+use crate::wire::{Blobs, Buffer, Kind, Packed, Reader, Writer, append_secret};
 
 /// The column that whoever opens records adds, so that no record has one of that name.
 pub const PROVIDER: &str = "provider";
@@ -75,6 +75,42 @@ impl Column<'_> {
         self.is_valid.to_mut().reserve_exact(rows);
     }
 
+    /// Adds the rows of a column of the same kind.
+    pub(super) fn append(&mut self, more: &Column<'_>) {
+        match (&mut self.values, &more.values) {
+            (Values::Int64(values), Values::Int64(more)) => values.to_mut().extend_from_slice(more),
+            (Values::UInt64(values), Values::UInt64(more)) => {
+                values.to_mut().extend_from_slice(more);
+            }
+            (Values::Float64(values), Values::Float64(more)) => {
+                values.to_mut().extend_from_slice(more);
+            }
+            (Values::Boolean(values), Values::Boolean(more)) => {
+                values.to_mut().extend_from_slice(more);
+            }
+            (Values::Text(texts), Values::Text(more)) => {
+                let end = texts.bytes.len() as u64;
+                append_secret(texts.bytes.to_mut(), &more.bytes);
+                texts.ends.to_mut().extend(more.ends.iter().map(|more| end + more));
+            }
+            _ => unreachable!("columns of one layout are of one kind"),
+        }
+        self.is_valid.to_mut().extend_from_slice(&more.is_valid);
+    }
+
+    /// A column of the same name and type without rows.
+    pub(super) fn empty(&self) -> Column<'static> {
+        let values = match &self.values {
+            Values::Int64(_) => Values::Int64(Cow::default()),
+            Values::UInt64(_) => Values::UInt64(Cow::default()),
+            Values::Float64(_) => Values::Float64(Cow::default()),
+            Values::Boolean(_) => Values::Boolean(Cow::default()),
+            Values::Text(_) => Values::Text(Packed::default()),
+        };
+        let (name, dtype) = (self.name.clone(), self.dtype.clone());
+        Column { name, dtype, values, is_valid: Cow::default() }
+    }
+
     /// Keeps the rows that are marked.
     pub(super) fn retain(&mut self, rows: &[bool]) {
         fn kept<T: Copy>(values: &mut Cow<'_, [T]>, rows: &[bool]) {
@@ -120,7 +156,7 @@ impl Column<'_> {
         voided(&mut self.is_valid, rows);
     }
 
-    fn write(&self, row: usize, writer: &mut SecretWriter) {
+    fn write<B: Buffer>(&self, row: usize, writer: &mut Writer<B>) {
         match &self.values {
             Values::Int64(values) => writer.i64(values[row]),
             Values::UInt64(values) => writer.u64(values[row]),
@@ -131,30 +167,41 @@ impl Column<'_> {
     }
 }
 
-/// Writes the bytes of one row in the place of those of another.
-pub(super) fn encode_row(columns: &[Column<'_>], row: usize, writer: &mut SecretWriter) {
-    writer.0.clear();
+/// Writes the bytes of one row.
+pub(super) fn encode_row<B: Buffer>(columns: &[&Column<'_>], row: usize, writer: &mut Writer<B>) {
     for column in columns {
         writer.u8(column.is_valid[row].into());
         column.write(row, writer);
     }
 }
 
-/// The names and types of the columns.
-pub(super) fn encode_layout(columns: &[Column<'_>]) -> Zeroizing<Vec<u8>> {
+/// How many bytes one row has.
+pub(super) fn row_len(columns: &[&Column<'_>], row: usize) -> usize {
+    let of_value = |column: &&Column<'_>| match &column.values {
+        Values::Int64(_) | Values::UInt64(_) | Values::Float64(_) => 8,
+        Values::Boolean(_) => 1,
+        Values::Text(texts) => 8 + texts.get(row).len(),
+    };
+    columns.iter().map(|column| 1 + of_value(column)).sum()
+}
+
+/// The names and types of the columns, and which of them holds the records' ids.
+pub(super) fn encode_layout(columns: &[&Column<'_>], id: Option<&str>) -> Zeroizing<Vec<u8>> {
     let mut writer = Writer::secret(Kind::Layout);
     writer.count(columns.len());
     for column in columns {
         writer.text(&column.name).text(&column.dtype).u8(column.kind());
+        writer.u8((Some(column.name.as_str()) == id).into());
     }
     writer.0
 }
 
-/// Columns without rows yet.
-pub(super) fn decode_layout(bytes: &[u8]) -> Result<Vec<Column<'static>>, Error> {
+/// Columns without rows yet, and the position of the one that holds the ids.
+pub(super) fn decode_layout(bytes: &[u8]) -> Result<(Vec<Column<'static>>, Option<usize>), Error> {
+    let mut id = None;
     let mut reader = Reader::new(bytes, Kind::Layout)?;
     let mut columns = Vec::new();
-    for _ in 0..reader.count(17)? {
+    for position in 0..reader.count(18)? {
         let (name, dtype) = (reader.text()?.to_owned(), reader.text()?.to_owned());
         let values = match reader.u8()? {
             1 => Values::Int64(Cow::default()),
@@ -164,10 +211,13 @@ pub(super) fn decode_layout(bytes: &[u8]) -> Result<Vec<Column<'static>>, Error>
             5 => Values::Text(Packed::default()),
             _ => return Err(reader.fault().into()),
         };
+        if flag(&mut reader)? {
+            id = Some(position);
+        }
         columns.push(Column { name, dtype, values, is_valid: Cow::default() });
     }
     reader.end()?;
-    Ok(columns)
+    Ok((columns, id))
 }
 
 /// The types of the columns of a layout that was opened.

@@ -120,6 +120,40 @@ pub enum Error {
         position: usize,
     },
 
+    /// A record opens, and its provider did not write it.
+    #[error("record {position} was not written by its provider")]
+    Author {
+        /// Which record of the batch, counted from 0.
+        position: usize,
+    },
+
+    /// A row should be new, and is stored already.
+    #[error("the record in row {row} is stored already")]
+    Stored {
+        /// Which row of the table, counted from 0.
+        row: usize,
+    },
+
+    /// A row should replace or remove a record, and there is none.
+    #[error("the record in row {row} is not stored")]
+    NotStored {
+        /// Which row of the table, counted from 0.
+        row: usize,
+    },
+
+    /// Records of an earlier epoch do not say which of their columns holds the ids.
+    #[error("the records of an upload do not say which column holds their ids")]
+    NoIds,
+
+    /// A portion of records has a name that it cannot have.
+    #[error("portion \"{name}\": {why}")]
+    Portion {
+        /// The name.
+        name: String,
+        /// What is wrong.
+        why: &'static str,
+    },
+
     /// The layout of the records does not open. There is no detail, on purpose.
     #[error("the layout of the records does not open")]
     Layout,
@@ -177,13 +211,6 @@ pub enum Error {
         got: u64,
     },
 
-    /// A party has revoked as often as can be counted.
-    #[error("the number of revocations is {got}, expected below 2^64 - 1")]
-    Revocations {
-        /// How often something was revoked.
-        got: u64,
-    },
-
     /// Two columns that belong together have different lengths.
     #[error("{what} has {got} entries, expected {expected}")]
     Length {
@@ -194,6 +221,19 @@ pub enum Error {
         /// Entries it had.
         got: usize,
     },
+}
+
+impl Error {
+    /// The same error, about a record at another position.
+    pub(super) fn at(self, at: usize) -> Self {
+        match self {
+            Self::Record { .. } => Self::Record { position: at },
+            Self::Author { .. } => Self::Author { position: at },
+            Self::LongRecord { .. } => Self::LongRecord { position: at },
+            Self::Cell { column, why, .. } => Self::Cell { column, position: at, why },
+            error => error,
+        }
+    }
 }
 
 /// A name that somebody else chose, in one short line.

@@ -1,4 +1,13 @@
-//! What opens records: all of a provider's, or some, and the right to hand that to a user.
+//! What opens records: all of a provider's, or some portions or records, and the right to hand that to a
+//! user.
+//!
+//! ```text
+//! grant = owner, provider and epochs, holder, end, keys for each readers' epoch, certificates || signature
+//! ```
+//!
+//! A grant is signed by who gives it, so that nobody puts a wrong one in its place. It opens what was sealed
+//! in the readers' epochs that it names, and lets nobody write. Secret; what was granted once cannot be
+//! taken back.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -9,193 +18,164 @@ use zeroize::Zeroizing;
 
 use super::Error;
 use super::columns::{Column, decode_layout, decode_or_void, types, void_row};
-use super::records::{LAYOUT, Origin};
+use super::keyring::Keyring;
+use super::records::{
+    Author, FILES, Ids, Origin, REST, ROWS, RowKeys, associated, layout_key, portion_key, readers_key,
+    record_key, split,
+};
 use super::types::Type;
-use crate::cipher::{aes_gcm_siv, envelope};
-use crate::keys::{Key, Parent, Purpose};
-use crate::message::certificate::Owner;
-use crate::message::place::Node;
+use crate::cipher::{TAG_LEN, aes_gcm_siv};
+use crate::keys::{Key, Purpose};
+use crate::message;
+use crate::message::certificate::{Chain, Owner};
+use crate::message::place::{Epoch, Node};
+use crate::message::signature::verify;
+use crate::message::upload::Portion;
 use crate::scheme::mopse::Handle;
-use crate::wire::{Blobs, Kind, Reader, Writer};
+use crate::wire::{Buffer, Kind, Reader, Writer};
 
-/// What opens records of one provider: all of one epoch's, or some.
-#[derive(Clone)]
-pub enum Opener {
-    /// The record key: opens all.
-    All(Key),
-    /// Keys of single records, and of the layouts.
-    Some {
-        /// The key of the layouts.
-        layout: Key,
-        /// The key of each record.
-        records: RecordKeys,
-    },
+/// What opens records that one provider sealed in one readers' epoch.
+#[derive(Debug, Clone, Default)]
+pub struct Opener {
+    /// The key of the readers' epoch: opens all.
+    all: Option<Key>,
+    /// Keys of portions: each opens its portion of all records.
+    portions: BTreeMap<String, Key>,
+    /// Keys of single records, by portion.
+    records: BTreeMap<String, RecordKeys>,
+    /// What tells who wrote a record, for whoever holds the provider's keys.
+    author: Option<Author>,
 }
 
-/// The keys of some records.
-#[derive(Debug, Clone, Default)]
-pub struct RecordKeys(
+/// The keys of a portion of some records.
+#[derive(Debug, Clone)]
+pub struct RecordKeys {
+    layout: Key,
     // A map leaves copies of its entries where it moves them, so they hold no key themselves.
-    BTreeMap<Handle, Box<Key>>,
-);
+    keys: BTreeMap<Handle, Box<Key>>,
+}
 
 impl RecordKeys {
     /// The key of a record.
     #[must_use]
     pub fn get(&self, handle: Handle) -> Option<&Key> {
-        self.0.get(&handle).map(AsRef::as_ref)
-    }
-
-    /// All records with their keys, in the order of their handles.
-    pub fn iter(&self) -> impl Iterator<Item = (Handle, &Key)> {
-        self.0.iter().map(|(&handle, key)| (handle, key.as_ref()))
-    }
-
-    /// All keys, in the order of their handles.
-    pub fn values(&self) -> impl Iterator<Item = &Key> {
-        self.iter().map(|(_, key)| key)
+        self.keys.get(&handle).map(AsRef::as_ref)
     }
 
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.keys.len()
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    fn last(&self) -> Option<Handle> {
-        self.0.last_key_value().map(|(&handle, _)| handle)
-    }
-
-    fn insert(&mut self, handle: Handle, key: Key) {
-        self.0.insert(handle, Box::new(key));
-    }
-
-    fn extend(&mut self, more: Self) {
-        self.0.extend(more.0);
+        self.keys.is_empty()
     }
 }
 
-impl FromIterator<(Handle, Key)> for RecordKeys {
-    fn from_iter<I: IntoIterator<Item = (Handle, Key)>>(keys: I) -> Self {
-        Self(keys.into_iter().map(|(handle, key)| (handle, Box::new(key))).collect())
-    }
-}
-
-impl<const N: usize> From<[(Handle, Key); N]> for RecordKeys {
-    fn from(keys: [(Handle, Key); N]) -> Self {
-        keys.into_iter().collect()
-    }
+/// What opens one portion.
+enum Keys<'a> {
+    All(Box<RowKeys>),
+    Some(&'a RecordKeys),
 }
 
 impl Opener {
-    /// Keeps what opens these records and no others.
-    #[must_use]
-    pub(crate) fn only(key: &Key, handles: &[Handle]) -> Self {
-        let child = |label: &[u8]| key.child(Purpose::Record, label, 0);
-        let records =
-            handles.iter().map(|&handle| (handle, child(&handle.to_be_bytes()))).collect();
-        Self::Some { layout: child(LAYOUT), records }
+    /// What opens all that a provider with this key sealed in a readers' epoch.
+    pub(super) fn of_provider(provider: &Key, readers: Epoch) -> Self {
+        let all = Some(readers_key(&record_key(provider), readers));
+        Self { all, author: Some(Author::new(provider)), ..Self::default() }
     }
 
-    fn layout(&self) -> Cow<'_, Key> {
-        match self {
-            Self::All(key) => Cow::Owned(key.child(Purpose::Record, LAYOUT, 0)),
-            Self::Some { layout, .. } => Cow::Borrowed(layout),
-        }
-    }
-
-    /// The record key, prepared, if all records are derived from it.
-    fn parent(&self) -> Option<Parent> {
-        match self {
-            Self::All(key) => Some(key.parent()),
-            Self::Some { .. } => None,
-        }
-    }
-
-    fn record(&self, parent: Option<&Parent>, handle: Handle) -> Option<Cow<'_, Key>> {
-        match (self, parent) {
-            (Self::Some { records, .. }, _) => records.get(handle).map(Cow::Borrowed),
-            (Self::All(_), parent) => {
-                Some(Cow::Owned(parent?.child(Purpose::Record, &handle.to_be_bytes(), 0)))
+    /// What opens some of what this opens: of these portions, and of these records.
+    fn limited(&self, portions: Option<&[String]>, handles: Option<&[Handle]>) -> Self {
+        let Some(all) = &self.all else { return Self::default() };
+        match (portions, handles) {
+            (None, None) => Self { all: Some(all.clone()), ..Self::default() },
+            (Some(portions), None) => {
+                let keys = portions.iter().map(|name| (name.clone(), portion_key(all, name)));
+                Self { portions: keys.collect(), ..Self::default() }
+            }
+            (portions, Some(handles)) => {
+                let of_portion = |name: &String| {
+                    let portion = portion_key(all, name);
+                    let rows = RowKeys::new(&portion);
+                    let keys = handles.iter().map(|&handle| (handle, Box::new(rows.key(handle))));
+                    let keys = RecordKeys { layout: layout_key(&portion), keys: keys.collect() };
+                    (name.clone(), keys)
+                };
+                let default = [REST.to_owned(), FILES.to_owned()];
+                let portions = portions.unwrap_or(&default);
+                Self { records: portions.iter().map(of_portion).collect(), ..Self::default() }
             }
         }
     }
 
-    /// Whether there is a key for a record.
-    pub(super) fn is_granted(&self, handle: Handle) -> bool {
-        match self {
-            Self::All(_) => true,
-            Self::Some { records, .. } => records.0.contains_key(&handle),
-        }
-    }
-
-    /// The key of one record; `None` if there is none for it.
-    pub(crate) fn key_of(&self, handle: Handle) -> Option<Key> {
-        self.record(self.parent().as_ref(), handle).map(Cow::into_owned)
+    /// Whether it opens every portion of every record.
+    #[must_use]
+    pub fn is_all(&self) -> bool {
+        self.all.is_some()
     }
 
     /// How many records there are keys for; `None` for all.
     #[must_use]
     pub fn records(&self) -> Option<usize> {
-        match self {
-            Self::All(_) => None,
-            Self::Some { records, .. } => Some(records.len()),
-        }
+        let is_some = self.all.is_none() && self.portions.is_empty();
+        is_some.then(|| self.records.values().map(RecordKeys::len).max().unwrap_or(0))
     }
 
-    /// The records among these that there are keys for.
-    #[must_use]
-    pub fn granted<'a>(
-        &self,
-        handles: &'a [Handle],
-        records: &'a Blobs,
-    ) -> (Cow<'a, [Handle]>, Cow<'a, Blobs>) {
-        let Self::Some { records: keys, .. } = self else {
-            return (Cow::Borrowed(handles), Cow::Borrowed(records));
+    /// Whether there is a key for some portion of a record.
+    pub(super) fn is_granted(&self, handle: Handle) -> bool {
+        self.all.is_some()
+            || !self.portions.is_empty()
+            || self.records.values().any(|keys| keys.get(handle).is_some())
+    }
+
+    /// The key of a portion of all records, and that of its layouts.
+    fn portion(&self, name: &str) -> Option<(Keys<'_>, Cow<'_, Key>)> {
+        let key = match (&self.all, self.portions.get(name)) {
+            (Some(all), _) => Some(portion_key(all, name)),
+            (None, Some(key)) => Some(key.clone()),
+            (None, None) => None,
         };
-        let mut kept = (Vec::new(), Blobs::default());
-        for (at, handle) in
-            handles.iter().enumerate().filter(|(_, handle)| keys.get(**handle).is_some())
-        {
-            kept.0.push(*handle);
-            kept.1.push(records.get(at));
-        }
-        (Cow::Owned(kept.0), Cow::Owned(kept.1))
-    }
-
-    /// Opens records and returns their columns, one row per record, in the order given.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Record`] names the first record that does not open under these keys for this origin
-    /// and handle, [`Error::Cell`] or [`Error::LongRecord`] the first that is not of the layout,
-    /// [`Error::Layout`] that the layout does not open, [`Error::Column`] the column of it that no table
-    /// has, [`Error::Length`] that there are not as many handles.
-    pub fn open(
-        &self,
-        origin: Origin<'_>,
-        sealed_layout: &[u8],
-        handles: &[Handle],
-        records: &Blobs,
-    ) -> Result<Vec<Column<'static>>, Error> {
-        if handles.len() != records.len() {
-            let (expected, got) = (records.len(), handles.len());
-            return Err(Error::Length { what: "the array of handles", expected, got });
-        }
-        let opened = self.open_rows(origin, sealed_layout, handles, records)?;
-        match opened.faults.into_values().next() {
-            Some(error) => Err(error),
-            None => Ok(opened.columns),
+        match key {
+            Some(key) => {
+                Some((Keys::All(Box::new(RowKeys::new(&key))), Cow::Owned(layout_key(&key))))
+            }
+            None => {
+                let keys = self.records.get(name)?;
+                Some((Keys::Some(keys), Cow::Borrowed(&keys.layout)))
+            }
         }
     }
 
-    /// Opens records whose number is that of the handles; one that does not open is a row of nulls.
+    /// The key of a record's files; `None` if there is none for it.
+    pub(crate) fn files_key(&self, handle: Handle) -> Option<Key> {
+        match self.portion(FILES)?.0 {
+            Keys::All(keys) => Some(keys.key(handle)),
+            Keys::Some(keys) => keys.get(handle).cloned(),
+        }
+    }
+
+    /// Adds what another one opens.
+    fn add(&mut self, more: Self) {
+        let Self { all, portions, records, author } = more;
+        self.all = self.all.take().or(all);
+        self.author = self.author.take().or(author);
+        self.portions.extend(portions);
+        for (name, keys) in records {
+            match self.records.get_mut(&name) {
+                Some(known) => known.keys.extend(keys.keys),
+                None => {
+                    self.records.insert(name, keys);
+                }
+            }
+        }
+    }
+
+    /// Opens the portions of records, one row per record, in the order given; what of a record does not
+    /// open is a row of nulls and a fault, what there is no key for a row of nulls.
     ///
     /// # Errors
     ///
@@ -203,180 +183,391 @@ impl Opener {
     pub(super) fn open_rows(
         &self,
         origin: Origin<'_>,
-        sealed_layout: &[u8],
         handles: &[Handle],
-        records: &Blobs,
+        portions: &[Portion],
     ) -> Result<Rows, Error> {
-        let cipher = aes_gcm_siv::under(&self.layout());
-        let layout = envelope::open(&cipher, &origin.of_layout(), sealed_layout);
-        let layout = layout.map(Zeroizing::new).map_err(|_| Error::Layout)?;
-        let mut columns = decode_layout(&layout)?;
-        let types = types(&columns)?;
-        let (parent, common) = (self.parent(), origin.of_records(&layout));
-        let rows: Vec<Option<Zeroizing<Vec<u8>>>> = handles
-            .par_iter()
-            .enumerate()
-            .map(|(position, &handle)| {
-                let associated = [&common[..], &handle.to_le_bytes()].concat();
-                let key = self.record(parent.as_ref(), handle)?;
-                let cipher = aes_gcm_siv::under(key.as_ref());
-                envelope::open(&cipher, &associated, records.get(position)).map(Zeroizing::new).ok()
-            })
-            .collect();
-        columns.iter_mut().for_each(|column| column.reserve(rows.len()));
-        let mut faults = BTreeMap::new();
-        for (position, row) in rows.into_iter().enumerate() {
-            let decoded = match row {
-                Some(row) => decode_or_void(&row, position, &mut columns),
-                None => {
-                    void_row(position, &mut columns);
-                    Err(Error::Record { position })
+        let mut rows = Rows::default();
+        for portion in portions {
+            let Some((keys, layout)) = self.portion(&portion.name) else { continue };
+            let author = self.author.as_ref();
+            let opened = open_portion(&keys, &layout, author, origin, handles, portion)?;
+            rows.add(opened);
+        }
+        Ok(rows)
+    }
+
+    /// Opens records and returns their columns, one row per record, in the order given.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Record`] names the first record that does not open under these keys for this origin
+    /// and handle, [`Error::Author`] the first that its provider did not write, [`Error::Cell`] or
+    /// [`Error::LongRecord`] the first that is not of the layout, [`Error::Layout`] that the layout does
+    /// not open, [`Error::Column`] the column of it that no table has.
+    pub fn open(
+        &self,
+        origin: Origin<'_>,
+        handles: &[Handle],
+        portions: &[Portion],
+    ) -> Result<Vec<Column<'static>>, Error> {
+        let opened = self.open_rows(origin, handles, portions)?;
+        match opened.faults.into_values().next() {
+            Some(error) => Err(error),
+            None => Ok(opened.columns),
+        }
+    }
+}
+
+/// Opens one portion of records.
+fn open_portion(
+    keys: &Keys<'_>,
+    layout_key: &Key,
+    author: Option<&Author>,
+    origin: Origin<'_>,
+    handles: &[Handle],
+    portion: &Portion,
+) -> Result<Rows, Error> {
+    let (name, nonce) = (portion.name.as_str(), origin.nonce());
+    let layout = open_layout(layout_key, origin, portion)?;
+    let (columns, id) = decode_layout(&layout)?;
+    let types = types(&columns)?;
+    let context = origin.of_records(name, &layout);
+    let chunks: Vec<Rows> = handles
+        .par_chunks(ROWS)
+        .enumerate()
+        .map(|(number, handles)| {
+            let first = number * ROWS;
+            let mut opened =
+                Rows { columns: columns.iter().map(Column::empty).collect(), ..Rows::default() };
+            opened.columns.iter_mut().for_each(|column| column.reserve(handles.len()));
+            let mut row = Zeroizing::new(Vec::new());
+            let mut position = 0;
+            let mut open = |key: Option<&[u8; 32]>| {
+                let sealed = portion.records.get(first + position);
+                let associated = associated(&context, handles[position]);
+                let decoded = match key {
+                    None => {
+                        void_row(position, &mut opened.columns);
+                        Ok(())
+                    }
+                    Some(key) => match open_row(key, &nonce, &associated, sealed, author, &mut row) {
+                        Ok(()) => decode_or_void(&row, position, &mut opened.columns),
+                        Err(error) => {
+                            void_row(position, &mut opened.columns);
+                            Err(error)
+                        }
+                    },
+                };
+                if let Err(error) = decoded {
+                    opened.faults.insert(first + position, error.at(first + position));
                 }
+                position += 1;
             };
-            if let Err(error) = decoded {
-                faults.insert(position, error);
+            match keys {
+                Keys::All(keys) => {
+                    keys.for_each(handles.iter().copied(), |key| open(Some(key)));
+                }
+                Keys::Some(keys) => {
+                    handles.iter().for_each(|&handle| open(keys.get(handle).map(Key::expose)));
+                }
             }
+            opened
+        })
+        .collect();
+    let mut joined = Rows { columns, types, id, faults: BTreeMap::new() };
+    joined.columns.iter_mut().for_each(|column| column.reserve(handles.len()));
+    for chunk in chunks {
+        for (column, more) in joined.columns.iter_mut().zip(&chunk.columns) {
+            column.append(more);
         }
-        for (column, of) in columns.iter().zip(&types) {
-            of.check(column, |position, why| {
-                let column = || column.name.clone();
-                faults.entry(position).or_insert_with(|| Error::Cell {
-                    column: column(),
-                    position,
-                    why,
-                });
+        joined.faults.extend(chunk.faults);
+    }
+    let Rows { columns, types, faults, .. } = &mut joined;
+    for (column, of) in columns.iter().zip(&*types) {
+        of.check(column, |position, why| {
+            let column = || column.name.clone();
+            faults.entry(position).or_insert_with(|| Error::Cell {
+                column: column(),
+                position,
+                why,
             });
+        });
+    }
+    Ok(joined)
+}
+
+fn open_layout(
+    key: &Key,
+    origin: Origin<'_>,
+    portion: &Portion,
+) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let (ciphertext, tag) = portion
+        .layout
+        .split_last_chunk::<TAG_LEN>()
+        .ok_or(Error::Layout)?;
+    let mut layout = Zeroizing::new(ciphertext.to_vec());
+    let associated = origin.of_layout(&portion.name);
+    let key = key.expose();
+    if aes_gcm_siv::open_in_place(key, &origin.nonce(), &associated, &mut layout, tag) {
+        Ok(layout)
+    } else {
+        Err(Error::Layout)
+    }
+}
+
+/// Opens a row of a portion into a buffer.
+fn open_row(
+    key: &[u8; 32],
+    nonce: &[u8; aes_gcm_siv::NONCE_LEN],
+    associated: &[u8; 48],
+    sealed: &[u8],
+    author: Option<&Author>,
+    row: &mut Zeroizing<Vec<u8>>,
+) -> Result<(), Error> {
+    const CLOSED: Error = Error::Record { position: 0 };
+    let (sealed, wrote) = split(sealed).ok_or(CLOSED)?;
+    let (ciphertext, tag) = sealed.split_last_chunk::<TAG_LEN>().ok_or(CLOSED)?;
+    row.clear();
+    row.append(ciphertext);
+    if !aes_gcm_siv::open_in_place(key, nonce, associated, row, tag) {
+        return Err(CLOSED);
+    }
+    match author {
+        Some(author) if !author.wrote(associated, sealed, wrote) => {
+            Err(Error::Author { position: 0 })
         }
-        Ok(Rows { columns, types, faults })
+        _ => Ok(()),
     }
 }
 
 /// Records that were opened, a row for each; one with a fault holds what is not to be used.
+#[derive(Default)]
 pub(super) struct Rows {
     pub columns: Vec<Column<'static>>,
     pub types: Vec<Type>,
+    /// Which column holds the records' ids.
+    pub id: Option<usize>,
     /// What is wrong with a record, by its position.
     pub faults: BTreeMap<usize, Error>,
 }
 
-impl fmt::Debug for Opener {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::All(_) => f.write_str("Opener(all records)"),
-            Self::Some { records, .. } => write!(f, "Opener({} records)", records.len()),
+impl Rows {
+    /// Adds another portion; a column that is there already is left out.
+    fn add(&mut self, more: Self) {
+        for (at, (column, of)) in more.columns.into_iter().zip(more.types).enumerate() {
+            if self.columns.iter().all(|known| known.name != column.name) {
+                if more.id == Some(at) {
+                    self.id = Some(self.columns.len());
+                }
+                self.columns.push(column);
+                self.types.push(of);
+            }
+        }
+        for (position, error) in more.faults {
+            self.faults.entry(position).or_insert(error);
         }
     }
 }
 
-/// The right to open records of one provider, to hand to a user. Secret; what was granted once
-/// cannot be taken back.
+/// The right to open records of one provider, to hand to a user.
 #[derive(Debug, Clone)]
 pub struct Grant {
     /// The owner.
     pub owner: Owner,
     /// The provider, with its epochs.
     pub provider: Node,
-    /// The keys.
-    pub opener: Opener,
+    /// Who may use it; empty for whoever has it.
+    pub holder: Vec<u8>,
+    /// When it ends, in seconds since 1970.
+    pub end: u64,
+    /// The keys, by readers' epoch.
+    pub openers: BTreeMap<Epoch, Opener>,
+    /// The certificates of who gave it; empty for the owner.
+    pub issuer: Chain,
 }
 
 impl Grant {
-    /// The grant as bytes, in the clear.
-    #[must_use]
-    pub fn encode(&self) -> Zeroizing<Vec<u8>> {
+    /// What the issuer signs, in the clear.
+    fn message(&self) -> Zeroizing<Vec<u8>> {
         let mut writer = Writer::secret(Kind::Grant);
         writer.raw(&self.owner.0);
         self.provider.write(&mut writer);
-        match &self.opener {
-            Opener::All(key) => writer.u8(0).raw(key.expose()),
-            Opener::Some { layout, records } => {
-                writer.u8(1).raw(layout.expose()).count(records.len());
-                for (handle, key) in records.iter() {
+        writer.bytes(&self.holder).u64(self.end).count(self.openers.len());
+        for (readers, opener) in &self.openers {
+            readers.write(&mut writer);
+            writer.u8(opener.all.is_some().into());
+            if let Some(all) = &opener.all {
+                writer.raw(all.expose());
+            }
+            writer.count(opener.portions.len());
+            for (name, key) in &opener.portions {
+                writer.text(name).raw(key.expose());
+            }
+            writer.count(opener.records.len());
+            for (name, RecordKeys { layout, keys }) in &opener.records {
+                writer.text(name).raw(layout.expose()).count(keys.len());
+                for (&handle, key) in keys {
                     writer.u128(handle).raw(key.expose());
                 }
-                &mut writer
             }
-        };
+        }
+        self.issuer.write(&mut writer);
         writer.0
     }
 
-    /// Reads what [`encode`](Self::encode) wrote.
+    /// Reads a grant, and verifies that whoever it names gave it.
     ///
     /// # Errors
     ///
-    /// [`wire::Error::Format`](crate::wire::Error::Format) if the bytes are no grant.
+    /// [`wire::Error::Format`](crate::wire::Error::Format) if the bytes are no grant,
+    /// [`message::Error::Signature`] if it is forged, [`message::Error::Scope`] if the issuer may not give it.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
         let mut reader = Reader::new(bytes, Kind::Grant)?;
         let owner = Owner(reader.array()?);
         let provider = Node::read(&mut reader)?;
-        let opener = match reader.u8()? {
-            0 => Opener::All(Key::from_bytes(reader.raw(32)?)?),
-            1 => {
-                let layout = Key::from_bytes(reader.raw(32)?)?;
-                let mut records = RecordKeys::default();
-                for _ in 0..reader.count(48)? {
-                    let handle = reader.u128()?;
-                    if records.last().is_some_and(|last| handle <= last) {
-                        return Err(reader.fault().into());
-                    }
-                    records.insert(handle, Key::from_bytes(reader.raw(32)?)?);
-                }
-                Opener::Some { layout, records }
+        let (holder, end) = (reader.bytes()?.to_vec(), reader.u64()?);
+        let mut openers = BTreeMap::new();
+        for _ in 0..reader.count(22)? {
+            let readers = Epoch::read(&mut reader)?;
+            if openers.last_key_value().is_some_and(|(last, _)| *last >= readers) {
+                return Err(reader.fault().into());
             }
-            _ => return Err(reader.fault().into()),
-        };
+            openers.insert(readers, read_opener(&mut reader)?);
+        }
+        let issuer = Chain::read(&mut reader)?;
+        let message = &bytes[..reader.position()];
+        let signature = reader.array()?;
         reader.end()?;
-        Ok(Self { owner, provider, opener })
+        verify(&issuer.verify(&owner)?, message, &signature, Kind::Grant.name())?;
+        if !issuer.subject().is_above(&provider) {
+            let (who, what) = (issuer.subject().to_string(), format!("grant records of {provider}"));
+            return Err(message::Error::Scope { who, what }.into());
+        }
+        Ok(Self { owner, provider, holder, end, openers, issuer })
     }
 }
 
-/// What a user was granted: one opener per provider and epoch.
+fn read_key(reader: &mut Reader<'_>) -> Result<Key, Error> {
+    Ok(Key::from_bytes(reader.raw(32)?)?)
+}
+
+fn read_opener(reader: &mut Reader<'_>) -> Result<Opener, Error> {
+    let mut opener = Opener::default();
+    opener.all = match reader.u8()? {
+        0 => None,
+        1 => Some(read_key(reader)?),
+        _ => return Err(reader.fault().into()),
+    };
+    for _ in 0..reader.count(40)? {
+        let name = reader.text()?.to_owned();
+        if opener.portions.last_key_value().is_some_and(|(last, _)| *last >= name) {
+            return Err(reader.fault().into());
+        }
+        opener.portions.insert(name, read_key(reader)?);
+    }
+    for _ in 0..reader.count(48)? {
+        let (name, layout) = (reader.text()?.to_owned(), read_key(reader)?);
+        if opener.records.last_key_value().is_some_and(|(last, _)| *last >= name) {
+            return Err(reader.fault().into());
+        }
+        let mut keys = BTreeMap::new();
+        for _ in 0..reader.count(48)? {
+            let handle = reader.u128()?;
+            if keys.last_key_value().is_some_and(|(&last, _)| handle <= last) {
+                return Err(reader.fault().into());
+            }
+            keys.insert(handle, Box::new(read_key(reader)?));
+        }
+        opener.records.insert(name, RecordKeys { layout, keys });
+    }
+    Ok(opener)
+}
+
+/// What somebody is granted.
+#[derive(Debug, Clone, Copy)]
+pub struct Share<'a> {
+    /// Which records; all if there are none.
+    pub ids: Option<Ids<'a>>,
+    /// Which portions of them; if that is not said, all, or of single records what is in no portion, and
+    /// their files.
+    pub portions: Option<&'a [String]>,
+    /// Who may use the grant; empty for whoever has it.
+    pub holder: &'a [u8],
+    /// When it ends, in seconds since 1970.
+    pub end: u64,
+}
+
+impl Keyring {
+    /// Makes a grant of what a provider at or below this one sealed in all readers' epochs so far.
+    ///
+    /// # Errors
+    ///
+    /// [`message::Error::Scope`] names a provider whose key this one cannot derive.
+    pub fn grant(&self, provider: &Node, share: &Share<'_>) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let key = self.key_of(provider)?;
+        let handles = share.ids.map(|ids| ids.handles(&key.child(Purpose::Handle, b"", 0)));
+        let opener = |readers: Epoch| {
+            let all = Opener::of_provider(&key, readers);
+            (readers, all.limited(share.portions, handles.as_deref()))
+        };
+        let grant = Grant {
+            owner: self.owner,
+            provider: provider.clone(),
+            holder: share.holder.to_vec(),
+            end: share.end,
+            openers: self.readers_of(provider).into_iter().map(opener).collect(),
+            issuer: self.chain.clone(),
+        };
+        let mut message = grant.message();
+        let signature = self.sign(&message);
+        message.append(&signature);
+        Ok(message)
+    }
+}
+
+/// What a user was granted: one opener per provider, epoch and readers' epoch.
 #[derive(Debug, Clone, Default)]
-pub struct Grants(BTreeMap<(Owner, Node), Opener>);
+pub struct Grants(BTreeMap<(Owner, Node), BTreeMap<Epoch, Opener>>);
 
 impl Grants {
-    /// Adds a grant; several of one provider open what each of them opens.
-    pub fn add(&mut self, Grant { owner, provider, opener }: Grant) {
-        match (self.0.get_mut(&(owner, provider.clone())), opener) {
-            (Some(Opener::All(_)), _) => {}
-            (Some(Opener::Some { records, .. }), Opener::Some { records: more, .. }) => {
-                records.extend(more);
-            }
-            (_, opener) => {
-                self.0.insert((owner, provider), opener);
-            }
+    /// Adds a grant, at a time in seconds since 1970; several of one provider open what each of them opens.
+    ///
+    /// # Errors
+    ///
+    /// [`message::Error::Expired`] if it has ended.
+    pub fn add(&mut self, grant: Grant, now: u64) -> Result<(), Error> {
+        if now > grant.end {
+            return Err(message::Error::Expired.into());
         }
+        let known = self.0.entry((grant.owner, grant.provider)).or_default();
+        for (readers, opener) in grant.openers {
+            known.entry(readers).or_default().add(opener);
+        }
+        Ok(())
     }
 
-    /// What opens records of a provider; `None` if it has granted nothing.
+    /// What opens records of a provider that were sealed in a readers' epoch; `None` if it has granted
+    /// nothing, and one that opens nothing if it has granted nothing of that epoch.
     #[must_use]
-    pub fn opener(&self, owner: Owner, provider: &Node) -> Option<&Opener> {
-        self.0.get(&(owner, provider.clone()))
+    pub fn opener(
+        &self,
+        owner: Owner,
+        provider: &Node,
+        readers: Epoch,
+    ) -> Option<Cow<'_, Opener>> {
+        let granted = self.0.get(&(owner, provider.clone()))?;
+        Some(granted.get(&readers).map_or_else(|| Cow::Owned(Opener::default()), Cow::Borrowed))
+    }
+}
+
+impl fmt::Display for Opener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.records() {
+            None => f.write_str("all records"),
+            Some(records) => write!(f, "{records} records"),
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::wire;
-
-    #[test]
-    fn a_grant_with_handles_out_of_order_or_twice_is_malformed() {
-        let key = |byte| Key::from_bytes(&[byte; 32]).unwrap();
-        let grant = Grant {
-            owner: Owner([9; 32]),
-            provider: Node::root().child("hospital", 0).unwrap(),
-            opener: Opener::Some { layout: key(0), records: [(5, key(1)), (7, key(2))].into() },
-        };
-        let bytes = grant.encode().to_vec();
-        assert_eq!(*Grant::decode(&bytes).unwrap().encode(), bytes);
-        let second = bytes.len() - 48;
-        for handle in [5, 4] {
-            let mut changed = bytes.clone();
-            changed[second] = handle;
-            let position = second + 16;
-            let expected = Error::Wire(wire::Error::Format { what: "the grant", position });
-            assert_eq!(Grant::decode(&changed).unwrap_err(), expected);
-        }
-    }
-}
+mod tests;

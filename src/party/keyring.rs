@@ -7,9 +7,12 @@
 //! ```text
 //! key of a child      = child(key, "node", name, epoch of the node)
 //! ruler of a field    = child(key of the authority, "ruler", field, epoch of the authority)
-//! placement, handles, records,
-//! keywords, signatures = child(key, "place" | "handle" | "record" | "keyword" | "sign", ...)
+//! placement, handles, records, authorship,
+//! keywords, signatures = child(key, "place" | "handle" | "record" | "author" | "keyword" | "sign", ...)
 //! ```
+//!
+//! A provider that is authorised again after a revocation gets the keys of its earlier epochs too, so
+//! that it finds and renews what it sent then.
 //!
 //! MOPSE is the hierarchy of depth 1, MOPSE+ any deeper one.
 //!
@@ -25,6 +28,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use ed25519_dalek::{Signer, SigningKey};
@@ -33,12 +37,11 @@ use super::Error;
 use super::hierarchy::Below;
 use super::keywords::Uses;
 use super::records::Ids;
-use crate::keys::{Key, Purpose};
+use crate::keys::{Key, Purpose, fill_random};
 use crate::message;
 use crate::message::certificate::{Chain, Owner};
-use crate::message::place::{Group, Node};
+use crate::message::place::{Epoch, Group, Node, Stamp};
 use crate::message::signature::{SIGNATURE_LEN, to_sign};
-use crate::message::tree;
 use crate::operations::{Operation, count};
 use crate::schema::Schema;
 use crate::scheme::mopse::{Handle, Mopse};
@@ -54,10 +57,63 @@ pub struct Keyring {
     /// The ruler keys of the own group, one per field; none for the owner.
     pub(super) rulers: Vec<Key>,
     pub(super) chain: Chain,
+    pub(super) standing: Standing,
+    /// What it held in earlier epochs of its authorities.
+    pub(super) earlier: Vec<Earlier>,
     pub(super) below: Below,
     /// How often each keyword was used in files that were attached.
     pub(super) counts: Uses,
     pub(super) derived: Derived,
+    /// Where all randomness comes from, if experiments must repeat.
+    pub(super) seed: Option<Seed>,
+}
+
+/// What a provider knows of its own authority.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Standing {
+    /// The last announcement.
+    pub(super) stamp: Stamp,
+    /// All readers' epochs; records are sealed in the last one.
+    pub(super) readers: Vec<Epoch>,
+}
+
+impl Default for Standing {
+    fn default() -> Self {
+        Self { stamp: Stamp::default(), readers: vec![Epoch::default()] }
+    }
+}
+
+/// A provider's keys in an earlier epoch.
+#[derive(Clone)]
+pub(super) struct Earlier {
+    pub(super) node: Node,
+    pub(super) key: Key,
+    pub(super) rulers: Vec<Key>,
+}
+
+/// What stands in for the operating system's randomness where experiments must repeat.
+pub(super) struct Seed {
+    key: Key,
+    drawn: AtomicU64,
+}
+
+impl Seed {
+    pub(super) fn new(key: Key) -> Self {
+        Self { key, drawn: AtomicU64::new(0) }
+    }
+
+    /// The seed of a party below.
+    pub(super) fn of(&self, node: &Node) -> Self {
+        Self::new(self.key.child(Purpose::Seed, node.path().as_bytes(), 0))
+    }
+
+    fn draw(&self, of: &[u8]) -> [u8; 16] {
+        let drawn = self.drawn.fetch_add(1, Ordering::Relaxed);
+        let label = [b"/draw/", of, &drawn.to_be_bytes()].concat();
+        let key = self.key.child(Purpose::Seed, &label, 0);
+        let (halves, _) = key.expose().as_chunks();
+        halves[0]
+    }
 }
 
 /// What is derived once and kept, as long as the keyring is.
@@ -89,10 +145,38 @@ impl Keyring {
             key,
             rulers: Vec::new(),
             chain: Chain::default(),
+            standing: Standing::default(),
+            earlier: Vec::new(),
             below: Below::default(),
             counts: Uses::new(),
             derived: Derived::default(),
+            seed: None,
         }
+    }
+
+    /// The owner with this root key, whose salts, numbers and nonces follow from it too, for experiments
+    /// that must repeat.
+    #[must_use]
+    pub fn insecure(key: Key, schema: Schema) -> Self {
+        let seed = Some(Seed::new(key.child(Purpose::Seed, b"", 0)));
+        Self { seed, ..Self::root(key, schema) }
+    }
+
+    /// Sixteen random bytes; with a seed, others for each of its draws and for what they belong to.
+    pub(super) fn random(&self, of: &[u8]) -> Result<[u8; 16], Error> {
+        match &self.seed {
+            Some(seed) => Ok(seed.draw(of)),
+            None => {
+                let mut bytes = [0; 16];
+                fill_random(&mut bytes)?;
+                Ok(bytes)
+            }
+        }
+    }
+
+    /// A random number.
+    pub(super) fn number(&self, of: &[u8]) -> Result<u128, Error> {
+        Ok(u128::from_le_bytes(self.random(of)?))
     }
 
     /// The owner whose hierarchy it is.
@@ -129,13 +213,12 @@ impl Keyring {
         self.derived.signer.get_or_init(|| signing_key(&self.key))
     }
 
-    /// Signs messages that travel apart with one signature.
-    pub(crate) fn signed_together(&self, messages: &[Vec<u8>]) -> Vec<Vec<u8>> {
-        tree::sign(messages, |root| sign(self.signer(), root))
+    pub(crate) fn sign(&self, message: &[u8]) -> [u8; SIGNATURE_LEN] {
+        sign(self.signer(), message)
     }
 
     pub(crate) fn signed(&self, mut message: Vec<u8>) -> Vec<u8> {
-        message.extend(sign(self.signer(), &message));
+        message.extend(self.sign(&message));
         message
     }
 
@@ -152,9 +235,12 @@ impl Keyring {
         if let Some(ruler) = known {
             return Ok(ruler);
         }
-        let key = match self.rulers.get(field) {
-            Some(key) if Group::of(&self.node).as_ref() == Some(group) => key.clone(),
-            _ => ruler_key(&self.key_of(&group.authority)?, &self.schema, field, group.epoch),
+        let own = std::iter::once((&self.node, &self.rulers));
+        let earlier = self.earlier.iter().map(|earlier| (&earlier.node, &earlier.rulers));
+        let held = own.chain(earlier).find(|(node, _)| Group::of(node).as_ref() == Some(group));
+        let key = match held.and_then(|(_, rulers)| rulers.get(field)) {
+            Some(key) => key.clone(),
+            None => ruler_key(&self.key_of(&group.authority)?, &self.schema, field, group.epoch),
         };
         let definition = &self.schema.fields()[field].1;
         let ruler = Arc::new(Ruler::new(&key, definition.plaintexts(), definition.cell())?);
@@ -184,15 +270,31 @@ impl Keyring {
     /// [`Error::UnknownField`] if the schema lacks it.
     pub fn spans(&self, field: &str) -> Result<Vec<(Group, Spans)>, Error> {
         let position = self.field(field)?;
-        let own = Group::of(&self.node);
-        let spans = |group: &Group| Ok((group.clone(), self.ruler(group, position)?.spans()));
-        own.iter().chain(&self.below.groups).map(spans).collect()
+        let own = self.places().filter_map(Group::of);
+        let spans = |group: Group| {
+            let spans = self.ruler(&group, position)?.spans();
+            Ok((group, spans))
+        };
+        own.chain(self.below.groups()).map(spans).collect()
     }
+
+    /// This provider's places in all epochs that it has keys of; none for the owner.
+    pub(super) fn places(&self) -> impl Iterator<Item = &Node> {
+        let own = (self.node != Node::root()).then_some(&self.node);
+        own.into_iter().chain(self.earlier.iter().map(|earlier| &earlier.node))
+    }
+
+
 
     /// Returns the pseudonym of every record id.
     #[must_use]
     pub fn handles(&self, ids: Ids<'_>) -> Vec<Handle> {
         ids.handles(&self.key.child(Purpose::Handle, b"", 0))
+    }
+
+    /// The pseudonyms that record ids have at a place at or below this node.
+    pub(super) fn handles_at(&self, place: &Node, ids: Ids<'_>) -> Result<Vec<Handle>, Error> {
+        Ok(ids.handles(&self.key_of(place)?.child(Purpose::Handle, b"", 0)))
     }
 
     pub(super) fn out_of_reach(&self, what: String) -> Error {
@@ -220,11 +322,11 @@ pub(super) fn signing_key(key: &Key) -> SigningKey {
 
 /// The key of a field's ruler. Its label names the field and defines it, so that neither another
 /// field nor another schema has the same cuts.
-pub(super) fn ruler_key(authority: &Key, schema: &Schema, field: usize, epoch: u32) -> Key {
+pub(super) fn ruler_key(authority: &Key, schema: &Schema, field: usize, epoch: Epoch) -> Key {
     let (name, definition) = &schema.fields()[field];
     let mut label = Writer::default();
     label.text(name).raw(&definition.label());
-    authority.child(Purpose::Ruler, &label.0, epoch)
+    authority.child_in(Purpose::Ruler, &label.0, epoch.number, epoch.salt())
 }
 
 /// The first and the last ciphertext of each cell of a field.

@@ -7,6 +7,8 @@
 //! Whoever sealed records may have sealed anything. They are checked against their layout and the
 //! schema, and one with a fault is left out and named, beside those that have none.
 
+use std::borrow::Cow;
+
 use super::Error;
 use super::Range;
 use super::attachments::{self, Description};
@@ -15,13 +17,15 @@ use super::grants::{Grants, Opener, Rows};
 use super::keyring::Keyring;
 use super::records::{Ids, Origin};
 use super::types::{Ranks, Type};
-use crate::keys::{Key, Purpose};
+use crate::keys::Key;
 use crate::message;
 use crate::message::answer::Part;
 use crate::message::attachment::StoredFile;
-use crate::message::place::Node;
+use crate::message::place::{Epoch, Node};
 use crate::schema::{self, Field, Kind, Schema, Value};
+use crate::message::upload::Portion;
 use crate::scheme::mopse::Handle;
+use crate::wire::{Blobs, Packed};
 
 /// The records of a part that were opened and hold all ranges, and those that have a fault.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -32,6 +36,10 @@ pub struct Opened {
     pub handles: Vec<Handle>,
     /// How many records share a cell with the bounds and do not match.
     pub excess: usize,
+    /// Fields of the query whose columns could not be opened, so that records may not match.
+    pub unchecked: Vec<String>,
+    /// Whether the provider's group has left the epoch that the records were sealed in.
+    pub is_left: bool,
     /// What did not open or is none of the layout or the schema, in the order of the part.
     pub faults: Vec<Fault>,
 }
@@ -87,6 +95,7 @@ impl Fault {
                 format!("the column holds {dtype}, which is not what the field is of")
             }
             Error::Record { .. } => "the record does not open".to_owned(),
+            Error::Author { .. } => "the record was not written by its provider".to_owned(),
             Error::LongRecord { .. } => "the record has bytes of no column".to_owned(),
             error => error.to_string(),
         }
@@ -94,24 +103,13 @@ impl Fault {
 }
 
 impl Keyring {
-    /// What opens all records of a provider at or below this node.
+    /// What opens all records that a provider at or below this node sealed in a readers' epoch.
     ///
     /// # Errors
     ///
     /// [`message::Error::Scope`] names a provider whose key this one cannot derive.
-    pub fn opener(&self, provider: &Node) -> Result<Opener, Error> {
-        Ok(Opener::All(self.key_of(provider)?.child(Purpose::Record, b"", 0)))
-    }
-
-    /// What opens some records of a provider at or below this node.
-    ///
-    /// # Errors
-    ///
-    /// [`message::Error::Scope`] names a provider whose key this one cannot derive.
-    pub fn opener_of(&self, provider: &Node, ids: Ids<'_>) -> Result<Opener, Error> {
-        let key = self.key_of(provider)?;
-        let handles = ids.handles(&key.child(Purpose::Handle, b"", 0));
-        Ok(Opener::only(&key.child(Purpose::Record, b"", 0), &handles))
+    pub fn opener(&self, provider: &Node, readers: Epoch) -> Result<Opener, Error> {
+        Ok(Opener::of_provider(&self.key_of(provider)?, readers))
     }
 
     /// Opens the records of a part and keeps those that hold all ranges.
@@ -121,24 +119,35 @@ impl Keyring {
     /// [`message::Error::OtherOwner`], [`message::Error::Scope`] if the provider is out of reach, and what
     /// [`Opener::open`] and the check against the schema say of the first record.
     pub fn open_part(&self, part: &Part, ranges: &[Range]) -> Result<Opened, Error> {
-        open_part(&self.opener_for(part)?, part, ranges, &self.schema)?.without_fault()
+        let opened = open_part(&self.opener_for(part)?, part, ranges, &self.schema)?;
+        Ok(Opened { is_left: self.is_left(&part.provider), ..opened.without_fault()? })
     }
 
     /// Opens the records of a part that can be opened, keeps those that hold all ranges, and says what
     /// is wrong with others.
     #[must_use]
     pub fn report_part(&self, part: &Part, ranges: &[Range]) -> Opened {
-        match self.opener_for(part) {
+        let opened = match self.opener_for(part) {
             Ok(opener) => report_part(&opener, part, ranges, &self.schema),
             Err(error) => Opened::nothing(part, |_| true, &error),
-        }
+        };
+        Opened { is_left: self.is_left(&part.provider), ..opened }
+    }
+
+    /// Whether a provider at or below this node has left the epoch of a place of it.
+    fn is_left(&self, provider: &Node) -> bool {
+        let depth = self.node.names().len();
+        let is_own = *provider == self.node || provider.names().len() < depth;
+        let below = &provider.names()[depth.min(provider.names().len())..];
+        let names: Vec<&str> = below.iter().map(String::as_str).collect();
+        !(is_own || self.member(&names).is_ok_and(|member| member == *provider))
     }
 
     fn opener_for(&self, part: &Part) -> Result<Opener, Error> {
         if part.owner != self.owner {
             return Err(message::Error::OtherOwner { what: "the answer" }.into());
         }
-        self.opener(&part.provider)
+        self.opener(&part.provider, part.readers)
     }
 
     /// The key of the record that a stored file belongs to.
@@ -146,7 +155,7 @@ impl Keyring {
         if file.owner != self.owner {
             return Err(message::Error::OtherOwner { what: "the file" }.into());
         }
-        self.opener(&file.provider)?.key_of(file.handle).ok_or(Error::File)
+        self.opener(&file.provider, file.readers)?.files_key(file.handle).ok_or(Error::File)
     }
 
     /// Returns what a stored file is called.
@@ -181,7 +190,7 @@ impl Grants {
         ranges: &[Range],
         schema: &Schema,
     ) -> Result<Opened, Error> {
-        open_part(self.opener_for(part)?, part, ranges, schema)?.without_fault()
+        open_part(self.opener_for(part)?.as_ref(), part, ranges, schema)?.without_fault()
     }
 
     /// Opens the granted records of a part that can be opened, keeps those that hold all ranges, and
@@ -189,19 +198,20 @@ impl Grants {
     #[must_use]
     pub fn report_part(&self, part: &Part, ranges: &[Range], schema: &Schema) -> Opened {
         match self.opener_for(part) {
-            Ok(opener) => report_part(opener, part, ranges, schema),
+            Ok(opener) => report_part(opener.as_ref(), part, ranges, schema),
             Err(error) => Opened::nothing(part, |_| true, &error),
         }
     }
 
-    fn opener_for(&self, part: &Part) -> Result<&Opener, Error> {
-        let opener = self.opener(part.owner, &part.provider);
+    fn opener_for(&self, part: &Part) -> Result<Cow<'_, Opener>, Error> {
+        let opener = self.opener(part.owner, &part.provider, part.readers);
         opener.ok_or_else(|| Error::NoGrant { provider: part.provider.path() })
     }
 
     /// The key of the record that a stored file belongs to.
     fn record_of(&self, file: &StoredFile) -> Result<Key, Error> {
-        let key = self.opener(file.owner, &file.provider).and_then(|keys| keys.key_of(file.handle));
+        let opener = self.opener(file.owner, &file.provider, file.readers);
+        let key = opener.and_then(|opener| opener.files_key(file.handle));
         key.ok_or_else(|| {
             let what = format!("this record of {}", file.provider);
             message::Error::Scope { who: "the user".to_owned(), what }.into()
@@ -239,14 +249,22 @@ fn open_part(
     ranges: &[Range],
     schema: &Schema,
 ) -> Result<Opened, Error> {
-    let origin = Origin { owner: &part.owner, provider: &part.provider };
-    let (handles, records) = opener.granted(&part.handles, &part.records);
-    let mut rows = opener.open_rows(origin, &part.layout, &handles, &records)?;
-    let mut kept = matching(&mut rows, handles.len(), ranges, schema)?;
+    let Part { owner, provider, readers, upload, .. } = part;
+    let origin = Origin { owner, provider, readers: *readers, upload: *upload };
+    let granted: Vec<bool> = part.handles.iter().map(|&at| opener.is_granted(at)).collect();
+    let some = granted.contains(&false).then(|| granted_rows(part, &granted));
+    let (handles, portions) = match &some {
+        Some((handles, portions)) => (handles, portions),
+        None => (&part.handles, &part.portions),
+    };
+    let mut rows = opener.open_rows(origin, handles, portions)?;
+    let unchecked = unchecked(opener, &rows, ranges, schema)?;
+    let ranges = ranges.iter().filter(|range| !unchecked.contains(&range.field)).cloned();
+    let mut kept = matching(&mut rows, handles.len(), &ranges.collect::<Vec<_>>(), schema)?;
     for &position in rows.faults.keys() {
         kept[position] = false;
     }
-    let mut handles = handles.into_owned();
+    let mut handles = handles.clone();
     let opened = handles.len() - rows.faults.len();
     let fault = |(position, error)| Fault { handle: handles[position], error };
     let faults = rows.faults.into_iter().map(fault).collect();
@@ -256,7 +274,92 @@ fn open_part(
         handles.retain(|_| marks.next().is_some_and(|&mark| mark));
     }
     let excess = opened - handles.len();
-    Ok(Opened { columns: rows.columns, handles, excess, faults })
+    Ok(Opened { columns: rows.columns, handles, excess, unchecked, is_left: false, faults })
+}
+
+/// The rows of a part that are marked.
+fn granted_rows(part: &Part, marks: &[bool]) -> (Vec<Handle>, Vec<Portion>) {
+    let rows: Vec<usize> = (0..marks.len()).filter(|&row| marks[row]).collect();
+    let portion = |portion: &Portion| {
+        let mut records = Blobs::default();
+        rows.iter().for_each(|&row| records.push(portion.records.get(row)));
+        Portion { name: portion.name.clone(), layout: portion.layout.clone(), records }
+    };
+    let handles = rows.iter().map(|&row| part.handles[row]).collect();
+    (handles, part.portions.iter().map(portion).collect())
+}
+
+/// The fields of a query whose columns are in portions that are not granted.
+fn unchecked(
+    opener: &Opener,
+    rows: &Rows,
+    ranges: &[Range],
+    schema: &Schema,
+) -> Result<Vec<String>, Error> {
+    let mut unchecked = Vec::new();
+    for Range { field, .. } in ranges {
+        if schema.field(field).is_none() {
+            return Err(Error::UnknownField { field: field.clone() });
+        }
+        let is_there = rows.columns.iter().any(|column| column.name == *field);
+        if !is_there && !opener.is_all() {
+            unchecked.push(field.clone());
+        }
+    }
+    Ok(unchecked)
+}
+
+/// The ids that a column holds.
+pub(super) fn ids_of<'a>(column: &'a Column<'_>) -> Result<OpenedIds<'a>, Error> {
+    match &column.values {
+        Values::Int64(values) => Ok(OpenedIds::Integers(Cow::Borrowed(values))),
+        Values::UInt64(values) => {
+            let ids = values.iter().map(|&id| i64::try_from(id).map_err(|_| Error::NoIds));
+            Ok(OpenedIds::Integers(ids.collect::<Result<_, _>>()?))
+        }
+        Values::Text(texts) => Ok(OpenedIds::Texts(texts)),
+        Values::Float64(_) | Values::Boolean(_) => Err(Error::NoIds),
+    }
+}
+
+/// Ids of records that were opened.
+pub(super) enum OpenedIds<'a> {
+    Integers(Cow<'a, [i64]>),
+    Texts(&'a Packed<'a>),
+}
+
+impl OpenedIds<'_> {
+    pub(super) fn ids(&self) -> Ids<'_> {
+        match self {
+            Self::Integers(ids) => Ids::Integers(ids),
+            Self::Texts(texts) => Ids::Texts(texts),
+        }
+    }
+}
+
+/// A field, the rows that hold a value of it, and its plaintexts.
+pub(super) type Plaintexts = (String, Vec<u32>, Vec<i64>);
+
+/// The plaintexts of the fields of records that were opened.
+pub(super) fn indexed_of(rows: &Rows, schema: &Schema) -> Result<Vec<Plaintexts>, Error> {
+    let mut indexed = Vec::new();
+    for (column, of) in rows.columns.iter().zip(&rows.types) {
+        let Some(field) = schema.field(&column.name) else { continue };
+        let (mut at, mut plaintexts) = (Vec::new(), Vec::new());
+        let mut fault = None;
+        for_each_plaintext(field, column, of, |row, plaintext| match plaintext {
+            Ok(plaintext) => {
+                at.push(u32::try_from(row).unwrap_or(u32::MAX));
+                plaintexts.push(plaintext);
+            }
+            Err(why) => fault = fault.or(Some((row, why))),
+        })?;
+        if let Some((position, why)) = fault {
+            return Err(Error::Value { field: column.name.clone(), position, why });
+        }
+        indexed.push((column.name.clone(), at, plaintexts));
+    }
+    Ok(indexed)
 }
 
 /// Which rows hold all ranges. Values that are none of their field become faults.
@@ -271,9 +374,6 @@ fn matching(
         return Ok(matching);
     }
     for Range { field, .. } in ranges {
-        if schema.field(field).is_none() {
-            return Err(Error::UnknownField { field: field.clone() });
-        }
         if rows.columns.iter().all(|column| column.name != *field) {
             let why = "there is none, and the query asks for it";
             return Err(Error::Column { column: field.clone(), why });

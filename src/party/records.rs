@@ -1,41 +1,76 @@
 //! Records: rows of a table, sealed one by one so that each can be opened, granted or fetched alone.
 //!
-//! A provider seals every row under a key of its own with an AEAD that survives a repeated nonce:
+//! The columns of a table lie in *portions*, and each portion of each row is sealed under a key of its own
+//! with an AEAD that survives a repeated nonce:
 //!
 //! ```text
-//! handle = AES-256(child(handle key, "integers"), id)      the record's pseudonym: the cloud sees no id
-//!        = HMAC-SHA-256(handle key, id)[..16]           if the id is a text
-//! key    = child(record key of provider and epochs, handle)
-//! sealed = nonce || AES-256-GCM-SIV(key, nonce, row, owner || provider || epochs || handle || layout)
+//! handle  = AES-256(child(handle key, "integers"), id)     the record's pseudonym: the cloud sees no id
+//!         = HMAC-SHA-256(handle key, id)[..16]           if the id is a text
+//! readers = child(record key of the provider, "portion", "", readers' epoch and its salt)
+//! portion = child(readers, "portion", name)
+//! key     = AES-256(child(portion, "portion", "high"), handle) || AES-256(child(.., "low"), handle)
+//! context = SHA-256(owner, provider and epochs, readers' epoch, upload, portion, SHA-256(layout))
+//! sealed  = AES-256-GCM-SIV(key, upload[..12], row, context || handle) || author tag
+//! tag     = AES-256(child(author key, "author", "tag"), POLYVAL(.. "hash"; context || handle || sealed))
 //! ```
 //!
-//! The layout, the names and types of the columns, is sealed once per upload under a key of its own;
-//! every row is bound to its digest. Numbers take 8 bytes, null or not, so that a record's size shows
-//! the lengths of its texts and nothing else. Sealing a small row costs about one HMAC and a dozen AES
-//! blocks, on all cores. A record that was changed, cut or moved does not open, and the error names
-//! the row and nothing more.
+//! So one portion key opens one portion of all records of a readers' epoch, and one record's key that
+//! portion of one record, in all its versions. A record that was changed, cut or moved, or is of another
+//! upload, does not open. No grant gives the author key: whoever can derive the provider's keys sees that
+//! the provider wrote it, and no reader can write.
+//!
+//! The layout, the names and types of the columns, is sealed once per upload and portion under a key of
+//! its own; every row is bound to its digest. Numbers take 8 bytes, null or not, so that a record's size
+//! shows the lengths of its texts and nothing else. Sealing a small row costs some forty AES blocks, on
+//! all cores. Errors name the row and nothing more.
+//!
+//! An upload holds a record once, and its number is random, so that no nonce is used twice under a key.
+//! Keys are two blocks of a permutation each: they tell from random ones after about 2^64 records.
 //!
 //! # Sources
 //!
-//! * AES-GCM-SIV: RFC 8452. HMAC: RFC 2104.
+//! * AES-GCM-SIV and POLYVAL: RFC 8452; HMAC: RFC 2104.
+//! * A PRF of a universal hash is a PRF: Shoup, *On Fast and Provably Secure Message Authentication Based
+//!   on Universal Hashing*, CRYPTO 1996.
 
+use std::fmt;
+
+use aes::Aes256Enc;
+use aes::cipher::BlockCipherEncrypt;
 use hmac::{Hmac, KeyInit, Mac};
+use polyval::Polyval;
+use polyval::universal_hash::UniversalHash;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
 
 use super::Error;
-use super::columns::{Column, encode_layout, encode_row};
-use crate::cipher::{aes_gcm_siv, envelope};
+use super::columns::{Column, encode_layout, encode_row, row_len};
+use crate::cipher::{TAG_LEN, aes_gcm_siv};
 use crate::keys::coins::{Block, Coins, Tag};
-use crate::keys::{Key, Purpose, fill_random};
+use crate::keys::{KEY_LEN, Key, Purpose};
 use crate::message::certificate::Owner;
-use crate::message::place::Node;
+use crate::message::place::{Epoch, Node};
+use crate::message::upload::Portion;
 use crate::operations::{Operation, count};
 use crate::scheme::mopse::Handle;
 use crate::wire::{Blobs, Kind, Packed, Writer};
 
-/// The label of the layout's key; a record's is 16 bytes long, so they cannot be confused.
-pub(super) const LAYOUT: &[u8] = b"layout";
+/// The portion of the columns that are put into none.
+pub const REST: &str = "rest";
+
+/// The portion of attachments.
+pub const FILES: &str = "files";
+
+/// Bytes of the tag that shows who wrote a record.
+pub(super) const AUTHOR_LEN: usize = 16;
+
+/// Rows that are sealed, or opened, one after the other.
+pub(super) const ROWS: usize = 1 << 10;
+
+/// Keys that are derived together.
+const KEYS: usize = 32;
 
 /// Ids of records, as a table has them.
 #[derive(Debug, Clone, Copy)]
@@ -94,84 +129,243 @@ fn mac(key: &Key) -> Hmac<Sha256> {
     Hmac::new_from_slice(key.expose()).expect("HMAC takes keys of any length")
 }
 
-/// Whose records they are: what every record is bound to besides its handle.
+/// Whose records they are, and when they were sealed: what every record is bound to besides its handle.
 #[derive(Debug, Clone, Copy)]
 pub struct Origin<'a> {
     /// The owner.
     pub owner: &'a Owner,
     /// The provider, with its epochs.
     pub provider: &'a Node,
+    /// The readers' epoch.
+    pub readers: Epoch,
+    /// The number of the upload.
+    pub upload: u128,
 }
 
 impl Origin<'_> {
-    fn associated(&self, what: Kind, digest: &[u8]) -> Writer {
+    fn context(&self, what: Kind, portion: &str, digest: &[u8]) -> [u8; 32] {
         let mut writer = Writer::new(what);
         writer.raw(&self.owner.0);
         self.provider.write(&mut writer);
-        writer.bytes(digest);
-        writer
+        self.readers.write(&mut writer);
+        writer.u128(self.upload).text(portion).bytes(digest);
+        Sha256::digest(writer.0).into()
     }
 
-    pub(super) fn of_layout(&self) -> Vec<u8> {
-        self.associated(Kind::Layout, &[]).0
+    /// What the layout of a portion is bound to.
+    pub(super) fn of_layout(&self, portion: &str) -> [u8; 32] {
+        self.context(Kind::Layout, portion, &[])
     }
 
     /// What all records of a layout are bound to; each is bound to its handle besides.
-    pub(super) fn of_records(&self, layout: &[u8]) -> Vec<u8> {
-        self.associated(Kind::Record, &Sha256::digest(layout)).0
+    pub(super) fn of_records(&self, portion: &str, layout: &[u8]) -> [u8; 32] {
+        self.context(Kind::Record, portion, &Sha256::digest(layout))
+    }
+
+    /// Unlike that of any other upload under the same keys.
+    pub(super) fn nonce(&self) -> [u8; aes_gcm_siv::NONCE_LEN] {
+        let mut nonce = [0; aes_gcm_siv::NONCE_LEN];
+        nonce.copy_from_slice(&self.upload.to_le_bytes()[..aes_gcm_siv::NONCE_LEN]);
+        nonce
     }
 }
 
-/// Records that are sealed, in the order they were given.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sealed {
-    /// The names and types of the columns, sealed.
-    pub layout: Vec<u8>,
-    /// One sealed row each.
-    pub records: Blobs,
+/// What a row is bound to.
+pub(super) fn associated(context: &[u8; 32], handle: Handle) -> [u8; 48] {
+    let mut associated = [0; 48];
+    associated[..32].copy_from_slice(context);
+    associated[32..].copy_from_slice(&handle.to_le_bytes());
+    associated
 }
 
-/// Seals the rows in an order, each under the handle that belongs to it, with a record key.
+/// The record key of a provider.
+pub(super) fn record_key(provider: &Key) -> Key {
+    provider.child(Purpose::Record, b"", 0)
+}
+
+/// What all portions that a provider seals in a readers' epoch are derived from.
+pub(super) fn readers_key(record_key: &Key, readers: Epoch) -> Key {
+    record_key.child_in(Purpose::Portion, b"", readers.number, readers.salt())
+}
+
+/// The key of a portion, by its name.
+pub(super) fn portion_key(readers_key: &Key, portion: &str) -> Key {
+    readers_key.child(Purpose::Portion, &[b"/", portion.as_bytes()].concat(), 0)
+}
+
+/// The key of a portion's layouts.
+pub(super) fn layout_key(portion_key: &Key) -> Key {
+    portion_key.child(Purpose::Portion, b"layout", 0)
+}
+
+/// What derives the keys of single records from a portion's.
+pub(super) struct RowKeys {
+    high: Aes256Enc,
+    low: Aes256Enc,
+}
+
+impl RowKeys {
+    pub(super) fn new(portion_key: &Key) -> Self {
+        let under = |label: &[u8]| {
+            let key = portion_key.child(Purpose::Portion, label, 0);
+            Aes256Enc::new(key.expose().into())
+        };
+        Self { high: under(b"high"), low: under(b"low") }
+    }
+
+    /// Calls with the key of each of some records, in order.
+    pub(super) fn for_each(
+        &self,
+        handles: impl Iterator<Item = Handle>,
+        mut found: impl FnMut(&[u8; KEY_LEN]),
+    ) {
+        let mut handles = handles.peekable();
+        let mut halves = Zeroizing::new([[[0; 16]; KEYS]; 2]);
+        let mut key = Zeroizing::new([0; KEY_LEN]);
+        while handles.peek().is_some() {
+            let mut taken = 0;
+            for handle in handles.by_ref().take(KEYS) {
+                halves[0][taken] = handle.to_be_bytes();
+                halves[1][taken] = handle.to_be_bytes();
+                taken += 1;
+            }
+            count(Operation::AesBlock, 2 * taken);
+            for (cipher, half) in [&self.high, &self.low].into_iter().zip(halves.iter_mut()) {
+                cipher.encrypt_blocks(Block::cast_slice_from_core_mut(&mut half[..taken]));
+            }
+            for at in 0..taken {
+                key[..16].copy_from_slice(&halves[0][at]);
+                key[16..].copy_from_slice(&halves[1][at]);
+                found(&key);
+            }
+        }
+    }
+
+    /// The key of one record.
+    pub(super) fn key(&self, handle: Handle) -> Key {
+        let mut key = None;
+        self.for_each(std::iter::once(handle), |bytes| key = Key::from_bytes(bytes).ok());
+        key.expect("there is one record, and its key has the length of a key")
+    }
+}
+
+/// What shows that a provider wrote a record.
+#[derive(Clone)]
+pub(super) struct Author {
+    hash: Polyval,
+    tag: Aes256Enc,
+}
+
+impl Author {
+    /// That of the provider with this key.
+    pub(super) fn new(provider: &Key) -> Self {
+        let author = provider.child(Purpose::Author, b"", 0);
+        let (hash, tag) =
+            (author.child(Purpose::Author, b"hash", 0), author.child(Purpose::Author, b"tag", 0));
+        let (halves, _) = hash.expose().as_chunks::<16>();
+        Self { hash: Polyval::new(&halves[0].into()), tag: Aes256Enc::new(tag.expose().into()) }
+    }
+
+    /// The tag of a sealed record.
+    pub(super) fn tag(&self, associated: &[u8; 48], sealed: &[u8]) -> [u8; AUTHOR_LEN] {
+        let mut hash = self.hash.clone();
+        hash.update_padded(associated);
+        hash.update_padded(sealed);
+        hash.update_padded(&(sealed.len() as u128).to_le_bytes());
+        let mut block = hash.finalize();
+        self.tag.encrypt_block(&mut block);
+        block.into()
+    }
+
+    /// Whether a tag is that of a sealed record.
+    pub(super) fn wrote(&self, associated: &[u8; 48], sealed: &[u8], tag: &[u8]) -> bool {
+        self.tag(associated, sealed).ct_eq(tag).into()
+    }
+}
+
+impl fmt::Debug for Author {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Author(..)")
+    }
+}
+
+/// Seals a portion of the rows of a table, in an order, each under the handle that belongs to it, with the
+/// key of the readers' epoch.
 ///
 /// # Errors
 ///
-/// [`Error::Length`] if a column lacks one of the rows, [`keys::Error::Randomness`](crate::keys::Error::Randomness) if the operating system
-/// gives none.
-pub fn seal(
-    key: &Key,
+/// [`Error::Length`] if a column lacks one of the rows.
+pub(super) fn seal(
+    readers_key: &Key,
+    author: &Author,
     origin: Origin<'_>,
-    columns: &[Column<'_>],
+    name: &str,
+    columns: &[&Column<'_>],
+    id: Option<&str>,
     rows: &[(Handle, usize)],
-) -> Result<Sealed, Error> {
+) -> Result<Portion, Error> {
     let expected = rows.iter().map(|&(_, row)| row + 1).max().unwrap_or(0);
     for got in columns.iter().flat_map(|column| [column.rows(), column.is_valid.len()]) {
         if got < expected {
             return Err(Error::Length { what: "a column", expected, got });
         }
     }
-    let layout = encode_layout(columns);
-    let mut nonces = vec![[0; aes_gcm_siv::NONCE_LEN]; rows.len() + 1];
-    fill_random(nonces.as_flattened_mut())?;
-    let (parent, common) = (key.parent(), origin.of_records(&layout));
-    let sealed: Vec<Vec<u8>> = rows
-        .par_iter()
-        .zip(&nonces[1..])
-        .enumerate()
-        .map_init(Writer::headless_secret, |encoded, (position, (&(handle, row), nonce))| {
-            let key = parent.child(Purpose::Record, &handle.to_be_bytes(), 0);
-            let associated = [&common[..], &handle.to_le_bytes()].concat();
-            encode_row(columns, row, encoded);
-            envelope::seal(&aes_gcm_siv::under(&key), nonce, &associated, &encoded.0)
-                .map_err(|_| Error::Record { position })
+    let layout = encode_layout(columns, id);
+    let (key, nonce) = (portion_key(readers_key, name), origin.nonce());
+    let (keys, context) = (RowKeys::new(&key), origin.of_records(name, &layout));
+    let sealed: Vec<(Vec<usize>, Vec<u8>)> = rows
+        .par_chunks(ROWS)
+        .map(|rows| {
+            let lengths: Vec<usize> = rows
+                .iter()
+                .map(|&(_, row)| row_len(columns, row) + TAG_LEN + AUTHOR_LEN)
+                .collect();
+            // It never grows, so that no row is left anywhere in the clear.
+            let mut sealed = Writer(Vec::with_capacity(lengths.iter().sum()));
+            let mut left = rows.iter();
+            keys.for_each(rows.iter().map(|&(handle, _)| handle), |key| {
+                let Some(&(handle, row)) = left.next() else { return };
+                let associated = associated(&context, handle);
+                let start = sealed.0.len();
+                encode_row(columns, row, &mut sealed);
+                let tag = aes_gcm_siv::seal_in_place(key, &nonce, &associated, &mut sealed.0[start..]);
+                sealed.raw(&tag);
+                let tag = author.tag(&associated, &sealed.0[start..]);
+                sealed.raw(&tag);
+            });
+            (lengths, sealed.0)
         })
-        .collect::<Result<_, _>>()?;
-    let mut records = Blobs::default();
-    for record in sealed {
-        records.push(&record);
+        .collect();
+    let mut ends = Vec::with_capacity(rows.len());
+    let mut bytes = Vec::with_capacity(sealed.iter().map(|(_, bytes)| bytes.len()).sum());
+    let mut end = 0;
+    for (lengths, part) in sealed {
+        for length in lengths {
+            end += length as u64;
+            ends.push(end);
+        }
+        bytes.extend_from_slice(&part);
     }
-    let key = key.child(Purpose::Record, LAYOUT, 0);
-    let cipher = aes_gcm_siv::under(&key);
-    let layout = envelope::seal(&cipher, &nonces[0], &origin.of_layout(), &layout)
-        .map_err(|_| Error::Layout)?;
-    Ok(Sealed { layout, records })
+    let records = Blobs::new(ends, bytes)?;
+    let layout = seal_layout(&key, origin, name, &layout);
+    Ok(Portion { name: name.to_owned(), layout, records })
+}
+
+fn seal_layout(portion_key: &Key, origin: Origin<'_>, name: &str, layout: &[u8]) -> Vec<u8> {
+    let mut sealed = Vec::with_capacity(layout.len() + TAG_LEN);
+    sealed.extend_from_slice(layout);
+    let key = layout_key(portion_key);
+    let tag = aes_gcm_siv::seal_in_place(
+        key.expose(),
+        &origin.nonce(),
+        &origin.of_layout(name),
+        &mut sealed,
+    );
+    sealed.extend_from_slice(&tag);
+    sealed
+}
+
+/// Where a record of a portion ends in its ciphertext and its tags; `None` if it is too short.
+pub(super) fn split(sealed: &[u8]) -> Option<(&[u8], &[u8])> {
+    sealed.split_at_checked(sealed.len().checked_sub(AUTHOR_LEN)?)
 }

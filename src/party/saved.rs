@@ -24,17 +24,18 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::Error;
-use super::hierarchy::Below;
-use super::keyring::{Derived, Keyring};
+use super::hierarchy::{Authority, Below};
+use super::keyring::{Derived, Earlier, Keyring, Standing};
 use super::keywords::Uses;
 use crate::cipher::aes_gcm_siv::NONCE_LEN;
 use crate::cipher::password::{COMMITMENT_LEN, Ceiling, Cost, Derivation, is_committed};
 use crate::cipher::{self, Cipher, aes_gcm_siv};
 use crate::keys::{Key, fill_random};
+use crate::message::announcement::{Announcement, epochs, members, write_epochs, write_members};
 use crate::message::certificate::{Chain, Owner};
-use crate::message::place::{Group, Node};
+use crate::message::place::{Node, Stamp};
 use crate::schema::Schema;
-use crate::wire::{self, Reader, Writer};
+use crate::wire::{self, Reader, SecretWriter, Writer};
 
 const WHAT: &str = "the file";
 const SALT_LEN: usize = 16;
@@ -195,22 +196,26 @@ impl Keyring {
         let mut writer = Writer::secret(wire::Kind::Keyring);
         writer.raw(&self.owner.0).bytes(&self.schema.encode());
         self.node.write(&mut writer);
-        writer.raw(self.key.expose()).count(self.rulers.len());
-        for ruler in &self.rulers {
-            writer.raw(ruler.expose());
-        }
+        writer.raw(self.key.expose());
+        write_keys(&mut writer, &self.rulers);
         self.chain.write(&mut writer);
-        writer.count(self.below.members.len());
-        self.below.members.iter().for_each(|member| member.write(&mut writer));
-        writer.count(self.below.epochs.len());
-        for (node, epoch) in &self.below.epochs {
+        self.standing.stamp.write(&mut writer);
+        write_epochs(&mut writer, &self.standing.readers);
+        writer.count(self.earlier.len());
+        for Earlier { node, key, rulers } in &self.earlier {
             node.write(&mut writer);
-            writer.u32(*epoch);
+            writer.raw(key.expose());
+            write_keys(&mut writer, rulers);
         }
-        writer.count(self.below.groups.len());
-        self.below.groups.iter().for_each(|group| group.write(&mut writer));
-        writer.u64(self.below.revocations).count(self.below.ever.len());
-        self.below.ever.iter().for_each(|member| member.write(&mut writer));
+        writer.count(self.below.0.len());
+        for (node, known) in &self.below.0 {
+            node.write(&mut writer);
+            write_epochs(&mut writer, &known.epochs);
+            write_epochs(&mut writer, &known.readers);
+            write_members(&mut writer, &known.members);
+            let last = known.last.as_ref().map(Announcement::message);
+            writer.bytes(&last.unwrap_or_default());
+        }
         writer.count(self.counts.len());
         for (tag, count) in &self.counts {
             writer.raw(tag).u64(*count);
@@ -223,47 +228,123 @@ impl Keyring {
         let (mut reader, version) = Reader::of_any_version(bytes, wire::Kind::Keyring)?;
         let owner = Owner(reader.array()?);
         let schema = Schema::decode(reader.bytes()?)?;
-        let node = Node::read(&mut reader)?;
+        let node =
+            if version < 3 { Node::read_without_salts(&mut reader) } else { Node::read(&mut reader) }?;
         let key = Key::from_bytes(reader.raw(32)?)?;
-        let count = reader.count(32)?;
-        let mut rulers = Vec::with_capacity(count); // a list that grows leaves copies of its keys
-        for _ in 0..count {
-            rulers.push(Key::from_bytes(reader.raw(32)?)?);
-        }
-        let chain = Chain::read(&mut reader)?;
-        let mut below = Below::default();
-        for _ in 0..reader.count(8)? {
-            below.members.insert(Node::read(&mut reader)?);
-        }
-        for _ in 0..reader.count(12)? {
-            let node = Node::read(&mut reader)?;
-            below.epochs.insert(node, reader.u32()?);
-        }
-        for _ in 0..reader.count(12)? {
-            below.groups.insert(Group::read(&mut reader)?);
-        }
-        below.revocations = reader.u64()?;
-        let mut counts = Uses::new();
-        if version == 1 {
-            // Nobody had attached a file yet, so those who had left by then have none.
-            below.ever.clone_from(&below.members);
+        let rulers = keys(&mut reader)?;
+        let rest = if version < 3 {
+            Rest::read_without_salts(&mut reader, version)?
         } else {
-            for _ in 0..reader.count(8)? {
-                below.ever.insert(Node::read(&mut reader)?);
-            }
+            Rest::read(&mut reader)?
+        };
+        let Rest { chain, standing, earlier, below, counts } = rest;
+        let expected = if node == Node::root() { 0 } else { schema.fields().len() };
+        if rulers.len() != expected || chain.subject() != node {
+            return Err(reader.fault().into());
+        }
+        if earlier.iter().any(|earlier| earlier.rulers.len() != expected) {
+            return Err(reader.fault().into());
+        }
+        reader.end()?;
+        Ok(Self {
+            owner,
+            schema,
+            node,
+            key,
+            rulers,
+            chain,
+            standing,
+            earlier,
+            below,
+            counts,
+            derived: Derived::default(),
+            seed: None,
+        })
+    }
+}
+
+/// What a keyring holds besides its node's keys.
+struct Rest {
+    chain: Chain,
+    standing: Standing,
+    earlier: Vec<Earlier>,
+    below: Below,
+    counts: Uses,
+}
+
+impl Rest {
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
+        let chain = Chain::read(reader)?;
+        let standing = Standing { stamp: Stamp::read(reader)?, readers: epochs(reader)? };
+        let count = reader.count(48)?;
+        let mut earlier = Vec::with_capacity(count); // a list that grows leaves copies of its keys
+        for _ in 0..count {
+            let node = Node::read(reader)?;
+            let key = Key::from_bytes(reader.raw(32)?)?;
+            earlier.push(Earlier { node, key, rulers: keys(reader)? });
+        }
+        let mut below = Below::default();
+        for _ in 0..reader.count(40)? {
+            let node = Node::read(reader)?;
+            let (epochs, readers) = (epochs(reader)?, epochs(reader)?);
+            let members = members(reader, epochs.len())?;
+            let last = match reader.bytes()? {
+                [] => None,
+                message => Some(Announcement::of_message(message)?),
+            };
+            below.0.insert(node, Authority { epochs, readers, members, last });
+        }
+        let mut counts = Uses::new();
+        for _ in 0..reader.count(24)? {
+            counts.insert(reader.array()?, reader.u64()?);
+        }
+        Ok(Self { chain, standing, earlier, below, counts })
+    }
+
+    /// Reads what files of version 1 and 2 hold: epochs are numbers, and nothing was announced that counts.
+    fn read_without_salts(reader: &mut Reader<'_>, version: u8) -> Result<Self, Error> {
+        let chain = Chain::read_without_stamps(reader)?;
+        let nodes = |reader: &mut Reader<'_>| -> Result<Vec<Node>, Error> {
+            let count = reader.count(8)?;
+            Ok((0..count).map(|_| Node::read_without_salts(reader)).collect::<Result<_, _>>()?)
+        };
+        let members = nodes(reader)?;
+        let mut reached = Vec::new();
+        for _ in 0..reader.count(12)? {
+            reached.push((Node::read_without_salts(reader)?, reader.u32()?));
+        }
+        let mut groups = Vec::new();
+        for _ in 0..reader.count(12)? {
+            groups.push((Node::read_without_salts(reader)?, reader.u32()?));
+        }
+        reader.u64()?; // how often something was revoked
+        let mut counts = Uses::new();
+        // In version 1 nobody had attached a file yet, so those who had left by then have none.
+        let ever = if version == 1 { members.clone() } else { nodes(reader)? };
+        if version > 1 {
             for _ in 0..reader.count(24)? {
                 counts.insert(reader.array()?, reader.u64()?);
             }
         }
-        let is_owner = node == Node::root();
-        let expected = if is_owner { 0 } else { schema.fields().len() };
-        if rulers.len() != expected || chain.subject() != node {
-            return Err(reader.fault().into());
-        }
-        reader.end()?;
-        let derived = Derived::default();
-        Ok(Self { owner, schema, node, key, rulers, chain, below, counts, derived })
+        let below = Below::without_salts(&members, &ever, reached, groups)?;
+        Ok(Self { chain, standing: Standing::default(), earlier: Vec::new(), below, counts })
     }
+}
+
+fn write_keys(writer: &mut SecretWriter, keys: &[Key]) {
+    writer.count(keys.len());
+    keys.iter().for_each(|key| {
+        writer.raw(key.expose());
+    });
+}
+
+fn keys(reader: &mut Reader<'_>) -> Result<Vec<Key>, Error> {
+    let count = reader.count(32)?;
+    let mut keys = Vec::with_capacity(count); // a list that grows leaves copies of its keys
+    for _ in 0..count {
+        keys.push(Key::from_bytes(reader.raw(32)?)?);
+    }
+    Ok(keys)
 }
 
 #[cfg(test)]

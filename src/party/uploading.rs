@@ -1,22 +1,31 @@
-//! What a provider uploads: sealed rows of a table with their index entries, and attachments.
+//! What a provider uploads: sealed rows of a table with their index entries, changes and removals of rows,
+//! and attachments.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use rayon::prelude::*;
+use sha2::{Digest, Sha256};
 
 use super::Error;
 use super::attachments::{self, Description, Place};
 use super::columns::Column;
+use super::grants::Opener;
 use super::keyring::Keyring;
 use super::keywords;
-use super::records::{self, Ids, Origin};
+use super::opening::{ids_of, indexed_of};
+use super::records::{self, Author, FILES, Ids, Origin, REST, readers_key, record_key};
 use crate::cipher::Algorithm;
-use crate::keys::{Purpose, fill_random};
+use crate::message::answer::{Answer, Part};
 use crate::message::attachment::{Attachment, StoredFile};
-use crate::message::place::Node;
-use crate::message::upload::{Run, Upload};
+use crate::message::place::{Epoch, Node};
+use crate::message::upload::{MOST_PORTIONS, Portion, Removed, Replaced, Run, Upload, Version, digest_of_row};
 use crate::scheme::Scheme;
 use crate::scheme::mopse::Handle;
+use crate::wire::length;
+
+/// Bytes in the name of a portion at most.
+const LONGEST_NAME: usize = 255;
 
 /// The plaintexts of one field of a table: which rows hold a value, and its plaintext.
 #[derive(Debug, Clone, Copy)]
@@ -29,51 +38,280 @@ pub struct Indexed<'a> {
     pub plaintexts: &'a [i64],
 }
 
+/// A table of records.
+#[derive(Debug, Clone, Copy)]
+pub struct Table<'a> {
+    /// What is sealed.
+    pub columns: &'a [Column<'a>],
+    /// The id of each row.
+    pub ids: Ids<'a>,
+    /// The column that holds the ids, if one does.
+    pub id: Option<&'a str>,
+    /// What is indexed.
+    pub indexed: &'a [Indexed<'a>],
+    /// Portions by name, with the names of their columns; what is in none is in [`REST`].
+    pub portions: &'a [(String, Vec<String>)],
+    /// When it is uploaded, in seconds since 1970.
+    pub now: u64,
+}
+
+/// What rows of a table do to those that are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// They are new.
+    Add,
+    /// They take the place of those with their ids.
+    Update,
+}
+
+/// What is stored of some records: the version of each that is, or that was removed.
+#[derive(Debug, Clone, Default)]
+pub struct Versions {
+    /// By handle: the place, the version, and whether the record is there.
+    known: HashMap<(Node, Handle), (Version, bool)>,
+}
+
+impl Versions {
+    /// What the answer to a query for records tells; versions are computed of what is sealed.
+    #[must_use]
+    pub fn of(answer: &Answer) -> Self {
+        let mut known = HashMap::new();
+        for part in &answer.parts {
+            for (row, &handle) in part.handles.iter().enumerate() {
+                let digest = digest_of_row(&part.portions, row);
+                let version = Version::new(part.upload, handle, &digest);
+                known.insert((part.provider.clone(), handle), (version, true));
+            }
+            for &(handle, upload) in &part.removed {
+                let version = Version::of_tombstone(upload, handle);
+                known.insert((part.provider.clone(), handle), (version, false));
+            }
+        }
+        Self { known }
+    }
+
+    /// The version of a record that is there.
+    fn live(&self, place: &Node, handle: Handle) -> Option<Version> {
+        let version = self.known.get(&(place.clone(), handle));
+        version.filter(|(_, is_live)| *is_live).map(|&(version, _)| version)
+    }
+
+    /// The version of a record that was removed.
+    fn removed(&self, place: &Node, handle: Handle) -> Option<Version> {
+        let version = self.known.get(&(place.clone(), handle));
+        version.filter(|(_, is_live)| !*is_live).map(|&(version, _)| version)
+    }
+}
+
+/// An upload that was made, and the rows of the table in the order of its records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Made {
+    /// The upload as it travels.
+    pub message: Vec<u8>,
+    /// Which row of the table each record is; then which row each removed one is.
+    pub rows: Vec<u32>,
+}
+
+/// Rows by their handles, ascending.
+type Order = Vec<(Handle, usize)>;
+
+/// What an upload replaces and removes.
+#[derive(Default)]
+struct Changes {
+    replaced: Vec<Replaced>,
+    removed: Vec<Removed>,
+    /// The row of each that is removed.
+    removed_rows: Vec<u32>,
+}
+
 impl Keyring {
     /// Seals the rows of a table and encrypts their index entries into one signed upload.
+    ///
+    /// Rows that are new name no version but that of a tombstone, which only what was looked up tells;
+    /// rows that take the place of others name the version that was looked up.
     ///
     /// # Errors
     ///
     /// [`Error::DuplicateId`] names the second row of an id, [`Error::Length`] a column of another
-    /// length, [`Error::UnknownField`], [`scheme::Error::OutOfDomain`](crate::scheme::Error::OutOfDomain), [`message::Error::Scope`](crate::message::Error::Scope) for the owner, who
+    /// length, [`Error::Stored`] or [`Error::NotStored`] a row that should be new, or should not,
+    /// [`Error::Portion`], [`Error::UnknownField`], [`scheme::Error::OutOfDomain`](crate::scheme::Error::OutOfDomain), [`message::Error::Scope`](crate::message::Error::Scope) for the owner, who
     /// uploads nothing.
     pub fn upload(
         &self,
-        columns: &[Column<'_>],
-        ids: Ids<'_>,
-        indexed: &[Indexed<'_>],
-        sequence: u64,
-    ) -> Result<Vec<u8>, Error> {
-        let count = ids.count();
+        table: &Table<'_>,
+        change: Change,
+        versions: &Versions,
+    ) -> Result<Made, Error> {
+        let count = table.ids.count();
         if u32::try_from(count).is_err() || count == 0 {
             return Err(Error::Rows { got: count as u64 });
         }
-        for column in columns {
+        for column in table.columns {
             for got in [column.rows(), column.is_valid.len()] {
                 if got != count {
                     return Err(Error::Length { what: "a column", expected: count, got });
                 }
             }
         }
-        let handles = self.handles(ids);
-        let mut order: Vec<(Handle, usize)> =
+        let portions = portions(table)?;
+        let (handles, order) = self.order(&self.node, table.ids)?;
+        let changes = self.changes(table.ids, &order, change, versions)?;
+        let runs = self.runs(table, &handles, &order)?;
+        let id = self.number(&contents(&order, &changes))?;
+        let readers = self.standing.readers.last().copied().unwrap_or_default();
+        let origin = Origin { owner: &self.owner, provider: &self.node, readers, upload: id };
+        let key = readers_key(&record_key(&self.key), readers);
+        let author = Author::new(&self.key);
+        let seal = |(name, columns): (&str, Vec<&Column<'_>>)| {
+            records::seal(&key, &author, origin, name, &columns, table.id, &order)
+        };
+        let portions = portions.into_iter().map(seal).collect::<Result<Vec<_>, _>>()?;
+        let row = |row: usize| u32::try_from(row).unwrap_or(u32::MAX);
+        let mut rows: Vec<u32> = order.iter().map(|&(_, at)| row(at)).collect();
+        rows.extend(&changes.removed_rows);
+        let handles = order.into_iter().map(|(handle, _)| handle).collect();
+        let message = self.signed_upload(id, readers, table.now, handles, portions, runs, changes);
+        Ok(Made { message, rows })
+    }
+
+    /// Removes records by their ids.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`upload`](Self::upload); [`Error::NotStored`] names an id that nothing was found of.
+    pub fn deletion(&self, ids: Ids<'_>, versions: &Versions, now: u64) -> Result<Made, Error> {
+        let count = ids.count();
+        if u32::try_from(count).is_err() || count == 0 {
+            return Err(Error::Rows { got: count as u64 });
+        }
+        if self.node == Node::root() {
+            return Err(self.out_of_reach("remove records of its own".to_owned()));
+        }
+        let mut is_found = vec![false; count];
+        let mut changes = Changes::default();
+        for place in self.places() {
+            let (_, order) = self.order(place, ids)?;
+            let found = order.iter().filter_map(|&(handle, row)| {
+                Some((row, (handle, versions.live(place, handle)?)))
+            });
+            let found: Vec<_> = found.collect();
+            found.iter().for_each(|&(row, _)| is_found[row] = true);
+            changes.remove(place, found);
+        }
+        if let Some(row) = is_found.iter().position(|found| !found) {
+            return Err(Error::NotStored { row });
+        }
+        changes.sort();
+        let rows = changes.removed_rows.clone();
+        let id = self.number(&contents(&Vec::new(), &changes))?;
+        let readers = self.standing.readers.last().copied().unwrap_or_default();
+        let (none, no_runs) = (Vec::new(), Vec::new());
+        let message = self.signed_upload(id, readers, now, none, Vec::new(), no_runs, changes);
+        Ok(Made { message, rows })
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the columns of an upload")]
+    fn signed_upload(
+        &self,
+        id: u128,
+        readers: Epoch,
+        now: u64,
+        handles: Vec<Handle>,
+        portions: Vec<Portion>,
+        runs: Vec<Run>,
+        changes: Changes,
+    ) -> Vec<u8> {
+        // What must repeat says nothing of when it was made.
+        let hours = if self.seed.is_some() { 0 } else { now / 3600 };
+        let upload = Upload {
+            owner: self.owner,
+            provider: self.node.clone(),
+            id,
+            stamp: self.standing.stamp,
+            schema: self.schema.digest(),
+            readers,
+            hours: u32::try_from(hours).unwrap_or(0),
+            handles: Arc::new(handles),
+            portions: Arc::new(portions),
+            replaced: Arc::new(changes.replaced),
+            removed: Arc::new(changes.removed),
+            runs: Arc::new(runs),
+            chain: self.chain.clone(),
+            digest: [0; 32],
+        };
+        upload.signed(|head| self.sign(head))
+    }
+
+    /// The handle of each row at a place, and the rows in the order of their handles.
+    fn order(&self, place: &Node, ids: Ids<'_>) -> Result<(Vec<Handle>, Order), Error> {
+        let handles = self.handles_at(place, ids)?;
+        let mut order: Order =
             handles.iter().enumerate().map(|(row, &handle)| (handle, row)).collect();
         order.par_sort_unstable();
-        if let Some(row) =
-            order.windows(2).filter(|pair| pair[0].0 == pair[1].0).map(|pair| pair[1].1).min()
-        {
-            return Err(Error::DuplicateId { row });
+        let twice = order.windows(2).filter(|pair| pair[0].0 == pair[1].0).map(|pair| pair[1].1);
+        match twice.min() {
+            Some(row) => Err(Error::DuplicateId { row }),
+            None => Ok((handles, order)),
         }
+    }
+
+    /// What rows of a table replace here, and remove in earlier epochs.
+    fn changes(
+        &self,
+        ids: Ids<'_>,
+        order: &Order,
+        change: Change,
+        versions: &Versions,
+    ) -> Result<Changes, Error> {
+        let mut changes = Changes::default();
+        let mut is_found = vec![false; order.len()];
+        for (number, &(handle, row)) in (0_u32..).zip(order) {
+            let live = versions.live(&self.node, handle);
+            is_found[row] = live.is_some();
+            if let Some(version) = live.or_else(|| versions.removed(&self.node, handle)) {
+                changes.replaced.push(Replaced { row: number, version });
+            }
+        }
+        for Earlier { place, order } in self.earlier_orders(ids, versions)? {
+            let found = order.iter().filter_map(|&(handle, row)| {
+                Some((row, (handle, versions.live(&place, handle)?)))
+            });
+            let found: Vec<_> = found.collect();
+            found.iter().for_each(|&(row, _)| is_found[row] = true);
+            changes.remove(&place, found);
+        }
+        let wanted = change == Change::Update;
+        match is_found.iter().position(|&found| found != wanted) {
+            Some(row) if wanted => Err(Error::NotStored { row }),
+            Some(row) => Err(Error::Stored { row }),
+            None => {
+                changes.sort();
+                Ok(changes)
+            }
+        }
+    }
+
+    fn earlier_orders(&self, ids: Ids<'_>, versions: &Versions) -> Result<Vec<Earlier>, Error> {
+        if versions.known.is_empty() {
+            return Ok(Vec::new());
+        }
+        let places = self.places().filter(|place| **place != self.node);
+        places
+            .map(|place| Ok(Earlier { place: place.clone(), order: self.order(place, ids)?.1 }))
+            .collect()
+    }
+
+    /// The entries of each field.
+    fn runs(&self, table: &Table<'_>, handles: &[Handle], order: &Order) -> Result<Vec<Run>, Error> {
+        let count = handles.len();
         let mut numbers = vec![0_u32; count];
-        for (number, &(_, row)) in (0..).zip(&order) {
+        for (number, &(_, row)) in (0..).zip(order) {
             numbers[row] = number;
         }
-
-        let mut runs = Vec::with_capacity(indexed.len());
-        for &Indexed { field, rows, plaintexts } in indexed {
+        let mut runs = Vec::with_capacity(table.indexed.len());
+        for &Indexed { field, rows, plaintexts } in table.indexed {
             let mopse = self.mopse(field)?;
-            let rows: Vec<usize> =
-                rows.iter().filter_map(|&row| usize::try_from(row).ok()).collect();
+            let rows: Vec<usize> = rows.iter().map(|&row| length(row.into())).collect();
             if let Some(&row) = rows.iter().find(|&&row| row >= count) {
                 return Err(Error::RowNumber { got: row as u64 });
             }
@@ -86,22 +324,66 @@ impl Keyring {
             let (ciphertexts, records) = entries.into_iter().unzip();
             runs.push(Run { field: field.to_owned(), ciphertexts, records });
         }
+        Ok(runs)
+    }
 
-        let origin = Origin { owner: &self.owner, provider: &self.node };
-        let record_key = self.key.child(Purpose::Record, b"", 0);
-        let sealed = records::seal(&record_key, origin, columns, &order)?;
-        let upload = Upload {
-            owner: self.owner,
-            provider: self.node.clone(),
-            schema: self.schema.digest(),
-            sequence,
-            handles: Arc::new(order.into_iter().map(|(handle, _)| handle).collect()),
-            layout: sealed.layout,
-            records: Arc::new(sealed.records),
-            runs: Arc::new(runs),
-            chain: self.chain.clone(),
+    /// Makes uploads that seal records of earlier epochs anew in the present one and remove the old ones:
+    /// one for each part with records of the answer to [`Keyring::renewal`].
+    ///
+    /// # Errors
+    ///
+    /// Those of opening the records and of [`upload`](Self::upload), [`Error::NoIds`] if a part does not say
+    /// which of its columns holds the ids.
+    pub fn renew(
+        &self,
+        answer: &Answer,
+        portions: &[(String, Vec<String>)],
+        now: u64,
+    ) -> Result<Vec<Made>, Error> {
+        let versions = Versions::of(answer);
+        let parts = answer.parts.iter().filter(|part| !part.handles.is_empty());
+        parts.map(|part| self.renew_part(part, &versions, portions, now)).collect()
+    }
+
+    fn renew_part(
+        &self,
+        part: &Part,
+        versions: &Versions,
+        portions: &[(String, Vec<String>)],
+        now: u64,
+    ) -> Result<Made, Error> {
+        let opener = Opener::of_provider(&self.key_of(&part.provider)?, part.readers);
+        let origin = Origin {
+            owner: &part.owner,
+            provider: &part.provider,
+            readers: part.readers,
+            upload: part.upload,
         };
-        Ok(self.signed(upload.message()))
+        let rows = opener.open_rows(origin, &part.handles, &part.portions)?;
+        if let Some(error) = rows.faults.values().next() {
+            return Err(error.clone());
+        }
+        let id = rows.id.and_then(|at| rows.columns.get(at)).ok_or(Error::NoIds)?;
+        let opened = ids_of(id)?;
+        let ids = opened.ids();
+        let (_, order) = self.order(&part.provider, ids)?;
+        if order.iter().any(|(handle, _)| part.handles.binary_search(handle).is_err()) {
+            return Err(Error::NoIds);
+        }
+        let plaintexts = indexed_of(&rows, &self.schema)?;
+        let indexed: Vec<Indexed<'_>> = plaintexts
+            .iter()
+            .map(|(field, rows, plaintexts)| Indexed { field, rows, plaintexts })
+            .collect();
+        let table = Table {
+            columns: &rows.columns,
+            ids,
+            id: Some(&id.name),
+            indexed: &indexed,
+            portions,
+            now,
+        };
+        self.upload(&table, Change::Update, versions)
     }
 
     /// Seals a file of a record, with the entries that its keywords find it by, into one signed message.
@@ -125,19 +407,19 @@ impl Keyring {
         let &[handle] = self.handles(id).as_slice() else {
             return Err(Error::OneRecord { got: id.count() as u64 });
         };
-        let mut number = [0; 16];
-        fill_random(&mut number)?;
-        let (file, owner, provider) = (u128::from_le_bytes(number), self.owner, self.node.clone());
-        let origin = Origin { owner: &owner, provider: &provider };
-        let record = self.opener(&provider)?.key_of(handle).ok_or(Error::File)?;
+        let (owner, provider) = (self.owner, self.node.clone());
+        let number = self.number(&[&handle.to_le_bytes(), name.as_bytes()].concat())?;
+        let readers = self.standing.readers.last().copied().unwrap_or_default();
+        let opener = Opener::of_provider(&self.key, readers);
+        let record = opener.files_key(handle).ok_or(Error::File)?;
         let (name, media_type) = (name.to_owned(), media_type.to_owned());
         let described = Description { name, media_type, size: contents.len() as u64 };
-        let place = Place { origin, handle, number: file };
+        let place = Place { owner: &owner, provider: &provider, readers, handle, number };
         let (description, body) =
             attachments::seal(&record, place, algorithm, &described, contents)?;
-        let entries = keywords::entries(&self.key, keywords, file, &mut self.counts)?;
-        let file =
-            StoredFile { owner, provider, handle, number: file, description, body: Some(body) };
+        let entries = keywords::entries(&self.key, keywords, number, &mut self.counts)?;
+        let body = Some(body);
+        let file = StoredFile { owner, provider, readers, handle, number, description, body };
         Ok(self.signed(Attachment { file, entries, chain: self.chain.clone() }.message()))
     }
 
@@ -146,7 +428,7 @@ impl Keyring {
     /// # Errors
     ///
     /// [`Error::Length`] if there are not as many numbers as keywords. Nothing is noted then.
-    pub fn catch_up(&mut self, keywords: &[&[u8]], used: &[u64]) -> Result<(), Error> {
+    pub fn catch_up_keywords(&mut self, keywords: &[&[u8]], used: &[u64]) -> Result<(), Error> {
         let (expected, got) = (keywords.len(), used.len());
         if got != expected {
             return Err(Error::Length { what: "the list of counts", expected, got });
@@ -155,4 +437,97 @@ impl Keyring {
         keywords::catch_up(&self.key, &used, &mut self.counts);
         Ok(())
     }
+}
+
+/// Rows in the order of the handles that they had at an earlier place.
+struct Earlier {
+    place: Node,
+    order: Order,
+}
+
+impl Changes {
+    /// Removes records of a place: the row and the version of each.
+    fn remove(&mut self, place: &Node, found: Vec<(usize, (Handle, Version))>) {
+        if found.is_empty() {
+            return;
+        }
+        let row = |row: usize| u32::try_from(row).unwrap_or(u32::MAX);
+        self.removed_rows.extend(found.iter().map(|&(at, _)| row(at)));
+        let rows = found.into_iter().map(|(_, removed)| removed).collect();
+        self.removed.push(Removed { provider: place.clone(), rows });
+    }
+
+    /// Puts the places in order, with the rows that belong to them.
+    fn sort(&mut self) {
+        let mut rows = std::mem::take(&mut self.removed_rows).into_iter();
+        let of_place = std::mem::take(&mut self.removed).into_iter().map(|removed| {
+            let rows: Vec<u32> = rows.by_ref().take(removed.rows.len()).collect();
+            (removed, rows)
+        });
+        let mut sorted: Vec<_> = of_place.collect();
+        sorted.sort_by(|(a, _), (b, _)| a.provider.cmp(&b.provider));
+        for (removed, rows) in sorted {
+            self.removed.push(removed);
+            self.removed_rows.extend(rows);
+        }
+    }
+}
+
+/// What an upload is about: two with other contents have other numbers, also if they must repeat.
+fn contents(order: &Order, changes: &Changes) -> Vec<u8> {
+    let mut digest = Sha256::new();
+    order.iter().for_each(|(handle, _)| digest.update(handle.to_le_bytes()));
+    changes.replaced.iter().for_each(|replaced| digest.update(replaced.version.0.to_le_bytes()));
+    for (handle, version) in changes.removed.iter().flat_map(|removed| &removed.rows) {
+        digest.update(handle.to_le_bytes());
+        digest.update(version.0.to_le_bytes());
+    }
+    digest.finalize().to_vec()
+}
+
+/// The columns of each portion of a table that has some; of [`REST`] also if there is no other.
+fn portions<'a>(table: &Table<'a>) -> Result<Vec<(&'a str, Vec<&'a Column<'a>>)>, Error> {
+    check_names(table.portions)?;
+    let mut portions = Vec::new();
+    for (name, of) in table.portions {
+        let columns = table.columns.iter().filter(|column| of.contains(&column.name));
+        let columns: Vec<&Column<'_>> = columns.collect();
+        if !columns.is_empty() {
+            portions.push((name.as_str(), columns));
+        }
+    }
+    let is_in_none = |column: &&Column<'_>| {
+        table.portions.iter().all(|(_, of)| !of.contains(&column.name))
+    };
+    let rest: Vec<&Column<'_>> = table.columns.iter().filter(is_in_none).collect();
+    if !rest.is_empty() || portions.is_empty() {
+        portions.push((REST, rest));
+    }
+    Ok(portions)
+}
+
+/// Checks that portions can have their names.
+///
+/// # Errors
+///
+/// [`Error::Portion`] names the first that cannot.
+pub fn check_names(portions: &[(String, Vec<String>)]) -> Result<(), Error> {
+    let refuse = |name: &str, why| {
+        Err(Error::Portion { name: name.escape_default().to_string(), why })
+    };
+    for (at, (name, _)) in portions.iter().enumerate() {
+        if name.is_empty() || name.len() > LONGEST_NAME {
+            return refuse(name, "a name has 1 to 255 bytes");
+        }
+        if [REST, FILES].contains(&name.as_str()) {
+            return refuse(name, "the name is kept for what is in no portion, or for files");
+        }
+        if portions[..at].iter().any(|(other, _)| other == name) {
+            return refuse(name, "there are two of this name");
+        }
+        if at + 1 == MOST_PORTIONS {
+            return refuse(name, "there are at most 62 portions besides the rest");
+        }
+    }
+    Ok(())
 }
