@@ -123,14 +123,17 @@ mod _mopse {
     mod message {
         #[pymodule_export]
         use crate::bindings::message::{
-            Announcement, Attachment, Part, Request, StoredFile, StoredUpload, Token, join, split,
+            Announcement, Attachment, Part, Query, Removal, Request, StoredFile, StoredUpload,
+            Token, check_answer, join, join_answer, split, split_answer, tombstone,
         };
     }
 
     #[pymodule]
     mod party {
         #[pymodule_export]
-        use crate::bindings::party::{Grants, Keyring, first_fault, type_of};
+        use crate::bindings::party::{
+            Grants, Keyring, Versions, check_portions, first_fault, type_of,
+        };
     }
 
     #[pymodule]

@@ -29,8 +29,9 @@ __all__ = ["PROVIDER", "OpenedPart", "Ranges", "described", "matching", "opened"
 Ranges = list[tuple[str, int, int]]
 """Field, lowest and highest plaintext."""
 
-OpenedPart = tuple[list[Any], int, Any, list[tuple[str, str | None, str]]]
-"""Columns, how many records do not match, handles, and record, column and cause of each fault."""
+OpenedPart = tuple[list[Any], int, list[str], bool, Any, list[tuple[str, str | None, str]]]
+"""Columns, how many records do not match, fields that could not be checked, whether the epoch was
+left, handles, and record, column and cause of each fault."""
 
 Faults = list[tuple[str, str, str | None, str]]
 """Provider, record, column, cause."""
@@ -90,8 +91,7 @@ def opened(
 
 def matching(
     answer: Answer,
-    query: Query | None,
-    asked: Mapping[int, Mapping[str, tuple[int, int]]],
+    query: Query,
     schema: Schema,
     open_part: Callable[[_mopse.message.Part, Ranges, bool], OpenedPart],
     faults: str,
@@ -99,29 +99,38 @@ def matching(
 ) -> Any:
     """Return the opened records of an answer that match the query; see `Party.decrypt`."""
     instance(answer, Answer, "an answer")
-    if query is not None:
-        instance(query, Query, "a query")
+    ranges = instance(query, Query, "a query")._ranges
     is_report = _is_report(faults)
     if not isinstance(by_provider, bool | np.bool_):
         raise WrongTypeError("by_provider must be a truth value")
-    unknown = [name for name in (query and query._ranges) or () if name not in schema]
+    if ranges is None:
+        raise InvalidInputError("the query has no bounds in the clear: it is the cloud's copy")
+    unknown = [name for name in ranges if name not in schema]
     if unknown:
         raise InvalidInputError(f"the query is of another schema: field {unknown[0]!r}")
+    answer._check(query)
     groups: dict[str, list[_Stretch]] = {}
-    given = None if query is None else query._ranges
+    bounds = [(name, *of_field) for name, of_field in ranges.items()]
     excess = 0
+    no_column: dict[str, None] = {}
+    left: dict[str, int] = {}
     listed: Faults = []
     for part in answer._parts:
-        ranges = given if given is not None else asked.get(part.query)
-        if ranges is None:
-            raise InvalidInputError("the answer is to a query that was not asked here: pass query=")
-        bounds = [(name, *r) for name, r in ranges.items()]
+        if not part.provider:
+            continue
         try:
-            columns, dropped, handles, failed = open_part(part, bounds, is_report)
+            opened = open_part(part, bounds, is_report)
         except MopseError as error:
             raise _named(error, f"provider {part.provider!r}") from None
+        columns, dropped, unchecked, is_left, handles, failed = opened
         excess += dropped
+        no_column |= dict.fromkeys(unchecked)
+        if is_left and len(part):
+            kept = len(part) - dropped - len(failed)
+            left[part.provider] = left.get(part.provider, 0) + kept
         listed += [(part.provider, *fault) for fault in failed]
+        if not columns:
+            continue
         layout = [column[:3] for column in columns]
         stretches = groups.setdefault(part.provider if by_provider else "", [])
         if not stretches or stretches[-1].layout != layout:
@@ -134,7 +143,7 @@ def matching(
                 continue
             stretches.append(_Stretch(layout))
         stretches[-1].parts.append((part.provider, columns, handles))
-    answer.excess = excess
+    answer.excess, answer.unchecked, answer.left = excess, tuple(no_column), left
     frames = {
         provider: _together(stretches, schema.types, listed if is_report else None)
         for provider, stretches in groups.items()

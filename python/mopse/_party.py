@@ -5,7 +5,7 @@ import os
 import time
 import unicodedata
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Never, Self, overload
+from typing import TYPE_CHECKING, Any, Literal, Never, Self, overload
 
 import polars as pl
 
@@ -22,7 +22,7 @@ from mopse._checks import (
 )
 from mopse._files import as_file, read_whole, write_whole
 from mopse._table import record_ids
-from mopse.errors import InvalidInputError, WrongTypeError
+from mopse.errors import InvalidInputError, OutdatedError, WrongTypeError
 from mopse.messages import (
     Answer,
     File,
@@ -30,12 +30,16 @@ from mopse.messages import (
     FileRequest,
     Opened,
     Query,
+    Removal,
     SealedFile,
     stored_number,
 )
 from mopse.schema import Field, Schema
 
-__all__ = ["Party", "grant", "keyword_bytes", "names"]
+if TYPE_CHECKING:
+    from mopse.cloud import Cloud
+
+__all__ = ["Party", "as_cloud", "as_ids", "grant", "keyword_bytes", "names"]
 
 _HOUR = datetime.timedelta(hours=1)
 
@@ -81,7 +85,11 @@ class Party:
     def __init__(self, keyring: _mopse.party.Keyring, schema: Schema | None = None) -> None:
         self._keyring = keyring
         self._schema = schema if schema is not None else _schema_of(keyring)
-        self._asked: dict[int, dict[str, tuple[int, int]]] = {}
+
+    @property
+    def key(self) -> bytes:
+        """The owner's verification key, 32 bytes: its name at clouds. No secret."""
+        return bytes(self._keyring.owner)
 
     @property
     def schema(self) -> Schema:
@@ -121,8 +129,8 @@ class Party:
         Returns
         -------
         Query
-            One token per group below, and for a provider one for its own records. No token if no
-            value can match.
+            One token per group below, and for a provider one for its own records of each of its
+            epochs. No token if no value can match.
 
         Raises
         ------
@@ -159,17 +167,152 @@ class Party:
                 raise type(error)(f"field {name!r}: {error}") from None
         found = {name: bounds for name, bounds in plain.items() if bounds is not None}
         if len(found) < len(plain):
-            return Query([], {})
+            found = {}
         ranges_in = [(name, low, high) for name, (low, high) in found.items()]
-        number, tokens = self._keyring.query(ranges_in, expiry)
-        self._asked[number] = found
-        return Query._signed(tokens, found)
+        return Query._with_ranges(self._keyring.query(ranges_in, expiry), found)
+
+    def lookup(
+        self,
+        ids: Any,
+        *,
+        provider: str | None = None,
+        expires_in: datetime.timedelta = _HOUR,
+    ) -> Query:
+        """Return the signed query for records of one provider by their ids.
+
+        Parameters
+        ----------
+        ids : sequence
+            Record ids: integers or text, no nulls.
+        provider : str, optional
+            Path of the provider; this one by default, and needed by an owner.
+        expires_in : datetime.timedelta
+            How long the query is valid.
+
+        Returns
+        -------
+        Query
+            For `mopse.Cloud.search` and `decrypt`, like any other. Its answer also tells the
+            versions that `mopse.Provider.update` and `mopse.Provider.delete` take.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            If there is no id, one is null, or there is no such provider.
+
+        Notes
+        -----
+        Costs one AES block an id. The cloud learns which records are asked for, by their
+        pseudonyms, and who asks.
+        """
+        path = self._own_path if provider is None else provider
+        if path is None:
+            raise InvalidInputError("an owner looks up at a provider: provider= names it")
+        found = record_ids(as_ids(ids).to_frame(), "ids")
+        expiry = _expiry(expires_in)
+        query = self._keyring.lookup(text(path, "a provider's path"), found, expiry)
+        return Query._with_ranges(query, {})
+
+    @property
+    def _own_path(self) -> str | None:
+        return None
+
+    def removal(self, provider: str) -> Removal:
+        """Return the signed request to remove all that a provider sent, in every epoch.
+
+        Give it to `mopse.Cloud.receive`. It is carried out once, whoever repeats it.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            If no provider of this path was ever known here.
+        """
+        return Removal._signed(self._keyring.removal(text(provider, "a provider's path")))
+
+    def catch_up(self, cloud: "Cloud") -> bool:
+        """Take over from a cloud what was announced and this keyring has missed.
+
+        A keyring misses what others did meanwhile: those who were authorised below it by somebody
+        above, or by a copy of it, and revocations. A cloud says so with
+        `mopse.errors.OutdatedError`.
+
+        Parameters
+        ----------
+        cloud : Cloud
+            A cloud that serves the owner.
+
+        Returns
+        -------
+        bool
+            Whether there was anything. Save the keyring then.
+
+        Raises
+        ------
+        mopse.errors.ScopeError
+            If the owner is not enrolled, or this provider's own group has left its epoch: it must
+            be authorised again.
+        mopse.errors.SignatureError
+            If an announcement was not signed by its authority or one above it.
+
+        Notes
+        -----
+        What this keyring has begun and a copy was faster with, such as a revocation, is undone: do
+        it again. After a restore from a backup a cloud that holds back the newest announcements is
+        not noticed; compare with another party.
+        """
+        return self._keyring.catch_up(as_cloud(cloud).announcements(self.key))
+
+    def ask(
+        self,
+        cloud: "Cloud",
+        ranges: Mapping[str, Any] | None = None,
+        /,
+        *,
+        faults: Literal["raise", "report"] = "raise",
+        by_provider: bool = False,
+        **more_ranges: Any,
+    ) -> Any:
+        """Return the records of a cloud within ranges of values: `query`, search and `decrypt`.
+
+        Parameters
+        ----------
+        cloud : Cloud
+            Where to ask. If this keyring has missed an announcement, it catches up.
+        ranges : mapping from str to range, optional
+            Ranges of fields whose names are no Python names, or those of arguments.
+        faults : {"raise", "report"}
+            Whether the first fault is an error, or all are reported; see `decrypt`.
+        by_provider : bool
+            Whether to return the records of each provider apart.
+        **more_ranges : (lowest, highest), or a value
+            The range of each field; see `query`.
+
+        Returns
+        -------
+        polars.DataFrame
+            As from `decrypt`.
+
+        Raises
+        ------
+        mopse.errors.MopseError
+            As `query`, `mopse.Cloud.search` and `decrypt` do.
+        """
+        where = as_cloud(cloud)
+        query = self.query(ranges, **more_ranges)
+        try:
+            answer = where.search(query)
+        except OutdatedError:
+            self.catch_up(cloud)
+            query = self.query(ranges, **more_ranges)
+            answer = where.search(query)
+        decrypt: Any = self.decrypt
+        return decrypt(answer, query, faults=faults, by_provider=by_provider)
 
     @overload
     def decrypt(
         self,
         answer: Answer,
-        query: Query | None = None,
+        query: Query,
         *,
         faults: Literal["raise"] = "raise",
         by_provider: Literal[False] = False,
@@ -178,7 +321,7 @@ class Party:
     def decrypt(
         self,
         answer: Answer,
-        query: Query | None = None,
+        query: Query,
         *,
         faults: Literal["raise"] = "raise",
         by_provider: Literal[True],
@@ -187,7 +330,7 @@ class Party:
     def decrypt(
         self,
         answer: Answer,
-        query: Query | None = None,
+        query: Query,
         *,
         faults: Literal["report"],
         by_provider: Literal[False] = False,
@@ -196,7 +339,7 @@ class Party:
     def decrypt(
         self,
         answer: Answer,
-        query: Query | None = None,
+        query: Query,
         *,
         faults: Literal["report"],
         by_provider: Literal[True],
@@ -204,7 +347,7 @@ class Party:
     def decrypt(
         self,
         answer: Answer,
-        query: Query | None = None,
+        query: Query,
         *,
         faults: Literal["raise", "report"] = "raise",
         by_provider: bool = False,
@@ -215,8 +358,8 @@ class Party:
         ----------
         answer : Answer
             What `mopse.Cloud.search` returned.
-        query : Query, optional
-            The query, if another object asked it: the bounds in the clear are never sent.
+        query : Query
+            The query that it answers; it holds the bounds in the clear, which are never sent.
         faults : {"raise", "report"}
             What becomes of records that do not open, or hold what their layout, the schema or a
             table does not allow: the first is an error, or all are left out and reported.
@@ -233,21 +376,25 @@ class Party:
 
         Raises
         ------
+        mopse.errors.AnswerError
+            If the answer is not that to the query, wholly and with nothing else; also with a report.
         mopse.errors.DecryptionError
-            If a record was changed, cut or moved; the message names provider and record.
+            If a record was changed, cut or moved, or its provider did not write it; the message
+            names provider and record.
         mopse.errors.DamagedFileError
             If a record or its layout opens and is none; the message names the provider.
         mopse.errors.ScopeError
             If a record is of a provider whose key this party cannot derive, or of another owner.
         mopse.errors.InvalidInputError
-            If this object did not ask the query and it is not given, an opened column or value is
+            If the query has lost its bounds, as the cloud's copy has, an opened column or value is
             not what layout and schema allow, or a column has types at two providers that no type
             holds; the message names provider, column and record, and no value.
 
         Notes
         -----
-        Costs about a microsecond per small record on each core. A cloud that leaves records out is
-        not noticed, nor one that answers another query: what it sends is filtered by these bounds.
+        Costs about a microsecond per small record on each core. The answer answers this query: every
+        token once and to its end, from one state of the cloud, no record twice, each written by its
+        provider. **Not noticed** is a cloud that leaves records out, or shows an old state.
 
         **Types.** Columns have the types that the schema declares, if these hold all values as
         they are. Otherwise those of a name get the narrowest type that does: the wider integer,
@@ -255,7 +402,7 @@ class Party:
         such type, a report leaves out the records of the fewer providers.
         """
         open_part = self._keyring.open_part
-        return matching(answer, query, self._asked, self._schema, open_part, faults, by_provider)
+        return matching(answer, query, self._schema, open_part, faults, by_provider)
 
     def find(self, *keywords: str, expires_in: datetime.timedelta = _HOUR) -> FileRequest:
         """Return the signed request for attachments that have all of some keywords.
@@ -470,16 +617,45 @@ def _schema_of(keyring: _mopse.party.Keyring) -> Schema:
     )
 
 
-def grant(keyring: _mopse.party.Keyring, provider: str, ids: Sequence[Any] | None) -> bytes:
-    """Return what opens a provider's records; see `Provider.grant`."""
-    path = text(provider, "a provider's path")
-    if ids is None:
-        return keyring.grant(path, None)
+def as_cloud(cloud: Any) -> Any:
+    """Return a cloud, and refuse what is none."""
+    if not (hasattr(cloud, "announcements") and hasattr(cloud, "search")):
+        raise WrongTypeError(f"a cloud must be a mopse.Cloud, not {type(cloud).__name__}")
+    return cloud
+
+
+def as_ids(ids: Any) -> pl.Series:
+    """Return record ids as a column."""
     given = ids if isinstance(ids, pl.Series) else items(ids, "ids", "sequence")
     try:
-        column = pl.Series("id", given)
+        column = pl.Series("ids", given)
     except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
         raise WrongTypeError("ids must be all integers of 64 bits or all text") from None
-    if column.is_empty():
-        column = column.cast(pl.Int64)
-    return keyring.grant(path, record_ids(column.to_frame(), "id"))
+    return column.cast(pl.Int64) if column.is_empty() else column.alias("ids")
+
+
+def grant(
+    party: Party,
+    provider: str,
+    ids: Any,
+    portions: Sequence[str] | None,
+    expires_in: datetime.timedelta | None,
+) -> bytes:
+    """Return what opens a provider's records; see `Provider.grant`."""
+    path = text(provider, "a provider's path")
+    end = 2**64 - 1 if expires_in is None else _expiry(expires_in)
+    known = [*party.schema.portions, "rest", "files"]
+    named = None
+    if portions is not None:
+        if isinstance(portions, str):
+            raise WrongTypeError("portions must be a list of strings")
+        named = [text(name, "a portion") for name in items(portions, "portions", "list of strings")]
+        unknown = [name for name in named if name not in known]
+        if unknown:
+            raise InvalidInputError(f"the schema has no portion {unknown[0]!r}: {known}")
+        if not named:
+            raise InvalidInputError("a grant needs at least one portion")
+    elif ids is not None:
+        named = known
+    found = None if ids is None else record_ids(as_ids(ids).to_frame(), "ids")
+    return party._keyring.grant(path, found, named, end)

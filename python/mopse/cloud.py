@@ -14,13 +14,15 @@ from numpy.typing import NDArray
 
 from mopse import _mopse
 from mopse._checks import integers, items, text
-from mopse.errors import WrongTypeError
+from mopse.errors import InvalidInputError, MopseError, WrongTypeError
 from mopse.messages import (
     Answer,
     FileListing,
     FileRequest,
     FileUpload,
     Query,
+    Receipt,
+    Removal,
     SealedFile,
     Upload,
     as_message,
@@ -41,7 +43,8 @@ class Cloud:
     Notes
     -----
     It is honest but curious: it does what it should and remembers everything. What it learns is
-    said at `Upload` and `Query`. One that leaves out records is not noticed.
+    said at `Upload` and `Query`. One that is not honest cannot answer another question, nor double,
+    change or invent records; that it leaves some out, or shows an old state of all, is not noticed.
 
     Examples
     --------
@@ -51,7 +54,8 @@ class Cloud:
     >>> cloud = mopse.Cloud()
     >>> cloud.enroll(owner.public)
     >>> cloud.receive(hospital.encrypt({"record_id": [1, 2], "age": [41, 70]}, id="record_id"))
-    >>> owner.decrypt(cloud.search(owner.query(age=(40, 60)))).rows()
+    Receipt(provider='hospital', added=2, replaced=0, removed=0, files=0, repeated=False)
+    >>> owner.ask(cloud, age=(40, 60)).rows()
     [(1, 41, 'hospital')]
     """
 
@@ -63,7 +67,7 @@ class Cloud:
         self._gate = _mopse.cloud.Gate(self._store)
 
     def enroll(self, public: bytes) -> None:
-        """Serve an owner, or take note of its new epochs, from its `mopse.Owner.public`.
+        """Serve an owner, or take note of what was announced since, from its `mopse.Owner.public`.
 
         Raises
         ------
@@ -71,36 +75,72 @@ class Cloud:
             If it was changed.
         mopse.errors.DamagedFileError
             If it is malformed.
+        mopse.errors.ChangedError
+            If a copy of the keyring has announced something else meanwhile: `mopse.Owner.catch_up`,
+            then do again what is missing.
         mopse.errors.ReplayError
-            If a newer one of this owner is known.
+            If a later announcement is known.
         """
-        self._gate.enroll(as_message(public, "an owner's announcement"))
+        self._gate.enroll(as_message(public, "an owner's announcements"))
 
-    def receive(self, upload: Upload | FileUpload | bytes) -> None:
-        """Check an upload or an attachment and keep it; the next search merges it.
+    def announcements(self, owner: bytes) -> bytes:
+        """Return what an owner's authorities announced last, for whoever has to catch up.
 
         Parameters
         ----------
-        upload : Upload, FileUpload or bytes
-            From `mopse.Provider.encrypt` or `mopse.Provider.attach`. It is refused whole or kept
-            whole.
+        owner : bytes
+            The owner's verification key, 32 bytes: ``owner.key`` of any of its parties.
+
+        Raises
+        ------
+        mopse.errors.ScopeError
+            If the owner is not enrolled.
+        """
+        key = as_message(owner, "an owner's verification key")
+        if len(key) != 32:
+            raise InvalidInputError(f"an owner's verification key has 32 bytes, not {len(key)}")
+        return self._gate.announcements(key)
+
+    def receive(self, message: Upload | FileUpload | Removal | bytes) -> Receipt:
+        """Check an upload, an attachment or a removal and carry it out; the next search merges.
+
+        Parameters
+        ----------
+        message : Upload, FileUpload, Removal or bytes
+            From `mopse.Provider.encrypt`, `mopse.Provider.update`, `mopse.Provider.delete`,
+            `mopse.Provider.attach` or `mopse.Owner.removal`. All of it is done, or nothing. Uploads
+            may come in any order, and again: what was done is not done twice.
+
+        Returns
+        -------
+        Receipt
+            What was done.
 
         Raises
         ------
         mopse.errors.DamagedFileError
             If it is cut short or malformed.
         mopse.errors.SignatureError
-            If the provider it names did not sign it.
+            If the party it names did not sign it.
         mopse.errors.ScopeError
-            If it is of an owner who is not enrolled, of another schema, or of an epoch that its
-            group has left.
+            If it is of an owner who is not enrolled, of another schema, of an epoch that is not its
+            group's, or sealed for readers who have left.
         mopse.errors.ReplayError
-            If it was received before, or is older than one that was.
+            If it was received before and its records were removed since.
+        mopse.errors.ChangedError
+            If a record was changed since the version that it names was looked up.
         mopse.errors.InvalidInputError
-            If a run is faulty, or a record is stored already.
+            If a run is faulty, a record is stored already, or not stored, or the upload is dated
+            more than two days ahead.
         """
-        kind = FileUpload if isinstance(upload, FileUpload) else Upload
-        self._gate.receive(as_message(upload, "an upload", kind))
+        kinds = (FileUpload, Removal)
+        kind = next((kind for kind in kinds if isinstance(message, kind)), Upload)
+        try:
+            return Receipt(*self._gate.receive(as_message(message, "an upload", kind), _now()))
+        except MopseError as error:
+            if isinstance(message, Upload):
+                raise message._named(error) from None
+            raise
 
     def search(self, query: Query | bytes) -> Answer:
         """Return the sealed records that a query asks for.
@@ -108,23 +148,26 @@ class Cloud:
         Parameters
         ----------
         query : Query or bytes
-            From `mopse.Owner.query` or `mopse.Provider.query`. Only its tokens are looked at.
+            From `mopse.Owner.query`, `mopse.Owner.lookup` or those of a provider. Only its tokens
+            are looked at.
 
         Returns
         -------
         Answer
-            Sealed records of all groups the tokens reach. With cells wider than one step it holds
-            more than match; who decrypts drops the rest.
+            Sealed records of all groups the tokens reach, from one state of the cloud. With cells
+            wider than one step it holds more than match; who decrypts drops the rest.
 
         Raises
         ------
         mopse.errors.SignatureError
-            If a token is forged.
+            If the query is forged.
         mopse.errors.ExpiredError
-            If a token's time has run out.
+            If its time has run out.
+        mopse.errors.OutdatedError
+            If whoever made it has missed an announcement, so that it would miss records.
         mopse.errors.ScopeError
-            If its issuer has no right to the group or is of an epoch that its group has left, or
-            its owner is not enrolled.
+            If its issuer has no right to a group or is of an epoch that its group has left, or its
+            owner is not enrolled.
         mopse.errors.DamagedFileError
             If it is cut short or malformed.
 
@@ -132,7 +175,7 @@ class Cloud:
         -----
         Two binary searches per range, then the records are copied out.
         """
-        return Answer(self._gate.search(as_message(query, "a query", Query), _now()))
+        return Answer(*self._gate.search(as_message(query, "a query", Query), _now()))
 
     def count(self, query: Query | bytes) -> int:
         """Count the records that a query asks for, without copying any; see `search`.
@@ -201,6 +244,8 @@ class Cloud:
 
     def remove(self, provider: str, *, owner: bytes | None = None) -> int:
         """Remove all records, entries and stored files of a provider, in every epoch.
+
+        For whoever operates the cloud; a party asks for it with `mopse.Owner.removal`.
 
         Parameters
         ----------

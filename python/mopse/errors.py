@@ -1,6 +1,8 @@
 """The exceptions that mopse raises on purpose. Messages never hold a key or a plaintext."""
 
 __all__ = [
+    "AnswerError",
+    "ChangedError",
     "DamagedFileError",
     "DecryptionError",
     "ExpiredError",
@@ -9,6 +11,7 @@ __all__ = [
     "MissingFileError",
     "MopseError",
     "NonceReuseError",
+    "OutdatedError",
     "RandomnessError",
     "ReplayError",
     "ScopeError",
@@ -53,6 +56,14 @@ class DecryptionError(MopseError):
     """A ciphertext or record was not made under this key, or was changed since."""
 
 
+class AnswerError(MopseError, ValueError):
+    """An answer is not that to what was asked: parts of it are missing, doubled, old or of another."""
+
+
+class ChangedError(MopseError):
+    """Somebody else was faster: look at what there is now, then do it again."""
+
+
 class NonceReuseError(InvalidInputError):
     """A nonce was given for a second message under one key, which would give both away."""
 
@@ -62,7 +73,7 @@ class SignatureError(MopseError):
 
 
 class ReplayError(MopseError):
-    """An upload was received before, or is older than one that was."""
+    """A message was received before and what it brought is gone, or a later announcement is known."""
 
 
 class ExpiredError(MopseError):
@@ -71,6 +82,10 @@ class ExpiredError(MopseError):
 
 class ScopeError(MopseError):
     """A key or token does not reach what it is used on: another owner, group, provider or epoch."""
+
+
+class OutdatedError(ScopeError):
+    """A keyring has missed what was announced to the cloud since: its `catch_up` mends that."""
 
 
 class RandomnessError(MopseError):

@@ -1,7 +1,7 @@
 """What travels between whoever holds keys and the cloud: every message, and no key in any.
 
-Records travel as an `Upload`, a `Query` and an `Answer`; attachments of records as a `FileUpload`,
-a `FileRequest`, a `FileListing` and a `SealedFile`. What the cloud keeps of an attachment is called
+Records travel as an `Upload`, a `Query` and an `Answer`, and end with a `Removal`; attachments of
+records as a `FileUpload`, a `FileRequest`, a `FileListing` and a `SealedFile`. What the cloud keeps of an attachment is called
 a stored file.
 """
 
@@ -14,9 +14,9 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Self, TypeVar
 
 from mopse import _mopse
-from mopse._checks import items
+from mopse._checks import integer
 from mopse._mopse.message import Token
-from mopse.errors import InvalidInputError, WrongTypeError
+from mopse.errors import InvalidInputError, MopseError, WrongTypeError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -30,6 +30,8 @@ __all__ = [
     "Message",
     "Opened",
     "Query",
+    "Receipt",
+    "Removal",
     "SealedFile",
     "Upload",
     "as_message",
@@ -106,10 +108,10 @@ class _Signed(Message, Generic[_Core]):
 
 
 class Upload(_Signed[_mopse.message.StoredUpload]):
-    """A provider's signed batch of sealed records and the encrypted index over them.
+    """A provider's signed changes of its records, sealed, and the encrypted index over what is new.
 
-    Made by `mopse.Provider.encrypt`, or of an upload as it travels. The cloud checks it whole
-    before it keeps any of it.
+    Made by `mopse.Provider.encrypt`, `mopse.Provider.update` and `mopse.Provider.delete`, or of an
+    upload as it travels. The cloud checks it whole before it does any of it, and does it once.
 
     Raises
     ------
@@ -119,10 +121,30 @@ class Upload(_Signed[_mopse.message.StoredUpload]):
     Notes
     -----
     **Leakage.** How many records and entries there are, which records lack a value, the size of
-    each record, the order of all entries to the cell, and which entries belong to one record.
+    each record, the order of all entries to the cell, and which entries belong to one record. Of
+    changes: which records were changed or deleted and when, their old and new places in the index,
+    and that both belong to one record.
     """
 
     _what = "an upload"
+    _ids: Any = None
+    _rows: Any = None
+
+    @classmethod
+    def _of_table(cls, message: bytes, rows: Any, ids: Any) -> "Upload":
+        """Return an upload that was made just now of a table, whose rows errors can name."""
+        upload = cls._signed(message)
+        upload._rows, upload._ids = rows, ids
+        return upload
+
+    def _named(self, error: MopseError) -> MopseError:
+        """Return an error of a cloud, about the record that the table has instead of a position."""
+        position = getattr(error, "position", None)
+        if position is None or self._rows is None or position >= len(self._rows):
+            return error
+        row = int(self._rows[position])
+        record = f"record {self._ids[row]!r} (row {row} of the table)"
+        return type(error)(str(error).replace(f"record {position} of the upload", record, 1))
 
     @staticmethod
     def _decode(message: bytes) -> _mopse.message.StoredUpload:
@@ -138,91 +160,150 @@ class Upload(_Signed[_mopse.message.StoredUpload]):
         """How many index entries each field has."""
         return dict(self._decoded.entries)
 
+    @property
+    def replaced(self) -> int:
+        """How many of its records name a version that they take the place of."""
+        return len(self._decoded.replaced)
+
+    @property
+    def removed(self) -> int:
+        """How many records it removes."""
+        return sum(len(rows) for _, rows in self._decoded.removed)
+
     def __len__(self) -> int:
         return len(self._decoded)
 
     def __repr__(self) -> str:
+        changes = [
+            f", {name}={count}"
+            for name, count in (("replaced", self.replaced), ("removed", self.removed))
+            if count
+        ]
         return (
-            f"Upload(provider={self.provider!r}, records={len(self)}, "
+            f"Upload(provider={self.provider!r}, records={len(self)}{''.join(changes)}, "
             f"entries={sum(self.entries.values())}, nbytes={self.nbytes})"
         )
 
 
-class Query(Message):
-    """A question to the cloud: one signed token per group.
+class Removal(_Signed[_mopse.message.Removal]):
+    """A signed request to remove all that a provider sent, from `mopse.Owner.removal`.
 
-    Made by `mopse.Owner.query` or `mopse.Provider.query`. What travels are the tokens, and not the
-    bounds in the clear, which stay with whoever asks.
+    A cloud carries it out once: one that comes again removes nothing that was sent since.
+    """
+
+    _what = "a removal"
+
+    @staticmethod
+    def _decode(message: bytes) -> _mopse.message.Removal:
+        return _mopse.message.Removal.decode(message)
+
+    @property
+    def provider(self) -> str:
+        """Path of the provider."""
+        return self._decoded.provider
+
+    def __repr__(self) -> str:
+        return f"Removal(provider={self.provider!r}, nbytes={self.nbytes})"
+
+
+@dataclasses.dataclass(frozen=True)
+class Receipt:
+    """What a cloud did with a message, from `mopse.Cloud.receive`.
+
+    Attributes
+    ----------
+    provider : str
+        Path of the provider whose records or files they are.
+    added, replaced, removed : int
+        How many records are new, took the place of an older version, and were removed.
+    files : int
+        How many files were added, or removed with their provider.
+    repeated : bool
+        Whether the same message was carried out before, so that nothing was changed now.
+    """
+
+    provider: str
+    added: int
+    replaced: int
+    removed: int
+    files: int
+    repeated: bool
+
+
+class Query(_Signed[_mopse.message.Query]):
+    """A question to the cloud: signed tokens, one per group.
+
+    Made by `mopse.Owner.query`, `mopse.Owner.lookup` and those of a provider. What travels are the
+    tokens, and not the bounds in the clear, which stay with whoever asks.
 
     Parameters
     ----------
-    tokens : iterable of bytes
-        The tokens.
+    message : bytes
+        The query as it travels.
     ranges : mapping from str to (int, int), optional
-        Lowest and highest plaintext of each field.
+        Lowest and highest plaintext of each field; without, nobody decrypts with it.
 
     Notes
     -----
-    A token is a bearer token: whoever has it can repeat the query until it expires.
+    It is a bearer query: whoever has it can repeat it until it expires. A cloud takes all of its
+    tokens or none.
 
     **Leakage.** The cloud learns the bounds to the cell, which queries have equal bounds, and which
-    tokens belong to one query.
+    tokens belong to one query; of a `mopse.Owner.lookup`, which records are asked for.
     """
 
-    def __init__(
-        self, tokens: Iterable[bytes], ranges: Mapping[str, tuple[int, int]] | None = None
-    ) -> None:
-        given = items(tokens, "tokens", "list of bytes")
-        self.tokens = tuple(as_message(token, "a token") for token in given)
+    _what = "a query"
+    _ranges: dict[str, tuple[int, int]] | None = None
+
+    def __init__(self, message: bytes, ranges: Mapping[str, tuple[int, int]] | None = None) -> None:
+        super().__init__(message)
         self._ranges = None if ranges is None else dict(ranges)
-        self._checked: list[Token] | None = Token.decode_all(self.tokens)
 
     @classmethod
-    def _signed(cls, tokens: Iterable[bytes], ranges: Mapping[str, tuple[int, int]]) -> "Query":
+    def _with_ranges(cls, message: bytes, ranges: Mapping[str, tuple[int, int]]) -> "Query":
         """Return a query that was signed just now, without checking that again."""
-        query = cls.__new__(cls)
-        query.tokens, query._ranges, query._checked = tuple(tokens), dict(ranges), None
+        query = cls._signed(message)
+        query._ranges = dict(ranges)
         return query
 
-    @property
-    def _decoded(self) -> list[Token]:
-        if self._checked is None:
-            self._checked = Token.decode_all(self.tokens)
-        return self._checked
+    @staticmethod
+    def _decode(message: bytes) -> _mopse.message.Query:
+        return _mopse.message.Query.decode(message)
 
     @classmethod
     def from_bytes(cls, message: bytes) -> "Query":
         """Return the query that travelled as these bytes, as the cloud sees it: without bounds."""
-        return cls(_mopse.message.split("query", as_message(message, "a query", Query)))
+        return cls(as_message(message, "a query", Query))
+
+    @property
+    def tokens(self) -> tuple[Token, ...]:
+        """What is asked of each group."""
+        return tuple(self._decoded.tokens)
 
     @property
     def groups(self) -> list[str]:
         """The groups it asks, one per token."""
-        return [token.group for token in self._decoded]
+        return [token.group for token in self.tokens]
 
     @property
     def bounds(self) -> list[dict[str, tuple[int, int]]]:
         """Lowest and highest ciphertext of each field, per token: what the cloud sees."""
         return [
-            {field: (low, high) for field, low, high in token.predicates} for token in self._decoded
+            {field: (low, high) for field, low, high in token.predicates} for token in self.tokens
         ]
 
     @property
-    def expires(self) -> datetime.datetime | None:
-        """When its tokens end, in 9999 at the latest; None if there is none: nothing can match."""
-        ends = [token.expiry for token in self._decoded]
-        if not ends:
-            return None
-        return datetime.datetime.fromtimestamp(min(*ends, _LAST_SECOND), datetime.UTC)
-
-    def __bytes__(self) -> bytes:
-        return _mopse.message.join("query", self.tokens)
+    def expires(self) -> datetime.datetime:
+        """When it ends, in 9999 at the latest."""
+        return datetime.datetime.fromtimestamp(
+            min(self._decoded.expiry, _LAST_SECOND), datetime.UTC
+        )
 
     def __len__(self) -> int:
-        return len(self.tokens)
+        return len(self._decoded)
 
     def __repr__(self) -> str:
-        fields = sorted({name for token in self._decoded for name, _, _ in token.predicates})
+        fields = sorted({name for token in self.tokens for name, _, _ in token.predicates})
         return f"Query(fields={fields}, tokens={len(self)}, nbytes={self.nbytes})"
 
 
@@ -231,28 +312,43 @@ class Answer(Message):
 
     Parameters
     ----------
+    query : int
+        The number of the query that it answers.
     parts : iterable
-        Parts as a store gives them, one per upload with a hit.
+        Parts as a store gives them.
 
     Attributes
     ----------
     excess : int or None
         How many records were dropped after decryption because they share a cell with the bounds
         and do not match; None before.
+    unchecked : tuple of str or None
+        Fields of the query whose column lies in a portion that was not granted: the records of the
+        cells are there, whether they match or not. None before decryption.
+    left : dict from str to int or None
+        How many records came from providers in an epoch that their group has left, by path: old
+        records that were not renewed, or new ones of somebody who was revoked. None before.
     """
 
-    def __init__(self, parts: Iterable[_mopse.message.Part]) -> None:
+    def __init__(self, query: int, parts: Iterable[_mopse.message.Part]) -> None:
+        self._query = integer(query, "the query's number", 0, 2**128 - 1)
         self._parts = list(parts) if isinstance(parts, Iterable) else [parts]
         for part in self._parts:
             if not isinstance(part, _mopse.message.Part):
                 raise WrongTypeError(f"an answer is made of parts, not {type(part).__name__}")
         self.excess: int | None = None
+        self.unchecked: tuple[str, ...] | None = None
+        self.left: dict[str, int] | None = None
 
     @classmethod
     def from_bytes(cls, message: bytes) -> "Answer":
         """Return the answer that travelled as these bytes."""
-        parts = _mopse.message.split("answer", as_message(message, "an answer", Answer))
-        return cls(_mopse.message.Part.decode(part) for part in parts)
+        query, parts = _mopse.message.split_answer(as_message(message, "an answer", Answer))
+        return cls(query, parts)
+
+    def _check(self, query: Query) -> None:
+        """Refuse it if it is not the whole answer to the query, and nothing else."""
+        _mopse.message.check_answer(self._query, self._parts, query._decoded)
 
     @property
     def providers(self) -> dict[str, int]:
@@ -268,7 +364,7 @@ class Answer(Message):
         return sum(part.size for part in self._parts)
 
     def __bytes__(self) -> bytes:
-        return _mopse.message.join("answer", [part.encode() for part in self._parts])
+        return _mopse.message.join_answer(self._query, self._parts)
 
     def __len__(self) -> int:
         return sum(len(part) for part in self._parts)

@@ -1,10 +1,10 @@
 """A provider of records: encrypts under its own key and queries what it is authorised for."""
 
+import datetime
 import html
 import time
-import weakref
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -12,32 +12,20 @@ from numpy.typing import NDArray
 
 from mopse import _mopse
 from mopse._answers import PROVIDER
-from mopse._checks import byte_array, integer, items, text
-from mopse._party import Party, grant, keyword_bytes, names
+from mopse._checks import byte_array, instance, integer, items, text
+from mopse._party import Party, as_cloud, as_ids, grant, keyword_bytes, names
 from mopse._table import as_frame, record_ids, to_columns
 from mopse._types import check_times, has_values, typed
-from mopse.errors import InvalidInputError, WrongTypeError
+from mopse.errors import InvalidInputError, MopseError, WrongTypeError
 from mopse.files import content
 from mopse.leakage import accepted, warn_of
-from mopse.messages import FileUpload, Upload, as_message
+from mopse.messages import Answer, FileUpload, Query, Upload, as_message
 from mopse.schema import Field, Schema
 
-__all__ = ["Issued", "Provider"]
+if TYPE_CHECKING:
+    from mopse.cloud import Cloud
 
-
-class Issued:
-    """The providers that a party authorised, for as long as somebody holds them."""
-
-    def __init__(self) -> None:
-        self._by_path: dict[str, weakref.WeakSet[Provider]] = {}
-
-    def add(self, provider: "Provider") -> None:
-        """Take note of a provider that was authorised, and tell those above it."""
-        names = provider.path.split("/")
-        for end in range(1, len(names)):
-            for above in self._by_path.get("/".join(names[:end]), ()):
-                above._learn_if_below(provider)
-        self._by_path.setdefault(provider.path, weakref.WeakSet()).add(provider)
+__all__ = ["Provider"]
 
 
 class Provider(Party):
@@ -53,11 +41,6 @@ class Provider(Party):
     """
 
     _is_owner = False
-
-    def __init__(self, keyring: _mopse.party.Keyring, schema: Schema | None = None) -> None:
-        super().__init__(keyring, schema)
-        self._issued = Issued()
-        self._sequence = 0
 
     @property
     def path(self) -> str:
@@ -75,8 +58,12 @@ class Provider(Party):
         *,
         id: str,  # noqa: A002 - the id column's own name
         accept_leakage: Collection[str] = (),
+        cloud: "Cloud | None" = None,
+        versions: Answer | None = None,
     ) -> Upload:
         """Seal the rows of a table and encrypt their index entries, ready for the cloud.
+
+        The records are new; `update` changes those that are stored.
 
         Parameters
         ----------
@@ -88,11 +75,17 @@ class Provider(Party):
             The column of record ids: integers or text, unique, no nulls.
         accept_leakage : collection of str
             Fields to encrypt without a warning although order alone tells their values.
+        cloud : Cloud, optional
+            Looks up first whether a record is stored, or was deleted: only then can it be added
+            again.
+        versions : Answer, optional
+            The answer to `lookup` of the ids, instead of `cloud`, where parties run apart.
 
         Raises
         ------
         mopse.errors.InvalidInputError
-            If there is no row, a field or the ids are missing, an id is null or stands twice, a
+            If a record is stored already, as far as was looked up: the message names its id. Or if
+            there is no row, a field or the ids are missing, an id is null or stands twice, a
             value is outside its field's domain or off its grid, or none of the type that the
             schema declares, or a time no table shows; the message names column and row.
         mopse.errors.WrongTypeError
@@ -110,6 +103,136 @@ class Provider(Party):
         Costs one AES block per entry and about a microsecond per record on each core, with the GIL
         released. Nulls are sealed, not indexed. What the cloud learns is said in `mopse.Upload`.
         """
+        return self._upload(table, id, accept_leakage, cloud, versions, is_update=False)
+
+    def update(
+        self,
+        table: Any,
+        *,
+        id: str,  # noqa: A002 - the id column's own name
+        accept_leakage: Collection[str] = (),
+        cloud: "Cloud | None" = None,
+        versions: Answer | None = None,
+    ) -> Upload:
+        """Seal new values of stored records, ready for the cloud: whole rows take their place.
+
+        Parameters
+        ----------
+        table : table
+            As for `encrypt`; ids say which records are meant.
+        id : str
+            The column of record ids.
+        accept_leakage : collection of str
+            Fields to encrypt without a warning although order alone tells their values.
+        cloud : Cloud, optional
+            Looks the records up first. One of `cloud` and `versions` is needed.
+        versions : Answer, optional
+            The answer to `lookup` of the ids, where parties run apart.
+
+        Returns
+        -------
+        Upload
+            Every record in it names the version that it takes the place of. If another one is
+            stored when it arrives, `mopse.Cloud.receive` changes nothing.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            If a record is not stored: the message names its id. Or as `encrypt` does.
+
+        Notes
+        -----
+        **Leakage.** The cloud learns which records were changed and when, their old and their new
+        place in every index, and that both belong to one record.
+        """
+        if cloud is None and versions is None:
+            raise InvalidInputError(_NO_VERSIONS)
+        return self._upload(table, id, accept_leakage, cloud, versions, is_update=True)
+
+    def delete(
+        self, ids: Any, *, cloud: "Cloud | None" = None, versions: Answer | None = None
+    ) -> Upload:
+        """Return what deletes stored records by their ids, ready for the cloud.
+
+        Parameters
+        ----------
+        ids : sequence
+            Record ids: integers or text, unique, no nulls.
+        cloud : Cloud, optional
+            Looks the records up first. One of `cloud` and `versions` is needed.
+        versions : Answer, optional
+            The answer to `lookup` of the ids, where parties run apart.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            If a record is not stored: the message names its id. Or if an id is null or stands
+            twice, or there is none.
+
+        Notes
+        -----
+        The cloud keeps a tombstone of each, so that an old copy does not come back. **Leakage.** It
+        learns which records were deleted and when, and may keep them all the same.
+        """
+        if cloud is None and versions is None:
+            raise InvalidInputError(_NO_VERSIONS)
+        column = as_ids(ids)
+        found = record_ids(column.to_frame(), "ids")
+        known = self._versions(column, cloud, versions)
+        try:
+            message, rows = self._keyring.deletion(found, known, int(time.time()))
+        except MopseError as error:
+            raise _named(error, column) from None
+        return Upload._of_table(message, rows, column)
+
+    def renew(self, cloud: "Cloud") -> int:
+        """Encrypt this provider's records of earlier epochs anew in the present one.
+
+        For a provider that was authorised again after a revocation: until then whoever left can
+        still locate its old records, and queries carry a token for each epoch.
+
+        Parameters
+        ----------
+        cloud : Cloud
+            Where they are stored. Each upload of an earlier epoch becomes one of the present epoch,
+            and is removed with it; what was interrupted goes on where it ended.
+
+        Returns
+        -------
+        int
+            How many records were renewed.
+
+        Raises
+        ------
+        mopse.errors.MopseError
+            As `decrypt` and `mopse.Cloud.receive` do.
+
+        Notes
+        -----
+        Files stay in the epoch that they were attached in: they are found by keyword, and not by
+        the renewed records.
+        """
+        where = as_cloud(cloud)
+        query = Query._with_ranges(self._keyring.renewal(int(time.time()) + 3600), {})
+        answer = where.search(query)
+        answer._check(query)
+        renewed = 0
+        now = int(time.time())
+        for message, _ in self._keyring.renew(answer._parts, _portions(self._schema), now):
+            receipt = where.receive(Upload._signed(message))
+            renewed += receipt.added + receipt.replaced
+        return renewed
+
+    def _upload(
+        self,
+        table: Any,
+        id: str,  # noqa: A002 - the id column's own name
+        accept_leakage: Collection[str],
+        cloud: "Cloud | None",
+        versions: Answer | None,
+        *,
+        is_update: bool,
+    ) -> Upload:
         frame = typed(as_frame(table), self._schema.types)
         check_times(frame)
         if PROVIDER in frame.columns:
@@ -121,9 +244,34 @@ class Provider(Party):
             raise InvalidInputError(f"the table has no column for field {missing[0]!r}")
         indexed = [(name, *_plaintexts(field, frame[name])) for name, field in self._schema.items()]
         warn_of(self._schema, indexed, is_accepted)
-        # Later uploads have higher numbers, also after the keyring was saved and opened again.
-        self._sequence = max(self._sequence + 1, time.time_ns())
-        return Upload._signed(self._keyring.upload(to_columns(frame), ids, indexed, self._sequence))
+        known = self._versions(frame[id], cloud, versions)
+        columns, portions = to_columns(frame), _portions(self._schema)
+        now = int(time.time())
+        try:
+            message, rows = self._keyring.upload(
+                columns, ids, id, indexed, portions, is_update, known, now
+            )
+        except MopseError as error:
+            raise _named(error, frame[id]) from None
+        return Upload._of_table(message, rows, frame[id])
+
+    def _versions(
+        self, ids: pl.Series, cloud: "Cloud | None", versions: Answer | None
+    ) -> _mopse.party.Versions:
+        """Return what is stored of records, as far as it is looked up."""
+        if cloud is not None:
+            if versions is not None:
+                raise InvalidInputError("versions come from the cloud or are given, not both")
+            query = self.lookup(ids)
+            versions = as_cloud(cloud).search(query)
+            versions._check(query)
+        if versions is None:
+            return _mopse.party.Versions([])
+        return _mopse.party.Versions(instance(versions, Answer, "versions")._parts)
+
+    @property
+    def _own_path(self) -> str:
+        return self.path
 
     def attach(
         self,
@@ -175,7 +323,7 @@ class Provider(Party):
         message = self._keyring.attach(ids, cipher, *called, contents, words)
         return FileUpload._signed(message)
 
-    def catch_up(self, keywords: Sequence[str], counts: Sequence[int]) -> None:
+    def catch_up_keywords(self, keywords: Sequence[str], counts: Sequence[int]) -> None:
         """Take note of how often this provider has used keywords, as the cloud counts them.
 
         A keyring that was not saved after the last `attach`, or was authorised again, has missed
@@ -207,7 +355,7 @@ class Provider(Party):
         >>> x_ray = {"name": "x.jpg", "media_type": "image/jpeg", "keywords": ["x-ray"]}
         >>> cloud.receive(owner.authorize("hospital").attach(1, b"image", **x_ray))
         >>> hospital = owner.authorize("hospital")  # the same keys, and no memory of the file
-        >>> hospital.catch_up(["x-ray"], cloud.count_keywords(hospital.find("x-ray")))
+        >>> hospital.catch_up_keywords(["x-ray"], cloud.count_keywords(hospital.find("x-ray")))
         >>> cloud.receive(hospital.attach(1, b"another", **x_ray))
         >>> len(cloud.find(owner.find("x-ray")))
         2
@@ -217,7 +365,7 @@ class Provider(Party):
             integer(count, "a count", 0, 2**64 - 1, fault=fault)
             for count in items(counts, "counts", "list of integers")
         ]
-        self._keyring.catch_up(_words(keywords), numbers)
+        self._keyring.catch_up_keywords(_words(keywords), numbers)
 
     def handles(self, ids: Any) -> NDArray[np.uint64]:
         """Return the pseudonyms of record ids, for research with `entries`.
@@ -297,9 +445,7 @@ class Provider(Party):
             If there can be no such name, or nobody was authorised under that path.
         """
         keyring = self._keyring.authorize(text(name, "a name"), names(under))
-        provider = Provider(keyring, self._schema)
-        self._issued.add(provider)
-        return provider
+        return Provider(keyring, self._schema)
 
     def learn(self, certificates: bytes) -> None:
         """Learn of a provider below this one from its `public`, so that queries reach its group.
@@ -315,16 +461,31 @@ class Provider(Party):
         """
         self._keyring.learn(as_message(certificates, "a chain of certificates"))
 
-    def _learn_if_below(self, provider: "Provider") -> None:
-        if provider._keyring.epochs[: len(self._keyring.epochs)] == self._keyring.epochs:
-            self.learn(provider.public)
+    @property
+    def announcements(self) -> bytes:
+        """What a cloud enrols of the providers below this one, signed. No secret.
 
-    def grant(self, ids: Sequence[Any] | None = None, *, provider: str | None = None) -> bytes:
+        Raises
+        ------
+        mopse.errors.ScopeError
+            If there is nobody below.
+        """
+        return self._keyring.announcements()
+
+    def grant(
+        self,
+        ids: Sequence[Any] | None = None,
+        *,
+        provider: str | None = None,
+        portions: Sequence[str] | None = None,
+        expires_in: datetime.timedelta | None = None,
+    ) -> bytes:
         """Return what opens records of this provider, or of one below it, for a `mopse.User`.
 
         See `mopse.Owner.grant`.
         """
-        return grant(self._keyring, self.path if provider is None else provider, ids)
+        path = self.path if provider is None else provider
+        return grant(self, path, ids, portions, expires_in)
 
     def __repr__(self) -> str:
         return (
@@ -334,6 +495,22 @@ class Provider(Party):
     def _repr_html_(self) -> str:
         below = "".join(f"<li>{html.escape(path)}</li>" for path in self.providers)
         return f"<b>{html.escape(self.path)}</b><ul>{below}</ul>"
+
+
+_NO_VERSIONS = "versions are needed: give cloud=, or versions= with the answer to a lookup"
+
+
+def _named(error: MopseError, ids: pl.Series) -> MopseError:
+    """Return an error of the core about a row, which names the record's id."""
+    row = getattr(error, "row", None)
+    if row is None:
+        return error
+    record = f"record {ids[row]!r} (row {row} of the table)"
+    return type(error)(str(error).replace(f"the record in row {row}", record, 1))
+
+
+def _portions(schema: Schema) -> list[tuple[str, list[str]]]:
+    return [(name, list(columns)) for name, columns in schema.portions.items()]
 
 
 def _plaintexts(field: Field, column: pl.Series) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:

@@ -264,6 +264,9 @@ class Schema(Mapping[str, Field]):
     types : mapping from str to Polars dtype, optional
         Types of columns, indexed or not. `mopse.Provider.encrypt` gives columns these types, and
         refuses a value that the type does not hold as it is, so that those of all providers meet.
+    portions : mapping from str to sequence of str, optional
+        Parts of a record that are sealed apart, so that each can be granted alone: the columns of
+        each, by the portion's name. A column may lie in several; what is in none is in ``rest``.
     **more_fields : Field
         One per indexed column, by the column's name.
 
@@ -280,8 +283,8 @@ class Schema(Mapping[str, Field]):
     fields, and every upload and token names the schema's digest. Schemas are equal if they have
     equal fields in the same order, and then have equal digests.
 
-    Types are in the Schema object alone: not in the digest, and not in saved keyrings, so give the
-    schema to `mopse.Owner.open` and `mopse.Provider.open` again, with ``schema=``.
+    Types and portions are in the Schema object alone: not in the digest, and not in saved keyrings,
+    so give the schema to `mopse.Owner.open` and `mopse.Provider.open` again, with ``schema=``.
 
     Examples
     --------
@@ -299,6 +302,7 @@ class Schema(Mapping[str, Field]):
         /,
         *,
         types: Mapping[str, Any] | None = None,
+        portions: Mapping[str, Sequence[str]] | None = None,
         **more_fields: Field,
     ) -> None:
         first = {} if fields is None else mapping(fields, "fields")
@@ -313,6 +317,12 @@ class Schema(Mapping[str, Field]):
             instance(field, Field, repr(name))
         self._schema = _mopse.schema.Schema([(name, f._field) for name, f in self.items()])
         self._types = declared(types)
+        self._portions = _portions(portions)
+
+    @property
+    def portions(self) -> Mapping[str, tuple[str, ...]]:
+        """The columns of each declared portion, by the portion's name."""
+        return MappingProxyType(self._portions)
 
     @property
     def types(self) -> Mapping[str, pl.DataType]:
@@ -344,6 +354,9 @@ class Schema(Mapping[str, Field]):
         if self._types:
             types = (f"{name!r}: {name_of(dtype)}" for name, dtype in self._types.items())
             parts.append(f"types={{{', '.join(types)}}}")
+        if self._portions:
+            listed = {name: list(columns) for name, columns in self._portions.items()}
+            parts.append(f"portions={listed}")
         return f"Schema({', '.join(parts)})"
 
     def _repr_html_(self) -> str:
@@ -373,3 +386,17 @@ def _number(value: Any, what: str) -> float:
         except OverflowError:  # an int of more than 1024 bits
             return math.inf if value > 0 else -math.inf
     raise WrongTypeError(f"{what} must be a number or a date, not {type(value).__name__}")
+
+
+def _portions(portions: Mapping[str, Sequence[str]] | None) -> dict[str, tuple[str, ...]]:
+    given = {} if portions is None else mapping(portions, "portions")
+    checked = {}
+    for name, columns in given.items():
+        if isinstance(columns, str):
+            raise WrongTypeError(f"portion {name!r}: columns must be a list of strings")
+        listed = items(columns, f"portion {name!r}", "list of strings")
+        checked[text(name, "a portion's name")] = tuple(
+            text(column, "a column's name") for column in listed
+        )
+    _mopse.party.check_portions([(name, list(columns)) for name, columns in checked.items()])
+    return checked

@@ -1,16 +1,21 @@
 """A user, who opens what was granted and nothing else."""
 
+import time
 from collections.abc import Iterable
-from typing import Any, Literal, Never, overload
+from typing import TYPE_CHECKING, Any, Literal, Never, overload
 
 import polars as pl
 
 from mopse import _mopse
 from mopse._answers import OpenedPart, Ranges, described, matching, opened
 from mopse._checks import instance, items
-from mopse.errors import InvalidInputError, WrongTypeError
+from mopse._party import as_cloud
+from mopse.errors import WrongTypeError
 from mopse.messages import Answer, File, FileListing, Opened, Query, SealedFile, as_message
 from mopse.schema import Schema
+
+if TYPE_CHECKING:
+    from mopse.cloud import Cloud
 
 __all__ = ["User"]
 
@@ -29,11 +34,18 @@ class User:
     ------
     mopse.errors.DamagedFileError
         If a grant is malformed.
+    mopse.errors.SignatureError
+        If a grant is forged.
+    mopse.errors.ExpiredError
+        If a grant has ended.
 
     Notes
     -----
     A query comes from the owner or a provider, who thereby decides what is found; grants decide
     what of it is opened. What was granted once cannot be taken back.
+
+    A user does not see who wrote a record: whoever holds a grant of it, and helps the cloud, can
+    put another in its place. Whoever holds the provider's keys sees that.
     """
 
     def __init__(self, schema: Schema, grants: Iterable[bytes] = ()) -> None:
@@ -41,7 +53,7 @@ class User:
         given = items(grants, "grants", "list of bytes")
         messages = [as_message(grant, "a grant") for grant in given]
         self._granted = len(messages)
-        self._grants = _mopse.party.Grants.decode(messages)
+        self._grants = _mopse.party.Grants.decode(messages, int(time.time()))
 
     @overload
     def decrypt(
@@ -103,12 +115,16 @@ class User:
         Returns
         -------
         polars.DataFrame
-            As from `mopse.Owner.decrypt`; of providers granted record by record, those only.
+            As from `mopse.Owner.decrypt`; of providers granted record by record, those only, and of
+            portions that were not granted no column. ``answer.unchecked`` names fields of the query
+            that lie there: then records of the same cells are among the rows.
 
         Raises
         ------
         mopse.errors.ScopeError
             If a provider in the answer has granted nothing; the message names it.
+        mopse.errors.AnswerError
+            If the answer is not that to the query.
         mopse.errors.DecryptionError
             If a record was changed, cut or moved.
         mopse.errors.DamagedFileError
@@ -117,9 +133,42 @@ class User:
             If the query has lost its bounds, as the cloud's copy has, or what was opened is not
             what layout and schema allow.
         """
-        if instance(query, Query, "a query")._ranges is None:
-            raise InvalidInputError("the query has no bounds in the clear: it is the cloud's copy")
-        return matching(answer, query, {}, self._schema, self._open_part, faults, by_provider)
+        return matching(answer, query, self._schema, self._open_part, faults, by_provider)
+
+    def ask(
+        self,
+        cloud: "Cloud",
+        query: Query,
+        *,
+        faults: Literal["raise", "report"] = "raise",
+        by_provider: bool = False,
+    ) -> Any:
+        """Return the records of a cloud that a query finds: search and `decrypt`.
+
+        Parameters
+        ----------
+        cloud : Cloud
+            Where to ask.
+        query : Query
+            As it was given to the user; users make none themselves.
+        faults : {"raise", "report"}
+            Whether the first fault is an error, or all are reported; see `mopse.Owner.decrypt`.
+        by_provider : bool
+            Whether to return the records of each provider apart.
+
+        Returns
+        -------
+        polars.DataFrame
+            As from `decrypt`.
+
+        Raises
+        ------
+        mopse.errors.MopseError
+            As `mopse.Cloud.search` and `decrypt` do.
+        """
+        answer = as_cloud(cloud).search(instance(query, Query, "a query"))
+        decrypt: Any = self.decrypt
+        return decrypt(answer, query, faults=faults, by_provider=by_provider)
 
     @overload
     def files(

@@ -7,14 +7,18 @@ use pyo3::types::PyBytes;
 
 use super::error::WrongTypeError;
 use super::filled;
-use super::message::{Announcement, Attachment, Part, StoredFile, StoredUpload, Token};
+use super::message::{
+    Announcement, Attachment, EpochPair, Part, Place, Query, Removal, StoredFile, StoredUpload,
+    pairs, place,
+};
 use crate::cloud::gate::Gate as Door;
 use crate::cloud::memory::Memory;
 use crate::cloud::merge::merge_into;
-use crate::cloud::store::{Content, Label, Removed, Store, Totals};
+use crate::cloud::store::{Content, Label, Receipt, Store, Totals};
+use crate::message::announcement::Announced;
 use crate::message::certificate::Owner;
 use crate::message::place::Node;
-use crate::message::{announcement, answer, attachment, token, upload};
+use crate::message::{announcement, answer, attachment, query, removal, upload};
 
 /// Ciphertexts, and the record of each.
 type Entries<'py> = (Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<u32>>);
@@ -53,21 +57,28 @@ impl MemoryStore {
         Ok(self.0.owners()?.into_iter().map(|owner| owner.0).collect())
     }
 
-    /// See `mopse.stores.Store.announcement`.
-    fn announcement<'py>(&self, py: Python<'py>, owner: [u8; 32]) -> Option<Bound<'py, PyBytes>> {
-        self.0.signed_announcement(&Owner(owner)).map(|message| PyBytes::new(py, &message))
+    /// See `mopse.stores.Store.announcements`.
+    fn announcements<'py>(
+        &self,
+        py: Python<'py>,
+        owner: [u8; 32],
+    ) -> PyResult<Vec<Bound<'py, PyBytes>>> {
+        let messages = self.0.announcements(&Owner(owner))?;
+        Ok(messages.iter().map(|message| PyBytes::new(py, message)).collect())
     }
 
     /// See `mopse.stores.Store.enroll`.
-    fn enroll(&self, py: Python<'_>, announcement: &Announcement) -> PyResult<()> {
-        let message = announcement.message.as_bytes(py);
-        Ok(self.0.enroll(announcement.announcement.clone(), message)?)
+    fn enroll(&self, py: Python<'_>, announcements: Vec<PyRef<'_, Announcement>>) -> PyResult<()> {
+        let message = |announcement: &PyRef<'_, Announcement>| {
+            (announcement.announcement.clone(), announcement.message.as_bytes(py).to_vec())
+        };
+        Ok(self.0.enroll(announcements.iter().map(message).collect())?)
     }
 
     /// See `mopse.stores.Store.add`.
-    fn add(&self, py: Python<'_>, upload: &StoredUpload, message: &[u8]) -> PyResult<()> {
+    fn add(&self, py: Python<'_>, upload: &StoredUpload, message: &[u8]) -> PyResult<Changes> {
         let upload = upload.0.clone();
-        Ok(py.detach(|| self.0.add(upload, message))?)
+        Ok(changes(&py.detach(|| self.0.add(upload, message))?))
     }
 
     /// See `mopse.stores.Store.add_file`.
@@ -77,15 +88,13 @@ impl MemoryStore {
     }
 
     /// See `mopse.stores.Store.search`.
-    fn search(&self, py: Python<'_>, tokens: Vec<PyRef<'_, Token>>) -> PyResult<Vec<Part>> {
-        let tokens = cloned(&tokens);
-        Ok(py.detach(|| self.0.search(&tokens))?.into_iter().map(Part).collect())
+    fn search(&self, py: Python<'_>, query: &Query) -> PyResult<Vec<Part>> {
+        Ok(py.detach(|| self.0.search(&query.0))?.into_iter().map(Part).collect())
     }
 
     /// See `mopse.stores.Store.count`.
-    fn count(&self, py: Python<'_>, tokens: Vec<PyRef<'_, Token>>) -> PyResult<usize> {
-        let tokens = cloned(&tokens);
-        Ok(py.detach(|| self.0.count(&tokens))?)
+    fn count(&self, py: Python<'_>, query: &Query) -> PyResult<usize> {
+        Ok(py.detach(|| self.0.count(&query.0))?)
     }
 
     /// See `mopse.stores.Store.labels`.
@@ -94,10 +103,10 @@ impl MemoryStore {
         py: Python<'_>,
         owner: [u8; 32],
         provider: &str,
-        epochs: Vec<u32>,
+        epochs: Vec<EpochPair>,
         labels: Vec<u128>,
     ) -> PyResult<Vec<Option<Py<PyAny>>>> {
-        let found = self.0.labels(&Owner(owner), &Node::of(provider, &epochs)?, &labels)?;
+        let found = self.0.labels(&Owner(owner), &place(provider, epochs)?, &labels)?;
         let number = |label: Option<Label>| -> PyResult<Option<Py<PyAny>>> {
             Ok(match label {
                 None => None,
@@ -113,10 +122,10 @@ impl MemoryStore {
         &self,
         owner: [u8; 32],
         provider: &str,
-        epochs: Vec<u32>,
+        epochs: Vec<EpochPair>,
         numbers: Vec<u128>,
     ) -> PyResult<Vec<StoredFile>> {
-        let files = self.0.files(&Owner(owner), &Node::of(provider, &epochs)?, &numbers)?;
+        let files = self.0.files(&Owner(owner), &place(provider, epochs)?, &numbers)?;
         Ok(files.into_iter().map(StoredFile).collect())
     }
 
@@ -125,10 +134,10 @@ impl MemoryStore {
         &self,
         owner: [u8; 32],
         provider: &str,
-        epochs: Vec<u32>,
+        epochs: Vec<EpochPair>,
         handles: Vec<u128>,
     ) -> PyResult<Vec<StoredFile>> {
-        let files = self.0.files_of(&Owner(owner), &Node::of(provider, &epochs)?, &handles)?;
+        let files = self.0.files_of(&Owner(owner), &place(provider, epochs)?, &handles)?;
         Ok(files.into_iter().map(StoredFile).collect())
     }
 
@@ -138,9 +147,16 @@ impl MemoryStore {
     }
 
     /// See `mopse.stores.Store.remove`.
-    fn remove(&self, py: Python<'_>, owner: [u8; 32], provider: &str) -> PyResult<(usize, usize)> {
-        let removed = py.detach(|| self.0.remove(&Owner(owner), provider))?;
-        Ok((removed.records, removed.files))
+    fn remove(
+        &self,
+        py: Python<'_>,
+        owner: [u8; 32],
+        provider: &str,
+        removal: Option<&Removal>,
+    ) -> PyResult<(usize, usize, bool)> {
+        let removal = removal.map(|removal| &removal.0);
+        let removed = py.detach(|| self.0.remove(&Owner(owner), provider, removal))?;
+        Ok((removed.removed, removed.files, removed.is_repeated))
     }
 
     /// See `mopse.stores.Store.contents`.
@@ -173,8 +189,11 @@ impl MemoryStore {
     }
 }
 
-fn cloned(tokens: &[PyRef<'_, Token>]) -> Vec<token::Token> {
-    tokens.iter().map(|token| token.0.clone()).collect()
+/// Added, replaced, removed, whether it was taken before.
+type Changes = (usize, usize, usize, bool);
+
+fn changes(receipt: &Receipt) -> Changes {
+    (receipt.added, receipt.replaced, receipt.removed, receipt.is_repeated)
 }
 
 fn line(content: Content) -> Line {
@@ -186,8 +205,8 @@ fn counts(Totals { entries, files, file_size, keywords }: Totals) -> TotalNumber
     (entries, files, file_size, keywords)
 }
 
-/// Bytes of an announcement, and what they say.
-type Decoded = (Vec<u8>, Arc<announcement::Announcement>);
+/// Bytes of an owner's announcements, and what they say.
+type Decoded = (Vec<Vec<u8>>, Arc<Announced>);
 
 /// A store written in Python, and the announcements that were read from it, as bytes and decoded.
 struct Foreign {
@@ -202,8 +221,8 @@ impl Foreign {
 }
 
 /// A place as a store is told it: its path, and the epoch of each of its names.
-fn place(node: &Node) -> (String, Vec<u32>) {
-    (node.path(), node.epochs().to_vec())
+fn told(node: &Node) -> Place {
+    (node.path(), pairs(node))
 }
 
 fn owner_bytes<'py>(py: Python<'py>, owner: &Owner) -> Bound<'py, PyBytes> {
@@ -243,36 +262,51 @@ impl Store for Foreign {
         })
     }
 
-    fn announcement(&self, owner: &Owner) -> PyResult<Option<Arc<announcement::Announcement>>> {
-        let message: Option<Vec<u8>> = Python::attach(|py| {
-            let message = self.bound(py).call_method1("announcement", (owner_bytes(py, owner),))?;
-            let bytes: Option<Bound<'_, PyBytes>> = returned("announcement", message.extract())?;
-            PyResult::Ok(bytes.map(|bytes| bytes.as_bytes().to_vec()))
-        })?;
-        let Some(message) = message else { return Ok(None) };
+    fn announced(&self, owner: &Owner) -> PyResult<Option<Arc<Announced>>> {
+        let messages = self.announcements(owner)?;
+        if messages.is_empty() {
+            return Ok(None);
+        }
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, decoded)) = known.get(owner).filter(|(bytes, _)| *bytes == message) {
+        if let Some((_, decoded)) = known.get(owner).filter(|(bytes, _)| *bytes == messages) {
             return Ok(Some(Arc::clone(decoded)));
         }
         drop(known);
-        let decoded = Arc::new(announcement::Announcement::decode(&message)?);
+        let decode = |message: &Vec<u8>| announcement::Announcement::decode(message).map(Arc::new);
+        let all = messages.iter().map(decode).collect::<Result<Vec<_>, _>>()?;
+        let decoded = Arc::new(Announced::default().with(&all)?);
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        known.insert(*owner, (message, Arc::clone(&decoded)));
+        known.insert(*owner, (messages, Arc::clone(&decoded)));
         Ok(Some(decoded))
     }
 
-    fn enroll(&self, announcement: announcement::Announcement, message: &[u8]) -> PyResult<()> {
+    fn announcements(&self, owner: &Owner) -> PyResult<Vec<Vec<u8>>> {
         Python::attach(|py| {
-            let message = PyBytes::new(py, message).unbind();
-            let announcement = Announcement { announcement, message };
-            self.bound(py).call_method1("enroll", (announcement,)).map(drop)
+            let messages =
+                self.bound(py).call_method1("announcements", (owner_bytes(py, owner),))?;
+            let messages: Vec<Bound<'_, PyBytes>> = returned("announcements", messages.extract())?;
+            Ok(messages.iter().map(|message| message.as_bytes().to_vec()).collect())
         })
     }
 
-    fn add(&self, upload: upload::Upload, message: &[u8]) -> PyResult<()> {
+    fn enroll(&self, announcements: Vec<(announcement::Announcement, Vec<u8>)>) -> PyResult<()> {
+        Python::attach(|py| {
+            let announcement = |(announcement, message): (_, Vec<u8>)| {
+                let message = PyBytes::new(py, &message).unbind();
+                Announcement { announcement, message }
+            };
+            let announcements: Vec<_> = announcements.into_iter().map(announcement).collect();
+            self.bound(py).call_method1("enroll", (announcements,)).map(drop)
+        })
+    }
+
+    fn add(&self, upload: upload::Upload, message: &[u8]) -> PyResult<Receipt> {
+        let provider = upload.provider.path();
         Python::attach(|py| {
             let arguments = (StoredUpload(upload), PyBytes::new(py, message));
-            self.bound(py).call_method1("add", arguments).map(drop)
+            let did = self.bound(py).call_method1("add", arguments)?;
+            let (added, replaced, removed, is_repeated): Changes = returned("add", did.extract())?;
+            Ok(Receipt { provider, added, replaced, removed, files: 0, is_repeated })
         })
     }
 
@@ -283,19 +317,18 @@ impl Store for Foreign {
         })
     }
 
-    fn search(&self, tokens: &[token::Token]) -> PyResult<Vec<answer::Part>> {
+    fn search(&self, query: &query::Query) -> PyResult<Vec<answer::Part>> {
         Python::attach(|py| {
-            let tokens: Vec<Token> = tokens.iter().cloned().map(Token).collect();
-            let parts = self.bound(py).call_method1("search", (tokens,))?;
+            let parts = self.bound(py).call_method1("search", (Query(query.clone()),))?;
             let parts: Vec<Part> = returned("search", parts.extract())?;
             Ok(parts.into_iter().map(|part| part.0).collect())
         })
     }
 
-    fn count(&self, tokens: &[token::Token]) -> PyResult<usize> {
+    fn count(&self, query: &query::Query) -> PyResult<usize> {
         Python::attach(|py| {
-            let tokens: Vec<Token> = tokens.iter().cloned().map(Token).collect();
-            returned("count", self.bound(py).call_method1("count", (tokens,))?.extract())
+            let count = self.bound(py).call_method1("count", (Query(query.clone()),))?;
+            returned("count", count.extract())
         })
     }
 
@@ -306,7 +339,7 @@ impl Store for Foreign {
         labels: &[u128],
     ) -> PyResult<Vec<Option<Label>>> {
         Python::attach(|py| {
-            let (path, epochs) = place(provider);
+            let (path, epochs) = told(provider);
             let arguments = (owner_bytes(py, owner), path, epochs, labels.to_vec());
             let found = self.bound(py).call_method1("labels", arguments)?;
             let found: Vec<Option<Bound<'_, PyAny>>> = returned("labels", found.extract())?;
@@ -341,13 +374,21 @@ impl Store for Foreign {
         })
     }
 
-    fn remove(&self, owner: &Owner, provider: &str) -> PyResult<Removed> {
-        Python::attach(|py| {
-            let arguments = (owner_bytes(py, owner), provider);
+    fn remove(
+        &self,
+        owner: &Owner,
+        provider: &str,
+        removal: Option<&removal::Removal>,
+    ) -> PyResult<Receipt> {
+        let removal = removal.map(|removal| Removal(removal.clone()));
+        let removed = Python::attach(|py| {
+            let arguments = (owner_bytes(py, owner), provider, removal);
             let removed = self.bound(py).call_method1("remove", arguments)?;
-            let (records, files) = returned("remove", removed.extract())?;
-            Ok(Removed { records, files })
-        })
+            returned("remove", removed.extract())
+        });
+        let (removed, files, is_repeated) = removed?;
+        let provider = provider.to_owned();
+        Ok(Receipt { provider, added: 0, replaced: 0, removed, files, is_repeated })
     }
 }
 
@@ -360,7 +401,7 @@ impl Foreign {
         wanted: &[u128],
     ) -> PyResult<Vec<attachment::StoredFile>> {
         Python::attach(|py| {
-            let (path, epochs) = place(provider);
+            let (path, epochs) = told(provider);
             let arguments = (owner_bytes(py, owner), path, epochs, wanted.to_vec());
             let files = self.bound(py).call_method1(method, arguments)?;
             let files: Vec<StoredFile> = returned(method, files.extract())?;
@@ -374,6 +415,9 @@ enum AnyGate {
     Memory(Door<Memory>),
     Foreign(Door<Foreign>),
 }
+
+/// Provider, added, replaced, removed, files, whether it was taken before.
+type ReceiptColumns = (String, usize, usize, usize, usize, bool);
 
 /// Behind `mopse.Cloud`: the one door of a cloud.
 #[pyclass(module = "mopse._mopse.cloud", frozen)]
@@ -407,12 +451,27 @@ impl Gate {
         at!(self, py, enroll(message))
     }
 
-    fn receive(&self, py: Python<'_>, message: &[u8]) -> PyResult<()> {
-        at!(self, py, receive(message))
+    fn announcements<'py>(
+        &self,
+        py: Python<'py>,
+        owner: [u8; 32],
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let owner = Owner(owner);
+        let message = at!(self, py, announcements(&owner))?;
+        Ok(PyBytes::new(py, &message))
     }
 
-    fn search(&self, py: Python<'_>, query: &[u8], now: u64) -> PyResult<Vec<Part>> {
-        Ok(at!(self, py, search(query, now))?.into_iter().map(Part).collect())
+    /// Provider, added, replaced, removed, files, whether it was taken before.
+    fn receive(&self, py: Python<'_>, message: &[u8], now: u64) -> PyResult<ReceiptColumns> {
+        let receipt = at!(self, py, receive(message, now))?;
+        let Receipt { provider, added, replaced, removed, files, is_repeated } = receipt;
+        Ok((provider, added, replaced, removed, files, is_repeated))
+    }
+
+    /// The number of the query, and the parts that answer it.
+    fn search(&self, py: Python<'_>, query: &[u8], now: u64) -> PyResult<(u128, Vec<Part>)> {
+        let answer = at!(self, py, search(query, now))?;
+        Ok((answer.query, answer.parts.into_iter().map(Part).collect()))
     }
 
     fn count(&self, py: Python<'_>, query: &[u8], now: u64) -> PyResult<usize> {
@@ -438,9 +497,8 @@ impl Gate {
         provider: &str,
         owner: Option<&[u8]>,
     ) -> PyResult<(usize, usize)> {
-        let owner = owner.map(announcement::Announcement::decode).transpose()?;
-        let owner = owner.map(|announcement| announcement.owner);
+        let owner = owner.map(announcement::owner_of).transpose()?;
         let removed = at!(self, py, remove(owner.as_ref(), provider))?;
-        Ok((removed.records, removed.files))
+        Ok((removed.removed, removed.files))
     }
 }

@@ -1,13 +1,17 @@
+use pyo3::prelude::*;
 use pyo3::{PyErr, import_exception};
 
 use crate::{
     Error, attack, cipher, cloud, evaluate, keys, message, party, plot, schema, scheme, wire,
 };
 
+import_exception!(mopse.errors, AnswerError);
+import_exception!(mopse.errors, ChangedError);
 import_exception!(mopse.errors, DamagedFileError);
 import_exception!(mopse.errors, DecryptionError);
 import_exception!(mopse.errors, ExpiredError);
 import_exception!(mopse.errors, InvalidInputError);
+import_exception!(mopse.errors, OutdatedError);
 import_exception!(mopse.errors, RandomnessError);
 import_exception!(mopse.errors, ReplayError);
 import_exception!(mopse.errors, ScopeError);
@@ -36,11 +40,36 @@ exceptions! {
     cipher::Error: of_cipher,
     attack::Error: of_attack,
     message::Error: of_message,
-    party::Error: of_party,
-    cloud::Error: of_cloud,
     evaluate::Error: of_evaluate,
     plot::Error: of_plot,
     Error: of_crate,
+}
+
+impl From<cloud::Error> for PyErr {
+    /// With the position of the record that it is about, so that whoever made the upload can name it.
+    fn from(error: cloud::Error) -> Self {
+        let exception = of_cloud(&error)(error.to_string());
+        let (cloud::Error::Stored { position, .. }
+        | cloud::Error::NotStored { position, .. }
+        | cloud::Error::Changed { position, .. }) = error
+        else {
+            return exception;
+        };
+        let set = Python::attach(|py| exception.value(py).setattr("position", position));
+        set.err().unwrap_or(exception)
+    }
+}
+
+impl From<party::Error> for PyErr {
+    /// With the row that it is about, so that whoever has the table can name its id.
+    fn from(error: party::Error) -> Self {
+        let exception = of_party(&error)(error.to_string());
+        let (party::Error::Stored { row } | party::Error::NotStored { row }) = error else {
+            return exception;
+        };
+        let set = Python::attach(|py| exception.value(py).setattr("row", row));
+        set.err().unwrap_or(exception)
+    }
 }
 
 /// Makes an exception with a message.
@@ -156,7 +185,8 @@ fn of_evaluate(error: &evaluate::Error) -> Exception {
 
 fn of_message(error: &message::Error) -> Exception {
     match error {
-        message::Error::Handle { .. }
+        message::Error::Clock { .. }
+        | message::Error::Handle { .. }
         | message::Error::Length { .. }
         | message::Error::Name { .. }
         | message::Error::NegativeCiphertext { .. }
@@ -165,7 +195,12 @@ fn of_message(error: &message::Error) -> Exception {
         message::Error::Epoch { .. }
         | message::Error::OtherOwner { .. }
         | message::Error::OtherSchema { .. }
+        | message::Error::Readers { .. }
         | message::Error::Scope { .. } => ScopeError::new_err,
+        message::Error::Answer { .. } => AnswerError::new_err,
+        message::Error::Behind { .. } => OutdatedError::new_err,
+        message::Error::Fork { .. } => ChangedError::new_err,
+        message::Error::Older { .. } => ReplayError::new_err,
         message::Error::Expired => ExpiredError::new_err,
         message::Error::Signature { .. } => SignatureError::new_err,
         message::Error::Wire(error) => of_wire(error),
@@ -181,20 +216,24 @@ fn of_party(error: &party::Error) -> Exception {
         | party::Error::LastEpoch { .. }
         | party::Error::Length { .. }
         | party::Error::NoKeyword
+        | party::Error::NoIds
         | party::Error::NoRange
+        | party::Error::NotStored { .. }
         | party::Error::OneRecord { .. }
         | party::Error::OtherKind { .. }
-        | party::Error::Revocations { .. }
+        | party::Error::Portion { .. }
         | party::Error::RowNumber { .. }
         | party::Error::Rows { .. }
+        | party::Error::Stored { .. }
         | party::Error::UnknownField { .. }
         | party::Error::UnknownProvider { .. }
         | party::Error::Uses { .. }
         | party::Error::Value { .. } => InvalidInputError::new_err,
         party::Error::Damaged { .. } | party::Error::LongRecord { .. } => DamagedFileError::new_err,
-        party::Error::File | party::Error::Layout | party::Error::Record { .. } => {
-            DecryptionError::new_err
-        }
+        party::Error::Author { .. }
+        | party::Error::File
+        | party::Error::Layout
+        | party::Error::Record { .. } => DecryptionError::new_err,
         party::Error::NoGrant { .. } => ScopeError::new_err,
         party::Error::Cipher(error) => of_cipher(error),
         party::Error::Keys(error) => of_keys(error),
@@ -212,13 +251,14 @@ fn of_cloud(error: &cloud::Error) -> Exception {
         | cloud::Error::Order { .. }
         | cloud::Error::Records { .. }
         | cloud::Error::StoredKeyword { .. }
-        | cloud::Error::StoredRecord { .. }
         | cloud::Error::UnknownFile
         | cloud::Error::WhichOwner { .. } => InvalidInputError::new_err,
+        cloud::Error::Changed { .. } => ChangedError::new_err,
         cloud::Error::NotEnrolled => ScopeError::new_err,
-        cloud::Error::OlderAnnouncement
-        | cloud::Error::Replay { .. }
-        | cloud::Error::StoredFile { .. } => ReplayError::new_err,
+        cloud::Error::Id { .. } | cloud::Error::Replay { .. } | cloud::Error::StoredFile { .. } => {
+            ReplayError::new_err
+        }
+        cloud::Error::NotStored { .. } | cloud::Error::Stored { .. } => InvalidInputError::new_err,
         cloud::Error::Message(error) => of_message(error),
     }
 }

@@ -5,11 +5,13 @@ use pyo3::types::PyBytes;
 
 use super::{halves, joined};
 use crate::message::certificate::Owner;
-use crate::message::place::{Group, Node};
+use crate::message::place::{Epoch, Group, Node, SALT_LEN};
+use crate::message::query::{Scope, Selection};
 use crate::message::request::Ask;
-use crate::message::token::Scope;
-use crate::message::upload::Run;
-use crate::message::{announcement, answer, attachment, bundle, request, token, upload};
+use crate::message::upload::{Portion, Run, Version};
+use crate::message::{
+    self, announcement, answer, attachment, bundle, query, removal, request, upload,
+};
 use crate::wire::{Blobs, Kind};
 
 type Handles<'py> = Bound<'py, PyArray2<u64>>;
@@ -35,11 +37,55 @@ fn packed<'py>(py: Python<'py>, blobs: &Blobs) -> Packed<'py> {
     (blobs.ends().to_vec().into_pyarray(py), PyBytes::new(py, blobs.bytes()))
 }
 
-fn place(path: &str, epochs: &[u32]) -> PyResult<Node> {
-    Ok(Node::of(path, epochs)?)
+/// An epoch as Python takes it: its number, and its salt or no bytes.
+pub(super) type EpochPair = (u32, Vec<u8>);
+/// A place as Python takes it: its path, and the epoch of each name in it.
+pub(super) type Place = (String, Vec<EpochPair>);
+/// Name, sealed layout, sealed records.
+type PortionColumns<'py> = (String, Bound<'py, PyBytes>, Packed<'py>);
+type LentPortion<'py> = (String, Vec<u8>, (PyReadonlyArray1<'py, u64>, PyBackedBytes));
+
+pub(super) fn pair(epoch: &Epoch) -> EpochPair {
+    (epoch.number, epoch.salt().to_vec())
 }
 
-/// What a cloud keeps of an owner.
+pub(super) fn epoch((number, salt): EpochPair) -> PyResult<Epoch> {
+    let salt = if salt.is_empty() {
+        None
+    } else {
+        let (expected, got) = (SALT_LEN, salt.len());
+        let wrong = message::Error::Length { what: "the salt of an epoch", expected, got };
+        Some(salt.try_into().map_err(|_| wrong)?)
+    };
+    Ok(Epoch { number, salt })
+}
+
+pub(super) fn pairs(node: &Node) -> Vec<EpochPair> {
+    node.epochs().iter().map(pair).collect()
+}
+
+pub(super) fn place(path: &str, epochs: Vec<EpochPair>) -> PyResult<Node> {
+    let epochs = epochs.into_iter().map(epoch).collect::<PyResult<Vec<_>>>()?;
+    Ok(Node::of(path, &epochs)?)
+}
+
+fn portions<'py>(py: Python<'py>, portions: &[Portion]) -> Vec<PortionColumns<'py>> {
+    let columns = |portion: &Portion| {
+        let layout = PyBytes::new(py, &portion.layout);
+        (portion.name.clone(), layout, packed(py, &portion.records))
+    };
+    portions.iter().map(columns).collect()
+}
+
+fn lent_portions(lent: Vec<LentPortion<'_>>) -> PyResult<Vec<Portion>> {
+    let portion = |(name, layout, (ends, bytes)): LentPortion<'_>| {
+        let records = Blobs::new(ends.as_slice()?.to_vec(), bytes.to_vec())?;
+        Ok(Portion { name, layout, records })
+    };
+    lent.into_iter().map(portion).collect()
+}
+
+/// What a cloud keeps of an authority.
 #[pyclass(module = "mopse._mopse.message", frozen)]
 pub(super) struct Announcement {
     pub(super) announcement: announcement::Announcement,
@@ -61,10 +107,29 @@ impl Announcement {
         self.announcement.owner.0
     }
 
-    /// Its number.
+    /// The path of the authority and the epochs of its places; empty for the owner.
+    #[getter]
+    fn place(&self) -> Place {
+        let authority = &self.announcement.authority;
+        (authority.path(), pairs(authority))
+    }
+
+    /// Its number, from 1 on.
     #[getter]
     fn number(&self) -> u64 {
-        self.announcement.number
+        self.announcement.number()
+    }
+
+    /// The names of who belongs to the authority.
+    #[getter]
+    fn members(&self) -> Vec<String> {
+        let members = self.announcement.members.iter();
+        members.filter(|member| member.last.is_none()).map(|m| m.name.clone()).collect()
+    }
+
+    /// Whether it comes later in the chain than one that is known; not if it is the same.
+    fn follows(&self, known: &Self) -> PyResult<bool> {
+        Ok(self.announcement.follows(&known.announcement)?)
     }
 
     /// The announcement as it came, signed.
@@ -85,12 +150,12 @@ impl StoredUpload {
     fn new(
         owner: [u8; 32],
         provider: &str,
-        epochs: Vec<u32>,
+        epochs: Vec<EpochPair>,
+        id: u128,
         schema: [u8; 32],
-        sequence: u64,
+        readers: EpochPair,
         handles: PyReadonlyArray2<'_, u64>,
-        layout: Vec<u8>,
-        records: (PyReadonlyArray1<'_, u64>, PyBackedBytes),
+        portions: Vec<LentPortion<'_>>,
         runs: Vec<LentRun<'_>>,
     ) -> PyResult<Self> {
         let run = |(field, ciphertexts, records): LentRun<'_>| -> PyResult<Run> {
@@ -98,15 +163,14 @@ impl StoredUpload {
             Ok(Run { field, ciphertexts, records: records.as_slice()?.to_vec() })
         };
         let runs = runs.into_iter().map(run).collect::<PyResult<_>>()?;
-        let records = Blobs::new(records.0.as_slice()?.to_vec(), records.1.to_vec())?;
         Ok(Self(upload::Upload::new(
             Owner(owner),
-            place(provider, &epochs)?,
+            place(provider, epochs)?,
+            id,
             schema,
-            sequence,
+            epoch(readers)?,
             lent_handles(&handles)?,
-            layout,
-            records,
+            lent_portions(portions)?,
             runs,
         )?))
     }
@@ -129,10 +193,10 @@ impl StoredUpload {
         self.0.provider.path()
     }
 
-    /// The epoch of each name of the path.
+    /// The epoch of each name of the path: number, and salt or no bytes.
     #[getter]
-    fn epochs(&self) -> Vec<u32> {
-        self.0.provider.epochs().to_vec()
+    fn epochs(&self) -> Vec<EpochPair> {
+        pairs(&self.0.provider)
     }
 
     /// The group of the provider.
@@ -141,16 +205,34 @@ impl StoredUpload {
         Group::of(&self.0.provider).map(|group| group.to_string())
     }
 
+    /// Its random number.
+    #[getter]
+    fn id(&self) -> u128 {
+        self.0.id
+    }
+
+    /// SHA-256 of what was signed, 32 bytes; zeros of one that was made of columns.
+    #[getter]
+    fn digest(&self) -> [u8; 32] {
+        self.0.digest
+    }
+
     /// SHA-256 of the schema, 32 bytes.
     #[getter]
     fn schema(&self) -> [u8; 32] {
         self.0.schema
     }
 
-    /// Above that of every earlier upload of the provider.
+    /// The readers' epoch that the records are sealed in.
     #[getter]
-    fn sequence(&self) -> u64 {
-        self.0.sequence
+    fn readers(&self) -> EpochPair {
+        pair(&self.0.readers)
+    }
+
+    /// When it was made, in hours since 1970; 0 if that is not said.
+    #[getter]
+    fn hours(&self) -> u32 {
+        self.0.hours
     }
 
     /// Pseudonyms of the records: high and low half of each.
@@ -159,16 +241,36 @@ impl StoredUpload {
         handles(py, &self.0.handles)
     }
 
-    /// Names and types of the columns, sealed.
+    /// Name, sealed layout, where each sealed record ends and all their bytes, for every portion.
     #[getter]
-    fn layout<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &self.0.layout)
+    fn portions<'py>(&self, py: Python<'py>) -> Vec<PortionColumns<'py>> {
+        portions(py, &self.0.portions)
     }
 
-    /// Where each sealed record ends, and all their bytes.
+    /// The version that each record has from now on.
+    fn versions(&self, py: Python<'_>) -> Vec<u128> {
+        let upload = &self.0;
+        let version = |(row, &handle): (usize, &u128)| {
+            let digest = upload::digest_of_row(&upload.portions, row);
+            Version::new(upload.id, handle, &digest).0
+        };
+        py.detach(|| upload.handles.iter().enumerate().map(version).collect())
+    }
+
+    /// Rows that replace others, each with the version that it replaces.
     #[getter]
-    fn records<'py>(&self, py: Python<'py>) -> Packed<'py> {
-        packed(py, &self.0.records)
+    fn replaced(&self) -> Vec<(u32, u128)> {
+        self.0.replaced.iter().map(|replaced| (replaced.row, replaced.version.0)).collect()
+    }
+
+    /// Places, and the handle and version of each record that is removed there.
+    #[getter]
+    fn removed(&self) -> Vec<(Vec<EpochPair>, Vec<(u128, u128)>)> {
+        let removed = |removed: &upload::Removed| {
+            let rows = removed.rows.iter().map(|&(handle, version)| (handle, version.0));
+            (pairs(&removed.provider), rows.collect())
+        };
+        self.0.removed.iter().map(removed).collect()
     }
 
     /// Field, ascending ciphertexts and record of each, for every field.
@@ -192,17 +294,121 @@ impl StoredUpload {
     }
 }
 
-/// Behind `mopse.Query`, and what a store is handed of one.
+/// The version of the tombstone that an upload leaves of a record.
+#[pyfunction]
+pub(super) fn tombstone(upload: u128, handle: u128) -> u128 {
+    Version::of_tombstone(upload, handle).0
+}
+
+/// Behind `mopse.messages.Removal`, and what a store is handed of one.
 #[pyclass(module = "mopse._mopse.message", frozen)]
-pub(super) struct Token(pub(super) token::Token);
+pub(super) struct Removal(pub(super) removal::Removal);
+
+#[pymethods]
+impl Removal {
+    /// Read what travelled, and verify its signature if it has one.
+    #[staticmethod]
+    fn decode(message: &[u8]) -> PyResult<Self> {
+        Ok(Self(removal::Removal::decode(message)?))
+    }
+
+    /// Verification key of the owner, 32 bytes.
+    #[getter]
+    fn owner(&self) -> [u8; 32] {
+        self.0.owner.0
+    }
+
+    /// Path of the provider whose records end.
+    #[getter]
+    fn provider(&self) -> String {
+        self.0.provider.path()
+    }
+
+    /// Its random number.
+    #[getter]
+    fn id(&self) -> u128 {
+        self.0.id
+    }
+
+    /// SHA-256 of what was signed, 32 bytes.
+    #[getter]
+    fn digest(&self) -> [u8; 32] {
+        self.0.digest
+    }
+}
+
+/// What a query asks of one group.
+#[pyclass(module = "mopse._mopse.message", frozen)]
+pub(super) struct Token(query::Token);
 
 #[pymethods]
 impl Token {
-    /// Read the tokens of a query, and verify their signature.
+    /// A random number of its own, which the parts of its answer name.
+    #[getter]
+    fn id(&self) -> u128 {
+        self.0.id
+    }
+
+    /// The group, for people to read.
+    #[getter]
+    fn group(&self) -> String {
+        self.0.group.to_string()
+    }
+
+    /// The path of the group's authority, and with it what names the group: the epochs from the owner's
+    /// on, the authority's last, which are those of its providers' places.
+    #[getter]
+    fn place(&self) -> Place {
+        let Group { authority, epoch } = &self.0.group;
+        (authority.path(), [pairs(authority), vec![pair(epoch)]].concat())
+    }
+
+    /// The name of the provider whose records are asked for; None for all of the group.
+    #[getter]
+    fn provider(&self) -> Option<&str> {
+        match &self.0.scope {
+            Scope::Group => None,
+            Scope::One(name) => Some(name),
+        }
+    }
+
+    /// ``"ranges"``, ``"records"`` or ``"all"``.
+    #[getter]
+    fn asks(&self) -> &'static str {
+        match self.0.selection {
+            Selection::Ranges(_) => "ranges",
+            Selection::Records(_) => "records",
+            Selection::All => "all",
+        }
+    }
+
+    /// Field, lowest and highest ciphertext, of each range.
+    #[getter]
+    fn predicates(&self) -> Vec<(String, i64, i64)> {
+        let Selection::Ranges(predicates) = &self.0.selection else { return Vec::new() };
+        predicates.iter().map(|p| (p.field.clone(), p.low, p.high)).collect()
+    }
+
+    /// Pseudonyms of the records that are asked for by them, ascending.
+    #[getter]
+    fn handles(&self) -> Vec<u128> {
+        match &self.0.selection {
+            Selection::Records(handles) => handles.clone(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// Behind `mopse.Query`, and what a store is handed of one.
+#[pyclass(module = "mopse._mopse.message", frozen)]
+pub(super) struct Query(pub(super) query::Query);
+
+#[pymethods]
+impl Query {
+    /// Read what travelled, and verify its signature if it has one.
     #[staticmethod]
-    fn decode_all(messages: Vec<Bound<'_, PyBytes>>) -> PyResult<Vec<Self>> {
-        let messages: Vec<&[u8]> = messages.iter().map(|message| message.as_bytes()).collect();
-        Ok(token::Token::decode_all(&messages)?.into_iter().map(Self).collect())
+    fn decode(message: &[u8]) -> PyResult<Self> {
+        Ok(Self(query::Query::decode(message)?))
     }
 
     /// Verification key of the owner, 32 bytes.
@@ -217,27 +423,10 @@ impl Token {
         self.0.schema
     }
 
-    /// The group of the provider.
+    /// Its random number, which its answer names.
     #[getter]
-    fn group(&self) -> String {
-        self.0.group.to_string()
-    }
-
-    /// The path of the group's authority, and with it what names the group: the epochs from the owner's
-    /// on, the authority's last, which are those of its providers' places.
-    #[getter]
-    fn place(&self) -> (String, Vec<u32>) {
-        let Group { authority, epoch } = &self.0.group;
-        (authority.path(), [authority.epochs(), &[*epoch]].concat())
-    }
-
-    /// ``"group"`` or ``"own"``.
-    #[getter]
-    fn scope(&self) -> &'static str {
-        match self.0.scope {
-            Scope::Group => "group",
-            Scope::Own => "own",
-        }
+    fn id(&self) -> u128 {
+        self.0.id
     }
 
     /// Path of whoever issued it; empty for the owner.
@@ -252,23 +441,14 @@ impl Token {
         self.0.expiry
     }
 
-    /// A random number of its own, for an audit log.
+    /// One per group.
     #[getter]
-    fn id(&self) -> u128 {
-        self.0.id
+    fn tokens(&self) -> Vec<Token> {
+        self.0.tokens.iter().cloned().map(Token).collect()
     }
 
-    /// The random number of its query.
-    #[getter]
-    fn query(&self) -> u128 {
-        self.0.query
-    }
-
-    /// Field, lowest and highest ciphertext, of each range.
-    #[getter]
-    fn predicates(&self) -> Vec<(String, i64, i64)> {
-        let bounds = |p: &token::Predicate| (p.field.clone(), p.low, p.high);
-        self.0.predicates.iter().map(bounds).collect()
+    fn __len__(&self) -> usize {
+        self.0.tokens.len()
     }
 }
 
@@ -280,19 +460,41 @@ pub(super) struct Part(pub(super) answer::Part);
 #[pymethods]
 impl Part {
     #[new]
+    #[expect(clippy::too_many_arguments, reason = "the columns of a part")]
     fn new(
         owner: [u8; 32],
+        token: u128,
+        snapshot: u64,
+        page: u32,
+        is_last: bool,
         provider: &str,
-        epochs: Vec<u32>,
-        query: u128,
+        epochs: Vec<EpochPair>,
+        upload: u128,
+        readers: EpochPair,
         handles: PyReadonlyArray2<'_, u64>,
-        layout: Vec<u8>,
-        records: (PyReadonlyArray1<'_, u64>, PyBackedBytes),
+        portions: Vec<LentPortion<'_>>,
+        removed: Vec<(u128, u128)>,
     ) -> PyResult<Self> {
-        let records = Blobs::new(records.0.as_slice()?.to_vec(), records.1.to_vec())?;
-        let provider = place(provider, &epochs)?;
-        let handles = lent_handles(&handles)?;
-        Ok(Self(answer::Part::new(Owner(owner), provider, query, handles, layout, records)?))
+        let part = answer::Part {
+            owner: Owner(owner),
+            token,
+            snapshot,
+            page,
+            is_last,
+            provider: place(provider, epochs)?,
+            upload,
+            readers: epoch(readers)?,
+            handles: lent_handles(&handles)?,
+            portions: lent_portions(portions)?,
+            removed,
+        };
+        Ok(Self(part.checked()?))
+    }
+
+    /// The only part of the answer to a token that nothing is found for.
+    #[staticmethod]
+    fn nothing(owner: [u8; 32], token: u128, snapshot: u64) -> Self {
+        Self(answer::Part::nothing(Owner(owner), token, snapshot))
     }
 
     /// Read what travelled, and verify its signature if it has one.
@@ -312,22 +514,52 @@ impl Part {
         self.0.owner.0
     }
 
-    /// Path of the provider.
+    /// The number of the token that it answers.
+    #[getter]
+    fn token(&self) -> u128 {
+        self.0.token
+    }
+
+    /// The state of the owner's records, as the store counts them.
+    #[getter]
+    fn snapshot(&self) -> u64 {
+        self.0.snapshot
+    }
+
+    /// Which part of the token's answer it is, counted from 0.
+    #[getter]
+    fn page(&self) -> u32 {
+        self.0.page
+    }
+
+    /// Whether no more pages follow.
+    #[getter]
+    fn is_last(&self) -> bool {
+        self.0.is_last
+    }
+
+    /// Path of the provider; empty if nothing was found.
     #[getter]
     fn provider(&self) -> String {
         self.0.provider.path()
     }
 
-    /// The epoch of each name of the path.
+    /// The epoch of each name of the path: number, and salt or no bytes.
     #[getter]
-    fn epochs(&self) -> Vec<u32> {
-        self.0.provider.epochs().to_vec()
+    fn epochs(&self) -> Vec<EpochPair> {
+        pairs(&self.0.provider)
     }
 
-    /// The random number of its query.
+    /// The number of the upload that brought the records.
     #[getter]
-    fn query(&self) -> u128 {
-        self.0.query
+    fn upload(&self) -> u128 {
+        self.0.upload
+    }
+
+    /// The readers' epoch that they are sealed in.
+    #[getter]
+    fn readers(&self) -> EpochPair {
+        pair(&self.0.readers)
     }
 
     /// Pseudonyms of the records: high and low half of each.
@@ -336,27 +568,62 @@ impl Part {
         handles(py, &self.0.handles)
     }
 
-    /// Names and types of the columns, sealed.
+    /// Name, sealed layout, where each sealed record ends and all their bytes, for every portion.
     #[getter]
-    fn layout<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &self.0.layout)
+    fn portions<'py>(&self, py: Python<'py>) -> Vec<PortionColumns<'py>> {
+        portions(py, &self.0.portions)
     }
 
-    /// Where each sealed record ends, and all their bytes.
+    /// Records that were asked for and removed, each with the number of the upload that did it.
     #[getter]
-    fn records<'py>(&self, py: Python<'py>) -> Packed<'py> {
-        packed(py, &self.0.records)
+    fn removed(&self) -> Vec<(u128, u128)> {
+        self.0.removed.clone()
     }
 
     /// Size of what is sealed, in bytes.
     #[getter]
     fn size(&self) -> usize {
-        self.0.records.size() + self.0.layout.len() + 16 * self.0.handles.len()
+        let portions = self.0.portions.iter();
+        let sealed: usize = portions.map(|p| p.records.size() + p.layout.len()).sum();
+        sealed + 16 * self.0.handles.len()
     }
 
     fn __len__(&self) -> usize {
         self.0.handles.len()
     }
+}
+
+/// What travels of the parts that answer a query.
+#[pyfunction]
+pub(super) fn join_answer<'py>(
+    py: Python<'py>,
+    query: u128,
+    parts: Vec<PyRef<'py, Part>>,
+) -> Bound<'py, PyBytes> {
+    PyBytes::new(py, &answer::join(query, &borrowed(&parts)))
+}
+
+/// The number of a query and the parts that answer it, of what travelled.
+#[pyfunction]
+pub(super) fn split_answer(message: &[u8]) -> PyResult<(u128, Vec<Part>)> {
+    let answer::Answer { query, parts } = answer::Answer::decode(message)?;
+    Ok((query, parts.into_iter().map(Part).collect()))
+}
+
+/// Refuse parts that are not the whole answer to a query.
+#[pyfunction]
+pub(super) fn check_answer(
+    py: Python<'_>,
+    query: u128,
+    parts: Vec<PyRef<'_, Part>>,
+    asked: &Query,
+) -> PyResult<()> {
+    let parts = borrowed(&parts);
+    Ok(py.detach(|| answer::check(query, &parts, &asked.0))?)
+}
+
+pub(super) fn borrowed<'a>(parts: &'a [PyRef<'_, Part>]) -> Vec<&'a answer::Part> {
+    parts.iter().map(|part| &part.0).collect()
 }
 
 /// Behind `mopse.FileUpload`, and what a store is handed of one.
@@ -454,14 +721,17 @@ impl StoredFile {
     fn new(
         owner: [u8; 32],
         provider: &str,
-        epochs: Vec<u32>,
+        epochs: Vec<EpochPair>,
+        readers: EpochPair,
         handle: u128,
         number: u128,
         description: Vec<u8>,
         body: Option<Vec<u8>>,
     ) -> PyResult<Self> {
-        let (owner, provider) = (Owner(owner), place(provider, &epochs)?);
-        Ok(Self(attachment::StoredFile { owner, provider, handle, number, description, body }))
+        let (owner, provider, readers) = (Owner(owner), place(provider, epochs)?, epoch(readers)?);
+        let file =
+            attachment::StoredFile { owner, provider, readers, handle, number, description, body };
+        Ok(Self(file))
     }
 
     /// Read what travelled, and verify its signature if it has one.
@@ -492,10 +762,16 @@ impl StoredFile {
         self.0.provider.path()
     }
 
-    /// The epoch of each name of the path.
+    /// The epoch of each name of the path: number, and salt or no bytes.
     #[getter]
-    fn epochs(&self) -> Vec<u32> {
-        self.0.provider.epochs().to_vec()
+    fn epochs(&self) -> Vec<EpochPair> {
+        pairs(&self.0.provider)
+    }
+
+    /// The readers' epoch that it is sealed in.
+    #[getter]
+    fn readers(&self) -> EpochPair {
+        pair(&self.0.readers)
     }
 
     /// Pseudonym of the record it belongs to.
@@ -533,7 +809,7 @@ fn kind(name: &str) -> PyResult<Kind> {
     Ok(bundle::kind(name)?)
 }
 
-/// Messages as one: of a ``"query"``, an ``"answer"`` or a ``"listing"``.
+/// Messages as one: of a ``"listing"``.
 #[pyfunction]
 pub(super) fn join<'py>(
     py: Python<'py>,

@@ -8,7 +8,7 @@ use pyo3::types::PyBytes;
 use zeroize::Zeroizing;
 
 use super::cipher::password::most;
-use super::message::{Part, StoredFile};
+use super::message::{Part, StoredFile, borrowed};
 use super::schema::Schema;
 use super::{filled, halves, interruptible, joined};
 use crate::cipher::{self, password::Cost};
@@ -17,9 +17,11 @@ use crate::message::place::Group;
 use crate::party::Error;
 use crate::party::attachments::Description;
 use crate::party::columns::{Column, Values};
+use crate::party::grants::Share;
 use crate::party::keyring::Spans;
 use crate::party::records::Ids;
 use crate::party::types::Type;
+use crate::party::uploading::{self, Change, Made, Table};
 use crate::party::{self, Indexed, Range, grants, saved};
 use crate::schema::Kind;
 use crate::wire::Packed;
@@ -27,8 +29,16 @@ use crate::wire::Packed;
 /// Name, kind, dtype in words, values, which rows hold one.
 type ColumnSpec<'py> = (String, String, String, Bound<'py, PyAny>, PyReadonlyArray1<'py, bool>);
 type OpenedColumn<'py> = (String, &'static str, String, Bound<'py, PyAny>, Bound<'py, PyAny>);
-/// The columns of the records that match, how many others were opened, handles, and what has a fault.
-type Opened<'py> = (Vec<OpenedColumn<'py>>, usize, Option<Bound<'py, PyArray2<u64>>>, Vec<Fault>);
+/// The columns of the records that match, how many others were opened, fields that could not be checked,
+/// whether the epoch was left, handles, and what has a fault.
+type Opened<'py> = (
+    Vec<OpenedColumn<'py>>,
+    usize,
+    Vec<String>,
+    bool,
+    Option<Bound<'py, PyArray2<u64>>>,
+    Vec<Fault>,
+);
 /// Handle as text, column, cause.
 type Fault = (String, Option<String>, String);
 /// Name, media type, size in bytes.
@@ -108,7 +118,8 @@ fn opened(py: Python<'_>, opened: party::Opened, is_report: bool) -> PyResult<Op
     let fault = |fault: party::Fault| {
         (format!("{:032x}", fault.handle), fault.column().map(str::to_owned), fault.cause())
     };
-    Ok((columns, opened.excess, handles, opened.faults.into_iter().map(fault).collect()))
+    let faults = opened.faults.into_iter().map(fault).collect();
+    Ok((columns, opened.excess, opened.unchecked, opened.is_left, handles, faults))
 }
 
 /// Handles as an array of two halves each.
@@ -134,6 +145,12 @@ pub(super) fn first_fault(
 ) -> PyResult<Option<usize>> {
     let (values, is_valid) = (values.as_slice()?, is_valid.as_slice()?);
     Ok(Type::parse(words).and_then(|of| of.first_fault(values, is_valid)))
+}
+
+/// Refuse portions whose names they cannot have.
+#[pyfunction]
+pub(super) fn check_portions(portions: Vec<(String, Vec<String>)>) -> PyResult<()> {
+    Ok(uploading::check_names(&portions)?)
 }
 
 fn as_ranges(ranges: Vec<(String, i64, i64)>) -> Vec<Range> {
@@ -173,9 +190,10 @@ impl Keyring {
         Ok(Self::new(party::Keyring::generate(schema.0.clone())?))
     }
 
+    /// The owner of a key from which all its randomness follows.
     #[staticmethod]
-    fn root(key: &[u8], schema: &Schema) -> PyResult<Self> {
-        Ok(Self::new(party::Keyring::root(Key::from_bytes(key)?, schema.0.clone())))
+    fn insecure(key: &[u8], schema: &Schema) -> PyResult<Self> {
+        Ok(Self::new(party::Keyring::insecure(Key::from_bytes(key)?, schema.0.clone())))
     }
 
     #[staticmethod]
@@ -220,17 +238,17 @@ impl Keyring {
 
     #[getter]
     fn epochs(&self) -> Vec<u32> {
-        self.read().node().epochs().to_vec()
+        self.read().node().epochs().iter().map(|epoch| epoch.number).collect()
     }
 
     #[getter]
     fn members(&self) -> Vec<String> {
-        self.read().members().map(crate::message::place::Node::path).collect()
+        self.read().members().iter().map(crate::message::place::Node::path).collect()
     }
 
     #[getter]
     fn groups(&self) -> Vec<String> {
-        self.read().groups().map(ToString::to_string).collect()
+        self.read().groups().iter().map(ToString::to_string).collect()
     }
 
     #[getter]
@@ -267,18 +285,35 @@ impl Keyring {
         PyBytes::new(py, &self.read().certificates())
     }
 
-    fn announcement<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        Ok(PyBytes::new(py, &self.read().announcement()?))
+    fn renew_readers(&self, path: Vec<String>) -> PyResult<()> {
+        let path: Vec<&str> = path.iter().map(String::as_str).collect();
+        Ok(self.write().renew_readers(&path)?)
     }
 
+    fn announcements<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let message = py.detach(|| self.write().announcements())?;
+        Ok(PyBytes::new(py, &message))
+    }
+
+    /// Take over what was announced; whether anything was.
+    fn catch_up(&self, py: Python<'_>, announcements: &[u8]) -> PyResult<bool> {
+        Ok(py.detach(|| self.write().catch_up(announcements))?)
+    }
+
+    /// An upload, and the row of the table that each of its records is, removed ones last.
+    #[expect(clippy::too_many_arguments, reason = "they are those of `mopse.Provider.encrypt`")]
     fn upload<'py>(
         &self,
         py: Python<'py>,
         columns: Vec<ColumnSpec<'py>>,
         ids: Bound<'py, PyAny>,
+        id: &str,
         indexed: Vec<IndexedSpec<'py>>,
-        sequence: u64,
-    ) -> PyResult<Bound<'py, PyBytes>> {
+        portions: Vec<(String, Vec<String>)>,
+        is_update: bool,
+        versions: &Versions,
+        now: u64,
+    ) -> PyResult<MadeUpload<'py>> {
         let lent: Vec<_> = columns
             .iter()
             .map(|(_, kind, _, values, _)| Lent::new(kind, values))
@@ -299,10 +334,37 @@ impl Keyring {
                 Ok(Indexed { field, rows, plaintexts })
             })
             .collect::<PyResult<_>>()?;
-        let upload = with_ids(&ids, |ids| {
-            py.detach(|| self.read().upload(&columns, ids, &indexed, sequence))
+        let change = if is_update { Change::Update } else { Change::Add };
+        let made = with_ids(&ids, |ids| {
+            let (columns, indexed, portions) = (&columns, &indexed, &portions);
+            let table = Table { columns, ids, id: Some(id), indexed, portions, now };
+            py.detach(|| self.read().upload(&table, change, &versions.0))
         })?;
-        Ok(PyBytes::new(py, &upload))
+        Ok(made_upload(py, made))
+    }
+
+    fn deletion<'py>(
+        &self,
+        py: Python<'py>,
+        ids: Bound<'py, PyAny>,
+        versions: &Versions,
+        now: u64,
+    ) -> PyResult<MadeUpload<'py>> {
+        let made = with_ids(&ids, |ids| py.detach(|| self.read().deletion(ids, &versions.0, now)))?;
+        Ok(made_upload(py, made))
+    }
+
+    /// Uploads that renew the records of an answer.
+    fn renew<'py>(
+        &self,
+        py: Python<'py>,
+        parts: Vec<PyRef<'py, Part>>,
+        portions: Vec<(String, Vec<String>)>,
+        now: u64,
+    ) -> PyResult<Vec<MadeUpload<'py>>> {
+        let parts = borrowed(&parts);
+        let made = py.detach(|| self.read().renew(&parts, &portions, now))?;
+        Ok(made.into_iter().map(|made| made_upload(py, made)).collect())
     }
 
     fn handles<'py>(
@@ -348,10 +410,29 @@ impl Keyring {
         py: Python<'py>,
         ranges: Vec<(String, i64, i64)>,
         expiry: u64,
-    ) -> PyResult<(u128, Vec<Bound<'py, PyBytes>>)> {
+    ) -> PyResult<Bound<'py, PyBytes>> {
         let ranges = as_ranges(ranges);
-        let (number, tokens) = py.detach(|| self.read().query(&ranges, expiry))?;
-        Ok((number, tokens.iter().map(|token| PyBytes::new(py, token)).collect()))
+        let query = py.detach(|| self.read().query(&ranges, expiry))?;
+        Ok(PyBytes::new(py, &query))
+    }
+
+    fn lookup<'py>(
+        &self,
+        py: Python<'py>,
+        path: &str,
+        ids: Bound<'py, PyAny>,
+        expiry: u64,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let query = with_ids(&ids, |ids| py.detach(|| self.read().lookup(path, ids, expiry)))?;
+        Ok(PyBytes::new(py, &query))
+    }
+
+    fn renewal<'py>(&self, py: Python<'py>, expiry: u64) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, &self.read().renewal(expiry)?))
+    }
+
+    fn removal<'py>(&self, py: Python<'py>, path: &str) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, &self.read().removal(path)?))
     }
 
     fn open_part<'py>(
@@ -393,8 +474,8 @@ impl Keyring {
         Ok(PyBytes::new(py, &message))
     }
 
-    fn catch_up(&self, keywords: Vec<PyBackedBytes>, used: Vec<u64>) -> PyResult<()> {
-        Ok(self.write().catch_up(&slices(&keywords), &used)?)
+    fn catch_up_keywords(&self, keywords: Vec<PyBackedBytes>, used: Vec<u64>) -> PyResult<()> {
+        Ok(self.write().catch_up_keywords(&slices(&keywords), &used)?)
     }
 
     fn search_files<'py>(
@@ -445,16 +526,41 @@ impl Keyring {
         py: Python<'py>,
         path: &str,
         ids: Option<Bound<'py, PyAny>>,
+        portions: Option<Vec<String>>,
+        end: u64,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let keyring = self.read();
         let provider = keyring.find(path)?;
-        let opener = match ids {
-            None => keyring.opener(&provider)?,
-            Some(ids) => with_ids(&ids, |ids| keyring.opener_of(&provider, ids))?,
+        let share = Share { ids: None, portions: portions.as_deref(), holder: b"", end };
+        let grant = match ids {
+            None => keyring.grant(&provider, &share)?,
+            Some(ids) => {
+                with_ids(&ids, |ids| keyring.grant(&provider, &Share { ids: Some(ids), ..share }))?
+            }
         };
-        let grant = grants::Grant { owner: keyring.owner(), provider, opener };
-        Ok(PyBytes::new(py, &grant.encode()))
+        Ok(PyBytes::new(py, &grant))
     }
+}
+
+/// What is stored of some records.
+#[pyclass(module = "mopse._mopse.party", frozen)]
+pub(super) struct Versions(uploading::Versions);
+
+#[pymethods]
+impl Versions {
+    /// Of the parts that answer a query for records.
+    #[new]
+    fn new(py: Python<'_>, parts: Vec<PyRef<'_, Part>>) -> Self {
+        let parts = borrowed(&parts);
+        Self(py.detach(|| uploading::Versions::of(&parts)))
+    }
+}
+
+/// An upload as it travels, and the rows of the table.
+type MadeUpload<'py> = (Bound<'py, PyBytes>, Bound<'py, PyArray1<u32>>);
+
+fn made_upload(py: Python<'_>, made: Made) -> MadeUpload<'_> {
+    (PyBytes::new(py, &made.message), made.rows.into_pyarray(py))
 }
 
 /// Behind `mopse.User`.
@@ -464,10 +570,10 @@ pub(super) struct Grants(grants::Grants);
 #[pymethods]
 impl Grants {
     #[staticmethod]
-    fn decode(grants: Vec<PyBackedBytes>) -> PyResult<Self> {
+    fn decode(grants: Vec<PyBackedBytes>, now: u64) -> PyResult<Self> {
         let mut known = grants::Grants::default();
         for grant in grants {
-            known.add(grants::Grant::decode(&grant)?);
+            known.add(grants::Grant::decode(&grant)?, now)?;
         }
         Ok(Self(known))
     }

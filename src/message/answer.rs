@@ -9,7 +9,7 @@
 //!          handles, for each portion: layout, sealed records; tombstones
 //! ```
 //!
-//! [`Answer::check`] is what whoever opens it insists on: every token is answered exactly once, in order,
+//! [`check`] is what whoever opens it insists on: every token is answered exactly once, in order,
 //! by all its pages from one state, by providers that it reaches, and no record comes twice. What a
 //! dishonest cloud leaves out, or an old state of everything, is not noticed by this.
 //!
@@ -178,67 +178,82 @@ fn refuse(why: &'static str) -> Result<(), Error> {
     Err(Error::Answer { why })
 }
 
+/// Checks that parts of an answer which names a query are the answer to this one, wholly and with nothing
+/// else; what is sealed is not looked at.
+///
+/// # Errors
+///
+/// [`Error::Answer`] says what is wrong.
+pub fn check(named: u128, parts: &[&Part], query: &Query) -> Result<(), Error> {
+    if named != query.id {
+        return refuse("it names another one");
+    }
+    let snapshot = parts.first().map(|part| part.snapshot);
+    if parts.iter().any(|part| Some(part.snapshot) != snapshot) {
+        return refuse("its parts are of several states of the cloud");
+    }
+    if parts.iter().any(|part| part.owner != query.owner) {
+        return refuse("a part of it is of another owner");
+    }
+    let mut left = parts;
+    for token in &query.tokens {
+        left = pages(token, left)?;
+    }
+    if !left.is_empty() {
+        return refuse("a part of it answers no token, or one for the second time");
+    }
+    check_repeats(parts)
+}
+
+/// Checks that no record of a provider comes twice.
+fn check_repeats(parts: &[&Part]) -> Result<(), Error> {
+    let mut of_provider: HashMap<&Node, Vec<&Part>> = HashMap::new();
+    for part in parts {
+        let mut handles = part.handles.windows(2);
+        if handles.any(|pair| pair[0] >= pair[1]) {
+            return refuse("the records of a part are out of order, or come twice");
+        }
+        of_provider.entry(&part.provider).or_default().push(part);
+    }
+    for parts in of_provider.into_values() {
+        let removed = parts.iter().flat_map(|part| &part.removed).map(|(handle, _)| *handle);
+        let mut all: Vec<u128> = removed.collect();
+        if parts.len() > 1 || !all.is_empty() {
+            all.extend(parts.iter().flat_map(|part| &part.handles));
+            all.par_sort_unstable();
+            if all.windows(2).any(|pair| pair[0] == pair[1]) {
+                return refuse("a record comes twice");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Parts that answer the query with a number, as they travel.
+#[must_use]
+pub fn join(query: u128, parts: &[&Part]) -> Vec<u8> {
+    let mut writer = Writer::new(Kind::Answer);
+    writer.u128(query).count(parts.len());
+    for part in parts {
+        writer.bytes(&part.encode());
+    }
+    writer.0
+}
+
 impl Answer {
-    /// Checks that this answers a query, wholly and with nothing else; what is sealed is not looked at.
+    /// Checks that this answers a query, as [`check`] says.
     ///
     /// # Errors
     ///
     /// [`Error::Answer`] says what is wrong.
     pub fn check(&self, query: &Query) -> Result<(), Error> {
-        if self.query != query.id {
-            return refuse("it names another one");
-        }
-        let snapshot = self.parts.first().map(|part| part.snapshot);
-        if self.parts.iter().any(|part| Some(part.snapshot) != snapshot) {
-            return refuse("its parts are of several states of the cloud");
-        }
-        if self.parts.iter().any(|part| part.owner != query.owner) {
-            return refuse("a part of it is of another owner");
-        }
-        let mut left = &self.parts[..];
-        for token in &query.tokens {
-            left = pages(token, left)?;
-        }
-        if !left.is_empty() {
-            return refuse("a part of it answers no token, or one for the second time");
-        }
-        self.check_repeats()
-    }
-
-    /// Checks that no record of a provider comes twice.
-    fn check_repeats(&self) -> Result<(), Error> {
-        const TWICE: &str = "a record comes twice";
-        let mut of_provider: HashMap<&Node, Vec<&Part>> = HashMap::new();
-        for part in &self.parts {
-            let mut handles = part.handles.windows(2);
-            if handles.any(|pair| pair[0] >= pair[1]) {
-                return refuse("the records of a part are out of order, or come twice");
-            }
-            of_provider.entry(&part.provider).or_default().push(part);
-        }
-        for parts in of_provider.into_values() {
-            let removed = parts.iter().flat_map(|part| &part.removed).map(|(handle, _)| *handle);
-            let mut all: Vec<u128> = removed.collect();
-            if parts.len() > 1 || !all.is_empty() {
-                all.extend(parts.iter().flat_map(|part| &part.handles));
-                all.par_sort_unstable();
-                if all.windows(2).any(|pair| pair[0] == pair[1]) {
-                    return refuse(TWICE);
-                }
-            }
-        }
-        Ok(())
+        check(self.query, &self.parts.iter().collect::<Vec<_>>(), query)
     }
 
     /// The answer as it travels.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let mut writer = Writer::new(Kind::Answer);
-        writer.u128(self.query).count(self.parts.len());
-        for part in &self.parts {
-            writer.bytes(&part.encode());
-        }
-        writer.0
+        join(self.query, &self.parts.iter().collect::<Vec<_>>())
     }
 
     /// Reads what [`encode`](Self::encode) wrote.
@@ -258,7 +273,7 @@ impl Answer {
 }
 
 /// Takes the pages that answer a token, and returns what is left.
-fn pages<'a>(token: &Token, parts: &'a [Part]) -> Result<&'a [Part], Error> {
+fn pages<'a, 'b>(token: &Token, parts: &'a [&'b Part]) -> Result<&'a [&'b Part], Error> {
     for (number, part) in (0..).zip(parts) {
         if part.token != token.id {
             refuse("a token is not answered, or not to its end")?;
@@ -272,7 +287,8 @@ fn pages<'a>(token: &Token, parts: &'a [Part]) -> Result<&'a [Part], Error> {
             refuse("a part of it is of a provider that was not asked")?;
         }
         if let Selection::Records(asked) = &token.selection {
-            let mut found = part.handles.iter().chain(part.removed.iter().map(|(handle, _)| handle));
+            let mut found =
+                part.handles.iter().chain(part.removed.iter().map(|(handle, _)| handle));
             if found.any(|handle| asked.binary_search(handle).is_err()) {
                 refuse("it holds a record that was not asked for")?;
             }

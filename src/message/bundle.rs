@@ -1,4 +1,4 @@
-//! Messages that travel together: the tokens of a query, the parts of an answer, a listing.
+//! Messages that travel together: a listing.
 //!
 //! ```text
 //! bundle = letters || version || count || (length || message) each
@@ -6,15 +6,13 @@
 
 use crate::wire::{self, Kind, Reader, Writer};
 
-/// The kind of bundle with a name: `query`, `answer` or `listing`.
+/// The kind of bundle with a name: `listing`.
 ///
 /// # Errors
 ///
 /// [`wire::Error::Format`] if there is none.
 pub fn kind(name: &str) -> Result<Kind, wire::Error> {
     match name {
-        "query" => Ok(Kind::Query),
-        "answer" => Ok(Kind::Answer),
         "listing" => Ok(Kind::Listing),
         _ => Err(wire::Error::Format { what: "the name of the bundle", position: 0 }),
     }

@@ -168,40 +168,58 @@ impl Column<'_> {
 }
 
 /// Writes the bytes of one row.
-pub(super) fn encode_row<B: Buffer>(columns: &[&Column<'_>], row: usize, writer: &mut Writer<B>) {
-    for column in columns {
+pub(super) fn encode_row<B: Buffer>(
+    columns: &[(u32, &Column<'_>)],
+    row: usize,
+    writer: &mut Writer<B>,
+) {
+    for (_, column) in columns {
         writer.u8(column.is_valid[row].into());
         column.write(row, writer);
     }
 }
 
 /// How many bytes one row has.
-pub(super) fn row_len(columns: &[&Column<'_>], row: usize) -> usize {
-    let of_value = |column: &&Column<'_>| match &column.values {
+pub(super) fn row_len(columns: &[(u32, &Column<'_>)], row: usize) -> usize {
+    let of_value = |column: &Column<'_>| match &column.values {
         Values::Int64(_) | Values::UInt64(_) | Values::Float64(_) => 8,
         Values::Boolean(_) => 1,
         Values::Text(texts) => 8 + texts.get(row).len(),
     };
-    columns.iter().map(|column| 1 + of_value(column)).sum()
+    columns.iter().map(|(_, column)| 1 + of_value(column)).sum()
 }
 
-/// The names and types of the columns, and which of them holds the records' ids.
-pub(super) fn encode_layout(columns: &[&Column<'_>], id: Option<&str>) -> Zeroizing<Vec<u8>> {
+/// The place in the table, the name and the type of each column, and which holds the records' ids.
+pub(super) fn encode_layout(
+    columns: &[(u32, &Column<'_>)],
+    id: Option<&str>,
+) -> Zeroizing<Vec<u8>> {
     let mut writer = Writer::secret(Kind::Layout);
     writer.count(columns.len());
-    for column in columns {
-        writer.text(&column.name).text(&column.dtype).u8(column.kind());
+    for (place, column) in columns {
+        writer.u32(*place).text(&column.name).text(&column.dtype).u8(column.kind());
         writer.u8((Some(column.name.as_str()) == id).into());
     }
     writer.0
 }
 
-/// Columns without rows yet, and the position of the one that holds the ids.
-pub(super) fn decode_layout(bytes: &[u8]) -> Result<(Vec<Column<'static>>, Option<usize>), Error> {
-    let mut id = None;
+/// What a layout says.
+#[derive(Debug, Default)]
+pub(super) struct Layout {
+    /// Columns without rows yet.
+    pub columns: Vec<Column<'static>>,
+    /// Where in the table each one stood.
+    pub places: Vec<u32>,
+    /// The position of the column that holds the ids.
+    pub id: Option<usize>,
+}
+
+/// Reads what [`encode_layout`] wrote.
+pub(super) fn decode_layout(bytes: &[u8]) -> Result<Layout, Error> {
+    let mut layout = Layout::default();
     let mut reader = Reader::new(bytes, Kind::Layout)?;
-    let mut columns = Vec::new();
-    for position in 0..reader.count(18)? {
+    for position in 0..reader.count(22)? {
+        layout.places.push(reader.u32()?);
         let (name, dtype) = (reader.text()?.to_owned(), reader.text()?.to_owned());
         let values = match reader.u8()? {
             1 => Values::Int64(Cow::default()),
@@ -212,12 +230,12 @@ pub(super) fn decode_layout(bytes: &[u8]) -> Result<(Vec<Column<'static>>, Optio
             _ => return Err(reader.fault().into()),
         };
         if flag(&mut reader)? {
-            id = Some(position);
+            layout.id = Some(position);
         }
-        columns.push(Column { name, dtype, values, is_valid: Cow::default() });
+        layout.columns.push(Column { name, dtype, values, is_valid: Cow::default() });
     }
     reader.end()?;
-    Ok((columns, id))
+    Ok(layout)
 }
 
 /// The types of the columns of a layout that was opened.

@@ -17,11 +17,11 @@ use rayon::prelude::*;
 use zeroize::Zeroizing;
 
 use super::Error;
-use super::columns::{Column, decode_layout, decode_or_void, types, void_row};
+use super::columns::{Column, Layout, decode_layout, decode_or_void, types, void_row};
 use super::keyring::Keyring;
 use super::records::{
-    Author, FILES, Ids, Origin, REST, ROWS, RowKeys, associated, layout_key, portion_key, readers_key,
-    record_key, split,
+    Author, FILES, Ids, Origin, REST, ROWS, RowKeys, associated, layout_key, portion_key,
+    readers_key, record_key, split,
 };
 use super::types::Type;
 use crate::cipher::{TAG_LEN, aes_gcm_siv};
@@ -193,6 +193,7 @@ impl Opener {
             let opened = open_portion(&keys, &layout, author, origin, handles, portion)?;
             rows.add(opened);
         }
+        rows.sort();
         Ok(rows)
     }
 
@@ -229,7 +230,7 @@ fn open_portion(
 ) -> Result<Rows, Error> {
     let (name, nonce) = (portion.name.as_str(), origin.nonce());
     let layout = open_layout(layout_key, origin, portion)?;
-    let (columns, id) = decode_layout(&layout)?;
+    let Layout { columns, places, id } = decode_layout(&layout)?;
     let types = types(&columns)?;
     let context = origin.of_records(name, &layout);
     let chunks: Vec<Rows> = handles
@@ -250,7 +251,8 @@ fn open_portion(
                         void_row(position, &mut opened.columns);
                         Ok(())
                     }
-                    Some(key) => match open_row(key, &nonce, &associated, sealed, author, &mut row) {
+                    Some(key) => match open_row(key, &nonce, &associated, sealed, author, &mut row)
+                    {
                         Ok(()) => decode_or_void(&row, position, &mut opened.columns),
                         Err(error) => {
                             void_row(position, &mut opened.columns);
@@ -274,7 +276,7 @@ fn open_portion(
             opened
         })
         .collect();
-    let mut joined = Rows { columns, types, id, faults: BTreeMap::new() };
+    let mut joined = Rows { columns, places, types, id, faults: BTreeMap::new() };
     joined.columns.iter_mut().for_each(|column| column.reserve(handles.len()));
     for chunk in chunks {
         for (column, more) in joined.columns.iter_mut().zip(&chunk.columns) {
@@ -301,10 +303,7 @@ fn open_layout(
     origin: Origin<'_>,
     portion: &Portion,
 ) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let (ciphertext, tag) = portion
-        .layout
-        .split_last_chunk::<TAG_LEN>()
-        .ok_or(Error::Layout)?;
+    let (ciphertext, tag) = portion.layout.split_last_chunk::<TAG_LEN>().ok_or(Error::Layout)?;
     let mut layout = Zeroizing::new(ciphertext.to_vec());
     let associated = origin.of_layout(&portion.name);
     let key = key.expose();
@@ -344,6 +343,8 @@ fn open_row(
 #[derive(Default)]
 pub(super) struct Rows {
     pub columns: Vec<Column<'static>>,
+    /// Where in the table each one stood.
+    places: Vec<u32>,
     pub types: Vec<Type>,
     /// Which column holds the records' ids.
     pub id: Option<usize>,
@@ -354,18 +355,38 @@ pub(super) struct Rows {
 impl Rows {
     /// Adds another portion; a column that is there already is left out.
     fn add(&mut self, more: Self) {
-        for (at, (column, of)) in more.columns.into_iter().zip(more.types).enumerate() {
+        let columns = more.columns.into_iter().zip(more.places).zip(more.types);
+        for (at, ((column, place), of)) in columns.enumerate() {
             if self.columns.iter().all(|known| known.name != column.name) {
                 if more.id == Some(at) {
                     self.id = Some(self.columns.len());
                 }
                 self.columns.push(column);
+                self.places.push(place);
                 self.types.push(of);
             }
         }
         for (position, error) in more.faults {
             self.faults.entry(position).or_insert(error);
         }
+    }
+
+    /// Puts the columns in the order that they had in the table.
+    fn sort(&mut self) {
+        if self.places.is_sorted() {
+            return;
+        }
+        let id = self.id.and_then(|at| self.places.get(at).copied());
+        let columns = std::mem::take(&mut self.columns).into_iter();
+        let placed = std::mem::take(&mut self.places).into_iter().zip(columns);
+        let mut placed: Vec<_> = placed.zip(std::mem::take(&mut self.types)).collect();
+        placed.sort_by_key(|((place, _), _)| *place);
+        for ((place, column), of) in placed {
+            self.columns.push(column);
+            self.places.push(place);
+            self.types.push(of);
+        }
+        self.id = id.and_then(|id| self.places.iter().position(|&place| place == id));
     }
 }
 
@@ -440,7 +461,8 @@ impl Grant {
         reader.end()?;
         verify(&issuer.verify(&owner)?, message, &signature, Kind::Grant.name())?;
         if !issuer.subject().is_above(&provider) {
-            let (who, what) = (issuer.subject().to_string(), format!("grant records of {provider}"));
+            let (who, what) =
+                (issuer.subject().to_string(), format!("grant records of {provider}"));
             return Err(message::Error::Scope { who, what }.into());
         }
         Ok(Self { owner, provider, holder, end, openers, issuer })
@@ -549,12 +571,7 @@ impl Grants {
     /// What opens records of a provider that were sealed in a readers' epoch; `None` if it has granted
     /// nothing, and one that opens nothing if it has granted nothing of that epoch.
     #[must_use]
-    pub fn opener(
-        &self,
-        owner: Owner,
-        provider: &Node,
-        readers: Epoch,
-    ) -> Option<Cow<'_, Opener>> {
+    pub fn opener(&self, owner: Owner, provider: &Node, readers: Epoch) -> Option<Cow<'_, Opener>> {
         let granted = self.0.get(&(owner, provider.clone()))?;
         Some(granted.get(&readers).map_or_else(|| Cow::Owned(Opener::default()), Cow::Borrowed))
     }

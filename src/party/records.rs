@@ -300,12 +300,12 @@ pub(super) fn seal(
     author: &Author,
     origin: Origin<'_>,
     name: &str,
-    columns: &[&Column<'_>],
+    columns: &[(u32, &Column<'_>)],
     id: Option<&str>,
     rows: &[(Handle, usize)],
 ) -> Result<Portion, Error> {
     let expected = rows.iter().map(|&(_, row)| row + 1).max().unwrap_or(0);
-    for got in columns.iter().flat_map(|column| [column.rows(), column.is_valid.len()]) {
+    for got in columns.iter().flat_map(|(_, column)| [column.rows(), column.is_valid.len()]) {
         if got < expected {
             return Err(Error::Length { what: "a column", expected, got });
         }
@@ -316,10 +316,8 @@ pub(super) fn seal(
     let sealed: Vec<(Vec<usize>, Vec<u8>)> = rows
         .par_chunks(ROWS)
         .map(|rows| {
-            let lengths: Vec<usize> = rows
-                .iter()
-                .map(|&(_, row)| row_len(columns, row) + TAG_LEN + AUTHOR_LEN)
-                .collect();
+            let lengths: Vec<usize> =
+                rows.iter().map(|&(_, row)| row_len(columns, row) + TAG_LEN + AUTHOR_LEN).collect();
             // It never grows, so that no row is left anywhere in the clear.
             let mut sealed = Writer(Vec::with_capacity(lengths.iter().sum()));
             let mut left = rows.iter();
@@ -328,7 +326,8 @@ pub(super) fn seal(
                 let associated = associated(&context, handle);
                 let start = sealed.0.len();
                 encode_row(columns, row, &mut sealed);
-                let tag = aes_gcm_siv::seal_in_place(key, &nonce, &associated, &mut sealed.0[start..]);
+                let tag =
+                    aes_gcm_siv::seal_in_place(key, &nonce, &associated, &mut sealed.0[start..]);
                 sealed.raw(&tag);
                 let tag = author.tag(&associated, &sealed.0[start..]);
                 sealed.raw(&tag);

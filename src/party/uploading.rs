@@ -16,10 +16,12 @@ use super::keywords;
 use super::opening::{ids_of, indexed_of};
 use super::records::{self, Author, FILES, Ids, Origin, REST, readers_key, record_key};
 use crate::cipher::Algorithm;
-use crate::message::answer::{Answer, Part};
+use crate::message::answer::Part;
 use crate::message::attachment::{Attachment, StoredFile};
 use crate::message::place::{Epoch, Node};
-use crate::message::upload::{MOST_PORTIONS, Portion, Removed, Replaced, Run, Upload, Version, digest_of_row};
+use crate::message::upload::{
+    MOST_PORTIONS, Portion, Removed, Replaced, Run, Upload, Version, digest_of_row,
+};
 use crate::scheme::Scheme;
 use crate::scheme::mopse::Handle;
 use crate::wire::length;
@@ -72,11 +74,11 @@ pub struct Versions {
 }
 
 impl Versions {
-    /// What the answer to a query for records tells; versions are computed of what is sealed.
+    /// What the parts that answer a query for records tell; versions are computed of what is sealed.
     #[must_use]
-    pub fn of(answer: &Answer) -> Self {
+    pub fn of(parts: &[&Part]) -> Self {
         let mut known = HashMap::new();
-        for part in &answer.parts {
+        for part in parts {
             for (row, &handle) in part.handles.iter().enumerate() {
                 let digest = digest_of_row(&part.portions, row);
                 let version = Version::new(part.upload, handle, &digest);
@@ -162,7 +164,7 @@ impl Keyring {
         let origin = Origin { owner: &self.owner, provider: &self.node, readers, upload: id };
         let key = readers_key(&record_key(&self.key), readers);
         let author = Author::new(&self.key);
-        let seal = |(name, columns): (&str, Vec<&Column<'_>>)| {
+        let seal = |(name, columns): (&str, Placed<'_>)| {
             records::seal(&key, &author, origin, name, &columns, table.id, &order)
         };
         let portions = portions.into_iter().map(seal).collect::<Result<Vec<_>, _>>()?;
@@ -191,9 +193,9 @@ impl Keyring {
         let mut changes = Changes::default();
         for place in self.places() {
             let (_, order) = self.order(place, ids)?;
-            let found = order.iter().filter_map(|&(handle, row)| {
-                Some((row, (handle, versions.live(place, handle)?)))
-            });
+            let found = order
+                .iter()
+                .filter_map(|&(handle, row)| Some((row, (handle, versions.live(place, handle)?))));
             let found: Vec<_> = found.collect();
             found.iter().for_each(|&(row, _)| is_found[row] = true);
             changes.remove(place, found);
@@ -273,9 +275,9 @@ impl Keyring {
             }
         }
         for Earlier { place, order } in self.earlier_orders(ids, versions)? {
-            let found = order.iter().filter_map(|&(handle, row)| {
-                Some((row, (handle, versions.live(&place, handle)?)))
-            });
+            let found = order
+                .iter()
+                .filter_map(|&(handle, row)| Some((row, (handle, versions.live(&place, handle)?))));
             let found: Vec<_> = found.collect();
             found.iter().for_each(|&(row, _)| is_found[row] = true);
             changes.remove(&place, found);
@@ -302,7 +304,12 @@ impl Keyring {
     }
 
     /// The entries of each field.
-    fn runs(&self, table: &Table<'_>, handles: &[Handle], order: &Order) -> Result<Vec<Run>, Error> {
+    fn runs(
+        &self,
+        table: &Table<'_>,
+        handles: &[Handle],
+        order: &Order,
+    ) -> Result<Vec<Run>, Error> {
         let count = handles.len();
         let mut numbers = vec![0_u32; count];
         for (number, &(_, row)) in (0..).zip(order) {
@@ -328,7 +335,7 @@ impl Keyring {
     }
 
     /// Makes uploads that seal records of earlier epochs anew in the present one and remove the old ones:
-    /// one for each part with records of the answer to [`Keyring::renewal`].
+    /// one for each part with records that answers [`Keyring::renewal`].
     ///
     /// # Errors
     ///
@@ -336,12 +343,12 @@ impl Keyring {
     /// which of its columns holds the ids.
     pub fn renew(
         &self,
-        answer: &Answer,
+        parts: &[&Part],
         portions: &[(String, Vec<String>)],
         now: u64,
     ) -> Result<Vec<Made>, Error> {
-        let versions = Versions::of(answer);
-        let parts = answer.parts.iter().filter(|part| !part.handles.is_empty());
+        let versions = Versions::of(parts);
+        let parts = parts.iter().filter(|part| !part.handles.is_empty());
         parts.map(|part| self.renew_part(part, &versions, portions, now)).collect()
     }
 
@@ -485,21 +492,25 @@ fn contents(order: &Order, changes: &Changes) -> Vec<u8> {
     digest.finalize().to_vec()
 }
 
+/// Columns, and where in the table each one stands.
+type Placed<'a> = Vec<(u32, &'a Column<'a>)>;
+
 /// The columns of each portion of a table that has some; of [`REST`] also if there is no other.
-fn portions<'a>(table: &Table<'a>) -> Result<Vec<(&'a str, Vec<&'a Column<'a>>)>, Error> {
+fn portions<'a>(table: &Table<'a>) -> Result<Vec<(&'a str, Placed<'a>)>, Error> {
     check_names(table.portions)?;
+    let placed = || (0..).zip(table.columns);
     let mut portions = Vec::new();
     for (name, of) in table.portions {
-        let columns = table.columns.iter().filter(|column| of.contains(&column.name));
-        let columns: Vec<&Column<'_>> = columns.collect();
+        let columns: Placed<'_> =
+            placed().filter(|(_, column)| of.contains(&column.name)).collect();
         if !columns.is_empty() {
             portions.push((name.as_str(), columns));
         }
     }
-    let is_in_none = |column: &&Column<'_>| {
+    let is_in_none = |(_, column): &(u32, &Column<'_>)| {
         table.portions.iter().all(|(_, of)| !of.contains(&column.name))
     };
-    let rest: Vec<&Column<'_>> = table.columns.iter().filter(is_in_none).collect();
+    let rest: Placed<'_> = placed().filter(is_in_none).collect();
     if !rest.is_empty() || portions.is_empty() {
         portions.push((REST, rest));
     }
@@ -512,9 +523,8 @@ fn portions<'a>(table: &Table<'a>) -> Result<Vec<(&'a str, Vec<&'a Column<'a>>)>
 ///
 /// [`Error::Portion`] names the first that cannot.
 pub fn check_names(portions: &[(String, Vec<String>)]) -> Result<(), Error> {
-    let refuse = |name: &str, why| {
-        Err(Error::Portion { name: name.escape_default().to_string(), why })
-    };
+    let refuse =
+        |name: &str, why| Err(Error::Portion { name: name.escape_default().to_string(), why });
     for (at, (name, _)) in portions.iter().enumerate() {
         if name.is_empty() || name.len() > LONGEST_NAME {
             return refuse(name, "a name has 1 to 255 bytes");

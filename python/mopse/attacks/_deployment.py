@@ -92,7 +92,9 @@ class Deployment:
         self._cloud = Cloud(self._store)
         self._cloud.enroll(self._owner.public)
         for path, table in tables.items():
-            upload = self._providers[path].encrypt(table, id="record_id", accept_leakage=schema)
+            provider = self._providers[path]
+            provider.catch_up(self._cloud)
+            upload = provider.encrypt(table, id="record_id", accept_leakage=schema)
             self._cloud.receive(upload)
         self._number(tables)
         self._indexes = {name: self._merged(name) for name in schema}
@@ -235,13 +237,9 @@ class Deployment:
         """Sign a query, have the cloud check and answer it, and return what its tokens show."""
         asker: Any = self._owner if provider is None else self._providers[provider]
         asked = [(name, int(low), int(high)) for name, (low, high) in ranges.items()]
-        _, messages = asker._keyring.query(asked, _FAR_AHEAD)
-        query = Query._signed(messages, {})
+        query = Query._signed(asker._keyring.query(asked, _FAR_AHEAD))
         self._cloud.count(query)
-        return [
-            (token.group, {name: (low, high) for name, low, high in token.predicates})
-            for token in _mopse.message.Token.decode_all(messages)
-        ]
+        return list(zip(query.groups, query.bounds, strict=True))
 
     def _bounds(self, field: str, provider: int, low: int, high: int) -> tuple[int, int]:
         cell = self.domains[field].cell
@@ -366,8 +364,8 @@ class Deployment:
         parts: dict[str, list[_mopse.message.Part]] = {path: [] for path in self.providers}
         for name, domain in self.domains.items():
             asked = [(name, 0, domain.plaintexts - 1)]
-            _, messages = self._owner._keyring.query(asked, _FAR_AHEAD)
-            for part in self._store.search(_mopse.message.Token.decode_all(messages)):
+            query = _mopse.message.Query.decode(self._owner._keyring.query(asked, _FAR_AHEAD))
+            for part in self._store.search(query):
                 if len(part):
                     parts[by_path[part.provider]].append(part)
         return parts

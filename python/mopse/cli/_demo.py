@@ -87,7 +87,7 @@ def run(figure: str) -> None:
 
     query = owner.query(age=(40, 60), systolic_1=(140, None))
     answer = cloud.search(query)
-    records = owner.decrypt(answer)
+    records = owner.decrypt(answer, query)
     asked = pl.col("age").is_between(40, 60) & (pl.col("systolic_1") >= 140)
     expected = people.filter(asked)
     found = records.drop("provider").sort("record_id")
@@ -108,7 +108,7 @@ def run(figure: str) -> None:
         raise SystemExit("the answer differs from the plaintext's")
 
     hospital = providers[0]
-    own = hospital.decrypt(cloud.search(hospital.query(age=(40, 60))))
+    own = hospital.ask(cloud, age=(40, 60))
     print(f"\n{hospital.path} asks for ages 40 to 60 and gets its own and its subtree's:")
     for path, count in own.group_by("provider").len().sort("provider").iter_rows():
         print(f"  {path}: {count} records")
@@ -118,7 +118,7 @@ def run(figure: str) -> None:
     try:
         cloud.search(bytes(forged))
     except SignatureError as error:
-        print(f"\nA token with one bit changed is refused: {error}.")
+        print(f"\nA query with one bit changed is refused: {error}.")
     else:
         raise SystemExit("a forged token was not refused")
 

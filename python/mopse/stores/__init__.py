@@ -11,22 +11,39 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mopse._mopse.cloud import MemoryStore
-from mopse._mopse.message import Announcement, Attachment, Part, StoredFile, StoredUpload, Token
+from mopse._mopse.message import (
+    Announcement,
+    Attachment,
+    Part,
+    Query,
+    Removal,
+    StoredFile,
+    StoredUpload,
+    Token,
+    tombstone,
+)
 
 __all__ = [
     "SPENT",
     "Announcement",
     "Attachment",
+    "Epochs",
     "MemoryStore",
     "Part",
+    "Query",
+    "Removal",
     "Store",
     "StoredFile",
     "StoredUpload",
     "Token",
+    "tombstone",
 ]
 
 SPENT = -1
 """What `Store.labels` says of a label that was used and is no more."""
+
+Epochs = Sequence[tuple[int, bytes]]
+"""The epoch of each name of a path: its number, and its salt or no bytes."""
 
 
 class Store(Protocol):
@@ -39,13 +56,21 @@ class Store(Protocol):
     Notes
     -----
     `StoredUpload`, `Part` and `StoredFile` show their arrays and bytes, and can be made of them:
-    handles are (n, 2) uint64 arrays, the high and the low half of each; sealed records are a pair,
-    an (n,) uint64 array of where each one ends and all their bytes; a run is a field, an ascending
-    (m,) int64 array of ciphertexts, and an (m,) uint32 array of the record of each. A `Token` shows
-    ``owner``, ``scope`` (``"group"``, or ``"own"`` for the issuer's records only), ``issuer``,
-    ``predicates`` (field, lowest and highest ciphertext, both included), ``query`` and ``id``, for
-    an audit log. It reaches uploads of its ``place``: the path above their provider, and their
-    epochs. ``group`` is for people to read.
+    handles are (n, 2) uint64 arrays, the high and the low half of each; a portion of records is its
+    name, its sealed layout, and a pair of an (n,) uint64 array of where each sealed record ends and
+    all their bytes; a run is a field, an ascending (m,) int64 array of ciphertexts, and an (m,)
+    uint32 array of the record of each.
+
+    **Versions.** ``upload.versions()`` gives the version of each record that it brings, and
+    `tombstone` that of one that an upload removed. ``upload.replaced`` (row, version) and
+    ``upload.removed`` (epochs of a place of the provider; handle and version of each record) say
+    what it takes the place of.
+
+    **Queries.** A `Query` has ``tokens``. Each reaches the uploads of its ``place``, the path above
+    their provider and their epochs, of all providers or of the one named ``provider``; and of these
+    by what it ``asks``: ``"ranges"``, records that hold all ``predicates`` (field, lowest and
+    highest ciphertext, both included); ``"records"``, those with its ``handles``; or ``"all"``.
+    ``group`` is for people to read.
 
     `tests/vectors/store` holds scripts of messages and answers for every store; a new one is
     entered in `tests/python/stores/test_contract.py`.
@@ -54,28 +79,47 @@ class Store(Protocol):
     def owners(self) -> list[bytes]:
         """Return every owner that is served."""
 
-    def announcement(self, owner: bytes) -> bytes | None:
-        """Return the newest announcement of an owner as it came; None if it is not served."""
+    def announcements(self, owner: bytes) -> list[bytes]:
+        """Return the newest announcement of each authority of an owner, as they came.
 
-    def enroll(self, announcement: Announcement) -> None:
-        """Keep ``announcement.message`` in place of the last of ``announcement.owner``.
-
-        Raises
-        ------
-        mopse.errors.ReplayError
-            If one with a higher ``number`` is kept.
+        The owner's own comes first, and those of others by path and epochs; none if the owner is
+        not served.
         """
 
-    def add(self, upload: StoredUpload, message: bytes) -> None:
-        """Keep an upload; `message` is what it came as, with its signature.
+    def enroll(self, announcements: Sequence[Announcement]) -> None:
+        """Keep each ``announcement.message`` in place of the last of its ``owner`` and ``place``.
+
+        All of one owner; one that ``follows`` the last of its place is kept, and the same one
+        again changes nothing.
 
         Raises
         ------
         mopse.errors.ReplayError
-            If its ``sequence`` is not above that of the provider's last, in any epoch, also after a
-            removal.
+            If a later one is kept. Of all, none is kept then.
+        mopse.errors.ChangedError
+            If neither follows the other: ``follows`` raises both.
+        """
+
+    def add(self, upload: StoredUpload, message: bytes) -> tuple[int, int, int, bool]:
+        """Carry out an upload, whole; `message` is what it came as, with its signature.
+
+        Returns
+        -------
+        tuple of int, int, int and bool
+            How many records it added, replaced and removed; and whether it was carried out before
+            (an upload of its ``id`` and ``digest``), so that nothing was changed.
+
+        Raises
+        ------
+        mopse.errors.ReplayError
+            If another upload or removal of the owner had its ``id``, or this one was carried out
+            and its records were removed with their provider since.
         mopse.errors.InvalidInputError
-            Else, if a record of this provider and epochs is stored already.
+            Else, for the first row, removed ones last, that names no version though its record is
+            there, or names one though nothing of it is known. The attribute ``position`` of the
+            error is the row's; so below.
+        mopse.errors.ChangedError
+            Else, for the first that names another version than that of the record or tombstone.
         """
 
     def add_file(self, attachment: Attachment, message: bytes) -> None:
@@ -89,45 +133,56 @@ class Store(Protocol):
             Else, if the entries of this provider and epochs ever had one of its labels.
         """
 
-    def search(self, tokens: Sequence[Token]) -> list[Part]:
-        """Return the sealed records that hold all ranges of a token, for each token of a query.
+    def search(self, query: Query) -> list[Part]:
+        """Return the sealed records that each token of a query asks for, all from one state.
 
-        They come by token, upload and record, a part for each upload that has some. A token that
-        finds nothing still gives one part without records, of the newest upload that it reaches, if
-        there is one, for its layout.
+        They come by token, upload and record, a part for each upload that has some, with their
+        tombstones after them. The parts of a token are its pages, the last one marked. A token that
+        finds nothing gives one part without records, of the newest upload that it reaches, for its
+        layout, or ``Part.nothing``.
         """
 
-    def count(self, tokens: Sequence[Token]) -> int:
+    def count(self, query: Query) -> int:
         """Return how many records `search` returns."""
 
     def labels(
-        self, owner: bytes, provider: str, epochs: Sequence[int], labels: Sequence[int]
+        self, owner: bytes, provider: str, epochs: Epochs, labels: Sequence[int]
     ) -> list[int | None]:
         """Return the masked number under each label, `SPENT`, or None where nothing ever was."""
 
     def files(
-        self, owner: bytes, provider: str, epochs: Sequence[int], numbers: Sequence[int]
+        self, owner: bytes, provider: str, epochs: Epochs, numbers: Sequence[int]
     ) -> list[StoredFile]:
         """Return a provider's files with these numbers, if there are such, without bodies."""
 
     def files_of(
-        self, owner: bytes, provider: str, epochs: Sequence[int], handles: Sequence[int]
+        self, owner: bytes, provider: str, epochs: Epochs, handles: Sequence[int]
     ) -> list[StoredFile]:
         """Return the files of a provider's records, without bodies, by record and as they came."""
 
     def file(self, owner: bytes, number: int) -> StoredFile | None:
         """Return the file of an owner with a number, with its body; None if there is none."""
 
-    def remove(self, owner: bytes, provider: str) -> tuple[int, int]:
-        """Remove all that a provider sent, in every epoch; return how many records and files.
+    def remove(self, owner: bytes, provider: str, removal: Removal | None) -> tuple[int, int, bool]:
+        """Remove all that a provider sent, in every epoch, and its tombstones.
 
-        Its last sequence number, its files' numbers and its labels are remembered, so that nothing
-        can be sent again and what the provider adds later is found.
+        The numbers of its uploads and files and its labels are remembered, so that nothing can be
+        sent again and what the provider adds later is found. A signed removal is carried out once.
+
+        Returns
+        -------
+        tuple of int, int and bool
+            How many records and files there were, and whether the removal was carried out before.
+
+        Raises
+        ------
+        mopse.errors.ReplayError
+            If another upload or removal of the owner had the number of the removal.
         """
 
     @property
     def contents(self) -> list[tuple[bytes, str, str, int, int]]:
-        """Owner, group, provider, records and bytes of every upload.
+        """Owner, group, provider, live records and their bytes, of every upload that has some.
 
         The uploads of an owner stand together, within them those of a group, as they came.
         """
@@ -144,6 +199,6 @@ class Store(Protocol):
         Returns
         -------
         (n,) int64 array and (n,) uint32 array
-            Ciphertexts, ascending, and the record of each, counted through the group's uploads in
-            the order of `contents`.
+            Ciphertexts of live records, ascending, and the record of each, counted through the
+            group's uploads in the order of `contents`.
         """

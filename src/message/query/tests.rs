@@ -59,8 +59,7 @@ fn a_token_reaches_the_issuers_own_runs_and_its_subtree_and_no_further() {
 
     let upwards = changed(&ward, tokens(&ward)[0].clone(), |token| token.scope = Scope::Group);
     assert!(no_right(&upwards), "all of the hospital's wards");
-    let everything =
-        changed(&owner, tokens(&owner)[0].clone(), |token| token.scope = Scope::Own);
+    let everything = changed(&owner, tokens(&owner)[0].clone(), |token| token.scope = Scope::Own);
     assert!(no_right(&everything), "the owner has no runs");
 }
 

@@ -56,8 +56,7 @@ fn an_unsorted_run_is_refused_by_its_position_even_when_signed() {
 fn a_negative_ciphertext_is_refused_even_when_signed() {
     let outcome = changed(|upload| Arc::make_mut(&mut upload.runs)[1].ciphertexts[0] = -1);
     assert_eq!(outcome, Err(Error::NegativeCiphertext { run: 1, position: 0 }.into()));
-    let outcome =
-        changed(|upload| Arc::make_mut(&mut upload.runs)[1].ciphertexts[1] = i64::MIN);
+    let outcome = changed(|upload| Arc::make_mut(&mut upload.runs)[1].ciphertexts[1] = i64::MIN);
     assert_eq!(outcome, Err(Error::UnsortedRun { run: 1, position: 1 }.into()));
 }
 
@@ -85,9 +84,7 @@ fn a_run_with_more_entries_than_records_is_refused() {
 
 #[test]
 fn two_runs_of_one_field_are_refused() {
-    assert!(malformed(&changed(
-        |upload| Arc::make_mut(&mut upload.runs)[1].field = "age".into()
-    )));
+    assert!(malformed(&changed(|upload| Arc::make_mut(&mut upload.runs)[1].field = "age".into())));
 }
 
 #[test]
@@ -115,9 +112,7 @@ fn sealed_records_that_overlap_or_do_not_fill_their_bytes_are_refused() {
         .ends
         .to_mut()
         .swap(0, 1))));
-    assert!(malformed(&changed(
-        |upload| Arc::make_mut(&mut upload.records).ends.to_mut()[2] += 1
-    )));
+    assert!(malformed(&changed(|upload| Arc::make_mut(&mut upload.records).ends.to_mut()[2] += 1)));
     assert!(malformed(&changed(
         |upload| Arc::make_mut(&mut upload.records).ends.to_mut()[2] = u64::MAX
     )));
@@ -125,9 +120,7 @@ fn sealed_records_that_overlap_or_do_not_fill_their_bytes_are_refused() {
         .bytes
         .to_mut()
         .truncate(40))));
-    assert!(malformed(&changed(
-        |upload| Arc::make_mut(&mut upload.records).push(b"one too many")
-    )));
+    assert!(malformed(&changed(|upload| Arc::make_mut(&mut upload.records).push(b"one too many"))));
 }
 
 #[test]
@@ -208,9 +201,7 @@ fn the_signature_covers_every_byte_and_nothing_may_follow_it() {
         assert!(Upload::decode(&changed).is_err(), "byte {at}");
         assert!(Upload::decode(&bytes[..at]).is_err(), "cut at {at}");
     }
-    assert!(malformed(
-        &Upload::decode(&[&bytes[..], &[0]].concat()).map(drop).map_err(Into::into)
-    ));
+    assert!(malformed(&Upload::decode(&[&bytes[..], &[0]].concat()).map(drop).map_err(Into::into)));
     let unsigned = &bytes[..bytes.len() - SIGNATURE_LEN];
     assert!(malformed(&Upload::decode(unsigned).map(drop).map_err(Into::into)));
 }
@@ -234,11 +225,8 @@ fn checking_many_runs_takes_time_in_proportion_to_the_message() {
     let mut message = Upload::decode(&three_records(&scene().hospital, 1)).unwrap();
     message.handles = Arc::new((0..many).collect());
     message.records = Arc::new(Blobs::new(vec![0; message.handles.len()], Vec::new()).unwrap());
-    let run = |number| Run {
-        field: format!("{number}"),
-        ciphertexts: Vec::new(),
-        records: Vec::new(),
-    };
+    let run =
+        |number| Run { field: format!("{number}"), ciphertexts: Vec::new(), records: Vec::new() };
     message.runs = Arc::new((0..many).map(run).collect());
     let bytes = scene().hospital.signed(message.message());
     let start = std::time::Instant::now();

@@ -107,9 +107,10 @@ def cell_width(
             expected = excess(counts, width)
             for low, after in gaps.tolist():
                 bounds = (lowest + low * step, lowest + (after - 1) * step)
-                answer = cloud.search(owner.query({name: bounds}))
+                query = owner.query({name: bounds})
+                answer = cloud.search(query)
                 matching = int(counts[low:after].sum())
-                if owner.decrypt(answer).height != matching:
+                if owner.decrypt(answer, query).height != matching:
                     raise InvalidInputError(f"{name}: decryption leaves other records")
                 rows.append(
                     {

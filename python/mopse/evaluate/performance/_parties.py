@@ -31,6 +31,7 @@ def received(
     cloud.enroll(owner.public)
     sent = 0
     for party, part in zip(parties, parts, strict=True):
+        party.catch_up(cloud)
         upload = party.encrypt(part, id="record_id", accept_leakage=party.schema)
         cloud.receive(upload)
         sent += upload.nbytes

@@ -110,8 +110,8 @@ def user_query(
 
                 def case(watch: Watch) -> None:
                     with watch.step("ask", "owner") as more:
-                        query = bytes(owner.query(cholesterol=bounds))
-                        more["bytes"] = len(query)
+                        query = owner.query(cholesterol=bounds)
+                        more["bytes"] = query.nbytes
                         more["messages"] = 1
                     with watch.step("search", "cloud") as more:
                         more["found"] = check(cloud.count(query))
@@ -119,7 +119,7 @@ def user_query(
                         answer = cloud.search(query)
                         more["bytes"] = answer.nbytes
                     with watch.step("open", "owner") as more:
-                        more["found"] = owner.decrypt(answer).height
+                        more["found"] = owner.decrypt(answer, query).height
 
                 return case
 
