@@ -1,8 +1,8 @@
 """What travels between whoever holds keys and the cloud: every message, and no key in any.
 
 Records travel as an `Upload`, a `Query` and an `Answer`, and end with a `Removal`; attachments of
-records as a `FileUpload`, a `FileRequest`, a `FileListing` and a `SealedFile`. What the cloud keeps of an attachment is called
-a stored file.
+records as a `FileUpload`, a `FileRequest`, a `FileListing` and a `SealedFile`. What the cloud keeps
+of an attachment is called a stored file.
 """
 
 import abc
