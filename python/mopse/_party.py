@@ -377,7 +377,7 @@ class Party:
         Raises
         ------
         mopse.errors.AnswerError
-            If the answer is not that to the query, wholly and with nothing else; also with a report.
+            If the answer is not that to the query, all of it and nothing else; also with a report.
         mopse.errors.DecryptionError
             If a record was changed, cut or moved, or its provider did not write it; the message
             names provider and record.
@@ -392,9 +392,9 @@ class Party:
 
         Notes
         -----
-        Costs about a microsecond per small record on each core. The answer answers this query: every
-        token once and to its end, from one state of the cloud, no record twice, each written by its
-        provider. **Not noticed** is a cloud that leaves records out, or shows an old state.
+        Costs about a microsecond per small record on each core. The answer answers this query:
+        every token once and to its end, from one state of the cloud, no record twice, each written
+        by its provider. **Not noticed** is a cloud that leaves records out, or shows an old state.
 
         **Types.** Columns have the types that the schema declares, if these hold all values as
         they are. Otherwise those of a name get the narrowest type that does: the wider integer,

@@ -57,7 +57,7 @@ class DecryptionError(MopseError):
 
 
 class AnswerError(MopseError, ValueError):
-    """An answer is not that to what was asked: parts of it are missing, doubled, old or of another."""
+    """An answer is not that to what was asked: parts are missing, doubled, or of another one."""
 
 
 class ChangedError(MopseError):
@@ -73,7 +73,7 @@ class SignatureError(MopseError):
 
 
 class ReplayError(MopseError):
-    """A message was received before and what it brought is gone, or a later announcement is known."""
+    """A message was received before and what it brought is gone, or a later one is known."""
 
 
 class ExpiredError(MopseError):

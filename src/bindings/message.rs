@@ -151,7 +151,7 @@ impl StoredUpload {
         owner: [u8; 32],
         provider: &str,
         epochs: Vec<EpochPair>,
-        id: u128,
+        number: u128,
         schema: [u8; 32],
         readers: EpochPair,
         handles: PyReadonlyArray2<'_, u64>,
@@ -166,7 +166,7 @@ impl StoredUpload {
         Ok(Self(upload::Upload::new(
             Owner(owner),
             place(provider, epochs)?,
-            id,
+            number,
             schema,
             epoch(readers)?,
             lent_handles(&handles)?,

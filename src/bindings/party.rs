@@ -307,7 +307,7 @@ impl Keyring {
         py: Python<'py>,
         columns: Vec<ColumnSpec<'py>>,
         ids: Bound<'py, PyAny>,
-        id: &str,
+        id_column: &str,
         indexed: Vec<IndexedSpec<'py>>,
         portions: Vec<(String, Vec<String>)>,
         is_update: bool,
@@ -337,7 +337,7 @@ impl Keyring {
         let change = if is_update { Change::Update } else { Change::Add };
         let made = with_ids(&ids, |ids| {
             let (columns, indexed, portions) = (&columns, &indexed, &portions);
-            let table = Table { columns, ids, id: Some(id), indexed, portions, now };
+            let table = Table { columns, ids, id: Some(id_column), indexed, portions, now };
             py.detach(|| self.read().upload(&table, change, &versions.0))
         })?;
         Ok(made_upload(py, made))

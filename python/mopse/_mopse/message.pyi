@@ -51,7 +51,7 @@ class StoredUpload:
         owner: bytes,
         provider: str,
         epochs: Sequence[_Epoch],
-        id: int,
+        number: int,
         schema: bytes,
         readers: _Epoch,
         handles: _Handles,

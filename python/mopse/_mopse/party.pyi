@@ -66,7 +66,7 @@ class Keyring:
         self,
         columns: Sequence[_SealedColumn],
         ids: Any,
-        id: str,
+        id_column: str,
         indexed: Sequence[_Indexed],
         portions: _Portions,
         is_update: bool,
