@@ -118,10 +118,14 @@ impl Store for Memory {
     }
 
     fn add(&self, upload: Upload, _: &[u8]) -> Result<Receipt, Error> {
+        let known = self.announcements.read().unwrap_or_else(PoisonError::into_inner);
+        still_accepted(&known, &upload.owner, &upload.provider)?;
         self.records().add(upload)
     }
 
     fn add_file(&self, attachment: Attachment, _: &[u8]) -> Result<(), Error> {
+        let known = self.announcements.read().unwrap_or_else(PoisonError::into_inner);
+        still_accepted(&known, &attachment.file.owner, &attachment.file.provider)?;
         self.attachments_mut().add(attachment)
     }
 
@@ -175,5 +179,17 @@ impl Store for Memory {
             return Ok(receipt);
         }
         Ok(Receipt { files: self.attachments_mut().remove(*owner, provider), ..receipt })
+    }
+}
+
+/// Refuses what was checked before a revocation and comes after it.
+fn still_accepted(
+    known: &BTreeMap<Owner, Enrolled>,
+    owner: &Owner,
+    provider: &Node,
+) -> Result<(), Error> {
+    match known.get(owner) {
+        Some(enrolled) => Ok(enrolled.announced.accepts(provider)?),
+        None => Ok(()),
     }
 }
