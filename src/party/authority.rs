@@ -33,13 +33,12 @@ impl Keyring {
     pub(super) fn keyring_of(&self, node: &Node) -> Result<Self, Error> {
         let (authority, _) = node.parent().ok_or_else(|| self.out_of_reach(node.to_string()))?;
         let is_earlier = |other: &Node| other.names() == node.names() && other != node;
-        let earlier = self.below.ever().into_iter().filter(is_earlier);
-        let earlier = earlier
-            .map(|node| {
-                let (key, rulers) = (self.key_of(&node)?, self.rulers_of(&node)?);
-                Ok(Earlier { node, key, rulers })
-            })
-            .collect::<Result<Vec<_>, Error>>()?;
+        let places: Vec<Node> = self.below.ever().into_iter().filter(is_earlier).collect();
+        let mut earlier = Vec::with_capacity(places.len()); // a list that grows leaves copies of its keys
+        for node in places {
+            let (key, rulers) = (self.key_of(&node)?, self.rulers_of(&node)?);
+            earlier.push(Earlier { node, key, rulers });
+        }
         let places: Vec<&Node> =
             std::iter::once(node).chain(earlier.iter().map(|earlier| &earlier.node)).collect();
         let below = self.below.from(&places);

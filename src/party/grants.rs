@@ -38,20 +38,20 @@ use crate::wire::{Buffer, Kind, Reader, Writer};
 #[derive(Debug, Clone, Default)]
 pub struct Opener {
     /// The key of the readers' epoch: opens all.
-    all: Option<Key>,
+    // A map leaves copies of its entries where it moves them, so openers hold no key themselves.
+    all: Option<Box<Key>>,
     /// Keys of portions: each opens its portion of all records.
-    portions: BTreeMap<String, Key>,
+    portions: BTreeMap<String, Box<Key>>,
     /// Keys of single records, by portion.
     records: BTreeMap<String, RecordKeys>,
     /// What tells who wrote a record, for whoever holds the provider's keys.
-    author: Option<Author>,
+    author: Option<Box<Author>>,
 }
 
 /// The keys of a portion of some records.
 #[derive(Debug, Clone)]
 pub struct RecordKeys {
-    layout: Key,
-    // A map leaves copies of its entries where it moves them, so they hold no key themselves.
+    layout: Box<Key>,
     keys: BTreeMap<Handle, Box<Key>>,
 }
 
@@ -84,8 +84,8 @@ enum Keys<'a> {
 impl Opener {
     /// What opens all that a provider with this key sealed in a readers' epoch.
     pub(super) fn of_provider(provider: &Key, readers: Epoch) -> Self {
-        let all = Some(readers_key(&record_key(provider), readers));
-        Self { all, author: Some(Author::new(provider)), ..Self::default() }
+        let all = Some(Box::new(readers_key(&record_key(provider), readers)));
+        Self { all, author: Some(Box::new(Author::new(provider))), ..Self::default() }
     }
 
     /// What opens some of what this opens: of these portions, and of these records.
@@ -94,7 +94,8 @@ impl Opener {
         match (portions, handles) {
             (None, None) => Self { all: Some(all.clone()), ..Self::default() },
             (Some(portions), None) => {
-                let keys = portions.iter().map(|name| (name.clone(), portion_key(all, name)));
+                let key = |name| Box::new(portion_key(all, name));
+                let keys = portions.iter().map(|name| (name.clone(), key(name)));
                 Self { portions: keys.collect(), ..Self::default() }
             }
             (portions, Some(handles)) => {
@@ -102,7 +103,8 @@ impl Opener {
                     let portion = portion_key(all, name);
                     let rows = RowKeys::new(&portion);
                     let keys = handles.iter().map(|&handle| (handle, Box::new(rows.key(handle))));
-                    let keys = RecordKeys { layout: layout_key(&portion), keys: keys.collect() };
+                    let layout = Box::new(layout_key(&portion));
+                    let keys = RecordKeys { layout, keys: keys.collect() };
                     (name.clone(), keys)
                 };
                 let default = [REST.to_owned(), FILES.to_owned()];
@@ -136,7 +138,7 @@ impl Opener {
     fn portion(&self, name: &str) -> Option<(Keys<'_>, Cow<'_, Key>)> {
         let key = match (&self.all, self.portions.get(name)) {
             (Some(all), _) => Some(portion_key(all, name)),
-            (None, Some(key)) => Some(key.clone()),
+            (None, Some(key)) => Some(Key::clone(key)),
             (None, None) => None,
         };
         match key {
@@ -189,7 +191,7 @@ impl Opener {
         let mut rows = Rows::default();
         for portion in portions {
             let Some((keys, layout)) = self.portion(&portion.name) else { continue };
-            let author = self.author.as_ref();
+            let author = self.author.as_deref();
             let opened = open_portion(&keys, &layout, author, origin, handles, portion)?;
             rows.add(opened);
         }
@@ -278,9 +280,10 @@ fn open_portion(
         .collect();
     let mut joined = Rows { columns, places, types, id, faults: BTreeMap::new() };
     joined.columns.iter_mut().for_each(|column| column.reserve(handles.len()));
-    for chunk in chunks {
-        for (column, more) in joined.columns.iter_mut().zip(&chunk.columns) {
+    for mut chunk in chunks {
+        for (column, more) in joined.columns.iter_mut().zip(&mut chunk.columns) {
             column.append(more);
+            more.wipe();
         }
         joined.faults.extend(chunk.faults);
     }
@@ -477,7 +480,7 @@ fn read_opener(reader: &mut Reader<'_>) -> Result<Opener, Error> {
     let mut opener = Opener::default();
     opener.all = match reader.u8()? {
         0 => None,
-        1 => Some(read_key(reader)?),
+        1 => Some(Box::new(read_key(reader)?)),
         _ => return Err(reader.fault().into()),
     };
     for _ in 0..reader.count(40)? {
@@ -485,10 +488,10 @@ fn read_opener(reader: &mut Reader<'_>) -> Result<Opener, Error> {
         if opener.portions.last_key_value().is_some_and(|(last, _)| *last >= name) {
             return Err(reader.fault().into());
         }
-        opener.portions.insert(name, read_key(reader)?);
+        opener.portions.insert(name, Box::new(read_key(reader)?));
     }
     for _ in 0..reader.count(48)? {
-        let (name, layout) = (reader.text()?.to_owned(), read_key(reader)?);
+        let (name, layout) = (reader.text()?.to_owned(), Box::new(read_key(reader)?));
         if opener.records.last_key_value().is_some_and(|(last, _)| *last >= name) {
             return Err(reader.fault().into());
         }

@@ -345,7 +345,8 @@ pub(super) fn indexed_of(rows: &Rows, schema: &Schema) -> Result<Vec<Plaintexts>
     let mut indexed = Vec::new();
     for (column, of) in rows.columns.iter().zip(&rows.types) {
         let Some(field) = schema.field(&column.name) else { continue };
-        let (mut at, mut plaintexts) = (Vec::new(), Vec::new());
+        let rows = column.rows();
+        let (mut at, mut plaintexts) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
         let mut fault = None;
         for_each_plaintext(field, column, of, |row, plaintext| match plaintext {
             Ok(plaintext) => {
