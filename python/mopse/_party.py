@@ -444,7 +444,9 @@ class Party:
         if schema is not None:
             if schema != party._schema:
                 raise InvalidInputError("the schema is not that of the keyring: its fields differ")
-            party._schema = schema
+            is_same = schema.digest == party._schema.digest
+            # A keyring of before keeps the fields it has, whose digests its messages name.
+            party._schema = schema if is_same else Schema._of(party._schema, schema.types)
         return party
 
     def __reduce__(self) -> Never:
@@ -462,12 +464,7 @@ def _expiry(expires_in: datetime.timedelta) -> int:
 
 
 def _schema_of(keyring: _mopse.party.Keyring) -> Schema:
-    return Schema(
-        {
-            name: Field._restore(kind, low, high, step, cell, levels)
-            for name, kind, low, high, step, cell, levels in keyring.fields
-        }
-    )
+    return Schema._of({name: Field._of(field) for name, field in keyring.fields})
 
 
 def grant(keyring: _mopse.party.Keyring, provider: str, ids: Sequence[Any] | None) -> bytes:
