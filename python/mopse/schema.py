@@ -52,12 +52,14 @@ class Field:
 
     Notes
     -----
-    Numbers are exact, and fields are equal however theirs are written. A float, Python's or NumPy's,
-    is the whole number it is, or the shortest decimal that its own precision tells from others, as it
-    is shown: 0.1 is ``Decimal("0.10")``. A step of a third is ``Fraction(1, 3)`` and no float.
+    Numbers are exact, and fields are equal however theirs are written. A float, Python's or
+    NumPy's, is the whole number it is, or the shortest decimal that its own precision tells from
+    others, as it is shown: 0.1 is ``Decimal("0.10")``. A step of a third is ``Fraction(1, 3)`` and
+    no float.
 
-    Values are read alike. Whole numbers, decimals, dates, and floats where minimum and step are whole,
-    must be on the grid; other floats may lie up to 1e-6 steps off, as results of a calculation do.
+    Values are read alike. Whole numbers, decimals, dates, and floats where minimum and step are
+    whole must be on the grid; other floats may lie up to 1e-6 steps off, as results of a
+    calculation do.
 
     Examples
     --------
@@ -88,10 +90,10 @@ class Field:
     ) -> None:
         fault = "the cell must be at least 1 step wide"
         steps = None if cell is None else integer(cell, "cell", 1, fault=fault)
-        numbers = [_exact(value, "a bound or step") for value in (minimum, maximum, step)]
-        if any(isinstance(number, float) for number in numbers):
+        low, high, width = (_exact(value, "a bound or step") for value in (minimum, maximum, step))
+        if isinstance(low, float) or isinstance(high, float) or isinstance(width, float):
             raise InvalidInputError("minimum, maximum and step must be finite")
-        core = _mopse.schema.Field(kind, *numbers, steps, levels)  # type: ignore[arg-type]
+        core = _mopse.schema.Field(kind, low, high, width, steps, levels)
         self._wrap(core, cell is None and core.cell > 1)
 
     def _wrap(self, core: _mopse.schema.Field, is_wide_by_default: bool) -> None:
@@ -295,8 +297,8 @@ class Schema(Mapping[str, Field]):
     -----
     A schema is a mapping from names to fields. It is no secret: the cloud sees the names of the
     fields, and every upload and token names the schema's digest. Schemas are equal if they have
-    equal fields in the same order. They then have equal digests, but for the schema of a keyring that
-    was saved before fields were exact: it keeps the digest it had.
+    equal fields in the same order. They then have equal digests, but for the schema of a keyring
+    that was saved before fields were exact: it keeps the digest it had.
 
     Types are in the Schema object alone: not in the digest, and not in saved keyrings, so give the
     schema to `mopse.Owner.open` and `mopse.Provider.open` again, with ``schema=``.
@@ -331,7 +333,7 @@ class Schema(Mapping[str, Field]):
             instance(field, Field, repr(name))
         if PROVIDER in self._fields:
             raise InvalidInputError(
-                f"a field cannot be called {PROVIDER!r}: decrypted records get a column of that name"
+                f"a field cannot be called {PROVIDER!r}: decrypted records get such a column"
             )
         self._schema = _mopse.schema.Schema([(name, f._field) for name, f in self.items()])
         self._types = declared(types)

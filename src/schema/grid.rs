@@ -1,5 +1,7 @@
 //! Numbers to their places on a grid: exactly, and quickly where that is just as exact.
 
+use std::fmt;
+
 use num_bigint::BigInt;
 use num_integer::Integer;
 use num_traits::{One, ToPrimitive, Zero};
@@ -67,6 +69,19 @@ impl Whole {
         if rest == 0 { Ok(steps as i64) } else { Err(OFF) }
     }
 
+    /// The place near a decimal of digits and an exponent of ten; `None` if there is none, or if it
+    /// takes larger numbers to tell.
+    fn place_near(&self, (digits, exponent): (i128, i32), last: u64) -> Option<i64> {
+        let unit = 10_i128.checked_pow(exponent.checked_neg()?.try_into().ok()?)?;
+        let step = i128::try_from(self.step).ok()?.checked_mul(unit)?;
+        let scaled = digits.checked_mul(self.parts)?;
+        let above = scaled.checked_sub(self.minimum.checked_mul(unit)?)?;
+        let place = above.checked_mul(2)?.checked_add(step)?.div_euclid(step.checked_mul(2)?);
+        let off = above.checked_sub(place.checked_mul(step)?)?.checked_abs()?;
+        let is_there = off.checked_mul(TOLERANCE_PARTS.into())? <= step;
+        (is_there && (0..=i128::from(last)).contains(&place)).then(|| i64::try_from(place).ok())?
+    }
+
     #[cold]
     fn place_far(&self, above: u128) -> Result<i64, &'static str> {
         let (steps, rest) = above.div_rem(&self.step);
@@ -95,7 +110,8 @@ impl Near {
     fn new(minimum: f64, step: f64, last: u64) -> Self {
         // Below these the spacing of floats is no part of their size any more.
         let noise = if step > 1e-290 { 16.0 * (f64::EPSILON / 2.0) / step } else { f64::INFINITY };
-        let single = if step > 1e-30 { f64::from(f32::EPSILON) / step } else { f64::INFINITY };
+        let half = f64::from(f32::EPSILON / 2.0);
+        let single = if step > 1e-30 { half / step } else { f64::INFINITY };
         let margin = 0.999 * TOLERANCE - noise * minimum.abs();
         Self { minimum, step, last: last as f64, margin, noise, single_noise: single + noise }
     }
@@ -243,7 +259,8 @@ impl Grid {
         } else if let Some(place @ Ok(_)) = self.decimals.as_ref().and_then(|it| it.place(value)) {
             place
         } else {
-            self.of_reading(value.is_nan(), Rational::try_from(value).ok())
+            self.of_shortest(&format_args!("{value:e}"))
+                .map_or_else(|| self.of_reading(value.is_nan(), Rational::try_from(value).ok()), Ok)
         }
     }
 
@@ -259,8 +276,21 @@ impl Grid {
         } else if let Some(place) = self.near.place(double, self.near.single_noise) {
             Ok(place)
         } else {
-            self.of_reading(value.is_nan(), Rational::try_from(value).ok())
+            self.of_shortest(&format_args!("{value:e}"))
+                .map_or_else(|| self.of_reading(value.is_nan(), Rational::try_from(value).ok()), Ok)
         }
+    }
+
+    /// The place near the shortest decimal of a float that is not whole, by integers of the machine;
+    /// `None` if there is none, or if it takes larger ones to tell.
+    #[cold]
+    fn of_shortest(&self, shortest: &fmt::Arguments<'_>) -> Option<i64> {
+        let text = shortest.to_string();
+        let (digits, exponent) = text.split_once('e')?;
+        let (whole, after) = digits.split_once('.').unwrap_or((digits, ""));
+        let digits = format!("{whole}{after}").parse().ok()?;
+        let exponent = exponent.parse::<i32>().ok()? - i32::try_from(after.len()).ok()?;
+        self.whole.as_ref()?.place_near((digits, exponent), self.last)
     }
 
     #[inline]

@@ -17,12 +17,14 @@ import pyarrow as pa
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from scene import Scene
 
-from mopse import Field, Schema
+from mopse import Field, Owner, Schema
 from mopse._table import as_frame
 from mopse.errors import InvalidInputError, MopseError, WrongTypeError
 
-VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "fields.json").read_text())
+VECTORS_FOLDER = Path(__file__).parents[1] / "vectors"
+VECTORS = json.loads((VECTORS_FOLDER / "fields.json").read_text())
 AGE = Field(0, 120)
 BMI = Field(8, 100, step=0.1, cell=5)
 ADMITTED = Field(datetime.date(2020, 1, 1), datetime.date(2020, 12, 31))
@@ -366,6 +368,57 @@ def test_days_truth_values_and_categories_are_compared_exactly(size, data):
         with pytest.raises(InvalidInputError, match="row 0"):
             field.plaintexts_of(pl.Series([day]))
     assert placed(Field.boolean(), [True, None, False]) == ([0, 2], [1, 0])
+
+
+EVERY_TENTH = [x / 10 for x in range(80, 1001)]
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pl.Series("bmi", EVERY_TENTH, dtype=pl.Float32),
+        pl.Series("bmi", EVERY_TENTH, dtype=pl.Float64),
+        pl.Series("bmi", [Decimal(x).scaleb(-1) for x in range(80, 1001)]),
+        pl.Series("bmi", EVERY_TENTH).cast(pl.Decimal(9, 3)),
+    ],
+    ids=lambda column: str(column.dtype),
+)
+def test_what_is_indexed_as_a_value_is_filtered_as_it(column):
+    scene = Scene(Schema(bmi=BMI), "hospital")
+    scene.send("hospital", column.to_frame().with_row_index("id"))
+    for bound in (27.3, np.float32(27.3), np.float16(27.3), Decimal("27.30"), Fraction(273, 10)):
+        found = scene.ask(scene.owner, {"bmi": bound})
+        assert found["id"].to_list() == [193]
+        assert found["bmi"].dtype == column.dtype
+        assert found["bmi"].item() == column[193]
+    assert len(scene.ask(scene.owner, {"bmi": (Decimal("27.3000001"), 27.5)})) == 2
+
+
+def test_numbers_beyond_int64_are_found_again():
+    scene = Scene(Schema(x=Field(0, 2**64 - 1, step=2**32 + 1)), "hospital")
+    values = pl.Series("x", [0, 2**32 + 1, 2**64 - 1], dtype=pl.UInt64)
+    scene.send("hospital", values.to_frame().with_row_index("id"))
+    assert scene.ask(scene.owner, x=(2**63, None))["x"].to_list() == [2**64 - 1]
+
+
+def test_a_keyring_of_before_keeps_its_digest_and_takes_an_equal_schema(tmp_path):
+    saved = json.loads((VECTORS_FOLDER / "keyring.json").read_text())["files"][-1]
+    path = tmp_path / "owner"
+    path.write_bytes(bytes.fromhex(saved["file"]))
+    password = bytes.fromhex(saved["password"])
+    given = Schema(age=Field(0, 120), sbp=Field(0, 300), types={"note": pl.Int8})
+    plain, typed = Owner.open(path, password), Owner.open(path, password, schema=given)
+    assert plain.schema == typed.schema == given
+    assert hash(plain.schema) == hash(given)
+    assert plain.schema.digest == typed.schema.digest != given.digest
+    assert typed.schema.types == given.types
+    for copied in (pickle.loads(pickle.dumps(typed.schema)), copy.deepcopy(typed.schema)):
+        assert copied.digest == typed.schema.digest
+    with pytest.raises(InvalidInputError, match="is not that of the keyring"):
+        Owner.open(path, password, schema=Schema(age=Field(0, 120), sbp=Field(0, 300, cell=2)))
+    scene = Scene(typed.schema, "hospital", owner=typed)
+    scene.send("hospital", pl.DataFrame({"id": [1, 2], "age": [40, 41], "sbp": [120, None]}))
+    assert scene.ask(plain, age=(40, 40))["id"].to_list() == [1]
 
 
 def test_a_bound_just_beyond_a_value_leaves_it_out():

@@ -284,7 +284,7 @@ proptest! {
         };
         let mut inside = (0..=grid.last).filter(between);
         let first = inside.next();
-        let expected = first.map(|first| (first, inside.last().unwrap_or(first)));
+        let expected = first.map(|first| (first, inside.next_back().unwrap_or(first)));
         let found = range(&grid.field(), exactly(&low), exactly(&format!("{to}/{scale}"))).unwrap();
         prop_assert_eq!(found.map(|(first, last)| (first.into(), last.into())), expected);
     }
