@@ -116,7 +116,8 @@ class Party:
             How long the tokens are valid.
         **more_ranges : (lowest, highest), or a value
             The range of each field, both bounds included; None is open, a single value stands for
-            itself. All must hold. Bounds off the grid round inwards.
+            itself. All must hold. Bounds are exact, see `mopse.Field`, and round inwards where they
+            are off the grid: 0.1 + 0.2 is above 0.3, so calculate with Decimal.
 
         Returns
         -------
