@@ -1,20 +1,26 @@
 //! Fields and schemas: real values to plaintexts and query bounds to ranges of plaintexts.
 //!
-//! A field is a grid. A value `v` becomes the plaintext
+//! A field is a grid of exact numbers. A value `v` becomes the plaintext
 //!
 //! ```text
-//! x = round((v - minimum) / step),   0 <= x < M = round((maximum - minimum) / step) + 1 <= 2^32
+//! x = (v - minimum) / step,   0 <= x < M = (maximum - minimum) / step + 1 <= 2^32
 //! ```
 //!
-//! A value outside the domain, not a number, or further than `1e-6 step` from the grid is an error
-//! that names its row and field; nothing is clamped or rounded away. Nulls have no plaintext: they
-//! are not indexed and never match. Bounds of a query round inwards, and are intersected with the
+//! A value outside the domain, not a number, or off the grid is an error that names its row and field;
+//! nothing is clamped or rounded away. Whole numbers and decimals are compared exactly. A float is read
+//! as the whole number it is, or as the shortest decimal of its precision; on a grid with fractions it
+//! may then lie up to `1e-6 step` off, as results of a calculation do. Nulls have no plaintext: they are
+//! not indexed and never match. Bounds of a query are exact, round inwards, and are intersected with the
 //! domain. `cell` counts grid steps: how coarse the index is, and so how much it hides.
 //!
 //! Dates are days since 1970-01-01, truth values 0 and 1, ordered categories their ranks; whoever
 //! calls converts to these.
 
 mod field;
+mod grid;
+mod rational;
+
+use std::convert::Infallible;
 
 use sha2::{Digest, Sha256};
 
@@ -22,6 +28,7 @@ use crate::scheme;
 use crate::wire::{self, Reader, Writer};
 
 pub use field::{Field, Kind, Value};
+pub use rational::{Bound, Rational};
 
 /// Why something is no field, schema or value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -73,8 +80,14 @@ pub enum Error {
     Scheme(#[from] scheme::Error),
 }
 
+impl From<Infallible> for Error {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
+
 /// The named fields that an owner's records are indexed by.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Schema(Vec<(String, Field)>);
 
 /// Bytes in a field's name at most.
@@ -195,8 +208,8 @@ mod tests {
         assert_eq!(negative.label(), positive.label());
         assert_eq!(grid(-5.0, -0.0, 1.0).label(), grid(-5.0, 0.0, 1.0).label());
         let mut bytes = Schema::new(vec![("age".into(), positive)]).unwrap().encode();
-        let sign_of_minimum = 4 + 4 + "age".len() + 4 + 1;
-        bytes[sign_of_minimum] ^= 0x80;
+        let sign_of_minimum = 4 + 4 + "age".len() + 4 + 3;
+        bytes[sign_of_minimum] ^= 1;
         assert_eq!(Schema::decode(&bytes), Err(NO_SCHEMA));
     }
 

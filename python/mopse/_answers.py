@@ -11,7 +11,7 @@ import polars as pl
 from mopse import _mopse
 from mopse._checks import instance
 from mopse._table import from_columns
-from mopse._types import as_type, has_values, holding, holds, is_known, name_of
+from mopse._types import PROVIDER, as_type, has_values, holding, holds, is_known, name_of
 from mopse.errors import InvalidInputError, MopseError, ScopeError, WrongTypeError
 from mopse.messages import (
     Answer,
@@ -35,9 +35,6 @@ left, handles, and record, column and cause of each fault."""
 
 Faults = list[tuple[str, str, str | None, str]]
 """Provider, record, column, cause."""
-
-PROVIDER = "provider"
-"""The column that says whose a record or file is."""
 
 
 def described(

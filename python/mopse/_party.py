@@ -124,7 +124,8 @@ class Party:
             How long the tokens are valid.
         **more_ranges : (lowest, highest), or a value
             The range of each field, both bounds included; None is open, a single value stands for
-            itself. All must hold. Bounds off the grid round inwards.
+            itself. All must hold. Bounds are exact, see `mopse.Field`, and round inwards where they
+            are off the grid: 0.1 + 0.2 is above 0.3, so calculate with Decimal.
 
         Returns
         -------
@@ -591,7 +592,11 @@ class Party:
         if schema is not None:
             if schema != party._schema:
                 raise InvalidInputError("the schema is not that of the keyring: its fields differ")
-            party._schema = schema
+            is_same = schema.digest == party._schema.digest
+            # A keyring of before keeps the fields it has, whose digests its messages name.
+            party._schema = (
+                schema if is_same else Schema._of(party._schema, schema.types, schema.portions)
+            )
         return party
 
     def __reduce__(self) -> Never:
@@ -609,12 +614,7 @@ def _expiry(expires_in: datetime.timedelta) -> int:
 
 
 def _schema_of(keyring: _mopse.party.Keyring) -> Schema:
-    return Schema(
-        {
-            name: Field._restore(kind, low, high, step, cell, levels)
-            for name, kind, low, high, step, cell, levels in keyring.fields
-        }
-    )
+    return Schema._of({name: Field._of(field) for name, field in keyring.fields})
 
 
 def as_cloud(cloud: Any) -> Any:

@@ -136,9 +136,32 @@ def _to_column(column: pl.Series) -> Column:
         kind, values = "float64", column.cast(pl.Float64).fill_null(0.0)
     elif dtype == pl.UInt64:
         kind, values = "uint64", column.fill_null(0)
+    elif isinstance(dtype, pl.Decimal):
+        kind, values = "int64", _without_point(column).fill_null(0)
     else:  # whole numbers, and dates and times as such
         kind, values = "int64", column.to_physical().cast(pl.Int64).fill_null(0)
     return column.name, kind, words, np.ascontiguousarray(values.to_numpy()), is_valid
+
+
+def _without_point(column: pl.Series) -> pl.Series:
+    """Return decimals as whole numbers in units of their last digit."""
+    whole = column.to_physical().cast(pl.Int64, strict=False)
+    is_long = whole.is_null() & column.is_not_null()
+    if is_long.any():
+        row = is_long.arg_max()
+        raise InvalidInputError(
+            f"column {column.name!r}, row {row}: records hold decimals of at most 18 digits"
+        )
+    return whole
+
+
+def _with_point(column: pl.Series, dtype: pl.Decimal) -> pl.Series:
+    """Return the decimals that `_without_point` took."""
+    digits = pl.col("x").abs().cast(pl.String).str.zfill(dtype.scale + 1)
+    whole = digits.str.len_chars() - dtype.scale
+    parts = [digits.str.slice(0, whole), pl.lit("."), digits.str.slice(whole)]
+    text = pl.concat_str(pl.when(pl.col("x") < 0).then(pl.lit("-")).otherwise(pl.lit("")), *parts)
+    return column.cast(pl.Int128).to_frame("x").select(text.cast(dtype)).to_series()
 
 
 def _text(column: pl.Series) -> tuple[Any, bytes]:
@@ -161,5 +184,7 @@ def from_columns(columns: list[tuple[str, str, str, Any, Any]]) -> pl.DataFrame:
         valid = pl.Series(is_valid, dtype=pl.Boolean)
         if not valid.all():
             column = pl.select(pl.when(valid).then(column).alias(name)).to_series()
-        series.append(column.cast(dtype_of(words)))
+        dtype = dtype_of(words)
+        is_decimal = isinstance(dtype, pl.Decimal)
+        series.append(_with_point(column, dtype).alias(name) if is_decimal else column.cast(dtype))
     return pl.DataFrame(series)

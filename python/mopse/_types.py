@@ -13,6 +13,7 @@ from mopse._checks import mapping, text
 from mopse.errors import InvalidInputError, WrongTypeError
 
 __all__ = [
+    "PROVIDER",
     "as_type",
     "check_times",
     "declared",
@@ -25,6 +26,9 @@ __all__ = [
     "name_of",
     "typed",
 ]
+
+PROVIDER = "provider"
+"""The column that says whose a record or file is."""
 
 _DTYPES: dict[str, Any] = {
     dtype.__name__: dtype
@@ -54,6 +58,8 @@ def dtype_words(column: pl.Series) -> str:
         return f"Datetime\n{dtype.time_unit}\n{dtype.time_zone or ''}"
     if isinstance(dtype, pl.Duration):
         return f"Duration\n{dtype.time_unit}"
+    if isinstance(dtype, pl.Decimal):
+        return f"Decimal\n{dtype.precision}\n{dtype.scale}"
     name = dtype.base_type().__name__
     if name not in _DTYPES or dtype != _DTYPES[name]():
         raise WrongTypeError(f"column {column.name!r}: records cannot hold {dtype}")
@@ -72,6 +78,8 @@ def dtype_of(words: str) -> Any:
         return pl.Datetime(*arguments)  # type: ignore[arg-type]
     if name == "Duration":
         return pl.Duration(*arguments)  # type: ignore[arg-type]
+    if name == "Decimal":
+        return pl.Decimal(*map(int, arguments))
     return _DTYPES[name]
 
 
@@ -197,7 +205,7 @@ def _is_kin(one: pl.DataType, other: pl.DataType) -> bool:
 
 
 def _kind(dtype: pl.DataType) -> Any:
-    if dtype.is_integer() or dtype.is_float():
+    if dtype.is_numeric():
         return "number"
     if isinstance(dtype, pl.String | pl.Enum | pl.Categorical):
         return "text"
@@ -234,7 +242,9 @@ def _wider(dtypes: list[pl.DataType]) -> Iterable[pl.DataType]:
             return [_SIGNED[signed]] if signed is not None else [_UNSIGNED[unsigned or 0]]
         return [*_SIGNED[max(signed, unsigned + 1) :], pl.Int64(), pl.UInt64()]
     if all(_kind(dtype) == "number" for dtype in dtypes):
-        return [pl.Float64()]
+        if any(dtype.is_float() for dtype in dtypes):
+            return [pl.Float64()]
+        return [pl.Decimal(38, max(getattr(dtype, "scale", 0) for dtype in dtypes))]
     if all(_kind(dtype) == "text" for dtype in dtypes):
         return [pl.String()]
     first = dtypes[0]

@@ -4,6 +4,8 @@ import datetime
 import html
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Context, Decimal, Inexact
+from fractions import Fraction
 from types import MappingProxyType
 from typing import Any
 
@@ -13,12 +15,16 @@ from numpy.typing import NDArray
 
 from mopse import _mopse
 from mopse._checks import instance, integer, is_integer, items, mapping, text
-from mopse._types import declared, name_of
+from mopse._types import PROVIDER, declared, name_of
 from mopse.errors import InvalidInputError, WrongTypeError
 
 __all__ = ["Field", "Schema"]
 
 _EPOCH = datetime.date(1970, 1, 1)
+_NARROW = [pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32]
+"""Integers that an int64 holds."""
+_MOST_EXPONENT = 10_000
+"""Beyond it a short Decimal is a Fraction that no memory holds."""
 
 
 class Field:
@@ -26,9 +32,9 @@ class Field:
 
     Parameters
     ----------
-    minimum, maximum : int, float or datetime.date
+    minimum, maximum : int, float, decimal.Decimal, fractions.Fraction or datetime.date
         The lowest and the highest value, both included. Dates make a field of calendar days.
-    step : int or float, default 1
+    step : int, float, decimal.Decimal or fractions.Fraction, default 1
         The distance of neighbouring values, in the values' unit; in days for dates.
     cell : int, optional
         How many steps share a cell. Index entries and queries know the cell of a value and no more,
@@ -44,6 +50,17 @@ class Field:
     mopse.errors.WrongTypeError
         If an argument is not a number, or a date where the other bound is one.
 
+    Notes
+    -----
+    Numbers are exact, and fields are equal however theirs are written. A float, Python's or
+    NumPy's, is the whole number it is, or the shortest decimal that its own precision tells from
+    others, as it is shown: 0.1 is ``Decimal("0.10")``. A step of a third is ``Fraction(1, 3)`` and
+    no float.
+
+    Values are read alike. Whole numbers, decimals, dates, and floats where minimum and step are
+    whole must be on the grid; other floats may lie up to 1e-6 steps off, as results of a
+    calculation do.
+
     Examples
     --------
     >>> from mopse import Field
@@ -57,10 +74,10 @@ class Field:
 
     def __init__(
         self,
-        minimum: float | datetime.date,
-        maximum: float | datetime.date,
+        minimum: float | Decimal | Fraction | datetime.date,
+        maximum: float | Decimal | Fraction | datetime.date,
         *,
-        step: float = 1,
+        step: float | Decimal | Fraction = 1,
         cell: int | None = None,
     ) -> None:
         is_date = [_is_date(bound) for bound in (minimum, maximum)]
@@ -73,11 +90,16 @@ class Field:
     ) -> None:
         fault = "the cell must be at least 1 step wide"
         steps = None if cell is None else integer(cell, "cell", 1, fault=fault)
-        self._kind, self._levels = kind, tuple(levels)
-        self._minimum, self._maximum, self._step = minimum, maximum, step
-        low, high, width = (_number(value, "a bound or step") for value in (minimum, maximum, step))
-        self._field = _mopse.schema.Field(kind, low, high, width, steps, levels)
-        self._is_wide_by_default = cell is None and self._field.cell > 1
+        low, high, width = (_exact(value, "a bound or step") for value in (minimum, maximum, step))
+        if isinstance(low, float) or isinstance(high, float) or isinstance(width, float):
+            raise InvalidInputError("minimum, maximum and step must be finite")
+        core = _mopse.schema.Field(kind, low, high, width, steps, levels)
+        self._wrap(core, cell is None and core.cell > 1)
+
+    def _wrap(self, core: _mopse.schema.Field, is_wide_by_default: bool) -> None:
+        self._field = core
+        self._kind, self._levels = core.kind, tuple(core.categories)
+        self._is_wide_by_default = is_wide_by_default
 
     @classmethod
     def boolean(cls) -> "Field":
@@ -113,17 +135,9 @@ class Field:
         return field
 
     @classmethod
-    def _restore(
-        cls, kind: str, low: float, high: float, step: float, cell: int, levels: Sequence[str]
-    ) -> "Field":
-        def bound(value: float) -> Any:
-            if kind == "date":
-                return _EPOCH + datetime.timedelta(days=value)
-            return int(value) if value.is_integer() else value
-
+    def _of(cls, core: _mopse.schema.Field, is_wide_by_default: bool = False) -> "Field":
         field = cls.__new__(cls)
-        width = int(step) if step.is_integer() else step
-        field._init(kind, bound(low), bound(high), width, cell, levels)
+        field._wrap(core, is_wide_by_default)
         return field
 
     @property
@@ -162,27 +176,29 @@ class Field:
         """
         name = repr(column.name)
         is_valid = column.is_not_null().to_numpy()
+        dtype = column.dtype
         try:
             if self._kind == "category":
                 return self._field.of_integers(self._ranks(column), is_valid)
             allowed = {
-                "number": column.dtype.is_integer() or column.dtype.is_float(),
-                "boolean": column.dtype == pl.Boolean,
-                "date": column.dtype == pl.Date,
+                "number": dtype.is_numeric(),
+                "boolean": dtype == pl.Boolean,
+                "date": dtype == pl.Date,
             }
             if not allowed[self._kind]:
-                raise WrongTypeError(f"the field is of {self._kind} values, not of {column.dtype}")
-            if column.dtype.is_float():
-                floats = column.cast(pl.Float64).fill_null(0.0).to_numpy()
-                return self._field.of_floats(np.ascontiguousarray(floats), is_valid)
-            whole = column.to_physical().cast(pl.Int64, strict=False)
-            is_large = whole.is_null() & column.is_not_null()
-            if is_large.any():
-                row = is_large.arg_max()
-                raise InvalidInputError(f"the value in row {row} does not fit an int64")
-            return self._field.of_integers(
-                np.ascontiguousarray(whole.fill_null(0).to_numpy()), is_valid
-            )
+                raise WrongTypeError(f"the field is of {self._kind} values, not of {dtype}")
+            if dtype == pl.Float64:
+                return self._field.of_floats(_array(column, pl.Float64), is_valid)
+            if dtype == pl.Float32:
+                return self._field.of_singles(_array(column, pl.Float32), is_valid)
+            if dtype.is_float():
+                return self._field.of_floats(_half(column), is_valid)
+            if dtype == pl.UInt64:
+                return self._field.of_unsigned(_array(column, pl.UInt64), is_valid)
+            if self._kind != "number" or dtype in _NARROW:
+                return self._field.of_integers(_array(column.to_physical(), pl.Int64), is_valid)
+            places = dtype.scale if isinstance(dtype, pl.Decimal) else 0
+            return self._field.of_decimals(*_halves(column.to_physical()), places, is_valid)
         except InvalidInputError as error:
             raise type(error)(f"field {name}: {error}") from None
 
@@ -205,8 +221,8 @@ class Field:
         Parameters
         ----------
         low, high : value of the field or None
-            None is open. Bounds off the grid round inwards, bounds beyond the domain are
-            intersected with it.
+            None is open. Bounds are exact, with floats read as for the field. Those off the grid
+            round inwards, those beyond the domain are intersected with it.
 
         Raises
         ------
@@ -215,7 +231,7 @@ class Field:
         """
         return self._field.range(self._bound(low), self._bound(high))
 
-    def _bound(self, bound: Any) -> float | None:
+    def _bound(self, bound: Any) -> Fraction | float | None:
         if bound is None:
             return None
         if self._kind == "category":
@@ -223,24 +239,26 @@ class Field:
                 raise WrongTypeError("a bound must be the name of a category")
             if bound not in self._levels:
                 raise InvalidInputError("a bound is no category of the field")
-            return float(self._levels.index(bound))
+            return Fraction(self._levels.index(bound))
         if self._kind == "boolean":
             if not isinstance(bound, bool | np.bool_):
                 raise WrongTypeError("a bound must be a truth value")
-            return float(bound)
+            return Fraction(int(bound))
         if (self._kind == "date") != _is_date(bound):
             raise WrongTypeError(f"a bound must be a {self._kind}, not {type(bound).__name__}")
-        return _number(bound, "a bound")
-
-    def _state(self) -> tuple[Any, ...]:
-        bounds = _number(self._minimum, ""), _number(self._maximum, ""), _number(self._step, "")
-        return self._kind, *bounds, self.cell, self._levels
+        number = _exact(bound, "a bound")
+        if isinstance(number, float) and math.isnan(number):
+            raise InvalidInputError("a bound is not a number")
+        return number
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Field) and self._state() == other._state()
+        return isinstance(other, Field) and self._field == other._field
 
     def __hash__(self) -> int:
-        return hash(self._state())
+        return hash((self._kind, *self._field.grid, self.cell, self._levels))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _field_of, (self._field.label(), self._is_wide_by_default)
 
     def __repr__(self) -> str:
         cell = "" if self.cell == 1 else f", cell={self.cell}"
@@ -248,10 +266,10 @@ class Field:
             return "Field.boolean()"
         if self._kind == "category":
             return f"Field.categories({list(self._levels)}{cell})"
-        step = "" if self._step == 1 else f", step={self._step}"
-        if self._kind == "date":
-            return f"Field({self._minimum!r}, {self._maximum!r}{step}{cell})"
-        return f"Field({self._minimum}, {self._maximum}{step}{cell})"
+        low, high, width = self._field.grid
+        step = "" if width == 1 else f", step={_typed(width)}"
+        as_typed = _day if self._kind == "date" else _typed
+        return f"Field({as_typed(low)}, {as_typed(high)}{step}{cell})"
 
 
 class Schema(Mapping[str, Field]):
@@ -273,7 +291,8 @@ class Schema(Mapping[str, Field]):
     Raises
     ------
     mopse.errors.InvalidInputError
-        If there is no field, one is given twice, or a name is longer than 255 bytes.
+        If there is no field, one is given twice, a name is longer than 255 bytes, or it is
+        ``provider``, which is the column that decrypted records get.
     mopse.errors.WrongTypeError
         If something is not a Field, or not a dtype that records hold.
 
@@ -281,7 +300,8 @@ class Schema(Mapping[str, Field]):
     -----
     A schema is a mapping from names to fields. It is no secret: the cloud sees the names of the
     fields, and every upload and token names the schema's digest. Schemas are equal if they have
-    equal fields in the same order, and then have equal digests.
+    equal fields in the same order. They then have equal digests, but for the schema of a keyring
+    that was saved before fields were exact: it keeps the digest it had.
 
     Types and portions are in the Schema object alone: not in the digest, and not in saved keyrings,
     so give the schema to `mopse.Owner.open` and `mopse.Provider.open` again, with ``schema=``.
@@ -315,6 +335,10 @@ class Schema(Mapping[str, Field]):
         self._fields |= more_fields
         for name, field in self._fields.items():
             instance(field, Field, repr(name))
+        if PROVIDER in self._fields:
+            raise InvalidInputError(
+                f"a field cannot be called {PROVIDER!r}: decrypted records get such a column"
+            )
         self._schema = _mopse.schema.Schema([(name, f._field) for name, f in self.items()])
         self._types = declared(types)
         self._portions = _portions(portions)
@@ -323,6 +347,21 @@ class Schema(Mapping[str, Field]):
     def portions(self) -> Mapping[str, tuple[str, ...]]:
         """The columns of each declared portion, by the portion's name."""
         return MappingProxyType(self._portions)
+
+    @classmethod
+    def _of(
+        cls,
+        fields: Mapping[str, Field],
+        types: Mapping[str, pl.DataType] | None = None,
+        portions: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> "Schema":
+        """Return the schema of a keyring, whatever its fields are called."""
+        schema = cls.__new__(cls)
+        schema._fields = dict(fields)
+        schema._schema = _mopse.schema.Schema([(name, f._field) for name, f in fields.items()])
+        schema._types = dict(types or {})
+        schema._portions = dict(portions or {})
+        return schema
 
     @property
     def types(self) -> Mapping[str, pl.DataType]:
@@ -344,10 +383,13 @@ class Schema(Mapping[str, Field]):
         return len(self._fields)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Schema) and self.digest == other.digest
+        return isinstance(other, Schema) and list(self.items()) == list(other.items())
 
     def __hash__(self) -> int:
-        return hash(self.digest)
+        return hash(tuple(self.items()))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Schema._of, (self._fields, self._types, self._portions)
 
     def __repr__(self) -> str:
         parts = [f"{name}={field}" for name, field in self.items()]
@@ -377,14 +419,26 @@ def _is_date(value: object) -> bool:
     return isinstance(value, datetime.date) and not isinstance(value, datetime.datetime)
 
 
-def _number(value: Any, what: str) -> float:
+def _day(days: Fraction) -> str:
+    return repr(_EPOCH + datetime.timedelta(days=int(days)))
+
+
+def _exact(value: Any, what: str) -> Fraction | float:
+    """Return a number exactly, or an infinite float or NaN."""
     if _is_date(value):
-        return float((value - _EPOCH).days)
-    if is_integer(value) or isinstance(value, float | np.floating):
-        try:
+        return Fraction((value - _EPOCH).days)
+    if is_integer(value) or isinstance(value, Fraction):
+        return Fraction(int(value)) if is_integer(value) else value
+    if isinstance(value, Decimal):
+        if not value.is_finite():
+            return float("nan") if value.is_nan() else float(value)
+        if value and not -_MOST_EXPONENT <= value.adjusted() <= _MOST_EXPONENT:
+            raise InvalidInputError(f"{what} has more than {_MOST_EXPONENT:,} digits")
+        return Fraction(value)
+    if isinstance(value, float | np.floating):
+        if not np.isfinite(value):
             return float(value)
-        except OverflowError:  # an int of more than 1024 bits
-            return math.inf if value > 0 else -math.inf
+        return Fraction(int(value)) if value == int(value) else Fraction(_shortest(value))
     raise WrongTypeError(f"{what} must be a number or a date, not {type(value).__name__}")
 
 
@@ -400,3 +454,56 @@ def _portions(portions: Mapping[str, Sequence[str]] | None) -> dict[str, tuple[s
         )
     _mopse.party.check_portions([(name, list(columns)) for name, columns in checked.items()])
     return checked
+
+
+def _shortest(value: Any) -> str:
+    """Return the shortest decimal that tells a float from others of its precision."""
+    return str(np.format_float_scientific(value, unique=True))
+
+
+def _typed(number: Fraction) -> str:
+    """Return a number as it would be typed."""
+    if number.denominator == 1:
+        return str(number.numerator)
+    try:
+        float_ = float(number)
+        if _exact(float_, "") == number:
+            return repr(float_)
+    except OverflowError:
+        pass
+    try:
+        context = Context(prec=1000, traps=[Inexact])
+        return repr(context.divide(Decimal(number.numerator), Decimal(number.denominator)))
+    except Inexact:
+        return repr(number)
+
+
+def _field_of(label: bytes, is_wide_by_default: bool) -> Field:
+    return Field._of(_mopse.schema.Field.of_label(label), is_wide_by_default)
+
+
+def _array(column: pl.Series, dtype: type[pl.DataType]) -> NDArray[Any]:
+    """Return the values of a column, with anything where it holds nulls."""
+    return np.ascontiguousarray(column.cast(dtype).fill_null(0).to_numpy())
+
+
+def _half(column: pl.Series) -> NDArray[np.float64]:
+    """Return floats of half precision as doubles that read as the same decimals."""
+    floats, places = np.unique(column.fill_null(0.0).to_numpy(), return_inverse=True)
+    doubles = [float(_shortest(value)) for value in floats]
+    return np.asarray(doubles, dtype=np.float64)[places]
+
+
+def _halves(column: pl.Series) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
+    """Return the upper and the lower 64 bits of whole numbers."""
+    narrow = column.cast(pl.Int64, strict=False)
+    if narrow.null_count() == column.null_count():
+        numbers = _array(narrow, pl.Int64)
+        return numbers >> 63, numbers.view(np.uint64)
+    wide = column.cast(pl.Int128, strict=False)
+    if wide.null_count() > column.null_count():
+        row = (wide.is_null() & column.is_not_null()).arg_max()
+        raise InvalidInputError(f"the value in row {row} does not fit an int128")
+    unit = pl.Series([2**64], dtype=pl.Int128)
+    upper = wide // unit
+    return _array(upper, pl.Int64), _array(wide - upper * unit, pl.UInt64)

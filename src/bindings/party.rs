@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::cipher::password::most;
 use super::message::{Part, StoredFile, borrowed};
-use super::schema::Schema;
+use super::schema::{Field, Schema};
 use super::{filled, halves, interruptible, joined};
 use crate::cipher::{self, password::Cost};
 use crate::keys::Key;
@@ -23,7 +23,6 @@ use crate::party::records::Ids;
 use crate::party::types::Type;
 use crate::party::uploading::{self, Change, Made, Table};
 use crate::party::{self, Indexed, Range, grants, saved};
-use crate::schema::Kind;
 use crate::wire::Packed;
 
 /// Name, kind, dtype in words, values, which rows hold one.
@@ -47,8 +46,6 @@ type Described = (String, String, u64);
 type GroupSpans<'py> = (String, Bound<'py, PyArray2<i64>>);
 /// Name, rows that hold a value, plaintexts.
 type IndexedSpec<'py> = (String, PyReadonlyArray1<'py, u32>, PyReadonlyArray1<'py, i64>);
-/// Name, kind, minimum, maximum, step, cell, categories.
-type FieldSpec = (String, &'static str, f64, f64, f64, u64, Vec<String>);
 
 /// A column that Python lends for a call.
 enum Lent<'py> {
@@ -133,7 +130,7 @@ fn rows_of(py: Python<'_>, handles: Vec<u128>) -> PyResult<Bound<'_, PyArray2<u6
 #[pyfunction]
 pub(super) fn type_of(words: &str) -> Option<(&'static str, Vec<String>)> {
     let of = Type::parse(words)?;
-    Some((of.name(), of.arguments().into_iter().map(str::to_owned).collect()))
+    Some((of.name(), of.arguments()))
 }
 
 /// The first row of a column of whole numbers whose value its type does not hold.
@@ -252,19 +249,9 @@ impl Keyring {
     }
 
     #[getter]
-    fn fields(&self) -> Vec<FieldSpec> {
-        let keyring = self.read();
-        let field = |(name, field): &(String, crate::schema::Field)| {
-            let (kind, categories) = match field.kind() {
-                Kind::Number => ("number", Vec::new()),
-                Kind::Date => ("date", Vec::new()),
-                Kind::Boolean => ("boolean", Vec::new()),
-                Kind::Category(categories) => ("category", categories.clone()),
-            };
-            let (minimum, maximum, step) = (field.minimum(), field.maximum(), field.step());
-            (name.clone(), kind, minimum, maximum, step, field.cell(), categories)
-        };
-        keyring.schema().fields().iter().map(field).collect()
+    fn fields(&self) -> Vec<(String, Field)> {
+        let field = |(name, field): &(String, _)| (name.clone(), Field::of(field));
+        self.read().schema().fields().iter().map(field).collect()
     }
 
     fn authorize(&self, name: &str, under: Vec<String>) -> PyResult<Self> {

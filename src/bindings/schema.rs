@@ -1,7 +1,9 @@
+use num_rational::BigRational;
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyFloat};
 
-use crate::schema::{self, Error, Kind};
+use crate::schema::{self, Bound as Number, Error, Kind, Rational};
 
 type Plaintexts<'py> = (Bound<'py, PyArray1<u32>>, Bound<'py, PyArray1<i64>>);
 
@@ -10,14 +12,45 @@ type Plaintexts<'py> = (Bound<'py, PyArray1<u32>>, Bound<'py, PyArray1<i64>>);
 #[derive(Clone)]
 pub(super) struct Field(schema::Field);
 
+impl Field {
+    pub(super) fn of(field: &schema::Field) -> Self {
+        Self(field.clone())
+    }
+
+    fn placed<'py>(
+        py: Python<'py>,
+        place: impl Send + FnOnce() -> Result<(Vec<u32>, Vec<i64>), Error>,
+    ) -> PyResult<Plaintexts<'py>> {
+        let (rows, plaintexts) = py.detach(place)?;
+        Ok((rows.into_pyarray(py), plaintexts.into_pyarray(py)))
+    }
+}
+
+fn bound(of: Option<Bound<'_, PyAny>>, open: Number) -> PyResult<Number> {
+    let Some(of) = of else { return Ok(open) };
+    match of.cast::<PyFloat>() {
+        Ok(float) if float.value() < 0.0 => Ok(Number::Lowest),
+        Ok(_) => Ok(Number::Highest),
+        Err(_) => Ok(Number::At(of.extract::<BigRational>()?.into())),
+    }
+}
+
+macro_rules! of_columns {
+    ($self:ident, $py:ident, $values:ident, $is_valid:ident) => {{
+        let (values, is_valid) = ($values.as_slice()?, $is_valid.as_slice()?);
+        Self::placed($py, || $self.0.plaintexts_of(values, is_valid))
+    }};
+}
+
 #[pymethods]
 impl Field {
+    /// Numbers are instances of `fractions.Fraction`.
     #[new]
     fn new(
         kind: &str,
-        minimum: f64,
-        maximum: f64,
-        step: f64,
+        minimum: BigRational,
+        maximum: BigRational,
+        step: BigRational,
         cell: Option<u64>,
         categories: Vec<String>,
     ) -> PyResult<Self> {
@@ -29,6 +62,39 @@ impl Field {
             _ => return Err(Error::Field { why: "there is no such kind of field" }.into()),
         };
         Ok(Self(schema::Field::new(kind, minimum, maximum, step, cell)?))
+    }
+
+    #[staticmethod]
+    fn of_label(label: &[u8]) -> PyResult<Self> {
+        Ok(Self(schema::Field::of_label(label)?))
+    }
+
+    fn label<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.0.label())
+    }
+
+    #[getter]
+    fn kind(&self) -> &'static str {
+        match self.0.kind() {
+            Kind::Number => "number",
+            Kind::Date => "date",
+            Kind::Boolean => "boolean",
+            Kind::Category(_) => "category",
+        }
+    }
+
+    #[getter]
+    fn categories(&self) -> Vec<String> {
+        match self.0.kind() {
+            Kind::Category(categories) => categories.clone(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Minimum, maximum and step.
+    #[getter]
+    fn grid(&self) -> [BigRational; 3] {
+        [self.0.minimum(), self.0.maximum(), self.0.step()].map(Rational::ratio).map(Clone::clone)
     }
 
     #[getter]
@@ -53,9 +119,17 @@ impl Field {
         values: PyReadonlyArray1<'py, f64>,
         is_valid: PyReadonlyArray1<'py, bool>,
     ) -> PyResult<Plaintexts<'py>> {
-        let (values, is_valid) = (values.as_slice()?, is_valid.as_slice()?);
-        let found = py.detach(|| self.0.plaintexts_of(values, is_valid))?;
-        Ok((found.0.into_pyarray(py), found.1.into_pyarray(py)))
+        of_columns!(self, py, values, is_valid)
+    }
+
+    /// Rows that hold a value, and its plaintext.
+    fn of_singles<'py>(
+        &self,
+        py: Python<'py>,
+        values: PyReadonlyArray1<'py, f32>,
+        is_valid: PyReadonlyArray1<'py, bool>,
+    ) -> PyResult<Plaintexts<'py>> {
+        of_columns!(self, py, values, is_valid)
     }
 
     /// Rows that hold a value, and its plaintext.
@@ -65,13 +139,48 @@ impl Field {
         values: PyReadonlyArray1<'py, i64>,
         is_valid: PyReadonlyArray1<'py, bool>,
     ) -> PyResult<Plaintexts<'py>> {
-        let (values, is_valid) = (values.as_slice()?, is_valid.as_slice()?);
-        let found = py.detach(|| self.0.plaintexts_of(values, is_valid))?;
-        Ok((found.0.into_pyarray(py), found.1.into_pyarray(py)))
+        of_columns!(self, py, values, is_valid)
     }
 
-    fn range(&self, low: Option<f64>, high: Option<f64>) -> PyResult<Option<(i64, i64)>> {
-        Ok(self.0.range(low, high)?)
+    /// Rows that hold a value, and its plaintext.
+    fn of_unsigned<'py>(
+        &self,
+        py: Python<'py>,
+        values: PyReadonlyArray1<'py, u64>,
+        is_valid: PyReadonlyArray1<'py, bool>,
+    ) -> PyResult<Plaintexts<'py>> {
+        of_columns!(self, py, values, is_valid)
+    }
+
+    /// Rows that hold a value, and its plaintext; values are in units of `10^-places`, their upper
+    /// 64 bits apart from the lower.
+    fn of_decimals<'py>(
+        &self,
+        py: Python<'py>,
+        upper: PyReadonlyArray1<'py, i64>,
+        lower: PyReadonlyArray1<'py, u64>,
+        places: u8,
+        is_valid: PyReadonlyArray1<'py, bool>,
+    ) -> PyResult<Plaintexts<'py>> {
+        let whole = |(&upper, &lower)| (i128::from(upper) << 64) | i128::from(lower);
+        let (upper, lower, is_valid) = (upper.as_slice()?, lower.as_slice()?, is_valid.as_slice()?);
+        Self::placed(py, || {
+            let values: Vec<i128> = upper.iter().zip(lower).map(whole).collect();
+            self.0.plaintexts_of_decimals(&values, places, is_valid)
+        })
+    }
+
+    /// Bounds are instances of `fractions.Fraction`, or infinite floats.
+    fn range(
+        &self,
+        low: Option<Bound<'_, PyAny>>,
+        high: Option<Bound<'_, PyAny>>,
+    ) -> PyResult<Option<(i64, i64)>> {
+        Ok(self.0.range(&bound(low, Number::Lowest)?, &bound(high, Number::Highest)?)?)
+    }
+
+    fn __eq__(&self, other: &Self) -> bool {
+        self.0 == other.0
     }
 }
 

@@ -434,15 +434,22 @@ fn for_each_plaintext(
         (Kind::Number, Values::Int64(values)) if of.is_integer() => {
             each(values, is_valid, |value| value.plaintext(field), found);
         }
+        (Kind::Number, Values::Int64(values)) if of.decimal_places().is_some() => {
+            let place = field.of_decimals(of.decimal_places().unwrap_or(0));
+            each(values, is_valid, |value| place(value.into()), found);
+        }
         (Kind::Date, Values::Int64(values)) if *of == Type::Date => {
             each(values, is_valid, |value| value.plaintext(field), found);
         }
         (Kind::Number, Values::UInt64(values)) => {
-            let plaintext = |value: u64| {
-                let large = schema::Error::Value { row: 0, why: "does not fit an int64" };
-                i64::try_from(value).map_err(|_| large)?.plaintext(field)
-            };
-            each(values, is_valid, plaintext, found);
+            each(values, is_valid, |value| value.plaintext(field), found);
+        }
+        (Kind::Number, Values::Float64(values)) if *of == Type::Float32 => {
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "a fault already if it is another"
+            )]
+            each(values, is_valid, |value| (value as f32).plaintext(field), found);
         }
         (Kind::Number, Values::Float64(values)) => {
             each(values, is_valid, |value| value.plaintext(field), found);

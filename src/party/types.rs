@@ -78,13 +78,19 @@ pub enum Type {
     /// Moments, of a time zone or of none.
     Datetime(Unit, Option<String>),
     Duration(Unit),
+    /// Decimals of so many digits, of which so many stand after the point. They are sealed as whole
+    /// numbers without the point.
+    Decimal(u8, u8),
 }
+
+/// Digits of a decimal at most.
+const MOST_DIGITS: u8 = 38;
 
 impl Type {
     /// The type that words say; `None` if they say none.
     ///
     /// They are a name, and for an enum its texts as JSON, for moments unit and time zone, for durations
-    /// the unit, each on a line of its own.
+    /// the unit, for decimals all digits and those after the point, each on a line of its own.
     ///
     /// # Examples
     ///
@@ -133,6 +139,12 @@ impl Type {
                 is_zone.then_some(Self::Datetime(Unit::parse(unit)?, zone))
             }
             "Duration" => Some(Self::Duration(Unit::parse(rest)?)),
+            "Decimal" => {
+                let (digits, places) = rest.split_once('\n')?;
+                let (digits, places) = (digits.parse().ok()?, places.parse().ok()?);
+                let is_type = (1..=MOST_DIGITS).contains(&digits) && places <= digits;
+                is_type.then_some(Self::Decimal(digits, places))
+            }
             _ => None,
         }
     }
@@ -160,17 +172,19 @@ impl Type {
             Self::Enum(_) => "Enum",
             Self::Datetime(..) => "Datetime",
             Self::Duration(_) => "Duration",
+            Self::Decimal(..) => "Decimal",
         }
     }
 
-    /// What it has besides a name: the texts of an enum, the unit, the time zone.
+    /// What it has besides a name: the texts of an enum, the unit, the time zone, the digits.
     #[must_use]
-    pub fn arguments(&self) -> Vec<&str> {
+    pub fn arguments(&self) -> Vec<String> {
         match self {
-            Self::Enum(texts) => texts.iter().map(String::as_str).collect(),
-            Self::Datetime(unit, None) => vec![unit.word()],
-            Self::Datetime(unit, Some(zone)) => vec![unit.word(), zone],
-            Self::Duration(unit) => vec![unit.word()],
+            Self::Enum(texts) => texts.clone(),
+            Self::Datetime(unit, None) => vec![unit.word().to_owned()],
+            Self::Datetime(unit, Some(zone)) => vec![unit.word().to_owned(), zone.clone()],
+            Self::Duration(unit) => vec![unit.word().to_owned()],
+            Self::Decimal(digits, places) => vec![digits.to_string(), places.to_string()],
             _ => Vec::new(),
         }
     }
@@ -181,12 +195,25 @@ impl Type {
         self.integers().is_some() || *self == Self::UInt64
     }
 
+    /// How many digits of a decimal stand after the point; `None` for other types.
+    #[must_use]
+    pub fn decimal_places(&self) -> Option<u8> {
+        match self {
+            Self::Decimal(_, places) => Some(*places),
+            _ => None,
+        }
+    }
+
     /// Whether columns of this type are sealed as values of this kind.
     #[must_use]
     pub fn is_sealed_as(&self, values: &Values<'_>) -> bool {
         match values {
             Values::Int64(_) => match self {
-                Self::Date | Self::Time | Self::Datetime(..) | Self::Duration(_) => true,
+                Self::Date
+                | Self::Time
+                | Self::Datetime(..)
+                | Self::Duration(_)
+                | Self::Decimal(..) => true,
                 _ => self.integers().is_some(),
             },
             Values::UInt64(_) => *self == Self::UInt64,
@@ -219,6 +246,11 @@ impl Type {
             Self::Datetime(unit, _) => {
                 let moment = |seconds: i64| seconds.saturating_mul(unit.per_second());
                 ((moment(first), moment(last)), "is no moment that tables show")
+            }
+            Self::Decimal(digits, _) => {
+                let most = 10_i64.checked_pow((*digits).into()).map_or(i64::MAX, |all| all - 1);
+                let least = if most == i64::MAX { i64::MIN } else { -most };
+                ((least, most), "does not fit the type")
             }
             _ => (self.integers().unwrap_or((i64::MIN, i64::MAX)), "does not fit the type"),
         }
@@ -338,6 +370,7 @@ mod tests {
             read("Datetime\nns\nEurope/Berlin"),
             Some(("Datetime", "ns|Europe/Berlin".into()))
         );
+        assert_eq!(read("Decimal\n38\n2"), Some(("Decimal", "38|2".into())));
         assert_eq!(read("Duration\nms"), Some(("Duration", "ms".into())));
     }
 
@@ -363,6 +396,12 @@ mod tests {
             "Datetime\ns\n",
             "Datetime\nus\nA B",
             "Datetime\nus\nUTC\n",
+            "Decimal",
+            "Decimal\n5",
+            "Decimal\n0\n0",
+            "Decimal\n39\n2",
+            "Decimal\n2\n3",
+            "Decimal\n5\n-1",
             "Duration",
             "Duration\n",
             "Duration\nus\n",
@@ -403,11 +442,13 @@ mod tests {
             ("Time", 0, 86_400_000_000_000 - 1),
             ("Date", -96_465_291, 95_026_236),
             ("Datetime\nms\nUTC", -8_334_601_142_400_000, 8_210_266_790_400_000),
+            ("Decimal\n3\n2", -999, 999),
+            ("Decimal\n18\n0", 1 - 10_i64.pow(18), 10_i64.pow(18) - 1),
             ("Datetime\nus\n", -8_334_601_142_400_000_000, 8_210_266_790_400_000_000),
         ] {
             assert_eq!(faults(words, whole(lowest, highest)), [0, 3], "{words}");
         }
-        for words in ["Int64", "Datetime\nns\n", "Duration\nms"] {
+        for words in ["Int64", "Datetime\nns\n", "Duration\nms", "Decimal\n19\n2"] {
             assert_eq!(faults(words, whole(i64::MIN, i64::MAX)), [0; 0], "{words}");
         }
         let floats = vec![0.1, f64::from(0.1_f32), f64::NAN, f64::INFINITY, 1e300];

@@ -1,24 +1,19 @@
 //! A field: a grid of values.
 
-use super::{Error, NO_SCHEMA};
+use std::hash::{Hash, Hasher};
+
+use num_traits::{Signed, ToPrimitive, Zero};
+
+use super::Error;
+use super::grid::Grid;
+use super::rational::{Bound, Rational};
 use crate::scheme::ruler::{DEFAULT_CELLS, MOST_CELLS};
-use crate::scheme::{self, MOST_PLAINTEXTS, RANGE};
-use crate::wire::{self, Reader, Writer};
+use crate::scheme::{self, MOST_PLAINTEXTS};
 
-/// How far from the grid a value may lie, in steps.
-const TOLERANCE: f64 = 1e-6;
-
-/// Grid points must be told apart in a float: [`NOISE`] stays below an eighth of a step.
-const FINEST: f64 = 1.0 / (1_u64 << 47) as f64;
-
-/// How far a grid point's float lies from the point at most, relative to the numbers it comes from.
-const NOISE: f64 = 4.0 * f64::EPSILON;
-
-/// Whole numbers up to here are floats without rounding.
-const EXACT: u64 = 1 << 53;
+mod label;
 
 /// What the values of a field are.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// Numbers, whole or not.
     Number,
@@ -37,87 +32,138 @@ pub trait Value: Copy {
     /// # Errors
     ///
     /// [`Error::Value`] for row 0 if the number is outside the domain or off the grid.
-    fn plaintext(self, field: &Field) -> Result<i64, Error>;
+    fn plaintext(self, field: &Field) -> Result<i64, Error> {
+        self.place(field).map_err(|why| Error::Value { row: 0, why })
+    }
+
+    /// Returns the plaintext of the number in a field, or what is wrong with it.
+    ///
+    /// # Errors
+    ///
+    /// What errors say of a value that is outside the domain or off the grid.
+    fn place(self, field: &Field) -> Result<i64, &'static str>;
 }
 
+macro_rules! integers {
+    ($($integer:ty)*) => {
+        $(impl Value for $integer {
+            #[inline]
+            fn place(self, field: &Field) -> Result<i64, &'static str> {
+                field.grid.of_integer(self.into())
+            }
+        })*
+    };
+}
+
+integers!(i64 u64 i128);
+
+/// A whole float as it is, any other as its shortest decimal.
 impl Value for f64 {
     #[inline]
-    fn plaintext(self, field: &Field) -> Result<i64, Error> {
-        field.plaintext(self)
+    fn place(self, field: &Field) -> Result<i64, &'static str> {
+        field.grid.of_float(self)
     }
 }
 
-impl Value for i64 {
+/// A whole float as it is, any other as its shortest decimal in single precision.
+impl Value for f32 {
     #[inline]
-    fn plaintext(self, field: &Field) -> Result<i64, Error> {
-        field.plaintext_of_integer(self)
+    fn place(self, field: &Field) -> Result<i64, &'static str> {
+        field.grid.of_single(self)
     }
 }
 
 /// A field's grid of values, and the width of its cells.
-#[derive(Debug, Clone, PartialEq)]
+///
+/// Fields are equal if they have the same values and cells, however their numbers were written and
+/// whatever version their labels have.
+#[derive(Debug, Clone)]
 pub struct Field {
     kind: Kind,
-    minimum: f64,
-    maximum: f64,
-    step: f64,
+    grid: Grid,
     cell: u64,
-    plaintexts: u64,
-    /// [`NOISE`], or 0 if every grid point is a float.
-    noise: f64,
+    /// Minimum, maximum and step as an older label has them.
+    floats: Option<[f64; 3]>,
+}
+
+impl PartialEq for Field {
+    fn eq(&self, other: &Self) -> bool {
+        self.definition() == other.definition()
+    }
+}
+
+impl Eq for Field {}
+
+impl Hash for Field {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.definition().hash(state);
+    }
 }
 
 impl Field {
     /// The grid from `minimum` to `maximum`, both included, with `cell` steps to a cell.
     ///
     /// Without a cell width the narrowest that gives at most 2^16 cells is taken, which is 1 up to
-    /// 2^16 plaintexts.
+    /// 2^16 plaintexts. Numbers are exact; floats are taken as [`Rational`] reads them.
     ///
     /// # Errors
     ///
-    /// [`Error::Field`] if the grid is empty, has more than 2^32 points, does not hit its maximum
-    /// or is too fine for a float, or if there are more than 2^20 cells.
+    /// [`Error::Field`] if the grid is empty, has more than 2^32 points, does not hit its maximum,
+    /// or a number has more than 136 bytes above or below the line, or if there are more than 2^20
+    /// cells.
     ///
     /// # Examples
     ///
     /// ```
-    /// use mopse::schema::{Field, Kind};
+    /// use mopse::schema::{Field, Kind, Rational};
     ///
-    /// let age = Field::new(Kind::Number, 0.0, 120.0, 1.0, None)?;
+    /// let age = Field::new(Kind::Number, 0, 120, 1, None)?;
     /// assert_eq!((age.plaintexts(), age.cell()), (121, 1));
+    ///
+    /// let exactly = |text: &str| text.parse::<Rational>();
+    /// let bmi = Field::new(Kind::Number, exactly("8")?, exactly("100")?, exactly("1/10")?, None)?;
+    /// assert_eq!(bmi, Field::new(Kind::Number, 8.0, 100.0, 0.1, None)?);
     /// # Ok::<(), mopse::Error>(())
     /// ```
-    pub fn new(
+    pub fn new<N>(
         kind: Kind,
-        minimum: f64,
-        maximum: f64,
-        step: f64,
+        minimum: N,
+        maximum: N,
+        step: N,
+        cell: Option<u64>,
+    ) -> Result<Self, Error>
+    where
+        N: TryInto<Rational>,
+        Error: From<N::Error>,
+    {
+        Self::on(kind, [minimum.try_into()?, maximum.try_into()?, step.try_into()?], cell)
+    }
+
+    fn on(
+        kind: Kind,
+        [minimum, maximum, step]: [Rational; 3],
         cell: Option<u64>,
     ) -> Result<Self, Error> {
         let refuse = |why| Err(Error::Field { why });
-        // There is one zero only: -0 has other bytes, hence would have another ruler.
-        let (minimum, maximum) = (minimum + 0.0, maximum + 0.0);
-        if !(minimum.is_finite() && maximum.is_finite() && step.is_finite()) {
-            return refuse("minimum, maximum and step must be finite");
+        if ![&minimum, &maximum, &step].iter().all(|number| number.is_short()) {
+            return refuse(
+                "minimum, maximum and step have at most 136 bytes above and below the line",
+            );
         }
         if minimum > maximum {
             return refuse("the minimum lies above the maximum");
         }
-        if step <= 0.0 {
+        if !step.ratio().is_positive() {
             return refuse("the step must be above 0");
         }
-        if minimum.abs().max(maximum.abs()) * FINEST > step {
-            return refuse("the step is too small for values of this size");
-        }
-        let steps = (maximum - minimum) / step;
-        if steps > (MOST_PLAINTEXTS - 1) as f64 + 0.5 {
+        let steps = (maximum.ratio() - minimum.ratio()) / step.ratio();
+        let Some(last) = steps.to_integer().to_u64().filter(|&last| last < MOST_PLAINTEXTS) else {
             return refuse("there are more than 2^32 grid points; use a larger step");
-        }
-        if (steps - steps.round()).abs() > TOLERANCE {
+        };
+        if !steps.fract().is_zero() {
             return refuse("the maximum is not a whole number of steps above the minimum");
         }
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 2^32")]
-        let plaintexts = steps.round() as u64 + 1;
+        let plaintexts = last + 1;
         let cell = cell.unwrap_or(plaintexts.div_ceil(DEFAULT_CELLS));
         if cell == 0 {
             return refuse("the cell must be at least 1 step wide");
@@ -125,10 +171,12 @@ impl Field {
         if plaintexts.div_ceil(cell) > MOST_CELLS {
             return refuse("there are more than 2^20 cells; use a wider cell");
         }
-        let is_whole = minimum.fract() == 0.0 && step.fract() == 0.0;
-        let is_exact = is_whole && minimum.abs().max(maximum.abs()) <= EXACT as f64;
-        let noise = if is_exact { 0.0 } else { NOISE };
-        Ok(Self { kind, minimum, maximum, step, cell, plaintexts, noise })
+        Ok(Self { kind, grid: Grid::new(minimum, maximum, step, last), cell, floats: None })
+    }
+
+    /// Everything that defines the field.
+    fn definition(&self) -> (&Kind, [&Rational; 3], u64) {
+        (&self.kind, [self.minimum(), self.maximum(), self.step()], self.cell)
     }
 
     /// What the values are.
@@ -139,20 +187,20 @@ impl Field {
 
     /// The lowest value.
     #[must_use]
-    pub fn minimum(&self) -> f64 {
-        self.minimum
+    pub fn minimum(&self) -> &Rational {
+        self.grid.minimum()
     }
 
     /// The highest value.
     #[must_use]
-    pub fn maximum(&self) -> f64 {
-        self.maximum
+    pub fn maximum(&self) -> &Rational {
+        self.grid.maximum()
     }
 
     /// The distance of neighbouring values.
     #[must_use]
-    pub fn step(&self) -> f64 {
-        self.step
+    pub fn step(&self) -> &Rational {
+        self.grid.step()
     }
 
     /// Grid steps to a cell.
@@ -164,66 +212,13 @@ impl Field {
     /// How many plaintexts there are.
     #[must_use]
     pub fn plaintexts(&self) -> u64 {
-        self.plaintexts
+        self.grid.last() + 1
     }
 
     /// How many cells there are.
     #[must_use]
     pub fn cells(&self) -> u64 {
-        self.plaintexts.div_ceil(self.cell)
-    }
-
-    /// Returns the plaintext of a number.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Value`] for row 0 if the number is outside the domain or off the grid.
-    #[inline]
-    pub fn plaintext(&self, value: f64) -> Result<i64, Error> {
-        let steps = (value - self.minimum) / self.step;
-        let nearest = steps.round();
-        if value.is_nan() {
-            Err(Error::Value { row: 0, why: "is not a number" })
-        } else if nearest < 0.0 || nearest > (self.plaintexts - 1) as f64 {
-            Err(Error::Value { row: 0, why: "lies outside the domain" })
-        } else if (steps - nearest).abs() > self.tolerance(value, steps) {
-            Err(Error::Value { row: 0, why: "is not on the grid" })
-        } else {
-            #[expect(clippy::cast_possible_truncation, reason = "0 to 2^32 - 1")]
-            Ok(nearest as i64)
-        }
-    }
-
-    /// How far from the grid a value may lie, in steps. The last digits of a large value are noise
-    /// of its own float.
-    #[inline]
-    fn tolerance(&self, value: f64, steps: f64) -> f64 {
-        TOLERANCE + (self.noise * (value.abs() / self.step + steps.abs())).min(0.125)
-    }
-
-    /// Returns the plaintext of an integer, exactly where the grid is one of integers.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Value`] for row 0 if the number is outside the domain or off the grid.
-    #[inline]
-    pub fn plaintext_of_integer(&self, value: i64) -> Result<i64, Error> {
-        // Steps above 2^64 are so long that rounding the value does not show.
-        if value.unsigned_abs() <= EXACT || self.step > 2.0 * RANGE as f64 {
-            return self.plaintext(value as f64);
-        }
-        if self.minimum.fract() != 0.0 || self.step.fract() != 0.0 {
-            return Err(Error::Value { row: 0, why: "is too large for a field with fractions" });
-        }
-        #[expect(clippy::cast_possible_truncation, reason = "whole numbers below 2^47 * 2^64")]
-        let (above, step) = (i128::from(value) - self.minimum as i128, self.step as i128);
-        if above < 0 || above / step >= i128::from(self.plaintexts) {
-            Err(Error::Value { row: 0, why: "lies outside the domain" })
-        } else if above % step != 0 {
-            Err(Error::Value { row: 0, why: "is not on the grid" })
-        } else {
-            Ok(i64::try_from(above / step).unwrap_or(i64::MAX))
-        }
+        self.plaintexts().div_ceil(self.cell)
     }
 
     /// Returns the rows that hold a value, and the plaintext of each.
@@ -239,28 +234,28 @@ impl Field {
         values: &[V],
         is_valid: &[bool],
     ) -> Result<(Vec<u32>, Vec<i64>), Error> {
-        if is_valid.len() != values.len() {
-            return Err(Error::Validity { expected: values.len(), got: is_valid.len() });
-        }
-        if let Err(_) | Ok(u32::MAX) = u32::try_from(values.len()) {
-            return Err(Error::Rows { got: values.len() });
-        }
-        let mut rows = Vec::with_capacity(values.len());
-        let mut plaintexts = Vec::with_capacity(values.len());
-        for ((row, &value), _) in (0..).zip(values).zip(is_valid).filter(|(_, is_valid)| **is_valid)
-        {
-            match value.plaintext(self) {
-                Ok(plaintext) => {
-                    rows.push(row);
-                    plaintexts.push(plaintext);
-                }
-                Err(Error::Value { why, .. }) => {
-                    return Err(Error::Value { row: row as usize, why });
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok((rows, plaintexts))
+        placed(values, is_valid, |value| value.place(self))
+    }
+
+    /// Returns the rows that hold a value, and the plaintext of each, of decimals with so many digits
+    /// after the point: of whole numbers in units of `10^-places`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`plaintexts_of`](Self::plaintexts_of).
+    pub fn plaintexts_of_decimals(
+        &self,
+        values: &[i128],
+        places: u8,
+        is_valid: &[bool],
+    ) -> Result<(Vec<u32>, Vec<i64>), Error> {
+        placed(values, is_valid, self.grid.of_decimals(places))
+    }
+
+    /// Returns what gives the plaintext of one such decimal, as often as it is asked.
+    pub fn of_decimals(&self, places: u8) -> impl Fn(i128) -> Result<i64, Error> {
+        let place = self.grid.of_decimals(places);
+        move |value| place(value).map_err(|why| Error::Value { row: 0, why })
     }
 
     /// Returns the value of a plaintext.
@@ -268,107 +263,72 @@ impl Field {
     /// # Errors
     ///
     /// [`Error::Scheme`] if there is no such plaintext.
-    pub fn value(&self, plaintext: i64) -> Result<f64, Error> {
-        scheme::check_plaintext(plaintext, self.plaintexts, 0)?;
-        Ok(self.minimum + plaintext as f64 * self.step)
+    pub fn value(&self, plaintext: i64) -> Result<Rational, Error> {
+        scheme::check_plaintext(plaintext, self.plaintexts(), 0)?;
+        let above = Rational::from(plaintext).ratio() * self.step().ratio();
+        Ok((self.minimum().ratio() + above).into())
     }
 
     /// Returns the plaintexts from `low` to `high`, both included, or `None` if there are none.
     ///
-    /// An absent bound is open. Bounds off the grid round inwards, bounds beyond the domain are
-    /// intersected with it.
+    /// Bounds are exact. Those off the grid round inwards, those beyond the domain are intersected
+    /// with it.
     ///
     /// # Errors
     ///
-    /// [`Error::Scheme`] if `low > high`, [`Error::Field`] if one is not a number.
-    pub fn range(&self, low: Option<f64>, high: Option<f64>) -> Result<Option<(i64, i64)>, Error> {
-        let (low, high) = (low.unwrap_or(f64::NEG_INFINITY), high.unwrap_or(f64::INFINITY));
-        if low.is_nan() || high.is_nan() {
-            return Err(Error::Field { why: "a bound is not a number" });
-        }
+    /// [`Error::Scheme`] if `low > high`.
+    pub fn range(&self, low: &Bound, high: &Bound) -> Result<Option<(i64, i64)>, Error> {
         if low > high {
             return Err(scheme::Error::BoundsOrder.into());
         }
-        let steps = |bound: f64| {
-            let steps = (bound - self.minimum) / self.step;
-            (steps, self.tolerance(bound, steps))
+        let last = self.grid.last();
+        // What does not fit lies above all places, and what is below 0 below them.
+        let first = match low {
+            Bound::Lowest => Some(0),
+            Bound::At(number) => {
+                let steps = self.grid.steps_to(number).ceil().to_integer();
+                if steps.is_negative() { Some(0) } else { steps.to_u64() }
+            }
+            Bound::Highest => None,
         };
-        let ((low, below), (high, above)) = (steps(low), steps(high));
-        let first = (low - below).ceil().max(0.0);
-        let last = (high + above).floor().min((self.plaintexts - 1) as f64);
-        if first > last {
-            return Ok(None);
-        }
-        #[expect(clippy::cast_possible_truncation, reason = "0 to 2^32 - 1")]
-        Ok(Some((first as i64, last as i64)))
-    }
-
-    /// The canonical bytes that define the field.
-    #[must_use]
-    pub fn label(&self) -> Vec<u8> {
-        let (kind, categories): (u8, &[String]) = match &self.kind {
-            Kind::Number => (1, &[]),
-            Kind::Date => (2, &[]),
-            Kind::Boolean => (3, &[]),
-            Kind::Category(categories) => (4, categories),
+        let end = match high {
+            Bound::Lowest => None,
+            Bound::At(number) => {
+                let steps = self.grid.steps_to(number).floor().to_integer();
+                (!steps.is_negative()).then(|| steps.to_u64().map_or(last, |end| end.min(last)))
+            }
+            Bound::Highest => Some(last),
         };
-        let mut label = Writer::default();
-        label.u8(kind);
-        for number in [self.minimum, self.maximum, self.step] {
-            label.be64(number.to_bits());
+        let as_plaintext =
+            |place: u64| i64::try_from(place).map_err(|_| scheme::Error::BoundsOrder);
+        match (first, end) {
+            (Some(first), Some(end)) if first <= end => {
+                Ok(Some((as_plaintext(first)?, as_plaintext(end)?)))
+            }
+            _ => Ok(None),
         }
-        label.be64(self.cell).be_count(categories.len());
-        for category in categories {
-            label.be_bytes(category.as_bytes());
-        }
-        label.0
-    }
-
-    /// The field that a label defines.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Field`] if there can be none, [`Error::Schema`] if the bytes are no label.
-    pub(super) fn of_label(label: &[u8]) -> Result<Self, Error> {
-        let Parts { kind, grid, cell, categories } = Parts::read(label).map_err(|_| NO_SCHEMA)?;
-        let kind = match kind {
-            1 => Kind::Number,
-            2 => Kind::Date,
-            3 => Kind::Boolean,
-            4 => Kind::Category(categories),
-            _ => return Err(NO_SCHEMA),
-        };
-        let [minimum, maximum, step] = grid;
-        let field = Self::new(kind, minimum, maximum, step, Some(cell))?;
-        // Each field has one label only.
-        if field.label() == label { Ok(field) } else { Err(NO_SCHEMA) }
     }
 }
 
-/// What a label says.
-struct Parts {
-    kind: u8,
-    /// Minimum, maximum and step.
-    grid: [f64; 3],
-    cell: u64,
-    categories: Vec<String>,
-}
-
-impl Parts {
-    fn read(label: &[u8]) -> Result<Self, wire::Error> {
-        let mut reader = Reader::headless(label, "the schema");
-        let kind = reader.u8()?;
-        let mut grid = [0.0; 3];
-        for number in &mut grid {
-            *number = f64::from_bits(reader.be64()?);
-        }
-        let cell = reader.be64()?;
-        let count = reader.be_count()?;
-        let categories =
-            (0..count).map(|_| Ok(reader.be_text()?.to_owned())).collect::<Result<_, _>>()?;
-        reader.end()?;
-        Ok(Self { kind, grid, cell, categories })
+fn placed<V: Copy>(
+    values: &[V],
+    is_valid: &[bool],
+    place: impl Fn(V) -> Result<i64, &'static str>,
+) -> Result<(Vec<u32>, Vec<i64>), Error> {
+    if is_valid.len() != values.len() {
+        return Err(Error::Validity { expected: values.len(), got: is_valid.len() });
     }
+    if let Err(_) | Ok(u32::MAX) = u32::try_from(values.len()) {
+        return Err(Error::Rows { got: values.len() });
+    }
+    let mut rows = Vec::with_capacity(values.len());
+    let mut plaintexts = Vec::with_capacity(values.len());
+    for ((row, &value), _) in (0..).zip(values).zip(is_valid).filter(|(_, is_valid)| **is_valid) {
+        let plaintext = place(value).map_err(|why| Error::Value { row: row as usize, why })?;
+        rows.push(row);
+        plaintexts.push(plaintext);
+    }
+    Ok((rows, plaintexts))
 }
 
 #[cfg(test)]

@@ -13,7 +13,9 @@ import functools
 import hashlib
 import hmac
 import math
+from collections.abc import Iterable
 from decimal import Decimal, localcontext
+from fractions import Fraction
 
 RANGE = 2**63
 VERSION = 1
@@ -29,6 +31,35 @@ def child(key: bytes, purpose: str, label: bytes, epoch: int = 0) -> bytes:
     parts = b"".join(len(part).to_bytes(4, "big") + part for part in (word, label))
     message = b"mopse/v1" + parts + epoch.to_bytes(4, "big")
     return hmac.new(key, message, hashlib.sha256).digest()
+
+
+def _counted(part: bytes) -> bytes:
+    return len(part).to_bytes(4, "big") + part
+
+
+def field_label(case: dict) -> bytes:
+    """Return the bytes that define a field, which ``kind`` and numbers in text describe."""
+    kind = 1 + ["number", "date", "boolean", "category"].index(case["kind"])
+    label = bytes([0, 2, kind])
+    for name in ("minimum", "maximum", "step"):
+        number = Fraction(case[name])
+        label += bytes([number < 0])
+        for part in (abs(number.numerator), number.denominator):
+            label += _counted(part.to_bytes((part.bit_length() + 7) // 8, "big"))
+    label += case["cell"].to_bytes(8, "big") + len(case["categories"]).to_bytes(4, "big")
+    return label + b"".join(_counted(level.encode()) for level in case["categories"])
+
+
+def schema_bytes(fields: Iterable[tuple[str, bytes]]) -> bytes:
+    """Return the canonical bytes of a schema of names and labels."""
+    parts = [_counted(name.encode()) + _counted(label) for name, label in fields]
+    return len(parts).to_bytes(4, "big") + b"".join(parts)
+
+
+def ruler_key(authority: bytes, name: str, label: bytes, epoch: int) -> bytes:
+    """Return the key of a field's ruler in the group below an authority."""
+    named = len(name.encode()).to_bytes(8, "little") + name.encode()
+    return child(authority, "ruler", named + label, epoch)
 
 
 def _double(a: int) -> int:

@@ -1,5 +1,6 @@
 """The vectors of the schemes, computed a second time, and the laws that the split rests on."""
 
+import hashlib
 import json
 from decimal import Decimal, localcontext
 from fractions import Fraction
@@ -9,7 +10,10 @@ from pathlib import Path
 import pytest
 import reference
 
-VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "schemes.json").read_text())
+FOLDER = Path(__file__).parents[1] / "vectors"
+VECTORS, FIELDS, KEYS = (
+    json.loads((FOLDER / f"{name}.json").read_text()) for name in ("schemes", "fields", "keys")
+)
 
 
 def test_aes_matches_the_standard():
@@ -49,6 +53,29 @@ def test_rulers_and_entries_match(case):
         for x, handle in zip(case["plaintexts"], case["handles"], strict=True)
     ]
     assert entries == case["entries"]
+
+
+@pytest.mark.parametrize("case", FIELDS["fields"], ids=lambda case: case["name"])
+def test_labels_of_fields_match(case):
+    assert reference.field_label(case).hex() == case["label"]
+
+
+def test_the_digest_of_a_schema_matches():
+    fields = [(case["name"], bytes.fromhex(case["label"])) for case in FIELDS["fields"]]
+    assert hashlib.sha256(reference.schema_bytes(fields)).hexdigest() == FIELDS["digest"]
+
+
+@pytest.mark.parametrize("label", ["label", "label_of_floats"])
+@pytest.mark.parametrize("node", KEYS["tree"]["nodes"], ids=lambda node: node["names"][-1])
+def test_keys_of_rulers_match(node, label):
+    authority = bytes.fromhex(KEYS["tree"]["root"])
+    for name, epoch in zip(node["names"][:-1], node["epochs"], strict=False):
+        authority = reference.child(authority, "node", name.encode(), epoch)
+    rulers = [
+        reference.ruler_key(authority, case["name"], bytes.fromhex(case[label]), node["epochs"][-1])
+        for case in KEYS["tree"]["fields"]
+    ]
+    assert [key.hex() for key in rulers] == node[label.replace("label", "rulers")]
 
 
 def test_counted_coins_accepted_with_the_ratio_are_hypergeometric():

@@ -4,6 +4,7 @@ The core hands text back as a list of strings; `opened` does the same here.
 """
 
 import datetime
+import decimal
 import math
 
 import numpy as np
@@ -18,6 +19,7 @@ from scene import Scene
 
 import mopse
 from mopse._table import Column, as_frame, from_columns, record_ids, to_columns
+from mopse._types import holding
 from mopse.errors import InvalidInputError, MopseError, WrongTypeError
 
 WHOLE = [pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32, pl.UInt64]
@@ -174,12 +176,37 @@ def test_levels_of_an_enum_keep_order_and_line_breaks():
 
 
 @pytest.mark.parametrize(
+    ("precision", "scale"), [(38, 2), (18, 18), (5, 0), (1, 1), (38, 38), (38, 0)]
+)
+def test_decimals_are_sealed_exactly(precision, scale):
+    most = min(10**precision - 1, 2**63 - 1)
+    values = [decimal.Decimal(n).scaleb(-scale) for n in (most, -most, 0, 1, -1, 10 % most)]
+    column = pl.Series("d", [*values, None], dtype=pl.Decimal(precision, scale))
+    assert column.to_list()[0] == values[0]
+    assert_frame_equal(there_and_back(column.to_frame()), column.to_frame())
+    assert there_and_back(column.to_frame())["d"].to_list() == [*values, None]
+
+
+def test_a_decimal_of_too_many_digits_is_named_by_its_row():
+    column = pl.Series("d", [None, decimal.Decimal(2**63)], dtype=pl.Decimal(38, 0))
+    with pytest.raises(InvalidInputError, match="column 'd', row 1: records hold decimals of at"):
+        to_columns(column.to_frame())
+
+
+def test_decimals_and_whole_numbers_meet_in_decimals():
+    cents = pl.Series("d", [decimal.Decimal("1.25")], dtype=pl.Decimal(10, 2))
+    mills = pl.Series("d", [decimal.Decimal("1.125")], dtype=pl.Decimal(10, 3))
+    whole = pl.Series("d", [3], dtype=pl.UInt64)
+    assert holding([cents, mills, whole]) == pl.Decimal(38, 3)
+    assert holding([cents, pl.Series("d", [0.5])]) == pl.Float64
+
+
+@pytest.mark.parametrize(
     "column",
     [
         pl.Series([[1]]),
         pl.Series([[1]], dtype=pl.Array(pl.Int8, 1)),
         pl.Series([{"a": 1}]),
-        pl.Series([1]).cast(pl.Decimal(10, 2)),
         pl.Series([object()], dtype=pl.Object),
         pl.Series([b"1"]),
         pl.Series([1], dtype=pl.Int128),

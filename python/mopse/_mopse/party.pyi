@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mopse._mopse.message import Part, StoredFile
-from mopse._mopse.schema import Schema
+from mopse._mopse.schema import Field, Schema
 
 __all__ = ["Grants", "Keyring", "Versions", "check_portions", "first_fault", "type_of"]
 
@@ -19,7 +19,6 @@ _Made: TypeAlias = tuple[bytes, NDArray[np.uint32]]
 _SealedColumn: TypeAlias = tuple[str, str, str, Any, NDArray[np.bool_]]
 _Indexed: TypeAlias = tuple[str, NDArray[np.uint32], NDArray[np.int64]]
 _Range: TypeAlias = tuple[str, int, int]
-_Field: TypeAlias = tuple[str, str, float, float, float, int, list[str]]
 _Described: TypeAlias = tuple[str, str, int]
 
 def type_of(words: str) -> tuple[str, list[str]] | None: ...
@@ -54,7 +53,7 @@ class Keyring:
     @property
     def groups(self) -> list[str]: ...
     @property
-    def fields(self) -> list[_Field]: ...
+    def fields(self) -> list[tuple[str, Field]]: ...
     def authorize(self, name: str, under: Sequence[str]) -> Keyring: ...
     def revoke(self, path: Sequence[str]) -> None: ...
     def learn(self, certificates: bytes) -> None: ...

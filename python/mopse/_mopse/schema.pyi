@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import final
 
 import numpy as np
@@ -14,12 +15,21 @@ class Field:
     def __new__(
         cls,
         kind: str,
-        minimum: float,
-        maximum: float,
-        step: float,
+        minimum: Fraction,
+        maximum: Fraction,
+        step: Fraction,
         cell: int | None,
         categories: Sequence[str],
     ) -> Field: ...
+    @staticmethod
+    def of_label(label: bytes) -> Field: ...
+    def label(self) -> bytes: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def categories(self) -> list[str]: ...
+    @property
+    def grid(self) -> list[Fraction]: ...
     @property
     def plaintexts(self) -> int: ...
     @property
@@ -29,10 +39,26 @@ class Field:
     def of_floats(
         self, values: NDArray[np.float64], is_valid: NDArray[np.bool_]
     ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]: ...
+    def of_singles(
+        self, values: NDArray[np.float32], is_valid: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]: ...
     def of_integers(
         self, values: NDArray[np.int64], is_valid: NDArray[np.bool_]
     ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]: ...
-    def range(self, low: float | None, high: float | None) -> tuple[int, int] | None: ...
+    def of_unsigned(
+        self, values: NDArray[np.uint64], is_valid: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]: ...
+    def of_decimals(
+        self,
+        upper: NDArray[np.int64],
+        lower: NDArray[np.uint64],
+        places: int,
+        is_valid: NDArray[np.bool_],
+    ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]: ...
+    def range(
+        self, low: Fraction | float | None, high: Fraction | float | None
+    ) -> tuple[int, int] | None: ...
+    def __eq__(self, other: object, /) -> bool: ...
 
 @final
 class Schema:

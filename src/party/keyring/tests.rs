@@ -54,6 +54,8 @@ struct Defined {
     name: String,
     #[serde(with = "hex")]
     label: Vec<u8>,
+    #[serde(with = "hex")]
+    label_of_floats: Vec<u8>,
 }
 
 #[derive(Deserialize)]
@@ -62,6 +64,7 @@ struct DerivedKeys {
     epochs: Vec<u32>,
     key: String,
     rulers: Vec<String>,
+    rulers_of_floats: Vec<String>,
     place_of_age: String,
     record: String,
     sign: String,
@@ -84,8 +87,12 @@ fn the_keys_of_a_hierarchy_match_the_known_answers() {
         assert_eq!(field.label(), defined.label, "{}", defined.name);
     }
     let names = tree.fields.iter().map(|defined| defined.name.clone());
-    let schema = Schema::new(names.zip(fields).collect()).unwrap();
-    let root = Keyring::root(Key::from_bytes(&tree.root).unwrap(), schema);
+    let schema = Schema::new(names.clone().zip(fields).collect()).unwrap();
+    let of_floats = tree.fields.iter().map(|it| Field::of_label(&it.label_of_floats).unwrap());
+    let before = Schema::new(names.zip(of_floats).collect()).unwrap();
+    assert_eq!(before, schema, "labels differ, fields do not");
+    let root_of = |schema| Keyring::root(Key::from_bytes(&tree.root).unwrap(), schema);
+    let (root, root_before) = (root_of(schema), root_of(before));
     let hex = |key: &Key| hex::encode(key.expose());
     for expected in tree.nodes {
         let steps = expected.names.iter().zip(&expected.epochs);
@@ -94,6 +101,9 @@ fn the_keys_of_a_hierarchy_match_the_known_answers() {
         let keyring = root.keyring_of(&node).unwrap();
         assert_eq!(hex(&keyring.key), expected.key);
         assert_eq!(keyring.rulers.iter().map(hex).collect::<Vec<_>>(), expected.rulers);
+        let keyring_before = root_before.keyring_of(&node).unwrap();
+        let rulers_before: Vec<_> = keyring_before.rulers.iter().map(hex).collect();
+        assert_eq!(rulers_before, expected.rulers_of_floats);
         let child = |purpose, label: &[u8]| hex(&keyring.key.child(purpose, label, 0));
         assert_eq!(child(Purpose::Place, b"age"), expected.place_of_age);
         assert_eq!(child(Purpose::Record, b""), expected.record);

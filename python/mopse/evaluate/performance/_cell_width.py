@@ -1,6 +1,7 @@
 """What wider cells cost (E6)."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -93,7 +94,8 @@ def cell_width(
     rows: list[dict[str, Any]] = []
     for name in fields:
         people = people_with([name])
-        field, lowest, step = grid_field(name)
+        field, *grid = grid_field(name)
+        lowest, step = (Decimal(str(number)) for number in grid)  # bounds are exact
         m = field.plaintexts
         counts = np.bincount(field.plaintexts_of(people[name])[1], minlength=m)
         rng = np.random.default_rng([seed, m])
