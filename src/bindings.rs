@@ -123,7 +123,8 @@ mod _mopse {
     mod message {
         #[pymodule_export]
         use crate::bindings::message::{
-            Announcement, Attachment, Part, Request, StoredFile, StoredUpload, Token, join, split,
+            Announcement, Attachment, Fetched, Listing, Notes, Part, Request, StoredFile,
+            StoredUpload, Token, join, split,
         };
     }
 

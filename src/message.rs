@@ -6,7 +6,8 @@
 //! | [`signature`], [`certificate`], `tree` | who signed; who may; many under one signature |
 //! | [`announcement`] | what an owner tells its clouds |
 //! | [`upload`], [`token`], [`answer`] | records and their index entries; queries; what answers them |
-//! | [`file`], [`trapdoor`] | attachments and requests for them; what finds a keyword |
+//! | [`attachment`], [`trapdoor`] | attachments; what finds a keyword |
+//! | [`request`], [`listing`], [`notes`] | requests for attachments and notes, and what answers them |
 
 pub mod announcement;
 pub mod answer;
@@ -15,6 +16,8 @@ pub mod bundle;
 pub mod certificate;
 pub(crate) mod envelope;
 mod error;
+pub mod listing;
+pub mod notes;
 pub mod place;
 pub mod request;
 pub mod signature;

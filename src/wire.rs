@@ -73,7 +73,7 @@ kinds! {
     /// One part of an answer.
     Part = b"MOPSEANS", 1, "the answer";
     /// An attachment, with what it is found by.
-    Attachment = b"MOPSEATT", 1, "the file";
+    Attachment = b"MOPSEATT", 2, "the file";
     /// What binds a place to a verification key; signed, and never sent by itself.
     Certificate = b"MOPSECRT", 1, "a certificate";
     /// Certificates from the owner down.
@@ -83,11 +83,15 @@ kinds! {
     /// The right to open records.
     Grant = b"MOPSEGRT", 1, "the grant";
     /// The contents of a keyring, in the clear.
-    Keyring = b"MOPSEKEY", 2, "the keyring";
+    Keyring = b"MOPSEKEY", 3, "the keyring";
     /// The names and types of columns.
     Layout = b"MOPSELAY", 1, "the layout of the records";
     /// All stored files that a request finds.
-    Listing = b"MOPSELSG", 1, "the listing";
+    Listing = b"MOPSELSG", 2, "the listing";
+    /// What a note of keywords is bound to; associated, and never sent.
+    Note = b"MOPSENOT", 1, "the note";
+    /// The notes of a provider's attachments.
+    Notes = b"MOPSENTS", 1, "the notes";
     /// A message under a password.
     Password = b"MOPSEPWD", 2, "the message under a password";
     /// A message under a password, as PBES1 makes it.
@@ -99,7 +103,7 @@ kinds! {
     /// What a record is bound to; associated, and never sent.
     Record = b"MOPSEREC", 1, "the record";
     /// A request for attachments.
-    Request = b"MOPSEASK", 1, "the request";
+    Request = b"MOPSEASK", 2, "the request";
     /// The root of a tree of messages that are signed together; never sent.
     Root = b"MOPSETRE", 1, "the root";
     /// A message under an RSA key.
@@ -110,8 +114,8 @@ kinds! {
     SavedKeyring = b"MOPSEFIL", 2, "the file";
     /// A share of a secret.
     Share = b"MOPSESHR", 1, "the share";
-    /// A stored attachment.
-    StoredFile = b"MOPSELST", 1, "the file";
+    /// A stored attachment with its body.
+    StoredFile = b"MOPSELST", 2, "the file";
     /// An encrypted stream.
     Stream = b"MOPSESTR", 1, "the sealed file";
     /// A token of a query.

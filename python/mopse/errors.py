@@ -1,6 +1,7 @@
 """The exceptions that mopse raises on purpose. Messages never hold a key or a plaintext."""
 
 __all__ = [
+    "AnswerError",
     "DamagedFileError",
     "DecryptionError",
     "ExpiredError",
@@ -31,6 +32,10 @@ class WrongTypeError(InvalidInputError, TypeError):
 
     Whatever takes arguments raises it, so docstrings name it only where it means more.
     """
+
+
+class AnswerError(MopseError, ValueError):
+    """What a cloud returned does not belong to what was asked; nothing in it was used."""
 
 
 class DamagedFileError(MopseError):

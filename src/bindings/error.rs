@@ -4,6 +4,7 @@ use crate::{
     Error, attack, cipher, cloud, evaluate, keys, message, party, plot, schema, scheme, wire,
 };
 
+import_exception!(mopse.errors, AnswerError);
 import_exception!(mopse.errors, DamagedFileError);
 import_exception!(mopse.errors, DecryptionError);
 import_exception!(mopse.errors, ExpiredError);
@@ -156,11 +157,13 @@ fn of_evaluate(error: &evaluate::Error) -> Exception {
 
 fn of_message(error: &message::Error) -> Exception {
     match error {
+        message::Error::Answer { .. } => AnswerError::new_err,
         message::Error::Handle { .. }
         | message::Error::Length { .. }
         | message::Error::Name { .. }
         | message::Error::NegativeCiphertext { .. }
         | message::Error::Run { .. }
+        | message::Error::TooMany { .. }
         | message::Error::UnsortedRun { .. } => InvalidInputError::new_err,
         message::Error::Epoch { .. }
         | message::Error::OtherOwner { .. }
@@ -192,9 +195,10 @@ fn of_party(error: &party::Error) -> Exception {
         | party::Error::Uses { .. }
         | party::Error::Value { .. } => InvalidInputError::new_err,
         party::Error::Damaged { .. } | party::Error::LongRecord { .. } => DamagedFileError::new_err,
-        party::Error::File | party::Error::Layout | party::Error::Record { .. } => {
-            DecryptionError::new_err
-        }
+        party::Error::File
+        | party::Error::Layout
+        | party::Error::Note { .. }
+        | party::Error::Record { .. } => DecryptionError::new_err,
         party::Error::NoGrant { .. } => ScopeError::new_err,
         party::Error::Cipher(error) => of_cipher(error),
         party::Error::Keys(error) => of_keys(error),
@@ -207,12 +211,16 @@ fn of_party(error: &party::Error) -> Exception {
 
 fn of_cloud(error: &cloud::Error) -> Exception {
     match error {
-        cloud::Error::Labels { .. }
+        cloud::Error::Answers { .. }
+        | cloud::Error::LostFiles { .. }
+        | cloud::Error::NoNotes
         | cloud::Error::NothingStored { .. }
         | cloud::Error::Order { .. }
         | cloud::Error::Records { .. }
         | cloud::Error::StoredKeyword { .. }
         | cloud::Error::StoredRecord { .. }
+        | cloud::Error::TooManyLabels { .. }
+        | cloud::Error::UnknownBase { .. }
         | cloud::Error::UnknownFile
         | cloud::Error::WhichOwner { .. } => InvalidInputError::new_err,
         cloud::Error::NotEnrolled => ScopeError::new_err,

@@ -1,4 +1,4 @@
-//! Messages that travel together: the tokens of a query, the parts of an answer, a listing.
+//! Messages that travel together: the tokens of a query, the parts of an answer.
 //!
 //! ```text
 //! bundle = letters || version || count || (length || message) each
@@ -6,7 +6,7 @@
 
 use crate::wire::{self, Kind, Reader, Writer};
 
-/// The kind of bundle with a name: `query`, `answer` or `listing`.
+/// The kind of bundle with a name: `query` or `answer`.
 ///
 /// # Errors
 ///
@@ -15,7 +15,6 @@ pub fn kind(name: &str) -> Result<Kind, wire::Error> {
     match name {
         "query" => Ok(Kind::Query),
         "answer" => Ok(Kind::Answer),
-        "listing" => Ok(Kind::Listing),
         _ => Err(wire::Error::Format { what: "the name of the bundle", position: 0 }),
     }
 }
@@ -50,7 +49,7 @@ mod tests {
 
     use super::*;
 
-    const KINDS: [Kind; 3] = [Kind::Query, Kind::Answer, Kind::Listing];
+    const KINDS: [Kind; 2] = [Kind::Query, Kind::Answer];
 
     proptest! {
         #[test]

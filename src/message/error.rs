@@ -51,6 +51,26 @@ pub enum Error {
     #[error("the token has expired")]
     Expired,
 
+    /// Something that came back does not belong to what was asked.
+    #[error("{what} does not answer the request: {why}")]
+    Answer {
+        /// What came back.
+        what: &'static str,
+        /// What is wrong.
+        why: String,
+    },
+
+    /// A message names more than it may.
+    #[error("the number of {what} is {got}, expected {most} at most")]
+    TooMany {
+        /// Of what there are too many.
+        what: &'static str,
+        /// How many there are.
+        got: usize,
+        /// How many there may be.
+        most: usize,
+    },
+
     /// A key or token does not reach that far.
     #[error("{who} has no right to {what}")]
     Scope {

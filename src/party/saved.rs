@@ -211,10 +211,7 @@ impl Keyring {
         self.below.groups.iter().for_each(|group| group.write(&mut writer));
         writer.u64(self.below.revocations).count(self.below.ever.len());
         self.below.ever.iter().for_each(|member| member.write(&mut writer));
-        writer.count(self.counts.len());
-        for (tag, count) in &self.counts {
-            writer.raw(tag).u64(*count);
-        }
+        self.counts.write(&mut writer);
         writer.0
     }
 
@@ -251,9 +248,10 @@ impl Keyring {
             for _ in 0..reader.count(8)? {
                 below.ever.insert(Node::read(&mut reader)?);
             }
-            for _ in 0..reader.count(24)? {
-                counts.insert(reader.array()?, reader.u64()?);
-            }
+            counts = match version {
+                2 => Uses::read_of_version_2(&mut reader)?,
+                _ => Uses::read(&mut reader)?,
+            };
         }
         let is_owner = node == Node::root();
         let expected = if is_owner { 0 } else { schema.fields().len() };

@@ -78,8 +78,11 @@ class Store(Protocol):
             Else, if a record of this provider and epochs is stored already.
         """
 
-    def add_file(self, attachment: Attachment, message: bytes) -> None:
-        """Keep ``attachment.file`` and its keyword ``entries``, pairs of label and masked number.
+    def add_file(self, attachment: Attachment, missing: Sequence[int], message: bytes) -> None:
+        """Keep ``attachment.file``, its keyword ``entries`` and its ``note``; see `arrived`.
+
+        An entry is a pair of label and masked number. `missing` are the numbers of attachments that
+        were made before it and never came.
 
         Raises
         ------
@@ -99,6 +102,26 @@ class Store(Protocol):
 
     def count(self, tokens: Sequence[Token]) -> int:
         """Return how many records `search` returns."""
+
+    def arrived(
+        self, owner: bytes, provider: str, epochs: Sequence[int], numbers: Sequence[int]
+    ) -> list[Sequence[int] | None]:
+        """Return what was ``missing`` when a provider's file of each number came, also if removed.
+
+        That is an empty list for a base from `add_base`, and None where nothing of the number ever
+        came from this provider in these epochs.
+        """
+
+    def notes(
+        self, owner: bytes, provider: str, epochs: Sequence[int]
+    ) -> list[tuple[int, bytes]]:
+        """Return number and ``note`` of every attachment that ever came, in the order they came."""
+
+    def add_base(self, owner: bytes, provider: str, epochs: Sequence[int], base: int) -> None:
+        """Remember a number that the provider counts on from; it may be known already."""
+
+    def label_count(self, owner: bytes, provider: str, epochs: Sequence[int]) -> int:
+        """Return how many labels there ever were of a provider's entries."""
 
     def labels(
         self, owner: bytes, provider: str, epochs: Sequence[int], labels: Sequence[int]
@@ -121,8 +144,8 @@ class Store(Protocol):
     def remove(self, owner: bytes, provider: str) -> tuple[int, int]:
         """Remove all that a provider sent, in every epoch; return how many records and files.
 
-        Its last sequence number, its files' numbers and its labels are remembered, so that nothing
-        can be sent again and what the provider adds later is found.
+        Its last sequence number, its files' numbers, labels and notes and what `arrived` says are
+        remembered, so that nothing can be sent again and what the provider adds later is found.
         """
 
     @property
