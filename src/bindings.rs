@@ -123,8 +123,8 @@ mod _mopse {
     mod message {
         #[pymodule_export]
         use crate::bindings::message::{
-            Announcement, Attachment, Part, Query, Removal, Request, StoredFile, StoredUpload,
-            Token, check_answer, join, join_answer, split, split_answer, tombstone,
+            Announcement, Attachment, Fetched, Listing, Notes, Part, Query, Removal, Request,
+            StoredFile, StoredUpload, Token, check_answer, join_answer, split_answer, tombstone,
         };
     }
 

@@ -7,15 +7,17 @@
 //! | [`announcement`] | what an authority tells every cloud |
 //! | [`upload`], [`removal`] | changes of records and of their index entries; the end of all of them |
 //! | [`query`], [`answer`] | what is asked; what answers it, and nothing else |
-//! | [`attachment`], [`request`], [`trapdoor`] | files of records, what asks for them, what finds a keyword |
+//! | [`attachment`], [`trapdoor`] | files of records; what finds a keyword |
+//! | [`request`], [`listing`], [`notes`] | requests for attachments and notes, and what answers them |
 
 pub mod announcement;
 pub mod answer;
 pub mod attachment;
-pub mod bundle;
 pub mod certificate;
 pub(crate) mod envelope;
 mod error;
+pub mod listing;
+pub mod notes;
 pub mod place;
 pub mod query;
 pub mod removal;

@@ -75,7 +75,7 @@ kinds! {
     /// One part of an answer.
     Part = b"MOPSEANS", 2, "the answer";
     /// An attachment, with what it is found by.
-    Attachment = b"MOPSEATT", 1, "the file";
+    Attachment = b"MOPSEATT", 2, "the file";
     /// What binds a place to a verification key; signed, and never sent by itself.
     Certificate = b"MOPSECRT", 2, "a certificate";
     /// Certificates from the owner down.
@@ -89,7 +89,11 @@ kinds! {
     /// The names and types of columns.
     Layout = b"MOPSELAY", 2, "the layout of the records";
     /// All stored files that a request finds.
-    Listing = b"MOPSELSG", 1, "the listing";
+    Listing = b"MOPSELSG", 2, "the listing";
+    /// What a note of keywords is bound to; associated, and never sent.
+    Note = b"MOPSENOT", 1, "the note";
+    /// The notes of a provider's attachments.
+    Notes = b"MOPSENTS", 1, "the notes";
     /// A message under a password.
     Password = b"MOPSEPWD", 2, "the message under a password";
     /// A message under a password, as PBES1 makes it.
@@ -103,7 +107,7 @@ kinds! {
     /// A request to remove what a provider sent.
     Removal = b"MOPSERMV", 1, "the removal";
     /// A request for attachments.
-    Request = b"MOPSEASK", 1, "the request";
+    Request = b"MOPSEASK", 2, "the request";
     /// A message under an RSA key.
     Rsa = b"MOPSERSA", 1, "the ciphertext";
     /// A message under an RSA key, block by block.
@@ -114,8 +118,8 @@ kinds! {
     Seal = b"MOPSESEA", 1, "the seal";
     /// A share of a secret.
     Share = b"MOPSESHR", 1, "the share";
-    /// A stored attachment.
-    StoredFile = b"MOPSELST", 1, "the file";
+    /// A stored attachment with its body.
+    StoredFile = b"MOPSELST", 2, "the file";
     /// An encrypted stream.
     Stream = b"MOPSESTR", 1, "the sealed file";
     /// Records and their index entries.

@@ -15,6 +15,8 @@ use mopse::message::announcement::Announcement;
 use mopse::message::answer::Part;
 use mopse::message::attachment::{Attachment, StoredFile};
 use mopse::message::certificate::Chain;
+use mopse::message::listing::{Fetched, Listing};
+use mopse::message::notes::{Note, Notes};
 use mopse::message::request::Request;
 use mopse::message::token::Token;
 use mopse::message::upload::Upload;
@@ -96,11 +98,12 @@ fn noise() -> impl Strategy<Value = Vec<u8>> {
     let heads = ["", "MOPSEUPL", "MOPSETOK", "MOPSEANN", "MOPSECHN", "MOPSEANS", "MOPSEGRT"];
     let heads =
         [&heads[..], &["MOPSEATT", "MOPSEASK", "MOPSELST", "MOPSESTR", "MOPSESHR"]].concat();
+    let heads = [&heads[..], &["MOPSELSG", "MOPSENTS"]].concat();
     let body = vec(prop_oneof![Just(0_u8), Just(1), Just(255), any::<u8>()], 0..300);
-    (prop::sample::select(heads), body).prop_map(|(head, body)| {
+    (prop::sample::select(heads), 1..4_u8, body).prop_map(|(head, version, body)| {
         let mut bytes = head.as_bytes().to_vec();
         if !bytes.is_empty() {
-            bytes.push(1);
+            bytes.push(version);
         }
         bytes.extend(body);
         bytes
@@ -120,8 +123,10 @@ struct Messages {
     file: Vec<u8>,
     schema: Vec<u8>,
     attached: Vec<u8>,
-    requests: [Vec<u8>; 3],
-    stored: Vec<u8>,
+    requests: [Vec<u8>; 4],
+    fetched: Vec<u8>,
+    listing: Vec<u8>,
+    notes: Vec<u8>,
     stream: Vec<u8>,
 }
 
@@ -140,8 +145,14 @@ fn messages() -> Messages {
     let attached = attaching
         .attach(Ids::Integers(&[1]), &aes_gcm::AES_256, ("name", "a/b"), b"contents", &words)
         .expect("a provider attaches");
-    let stored = Attachment::decode(&attached).expect("just made").file;
+    let attachment = Attachment::decode(&attached).expect("just made");
+    let file: StoredFile = attachment.file;
+    let note = Note { number: file.number, sealed: attachment.note };
+    let provider = ward.node().clone();
+    let notes = Notes { request: 1, owner: owner.owner(), provider, notes: vec![note] };
+    let listing = Listing { request: 1, files: vec![file.without_body(), file.without_body()] };
     let requests = [
+        attaching.request_notes(NOW),
         owner.search_files(&words, NOW),
         owner.list_files(vec![(ward.node().clone(), vec![1, 2])], NOW),
         owner.fetch_file(7, NOW),
@@ -169,7 +180,9 @@ fn messages() -> Messages {
         schema: owner.schema().encode(),
         attached,
         requests: requests.map(|request| request.expect("the owner may ask")),
-        stored: stored.encode(),
+        fetched: Fetched { request: 1, file }.encode(),
+        listing: listing.encode(),
+        notes: notes.encode(),
         stream: stream::seal(&aes_gcm::AES_256, &key(), b"", b"contents").expect("it has a tag"),
         upload,
     }
@@ -188,7 +201,9 @@ fn read_by_all(bytes: &[u8]) {
     let _ = Schema::decode(bytes);
     let _ = Attachment::decode(bytes);
     let _ = Request::decode(bytes);
-    let _ = StoredFile::decode(bytes);
+    let _ = Fetched::decode(bytes);
+    let _ = Listing::decode(bytes);
+    let _ = Notes::decode(bytes);
     let _ = stream::open(&key(), b"", bytes);
     let _ = secret_sharing::join(&[(bytes, &key()), (bytes, &key())]);
     let _ = saved::open(bytes, b"password", Kind::Owner);
@@ -261,9 +276,17 @@ fn an_unsigned_message_has_one_form_only() {
         if let Ok(part) = Part::decode(&bytes) {
             prop_assert_eq!(part.encode(), bytes);
         }
-        let bytes = changed(&messages.file);
-        if let Ok(stored) = StoredFile::decode(&bytes) {
-            prop_assert_eq!(stored.encode(), bytes);
+        let bytes = changed(&messages.fetched);
+        if let Ok(fetched) = Fetched::decode(&bytes) {
+            prop_assert_eq!(fetched.encode(), bytes);
+        }
+        let bytes = changed(&messages.listing);
+        if let Ok(listing) = Listing::decode(&bytes) {
+            prop_assert_eq!(listing.encode(), bytes);
+        }
+        let bytes = changed(&messages.notes);
+        if let Ok(notes) = Notes::decode(&bytes) {
+            prop_assert_eq!(notes.encode(), bytes);
         }
         for grant in &messages.grants {
             let bytes = changed(grant);
@@ -286,8 +309,8 @@ fn an_unsigned_message_has_one_form_only() {
 fn a_huge_count_anywhere_is_refused_at_once() {
     let Messages { upload, token, announcement, chain, part, grants, file, schema, .. } =
         messages();
-    let Messages { attached, requests, stored, stream, .. } = messages();
-    let files = [vec![attached, stored, stream], requests.into()].concat();
+    let Messages { attached, requests, fetched, listing, notes, stream, .. } = messages();
+    let files = [vec![attached, fetched, listing, notes, stream], requests.into()].concat();
     let others = vec![upload, token, announcement, chain, part, file, schema];
     for message in [others, grants.into(), files].concat() {
         for at in 0..message.len().saturating_sub(8) {

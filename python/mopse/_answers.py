@@ -17,6 +17,7 @@ from mopse.messages import (
     Answer,
     File,
     FileListing,
+    FileRequest,
     Opened,
     Query,
     SealedFile,
@@ -37,25 +38,34 @@ Faults = list[tuple[str, str, str | None, str]]
 """Provider, record, column, cause."""
 
 
+Description = tuple[str, str, int]
+"""Name, media type, size in bytes."""
+
+
 def described(
     listing: FileListing,
-    describe: Callable[[_mopse.message.StoredFile], tuple[str, str, int]],
+    request: FileRequest,
+    describe: Callable[
+        [_mopse.message.Listing, _mopse.message.Request], list[Description | MopseError]
+    ],
     faults: str,
 ) -> pl.DataFrame | Opened[pl.DataFrame]:
     """Return what the attachments of a listing are called; see `Party.files`."""
     is_report = _is_report(faults)
+    found = instance(listing, FileListing, "a listing")._listing
+    files = describe(found, instance(request, FileRequest, "a request")._decoded)
     rows, failed = [], []
-    for stored in instance(listing, FileListing, "a listing")._stored:
-        number = stored_text(stored.number)
-        try:
-            rows.append((stored.provider, number, *describe(stored)))
-        except MopseError as error:
-            if not is_report:
-                raise _named(error, f"provider {stored.provider!r}, file {number}") from None
-            failed.append((stored.provider, stored_text(stored.handle), number, str(error)))
-    columns = [(name, pl.String) for name in (PROVIDER, "file", "name", "media_type")]
-    files = pl.DataFrame(rows, schema=[*columns, ("size_bytes", pl.Int64)], orient="row")
-    return Opened(files, _faults(failed, "file")) if is_report else files
+    for stored, file in zip(found.files, files, strict=True):
+        place = stored.provider, stored_text(stored.handle), stored_text(stored.number)
+        if not isinstance(file, MopseError):
+            rows.append((*place, *file))
+        elif is_report:
+            failed.append((*place, str(file)))
+        else:
+            raise _named(file, f"provider {stored.provider!r}, file {place[2]}") from None
+    columns = [(name, pl.String) for name in (PROVIDER, "record", "file", "name", "media_type")]
+    table = pl.DataFrame(rows, schema=[*columns, ("size_bytes", pl.Int64)], orient="row")
+    return Opened(table, _faults(failed, "file")) if is_report else table
 
 
 def _is_report(faults: str) -> bool:
@@ -78,12 +88,17 @@ def _faults(rows: Sequence[tuple[str | None, ...]], third: str) -> pl.DataFrame:
 
 def opened(
     sealed: SealedFile,
-    open_stored: Callable[[_mopse.message.StoredFile], tuple[tuple[str, str, int], bytes]],
+    request: FileRequest,
+    open_fetched: Callable[
+        [_mopse.message.Fetched, _mopse.message.Request], tuple[Description, bytes]
+    ],
 ) -> File:
     """Return an attachment, opened and checked; see `Party.open_file`."""
-    stored = instance(sealed, SealedFile, "a file")._stored
-    (name, media_type, _), content = open_stored(stored)
-    return File(name, media_type, sealed.provider, content)
+    fetched = instance(sealed, SealedFile, "a file")._fetched
+    asked = instance(request, FileRequest, "a request")._decoded
+    (name, media_type, _), content = open_fetched(fetched, asked)
+    file = fetched.file
+    return File(name, media_type, file.provider, stored_text(file.handle), content)
 
 
 def matching(

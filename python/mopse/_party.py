@@ -423,7 +423,7 @@ class Party:
         Raises
         ------
         mopse.errors.InvalidInputError
-            If there is no keyword, or one is empty.
+            If there is no keyword, one is empty, or there are more than 4,096.
 
         Notes
         -----
@@ -454,6 +454,8 @@ class Party:
         ------
         mopse.errors.ScopeError
             If a record is of a provider out of reach.
+        mopse.errors.InvalidInputError
+            If there are more than 4,096 records of one provider.
         """
         instance(answer, Answer, "an answer")
         parts = [part for part in answer._parts if len(part)]
@@ -479,17 +481,27 @@ class Party:
 
     @overload
     def files(
-        self, listing: FileListing, *, faults: Literal["raise"] = "raise"
+        self, listing: FileListing, request: FileRequest, *, faults: Literal["raise"] = "raise"
     ) -> pl.DataFrame: ...
     @overload
-    def files(self, listing: FileListing, *, faults: Literal["report"]) -> Opened[pl.DataFrame]: ...
-    def files(self, listing: FileListing, *, faults: Literal["raise", "report"] = "raise") -> Any:
+    def files(
+        self, listing: FileListing, request: FileRequest, *, faults: Literal["report"]
+    ) -> Opened[pl.DataFrame]: ...
+    def files(
+        self,
+        listing: FileListing,
+        request: FileRequest,
+        *,
+        faults: Literal["raise", "report"] = "raise",
+    ) -> Any:
         """Return what the attachments of a listing are called.
 
         Parameters
         ----------
         listing : FileListing
             What `mopse.Cloud.find` returned.
+        request : FileRequest
+            What was asked, from `find` or `files_of`.
         faults : {"raise", "report"}
             What becomes of descriptions that do not open: the first is an error, or all are left
             out and reported.
@@ -497,30 +509,47 @@ class Party:
         Returns
         -------
         polars.DataFrame
-            One row per attachment: ``provider``, ``file`` (its number, for `fetch`), ``name``,
-            ``media_type`` and ``size_bytes``. With a report an `mopse.Opened` of that and a table
-            of faults.
+            One row per attachment: ``provider``, ``record`` (the record's handle as 32 hexadecimal
+            digits), ``file`` (its number, for `fetch`), ``name``, ``media_type`` and
+            ``size_bytes``. With a report an `mopse.Opened` of that and a table of faults.
 
         Raises
         ------
+        mopse.errors.AnswerError
+            If the listing is of another request, holds a file of a provider or record that was not
+            asked for, or a file twice; also with a report.
         mopse.errors.DecryptionError
             If a description was changed or belongs elsewhere; the message names provider and file.
         mopse.errors.ScopeError
             If one is of a provider out of reach, or of another owner.
-        """
-        return described(listing, self._keyring.describe, faults)
 
-    def open_file(self, sealed: SealedFile) -> File:
+        Notes
+        -----
+        A cloud that leaves files out is not noticed. That a file has the keywords that were asked
+        for is what the cloud says; which record it belongs to is not.
+        """
+        return described(listing, request, self._keyring.describe, faults)
+
+    def open_file(self, sealed: SealedFile, request: FileRequest) -> File:
         """Return an attachment that `mopse.Cloud.fetch` returned, opened and checked.
+
+        Parameters
+        ----------
+        sealed : SealedFile
+            What the cloud returned.
+        request : FileRequest
+            What was asked, from `fetch`.
 
         Raises
         ------
+        mopse.errors.AnswerError
+            If it is not the file that was asked for.
         mopse.errors.DecryptionError
             If it was changed, cut, or belongs to another record, provider, epoch or owner.
         mopse.errors.ScopeError
             If it is of a provider out of reach, or of another owner.
         """
-        return opened(sealed, self._keyring.open_file)
+        return opened(sealed, request, self._keyring.open_file)
 
     def save(self, path: str | os.PathLike[str], password: str | bytes) -> None:
         """Write the keyring to a file under a password.

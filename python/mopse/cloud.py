@@ -18,6 +18,7 @@ from mopse.errors import InvalidInputError, MopseError, WrongTypeError
 from mopse.messages import (
     Answer,
     FileListing,
+    FileNotes,
     FileRequest,
     FileUpload,
     Query,
@@ -130,8 +131,9 @@ class Cloud:
         mopse.errors.ChangedError
             If a record was changed since the version that it names was looked up.
         mopse.errors.InvalidInputError
-            If a run is faulty, a record is stored already, or not stored, or the upload is dated
-            more than two days ahead.
+            If a run is faulty, a record is stored already, or not stored, the upload is dated more
+            than two days ahead, or an attachment is of a keyring that must catch up first, because
+            it might not be found: see `mopse.Provider.catch_up`.
         """
         kinds = (FileUpload, Removal)
         kind = next((kind for kind in kinds if isinstance(message, kind)), Upload)
@@ -222,25 +224,31 @@ class Cloud:
         """
         return SealedFile(self._gate.fetch(_request(request), _now()))
 
-    def count_keywords(self, request: FileRequest | bytes) -> list[int]:
-        """Return how often the provider that asks has used each keyword itself.
+    def notes(self, request: FileRequest | bytes) -> FileNotes:
+        """Return the notes of all attachments that ever came from the provider that asks.
 
         Parameters
         ----------
         request : FileRequest or bytes
-            From `mopse.Provider.find`; all raise what `find` does.
+            From `mopse.Provider.request_notes`.
 
         Returns
         -------
-        list of int
-            One count per keyword in the order of the request, for `mopse.Provider.catch_up`; none
-            for another request or issuer.
+        FileNotes
+            For `mopse.Provider.learn_uses`; `mopse.Provider.catch_up` does all three.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            If the request is for something else.
+        mopse.errors.MopseError
+            As `find` does.
 
         Notes
         -----
-        As many HMACs and look-ups as the keywords were used.
+        Some 100 bytes per attachment, and 24 per keyword of it.
         """
-        return self._gate.count_keywords(_request(request), _now())
+        return FileNotes(self._gate.notes(_request(request), _now()))
 
     def remove(self, provider: str, *, owner: bytes | None = None) -> int:
         """Remove all records, entries and stored files of a provider, in every epoch.

@@ -1,8 +1,9 @@
 """What travels between whoever holds keys and the cloud: every message, and no key in any.
 
 Records travel as an `Upload`, a `Query` and an `Answer`, and end with a `Removal`; attachments of
-records as a `FileUpload`, a `FileRequest`, a `FileListing` and a `SealedFile`. What the cloud keeps
-of an attachment is called a stored file.
+records as a `FileUpload`, a `FileRequest`, a `FileListing` and a `SealedFile`; what an outdated
+keyring has missed of them as `FileNotes`. What the cloud keeps of an attachment is called a stored
+file.
 """
 
 import abc
@@ -25,6 +26,7 @@ __all__ = [
     "Answer",
     "File",
     "FileListing",
+    "FileNotes",
     "FileRequest",
     "FileUpload",
     "Message",
@@ -429,6 +431,8 @@ class File:
         What it is called.
     provider : str
         Path of the provider that attached it.
+    record : str
+        The handle of the record it belongs to, as 32 hexadecimal digits.
     content : bytes
         What it holds.
     """
@@ -436,6 +440,7 @@ class File:
     name: str
     media_type: str
     provider: str
+    record: str
     content: bytes = dataclasses.field(repr=False)
 
 
@@ -446,8 +451,8 @@ class FileUpload(_Signed[_mopse.message.Attachment]):
 
     Notes
     -----
-    **Leakage.** Provider and record, the size of the file, the length of its name and type, and how
-    many keywords it has.
+    **Leakage.** Provider and record, the size of the file, the length of its name and type, how
+    many keywords it has, and which attachments its keyring made right before it.
     """
 
     _what = "a file"
@@ -476,8 +481,8 @@ class FileUpload(_Signed[_mopse.message.Attachment]):
 class FileRequest(_Signed[_mopse.message.Request]):
     """A signed request for attachments: by keywords, by records, or for one stored file.
 
-    Made by `mopse.Owner.find`, `mopse.Owner.files_of` and `mopse.Owner.fetch`, or of a request as
-    it travels.
+    Made by `mopse.Owner.find`, `mopse.Owner.files_of` and `mopse.Owner.fetch`, for notes by
+    `mopse.Provider.request_notes`, or of a request as it travels. What answers it is opened with it.
 
     Notes
     -----
@@ -500,27 +505,27 @@ class SealedFile(Message):
 
     Parameters
     ----------
-    stored : StoredFile
-        The file as a store gives it.
+    fetched : Fetched
+        The file as a cloud gives it, with the number of the request that it answers.
     """
 
-    def __init__(self, stored: _mopse.message.StoredFile) -> None:
-        if not isinstance(stored, _mopse.message.StoredFile):
-            raise WrongTypeError(f"a stored file is wanted, not {type(stored).__name__}")
-        self._stored = stored
+    def __init__(self, fetched: _mopse.message.Fetched) -> None:
+        if not isinstance(fetched, _mopse.message.Fetched):
+            raise WrongTypeError(f"a fetched file is wanted, not {type(fetched).__name__}")
+        self._fetched = fetched
 
     @classmethod
     def from_bytes(cls, message: bytes) -> "SealedFile":
         """Return the stored file that travelled as these bytes."""
-        return cls(_mopse.message.StoredFile.decode(as_message(message, "a file", SealedFile)))
+        return cls(_mopse.message.Fetched.decode(as_message(message, "a file", SealedFile)))
 
     @property
     def provider(self) -> str:
         """The provider that attached it."""
-        return self._stored.provider
+        return self._fetched.file.provider
 
     def __bytes__(self) -> bytes:
-        return self._stored.encode()
+        return self._fetched.encode()
 
     def __repr__(self) -> str:
         return f"SealedFile(provider={self.provider!r}, nbytes={self.nbytes})"
@@ -531,24 +536,59 @@ class FileListing(Message):
 
     Parameters
     ----------
-    stored : iterable of StoredFile
-        Files as a store gives them.
+    listing : Listing
+        Files as a cloud gives them, with the number of the request that they answer.
     """
 
-    def __init__(self, stored: Iterable[_mopse.message.StoredFile]) -> None:
-        self._stored = list(stored)
+    def __init__(self, listing: _mopse.message.Listing) -> None:
+        if not isinstance(listing, _mopse.message.Listing):
+            raise WrongTypeError(f"a listing is wanted, not {type(listing).__name__}")
+        self._listing = listing
 
     @classmethod
     def from_bytes(cls, message: bytes) -> "FileListing":
         """Return the listing that travelled as these bytes."""
-        parts = _mopse.message.split("listing", as_message(message, "a listing", FileListing))
-        return cls(_mopse.message.StoredFile.decode(part) for part in parts)
+        return cls(_mopse.message.Listing.decode(as_message(message, "a listing", FileListing)))
 
     def __bytes__(self) -> bytes:
-        return _mopse.message.join("listing", [stored.encode() for stored in self._stored])
+        return self._listing.encode()
 
     def __len__(self) -> int:
-        return len(self._stored)
+        return len(self._listing)
 
     def __repr__(self) -> str:
         return f"FileListing(files={len(self)}, nbytes={self.nbytes})"
+
+
+class FileNotes(Message):
+    """Sealed notes of which keywords a provider used how often, one per attachment that came.
+
+    Parameters
+    ----------
+    notes : Notes
+        Notes as a cloud gives them, with the number of the request that they answer.
+    """
+
+    def __init__(self, notes: _mopse.message.Notes) -> None:
+        if not isinstance(notes, _mopse.message.Notes):
+            raise WrongTypeError(f"notes are wanted, not {type(notes).__name__}")
+        self._notes = notes
+
+    @classmethod
+    def from_bytes(cls, message: bytes) -> "FileNotes":
+        """Return the notes that travelled as these bytes."""
+        return cls(_mopse.message.Notes.decode(as_message(message, "notes", FileNotes)))
+
+    @property
+    def provider(self) -> str:
+        """The provider whose attachments they are of."""
+        return self._notes.provider
+
+    def __bytes__(self) -> bytes:
+        return self._notes.encode()
+
+    def __len__(self) -> int:
+        return len(self._notes)
+
+    def __repr__(self) -> str:
+        return f"FileNotes(provider={self.provider!r}, notes={len(self)}, nbytes={self.nbytes})"

@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 
 from mopse import _mopse
 from mopse._answers import PROVIDER
-from mopse._checks import byte_array, instance, integer, items, text
-from mopse._party import Party, as_cloud, as_ids, grant, keyword_bytes, names
+from mopse._checks import byte_array, instance, items, text
+from mopse._party import _HOUR, Party, _expiry, as_cloud, as_ids, grant, keyword_bytes, names
 from mopse._table import as_frame, record_ids, to_columns
 from mopse._types import check_times, has_values, typed
 from mopse.errors import InvalidInputError, MopseError, WrongTypeError
 from mopse.files import content
 from mopse.leakage import accepted, warn_of
-from mopse.messages import Answer, FileUpload, Query, Upload, as_message
+from mopse.messages import Answer, FileNotes, FileRequest, FileUpload, Query, Upload, as_message
 from mopse.schema import Field, Schema
 
 if TYPE_CHECKING:
@@ -285,8 +285,8 @@ class Provider(Party):
     ) -> FileUpload:
         """Seal an attachment of a record, with the keywords to find it by, ready for the cloud.
 
-        Save the keyring after attaching, or the next attachment may be refused; `catch_up` says
-        what to do then.
+        Save the keyring after attaching, or the next attachment may be refused until `catch_up`.
+        So it is when 16 attachments that were made before it never came to the cloud.
 
         Parameters
         ----------
@@ -304,7 +304,8 @@ class Provider(Party):
         Raises
         ------
         mopse.errors.InvalidInputError
-            If a keyword is empty, or there is no such cipher or it is not authenticated.
+            If a keyword is empty or there are more than 4,096, or there is no such cipher or it is
+            not authenticated.
         mopse.errors.FileAccessError
             If the file cannot be read; `mopse.errors.MissingFileError` if there is none.
 
@@ -323,28 +324,31 @@ class Provider(Party):
         message = self._keyring.attach(ids, cipher, *called, contents, words)
         return FileUpload._signed(message)
 
-    def catch_up_keywords(self, keywords: Sequence[str], counts: Sequence[int]) -> None:
-        """Take note of how often this provider has used keywords, as the cloud counts them.
+    def catch_up(self, cloud: Any, *counts: Any) -> bool:
+        """Learn from a cloud what this keyring has missed, and go on from there.
 
-        A keyring that was not saved after the last `attach`, or was authorised again, has missed
-        attachments: the cloud refuses its next one rather than lose it.
+        A keyring that was not saved after the last `attach`, was opened from an older copy, was
+        authorised again, or sends to another cloud counts otherwise than the cloud has stored. The
+        cloud refuses what it attaches then, rather than keep what no search finds.
 
         Parameters
         ----------
-        keywords : sequence of str
-            The keywords of the attachment that was refused.
-        counts : sequence of int
-            What `mopse.Cloud.count_keywords` returned for ``provider.find(*keywords)``.
+        cloud : Cloud
+            The cloud that attachments are sent to.
+        *counts
+            None: lists of keywords and counts are what an earlier version took.
 
         Raises
         ------
-        mopse.errors.InvalidInputError
-            If there are not as many counts as keywords, or a count is negative or beyond 64 bits.
+        mopse.errors.WrongTypeError
+            If it is no cloud.
+        mopse.errors.MopseError
+            As `mopse.Cloud.notes` and `learn_uses` do; nothing is changed then.
 
         Notes
         -----
-        The cloud learns what it learns from `find`. One that counts too many makes later
-        attachments hard to find, as one does that leaves some out.
+        What was attached and never arrived is attached again, not sent. Save the keyring
+        afterwards.
 
         Examples
         --------
@@ -355,17 +359,58 @@ class Provider(Party):
         >>> x_ray = {"name": "x.jpg", "media_type": "image/jpeg", "keywords": ["x-ray"]}
         >>> cloud.receive(owner.authorize("hospital").attach(1, b"image", **x_ray))
         >>> hospital = owner.authorize("hospital")  # the same keys, and no memory of the file
-        >>> hospital.catch_up_keywords(["x-ray"], cloud.count_keywords(hospital.find("x-ray")))
+        >>> hospital.catch_up(cloud)
         >>> cloud.receive(hospital.attach(1, b"another", **x_ray))
         >>> len(cloud.find(owner.find("x-ray")))
         2
         """
-        fault = "{what} is negative or beyond 64 bits"
-        numbers = [
-            integer(count, "a count", 0, 2**64 - 1, fault=fault)
-            for count in items(counts, "counts", "list of integers")
-        ]
-        self._keyring.catch_up_keywords(_words(keywords), numbers)
+        if counts or not hasattr(cloud, "notes"):
+            got = "keywords and counts" if counts else type(cloud).__name__
+            raise WrongTypeError(f"catch_up takes a cloud, as in catch_up(cloud), not {got}")
+        is_changed = super().catch_up(cloud)
+        request = self.request_notes()
+        self.learn_uses(cloud.notes(request), request)
+        return is_changed
+
+    def request_notes(self, *, expires_in: datetime.timedelta = _HOUR) -> FileRequest:
+        """Return the signed request for the notes of all that this provider ever attached.
+
+        It is for `mopse.Cloud.notes`; what that returns, for `learn_uses`. `catch_up` does all
+        three where the cloud is at hand.
+
+        Parameters
+        ----------
+        expires_in : datetime.timedelta
+            How long the request is valid.
+        """
+        return FileRequest._signed(self._keyring.request_notes(_expiry(expires_in)))
+
+    def learn_uses(self, notes: FileNotes, request: FileRequest) -> None:
+        """Learn from notes how often this provider used each keyword, and count on from there.
+
+        Parameters
+        ----------
+        notes : FileNotes
+            What `mopse.Cloud.notes` returned.
+        request : FileRequest
+            What was asked, from `request_notes`.
+
+        Raises
+        ------
+        mopse.errors.AnswerError
+            If the notes do not belong to the request, or one comes twice.
+        mopse.errors.DecryptionError
+            If a note was changed or belongs elsewhere.
+        mopse.errors.ScopeError
+            If the request is another party's.
+
+        Notes
+        -----
+        Nothing is changed by notes that are refused. No count is taken that no note proves: a cloud
+        that leaves notes out has later attachments refused, until they are all there.
+        """
+        asked = instance(request, FileRequest, "a request")._decoded
+        self._keyring.learn_uses(instance(notes, FileNotes, "notes")._notes, asked)
 
     def handles(self, ids: Any) -> NDArray[np.uint64]:
         """Return the pseudonyms of record ids, for research with `entries`.

@@ -11,7 +11,16 @@ from mopse._answers import OpenedPart, Ranges, described, matching, opened
 from mopse._checks import instance, items
 from mopse._party import as_cloud
 from mopse.errors import WrongTypeError
-from mopse.messages import Answer, File, FileListing, Opened, Query, SealedFile, as_message
+from mopse.messages import (
+    Answer,
+    File,
+    FileListing,
+    FileRequest,
+    Opened,
+    Query,
+    SealedFile,
+    as_message,
+)
 from mopse.schema import Schema
 
 if TYPE_CHECKING:
@@ -172,36 +181,50 @@ class User:
 
     @overload
     def files(
-        self, listing: FileListing, *, faults: Literal["raise"] = "raise"
+        self, listing: FileListing, request: FileRequest, *, faults: Literal["raise"] = "raise"
     ) -> pl.DataFrame: ...
     @overload
-    def files(self, listing: FileListing, *, faults: Literal["report"]) -> Opened[pl.DataFrame]: ...
-    def files(self, listing: FileListing, *, faults: Literal["raise", "report"] = "raise") -> Any:
+    def files(
+        self, listing: FileListing, request: FileRequest, *, faults: Literal["report"]
+    ) -> Opened[pl.DataFrame]: ...
+    def files(
+        self,
+        listing: FileListing,
+        request: FileRequest,
+        *,
+        faults: Literal["raise", "report"] = "raise",
+    ) -> Any:
         """Return what the attachments of a listing are called; see `mopse.Owner.files`.
 
         Parameters
         ----------
         listing : FileListing
             What `mopse.Cloud.find` returned.
+        request : FileRequest
+            What was asked, as it was given to the user.
         faults : {"raise", "report"}
             Whether the first fault is an error, or all are reported.
 
         Raises
         ------
+        mopse.errors.AnswerError
+            If the listing does not belong to the request.
         mopse.errors.ScopeError
             If the record of one was not granted.
         """
-        return described(listing, self._grants.describe, faults)
+        return described(listing, request, self._grants.describe, faults)
 
-    def open_file(self, sealed: SealedFile) -> File:
+    def open_file(self, sealed: SealedFile, request: FileRequest) -> File:
         """Return an attachment of a record that was granted; see `mopse.Owner.open_file`.
 
         Raises
         ------
+        mopse.errors.AnswerError
+            If it is not the file that was asked for.
         mopse.errors.ScopeError
             If its record was not granted.
         """
-        return opened(sealed, self._grants.open_file)
+        return opened(sealed, request, self._grants.open_file)
 
     def _open_part(self, part: _mopse.message.Part, ranges: Ranges, is_report: bool) -> OpenedPart:
         return self._grants.open_part(part, ranges, self._schema._schema, is_report)

@@ -3,13 +3,14 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 
 use super::error::WrongTypeError;
 use super::filled;
 use super::message::{
-    Announcement, Attachment, EpochPair, Part, Place, Query, Removal, StoredFile, StoredUpload,
-    pairs, place,
+    Announcement, Attachment, EpochPair, Fetched, Listing, Notes, Part, Place, Query, Removal,
+    StoredFile, StoredUpload, pairs, place,
 };
 use crate::cloud::gate::Gate as Door;
 use crate::cloud::memory::Memory;
@@ -17,6 +18,7 @@ use crate::cloud::merge::merge_into;
 use crate::cloud::store::{Content, Label, Receipt, Store, Totals};
 use crate::message::announcement::Announced;
 use crate::message::certificate::Owner;
+use crate::message::notes::Note;
 use crate::message::place::Node;
 use crate::message::{announcement, answer, attachment, query, removal, upload};
 
@@ -82,9 +84,50 @@ impl MemoryStore {
     }
 
     /// See `mopse.stores.Store.add_file`.
-    fn add_file(&self, py: Python<'_>, attachment: &Attachment, message: &[u8]) -> PyResult<()> {
+    fn add_file(
+        &self,
+        py: Python<'_>,
+        attachment: &Attachment,
+        missing: Vec<u128>,
+        message: &[u8],
+    ) -> PyResult<()> {
         let attachment = attachment.0.clone();
-        Ok(py.detach(|| self.0.add_file(attachment, message))?)
+        Ok(py.detach(|| self.0.add_file(attachment, &missing, message))?)
+    }
+
+    /// See `mopse.stores.Store.arrived`.
+    fn arrived(
+        &self,
+        owner: [u8; 32],
+        provider: &str,
+        epochs: Vec<EpochPair>,
+        numbers: Vec<u128>,
+    ) -> PyResult<Vec<Option<Vec<u128>>>> {
+        Ok(self.0.arrived(&Owner(owner), &place(provider, epochs)?, &numbers)?)
+    }
+
+    /// See `mopse.stores.Store.notes`.
+    fn notes<'py>(
+        &self,
+        py: Python<'py>,
+        owner: [u8; 32],
+        provider: &str,
+        epochs: Vec<EpochPair>,
+    ) -> PyResult<Vec<(u128, Bound<'py, PyBytes>)>> {
+        let notes = self.0.notes(&Owner(owner), &place(provider, epochs)?)?;
+        let note = |note: Note| (note.number, PyBytes::new(py, &note.sealed));
+        Ok(notes.into_iter().map(note).collect())
+    }
+
+    /// See `mopse.stores.Store.add_base`.
+    fn add_base(
+        &self,
+        owner: [u8; 32],
+        provider: &str,
+        epochs: Vec<EpochPair>,
+        base: u128,
+    ) -> PyResult<()> {
+        Ok(self.0.add_base(&Owner(owner), &place(provider, epochs)?, base)?)
     }
 
     /// See `mopse.stores.Store.search`.
@@ -115,6 +158,16 @@ impl MemoryStore {
             })
         };
         found.into_iter().map(number).collect()
+    }
+
+    /// See `mopse.stores.Store.label_count`.
+    fn label_count(
+        &self,
+        owner: [u8; 32],
+        provider: &str,
+        epochs: Vec<EpochPair>,
+    ) -> PyResult<usize> {
+        Ok(self.0.label_count(&Owner(owner), &place(provider, epochs)?)?)
     }
 
     /// See `mopse.stores.Store.files`.
@@ -310,10 +363,48 @@ impl Store for Foreign {
         })
     }
 
-    fn add_file(&self, attachment: attachment::Attachment, message: &[u8]) -> PyResult<()> {
+    fn add_file(
+        &self,
+        attachment: attachment::Attachment,
+        missing: &[u128],
+        message: &[u8],
+    ) -> PyResult<()> {
         Python::attach(|py| {
-            let arguments = (Attachment(attachment), PyBytes::new(py, message));
+            let arguments = (Attachment(attachment), missing.to_vec(), PyBytes::new(py, message));
             self.bound(py).call_method1("add_file", arguments).map(drop)
+        })
+    }
+
+    fn arrived(
+        &self,
+        owner: &Owner,
+        provider: &Node,
+        numbers: &[u128],
+    ) -> PyResult<Vec<Option<Vec<u128>>>> {
+        Python::attach(|py| {
+            let (path, epochs) = told(provider);
+            let arguments = (owner_bytes(py, owner), path, epochs, numbers.to_vec());
+            returned("arrived", self.bound(py).call_method1("arrived", arguments)?.extract())
+        })
+    }
+
+    fn notes(&self, owner: &Owner, provider: &Node) -> PyResult<Vec<Note>> {
+        Python::attach(|py| {
+            let (path, epochs) = told(provider);
+            let arguments = (owner_bytes(py, owner), path, epochs);
+            let notes = self.bound(py).call_method1("notes", arguments)?;
+            let notes: Vec<(u128, PyBackedBytes)> = returned("notes", notes.extract())?;
+            let note =
+                |(number, sealed): (u128, PyBackedBytes)| Note { number, sealed: sealed.to_vec() };
+            Ok(notes.into_iter().map(note).collect())
+        })
+    }
+
+    fn add_base(&self, owner: &Owner, provider: &Node, base: u128) -> PyResult<()> {
+        Python::attach(|py| {
+            let (path, epochs) = told(provider);
+            let arguments = (owner_bytes(py, owner), path, epochs, base);
+            self.bound(py).call_method1("add_base", arguments).map(drop)
         })
     }
 
@@ -344,6 +435,17 @@ impl Store for Foreign {
             let found = self.bound(py).call_method1("labels", arguments)?;
             let found: Vec<Option<Bound<'_, PyAny>>> = returned("labels", found.extract())?;
             found.into_iter().map(|found| returned("labels", label(found))).collect()
+        })
+    }
+
+    fn label_count(&self, owner: &Owner, provider: &Node) -> PyResult<usize> {
+        Python::attach(|py| {
+            let (path, epochs) = told(provider);
+            let arguments = (owner_bytes(py, owner), path, epochs);
+            returned(
+                "label_count",
+                self.bound(py).call_method1("label_count", arguments)?.extract(),
+            )
         })
     }
 
@@ -478,16 +580,16 @@ impl Gate {
         at!(self, py, count(query, now))
     }
 
-    fn find(&self, py: Python<'_>, request: &[u8], now: u64) -> PyResult<Vec<StoredFile>> {
-        Ok(at!(self, py, find(request, now))?.into_iter().map(StoredFile).collect())
+    fn find(&self, py: Python<'_>, request: &[u8], now: u64) -> PyResult<Listing> {
+        Ok(Listing(at!(self, py, find(request, now))?))
     }
 
-    fn fetch(&self, py: Python<'_>, request: &[u8], now: u64) -> PyResult<StoredFile> {
-        Ok(StoredFile(at!(self, py, fetch(request, now))?))
+    fn fetch(&self, py: Python<'_>, request: &[u8], now: u64) -> PyResult<Fetched> {
+        Ok(Fetched(at!(self, py, fetch(request, now))?))
     }
 
-    fn count_keywords(&self, py: Python<'_>, request: &[u8], now: u64) -> PyResult<Vec<u64>> {
-        at!(self, py, count_keywords(request, now))
+    fn notes(&self, py: Python<'_>, request: &[u8], now: u64) -> PyResult<Notes> {
+        Ok(Notes(at!(self, py, notes(request, now))?))
     }
 
     /// How many records and files of a provider there were; the owner by its announcement, if named.

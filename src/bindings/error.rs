@@ -191,6 +191,7 @@ fn of_message(error: &message::Error) -> Exception {
         | message::Error::Name { .. }
         | message::Error::NegativeCiphertext { .. }
         | message::Error::Run { .. }
+        | message::Error::TooMany { .. }
         | message::Error::UnsortedRun { .. } => InvalidInputError::new_err,
         message::Error::Epoch { .. }
         | message::Error::OtherOwner { .. }
@@ -233,6 +234,7 @@ fn of_party(error: &party::Error) -> Exception {
         party::Error::Author { .. }
         | party::Error::File
         | party::Error::Layout
+        | party::Error::Note { .. }
         | party::Error::Record { .. } => DecryptionError::new_err,
         party::Error::NoGrant { .. } => ScopeError::new_err,
         party::Error::Cipher(error) => of_cipher(error),
@@ -246,11 +248,15 @@ fn of_party(error: &party::Error) -> Exception {
 
 fn of_cloud(error: &cloud::Error) -> Exception {
     match error {
-        cloud::Error::Labels { .. }
+        cloud::Error::Answers { .. }
+        | cloud::Error::LostFiles { .. }
+        | cloud::Error::NoNotes
         | cloud::Error::NothingStored { .. }
         | cloud::Error::Order { .. }
         | cloud::Error::Records { .. }
         | cloud::Error::StoredKeyword { .. }
+        | cloud::Error::TooManyLabels { .. }
+        | cloud::Error::UnknownBase { .. }
         | cloud::Error::UnknownFile
         | cloud::Error::WhichOwner { .. } => InvalidInputError::new_err,
         cloud::Error::Changed { .. } => ChangedError::new_err,

@@ -5,14 +5,15 @@ use pyo3::types::PyBytes;
 
 use super::{halves, joined};
 use crate::message::certificate::Owner;
+use crate::message::notes::Note;
 use crate::message::place::{Epoch, Group, Node, SALT_LEN};
 use crate::message::query::{Scope, Selection};
 use crate::message::request::Ask;
 use crate::message::upload::{Portion, Run, Version};
 use crate::message::{
-    self, announcement, answer, attachment, bundle, query, removal, request, upload,
+    self, announcement, answer, attachment, listing, notes, query, removal, request, upload,
 };
-use crate::wire::{Blobs, Kind};
+use crate::wire::Blobs;
 
 type Handles<'py> = Bound<'py, PyArray2<u64>>;
 type Column<'py, T> = Bound<'py, PyArray1<T>>;
@@ -661,6 +662,18 @@ impl Attachment {
     fn entries(&self) -> Vec<(u128, u128)> {
         self.0.entries.iter().map(|entry| (entry.label, entry.masked)).collect()
     }
+
+    /// Which uses of which keywords its entries are, sealed.
+    #[getter]
+    fn note<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.0.note)
+    }
+
+    /// The numbers of what its keyring made right before it, oldest first.
+    #[getter]
+    fn previous(&self) -> Vec<u128> {
+        self.0.lineage.previous.clone()
+    }
 }
 
 /// Behind `mopse.FileRequest`.
@@ -699,18 +712,19 @@ impl Request {
         self.0.id
     }
 
-    /// ``"keywords"``, ``"records"`` or ``"file"``.
+    /// ``"keywords"``, ``"records"``, ``"file"`` or ``"notes"``.
     #[getter]
     fn asks(&self) -> &'static str {
         match self.0.ask {
             Ask::Keywords(_) => "keywords",
             Ask::Records(_) => "records",
             Ask::File(_) => "file",
+            Ask::Notes => "notes",
         }
     }
 }
 
-/// Behind `mopse.FileListing` and `mopse.SealedFile`, and what a store keeps of an attachment.
+/// What a store keeps of an attachment.
 #[pyclass(module = "mopse._mopse.message", frozen, from_py_object)]
 #[derive(Clone)]
 pub(super) struct StoredFile(pub(super) attachment::StoredFile);
@@ -732,17 +746,6 @@ impl StoredFile {
         let file =
             attachment::StoredFile { owner, provider, readers, handle, number, description, body };
         Ok(Self(file))
-    }
-
-    /// Read what travelled, and verify its signature if it has one.
-    #[staticmethod]
-    fn decode(message: &[u8]) -> PyResult<Self> {
-        Ok(Self(attachment::StoredFile::decode(message)?))
-    }
-
-    /// What travels.
-    fn encode<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &self.0.encode())
     }
 
     /// The file without its body.
@@ -805,28 +808,129 @@ impl StoredFile {
     }
 }
 
-fn kind(name: &str) -> PyResult<Kind> {
-    Ok(bundle::kind(name)?)
+/// Behind `mopse.FileListing`.
+#[pyclass(module = "mopse._mopse.message", frozen)]
+pub(super) struct Listing(pub(super) listing::Listing);
+
+#[pymethods]
+impl Listing {
+    #[new]
+    fn new(request: u128, files: Vec<StoredFile>) -> Self {
+        Self(listing::Listing { request, files: files.into_iter().map(|file| file.0).collect() })
+    }
+
+    /// Read what travelled.
+    #[staticmethod]
+    fn decode(message: &[u8]) -> PyResult<Self> {
+        Ok(Self(listing::Listing::decode(message)?))
+    }
+
+    /// What travels.
+    fn encode<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.0.encode())
+    }
+
+    /// The id of the request.
+    #[getter]
+    fn request(&self) -> u128 {
+        self.0.request
+    }
+
+    /// The files, without bodies.
+    #[getter]
+    fn files(&self) -> Vec<StoredFile> {
+        self.0.files.iter().cloned().map(StoredFile).collect()
+    }
+
+    fn __len__(&self) -> usize {
+        self.0.files.len()
+    }
 }
 
-/// Messages as one: of a ``"listing"``.
-#[pyfunction]
-pub(super) fn join<'py>(
-    py: Python<'py>,
-    what: &str,
-    messages: Vec<Bound<'py, PyBytes>>,
-) -> PyResult<Bound<'py, PyBytes>> {
-    let joined = bundle::join(kind(what)?, messages.iter().map(|message| message.as_bytes()));
-    Ok(PyBytes::new(py, &joined))
+/// Behind `mopse.SealedFile`.
+#[pyclass(module = "mopse._mopse.message", frozen)]
+pub(super) struct Fetched(pub(super) listing::Fetched);
+
+#[pymethods]
+impl Fetched {
+    #[new]
+    fn new(request: u128, file: StoredFile) -> Self {
+        Self(listing::Fetched { request, file: file.0 })
+    }
+
+    /// Read what travelled.
+    #[staticmethod]
+    fn decode(message: &[u8]) -> PyResult<Self> {
+        Ok(Self(listing::Fetched::decode(message)?))
+    }
+
+    /// What travels.
+    fn encode<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.0.encode())
+    }
+
+    /// The id of the request.
+    #[getter]
+    fn request(&self) -> u128 {
+        self.0.request
+    }
+
+    /// The file.
+    #[getter]
+    fn file(&self) -> StoredFile {
+        StoredFile(self.0.file.clone())
+    }
 }
 
-/// The messages that `join` made one of.
-#[pyfunction]
-pub(super) fn split<'py>(
-    py: Python<'py>,
-    what: &str,
-    message: &[u8],
-) -> PyResult<Vec<Bound<'py, PyBytes>>> {
-    let messages = bundle::split(kind(what)?, message)?;
-    Ok(messages.into_iter().map(|message| PyBytes::new(py, message)).collect())
+/// Behind `mopse.FileNotes`.
+#[pyclass(module = "mopse._mopse.message", frozen)]
+pub(super) struct Notes(pub(super) notes::Notes);
+
+#[pymethods]
+impl Notes {
+    #[new]
+    fn new(
+        request: u128,
+        owner: [u8; 32],
+        provider: &str,
+        epochs: Vec<EpochPair>,
+        notes: Vec<(u128, Vec<u8>)>,
+    ) -> PyResult<Self> {
+        let notes = notes.into_iter().map(|(number, sealed)| Note { number, sealed }).collect();
+        let (owner, provider) = (Owner(owner), place(provider, epochs)?);
+        Ok(Self(notes::Notes { request, owner, provider, notes }))
+    }
+
+    /// Read what travelled.
+    #[staticmethod]
+    fn decode(message: &[u8]) -> PyResult<Self> {
+        Ok(Self(notes::Notes::decode(message)?))
+    }
+
+    /// What travels.
+    fn encode<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.0.encode())
+    }
+
+    /// The id of the request.
+    #[getter]
+    fn request(&self) -> u128 {
+        self.0.request
+    }
+
+    /// Path of the provider.
+    #[getter]
+    fn provider(&self) -> String {
+        self.0.provider.path()
+    }
+
+    /// Number and sealed note of each attachment.
+    #[getter]
+    fn notes<'py>(&self, py: Python<'py>) -> Vec<(u128, Bound<'py, PyBytes>)> {
+        self.0.notes.iter().map(|note| (note.number, PyBytes::new(py, &note.sealed))).collect()
+    }
+
+    fn __len__(&self) -> usize {
+        self.0.notes.len()
+    }
 }

@@ -8,7 +8,7 @@ use pyo3::types::PyBytes;
 use zeroize::Zeroizing;
 
 use super::cipher::password::most;
-use super::message::{Part, StoredFile, borrowed};
+use super::message::{Fetched, Listing, Notes, Part, Request, borrowed};
 use super::schema::{Field, Schema};
 use super::{filled, halves, interruptible, joined};
 use crate::cipher::{self, password::Cost};
@@ -160,6 +160,18 @@ fn slices(words: &[PyBackedBytes]) -> Vec<&[u8]> {
 
 fn described(description: Description) -> Described {
     (description.name, description.media_type, description.size)
+}
+
+/// What each file of a listing is called, or the exception that says why it does not open.
+fn all_described(
+    py: Python<'_>,
+    files: Vec<Result<Description, Error>>,
+) -> PyResult<Vec<Bound<'_, PyAny>>> {
+    let each = |file: Result<Description, Error>| match file {
+        Ok(description) => Ok(described(description).into_pyobject(py)?.into_any()),
+        Err(error) => Ok(PyErr::from(error).into_value(py).into_bound(py).into_any()),
+    };
+    files.into_iter().map(each).collect()
 }
 
 /// Behind `mopse.Owner` and `mopse.Provider`.
@@ -461,8 +473,12 @@ impl Keyring {
         Ok(PyBytes::new(py, &message))
     }
 
-    fn catch_up_keywords(&self, keywords: Vec<PyBackedBytes>, used: Vec<u64>) -> PyResult<()> {
-        Ok(self.write().catch_up_keywords(&slices(&keywords), &used)?)
+    fn request_notes<'py>(&self, py: Python<'py>, expiry: u64) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, &self.read().request_notes(expiry)?))
+    }
+
+    fn learn_uses(&self, py: Python<'_>, notes: &Notes, request: &Request) -> PyResult<()> {
+        Ok(py.detach(|| self.write().learn_uses(&notes.0, &request.0))?)
     }
 
     fn search_files<'py>(
@@ -495,16 +511,24 @@ impl Keyring {
         Ok(PyBytes::new(py, &self.read().fetch_file(number, expiry)?))
     }
 
-    fn describe(&self, file: &StoredFile) -> PyResult<Described> {
-        Ok(described(self.read().describe(&file.0)?))
+    fn describe<'py>(
+        &self,
+        py: Python<'py>,
+        listing: &Listing,
+        request: &Request,
+    ) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        let files = py.detach(|| self.read().describe(&listing.0, &request.0))?;
+        all_described(py, files)
     }
 
     fn open_file<'py>(
         &self,
         py: Python<'py>,
-        file: &StoredFile,
+        fetched: &Fetched,
+        request: &Request,
     ) -> PyResult<(Described, Bound<'py, PyBytes>)> {
-        let (description, contents) = py.detach(|| self.read().open_file(&file.0))?;
+        let (description, contents) =
+            py.detach(|| self.read().open_file(&fetched.0, &request.0))?;
         Ok((described(description), PyBytes::new(py, &contents)))
     }
 
@@ -584,16 +608,23 @@ impl Grants {
         opened(py, found, is_report)
     }
 
-    fn describe(&self, file: &StoredFile) -> PyResult<Described> {
-        Ok(described(self.0.describe(&file.0)?))
+    fn describe<'py>(
+        &self,
+        py: Python<'py>,
+        listing: &Listing,
+        request: &Request,
+    ) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        let files = py.detach(|| self.0.describe(&listing.0, &request.0))?;
+        all_described(py, files)
     }
 
     fn open_file<'py>(
         &self,
         py: Python<'py>,
-        file: &StoredFile,
+        fetched: &Fetched,
+        request: &Request,
     ) -> PyResult<(Described, Bound<'py, PyBytes>)> {
-        let (description, contents) = py.detach(|| self.0.open_file(&file.0))?;
+        let (description, contents) = py.detach(|| self.0.open_file(&fetched.0, &request.0))?;
         Ok((described(description), PyBytes::new(py, &contents)))
     }
 }

@@ -16,6 +16,7 @@ use super::dictionary::Dictionary;
 use super::store::{Label, Totals};
 use crate::message::attachment::{Attachment, StoredFile};
 use crate::message::certificate::Owner;
+use crate::message::notes::Note;
 use crate::message::place::Node;
 
 /// The files of all providers, in memory.
@@ -31,17 +32,21 @@ struct Shelf {
     files: HashMap<u128, StoredFile>,
     of_records: HashMap<u128, Vec<u128>>,
     keywords: Dictionary,
+    /// What was missing when a file came, by its number; nothing for a base.
+    arrived: HashMap<u128, Vec<u128>>,
+    /// Of every file that ever came.
+    notes: Vec<Note>,
 }
 
 impl Attachments {
-    /// Takes a file that was verified.
+    /// Takes a file that was verified, and notes which that were made before it are missing.
     ///
     /// # Errors
     ///
     /// [`Error::StoredFile`] if it was received before, [`Error::StoredKeyword`] if an entry was, which
     /// an outdated keyring makes. Nothing changes then.
-    pub fn add(&mut self, attachment: Attachment) -> Result<(), Error> {
-        let Attachment { file, entries, chain: _ } = attachment;
+    pub fn add(&mut self, attachment: Attachment, missing: &[u128]) -> Result<(), Error> {
+        let Attachment { file, entries, note, lineage: _, chain: _ } = attachment;
         let provider = file.provider.path();
         if self.places.contains_key(&(file.owner, file.number)) {
             return Err(Error::StoredFile { provider });
@@ -51,6 +56,8 @@ impl Attachments {
             return Err(Error::StoredKeyword { provider });
         }
         shelf.keywords.add(&entries);
+        shelf.arrived.insert(file.number, missing.to_vec());
+        shelf.notes.push(Note { number: file.number, sealed: note });
         shelf.of_records.entry(file.handle).or_default().push(file.number);
         self.places.insert((file.owner, file.number), file.provider.clone());
         shelf.files.insert(file.number, file);
@@ -59,7 +66,8 @@ impl Attachments {
 
     /// Removes all files and keywords of a provider, in every epoch; returns how many files there were.
     ///
-    /// Numbers and labels are kept, so that nothing can be sent again and what comes later is found.
+    /// Numbers, labels and notes are kept, so that nothing can be sent again and what comes later is
+    /// found.
     pub fn remove(&mut self, owner: Owner, provider: &str) -> usize {
         let mut files = 0;
         for ((of, node), shelf) in &mut self.shelves {
@@ -75,6 +83,37 @@ impl Attachments {
 
     fn shelf(&self, owner: &Owner, provider: &Node) -> Option<&Shelf> {
         self.shelves.get(&(*owner, provider.clone()))
+    }
+
+    /// What was missing when a provider's file of each number came; `None` where none ever did.
+    #[must_use]
+    pub fn arrived(
+        &self,
+        owner: &Owner,
+        provider: &Node,
+        numbers: &[u128],
+    ) -> Vec<Option<Vec<u128>>> {
+        let shelf = self.shelf(owner, provider);
+        let arrived = |number| shelf?.arrived.get(number).cloned();
+        numbers.iter().map(arrived).collect()
+    }
+
+    /// The notes of all files that ever came from a provider.
+    #[must_use]
+    pub fn notes(&self, owner: &Owner, provider: &Node) -> Vec<Note> {
+        self.shelf(owner, provider).map_or_else(Vec::new, |shelf| shelf.notes.clone())
+    }
+
+    /// Remembers a base that a provider counts on from.
+    pub fn add_base(&mut self, owner: &Owner, provider: &Node, base: u128) {
+        let shelf = self.shelves.entry((*owner, provider.clone())).or_default();
+        shelf.arrived.entry(base).or_default();
+    }
+
+    /// How many labels there ever were of a provider's keyword entries.
+    #[must_use]
+    pub fn label_count(&self, owner: &Owner, provider: &Node) -> usize {
+        self.shelf(owner, provider).map_or(0, |shelf| shelf.keywords.label_count())
     }
 
     /// What stands under labels of a provider's keyword entries.

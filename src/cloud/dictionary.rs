@@ -17,6 +17,18 @@
 //! keywords, now and **of all that are added later** (there is no forward privacy); that two queries
 //! ask for one keyword; and for a conjunction the matches of every keyword by itself.
 //!
+//! # Why everything that was taken is found
+//!
+//! A file's entry for a keyword has the number `c` that its keyring has counted to. Let `b` be the count
+//! at the keyring's [base](crate::message::attachment::Lineage): it is 0, or the use `b - 1` came to this
+//! cloud, for it was in the notes that the base names, and no other cloud knows that base. Every use from
+//! `b` to `c - 1` belongs to a file that the keyring made since its base, and the gate has refused the
+//! file unless fewer than [`MOST_LOST`] of *all* of those were missing. So fewer than that many of these
+//! uses are missing, a walk that comes to `b - 1` comes to `c`, and by induction over the uses of the
+//! keyword that came it comes to each. What came stays: a removal leaves the labels, and later arrivals
+//! only close gaps. That holds for every copy of a keyring by itself; what two of them count alike is
+//! refused by its label.
+//!
 //! # Sources
 //!
 //! D. Cash, J. Jaeger, S. Jarecki, C. Jutla, H. Krawczyk, M.-C. Roşu and M. Steiner, "Dynamic Searchable
@@ -24,40 +36,64 @@
 //!
 //! # Deviations
 //!
-//! The search goes on over [`MOST_LOST`] missing labels, so that a message that never arrived hides no
-//! later file. File numbers are random and masked once each instead of encrypted. What is removed leaves
+//! The search goes on over [`MOST_LOST`] missing labels, so that a message that never came hides no later
+//! file. File numbers are random and masked once each instead of encrypted. What is removed leaves
 //! its labels behind, so that the search goes on to what the provider adds afterwards.
 
 use std::collections::{HashMap, HashSet};
 
+use super::Error;
 use super::store::Label;
+use crate::message::attachment;
 use crate::message::trapdoor::{Entry, Prepared, Trapdoor};
 
-/// Messages in a row that may get lost without hiding those that come after them.
-pub const MOST_LOST: u64 = 16;
+/// Uses in a row that may be missing without hiding those that come after them.
+pub const MOST_LOST: u64 = attachment::MOST_LOST as u64;
 
-/// Looks labels up: what stands under each, `None` where nothing ever did.
-pub trait LookUp<E>: FnMut(&[u128]) -> Result<Vec<Option<Label>>, E> {}
+/// The labels of a provider's keyword entries, wherever they are kept.
+pub trait Labels {
+    /// Why they cannot be looked up.
+    type Error: From<Error>;
 
-impl<E, F: FnMut(&[u128]) -> Result<Vec<Option<Label>>, E>> LookUp<E> for F {}
+    /// What stands under each label; `None` where nothing ever did.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be looked up.
+    fn look_up(&self, labels: &[u128]) -> Result<Vec<Option<Label>>, Self::Error>;
+
+    /// How many there are.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be counted.
+    fn count(&self) -> Result<usize, Self::Error>;
+}
 
 /// Walks the entries of a keyword; returns the number of each and what stands there.
 ///
 /// Labels are looked up in batches that are as large as is needed to know whether there are more, and
-/// later half of what was found.
-fn walk<E>(prepared: &Prepared, mut look_up: impl LookUp<E>) -> Result<Vec<(u64, Label)>, E> {
+/// later half of what was found. Whoever keeps them could say of every label that something stands
+/// there, so that a walk also ends where it has found more than there are.
+fn walk<L: Labels>(prepared: &Prepared, labels: &L) -> Result<Vec<(u64, Label)>, L::Error> {
     let mut found = Vec::new();
-    let (mut next, mut lost) = (0, 0);
+    let (mut next, mut lost, mut count) = (0, 0, 0);
     while lost <= MOST_LOST {
         let size = (MOST_LOST + 1 - lost).max(found.len() as u64 / 2);
-        let labels: Vec<u128> = (next..next + size).map(|at| prepared.label(at)).collect();
-        for (at, label) in (next..).zip(look_up(&labels)?) {
+        let asked: Vec<u128> = (next..next + size).map(|at| prepared.label(at)).collect();
+        for (at, label) in (next..).zip(labels.look_up(&asked)?) {
             match label {
                 Some(label) if lost <= MOST_LOST => {
                     found.push((at, label));
                     lost = 0;
                 }
                 _ => lost += 1,
+            }
+        }
+        if found.len() > count {
+            count = labels.count()?;
+            if found.len() > count {
+                return Err(Error::TooManyLabels { got: found.len(), most: count }.into());
             }
         }
         next += size;
@@ -69,38 +105,29 @@ fn walk<E>(prepared: &Prepared, mut look_up: impl LookUp<E>) -> Result<Vec<(u64,
 ///
 /// # Errors
 ///
-/// Those of the look-up.
-pub fn find<E>(trapdoor: &Trapdoor, look_up: impl LookUp<E>) -> Result<Vec<u128>, E> {
+/// Those of the look-up, and [`Error::TooManyLabels`].
+pub fn find<L: Labels>(trapdoor: &Trapdoor, labels: &L) -> Result<Vec<u128>, L::Error> {
     let prepared = trapdoor.prepared();
     let file = |(at, label)| match label {
         Label::Live(masked) => Some(masked ^ prepared.mask(at)),
         Label::Spent => None,
     };
-    Ok(walk(&prepared, look_up)?.into_iter().filter_map(file).collect())
+    Ok(walk(&prepared, labels)?.into_iter().filter_map(file).collect())
 }
 
 /// Returns the files that have all of these keywords, in the order of the first; none without keywords.
 ///
 /// # Errors
 ///
-/// Those of the look-up.
-pub fn find_all<E>(trapdoors: &[Trapdoor], mut look_up: impl LookUp<E>) -> Result<Vec<u128>, E> {
+/// Those of [`find`].
+pub fn find_all<L: Labels>(trapdoors: &[Trapdoor], labels: &L) -> Result<Vec<u128>, L::Error> {
     let Some((first, others)) = trapdoors.split_first() else { return Ok(Vec::new()) };
-    let mut files = find(first, &mut look_up)?;
+    let mut files = find(first, labels)?;
     for trapdoor in others {
-        let matching: HashSet<u128> = find(trapdoor, &mut look_up)?.into_iter().collect();
+        let matching: HashSet<u128> = find(trapdoor, labels)?.into_iter().collect();
         files.retain(|file| matching.contains(file));
     }
     Ok(files)
-}
-
-/// How many entries the keyword has used up: the next one has this number.
-///
-/// # Errors
-///
-/// Those of the look-up.
-pub fn used<E>(trapdoor: &Trapdoor, look_up: impl LookUp<E>) -> Result<u64, E> {
-    Ok(walk(&trapdoor.prepared(), look_up)?.last().map_or(0, |(at, _)| at + 1))
 }
 
 /// The encrypted keywords of one provider, in memory.
@@ -142,9 +169,27 @@ impl Dictionary {
         self.live = 0;
     }
 
+    /// How many labels there ever were.
+    #[must_use]
+    pub fn label_count(&self) -> usize {
+        self.labels.len()
+    }
+
     /// What stands under labels.
     #[must_use]
     pub fn look_up(&self, labels: &[u128]) -> Vec<Option<Label>> {
         labels.iter().map(|label| self.labels.get(label).copied()).collect()
+    }
+}
+
+impl Labels for Dictionary {
+    type Error = Error;
+
+    fn look_up(&self, labels: &[u128]) -> Result<Vec<Option<Label>>, Error> {
+        Ok(self.look_up(labels))
+    }
+
+    fn count(&self) -> Result<usize, Error> {
+        Ok(self.label_count())
     }
 }

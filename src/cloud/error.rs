@@ -73,9 +73,33 @@ pub enum Error {
         provider: String,
     },
 
+    /// Too much of what was made before an attachment never came.
+    #[error(
+        "16 files that provider {provider:?} made before this one never came here, and it might not be \
+         found: catch up with the cloud, then attach the file again"
+    )]
+    LostFiles {
+        /// The provider's path.
+        provider: String,
+    },
+
+    /// A keyring counts on from what another cloud has.
+    #[error(
+        "the keyring of provider {provider:?} counts its keywords on from files that never came here: \
+         catch up with the cloud, then attach the file again"
+    )]
+    UnknownBase {
+        /// The provider's path.
+        provider: String,
+    },
+
     /// There is no such file.
     #[error("there is no such file")]
     UnknownFile,
+
+    /// A request for something else was taken for one for notes.
+    #[error("the request is for no notes")]
+    NoNotes,
 
     /// An owner is not served.
     #[error("the owner is not enrolled here")]
@@ -102,13 +126,24 @@ pub enum Error {
         got: u64,
     },
 
-    /// A store answered for more or fewer labels than it was asked for.
-    #[error("the store's labels returned {got} answers, expected {expected}")]
-    Labels {
-        /// Labels that were asked for.
+    /// A store answered for more or fewer labels or numbers than it was asked for.
+    #[error("the store's {method} returned {got} answers, expected {expected}")]
+    Answers {
+        /// What was asked.
+        method: &'static str,
+        /// What was asked for.
         expected: usize,
         /// Answers it gave.
         got: usize,
+    },
+
+    /// A store says of more labels that they are there than it keeps.
+    #[error("the store's labels returned {got} that are there, and its label_count only {most}")]
+    TooManyLabels {
+        /// Labels it says are there.
+        got: usize,
+        /// Labels it counts.
+        most: usize,
     },
 
     /// The array for an order has not as many entries as the runs.

@@ -14,13 +14,15 @@
 use std::sync::Arc;
 
 use super::Error;
-use super::dictionary;
+use super::dictionary::{self, Labels};
 use super::store::{Label, Receipt, Store};
 use crate::message::announcement::{self, Announced, Announcement};
 use crate::message::answer::Answer;
-use crate::message::attachment::{Attachment, StoredFile};
+use crate::message::attachment::{Attachment, MOST_LOST};
 use crate::message::certificate::Owner;
 use crate::message::envelope;
+use crate::message::listing::{Fetched, Listing};
+use crate::message::notes::Notes;
 use crate::message::place::Node;
 use crate::message::query::Query;
 use crate::message::removal::Removal;
@@ -148,13 +150,15 @@ impl<S: Store> Gate<S> {
     ///
     /// # Errors
     ///
-    /// Those of [`admit`](Self::admit), [`Store::add`], [`Store::remove`] and [`Store::add_file`].
+    /// Those of [`admit`](Self::admit), [`Store::add`], [`Store::remove`] and [`Store::add_file`];
+    /// [`Error::LostFiles`] or [`Error::UnknownBase`] if a search might not come to an attachment.
     pub fn receive(&self, message: &[u8], now: u64) -> Result<Receipt, S::Error> {
         expect(message, &[Kind::Upload, Kind::Attachment, Kind::Removal])?;
         match self.admit(message, now)? {
             Admitted::Attachment(attachment) => {
                 let provider = attachment.file.provider.path();
-                self.store.add_file(attachment, message)?;
+                let missing = self.missing(&attachment)?;
+                self.store.add_file(attachment, &missing, message)?;
                 let (added, replaced, removed) = (0, 0, 0);
                 Ok(Receipt { provider, added, replaced, removed, files: 1, is_repeated: false })
             }
@@ -165,6 +169,47 @@ impl<S: Store> Gate<S> {
             Admitted::Upload(upload) => self.store.add(upload, message),
             _ => Err(no(Kind::Upload).into()),
         }
+    }
+
+    /// Which attachments are missing of those that a keyring made before this one, since its base.
+    ///
+    /// They are those of the last one before it that came, as far as they have not come since, and all
+    /// after that one. What comes while this is found out only makes them fewer.
+    fn missing(&self, attachment: &Attachment) -> Result<Vec<u128>, S::Error> {
+        let Attachment { file, lineage, .. } = attachment;
+        let path = || file.provider.path();
+        let came = |numbers: &[u128]| self.arrived(&file.owner, &file.provider, numbers);
+        let mut arrived = came(&lineage.previous)?;
+        let (mut missing, after) = match arrived.iter().rposition(Option::is_some) {
+            Some(last) => (arrived[last].take().unwrap_or_default(), last + 1),
+            None if lineage.previous.len() >= MOST_LOST => {
+                return Err(Error::LostFiles { provider: path() }.into());
+            }
+            None => match lineage.base {
+                Some(base) if came(&[base])? == [None] => {
+                    return Err(Error::UnknownBase { provider: path() }.into());
+                }
+                _ => (Vec::new(), 0),
+            },
+        };
+        let mut since = came(&missing)?.into_iter();
+        missing.retain(|_| since.next().flatten().is_none());
+        missing.extend(&lineage.previous[after..]);
+        if missing.len() < MOST_LOST {
+            Ok(missing)
+        } else {
+            Err(Error::LostFiles { provider: path() }.into())
+        }
+    }
+
+    fn arrived(
+        &self,
+        owner: &Owner,
+        provider: &Node,
+        numbers: &[u128],
+    ) -> Result<Vec<Option<Vec<u128>>>, S::Error> {
+        let arrived = self.store.arrived(owner, provider, numbers)?;
+        Ok(as_many("arrived", arrived, numbers.len())?)
     }
 
     /// Returns what answers a query.
@@ -202,31 +247,31 @@ impl<S: Store> Gate<S> {
         }
     }
 
-    /// Returns the files that a request for keywords or records finds, without their bodies; none for a
-    /// request for one file, which is fetched.
+    /// Returns the files that a request for keywords or records finds, without their bodies; none for
+    /// another request.
     ///
     /// # Errors
     ///
     /// Those of [`admit`](Self::admit), and the store's.
-    pub fn find(&self, request: &[u8], now: u64) -> Result<Vec<StoredFile>, S::Error> {
-        let Request { owner, ask, .. } = self.request(request, now)?;
-        let mut found = Vec::new();
+    pub fn find(&self, request: &[u8], now: u64) -> Result<Listing, S::Error> {
+        let Request { owner, ask, id, .. } = self.request(request, now)?;
+        let mut files = Vec::new();
         match &ask {
             Ask::Keywords(providers) => {
                 for (provider, trapdoors) in providers {
-                    let look_up = |labels: &[u128]| self.labels(&owner, provider, labels);
-                    let numbers = dictionary::find_all(trapdoors, look_up)?;
-                    found.extend(self.store.files(&owner, provider, &numbers)?);
+                    let labels = Kept { store: self.store(), owner: &owner, provider };
+                    let numbers = dictionary::find_all(trapdoors, &labels)?;
+                    files.extend(self.store.files(&owner, provider, &numbers)?);
                 }
             }
             Ask::Records(providers) => {
                 for (provider, handles) in providers {
-                    found.extend(self.store.files_of(&owner, provider, handles)?);
+                    files.extend(self.store.files_of(&owner, provider, handles)?);
                 }
             }
-            Ask::File(_) => {}
+            Ask::File(_) | Ask::Notes => {}
         }
-        Ok(found)
+        Ok(Listing { request: id, files })
     }
 
     /// Returns the file that a request asks for, with its body.
@@ -235,42 +280,33 @@ impl<S: Store> Gate<S> {
     ///
     /// Those of [`admit`](Self::admit), [`Error::UnknownFile`] if there is none, or the request is for no
     /// single one, [`message::Error::Scope`](crate::message::Error::Scope) if it is not at or below the issuer.
-    pub fn fetch(&self, request: &[u8], now: u64) -> Result<StoredFile, S::Error> {
+    pub fn fetch(&self, request: &[u8], now: u64) -> Result<Fetched, S::Error> {
         let request = self.request(request, now)?;
         let Ask::File(number) = request.ask else { return Err(Error::UnknownFile.into()) };
         let file = self.store.file(&request.owner, number)?.ok_or(Error::UnknownFile)?;
         request.reaches(&file.provider)?;
-        Ok(file)
+        Ok(Fetched { request: request.id, file })
     }
 
-    /// Returns how often the issuer of a request for keywords has used each of them itself, so that an
-    /// outdated keyring can catch up; nothing if it is not a provider, or for another request.
+    /// Returns the notes of all attachments that ever came from the provider that asks, and takes
+    /// attachments that count on from there.
     ///
     /// # Errors
     ///
-    /// Those of [`admit`](Self::admit), and the store's.
-    pub fn count_keywords(&self, request: &[u8], now: u64) -> Result<Vec<u64>, S::Error> {
-        let request = self.request(request, now)?;
-        let issuer = request.issuer.subject();
-        let Ask::Keywords(providers) = &request.ask else { return Ok(Vec::new()) };
-        let Some((_, trapdoors)) = providers.iter().find(|(provider, _)| *provider == issuer)
-        else {
-            return Ok(Vec::new());
-        };
-        let look_up = |labels: &[u128]| self.labels(&request.owner, &issuer, labels);
-        trapdoors.iter().map(|trapdoor| dictionary::used(trapdoor, look_up)).collect()
-    }
-
-    /// What the store says of labels: a walk along a keyword would not end over too few answers.
-    fn labels(
-        &self,
-        owner: &Owner,
-        provider: &Node,
-        labels: &[u128],
-    ) -> Result<Vec<Option<Label>>, S::Error> {
-        let found = self.store.labels(owner, provider, labels)?;
-        let (got, expected) = (found.len(), labels.len());
-        if got == expected { Ok(found) } else { Err(Error::Labels { got, expected }.into()) }
+    /// Those of [`admit`](Self::admit), [`Error::NoNotes`] if the request is for something else, and
+    /// the store's.
+    pub fn notes(&self, request: &[u8], now: u64) -> Result<Notes, S::Error> {
+        let Request { owner, ask, id, issuer, .. } = self.request(request, now)?;
+        if ask != Ask::Notes {
+            return Err(Error::NoNotes.into());
+        }
+        let provider = issuer.subject();
+        let notes = self.store.notes(&owner, &provider)?;
+        let notes = Notes { request: id, owner, provider, notes };
+        if let Some(base) = notes.base() {
+            self.store.add_base(&notes.owner, &notes.provider, base)?;
+        }
+        Ok(notes)
     }
 
     /// Removes all that a provider sent, in every epoch. With one owner served, it need not be named.
@@ -294,6 +330,32 @@ impl<S: Store> Gate<S> {
         }
         Ok(receipt)
     }
+}
+
+/// The labels of a provider in a store.
+struct Kept<'a, S> {
+    store: &'a S,
+    owner: &'a Owner,
+    provider: &'a Node,
+}
+
+impl<S: Store> Labels for Kept<'_, S> {
+    type Error = S::Error;
+
+    fn look_up(&self, labels: &[u128]) -> Result<Vec<Option<Label>>, S::Error> {
+        let found = self.store.labels(self.owner, self.provider, labels)?;
+        Ok(as_many("labels", found, labels.len())?) // a walk would not end over too few
+    }
+
+    fn count(&self) -> Result<usize, S::Error> {
+        self.store.label_count(self.owner, self.provider)
+    }
+}
+
+/// What a store answered, if it is for all that it was asked for and no more.
+fn as_many<T>(method: &'static str, answers: Vec<T>, expected: usize) -> Result<Vec<T>, Error> {
+    let got = answers.len();
+    if got == expected { Ok(answers) } else { Err(Error::Answers { method, expected, got }) }
 }
 
 /// Refuses a message that is of none of these kinds as what the first of them is not.

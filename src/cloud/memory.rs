@@ -15,6 +15,7 @@ use crate::message::announcement::{Announced, Announcement};
 use crate::message::answer::Part;
 use crate::message::attachment::{Attachment, StoredFile};
 use crate::message::certificate::Owner;
+use crate::message::notes::Note;
 use crate::message::place::Node;
 use crate::message::query::Query;
 use crate::message::removal::Removal;
@@ -123,10 +124,28 @@ impl Store for Memory {
         self.records().add(upload)
     }
 
-    fn add_file(&self, attachment: Attachment, _: &[u8]) -> Result<(), Error> {
+    fn add_file(&self, attachment: Attachment, missing: &[u128], _: &[u8]) -> Result<(), Error> {
         let known = self.announcements.read().unwrap_or_else(PoisonError::into_inner);
         still_accepted(&known, &attachment.file.owner, &attachment.file.provider)?;
-        self.attachments_mut().add(attachment)
+        self.attachments_mut().add(attachment, missing)
+    }
+
+    fn arrived(
+        &self,
+        owner: &Owner,
+        provider: &Node,
+        numbers: &[u128],
+    ) -> Result<Vec<Option<Vec<u128>>>, Error> {
+        Ok(self.attachments().arrived(owner, provider, numbers))
+    }
+
+    fn notes(&self, owner: &Owner, provider: &Node) -> Result<Vec<Note>, Error> {
+        Ok(self.attachments().notes(owner, provider))
+    }
+
+    fn add_base(&self, owner: &Owner, provider: &Node, base: u128) -> Result<(), Error> {
+        self.attachments_mut().add_base(owner, provider, base);
+        Ok(())
     }
 
     fn search(&self, query: &Query) -> Result<Vec<Part>, Error> {
@@ -144,6 +163,10 @@ impl Store for Memory {
         labels: &[u128],
     ) -> Result<Vec<Option<Label>>, Error> {
         Ok(self.attachments().labels(owner, provider, labels))
+    }
+
+    fn label_count(&self, owner: &Owner, provider: &Node) -> Result<usize, Error> {
+        Ok(self.attachments().label_count(owner, provider))
     }
 
     fn files(

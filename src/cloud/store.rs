@@ -17,6 +17,7 @@ use crate::message::announcement::{Announced, Announcement};
 use crate::message::answer::Part;
 use crate::message::attachment::{Attachment, StoredFile};
 use crate::message::certificate::Owner;
+use crate::message::notes::Note;
 use crate::message::place::{Group, Node};
 use crate::message::query::Query;
 use crate::message::removal::Removal;
@@ -130,13 +131,47 @@ pub trait Store: Send + Sync {
     /// [`Error::Changed`] if it has another version.
     fn add(&self, upload: Upload, message: &[u8]) -> Result<Receipt, Self::Error>;
 
-    /// Keeps an attachment and its keyword entries.
+    /// Keeps an attachment, its keyword entries and its note, and which attachments that were made
+    /// before it are missing.
     ///
     /// # Errors
     ///
     /// [`Error::StoredFile`] if the owner's number was ever used; else [`Error::StoredKeyword`] if a
     /// label of the provider and epoch was.
-    fn add_file(&self, attachment: Attachment, message: &[u8]) -> Result<(), Self::Error>;
+    fn add_file(
+        &self,
+        attachment: Attachment,
+        missing: &[u128],
+        message: &[u8],
+    ) -> Result<(), Self::Error>;
+
+    /// What was missing when a provider's attachment of each of these numbers came, also of one that was
+    /// removed, and nothing for a base; `None` where neither ever came.
+    ///
+    /// # Errors
+    ///
+    /// See [`owners`](Self::owners).
+    fn arrived(
+        &self,
+        owner: &Owner,
+        provider: &Node,
+        numbers: &[u128],
+    ) -> Result<Vec<Option<Vec<u128>>>, Self::Error>;
+
+    /// The notes of all attachments that ever came from a provider, also of those that were removed, in
+    /// the order they came.
+    ///
+    /// # Errors
+    ///
+    /// See [`owners`](Self::owners).
+    fn notes(&self, owner: &Owner, provider: &Node) -> Result<Vec<Note>, Self::Error>;
+
+    /// Remembers a base that a provider counts on from: it [`arrived`](Self::arrived) from now on.
+    ///
+    /// # Errors
+    ///
+    /// See [`owners`](Self::owners).
+    fn add_base(&self, owner: &Owner, provider: &Node, base: u128) -> Result<(), Self::Error>;
 
     /// Returns the records that the tokens of a query reach, all from one state, by token, upload and
     /// record: one part per upload that has some.
@@ -167,6 +202,13 @@ pub trait Store: Send + Sync {
         provider: &Node,
         labels: &[u128],
     ) -> Result<Vec<Option<Label>>, Self::Error>;
+
+    /// How many labels there ever were of a provider's keyword entries.
+    ///
+    /// # Errors
+    ///
+    /// See [`owners`](Self::owners).
+    fn label_count(&self, owner: &Owner, provider: &Node) -> Result<usize, Self::Error>;
 
     /// The files of a provider with these numbers, without bodies, in the order asked for; a number
     /// that is not stored is left out.
@@ -200,7 +242,8 @@ pub trait Store: Send + Sync {
     /// See [`owners`](Self::owners).
     fn file(&self, owner: &Owner, number: u128) -> Result<Option<StoredFile>, Self::Error>;
 
-    /// Removes all that a provider sent, in every epoch; it cannot be sent again.
+    /// Removes all that a provider sent, in every epoch; it cannot be sent again. What
+    /// [`arrived`](Self::arrived), the notes and the labels are remembered.
     ///
     /// With a signed removal, only if it was not carried out before.
     ///

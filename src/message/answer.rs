@@ -175,7 +175,7 @@ pub struct Answer {
 
 /// Says that an answer is not that to the query.
 fn refuse(why: &'static str) -> Result<(), Error> {
-    Err(Error::Answer { why })
+    Err(Error::Answer { what: Kind::Answer.name(), why: why.to_owned() })
 }
 
 /// Checks that parts of an answer which names a query are the answer to this one, wholly and with nothing
@@ -300,7 +300,7 @@ fn pages<'a, 'b>(token: &Token, parts: &'a [&'b Part]) -> Result<&'a [&'b Part],
             return Ok(left);
         }
     }
-    Err(Error::Answer { why: "a token is not answered, or not to its end" })
+    refuse("a token is not answered, or not to its end").map(|()| parts)
 }
 
 fn length_of(number: u32) -> usize {

@@ -4,19 +4,78 @@
 //! for every provider it reaches, with handles of records, or with the number of one file. A search
 //! returns descriptions without bodies; a body moves only when its file is fetched, and alone.
 //!
+//! A provider counts the uses of each keyword, and a search walks along these numbers until too many of
+//! them are missing. So a message also says what its keyring made before it, its [`Lineage`]: a cloud
+//! that knows of too much that never came refuses it, rather than keep what no search comes to. What
+//! was counted is in a sealed *note*, which brings an outdated keyring up to date.
+//!
 //! # Leakage
 //!
-//! That of [`super::trapdoor`]; which record a file belongs to, its size, when it came and is fetched.
+//! That of [`super::trapdoor`]; which record a file belongs to, its size, when it came and is fetched,
+//! and which files one copy of a provider's keyring made, in which order.
 
 use super::Error;
 use super::envelope;
-use super::trapdoor::Entry;
+use super::trapdoor::{Entry, MOST_NAMED, at_most};
 use crate::message::announcement::Announced;
 use crate::message::certificate::{Chain, Owner};
 use crate::message::place::{Epoch, Node};
-use crate::wire::{Kind, Reader, Writer};
+use crate::wire::{Buffer, Kind, Reader, Writer};
 
 const WHAT: &str = "the file";
+
+/// How many attachments in a row a message names of those before it. Of all that its keyring made since
+/// its base, fewer than these may be missing.
+pub const MOST_LOST: usize = 16;
+
+/// What a keyring made before an attachment, since it last knew where to count from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Lineage {
+    /// What the cloud told the keyring of, as [`Notes::base`](super::notes::Notes::base) names it;
+    /// `None` if the keyring counts from nothing.
+    pub base: Option<u128>,
+    /// The numbers of the last attachments, oldest first: all since the base, or [`MOST_LOST`].
+    pub previous: Vec<u128>,
+}
+
+impl Lineage {
+    /// The lineage of what comes after an attachment.
+    #[must_use]
+    pub fn after(&self, number: u128) -> Self {
+        let from = (self.previous.len() + 1).saturating_sub(MOST_LOST);
+        let mut previous = self.previous[from..].to_vec();
+        previous.push(number);
+        Self { base: self.base, previous }
+    }
+
+    pub(crate) fn write<B: Buffer>(&self, writer: &mut Writer<B>) {
+        match self.base {
+            Some(base) => writer.u8(1).u128(base),
+            None => writer.u8(0),
+        };
+        writer.count(self.previous.len());
+        self.previous.iter().for_each(|&number| {
+            writer.u128(number);
+        });
+    }
+
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
+        let base = match reader.u8()? {
+            0 => None,
+            1 => Some(reader.u128()?),
+            _ => return Err(reader.fault().into()),
+        };
+        let mut previous = Vec::new();
+        for _ in 0..reader.count(16)? {
+            let number = reader.u128()?;
+            if previous.len() == MOST_LOST || previous.contains(&number) {
+                return Err(reader.fault().into());
+            }
+            previous.push(number);
+        }
+        Ok(Self { base, previous })
+    }
+}
 
 /// A file that a provider sends.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +84,10 @@ pub struct Attachment {
     pub file: StoredFile,
     /// What it is found by, in the order of the labels.
     pub entries: Vec<Entry>,
+    /// What its keyring made before it.
+    pub lineage: Lineage,
+    /// Which uses of which keywords its entries are, sealed.
+    pub note: Vec<u8>,
     /// The provider's certificates.
     pub chain: Chain,
 }
@@ -49,7 +112,7 @@ pub struct StoredFile {
 }
 
 impl StoredFile {
-    fn write(&self, writer: &mut Writer) {
+    pub(super) fn write(&self, writer: &mut Writer) {
         writer.raw(&self.owner.0);
         self.provider.write(writer);
         self.readers.write(writer);
@@ -60,7 +123,7 @@ impl StoredFile {
         };
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
         let owner = Owner(reader.array()?);
         let (provider, readers) = (Node::read(reader)?, Epoch::read(reader)?);
         let (handle, number) = (reader.u128()?, reader.u128()?);
@@ -71,26 +134,6 @@ impl StoredFile {
             _ => return Err(reader.fault().into()),
         };
         Ok(Self { owner, provider, readers, handle, number, description, body })
-    }
-
-    /// The file as it travels.
-    #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
-        let mut writer = Writer::new(Kind::StoredFile);
-        self.write(&mut writer);
-        writer.0
-    }
-
-    /// Reads what [`encode`](Self::encode) wrote.
-    ///
-    /// # Errors
-    ///
-    /// [`wire::Error::Format`](crate::wire::Error::Format) if the bytes are no stored file.
-    pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
-        let mut reader = Reader::new(bytes, Kind::StoredFile)?;
-        let stored = Self::read(&mut reader)?;
-        reader.end()?;
-        Ok(stored)
     }
 
     /// The file without its body.
@@ -118,6 +161,8 @@ impl Attachment {
         for entry in &self.entries {
             writer.u128(entry.label).u128(entry.masked);
         }
+        self.lineage.write(&mut writer);
+        writer.bytes(&self.note);
         self.chain.write(&mut writer);
         writer.0
     }
@@ -126,7 +171,8 @@ impl Attachment {
     ///
     /// # Errors
     ///
-    /// [`wire::Error::Format`](crate::wire::Error::Format) if the bytes are no file, [`Error::Signature`] if it is forged.
+    /// [`wire::Error::Format`](crate::wire::Error::Format) if the bytes are no file, [`Error::TooMany`] if it has too many
+    /// keywords, [`Error::Signature`] if it is forged.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
         let mut reader = Reader::new(bytes, Kind::Attachment)?;
         let file = StoredFile::read(&mut reader)?;
@@ -134,16 +180,21 @@ impl Attachment {
             return Err(reader.fault().into());
         }
         let mut entries: Vec<Entry> = Vec::new();
-        for _ in 0..reader.count(32)? {
+        for _ in 0..at_most(MOST_NAMED, "keywords of the file", reader.count(32)?)? {
             let entry = Entry { label: reader.u128()?, masked: reader.u128()? };
             if entries.last().is_some_and(|last| last.label >= entry.label) {
                 return Err(reader.fault().into());
             }
             entries.push(entry);
         }
+        let lineage = Lineage::read(&mut reader)?;
+        if lineage.previous.contains(&file.number) {
+            return Err(reader.fault().into());
+        }
+        let note = reader.bytes()?.to_vec();
         let chain = Chain::read(&mut reader)?;
         envelope::close(reader, bytes, &file.owner, &chain, Some(&file.provider))?;
-        Ok(Self { file, entries, chain })
+        Ok(Self { file, entries, lineage, note, chain })
     }
 
     /// Checks that an owner's announcement admits it.
@@ -157,5 +208,39 @@ impl Attachment {
         let StoredFile { provider, readers, .. } = &self.file;
         announced.accepts(provider)?;
         announced.seals(provider, readers)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(lineage: &Lineage) -> Result<Lineage, Error> {
+        let mut writer = Writer::default();
+        lineage.write(&mut writer);
+        let mut reader = Reader::headless(&writer.0, WHAT);
+        let read = Lineage::read(&mut reader)?;
+        reader.end()?;
+        Ok(read)
+    }
+
+    #[test]
+    fn a_lineage_names_the_last_sixteen() {
+        let mut lineage = Lineage { base: Some(5), previous: Vec::new() };
+        for number in 0..40_u128 {
+            let first = number.saturating_sub(16);
+            assert_eq!(lineage.previous, (first..number).collect::<Vec<_>>());
+            assert_eq!(lineage.base, Some(5));
+            assert_eq!(read(&lineage), Ok(lineage.clone()));
+            lineage = lineage.after(number);
+        }
+        assert_eq!(read(&Lineage::default()), Ok(Lineage::default()));
+    }
+
+    #[test]
+    fn a_lineage_that_names_more_or_one_twice_is_malformed() {
+        for previous in [(0..17).collect(), vec![1, 2, 1]] {
+            assert!(read(&Lineage { base: None, previous }).is_err());
+        }
     }
 }

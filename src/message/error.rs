@@ -84,13 +84,6 @@ pub enum Error {
         authority: String,
     },
 
-    /// An answer is not that to what was asked.
-    #[error("the answer is not to this query: {why}")]
-    Answer {
-        /// What is wrong with it.
-        why: &'static str,
-    },
-
     /// An upload is dated too far ahead.
     #[error(
         "the upload is dated {hours} hours ahead of the cloud's clock, expected at most {most}"
@@ -105,6 +98,26 @@ pub enum Error {
     /// A token's time has run out.
     #[error("the token has expired")]
     Expired,
+
+    /// Something that came back does not belong to what was asked.
+    #[error("{what} does not answer what was asked: {why}")]
+    Answer {
+        /// What came back.
+        what: &'static str,
+        /// What is wrong.
+        why: String,
+    },
+
+    /// A message names more than it may.
+    #[error("the number of {what} is {got}, expected {most} at most")]
+    TooMany {
+        /// Of what there are too many.
+        what: &'static str,
+        /// How many there are.
+        got: usize,
+        /// How many there may be.
+        most: usize,
+    },
 
     /// A key or token does not reach that far.
     #[error("{who} has no right to {what}")]

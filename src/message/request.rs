@@ -1,18 +1,27 @@
-//! Requests for attachments: by keywords, by records, or for one with its body.
+//! Requests for attachments: by keywords, by records, or for one with its body; and for notes.
 //!
 //! Whoever asks sends one signed request, with trapdoors for every provider it reaches, with handles of
-//! records, or with the number of one stored file.
+//! records, or with the number of one stored file. A provider also asks for the notes of all it ever
+//! attached. What answers a request names its id: see [`listing`](super::listing) and
+//! [`notes`](super::notes).
+//!
+//! # Limits
+//!
+//! A request names no provider twice, and of each at most [`MOST_NAMED`] trapdoors or handles, none
+//! twice.
 //!
 //! # Leakage
 //!
 //! That of [`super::trapdoor`]; which records are asked about, and who asks.
+
+use std::collections::BTreeSet;
 
 use super::Error;
 use super::announcement::Announced;
 use super::certificate::{Chain, Owner};
 use super::envelope;
 use super::place::Node;
-use super::trapdoor::{TRAPDOOR_LEN, Trapdoor};
+use super::trapdoor::{MOST_NAMED, TRAPDOOR_LEN, Trapdoor, at_most};
 use crate::wire::{Kind, Reader};
 
 const WHAT: &str = "the request";
@@ -26,6 +35,8 @@ pub enum Ask {
     Records(Vec<(Node, Vec<u128>)>),
     /// One file with its body.
     File(u128),
+    /// The notes of all files that the issuer, a provider, ever attached.
+    Notes,
 }
 
 /// A signed request for files.
@@ -71,6 +82,9 @@ impl Request {
             Ask::File(file) => {
                 writer.u8(2).u128(*file);
             }
+            Ask::Notes => {
+                writer.u8(3);
+            }
         }
         writer.u64(self.expiry).u128(self.id);
         self.issuer.write(&mut writer);
@@ -81,15 +95,21 @@ impl Request {
     ///
     /// # Errors
     ///
-    /// [`wire::Error::Format`](crate::wire::Error::Format) if the bytes are no request, [`Error::Signature`] if it is forged.
+    /// [`wire::Error::Format`](crate::wire::Error::Format) if the bytes are no request or name something twice,
+    /// [`Error::TooMany`], [`Error::Signature`] if it is forged.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
         let (mut reader, owner) = envelope::open(bytes, Kind::Request)?;
         let ask = match reader.u8()? {
-            0 => Ask::Keywords(providers(&mut reader, TRAPDOOR_LEN, |reader| {
-                Ok(Trapdoor(reader.array()?))
-            })?),
-            1 => Ask::Records(providers(&mut reader, 16, |reader| Ok(reader.u128()?))?),
+            0 => {
+                let keywords = providers::<TRAPDOOR_LEN>(&mut reader, "keywords of the request")?;
+                Ask::Keywords(each(keywords, Trapdoor))
+            }
+            1 => {
+                let records = providers::<16>(&mut reader, "records of the request")?;
+                Ask::Records(each(records, u128::from_le_bytes))
+            }
             2 => Ask::File(reader.u128()?),
+            3 => Ask::Notes,
             _ => return Err(reader.fault().into()),
         };
         let (expiry, id) = (reader.u64()?, reader.u128()?);
@@ -104,7 +124,8 @@ impl Request {
     /// # Errors
     ///
     /// [`Error::Expired`], [`Error::OtherOwner`], [`Error::Epoch`] if the issuer's keys are of an epoch
-    /// that its group has left, or [`Error::Scope`] if a provider is not at or below the issuer.
+    /// that its group has left, or [`Error::Scope`] if a provider is not at or below the issuer, or the
+    /// owner asks for notes of its own.
     pub fn check(&self, announced: &Announced, now: u64) -> Result<(), Error> {
         announced.serves(WHAT, &self.owner)?;
         if now > self.expiry {
@@ -119,12 +140,17 @@ impl Request {
                 providers.iter().try_for_each(|(node, _)| self.reaches(node))
             }
             Ask::File(_) => Ok(()), // checked when it is found
+            Ask::Notes if self.issuer.0.is_empty() => {
+                let what = "notes, which providers have".to_owned();
+                Err(Error::Scope { who: self.issuer.subject().to_string(), what })
+            }
+            Ask::Notes => Ok(()),
         }
     }
 
     pub(crate) fn reaches(&self, provider: &Node) -> Result<(), Error> {
         let issuer = self.issuer.subject();
-        if issuer.holds(provider) {
+        if issuer.is_above(provider) {
             return Ok(());
         }
         let what = format!("files of {provider}");
@@ -133,17 +159,89 @@ impl Request {
 }
 
 /// Providers with a list each.
-fn providers<T>(
+type Lists<T> = Vec<(Node, Vec<T>)>;
+
+/// Reads lists of items of some bytes; no provider and no item of a list comes twice.
+fn providers<const N: usize>(
     reader: &mut Reader<'_>,
-    size: usize,
-    read: impl Fn(&mut Reader<'_>) -> Result<T, Error>,
-) -> Result<Vec<(Node, Vec<T>)>, Error> {
-    let mut providers = Vec::new();
+    what: &'static str,
+) -> Result<Lists<[u8; N]>, Error> {
+    let (mut providers, mut named) = (Vec::new(), BTreeSet::new());
     for _ in 0..reader.count(16)? {
         let provider = Node::read(reader)?;
-        let count = reader.count(size)?;
-        let list = (0..count).map(|_| read(reader)).collect::<Result<_, _>>()?;
+        let count = at_most(MOST_NAMED, what, reader.count(N)?)?;
+        let list = (0..count).map(|_| reader.array()).collect::<Result<Vec<_>, _>>()?;
+        let distinct: BTreeSet<&[u8; N]> = list.iter().collect();
+        if distinct.len() < count || !named.insert(provider.clone()) {
+            return Err(reader.fault().into());
+        }
         providers.push((provider, list));
     }
     Ok(providers)
+}
+
+fn each<T, const N: usize>(providers: Lists<[u8; N]>, item: fn([u8; N]) -> T) -> Lists<T> {
+    let items = |list: Vec<[u8; N]>| list.into_iter().map(item).collect();
+    providers.into_iter().map(|(provider, list)| (provider, items(list))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use ed25519_dalek::{Signer, SigningKey};
+
+    use super::*;
+    use crate::message::signature::to_sign;
+    use crate::wire;
+
+    fn sent(ask: Ask) -> Result<Request, Error> {
+        let key = SigningKey::from_bytes(&[1; 32]);
+        let owner = Owner(key.verifying_key().to_bytes());
+        let request = Request { owner, ask, expiry: 0, id: 7, issuer: Chain::default() };
+        let mut message = request.message();
+        message.extend(key.sign(&to_sign(&message)).to_bytes());
+        Request::decode(&message)
+    }
+
+    fn node(name: &str) -> Node {
+        Node::root().child(name, 0).unwrap()
+    }
+
+    fn trapdoors(count: u32) -> Vec<Trapdoor> {
+        let trapdoor = |number: u32| {
+            let mut bytes = [0; TRAPDOOR_LEN];
+            bytes[..4].copy_from_slice(&number.to_le_bytes());
+            Trapdoor(bytes)
+        };
+        (0..count).map(trapdoor).collect()
+    }
+
+    #[test]
+    fn requests_survive_travelling() {
+        for ask in [
+            Ask::Keywords(vec![(node("a"), trapdoors(2)), (node("b"), trapdoors(2))]),
+            Ask::Records(vec![(node("a"), (0..4096).collect()), (node("b"), vec![])]),
+            Ask::File(5),
+            Ask::Notes,
+        ] {
+            assert_eq!(sent(ask.clone()).unwrap().ask, ask);
+        }
+    }
+
+    #[test]
+    fn what_is_named_twice_or_too_often_is_refused() {
+        let double = |list: Vec<Trapdoor>| [&list[..], &list].concat();
+        for ask in [
+            Ask::Keywords(vec![(node("a"), double(trapdoors(1)))]),
+            Ask::Keywords(vec![(node("a"), trapdoors(1)), (node("a"), trapdoors(2))]),
+            Ask::Records(vec![(node("a"), vec![1, 2, 1])]),
+            Ask::Records(vec![(node("a"), vec![1]), (node("b"), vec![1]), (node("a"), vec![2])]),
+        ] {
+            assert!(matches!(sent(ask), Err(Error::Wire(wire::Error::Format { .. }))));
+        }
+        let too_many = |what| Err(Error::TooMany { what, got: 4097, most: 4096 });
+        let keywords = sent(Ask::Keywords(vec![(node("a"), trapdoors(4097))]));
+        assert_eq!(keywords, too_many("keywords of the request"));
+        let records = sent(Ask::Records(vec![(node("a"), (0..4097).collect())]));
+        assert_eq!(records, too_many("records of the request"));
+    }
 }

@@ -18,8 +18,22 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::Zeroize;
 
+use super::Error;
+
 /// Bytes of a trapdoor.
 pub const TRAPDOOR_LEN: usize = 64;
+
+/// How many keywords a file has, and how many keywords or records a request names of each provider.
+pub const MOST_NAMED: usize = 4096;
+
+/// A count of what a message names, if it is not too high.
+///
+/// # Errors
+///
+/// [`Error::TooMany`].
+pub fn at_most(most: usize, what: &'static str, got: usize) -> Result<usize, Error> {
+    if got <= most { Ok(got) } else { Err(Error::TooMany { what, got, most }) }
+}
 
 /// What finds the files of one keyword at one provider.
 #[derive(Clone, PartialEq, Eq)]

@@ -1,5 +1,7 @@
 //! What a party asks: queries, removals, and requests for attachments.
 
+use std::collections::BTreeSet;
+
 use super::Error;
 use super::keyring::Keyring;
 use super::keywords;
@@ -8,6 +10,7 @@ use crate::message::place::{Group, Node};
 use crate::message::query::{Predicate, Query, Scope, Selection, Token};
 use crate::message::removal::Removal;
 use crate::message::request::{Ask, Request};
+use crate::message::trapdoor::{MOST_NAMED, at_most};
 use crate::scheme::mopse::Handle;
 use crate::scheme::ruler::Layout;
 
@@ -123,15 +126,19 @@ impl Keyring {
         Ok(self.signed(Removal { owner, id, provider, issuer, digest: [0; 32] }.message()))
     }
 
-    /// Makes the request for files that have all of the keywords, at every provider in reach.
+    /// Makes the request for files that have all of the keywords, at every provider in reach. A keyword
+    /// that is given twice is asked for once.
     ///
     /// # Errors
     ///
-    /// [`Error::NoKeyword`] if there is none, [`keys::Error::Randomness`](crate::keys::Error::Randomness).
+    /// [`Error::NoKeyword`] if there is none, [`message::Error::TooMany`](crate::message::Error::TooMany) if there are too many,
+    /// [`keys::Error::Randomness`](crate::keys::Error::Randomness).
     pub fn search_files(&self, keywords: &[&[u8]], expiry: u64) -> Result<Vec<u8>, Error> {
         if keywords.is_empty() {
             return Err(Error::NoKeyword);
         }
+        let keywords = distinct(keywords);
+        at_most(MOST_NAMED, "keywords of the request", keywords.len())?;
         let trapdoors = |node: &Node| -> Result<_, Error> {
             let key = self.key_of(node)?;
             let trapdoors = keywords.iter().map(|word| keywords::trapdoor(&key, word));
@@ -141,11 +148,13 @@ impl Keyring {
         self.request(Ask::Keywords(providers), expiry)
     }
 
-    /// Makes the request for the files of some records, by provider.
+    /// Makes the request for the files of some records, by provider. What is named twice is asked for
+    /// once.
     ///
     /// # Errors
     ///
-    /// [`message::Error::Scope`](crate::message::Error::Scope) if a provider is not at or below this one, [`keys::Error::Randomness`](crate::keys::Error::Randomness).
+    /// [`message::Error::Scope`](crate::message::Error::Scope) if a provider is not at or below this one, [`message::Error::TooMany`](crate::message::Error::TooMany)
+    /// if there are too many records of one, [`keys::Error::Randomness`](crate::keys::Error::Randomness).
     pub fn list_files(
         &self,
         records: Vec<(Node, Vec<Handle>)>,
@@ -154,7 +163,30 @@ impl Keyring {
         for (provider, _) in &records {
             self.key_of(provider)?;
         }
-        self.request(Ask::Records(records), expiry)
+        let mut by_provider: Vec<(Node, Vec<Handle>)> = Vec::new();
+        for (provider, handles) in records {
+            match by_provider.iter_mut().find(|(known, _)| *known == provider) {
+                Some((_, known)) => known.extend(handles),
+                None => by_provider.push((provider, handles)),
+            }
+        }
+        for (_, handles) in &mut by_provider {
+            *handles = distinct(handles);
+            at_most(MOST_NAMED, "records of one provider", handles.len())?;
+        }
+        self.request(Ask::Records(by_provider), expiry)
+    }
+
+    /// Makes the request for the notes of all that this provider ever attached.
+    ///
+    /// # Errors
+    ///
+    /// [`message::Error::Scope`](crate::message::Error::Scope) for the owner, who attaches nothing, [`keys::Error::Randomness`](crate::keys::Error::Randomness).
+    pub fn request_notes(&self, expiry: u64) -> Result<Vec<u8>, Error> {
+        if self.node == Node::root() {
+            return Err(self.out_of_reach("notes, which providers have".to_owned()));
+        }
+        self.request(Ask::Notes, expiry)
     }
 
     /// Makes the request for one file.
@@ -176,4 +208,10 @@ impl Keyring {
 fn own_scope(place: &Node) -> Option<(Group, Scope)> {
     let name = place.names().last()?.clone();
     Some((Group::of(place)?, Scope::One(name)))
+}
+
+/// Each item once, in the order they are given.
+fn distinct<T: Copy + Ord>(items: &[T]) -> Vec<T> {
+    let mut known = BTreeSet::new();
+    items.iter().copied().filter(|&item| known.insert(item)).collect()
 }

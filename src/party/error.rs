@@ -162,6 +162,13 @@ pub enum Error {
     #[error("the file does not open")]
     File,
 
+    /// A note of keywords does not open. There is no detail, on purpose.
+    #[error("note {position} of the uses of keywords does not open")]
+    Note {
+        /// Which note of those that came, counted from 0.
+        position: usize,
+    },
+
     /// A file holds something else.
     #[error("the file is not {expected}")]
     OtherKind {

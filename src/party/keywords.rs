@@ -10,28 +10,59 @@
 //! ```
 //!
 //! A keyword is any string of bytes; whoever calls decides what counts as the same word. How often each
-//! was used is kept under a tag, so that the next entry gets a label of its own. A keyring that has
-//! missed entries asks the cloud how many there are, with the same trapdoors.
+//! was used is kept under a tag, so that the next entry gets a label of its own.
+//!
+//! Every attachment carries a *note* of the uses that its entries are, which only the provider and those
+//! above it open. A keyring that has missed entries rebuilds its counts from all notes that its cloud
+//! has, and counts on from there: they are its *base*, and what it makes next starts a new
+//! [`Lineage`]. Nothing is counted that no note proves, so that a cloud that leaves notes out makes a
+//! keyring use labels again, which is refused, and never lets it run ahead.
+//!
+//! ```text
+//! note key = child(keyword key, "keyword", 4, 0)
+//! note     = nonce || AES-256-GCM-SIV(note key, nonce, count || (tag || number of the use) each, place)
+//! place    = "MOPSENOT" || version || owner || provider and epochs || number of the file
+//! ```
 //!
 //! # Leakage
 //!
-//! That of [`crate::cloud::dictionary`]. A trapdoor is good for one keyword at one provider, for ever.
+//! That of [`crate::cloud::dictionary`]. A trapdoor is good for one keyword at one provider, for ever. A
+//! note shows how many keywords a file has, as its entries do.
 //!
 //! # Sources
 //!
 //! D. Cash et al., "Dynamic Searchable Encryption in Very-Large Databases", NDSS 2014, sections 3, 4.
+//! AES-GCM-SIV: RFC 8452.
 
 use std::collections::BTreeMap;
 
+use zeroize::Zeroizing;
+
 use super::Error;
-use crate::keys::{Key, Purpose};
-use crate::message::trapdoor::{Entry, TRAPDOOR_LEN, Trapdoor};
+use crate::cipher::{aes_gcm_siv, envelope};
+use crate::keys::{Key, Purpose, fill_random};
+use crate::message::attachment::Lineage;
+use crate::message::certificate::Owner;
+use crate::message::notes::Notes;
+use crate::message::place::Node;
+use crate::message::trapdoor::{Entry, MOST_NAMED, TRAPDOOR_LEN, Trapdoor, at_most};
+use crate::wire::{Buffer, Kind, Reader, Writer};
 
-/// How often a provider used each keyword, by the keyword's tag.
-pub type Uses = BTreeMap<[u8; 16], u64>;
+/// What stands for a keyword where its uses are counted.
+pub type Tag = [u8; 16];
 
-/// Below the keyword key: the number of the child for the tag. The halves of a trapdoor are 1 and 2.
+/// How often a keyring used each keyword, and which attachments it made since it was told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Uses {
+    counts: BTreeMap<Tag, u64>,
+    lineage: Lineage,
+}
+
+/// Below the keyword key: the number of the child for a tag. The halves of a trapdoor are 1 and 2.
 const TAG: u8 = 3;
+
+/// The number of the child that seals notes.
+const NOTE: u8 = 4;
 
 /// The key of all keywords of a provider.
 fn keyword_key(provider: &Key) -> Key {
@@ -39,7 +70,7 @@ fn keyword_key(provider: &Key) -> Key {
 }
 
 /// What stands for a keyword where its uses are counted.
-fn tag(key: &Key, keyword: &[u8]) -> [u8; 16] {
+fn tag(key: &Key, keyword: &[u8]) -> Tag {
     let tag = key.child(Purpose::Keyword, &[&[TAG], keyword].concat(), 0);
     let (halves, _) = tag.expose().as_chunks::<16>();
     halves[0]
@@ -56,166 +87,168 @@ pub fn trapdoor(provider: &Key, keyword: &[u8]) -> Trapdoor {
     Trapdoor(bytes)
 }
 
-/// Returns the entries of a new file, in the order of their labels, which tells nothing of the words,
-/// and counts them. A keyword that is given twice counts once.
+/// What one file adds for its keywords.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Made {
+    /// In the order of their labels, which tells nothing of the words.
+    pub(super) entries: Vec<Entry>,
+    /// The tag of each keyword and the number of its use, in the order of the tags.
+    pub(super) used: Vec<(Tag, u64)>,
+}
+
+impl Uses {
+    /// Those of a keyring that counts from nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What the next attachment says of those before it.
+    #[must_use]
+    pub fn lineage(&self) -> &Lineage {
+        &self.lineage
+    }
+
+    /// Returns the entries of a new file, and counts nothing yet. A keyword that is given twice counts
+    /// once.
+    ///
+    /// # Errors
+    ///
+    /// [`message::Error::TooMany`](crate::message::Error::TooMany), or [`Error::Uses`] if a keyword was used 2^64 - 1 times.
+    pub fn make(&self, provider: &Key, keywords: &[&[u8]], file: u128) -> Result<Made, Error> {
+        let key = keyword_key(provider);
+        let mut words = keywords.to_vec();
+        words.sort_unstable();
+        words.dedup();
+        at_most(MOST_NAMED, "keywords of the file", words.len())?;
+        let numbered = |word| {
+            let tag = tag(&key, word);
+            match self.counts.get(&tag).copied().unwrap_or(0) {
+                u64::MAX => Err(Error::Uses { got: u64::MAX }),
+                number => Ok((trapdoor(provider, word).entry(number, file), (tag, number))),
+            }
+        };
+        let numbered = words.into_iter().map(numbered).collect::<Result<Vec<_>, Error>>()?;
+        let (mut entries, mut used): (Vec<_>, Vec<_>) = numbered.into_iter().unzip();
+        entries.sort_unstable();
+        used.sort_unstable();
+        Ok(Made { entries, used })
+    }
+
+    /// Counts the uses of a file that was made.
+    pub fn count(&mut self, file: u128, made: &Made) {
+        let next = made.used.iter().map(|&(tag, number)| (tag, number + 1)); // below 2^64, or not made
+        self.counts.extend(next);
+        self.lineage = self.lineage.after(file);
+    }
+
+    /// Returns what the notes of all attachments that came from a provider prove.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Note`] names the first note, counted from 0, that was changed or belongs elsewhere.
+    pub fn learn(provider: &Key, notes: &Notes) -> Result<Self, Error> {
+        let cipher = aes_gcm_siv::under(&note_key(provider));
+        let mut counts = BTreeMap::new();
+        for (position, note) in notes.notes.iter().enumerate() {
+            let place = note_place(&notes.owner, &notes.provider, note.number);
+            let opened = envelope::open(&cipher, &place, &note.sealed).map(Zeroizing::new);
+            let used = opened.ok().and_then(|bytes| read_note(&bytes).ok());
+            for (tag, next) in used.ok_or(Error::Note { position })? {
+                let count: &mut u64 = counts.entry(tag).or_default();
+                *count = next.max(*count);
+            }
+        }
+        Ok(Self { counts, lineage: Lineage { base: notes.base(), previous: Vec::new() } })
+    }
+
+    /// The uses as a saved keyring holds them.
+    pub(super) fn write<B: Buffer>(&self, writer: &mut Writer<B>) {
+        writer.count(self.counts.len());
+        for (tag, count) in &self.counts {
+            writer.raw(tag).u64(*count);
+        }
+        self.lineage.write(writer);
+    }
+
+    /// Reads what [`write`](Self::write) wrote.
+    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
+        let counts = read_counts(reader)?;
+        Ok(Self { counts, lineage: Lineage::read(reader)? })
+    }
+
+    /// Reads the uses of a keyring of version 2, which does not say what they are counted from: they are
+    /// left out, and the keyring counts from nothing until it catches up.
+    pub(super) fn read_of_version_2(reader: &mut Reader<'_>) -> Result<Self, Error> {
+        read_counts(reader)?;
+        Ok(Self::new())
+    }
+}
+
+fn read_counts(reader: &mut Reader<'_>) -> Result<BTreeMap<Tag, u64>, Error> {
+    let count = reader.count(24)?;
+    (0..count).map(|_| Ok((reader.array()?, reader.u64()?))).collect()
+}
+
+/// The key of a provider's notes.
+fn note_key(provider: &Key) -> Key {
+    keyword_key(provider).child(Purpose::Keyword, &[NOTE], 0)
+}
+
+/// What a note is bound to.
+fn note_place(owner: &Owner, provider: &Node, file: u128) -> Vec<u8> {
+    let mut writer = Writer::new(Kind::Note);
+    writer.raw(&owner.0);
+    provider.write(&mut writer);
+    writer.u128(file);
+    writer.0
+}
+
+/// Seals a note of the uses that a file's entries are.
 ///
 /// # Errors
 ///
-/// [`Error::Uses`] if a keyword was used 2^64 - 1 times. Nothing is counted then.
-pub fn entries(
+/// [`keys::Error::Randomness`](crate::keys::Error::Randomness).
+pub fn note(
     provider: &Key,
-    keywords: &[&[u8]],
-    file: u128,
-    counts: &mut Uses,
-) -> Result<Vec<Entry>, Error> {
-    let key = keyword_key(provider);
-    let mut words = keywords.to_vec();
-    words.sort_unstable();
-    words.dedup();
-    let numbered = |word| {
-        let tag = tag(&key, word);
-        let number = counts.get(&tag).copied().unwrap_or(0);
-        let next = number.checked_add(1).ok_or(Error::Uses { got: number })?;
-        Ok((word, tag, number, next))
-    };
-    let numbered = words.into_iter().map(numbered).collect::<Result<Vec<_>, Error>>()?;
-    let entry = |(word, tag, number, next)| {
-        counts.insert(tag, next);
-        trapdoor(provider, word).entry(number, file)
-    };
-    let mut entries: Vec<Entry> = numbered.into_iter().map(entry).collect();
-    entries.sort_unstable();
-    Ok(entries)
+    (owner, node, file): (&Owner, &Node, u128),
+    used: &[(Tag, u64)],
+) -> Result<Vec<u8>, Error> {
+    let mut nonce = [0; aes_gcm_siv::NONCE_LEN];
+    fill_random(&mut nonce)?;
+    note_with(provider, (owner, node, file), used, &nonce)
 }
 
-/// Takes note of how often keywords were used, where that is more often than is known.
-pub fn catch_up(provider: &Key, used: &[(&[u8], u64)], counts: &mut Uses) {
-    let key = keyword_key(provider);
-    for &(keyword, used) in used {
-        let count = counts.entry(tag(&key, keyword)).or_default();
-        *count = used.max(*count);
+fn note_with(
+    provider: &Key,
+    (owner, node, file): (&Owner, &Node, u128),
+    used: &[(Tag, u64)],
+    nonce: &[u8; aes_gcm_siv::NONCE_LEN],
+) -> Result<Vec<u8>, Error> {
+    let mut writer = Writer::headless_secret();
+    writer.count(used.len());
+    for (tag, number) in used {
+        writer.raw(tag).u64(*number);
     }
+    let cipher = aes_gcm_siv::under(&note_key(provider));
+    Ok(envelope::seal(&cipher, nonce, &note_place(owner, node, file), &writer.0)?)
+}
+
+/// The tag of each keyword of an opened note, and the number that its next use has.
+fn read_note(bytes: &[u8]) -> Result<Vec<(Tag, u64)>, Error> {
+    let mut reader = Reader::headless(bytes, Kind::Note.name());
+    let mut used: Vec<(Tag, u64)> = Vec::new();
+    for _ in 0..reader.count(24)? {
+        let tag = reader.array()?;
+        let next = reader.u64()?.checked_add(1).ok_or_else(|| reader.fault())?;
+        if used.last().is_some_and(|(last, _)| *last >= tag) {
+            return Err(reader.fault().into());
+        }
+        used.push((tag, next));
+    }
+    reader.end()?;
+    Ok(used)
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use proptest::collection::{btree_set, vec};
-    use proptest::prelude::*;
-
-    use super::*;
-    use std::convert::Infallible;
-
-    use crate::cloud::dictionary::{self, Dictionary, LookUp, MOST_LOST};
-
-    fn look_up(dictionary: &Dictionary) -> impl LookUp<Infallible> {
-        |labels: &[u128]| Ok(dictionary.look_up(labels))
-    }
-
-    fn find(dictionary: &Dictionary, trapdoors: &[Trapdoor]) -> Vec<u128> {
-        dictionary::find_all(trapdoors, look_up(dictionary)).unwrap()
-    }
-
-    fn key(byte: u8) -> Key {
-        Key::from_bytes(&[byte; 32]).unwrap()
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
-
-        #[test]
-        fn it_finds_what_a_plain_inverted_index_finds(
-            files in vec(btree_set(0_u8..6, 0..5), 0..40),
-            lost in vec(0_u8..5, 40),
-            asked in btree_set(0_u8..7, 1..4),
-        ) {
-            let (mut dictionary, mut counts) = (Dictionary::default(), Uses::new());
-            let mut plain: Vec<(u128, BTreeSet<u8>)> = Vec::new();
-            for (number, words) in files.into_iter().enumerate() {
-                let keywords: Vec<[u8; 1]> = words.iter().map(|&word| [word]).collect();
-                let keywords: Vec<&[u8]> = keywords.iter().map(<[u8; 1]>::as_slice).collect();
-                let entries = entries(&key(1), &keywords, number as u128, &mut counts).unwrap();
-                prop_assert_eq!(entries.len(), words.len());
-                if lost[number] > 0 {
-                    prop_assert!(!dictionary.holds_any(&entries));
-                    dictionary.add(&entries);
-                    plain.push((number as u128, words));
-                }
-            }
-            let trapdoors: Vec<Trapdoor> =
-                asked.iter().map(|&word| trapdoor(&key(1), &[word])).collect();
-            let expected: Vec<u128> = plain
-                .iter()
-                .filter(|(_, words)| asked.is_subset(words))
-                .map(|(file, _)| *file)
-                .collect();
-            prop_assert_eq!(find(&dictionary, &trapdoors), expected);
-            let foreign: Vec<Trapdoor> =
-                asked.iter().map(|&word| trapdoor(&key(2), &[word])).collect();
-            prop_assert!(find(&dictionary, &foreign).is_empty());
-        }
-    }
-
-    #[test]
-    fn a_word_is_neither_part_of_another_nor_of_its_number() {
-        let trapdoors: Vec<Trapdoor> =
-            [&b""[..], b"a", b"aa", b"\x01a", b"\x02a"].map(|word| trapdoor(&key(1), word)).into();
-        for (at, one) in trapdoors.iter().enumerate() {
-            assert!(one.0[..32] != one.0[32..]);
-            assert!(trapdoors[..at].iter().all(|other| other.0[..32] != one.0[..32]));
-        }
-    }
-
-    #[test]
-    fn a_file_after_too_many_lost_messages_is_not_found() {
-        for (lost, is_found) in [(0, true), (MOST_LOST, true), (MOST_LOST + 1, false)] {
-            let (mut dictionary, mut counts) = (Dictionary::default(), Uses::new());
-            for _ in 0..lost {
-                entries(&key(1), &[b"x-ray"], 1, &mut counts).unwrap();
-            }
-            dictionary.add(&entries(&key(1), &[b"x-ray"], 2, &mut counts).unwrap());
-            let found = find(&dictionary, &[trapdoor(&key(1), b"x-ray")]);
-            assert_eq!(found, if is_found { vec![2] } else { vec![] }, "{lost} lost");
-        }
-    }
-
-    #[test]
-    fn a_keyword_given_twice_counts_once() {
-        let mut counts = Uses::new();
-        assert_eq!(entries(&key(1), &[b"a", b"b", b"a"], 1, &mut counts).unwrap().len(), 2);
-        assert!(counts.values().all(|&count| count == 1));
-    }
-
-    #[test]
-    fn what_is_added_after_a_removal_is_found_however_much_was_removed() {
-        let (mut dictionary, mut counts) = (Dictionary::default(), Uses::new());
-        let word = trapdoor(&key(1), b"x-ray");
-        let first = entries(&key(1), &[b"x-ray"], 1, &mut counts).unwrap();
-        dictionary.add(&first);
-        for _ in 0..3 * MOST_LOST {
-            dictionary.add(&entries(&key(1), &[b"x-ray"], 1, &mut counts).unwrap());
-        }
-        dictionary.clear();
-        assert!(dictionary.is_empty() && find(&dictionary, std::slice::from_ref(&word)).is_empty());
-        assert!(dictionary.holds_any(&first), "a label is used once");
-        dictionary.add(&entries(&key(1), &[b"x-ray"], 2, &mut counts).unwrap());
-        assert_eq!(
-            (find(&dictionary, std::slice::from_ref(&word)), dictionary.len()),
-            (vec![2], 1)
-        );
-        assert_eq!(dictionary::used(&word, look_up(&dictionary)).unwrap(), 3 * MOST_LOST + 2);
-    }
-
-    #[test]
-    fn a_keyword_that_can_be_counted_no_further_is_refused_and_nothing_is_counted() {
-        let mut counts = Uses::new();
-        catch_up(&key(1), &[(b"full", u64::MAX), (b"other", 5), (b"other", 3)], &mut counts);
-        let before = counts.clone();
-        let refused = entries(&key(1), &[b"another", b"full", b"other"], 1, &mut counts);
-        assert!(matches!(refused, Err(Error::Uses { got: u64::MAX })));
-        assert_eq!(counts, before);
-        let other = entries(&key(1), &[b"other"], 1, &mut counts).unwrap();
-        assert_eq!(other, [trapdoor(&key(1), b"other").entry(5, 1)]);
-    }
-}
+mod tests;

@@ -21,7 +21,9 @@ use crate::keys::Key;
 use crate::message;
 use crate::message::answer::Part;
 use crate::message::attachment::StoredFile;
+use crate::message::listing::{Fetched, Listing};
 use crate::message::place::{Epoch, Node};
+use crate::message::request::Request;
 use crate::message::upload::Portion;
 use crate::schema::{self, Field, Kind, Schema, Value};
 use crate::scheme::mopse::Handle;
@@ -158,22 +160,43 @@ impl Keyring {
         self.opener(&file.provider, file.readers)?.files_key(file.handle).ok_or(Error::File)
     }
 
-    /// Returns what a stored file is called.
-    ///
-    /// # Errors
-    ///
-    /// [`message::Error::OtherOwner`], [`message::Error::Scope`], [`Error::File`] if it was changed or belongs elsewhere.
-    pub fn describe(&self, file: &StoredFile) -> Result<Description, Error> {
-        attachments::describe(&self.record_of(file)?, file)
+    fn check_owner(&self, request: &Request) -> Result<(), Error> {
+        if request.owner == self.owner {
+            return Ok(());
+        }
+        Err(message::Error::OtherOwner { what: "the request" }.into())
     }
 
-    /// Returns what a stored file is called and what it holds.
+    /// Returns what each file of a listing is called that answers a request, or why it does not open:
+    /// [`message::Error::Scope`] if it is out of reach, [`Error::File`] if it was changed or belongs
+    /// elsewhere.
     ///
     /// # Errors
     ///
-    /// Those of [`describe`](Self::describe).
-    pub fn open_file(&self, file: &StoredFile) -> Result<(Description, Vec<u8>), Error> {
-        attachments::open(&self.record_of(file)?, file)
+    /// [`message::Error::Answer`] if the listing does not belong to the request, [`message::Error::OtherOwner`].
+    pub fn describe(
+        &self,
+        listing: &Listing,
+        request: &Request,
+    ) -> Result<Vec<Result<Description, Error>>, Error> {
+        self.check_owner(request)?;
+        described(listing, request, |file| self.record_of(file))
+    }
+
+    /// Returns what the file is called that a request asked for, and what it holds.
+    ///
+    /// # Errors
+    ///
+    /// [`message::Error::Answer`] if it is not the one, [`message::Error::OtherOwner`], [`message::Error::Scope`] if it is
+    /// out of reach, [`Error::File`] if it was changed or belongs elsewhere.
+    pub fn open_file(
+        &self,
+        fetched: &Fetched,
+        request: &Request,
+    ) -> Result<(Description, Vec<u8>), Error> {
+        self.check_owner(request)?;
+        fetched.check(request)?;
+        attachments::open(&self.record_of(&fetched.file)?, &fetched.file)
     }
 }
 
@@ -218,24 +241,46 @@ impl Grants {
         })
     }
 
-    /// Returns what a stored file is called.
-    ///
-    /// # Errors
-    ///
+    /// Returns what each file of a listing is called that answers a request, or why it does not open:
     /// [`message::Error::Scope`] if its record was not granted, [`Error::File`] if it was changed or belongs
     /// elsewhere.
-    pub fn describe(&self, file: &StoredFile) -> Result<Description, Error> {
-        attachments::describe(&self.record_of(file)?, file)
-    }
-
-    /// Returns what a stored file is called and what it holds.
     ///
     /// # Errors
     ///
-    /// Those of [`describe`](Self::describe).
-    pub fn open_file(&self, file: &StoredFile) -> Result<(Description, Vec<u8>), Error> {
-        attachments::open(&self.record_of(file)?, file)
+    /// [`message::Error::Answer`] if the listing does not belong to the request.
+    pub fn describe(
+        &self,
+        listing: &Listing,
+        request: &Request,
+    ) -> Result<Vec<Result<Description, Error>>, Error> {
+        described(listing, request, |file| self.record_of(file))
     }
+
+    /// Returns what the file is called that a request asked for, and what it holds.
+    ///
+    /// # Errors
+    ///
+    /// [`message::Error::Answer`] if it is not the one, [`message::Error::Scope`] if its record was not
+    /// granted, [`Error::File`] if it was changed or belongs elsewhere.
+    pub fn open_file(
+        &self,
+        fetched: &Fetched,
+        request: &Request,
+    ) -> Result<(Description, Vec<u8>), Error> {
+        fetched.check(request)?;
+        attachments::open(&self.record_of(&fetched.file)?, &fetched.file)
+    }
+}
+
+/// What the files of a listing are called, once it was found to answer the request.
+fn described(
+    listing: &Listing,
+    request: &Request,
+    record_of: impl Fn(&StoredFile) -> Result<Key, Error>,
+) -> Result<Vec<Result<Description, Error>>, Error> {
+    listing.check(request)?;
+    let described = |file| attachments::describe(&record_of(file)?, file);
+    Ok(listing.files.iter().map(described).collect())
 }
 
 fn report_part(opener: &Opener, part: &Part, ranges: &[Range], schema: &Schema) -> Opened {

@@ -216,10 +216,7 @@ impl Keyring {
             let last = known.last.as_ref().map(Announcement::message);
             writer.bytes(&last.unwrap_or_default());
         }
-        writer.count(self.counts.len());
-        for (tag, count) in &self.counts {
-            writer.raw(tag).u64(*count);
-        }
+        self.counts.write(&mut writer);
         writer.0
     }
 
@@ -297,10 +294,7 @@ impl Rest {
             };
             below.0.insert(node, Authority { epochs, readers, members, last });
         }
-        let mut counts = Uses::new();
-        for _ in 0..reader.count(24)? {
-            counts.insert(reader.array()?, reader.u64()?);
-        }
+        let counts = Uses::read(reader)?;
         Ok(Self { chain, standing, earlier, below, counts })
     }
 
@@ -321,14 +315,9 @@ impl Rest {
             groups.push((Node::read_without_salts(reader)?, reader.u32()?));
         }
         reader.u64()?; // how often something was revoked
-        let mut counts = Uses::new();
         // In version 1 nobody had attached a file yet, so those who had left by then have none.
         let ever = if version == 1 { members.clone() } else { nodes(reader)? };
-        if version > 1 {
-            for _ in 0..reader.count(24)? {
-                counts.insert(reader.array()?, reader.u64()?);
-            }
-        }
+        let counts = if version == 1 { Uses::default() } else { Uses::read_of_version_2(reader)? };
         let below = Below::without_salts(&members, &ever, reached, groups)?;
         Ok(Self { chain, standing: Standing::default(), earlier: Vec::new(), below, counts })
     }

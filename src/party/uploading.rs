@@ -16,9 +16,12 @@ use super::keywords;
 use super::opening::{ids_of, indexed_of};
 use super::records::{self, Author, FILES, Ids, Origin, REST, readers_key, record_key};
 use crate::cipher::Algorithm;
+use crate::message;
 use crate::message::answer::Part;
 use crate::message::attachment::{Attachment, StoredFile};
+use crate::message::notes::Notes;
 use crate::message::place::{Epoch, Node};
+use crate::message::request::Request;
 use crate::message::upload::{
     MOST_PORTIONS, Portion, Removed, Replaced, Run, Upload, Version, digest_of_row,
 };
@@ -398,8 +401,9 @@ impl Keyring {
     /// # Errors
     ///
     /// [`message::Error::Scope`](crate::message::Error::Scope) for the owner, who uploads nothing, [`Error::OneRecord`] if there is not one id or
-    /// a keyword was used too often, [`cipher::Error::NotAuthenticated`](crate::cipher::Error::NotAuthenticated) if the cipher has no tag,
-    /// [`keys::Error::Randomness`](crate::keys::Error::Randomness).
+    /// a keyword was used too often, [`message::Error::TooMany`] if there are too many keywords,
+    /// [`cipher::Error::NotAuthenticated`](crate::cipher::Error::NotAuthenticated) if the cipher has no tag, [`keys::Error::Randomness`](crate::keys::Error::Randomness).
+    /// Nothing is counted then.
     pub fn attach(
         &mut self,
         id: Ids<'_>,
@@ -424,24 +428,34 @@ impl Keyring {
         let place = Place { owner: &owner, provider: &provider, readers, handle, number };
         let (description, body) =
             attachments::seal(&record, place, algorithm, &described, contents)?;
-        let entries = keywords::entries(&self.key, keywords, number, &mut self.counts)?;
+        let made = self.counts.make(&self.key, keywords, number)?;
+        let note = keywords::note(&self.key, (&owner, &provider, number), &made.used)?;
+        let lineage = self.counts.lineage().clone();
+        self.counts.count(number, &made);
         let body = Some(body);
         let file = StoredFile { owner, provider, readers, handle, number, description, body };
-        Ok(self.signed(Attachment { file, entries, chain: self.chain.clone() }.message()))
+        let (entries, chain) = (made.entries, self.chain.clone());
+        Ok(self.signed(Attachment { file, entries, lineage, note, chain }.message()))
     }
 
-    /// Takes note of how often this provider has used keywords, as the cloud counts them.
+    /// Learns from the notes of all that ever came from this provider how often it used each keyword, and
+    /// counts on from there, also where it had counted further.
     ///
     /// # Errors
     ///
-    /// [`Error::Length`] if there are not as many numbers as keywords. Nothing is noted then.
-    pub fn catch_up_keywords(&mut self, keywords: &[&[u8]], used: &[u64]) -> Result<(), Error> {
-        let (expected, got) = (keywords.len(), used.len());
-        if got != expected {
-            return Err(Error::Length { what: "the list of counts", expected, got });
+    /// [`message::Error::Answer`] if they do not answer the request, [`message::Error::OtherOwner`] or
+    /// [`message::Error::Scope`] if that is another party's, [`Error::Note`] if one was changed or belongs
+    /// elsewhere. Nothing is learnt then.
+    pub fn learn_uses(&mut self, notes: &Notes, request: &Request) -> Result<(), Error> {
+        if request.owner != self.owner {
+            return Err(message::Error::OtherOwner { what: "the request" }.into());
         }
-        let used: Vec<(&[u8], u64)> = keywords.iter().copied().zip(used.iter().copied()).collect();
-        keywords::catch_up(&self.key, &used, &mut self.counts);
+        let issuer = request.issuer.subject();
+        if issuer != self.node {
+            return Err(self.out_of_reach(format!("the notes of {issuer}")));
+        }
+        notes.check(request)?;
+        self.counts = keywords::Uses::learn(&self.key, notes)?;
         Ok(())
     }
 }

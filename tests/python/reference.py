@@ -495,6 +495,33 @@ def keyring_file(case: dict, version: int) -> bytes:
     return file + hashlib.sha256(file).digest()
 
 
+def keyword_note(case: dict) -> bytes:
+    """Return the sealed note of the keywords of a file: which use of each it is."""
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
+
+    key = child(bytes.fromhex(case["provider"]), "keyword", b"")
+    tags = [
+        (child(key, "keyword", b"\x03" + word.encode())[:16], use) for word, use in case["keywords"]
+    ]
+    contents = len(tags).to_bytes(8, "little")
+    contents += b"".join(tag + use.to_bytes(8, "little") for tag, use in sorted(tags))
+    names = case["path"].split("/")
+    place = b"MOPSENOT\x01" + bytes.fromhex(case["owner"]) + len(names).to_bytes(8, "little")
+    for name, epoch in zip(names, case["epochs"], strict=True):
+        written = name.encode()
+        place += len(written).to_bytes(8, "little") + written + epoch.to_bytes(4, "little")
+    place += int(case["file"], 16).to_bytes(16, "little")
+    nonce = bytes.fromhex(case["nonce"])
+    note_key = child(key, "keyword", b"\x04")
+    return nonce + AESGCMSIV(note_key).encrypt(nonce, contents, place)
+
+
+def notes_base(numbers: list[int]) -> int:
+    """Return what names the attachments that came from a provider, by their numbers in order."""
+    digest = hashlib.sha256(b"mopse/v1 base" + b"".join(n.to_bytes(16, "little") for n in numbers))
+    return int.from_bytes(digest.digest()[:16], "little")
+
+
 def times(a: int, b: int) -> int:
     """Return a product in GCM's field: SP 800-38D, algorithm 1."""
     product = 0

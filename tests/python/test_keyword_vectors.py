@@ -1,10 +1,11 @@
-"""The pinned entries of encrypted keywords, computed again with nothing but HMAC."""
+"""The pinned entries and notes of keywords, computed again from their definitions."""
 
 import hmac
 import json
 from pathlib import Path
 
 import pytest
+import reference
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "keyword.json").read_text())
 
@@ -34,3 +35,14 @@ def test_the_definition_gives_the_pinned_entries(case):
     assert trapdoor.hex() == case["trapdoor"]
     assert f"{label:032x}" == case["label"]
     assert f"{masked:032x}" == case["masked"]
+
+
+@pytest.mark.parametrize("case", VECTORS["notes"], ids=lambda case: case["path"])
+def test_the_definition_gives_the_pinned_notes(case):
+    assert reference.keyword_note(case).hex() == case["note"]
+
+
+@pytest.mark.parametrize("case", VECTORS["bases"], ids=lambda case: str(len(case["numbers"])))
+def test_the_definition_gives_the_pinned_bases(case):
+    base = reference.notes_base([int(number, 16) for number in case["numbers"]])
+    assert f"{base:032x}" == case["base"]

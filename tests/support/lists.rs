@@ -11,6 +11,7 @@ use mopse::message::announcement::Announcement;
 use mopse::message::answer::Part;
 use mopse::message::attachment::{Attachment, StoredFile};
 use mopse::message::certificate::Owner;
+use mopse::message::notes::Note;
 use mopse::message::place::{Group, Node};
 use mopse::message::token::{Predicate, Scope, Token};
 use mopse::message::upload::Upload;
@@ -55,6 +56,9 @@ struct Kept {
     /// The number of every file there ever was.
     numbers: Vec<(Owner, u128)>,
     labels: Vec<(Owner, Node, u128, Label)>,
+    /// What came, bases too, and what was missing then.
+    arrived: Vec<(Owner, Node, u128, Vec<u128>)>,
+    notes: Vec<(Owner, Node, Note)>,
 }
 
 fn holds(upload: &Upload, record: u32, predicate: &Predicate) -> bool {
@@ -148,9 +152,9 @@ impl Store for Lists {
         Ok(())
     }
 
-    fn add_file(&self, attachment: Attachment, _: &[u8]) -> Result<(), Refused> {
+    fn add_file(&self, attachment: Attachment, missing: &[u128], _: &[u8]) -> Result<(), Refused> {
         let mut kept = self.0.lock().unwrap();
-        let Attachment { file, entries, .. } = attachment;
+        let Attachment { file, entries, note, .. } = attachment;
         let (owner, provider) = (file.owner, file.provider.path());
         if kept.numbers.contains(&(owner, file.number)) {
             return Err(Error::StoredFile { provider }.into());
@@ -168,8 +172,43 @@ impl Store for Lists {
             kept.labels.push((owner, file.provider.clone(), entry.label, label));
         }
         kept.numbers.push((owner, file.number));
+        kept.arrived.push((owner, file.provider.clone(), file.number, missing.to_vec()));
+        let note = Note { number: file.number, sealed: note };
+        kept.notes.push((owner, file.provider.clone(), note));
         kept.files.push(file);
         Ok(())
+    }
+
+    fn arrived(
+        &self,
+        owner: &Owner,
+        provider: &Node,
+        numbers: &[u128],
+    ) -> Result<Vec<Option<Vec<u128>>>, Refused> {
+        let kept = self.0.lock().unwrap();
+        let missing = |number: &u128| {
+            let wanted = (owner, provider, number);
+            let mut all = kept.arrived.iter();
+            all.find(|(of, node, at, _)| (of, node, at) == wanted).map(|(.., m)| m.clone())
+        };
+        Ok(numbers.iter().map(missing).collect())
+    }
+
+    fn notes(&self, owner: &Owner, provider: &Node) -> Result<Vec<Note>, Refused> {
+        let kept = self.0.lock().unwrap();
+        let of_provider = kept.notes.iter().filter(|(of, node, _)| (of, node) == (owner, provider));
+        Ok(of_provider.map(|(.., note)| note.clone()).collect())
+    }
+
+    fn add_base(&self, owner: &Owner, provider: &Node, base: u128) -> Result<(), Refused> {
+        self.0.lock().unwrap().arrived.push((*owner, provider.clone(), base, Vec::new()));
+        Ok(())
+    }
+
+    fn label_count(&self, owner: &Owner, provider: &Node) -> Result<usize, Refused> {
+        let kept = self.0.lock().unwrap();
+        let is_of = |(of, node, ..): &&(Owner, Node, u128, Label)| (of, node) == (owner, provider);
+        Ok(kept.labels.iter().filter(is_of).count())
     }
 
     fn search(&self, tokens: &[Token]) -> Result<Vec<Part>, Refused> {

@@ -8,12 +8,13 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use mopse::cipher::aes_gcm;
-use mopse::cloud::dictionary::MOST_LOST;
 use mopse::cloud::store::{Content, Merged, Totals};
 use mopse::message::answer::Part;
 use mopse::message::attachment::{Attachment, StoredFile};
 use mopse::message::bundle;
 use mopse::message::certificate::Owner;
+use mopse::message::listing::{Fetched, Listing};
+use mopse::message::notes::{Note, Notes};
 use mopse::message::place::{Group, Node};
 use mopse::message::request::{Ask, Request};
 use mopse::message::token::{Scope, Token};
@@ -53,6 +54,10 @@ impl Mailed {
     pub fn handle(&self) -> u128 {
         self.attachment.file.handle
     }
+
+    pub fn note(&self) -> Note {
+        Note { number: self.number(), sealed: self.attachment.note.clone() }
+    }
 }
 
 /// A provider that counts how often it used each keyword, as its keyring does.
@@ -86,11 +91,19 @@ impl Desk {
         Mailed { message, attachment, uses }
     }
 
-    /// Goes on counting where the cloud says.
-    pub fn catch_up(&mut self, word: &'static str, used: u64) {
-        self.keyring.catch_up(&[word.as_bytes()], &[used]).unwrap();
-        self.used.insert(word, used);
+    /// Asks for notes and learns these; returns what was asked, and what was answered.
+    pub fn learn(&mut self, notes: Vec<Note>) -> (Vec<u8>, Notes) {
+        let message = self.keyring.request_notes(NOW).unwrap();
+        let request = Request::decode(&message).unwrap();
+        let notes = notes_for(&request, notes);
+        self.keyring.learn_uses(&notes, &request).unwrap();
+        (message, notes)
     }
+}
+
+fn notes_for(request: &Request, notes: Vec<Note>) -> Notes {
+    let provider = request.issuer.subject();
+    Notes { request: request.id, owner: request.owner, provider, notes }
 }
 
 /// A record's plaintext of a field, if it has one.
@@ -162,8 +175,10 @@ pub struct World {
     script: Script,
     uploads: Vec<Sent>,
     files: Vec<Mailed>,
-    /// Uses of keywords that were taken, also of files that are gone.
-    used: BTreeMap<(Owner, Node, &'static str), BTreeSet<u64>>,
+    /// The next use of keywords that were taken, also of files that are gone.
+    used: BTreeMap<(Owner, Node, &'static str), u64>,
+    /// The notes of all files that ever came.
+    notes: Vec<(Owner, Node, Note)>,
 }
 
 pub fn call_enroll(message: Vec<u8>) -> Call {
@@ -190,6 +205,10 @@ pub fn call_fetch(message: Vec<u8>) -> Call {
     Call::Fetch { message: Hex(message), now: NOW }
 }
 
+pub fn call_notes(message: Vec<u8>) -> Call {
+    Call::Notes { message: Hex(message), now: NOW }
+}
+
 /// The query of one party or several.
 pub fn query(asked: &[(&Keyring, &[Range])]) -> Vec<u8> {
     let tokens: Vec<Vec<u8>> =
@@ -211,6 +230,7 @@ impl World {
             uploads: Vec::new(),
             files: Vec::new(),
             used: BTreeMap::new(),
+            notes: Vec::new(),
         }
     }
 
@@ -241,8 +261,10 @@ impl World {
         self.push(about, call_receive(mailed.message.clone()), Answer::Done);
         let StoredFile { owner, provider, .. } = &mailed.attachment.file;
         for (word, count) in &mailed.uses {
-            self.used.entry((*owner, provider.clone(), word)).or_default().insert(*count);
+            let next = self.used.entry((*owner, provider.clone(), word)).or_default();
+            *next = (count + 1).max(*next);
         }
+        self.notes.push((*owner, provider.clone(), mailed.note()));
         self.files.push(mailed);
     }
 
@@ -309,37 +331,17 @@ impl World {
         self.push(about, call_search(query), Answer::Parts(Vec::new()));
     }
 
-    /// The uses of a keyword that a search comes to: a longer gap than may get lost ends it.
-    fn reached(&self, owner: Owner, provider: &Node, word: &'static str) -> Vec<u64> {
-        let mut reached = Vec::new();
-        let mut next = 0;
-        for &count in self.used.get(&(owner, provider.clone(), word)).into_iter().flatten() {
-            if count - next > MOST_LOST {
-                break;
-            }
-            reached.push(count);
-            next = count + 1;
-        }
-        reached
-    }
-
     fn matching(&self, request: &Request, keywords: &[&'static str]) -> Vec<StoredFile> {
         let Ask::Keywords(providers) = &request.ask else { return Vec::new() };
         let mut found = Vec::new();
         for (provider, _) in providers {
-            let has = |mailed: &Mailed, word: &&'static str| {
-                let count = mailed.uses.get(word);
-                count.is_some_and(|count| {
-                    self.reached(request.owner, provider, word).contains(count)
-                })
-            };
             let mut files: Vec<&Mailed> = self
                 .files
                 .iter()
                 .filter(|mailed| {
                     let file = &mailed.attachment.file;
                     (file.owner, &file.provider) == (request.owner, provider)
-                        && keywords.iter().all(|word| has(mailed, word))
+                        && keywords.iter().all(|word| mailed.uses.contains_key(word))
                 })
                 .collect();
             files.sort_by_key(|mailed| mailed.uses[keywords[0]]);
@@ -351,9 +353,11 @@ impl World {
     /// A search for files by keywords; `files` are found, as whoever wrote the script expects.
     pub fn find(&mut self, about: &str, by: &Keyring, keywords: &[&'static str], files: usize) {
         let message = by.search_files(&words(keywords), NOW).unwrap();
-        let found = self.matching(&Request::decode(&message).unwrap(), keywords);
+        let request = Request::decode(&message).unwrap();
+        let found = self.matching(&request, keywords);
         assert_eq!(found.len(), files, "{about}");
-        self.push(about, call_find(message), Answer::files(&found));
+        let listing = Listing { request: request.id, files: found };
+        self.push(about, call_find(message), Answer::listing(&listing));
     }
 
     /// A listing of the files of some records.
@@ -370,7 +374,8 @@ impl World {
             }
         }
         assert_eq!(found.len(), files, "{about}");
-        self.push(about, call_find(message), Answer::files(&found));
+        let request = Request::decode(&message).unwrap().id;
+        self.push(about, call_find(message), Answer::listing(&Listing { request, files: found }));
     }
 
     /// Fetching a file that is there.
@@ -378,19 +383,33 @@ impl World {
         let message = by.fetch_file(number, NOW).unwrap();
         let mut files = self.files.iter().map(|mailed| &mailed.attachment.file);
         let file = files.find(|f| f.owner == by.owner() && f.number == number).unwrap();
-        let answer = Answer::File(Hex(file.encode()));
+        let request = Request::decode(&message).unwrap().id;
+        let answer = Answer::file(&Fetched { request, file: file.clone() });
         self.push(about, call_fetch(message), answer);
     }
 
-    /// How often a provider has used keywords.
-    pub fn count_keywords(&mut self, about: &str, by: &Keyring, keywords: &[&'static str]) {
-        let message = by.search_files(&words(keywords), NOW).unwrap();
-        let is_provider = *by.node() != Node::root();
-        let asked = keywords.iter().filter(|_| is_provider);
-        let next = |word| self.reached(by.owner(), by.node(), word).last().map_or(0, |at| at + 1);
-        let used = asked.map(|word| next(word));
-        let answer = Answer::Used(used.collect());
-        self.push(about, Call::CountKeywords { message: Hex(message), now: NOW }, answer);
+    /// The notes that came from a provider.
+    fn notes_of(&self, by: &Keyring) -> Vec<Note> {
+        let is_of =
+            |(owner, node, _): &&(Owner, Node, Note)| (*owner, node) == (by.owner(), by.node());
+        self.notes.iter().filter(is_of).map(|(.., note)| note.clone()).collect()
+    }
+
+    /// A provider asks for its notes, of which there are so many.
+    pub fn list_notes(&mut self, about: &str, by: &Keyring, count: usize) {
+        let message = by.request_notes(NOW).unwrap();
+        let notes = notes_for(&Request::decode(&message).unwrap(), self.notes_of(by));
+        assert_eq!(notes.notes.len(), count, "{about}");
+        self.push(about, call_notes(message), Answer::notes(&notes));
+    }
+
+    /// A provider asks for its notes, and counts on from them.
+    pub fn catch_up(&mut self, about: &str, desk: &mut Desk) {
+        let (message, notes) = desk.learn(self.notes_of(&desk.keyring));
+        self.push(about, call_notes(message), Answer::notes(&notes));
+        let of = (desk.keyring.owner(), desk.keyring.node());
+        let of_desk = self.used.iter().filter(|((owner, node, _), _)| (*owner, node) == of);
+        desk.used = of_desk.map(|((.., word), next)| (*word, *next)).collect();
     }
 
     /// Removes all that a provider sent; the owner is named unless it is the only one.

@@ -15,8 +15,9 @@ use mopse::cloud::memory::Memory;
 use mopse::cloud::store::{Content, Merged, Removed, Store, Totals};
 use mopse::message::announcement::Announcement;
 use mopse::message::answer::Part;
-use mopse::message::attachment::StoredFile;
 use mopse::message::certificate::Owner;
+use mopse::message::listing::{Fetched, Listing};
+use mopse::message::notes::Notes;
 use serde::{Deserialize, Serialize};
 
 /// Bytes, as hexadecimal digits.
@@ -70,8 +71,8 @@ pub enum Call {
     Find { message: Hex, now: u64 },
     /// A request for one file.
     Fetch { message: Hex, now: u64 },
-    /// A request for keywords, to be counted.
-    CountKeywords { message: Hex, now: u64 },
+    /// A request for notes.
+    Notes { message: Hex, now: u64 },
     /// An owner, by an announcement of it, if it is named; and the path of its provider.
     Remove { announcement: Option<Hex>, provider: String },
     /// What a copy of the store shows of a field of a group.
@@ -94,12 +95,12 @@ pub enum Answer {
     Parts(Vec<Hex>),
     /// How many records.
     Count(usize),
-    /// Stored files without bodies, in order.
-    Files(Vec<Hex>),
+    /// A listing of stored files without bodies, in order.
+    Listing(Hex),
     /// A stored file with its body.
     File(Hex),
-    /// How often each keyword was used.
-    Used(Vec<u64>),
+    /// Notes of attachments, in the order they came.
+    Notes(Hex),
     /// What was removed.
     Removed { records: usize, files: usize },
     /// Entries in order.
@@ -126,9 +127,8 @@ impl Answer {
     pub fn refused(cause: &str) -> Self {
         let raises = match cause {
             "Replay" | "StoredFile" | "OlderAnnouncement" => "ReplayError",
-            "StoredRecord" | "StoredKeyword" | "UnknownFile" | "WhichOwner" | "NothingStored" => {
-                "InvalidInputError"
-            }
+            "StoredRecord" | "StoredKeyword" | "LostFiles" | "UnknownBase" | "UnknownFile"
+            | "NoNotes" | "WhichOwner" | "NothingStored" => "InvalidInputError",
             "NotEnrolled" | "Epoch" | "OtherOwner" | "OtherSchema" | "Scope" => "ScopeError",
             "Expired" => "ExpiredError",
             "Signature" => "SignatureError",
@@ -164,8 +164,16 @@ impl Answer {
         Self::Parts(parts.into_iter().map(|part| Hex(part.encode())).collect())
     }
 
-    pub fn files<'a>(files: impl IntoIterator<Item = &'a StoredFile>) -> Self {
-        Self::Files(files.into_iter().map(|file| Hex(file.encode())).collect())
+    pub fn listing(listing: &Listing) -> Self {
+        Self::Listing(Hex(listing.encode()))
+    }
+
+    pub fn file(fetched: &Fetched) -> Self {
+        Self::File(Hex(fetched.encode()))
+    }
+
+    pub fn notes(notes: &Notes) -> Self {
+        Self::Notes(Hex(notes.encode()))
     }
 }
 
@@ -211,13 +219,9 @@ pub fn answer<S: Shows>(store: &Arc<S>, call: &Call) -> Answer {
             Answer::parts(&parts)
         }),
         Call::Count { message, now } => gate.count(&message.0, *now).map(Answer::Count),
-        Call::Find { message, now } => gate.find(&message.0, *now).map(|f| Answer::files(&f)),
-        Call::Fetch { message, now } => {
-            gate.fetch(&message.0, *now).map(|file| Answer::File(Hex(file.encode())))
-        }
-        Call::CountKeywords { message, now } => {
-            gate.count_keywords(&message.0, *now).map(Answer::Used)
-        }
+        Call::Find { message, now } => gate.find(&message.0, *now).map(|l| Answer::listing(&l)),
+        Call::Fetch { message, now } => gate.fetch(&message.0, *now).map(|f| Answer::file(&f)),
+        Call::Notes { message, now } => gate.notes(&message.0, *now).map(|n| Answer::notes(&n)),
         Call::Remove { announcement, provider } => {
             let known = announcement.as_ref().map(|hex| Announcement::decode(&hex.0).unwrap());
             let owner = known.map(|announcement| announcement.owner);

@@ -11,8 +11,8 @@ use mopse::schema::{Field, Kind, Schema};
 use mopse::wire;
 
 use crate::oracle::{
-    Desk, NOW, World, call_count, call_enroll, call_fetch, call_find, call_receive, call_search,
-    query, upload,
+    Desk, NOW, World, call_count, call_enroll, call_fetch, call_find, call_notes, call_receive,
+    call_search, query, upload,
 };
 use crate::scene::{age, owner, sbp};
 use crate::scripts::{Call, Hex, Script};
@@ -374,23 +374,40 @@ fn attachments() -> Script {
         call_fetch(keywords),
         "UnknownFile",
     );
-    world.count_keywords("The hospital's uses", &hospital.keyring, &["chest", "x-ray", "hand"]);
-    world.count_keywords("The owner uses none itself", &owner, &["x-ray"]);
+    let keywords = owner.search_files(&[b"x-ray"], NOW).unwrap();
+    world.refuse("A request by keywords is for no notes", call_notes(keywords), "NoNotes");
+    let notes = hospital.keyring.request_notes(NOW).unwrap();
+    world.refuse("One for notes is for no file", call_fetch(notes), "UnknownFile");
+    world.list_notes("The hospital's notes", &hospital.keyring, 4);
+    world.list_notes("The ward's", &ward.keyring, 1);
     let mut stale = Desk::from(owner.authorize("hospital", &[]).unwrap());
     let repeated = stale.attach(2, 1, &["x-ray", "new"]).message;
     world.refuse("An outdated keyring repeats a label", call_receive(repeated), "StoredKeyword");
     world.find("Its other keyword was not taken", &owner, &["new"], 0);
-    world.count_keywords("It asks", &stale.keyring, &["x-ray", "new"]);
-    stale.catch_up("x-ray", 3);
-    world.attach("It catches up", stale.attach(2, 1, &["x-ray", "new"]));
-    world.find("And is found", &owner, &["new", "x-ray"], 1);
+    world.catch_up("It catches up", &mut stale);
+    world.attach("And attaches again", stale.attach(2, 1, &["x-ray", "new"]));
+    world.find("Which is found", &owner, &["new", "x-ray"], 1);
+    let behind = hospital.attach(2, 1, &["x-ray"]).message;
+    world.refuse("The other keyring is outdated now", call_receive(behind), "StoredKeyword");
+    world.catch_up("It catches up", &mut hospital);
+    world.attach("And attaches again", hospital.attach(2, 1, &["x-ray"]));
+    world.find("Everything is found", &owner, &["x-ray"], 7);
+    let mut elsewhere = Desk::from(owner.authorize("hospital", &[]).unwrap());
+    let notes = vec![elsewhere.attach(1, 1, &["y-ray"]).note()];
+    elsewhere.learn(notes);
+    let ahead = elsewhere.attach(1, 1, &["y-ray"]).message;
+    world.refuse("Counted on from another cloud", call_receive(ahead), "UnknownBase");
+    world.find("It was not taken", &owner, &["y-ray"], 0);
+    world.catch_up("It catches up with this one", &mut elsewhere);
+    world.attach("And attaches again", elsewhere.attach(1, 1, &["y-ray"]));
+    world.find("Which is found", &owner, &["y-ray"], 1);
     world.show("At the end");
     world.into_script()
 }
 
 fn lost() -> Script {
     let mut world = World::new(
-        "Lost attachments: a search goes on over sixteen uses in a row that never came, not over more.",
+        "Lost attachments: fewer than sixteen of those a keyring made may be missing, or it catches up.",
     );
     let mut owner = owner(1);
     let mut hospital = Desk::from(owner.authorize("hospital", &[]).unwrap());
@@ -398,24 +415,33 @@ fn lost() -> Script {
     let lose = |hospital: &mut Desk, count: usize| {
         (0..count).map(|_| hospital.attach(1, 0, &["x-ray"])).collect::<Vec<_>>()
     };
-    let before = lose(&mut hospital, 16);
-    world.attach("After sixteen that are lost", hospital.attach(1, 1, &["x-ray"]));
+    let mut before = lose(&mut hospital, 15);
+    world.attach("After fifteen that are lost", hospital.attach(1, 1, &["x-ray"]));
     world.find("It is found", &owner, &["x-ray"], 1);
     world.attach("Another", hospital.attach(2, 1, &["x-ray", "chest"]));
-    let mut between = lose(&mut hospital, 17);
-    world.attach("After seventeen more", hospital.attach(3, 1, &["x-ray", "chest"]));
-    world.find("It is not found by this keyword", &owner, &["x-ray"], 2);
-    world.find("It is found by another", &owner, &["chest"], 2);
-    world.find("Not by both", &owner, &["x-ray", "chest"], 1);
-    world.find("Not by both, the other way round", &owner, &["chest", "x-ray"], 1);
-    world.count_keywords("Nor is it counted", &hospital.keyring, &["x-ray", "chest"]);
-    world.attach("One of the seventeen comes after all", between.remove(8));
+    let between = lose(&mut hospital, 1);
+    let refused = hospital.attach(3, 1, &["x-ray", "chest"]);
+    let again = call_receive(refused.message.clone());
+    world.refuse("Sixteen are missing, in two places", again.clone(), "LostFiles");
+    world.find("It was not taken", &owner, &["chest"], 1);
+    world.attach("One of the fifteen comes after all", before.remove(8));
+    world.attach("Fifteen are missing: the same bytes are taken", refused);
+    world.refuse("Once", again, "StoredFile");
     world.find("All are found", &owner, &["x-ray"], 4);
-    world.count_keywords("All are counted", &hospital.keyring, &["x-ray", "chest"]);
-    for late in before.into_iter().step_by(15) {
-        world.attach("Some of the sixteen come late", late);
+    let plain = hospital.attach(3, 1, &[]);
+    world.attach("One without keywords", plain);
+    drop(lose(&mut hospital, 16));
+    let late = hospital.attach(4, 1, &["chest"]).message;
+    world.refuse("Sixteen in a row are missing", call_receive(late), "LostFiles");
+    let late = hospital.attach(4, 1, &[]).message;
+    world.refuse("Also for one without keywords", call_receive(late), "LostFiles");
+    world.catch_up("It catches up", &mut hospital);
+    world.attach("And attaches again", hospital.attach(4, 1, &["x-ray", "chest"]));
+    world.find("It is found", &owner, &["x-ray", "chest"], 3);
+    for late in before.into_iter().step_by(5).chain(between) {
+        world.attach("Some of those that were lost come late", late);
     }
-    world.find("In the order of their uses", &owner, &["x-ray"], 6);
+    world.find("In the order of their uses", &owner, &["x-ray"], 9);
     world.show("At the end");
     world.into_script()
 }
@@ -444,7 +470,7 @@ fn spent() -> Script {
     let node = hospital.keyring.node().clone();
     world.list("By its record too", &owner, &[(&node, &[handle])], 0);
     world.refuse("It does not come back", again.clone(), "StoredFile");
-    world.count_keywords("Uses still count", &hospital.keyring, &["x-ray", "chest", "hand"]);
+    world.list_notes("Notes are still there", &hospital.keyring, 2);
     let mut stale = Desk::from(owner.authorize("hospital", &[]).unwrap());
     let repeated = stale.attach(1, 1, &["chest"]).message;
     world.refuse("A label that is spent", call_receive(repeated), "StoredKeyword");
@@ -455,7 +481,10 @@ fn spent() -> Script {
     world.receive("A record besides", upload(&hospital.keyring, &[(1, 40, None)], 1));
     world.remove("Records and files", &owner, true, "hospital");
     world.refuse("It does not come back, still", again, "StoredFile");
-    world.count_keywords("Uses count on", &hospital.keyring, &["x-ray", "chest"]);
+    world.list_notes("Notes of all that ever came", &hospital.keyring, 3);
+    world.catch_up("The stale keyring catches up", &mut stale);
+    world.attach("What it attaches comes after what is gone", stale.attach(1, 2, &["x-ray"]));
+    world.find("Is found too", &owner, &["x-ray"], 3);
     world.show("At the end");
     world.into_script()
 }
@@ -478,10 +507,9 @@ fn expired() -> Script {
     world.refuse("A query, a second late", call, "Expired");
     world.refuse("Counted, a second late", Call::Count { message: asked, now }, "Expired");
     let asked = Hex(owner.search_files(&[b"x-ray"], NOW).unwrap());
-    let call = Call::Find { message: asked.clone(), now };
-    world.refuse("A request, a second late", call, "Expired");
-    let call = Call::CountKeywords { message: asked, now };
-    world.refuse("Keywords, a second late", call, "Expired");
+    world.refuse("A request, a second late", Call::Find { message: asked, now }, "Expired");
+    let asked = Hex(hospital.keyring.request_notes(NOW).unwrap());
+    world.refuse("Notes, a second late", Call::Notes { message: asked, now }, "Expired");
     let asked = Hex(owner.fetch_file(number, NOW).unwrap());
     world.refuse("A file, a second late", Call::Fetch { message: asked, now }, "Expired");
     world.into_script()

@@ -122,8 +122,11 @@ class Store(Protocol):
             Else, for the first that names another version than that of the record or tombstone.
         """
 
-    def add_file(self, attachment: Attachment, message: bytes) -> None:
-        """Keep ``attachment.file`` and its keyword ``entries``, pairs of label and masked number.
+    def add_file(self, attachment: Attachment, missing: Sequence[int], message: bytes) -> None:
+        """Keep ``attachment.file``, its keyword ``entries`` and its ``note``; see `arrived`.
+
+        An entry is a pair of label and masked number. `missing` are the numbers of attachments that
+        were made before it and never came.
 
         Raises
         ------
@@ -144,6 +147,24 @@ class Store(Protocol):
 
     def count(self, query: Query) -> int:
         """Return how many records `search` returns."""
+
+    def arrived(
+        self, owner: bytes, provider: str, epochs: Epochs, numbers: Sequence[int]
+    ) -> list[Sequence[int] | None]:
+        """Return what was ``missing`` when a provider's file of each number came, also if removed.
+
+        That is an empty list for a base from `add_base`, and None where nothing of the number ever
+        came from this provider in these epochs.
+        """
+
+    def notes(self, owner: bytes, provider: str, epochs: Epochs) -> list[tuple[int, bytes]]:
+        """Return number and ``note`` of every attachment that ever came, in the order they came."""
+
+    def add_base(self, owner: bytes, provider: str, epochs: Epochs, base: int) -> None:
+        """Remember a number that the provider counts on from; it may be known already."""
+
+    def label_count(self, owner: bytes, provider: str, epochs: Epochs) -> int:
+        """Return how many labels there ever were of a provider's entries."""
 
     def labels(
         self, owner: bytes, provider: str, epochs: Epochs, labels: Sequence[int]
@@ -166,8 +187,9 @@ class Store(Protocol):
     def remove(self, owner: bytes, provider: str, removal: Removal | None) -> tuple[int, int, bool]:
         """Remove all that a provider sent, in every epoch, and its tombstones.
 
-        The numbers of its uploads and files and its labels are remembered, so that nothing can be
-        sent again and what the provider adds later is found. A signed removal is carried out once.
+        The numbers of its uploads and files, its labels and notes and what `arrived` says are
+        remembered, so that nothing can be sent again and what the provider adds later is found. A
+        signed removal is carried out once.
 
         Returns
         -------

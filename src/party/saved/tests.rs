@@ -197,28 +197,54 @@ fn attach(provider: &mut Keyring, keywords: &[&[u8]]) -> Result<Vec<u8>, Error> 
     provider.attach(Ids::Integers(&[1]), cipher, ("name", "a/b"), b"contents", keywords)
 }
 
-/// What version 1 wrote: all but the last two lists.
+/// What version 1 wrote: nothing of the uses, and not who ever was a member.
 fn of_version_1(keyring: &Keyring) -> Vec<u8> {
     let mut later = Writer::default();
     later.count(keyring.below.ever.len());
     keyring.below.ever.iter().for_each(|node| node.write(&mut later));
-    later.count(keyring.counts.len());
+    keyring.counts.write(&mut later);
     let mut bytes = keyring.encode().to_vec();
-    bytes.truncate(bytes.len() - later.0.len() - 24 * keyring.counts.len());
+    bytes.truncate(bytes.len() - later.0.len());
     bytes[8] = 1;
     bytes
 }
 
+/// What version 2 wrote: the counts, and not what they are counted from.
+fn of_version_2(keyring: &Keyring, counts: u64) -> Vec<u8> {
+    let mut later = Writer::default();
+    keyring.counts.write(&mut later);
+    let mut bytes = keyring.encode().to_vec();
+    bytes.truncate(bytes.len() - later.0.len());
+    bytes.extend(counts.to_le_bytes());
+    for count in 0..counts {
+        bytes.extend([&[7; 8][..], &count.to_le_bytes(), &30_u64.to_le_bytes()].concat());
+    }
+    bytes[8] = 2;
+    bytes
+}
+
 #[test]
-fn a_keyring_of_version_1_is_read_and_of_an_unknown_one_refused() {
+fn keyrings_of_older_versions_are_read_and_of_an_unknown_one_refused() {
     let mut root = owner(1);
     let hospital = root.authorize("hospital", &[]).unwrap();
     root.authorize("ward", &["hospital"]).unwrap();
     for keyring in [root, hospital] {
         let read = Keyring::decode(&of_version_1(&keyring)).unwrap();
         assert_eq!((&read.below, &read.counts), (&keyring.below, &Uses::new()));
-        assert_eq!(*read.encode(), *keyring.encode(), "it is written as version 2");
-        for got in [0, 3, 255] {
+        assert_eq!(*read.encode(), *keyring.encode(), "it is written as version 3");
+        for counts in [0, 3] {
+            let bytes = of_version_2(&keyring, counts);
+            let read = Keyring::decode(&bytes).unwrap();
+            assert_eq!(
+                *read.encode(),
+                *keyring.encode(),
+                "what it counted is not known to be true"
+            );
+            for cut in 0..bytes.len() {
+                assert!(Keyring::decode(&bytes[..cut]).is_err(), "cut at {cut}");
+            }
+        }
+        for got in [0, 4, 255] {
             let mut bytes = keyring.encode().to_vec();
             bytes[8] = got;
             let refused = Keyring::decode(&bytes).unwrap_err();
@@ -245,7 +271,8 @@ fn a_keyring_survives_its_bytes() {
         let keyring = Keyring::decode(&bytes).unwrap();
         assert_eq!(*keyring.encode(), *bytes);
         assert_eq!(keyring.below, Keyring::decode(&bytes).unwrap().below);
-        assert_eq!(keyring.counts.len(), if keyring.node.path() == "hospital" { 2 } else { 0 });
+        let attached = usize::from(keyring.node.path() == "hospital");
+        assert_eq!(keyring.counts.lineage().previous.len(), attached);
         for cut in 0..bytes.len() {
             assert!(Keyring::decode(&bytes[..cut]).is_err(), "cut at {cut}");
         }

@@ -29,6 +29,7 @@ class DictStore:
 
     def __init__(self, kept: dict[str, Any] | None = None) -> None:
         empty = {"announcements": {}, "uploads": [], "sequences": {}, "files": {}, "labels": {}}
+        empty |= {"arrived": {}, "notes": {}}
         self.kept: dict[str, Any] = empty if kept is None else kept
 
     def owners(self) -> list[bytes]:
@@ -73,7 +74,7 @@ class DictStore:
             }
         )
 
-    def add_file(self, attachment: Attachment, message: bytes) -> None:
+    def add_file(self, attachment: Attachment, missing: Sequence[int], message: bytes) -> None:
         """See `mopse.stores.Store.add_file`."""
         file = attachment.file
         if (file.owner, file.number) in self.kept["files"]:
@@ -83,8 +84,31 @@ class DictStore:
         if any(label in labels for label, _ in attachment.entries):
             raise InvalidInputError("a keyword entry is stored already")
         labels.update(attachment.entries)
+        self.kept["arrived"][place, file.number] = list(missing)
+        self.kept["notes"].setdefault(place, []).append((file.number, attachment.note))
         kept = place, file.handle, file.description, file.body
         self.kept["files"][file.owner, file.number] = kept
+
+    def arrived(
+        self, owner: bytes, provider: str, epochs: Sequence[int], numbers: Sequence[int]
+    ) -> list[Sequence[int] | None]:
+        """See `mopse.stores.Store.arrived`."""
+        place = owner, provider, tuple(epochs)
+        return [self.kept["arrived"].get((place, number)) for number in numbers]
+
+    def notes(
+        self, owner: bytes, provider: str, epochs: Sequence[int]
+    ) -> list[tuple[int, bytes]]:
+        """See `mopse.stores.Store.notes`."""
+        return list(self.kept["notes"].get((owner, provider, tuple(epochs)), []))
+
+    def add_base(self, owner: bytes, provider: str, epochs: Sequence[int], base: int) -> None:
+        """See `mopse.stores.Store.add_base`."""
+        self.kept["arrived"].setdefault(((owner, provider, tuple(epochs)), base), [])
+
+    def label_count(self, owner: bytes, provider: str, epochs: Sequence[int]) -> int:
+        """See `mopse.stores.Store.label_count`."""
+        return len(self.kept["labels"].get((owner, provider, tuple(epochs)), {}))
 
     def search(self, tokens: Sequence[Token]) -> list[Part]:
         """See `mopse.stores.Store.search`."""

@@ -1,0 +1,277 @@
+//! What a cloud answers to a request for attachments: a listing, or one file with its body.
+//!
+//! ```text
+//! listing = letters || version || id of the request || count || stored file without body, each
+//! fetched = letters || version || id of the request || stored file with body
+//! ```
+//!
+//! Neither is signed: a cloud holds no key. Whoever asked compares both with the request, so that a cloud
+//! which gives files of another request, provider or record in their place is found out, and one that
+//! gives a file twice. One that leaves files out is not.
+//!
+//! # Leakage
+//!
+//! None beside that of the files.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Error;
+use super::attachment::StoredFile;
+use super::place::Node;
+use super::request::{Ask, Request};
+use crate::wire::{Kind, Reader, Writer};
+
+/// The files that a request finds, without their bodies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listing {
+    /// The id of the request.
+    pub request: u128,
+    /// The files.
+    pub files: Vec<StoredFile>,
+}
+
+/// The file that a request asks for, with its body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetched {
+    /// The id of the request.
+    pub request: u128,
+    /// The file.
+    pub file: StoredFile,
+}
+
+/// Checks that something names a request's id.
+pub(super) fn check_id(what: &'static str, id: u128, request: &Request) -> Result<(), Error> {
+    if id == request.id {
+        return Ok(());
+    }
+    Err(Error::Answer { what, why: "it is of another request".to_owned() })
+}
+
+impl Listing {
+    /// The listing as it travels.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut writer = Writer::new(Kind::Listing);
+        writer.u128(self.request).count(self.files.len());
+        self.files.iter().for_each(|file| file.write(&mut writer));
+        writer.0
+    }
+
+    /// Reads what [`encode`](Self::encode) wrote.
+    ///
+    /// # Errors
+    ///
+    /// [`wire::Error::Format`](crate::wire::Error::Format) if the bytes are no listing, or one of files with bodies.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
+        const LEAST: usize = 32 + 8 + 16 + 16 + 8 + 1;
+        let mut reader = Reader::new(bytes, Kind::Listing)?;
+        let request = reader.u128()?;
+        let mut files = Vec::new();
+        for _ in 0..reader.count(LEAST)? {
+            let file = StoredFile::read(&mut reader)?;
+            if file.body.is_some() {
+                return Err(reader.fault().into());
+            }
+            files.push(file);
+        }
+        reader.end()?;
+        Ok(Self { request, files })
+    }
+
+    /// Checks that the listing belongs to a request: that it names it, that every file is of a provider
+    /// that was asked and, where records were named, of one of these, and that none comes twice.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Answer`] says which file is none that was asked for, counted from 0.
+    pub fn check(&self, request: &Request) -> Result<(), Error> {
+        const WHAT: &str = "the listing";
+        check_id(WHAT, self.request, request)?;
+        let asked: BTreeMap<&Node, Option<BTreeSet<&u128>>> = match &request.ask {
+            Ask::Keywords(providers) => providers.iter().map(|(node, _)| (node, None)).collect(),
+            Ask::Records(providers) => {
+                let named = |(node, handles)| (node, Some(BTreeSet::from_iter(handles)));
+                providers.iter().map(|(node, handles)| named((node, handles))).collect()
+            }
+            Ask::File(_) | Ask::Notes => BTreeMap::new(),
+        };
+        let mut numbers = BTreeSet::new();
+        for (position, file) in self.files.iter().enumerate() {
+            let wrong = if file.owner == request.owner {
+                match asked.get(&file.provider) {
+                    None => Some("of a provider that was not asked"),
+                    Some(Some(handles)) if !handles.contains(&file.handle) => {
+                        Some("of a record that was not asked for")
+                    }
+                    Some(_) if !numbers.insert(file.number) => Some("one that came before"),
+                    Some(_) => None,
+                }
+            } else {
+                Some("of another owner")
+            };
+            if let Some(wrong) = wrong {
+                let why = format!("file {position}, of provider '{}', is {wrong}", file.provider);
+                return Err(Error::Answer { what: WHAT, why });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Fetched {
+    /// The file as it travels.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut writer = Writer::new(Kind::StoredFile);
+        writer.u128(self.request);
+        self.file.write(&mut writer);
+        writer.0
+    }
+
+    /// Reads what [`encode`](Self::encode) wrote.
+    ///
+    /// # Errors
+    ///
+    /// [`wire::Error::Format`](crate::wire::Error::Format) if the bytes are no stored file, or one without its body.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
+        let mut reader = Reader::new(bytes, Kind::StoredFile)?;
+        let request = reader.u128()?;
+        let file = StoredFile::read(&mut reader)?;
+        if file.body.is_none() {
+            return Err(reader.fault().into());
+        }
+        reader.end()?;
+        Ok(Self { request, file })
+    }
+
+    /// Checks that the file is the one that a request asks for, of a provider that its issuer reaches.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Answer`].
+    pub fn check(&self, request: &Request) -> Result<(), Error> {
+        const WHAT: &str = "the file";
+        check_id(WHAT, self.request, request)?;
+        let wrong = if request.ask != Ask::File(self.file.number) {
+            "it has another number than was asked for"
+        } else if self.file.owner != request.owner {
+            "it is of another owner"
+        } else if request.reaches(&self.file.provider).is_err() {
+            "it is of a provider that was not asked"
+        } else {
+            return Ok(());
+        };
+        Err(Error::Answer { what: WHAT, why: wrong.to_owned() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::certificate::{Certificate, Chain, Owner};
+    use crate::message::trapdoor::{TRAPDOOR_LEN, Trapdoor};
+
+    const OWNER: Owner = Owner([1; 32]);
+
+    fn node(name: &str, epoch: u32) -> Node {
+        Node::root().child(name, epoch).unwrap()
+    }
+
+    fn request(ask: Ask) -> Request {
+        Request { owner: OWNER, ask, expiry: 0, id: 7, issuer: Chain::default() }
+    }
+
+    fn file(provider: Node, handle: u128, number: u128) -> StoredFile {
+        StoredFile { owner: OWNER, provider, handle, number, description: vec![3], body: None }
+    }
+
+    fn why(checked: Result<(), Error>) -> String {
+        match checked {
+            Err(Error::Answer { why, .. }) => why,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_listing_holds_what_was_asked_for_and_nothing_twice() {
+        let (a, b) = (node("a", 0), node("b", 0));
+        let trapdoors = || vec![Trapdoor([0; TRAPDOOR_LEN])];
+        let by_keyword =
+            request(Ask::Keywords(vec![(a.clone(), trapdoors()), (b.clone(), trapdoors())]));
+        let by_record = request(Ask::Records(vec![(a.clone(), vec![1, 2]), (b.clone(), vec![3])]));
+        let listing = |files: &[(&Node, u128, u128)]| {
+            let file = |&(node, handle, number): &(&Node, u128, u128)| {
+                file(Node::clone(node), handle, number)
+            };
+            Listing { request: 7, files: files.iter().map(file).collect() }
+        };
+        let all = listing(&[(&b, 3, 9), (&a, 1, 8), (&a, 1, 10)]);
+        assert_eq!((all.check(&by_keyword), all.check(&by_record)), (Ok(()), Ok(())));
+        assert_eq!(listing(&[]).check(&request(Ask::Notes)), Ok(()));
+        let other = Listing { request: 8, ..all.clone() };
+        assert_eq!(why(other.check(&by_keyword)), "it is of another request");
+        let foreign = listing(&[(&a, 3, 9)]);
+        assert_eq!(foreign.check(&by_keyword), Ok(()), "no record was named");
+        let not_asked = "file 0, of provider 'a', is of a record that was not asked for";
+        assert_eq!(why(foreign.check(&by_record)), not_asked);
+        let elsewhere = node("a", 1);
+        for (node, called) in [(node("c", 0), "c"), (elsewhere, "a")] {
+            let listing = listing(&[(&b, 3, 1), (&node, 1, 9)]);
+            let not_asked =
+                format!("file 1, of provider '{called}', is of a provider that was not asked");
+            assert_eq!(why(listing.check(&by_keyword)), not_asked);
+            assert_eq!(why(listing.check(&by_record)), not_asked);
+        }
+        let twice = listing(&[(&a, 1, 9), (&b, 3, 9)]);
+        let came = "file 1, of provider 'b', is one that came before";
+        assert_eq!(why(twice.check(&by_record)), came);
+        let mut of_another = all.clone();
+        of_another.files[2].owner = Owner([2; 32]);
+        assert_eq!(
+            why(of_another.check(&by_record)),
+            "file 2, of provider 'a', is of another owner"
+        );
+        for ask in [Ask::File(8), Ask::Notes] {
+            assert!(all.check(&request(ask)).is_err(), "it lists nothing");
+        }
+    }
+
+    #[test]
+    fn a_fetched_file_has_the_number_that_was_asked_for() {
+        let file = StoredFile { body: Some(vec![5]), ..file(node("a", 0), 1, 9) };
+        let fetched = Fetched { request: 7, file };
+        assert_eq!(fetched.check(&request(Ask::File(9))), Ok(()));
+        let number = "it has another number than was asked for";
+        for ask in [Ask::File(8), Ask::Notes, Ask::Records(vec![(node("a", 0), vec![1])])] {
+            assert_eq!(why(fetched.check(&request(ask))), number);
+        }
+        let other = Fetched { request: 8, ..fetched.clone() };
+        assert_eq!(why(other.check(&request(Ask::File(9)))), "it is of another request");
+        let mut of_another = fetched.clone();
+        of_another.file.owner = Owner([2; 32]);
+        assert_eq!(why(of_another.check(&request(Ask::File(9)))), "it is of another owner");
+        let certificate = Certificate { subject: node("b", 0), key: [0; 32], signature: [0; 64] };
+        let by_b = Request { issuer: Chain(vec![certificate]), ..request(Ask::File(9)) };
+        assert_eq!(why(fetched.check(&by_b)), "it is of a provider that was not asked");
+    }
+
+    #[test]
+    fn what_travels_has_one_form_and_a_body_where_one_belongs() {
+        let bare = file(node("a", 0), 1, 9);
+        let whole = StoredFile { body: Some(vec![5]), ..bare.clone() };
+        let listing = Listing { request: 7, files: vec![bare.clone(), bare.clone()] };
+        let fetched = Fetched { request: 7, file: whole.clone() };
+        assert_eq!(Listing::decode(&listing.encode()), Ok(listing.clone()));
+        assert_eq!(Fetched::decode(&fetched.encode()), Ok(fetched.clone()));
+        assert!(Listing::decode(&Listing { request: 7, files: vec![whole] }.encode()).is_err());
+        assert!(Fetched::decode(&Fetched { request: 7, file: bare }.encode()).is_err());
+        for (at, bytes) in [listing.encode(), fetched.encode()].into_iter().enumerate() {
+            let decode = |bytes: &[u8]| match at {
+                0 => Listing::decode(bytes).map(drop),
+                _ => Fetched::decode(bytes).map(drop),
+            };
+            assert!((0..bytes.len()).all(|cut| decode(&bytes[..cut]).is_err()));
+            assert!(decode(&[&bytes[..], &[0]].concat()).is_err());
+        }
+    }
+}
