@@ -482,7 +482,8 @@ class FileRequest(_Signed[_mopse.message.Request]):
     """A signed request for attachments: by keywords, by records, or for one stored file.
 
     Made by `mopse.Owner.find`, `mopse.Owner.files_of` and `mopse.Owner.fetch`, for notes by
-    `mopse.Provider.request_notes`, or of a request as it travels. What answers it is opened with it.
+    `mopse.Provider.request_notes`, or of a request as it travels. What answers it is opened with
+    it.
 
     Notes
     -----

@@ -150,7 +150,7 @@ class Store(Protocol):
 
     def arrived(
         self, owner: bytes, provider: str, epochs: Epochs, numbers: Sequence[int]
-    ) -> list[Sequence[int] | None]:
+    ) -> Sequence[Sequence[int] | None]:
         """Return what was ``missing`` when a provider's file of each number came, also if removed.
 
         That is an empty list for a base from `add_base`, and None where nothing of the number ever
