@@ -327,7 +327,7 @@ impl Store for Foreign {
         drop(known);
         let decode = |message: &Vec<u8>| announcement::Announcement::decode(message).map(Arc::new);
         let all = messages.iter().map(decode).collect::<Result<Vec<_>, _>>()?;
-        let decoded = Arc::new(Announced::default().with(&all)?);
+        let decoded = Arc::new(Announced::shown(&all)?);
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         known.insert(*owner, (messages, Arc::clone(&decoded)));
         Ok(Some(decoded))
