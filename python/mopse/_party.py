@@ -303,7 +303,7 @@ class Party:
         try:
             answer = where.search(query)
         except OutdatedError:
-            self.catch_up(cloud)
+            Party.catch_up(self, cloud)
             query = self.query(ranges, **more_ranges)
             answer = where.search(query)
         decrypt: Any = self.decrypt

@@ -21,7 +21,7 @@ use crate::message::place::{Epoch, Group, Node};
 use crate::message::query::{Query, Scope, Selection, Token};
 use crate::message::removal::Removal;
 use crate::message::upload::{Portion, Replaced, Run, Upload, Version, digest_of_row};
-use crate::wire::{Blobs, length};
+use crate::wire::length;
 
 /// Sealed records and their indexes, in memory.
 #[derive(Debug, Default)]
@@ -97,17 +97,12 @@ impl Kept {
 
     /// The part that some of its rows are.
     fn part(&self, token: &Token, owner: Owner, snapshot: u64, rows: &[usize]) -> Part {
-        let portion = |portion: &Portion| {
-            let mut records = Blobs::default();
-            rows.iter().for_each(|&row| records.push(portion.records.get(row)));
-            Portion { name: portion.name.clone(), layout: portion.layout.clone(), records }
-        };
         Part {
             provider: self.provider.clone(),
             upload: self.id,
             readers: self.readers,
             handles: rows.iter().map(|&row| self.handles[row]).collect(),
-            portions: self.portions.iter().map(portion).collect(),
+            portions: self.portions.iter().map(|portion| portion.of_rows(rows)).collect(),
             ..Part::nothing(owner, token.id, snapshot)
         }
     }
@@ -198,11 +193,6 @@ impl Kept {
         for (new, &row) in (0_u32..).zip(&live) {
             number[row] = Some(new);
         }
-        let portion = |portion: &Portion| {
-            let mut records = Blobs::default();
-            live.iter().for_each(|&row| records.push(portion.records.get(row)));
-            Portion { name: portion.name.clone(), layout: portion.layout.clone(), records }
-        };
         let run = |run: &Run| {
             let entries = run.ciphertexts.iter().zip(&run.records);
             let live = entries.filter_map(|(&ciphertext, &record)| {
@@ -211,7 +201,8 @@ impl Kept {
             let (ciphertexts, records) = live.unzip();
             Run { field: run.field.clone(), ciphertexts, records }
         };
-        self.portions = Arc::new(self.portions.iter().map(portion).collect());
+        let portions = self.portions.iter().map(|portion| portion.of_rows(&live));
+        self.portions = Arc::new(portions.collect());
         self.runs = Arc::new(self.runs.iter().map(run).collect());
         self.handles = Arc::new(live.iter().map(|&row| self.handles[row]).collect());
         self.dead = Dead::default();

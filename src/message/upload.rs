@@ -87,6 +87,16 @@ pub struct Portion {
     pub records: Blobs,
 }
 
+impl Portion {
+    /// The same portion of some of the records.
+    #[must_use]
+    pub fn of_rows(&self, rows: &[usize]) -> Self {
+        let mut records = Blobs::default();
+        rows.iter().for_each(|&row| records.push(self.records.get(row)));
+        Self { name: self.name.clone(), layout: self.layout.clone(), records }
+    }
+}
+
 /// The digest of a row: of what is sealed of it in each portion.
 #[must_use]
 pub fn digest_of_row(portions: &[Portion], row: usize) -> [u8; 32] {

@@ -27,7 +27,7 @@ use crate::message::request::Request;
 use crate::message::upload::Portion;
 use crate::schema::{self, Field, Kind, Schema, Value};
 use crate::scheme::mopse::Handle;
-use crate::wire::{Blobs, Packed};
+use crate::wire::Packed;
 
 /// The records of a part that were opened and hold all ranges, and those that have a fault.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -325,13 +325,8 @@ fn open_part(
 /// The rows of a part that are marked.
 fn granted_rows(part: &Part, marks: &[bool]) -> (Vec<Handle>, Vec<Portion>) {
     let rows: Vec<usize> = (0..marks.len()).filter(|&row| marks[row]).collect();
-    let portion = |portion: &Portion| {
-        let mut records = Blobs::default();
-        rows.iter().for_each(|&row| records.push(portion.records.get(row)));
-        Portion { name: portion.name.clone(), layout: portion.layout.clone(), records }
-    };
     let handles = rows.iter().map(|&row| part.handles[row]).collect();
-    (handles, part.portions.iter().map(portion).collect())
+    (handles, part.portions.iter().map(|portion| portion.of_rows(&rows)).collect())
 }
 
 /// The fields of a query whose columns are in portions that are not granted.
