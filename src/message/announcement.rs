@@ -16,6 +16,7 @@
 //! Who belongs to whom since when, how often somebody was revoked and how often a reader left.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -280,9 +281,39 @@ pub fn owner_of(bytes: &[u8]) -> Result<Owner, wire::Error> {
     envelope::open(bytes, Kind::Announcements).map(|(_, owner)| owner)
 }
 
+/// An announcement that is kept, with its stamp.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    announcement: Arc<Announcement>,
+    stamp: Stamp,
+}
+
+impl Known {
+    /// Keeps an announcement.
+    #[must_use]
+    pub fn new(announcement: impl Into<Arc<Announcement>>) -> Self {
+        let announcement = announcement.into();
+        Self { stamp: announcement.stamp(), announcement }
+    }
+
+    /// Number and digest, which are computed once.
+    #[must_use]
+    pub fn stamp(&self) -> Stamp {
+        self.stamp
+    }
+}
+
+impl Deref for Known {
+    type Target = Announcement;
+
+    fn deref(&self) -> &Announcement {
+        &self.announcement
+    }
+}
+
 /// What a cloud knows of an owner: the newest announcement of each authority.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Announced(BTreeMap<Node, Arc<Announcement>>);
+pub struct Announced(BTreeMap<Node, Known>);
 
 impl Announced {
     /// What is known once these came, and whether anything of it is new.
@@ -323,25 +354,26 @@ impl Announced {
                 continue;
             }
             check(&known, &announcement.signer.subject())?;
-            known.0.insert(announcement.authority.clone(), Arc::clone(announcement));
+            let authority = announcement.authority.clone();
+            known.0.insert(authority, Known::new(Arc::clone(announcement)));
         }
         Ok(known)
     }
 
     /// The newest announcement of an authority.
     #[must_use]
-    pub fn of(&self, authority: &Node) -> Option<&Arc<Announcement>> {
+    pub fn of(&self, authority: &Node) -> Option<&Known> {
         self.0.get(authority)
     }
 
     /// All of them, the owner's first.
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<Announcement>> {
+    pub fn iter(&self) -> impl Iterator<Item = &Known> {
         self.0.values()
     }
 
     /// The owner's own; `None` if it has announced nothing.
     #[must_use]
-    pub fn root(&self) -> Option<&Arc<Announcement>> {
+    pub fn root(&self) -> Option<&Known> {
         self.of(&Node::root())
     }
 

@@ -6,7 +6,7 @@ use super::Error;
 use super::keyring::{Derived, Earlier, Keyring, Seed, Standing, ruler_key, sign, signing_key};
 use super::keywords::Uses;
 use crate::keys::{Key, Purpose};
-use crate::message::announcement::{self, Announced, Announcement};
+use crate::message::announcement::{self, Announced, Announcement, Known};
 use crate::message::certificate::{Certificate, Chain};
 use crate::message::place::{Epoch, Group, Node};
 use crate::message::{self, envelope};
@@ -155,9 +155,9 @@ impl Keyring {
                 let mut trail = Vec::new();
                 if let Some(last) = &known.last {
                     trail.clone_from(&last.trail);
-                    trail.push(last.digest());
+                    trail.push(last.stamp().digest);
                 }
-                known.last = Some(Announcement {
+                known.last = Some(Known::new(Announcement {
                     owner: self.owner,
                     authority,
                     schema: self.schema.digest(),
@@ -166,13 +166,11 @@ impl Keyring {
                     readers: known.readers.clone(),
                     members: known.members.clone(),
                     signer: self.chain.clone(),
-                });
+                }));
             }
-            let last = known.last.as_mut().map(|last| {
-                last.signer.clone_from(&self.chain);
-                last.message()
-            });
-            messages.extend(last);
+            let signer = self.chain.clone();
+            let last = known.last.as_deref().cloned();
+            messages.extend(last.map(|last| Announcement { signer, ..last }.message()));
         }
         let messages: Vec<_> = messages.into_iter().map(|message| self.signed(message)).collect();
         Ok(announcement::join(&self.owner, &messages))

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Error;
 use crate::message;
-use crate::message::announcement::{Announcement, Member};
+use crate::message::announcement::{Announcement, Known, Member};
 use crate::message::place::{Epoch, Group, Node, Stamp};
 use crate::wire::length;
 
@@ -22,7 +22,7 @@ pub(super) struct Authority {
     /// Who belongs to it, and in which epochs, by name and first epoch.
     pub(super) members: Vec<Member>,
     /// The last announcement that was made, or learned.
-    pub(super) last: Option<Announcement>,
+    pub(super) last: Option<Known>,
 }
 
 impl Default for Authority {
@@ -44,7 +44,7 @@ impl Authority {
 
     /// Number and digest of the last announcement.
     pub(super) fn stamp(&self) -> Stamp {
-        self.last.as_ref().map(Announcement::stamp).unwrap_or_default()
+        self.last.as_ref().map(Known::stamp).unwrap_or_default()
     }
 
     fn position(&self) -> u32 {
@@ -77,7 +77,7 @@ impl Authority {
     }
 
     /// Takes over what was announced, and keeps who was authorised since, where that is still of use.
-    fn learn(&mut self, announcement: &Announcement) {
+    fn learn(&mut self, announcement: &Known) {
         let was_announced: BTreeSet<String> =
             self.last.iter().flat_map(|last| &last.members).map(|m| m.name.clone()).collect();
         let since: Vec<String> = self
@@ -85,7 +85,7 @@ impl Authority {
             .filter(|name| self.epoch() == announcement.epoch() && !was_announced.contains(*name))
             .map(str::to_owned)
             .collect();
-        let Announcement { epochs, readers, members, .. } = announcement.clone();
+        let Announcement { epochs, readers, members, .. } = Announcement::clone(announcement);
         (self.epochs, self.readers, self.members) = (epochs, readers, members);
         self.last = Some(announcement.clone());
         since.iter().for_each(|name| self.add(name));
@@ -286,7 +286,7 @@ impl Below {
     }
 
     /// Takes over an announcement, unless what is known was made after it; says whether it did.
-    pub(super) fn learn(&mut self, announcement: &Announcement) -> bool {
+    pub(super) fn learn(&mut self, announcement: &Known) -> bool {
         let known = self.0.entry(announcement.authority.clone()).or_default();
         let stamp = announcement.stamp();
         let is_known = known.last.as_ref();

@@ -31,7 +31,9 @@ use crate::cipher::aes_gcm_siv::NONCE_LEN;
 use crate::cipher::password::{COMMITMENT_LEN, Ceiling, Cost, Derivation, is_committed};
 use crate::cipher::{self, Cipher, aes_gcm_siv};
 use crate::keys::{Key, fill_random};
-use crate::message::announcement::{Announcement, epochs, members, write_epochs, write_members};
+use crate::message::announcement::{
+    Announcement, Known, epochs, members, write_epochs, write_members,
+};
 use crate::message::certificate::{Chain, Owner};
 use crate::message::place::{Node, Stamp};
 use crate::schema::Schema;
@@ -213,7 +215,7 @@ impl Keyring {
             write_epochs(&mut writer, &known.epochs);
             write_epochs(&mut writer, &known.readers);
             write_members(&mut writer, &known.members);
-            let last = known.last.as_ref().map(Announcement::message);
+            let last = known.last.as_deref().map(Announcement::message);
             writer.bytes(&last.unwrap_or_default());
         }
         self.counts.write(&mut writer);
@@ -290,7 +292,7 @@ impl Rest {
             let members = members(reader, epochs.len())?;
             let last = match reader.bytes()? {
                 [] => None,
-                message => Some(Announcement::of_message(message)?),
+                message => Some(Known::new(Announcement::of_message(message)?)),
             };
             below.0.insert(node, Authority { epochs, readers, members, last });
         }
