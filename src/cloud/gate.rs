@@ -20,7 +20,7 @@ use crate::message::announcement::Announcement;
 use crate::message::answer::Part;
 use crate::message::attachment::{Attachment, StoredFile};
 use crate::message::certificate::Owner;
-use crate::message::place::Node;
+use crate::message::place::{Node, spelt_path};
 use crate::message::request::{Ask, Request};
 use crate::message::token::Token;
 use crate::message::upload::Upload;
@@ -261,7 +261,7 @@ impl<S: Store> Gate<S> {
     /// # Errors
     ///
     /// [`Error::WhichOwner`] if it is not clear whose provider, [`Error::NothingStored`] if nothing of it
-    /// is stored, and the store's.
+    /// is stored, [`message::Error::Name`](crate::message::Error::Name) if there can be no such path, and the store's.
     pub fn remove(&self, owner: Option<&Owner>, provider: &str) -> Result<Removed, S::Error> {
         let owner = match owner {
             Some(owner) => *owner,
@@ -270,7 +270,7 @@ impl<S: Store> Gate<S> {
                 owners => return Err(Error::WhichOwner { owners: owners.len() }.into()),
             },
         };
-        let removed = self.store.remove(&owner, provider)?;
+        let removed = self.store.remove(&owner, &spelt_path(provider).map_err(Error::from)?)?;
         if removed == Removed::default() {
             let provider = provider.escape_default().to_string();
             return Err(Error::NothingStored { provider }.into());
