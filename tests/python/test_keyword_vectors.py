@@ -1,10 +1,15 @@
-"""The pinned entries of encrypted keywords, computed again with nothing but HMAC."""
+"""The pinned folds and entries of keywords, computed again with nothing but Unicode and HMAC."""
 
 import hmac
 import json
 from pathlib import Path
 
 import pytest
+import reference
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mopse import _mopse
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "keyword.json").read_text())
 
@@ -34,3 +39,22 @@ def test_the_definition_gives_the_pinned_entries(case):
     assert trapdoor.hex() == case["trapdoor"]
     assert f"{label:032x}" == case["label"]
     assert f"{masked:032x}" == case["masked"]
+
+
+@pytest.mark.parametrize("case", VECTORS["folds"], ids=lambda case: ascii(case["typed"]))
+def test_the_definition_gives_the_pinned_folds(case):
+    assert (reference.keyword(case["typed"]) or None) == case["keyword"]
+    assert _mopse.wire.keyword(case["typed"]) == case["keyword"]
+
+
+@given(
+    st.text(
+        st.one_of(
+            st.characters(exclude_categories=["Cn", "Cs"]),
+            st.sampled_from("\u0301\u0323\u0345\u0308\u034f\u200d \u00a0\u00b4'\u2033\u00adIİßς"),
+        ),
+        max_size=8,
+    )
+)
+def test_the_definition_gives_the_fold_of_any_text(typed):
+    assert _mopse.wire.keyword(typed) == (reference.keyword(typed) or None)
