@@ -83,7 +83,8 @@ class Provider(Party):
         table : table
             A Polars, pandas or Arrow table, or a mapping from names to arrays. It holds a column
             for every field of the schema; others are sealed with the record and not indexed. It is
-            read in place, so leave it unchanged during the call.
+            read in place, so leave it unchanged during the call. Names of columns are taken, and
+            come back, in Unicode's form NFC.
         id : str
             The column of record ids: integers or text, unique, no nulls.
         accept_leakage : collection of str
@@ -92,9 +93,10 @@ class Provider(Party):
         Raises
         ------
         mopse.errors.InvalidInputError
-            If there is no row, a field or the ids are missing, an id is null or stands twice, a
-            value is outside its field's domain or off its grid, or none of the type that the
-            schema declares, or a time no table shows; the message names column and row.
+            If there is no row, a field or the ids are missing, two columns have one name in two
+            Unicode forms, an id is null or stands twice, a value is outside its field's domain or
+            off its grid, or none of the type that the schema declares, or a time no table shows;
+            the message names column and row.
         mopse.errors.WrongTypeError
             If a column's type does not fit its field or its declared type, or cannot be sealed.
 
@@ -110,11 +112,11 @@ class Provider(Party):
         Costs one AES block per entry and about a microsecond per record on each core, with the GIL
         released. Nulls are sealed, not indexed. What the cloud learns is said in `mopse.Upload`.
         """
-        frame = typed(as_frame(table), self._schema.types)
+        frame = typed(self._schema._named(as_frame(table)), self._schema.types)
         check_times(frame)
         if PROVIDER in frame.columns:
             raise InvalidInputError(f"column {PROVIDER!r} is the name of what `decrypt` adds")
-        ids = record_ids(frame, id)
+        ids = record_ids(frame, self._schema._spelt(id))
         is_accepted = accepted(accept_leakage, self._schema)
         missing = [name for name in self._schema if name not in frame.columns]
         if missing:
@@ -266,6 +268,7 @@ class Provider(Party):
         Costs one AES block per value. They show the order of the values of all providers of the
         group, to the cell.
         """
+        field = self._schema._spelt(field)
         if field not in self._schema:
             raise InvalidInputError(f"the schema has no field {field!r}")
         column = _series(field, values)
@@ -287,14 +290,15 @@ class Provider(Party):
         Parameters
         ----------
         name : str
-            Its name; no slash.
+            Its name; see `mopse.Owner.authorize`.
         under : str, optional
             Path, from this provider on, of the provider it belongs to.
 
         Raises
         ------
         mopse.errors.InvalidInputError
-            If there can be no such name, or nobody was authorised under that path.
+            If there can be no such name, it looks like another one there, or nobody was authorised
+            under that path.
         """
         keyring = self._keyring.authorize(text(name, "a name"), names(under))
         provider = Provider(keyring, self._schema)
@@ -312,6 +316,8 @@ class Provider(Party):
             If the provider is not below this one.
         mopse.errors.DamagedFileError
             If they are malformed.
+        mopse.errors.InvalidInputError
+            If a name in them looks like that of another provider there.
         """
         self._keyring.learn(as_message(certificates, "a chain of certificates"))
 
