@@ -14,6 +14,7 @@ mod party;
 mod plot;
 mod schema;
 mod scheme;
+mod wire;
 
 use std::sync::mpsc;
 use std::time::Duration;
@@ -93,8 +94,8 @@ mod _mopse {
     mod cipher {
         #[pymodule_export]
         use crate::bindings::cipher::password::{
-            hash_password, open_under_password, password_key, pbe_key, pbe_open, pbe_seal,
-            seal_under_password, verify_password,
+            enforce_password, hash_password, open_under_password, password_forms, password_key,
+            pbe_key, pbe_open, pbe_seal, seal_under_password, verify_password,
         };
         #[pymodule_export]
         use crate::bindings::cipher::rsa::{RsaPrivateKey, RsaPublicKey};
@@ -154,6 +155,12 @@ mod _mopse {
         use crate::bindings::scheme::Opse;
         #[pymodule_export]
         use crate::bindings::scheme::ore::{Clww, LewiWu};
+    }
+
+    #[pymodule]
+    mod wire {
+        #[pymodule_export]
+        use crate::bindings::wire::{category, keyword};
     }
 
     /// Makes every room a module that can be imported by its name.

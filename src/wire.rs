@@ -2,7 +2,9 @@
 //!
 //! Every message starts with eight letters that say what it is, a [`Kind`], and a version. Lengths are
 //! compared with the bytes that are left before anything is allocated, and bytes that are left over at
-//! the end are refused, so that a message has one form only.
+//! the end are refused, so that a message has one form only. [`text`] has the one form of what is typed.
+
+pub mod text;
 
 use std::borrow::Cow;
 
@@ -265,6 +267,7 @@ pub(crate) struct Reader<'a> {
     what: &'static str,
     whole: usize,
     left: &'a [u8],
+    has_old_names: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -290,7 +293,17 @@ impl<'a> Reader<'a> {
 
     /// Bytes without a head.
     pub fn headless(bytes: &'a [u8], what: &'static str) -> Self {
-        Self { what, whole: bytes.len(), left: bytes }
+        Self { what, whole: bytes.len(), left: bytes, has_old_names: false }
+    }
+
+    /// Takes names of places as they are, as they were written before each had one spelling.
+    pub fn take_old_names(&mut self) {
+        self.has_old_names = true;
+    }
+
+    /// Whether names of places are taken as they are.
+    pub fn has_old_names(&self) -> bool {
+        self.has_old_names
     }
 
     /// The bytes make no sense from here on.

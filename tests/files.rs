@@ -23,6 +23,7 @@ use mopse::party::grants::Opener;
 use mopse::party::keywords;
 use mopse::party::records::{Ids, Origin};
 use mopse::party::saved::{self, Kind};
+use mopse::wire::text;
 use mopse::{cloud, message, party};
 use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
@@ -111,8 +112,15 @@ struct Case {
 }
 
 #[derive(Deserialize)]
+struct Fold {
+    typed: String,
+    keyword: Option<String>,
+}
+
+#[derive(Deserialize)]
 struct Vectors {
     cases: Vec<Case>,
+    folds: Vec<Fold>,
 }
 
 #[test]
@@ -120,7 +128,11 @@ fn keywords_become_the_pinned_entries() {
     let vectors: Vectors = serde_json::from_str(include_str!("vectors/keyword.json")).unwrap();
     assert_eq!(vectors.cases.len(), 4);
     let number = |text: &str| u128::from_str_radix(text, 16).unwrap();
+    for Fold { typed, keyword } in vectors.folds {
+        assert_eq!(text::keyword(&typed), keyword, "{typed:?}");
+    }
     for case in vectors.cases {
+        assert_eq!(text::keyword(&case.keyword).as_ref(), Some(&case.keyword));
         let provider = Key::from_bytes(&case.provider).unwrap();
         let trapdoor = keywords::trapdoor(&provider, case.keyword.as_bytes());
         assert_eq!(trapdoor.0, case.trapdoor, "{}", case.keyword);

@@ -1,7 +1,6 @@
 """What callers hand in, as the core takes it: nothing is cast in silence."""
 
 import contextlib
-import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
@@ -9,6 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from mopse import _mopse
 from mopse.errors import (
     DecryptionError,
     InvalidInputError,
@@ -29,6 +29,7 @@ __all__ = [
     "key_bytes",
     "mapping",
     "password_bytes",
+    "spelt",
     "string",
     "text",
     "whole",
@@ -41,14 +42,6 @@ _Kind = TypeVar("_Kind")
 _Opened = TypeVar("_Opened")
 _LARGEST = np.iinfo(np.int64).max
 _LARGEST_COUNT = 2**32 - 1
-# Characters that a password cannot hold, by their general category.
-_NO_LETTERS = {
-    "Cc": "a control character",
-    "Cf": "an invisible format character",
-    "Cn": "unassigned in this version of Unicode",
-    "Co": "for private use",
-}
-_JOINERS = "\u200c\u200d"  # Persian and Indic words and some emoji are spelt with them
 
 
 def instance(value: object, kind: type[_Kind], what: str) -> _Kind:
@@ -196,6 +189,14 @@ def text(value: object, what: str) -> str:
     return written
 
 
+def spelt(name: Any) -> Any:
+    """Return a name or label in its one spelling, NFC; what is no text is left as it is."""
+    try:
+        return _mopse.wire.category(name)
+    except (TypeError, UnicodeEncodeError):
+        return name
+
+
 def key_bytes(key: object) -> bytes:
     """Return a key's bytes; the core checks how many there are."""
     if not isinstance(key, bytes | bytearray | memoryview):
@@ -206,40 +207,18 @@ def key_bytes(key: object) -> bytes:
 def password_bytes(password: object) -> bytes:
     """Return the bytes of a password to seal with; the core refuses an empty one.
 
-    Bytes are taken as they are. A string is taken in the form OpaqueString [1]_: every space is
-    U+0020, the rest is in Unicode's form NFC, and that in UTF-8. Case and width stay, and so do
-    letters that look like others.
+    Bytes are taken as they are, a string in its one form, see `mopse.passwords`.
 
     Raises
     ------
     mopse.errors.InvalidInputError
-        If the string holds a control, format, private or unassigned character, or half of a
-        surrogate pair. The message says where, and not which.
+        If the string holds a character that no password does, or not beside these others, or half
+        of a surrogate pair. The message says where, and not which.
     mopse.errors.WrongTypeError
         If it is neither.
-
-    Notes
-    -----
-    The standard [2]_ decides by properties that `unicodedata` does not have. By the general
-    category, as is done here, variation selectors and the letters of old Hangul pass, and both
-    joiners pass without a look at what stands beside them. What is unassigned depends on the
-    version of Unicode in Python. All is checked after normalisation, so Hangul in parts passes.
-
-    References
-    ----------
-    .. [1] RFC 8265, "Usernames and Passwords", section 4.2.
-    .. [2] RFC 8264, "PRECIS Framework", sections 4.3 and 8.
     """
     given = _password(password)
-    if isinstance(given, bytes):
-        return given
-    folded = _opaque(given)
-    for at, letter in enumerate(folded):
-        fault = _NO_LETTERS.get(unicodedata.category(letter))
-        if fault is not None and letter not in _JOINERS:
-            reason = f"character {at} of the password is {fault}"
-            raise InvalidInputError(f"{reason}: give bytes for a password that needs it")
-    return folded.encode()
+    return given if isinstance(given, bytes) else _mopse.cipher.enforce_password(given)
 
 
 def with_password(password: object, attempt: Callable[[bytes], _Opened]) -> _Opened:
@@ -251,11 +230,11 @@ def with_password(password: object, attempt: Callable[[bytes], _Opened]) -> _Ope
     given = _password(password)
     if isinstance(given, bytes):
         return attempt(given)
-    typed, folded = given.encode(), _opaque(given).encode()
-    if folded != typed:
+    *first, last = _mopse.cipher.password_forms(given)
+    for form in first:
         with contextlib.suppress(DecryptionError, WrongPasswordError):
-            return attempt(folded)
-    return attempt(typed)
+            return attempt(form)
+    return attempt(last)
 
 
 def _password(password: object) -> str | bytes:
@@ -264,11 +243,6 @@ def _password(password: object) -> str | bytes:
     if not isinstance(password, str):
         raise WrongTypeError(f"a password must be a string or bytes, not {type(password).__name__}")
     return text(password, "a password")
-
-
-def _opaque(password: str) -> str:
-    spaced = "".join(" " if unicodedata.category(c) == "Zs" else c for c in password)
-    return unicodedata.normalize("NFC", spaced)
 
 
 def ceiling(

@@ -3,7 +3,6 @@
 import datetime
 import os
 import time
-import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Never, Self, overload
 
@@ -54,8 +53,8 @@ def names(path: str | None) -> list[str]:
 def keyword_bytes(keyword: Any) -> bytes:
     """Return what stands for a keyword: the same for what reads the same.
 
-    UTF-8 in Unicode's form NFKC, with case folded and each run of white space one space; in NFKC
-    once more after folding, which takes some letters apart.
+    UTF-8 of the fold that `mopse.Provider.find` describes, which is the core's and of one version
+    of Unicode.
 
     Raises
     ------
@@ -69,12 +68,10 @@ def keyword_bytes(keyword: Any) -> bytes:
     >>> keyword_bytes("  Chest   X-RAY ")
     b'chest x-ray'
     """
-    written = text(keyword, "a keyword")
-    folded = unicodedata.normalize("NFKC", written).casefold()
-    word = " ".join(unicodedata.normalize("NFKC", folded).split()).encode()
-    if not word:
+    word = _mopse.wire.keyword(text(keyword, "a keyword"))
+    if word is None:
         raise InvalidInputError("a keyword is empty")
-    return word
+    return word.encode()
 
 
 class Party:
@@ -145,10 +142,12 @@ class Party:
         bounds to the cell and which tokens belong together.
         """
         named = {} if ranges is None else mapping(ranges, "ranges")
-        twice = sorted(more_ranges.keys() & named.keys())
-        if twice:
-            raise InvalidInputError(f"field {twice[0]!r} is given two ranges")
-        asked = {**named, **more_ranges}
+        asked: dict[str, Any] = {}
+        for given, bounds in [*named.items(), *more_ranges.items()]:
+            field = self._schema._spelt(given)
+            if field in asked:
+                raise InvalidInputError(f"field {field!r} is given two ranges")
+            asked[field] = bounds
         if not asked:
             raise InvalidInputError("a query needs at least one range")
         expiry = _expiry(expires_in)
@@ -411,7 +410,8 @@ class Party:
         Parameters
         ----------
         *keywords : str
-            All must match: a diagnosis, the number of a patient. Case and white space do not count.
+            All must match: a diagnosis, the number of a patient. What reads the same is the same:
+            see the notes.
         expires_in : datetime.timedelta
             How long the request is valid.
 
@@ -431,6 +431,12 @@ class Party:
         which costs four HMACs. **What it learns**, though not the words: which files match *each*
         keyword, also of a conjunction, which of the files that are added later do, and that two
         requests ask for the same.
+
+        **One keyword, however typed.** Unicode 18.0 decides, on every machine: compatible letters
+        are one (NFKC), case is folded in full, so ``STRASSE`` is ``straße``; soft hyphens,
+        zero-width and control characters do not count; every space is one, as is a run of them, and
+        so are all dashes, and all kinds of quotation mark and apostrophe. Accents count, and so
+        does the script: a Cyrillic letter is not the Latin one that looks like it.
 
         References
         ----------

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from mopse import _mopse
-from mopse._checks import mapping, text
+from mopse._checks import mapping, spelt, text
 from mopse.errors import InvalidInputError, WrongTypeError
 
 __all__ = [
@@ -107,10 +107,14 @@ def declared(types: Any) -> dict[str, pl.DataType]:
     ------
     mopse.errors.WrongTypeError
         If they are no mapping from names to dtypes, or records cannot hold one.
+    mopse.errors.InvalidInputError
+        If a column is given twice.
     """
     found = {}
     for name, given in mapping({} if types is None else types, "types").items():
-        column = text(name, "the name of a column")
+        column = spelt(text(name, "the name of a column"))
+        if column in found:
+            raise InvalidInputError(f"types: column {column!r} is given twice")
         try:
             dtype = given() if isinstance(given, type) else given
         except TypeError:  # an Enum without categories

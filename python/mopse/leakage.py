@@ -169,7 +169,7 @@ def leakage_report(table: Any, schema: Schema) -> LeakageReport:
     LeakageReport(sex: hopeless, age: weak)
     """
     instance(schema, Schema, "a schema")
-    frame = as_frame(table)
+    frame = schema._named(as_frame(table))
     rows = []
     for name, field in schema.items():
         if name not in frame.columns:
@@ -233,10 +233,10 @@ def accepted(fields: Any, schema: Schema) -> Collection[str]:
     names = items(fields, "accept_leakage", "list of names of fields")
     if not all(isinstance(name, str) for name in names):
         raise WrongTypeError("accept_leakage must be a list of names of fields")
-    unknown = [name for name in names if name not in schema]
+    unknown = [name for name in names if schema._spelt(name) not in schema]
     if unknown:
         raise InvalidInputError(f"the schema has no field {unknown[0]!r} to accept the leakage of")
-    return names
+    return [schema._spelt(name) for name in names]
 
 
 def warn_of(

@@ -79,14 +79,18 @@ class Owner(Party):
         Parameters
         ----------
         name : str
-            Its name; no slash.
+            Its name. It is kept in Unicode's form NFC with plain spaces, and paths find it however
+            they are typed. No slash, no control or invisible character, no joiner, no space at its
+            ends or two in a row, nothing unassigned or for private use.
         under : str, optional
             Path of the provider it belongs to, such as ``"hospital"`` or ``"hospital/ward"``.
 
         Raises
         ------
         mopse.errors.InvalidInputError
-            If there can be no such name, or nobody was authorised under that path.
+            If there can be no such name, it looks like that of another provider there, as
+            ``Ward 1`` and ``ward l`` do, or ``clinic`` with a Cyrillic letter, or nobody was
+            authorised under that path.
         """
         keyring = self._keyring.authorize(text(name, "a name"), names(under))
         return Provider(keyring, self._schema)
@@ -130,6 +134,8 @@ class Owner(Party):
             If they are of another owner.
         mopse.errors.DamagedFileError
             If they are malformed.
+        mopse.errors.InvalidInputError
+            If a name in them looks like that of another provider there.
         """
         self._keyring.learn(as_message(certificates, "a chain of certificates"))
 

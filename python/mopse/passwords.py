@@ -1,15 +1,13 @@
 """Passwords: keys from them, messages under them, and what a log-in keeps of them.
 
-A password is a string or bytes; an empty one is refused with `mopse.errors.InvalidInputError`. A
-string is one text however it was typed: it counts as OpaqueString of RFC 8265, in which every space
-is U+0020 and accents are composed (NFC), in UTF-8; one with invisible or unassigned characters is
-refused for new secrets. What does not open so is tried with the string as it was typed, as older
-versions took it, which takes as long again. Bytes are taken as they are.
+A password is a string or bytes, and not empty. Bytes are taken as they are. A string is one text
+however it was typed, in UTF-8: OpaqueString (RFC 8265, section 4.2), every space U+0020, accents
+composed (NFC). New secrets hold only what Unicode 18.0 has assigned, no control, invisible or
+private character, some letters and joiners only beside others (RFC 8264, section 8; RFC 5892,
+appendix A). What does not open so is tried as it was typed, as older versions sealed it.
 
-Everything takes as long as its derivation, see `derive`, with the GIL released. Whoever opens
-something sets a ceiling to that: it is checked before anything is computed. Ctrl-C ends the wait at
-once; the derivation itself cannot be stopped, runs to its end on a thread of its own, and frees its
-memory then.
+All takes as long as its derivation, see `derive`, without the GIL. Whoever opens sets a ceiling,
+checked before any work. Ctrl-C ends the wait at once; the derivation ends on its own thread.
 """
 
 from typing import Any
@@ -43,32 +41,22 @@ def encrypt(
     password : str or bytes
         Secret.
     plaintext : bytes-like
-        Any contiguous buffer of bytes, read in place.
-    kdf : str
-        What makes a key of the password: ``argon2id`` or ``pbkdf2-sha256``.
-    cipher : str
-        One of `mopse.ciphers.names` that has a tag and takes a key of 32 bytes.
+        Any contiguous buffer, read in place; its length shows.
+    kdf, cipher : str
+        As for `derive`; one of `mopse.ciphers.names` with a tag and a key of 32 bytes.
     aad : bytes-like
-        Associated data: not in the message, not secret, and needed unchanged to decrypt.
-
-    Returns
-    -------
-    bytes
-        Version, cipher, derivation and its parameters, salt, nonce, commitment, ciphertext and tag.
-        It shows the length of the plaintext.
+        Not in the message, not secret, and needed unchanged to decrypt.
 
     Raises
     ------
     mopse.errors.InvalidInputError
-        If the plaintext is too long, derivation or cipher are unknown or unfit, or the password
-        holds a character that it cannot.
+        If the plaintext is too long, `kdf` or `cipher` unknown or unfit, or the password holds
+        a character that none does.
 
     Notes
     -----
-    The message commits to its password and associated data: 32 bytes that are compared before
-    anything is opened, so that no message opens under two passwords. An authenticated cipher alone
-    does not give that, and whoever learns which messages somebody opens finds his password the
-    faster [1]_.
+    32 bytes commit to password and associated data: no message opens under two passwords, by which
+    whoever learns what somebody opens would find the password faster [1]_.
 
     References
     ----------
@@ -105,33 +93,25 @@ def decrypt(
     ----------
     password : str or bytes
         Secret.
-    sealed : bytes-like
-        The message. What it says of its costs is not trusted.
-    aad : bytes-like
-        Associated data, as it was encrypted with.
-    most_memory : int
-        MiB of memory that the message may ask for; 1,024 at most are ever granted.
-    most_passes : int
-        Passes over that memory; 16 at most are ever granted.
-    most_iterations : int
-        Iterations of PBKDF2; 10,000,000 at most are ever granted.
+    sealed, aad : bytes-like
+        The message, and the associated data it was encrypted with.
+    most_memory, most_passes, most_iterations : int
+        What it may ask for: MiB, passes over them, iterations of PBKDF2; never more than 1,024, 16
+        and 10,000,000.
 
     Raises
     ------
     mopse.errors.DecryptionError
-        If the password is wrong, or message or associated data were changed; there is no telling
-        which.
+        If one of the three is another; there is no telling which.
     mopse.errors.DamagedFileError
-        If the message is cut, malformed or of an unknown version, or its parameters are out of
-        bounds; nothing is computed.
+        If the message is malformed, of an unknown version or of absurd cost; nothing is computed.
     mopse.errors.InvalidInputError
-        If the message names an unknown cipher or derivation, or asks for more than is allowed;
-        nothing is computed.
+        If its cipher or derivation is unknown, or it asks for too much; nothing is computed.
 
     Notes
     -----
-    Messages of version 1, which `encrypt` no longer makes, are opened too. They commit to nothing:
-    a service that opens what strangers send refuses those whose ninth byte is 1.
+    Messages of version 1 commit to nothing: a service that opens what strangers send refuses those
+    whose ninth byte is 1.
     """
     bound, message = associated(aad), byte_array(sealed, "the message")
     most = ceiling(most_memory, most_passes, most_iterations)
@@ -149,7 +129,7 @@ def derive(password: str | bytes, salt: bytes, *, kdf: str = "argon2id") -> byte
     password : str or bytes
         Secret.
     salt : bytes-like
-        8 to 64 bytes, random and stored with what the key encrypts. Not secret.
+        8 to 64 bytes, random and stored with what the key encrypts.
     kdf : str
         ``argon2id`` or ``pbkdf2-sha256``.
 
@@ -160,14 +140,8 @@ def derive(password: str | bytes, salt: bytes, *, kdf: str = "argon2id") -> byte
 
     Notes
     -----
-    Argon2id takes 3 passes over 64 MiB, the second recommended option [1]_ with one lane;
-    PBKDF2-HMAC-SHA-256 [2]_ takes 600,000 iterations. Both are slow on purpose, and only Argon2id
-    is slow on graphics cards too, because of its memory.
-
-    References
-    ----------
-    .. [1] RFC 9106, "Argon2 Memory-Hard Function", section 4.
-    .. [2] RFC 8018, "PKCS #5: Password-Based Cryptography Specification", section 5.2.
+    Argon2id takes 3 passes over 64 MiB in one lane (RFC 9106, section 4), PBKDF2-HMAC-SHA-256
+    600,000 iterations (RFC 8018, section 5.2). Only Argon2id is slow on graphics cards too.
 
     Examples
     --------
@@ -183,8 +157,7 @@ def derive(password: str | bytes, salt: bytes, *, kdf: str = "argon2id") -> byte
 def hash(password: str | bytes) -> str:  # noqa: A001 - read as `passwords.hash`
     """Return what a log-in keeps of a password: a PHC string, its Argon2id hash with a random salt.
 
-    Whoever steals the hash tries passwords at the cost of `derive` each, and has nothing to
-    decrypt.
+    Whoever steals it tries passwords at the cost of `derive` each.
 
     Examples
     --------
@@ -205,23 +178,20 @@ def verify(
     Parameters
     ----------
     password : str or bytes
-        The password to log in with.
+        Secret.
     stored : str
-        What `hash` returned, or an Argon2id hash of another program in the same format.
-    most_memory : int
-        MiB of memory that the stored hash may ask for; 1,024 at most are ever granted.
-    most_passes : int
-        Passes over that memory; 16 at most are ever granted.
+        From `hash`, or an Argon2id hash of another program in that format.
+    most_memory, most_passes : int
+        What it may ask for, as for `decrypt`.
 
     Raises
     ------
     mopse.errors.WrongPasswordError
         If it is another password.
     mopse.errors.DamagedFileError
-        If the stored hash is malformed, or its parameters are out of bounds; nothing is computed.
+        If the stored hash is malformed or of absurd cost; nothing is computed.
     mopse.errors.InvalidInputError
-        If the stored hash is of another function, or asks for more than is allowed; nothing is
-        computed.
+        If it is of another function, or asks for too much; nothing is computed.
     """
     known, most = _string(stored, "a stored hash"), ceiling(most_memory, most_passes)
     with_password(password, lambda form: _mopse.cipher.verify_password(form, known, most))

@@ -70,7 +70,8 @@ class Provider(Party):
         table : table
             A Polars, pandas or Arrow table, or a mapping from names to arrays. It holds a column
             for every field of the schema; others are sealed with the record and not indexed. It is
-            read in place, so leave it unchanged during the call.
+            read in place, so leave it unchanged during the call. Names of columns are taken, and
+            come back, in Unicode's form NFC.
         id : str
             The column of record ids: integers or text, unique, no nulls.
         accept_leakage : collection of str
@@ -85,9 +86,10 @@ class Provider(Party):
         ------
         mopse.errors.InvalidInputError
             If a record is stored already, as far as was looked up: the message names its id. Or if
-            there is no row, a field or the ids are missing, an id is null or stands twice, a
-            value is outside its field's domain or off its grid, or none of the type that the
-            schema declares, or a time no table shows; the message names column and row.
+            there is no row, a field or the ids are missing, two columns have one name in two
+            Unicode forms, an id is null or stands twice, a value is outside its field's domain or
+            off its grid, or none of the type that the schema declares, or a time no table shows;
+            the message names column and row.
         mopse.errors.WrongTypeError
             If a column's type does not fit its field or its declared type, or cannot be sealed.
 
@@ -233,27 +235,28 @@ class Provider(Party):
         *,
         is_update: bool,
     ) -> Upload:
-        frame = typed(as_frame(table), self._schema.types)
+        frame = typed(self._schema._named(as_frame(table)), self._schema.types)
         check_times(frame)
         if PROVIDER in frame.columns:
             raise InvalidInputError(f"column {PROVIDER!r} is the name of what `decrypt` adds")
-        ids = record_ids(frame, id)
+        id_column = self._schema._spelt(id)
+        ids = record_ids(frame, id_column)
         is_accepted = accepted(accept_leakage, self._schema)
         missing = [name for name in self._schema if name not in frame.columns]
         if missing:
             raise InvalidInputError(f"the table has no column for field {missing[0]!r}")
         indexed = [(name, *_plaintexts(field, frame[name])) for name, field in self._schema.items()]
         warn_of(self._schema, indexed, is_accepted)
-        known = self._versions(frame[id], cloud, versions)
+        known = self._versions(frame[id_column], cloud, versions)
         columns, portions = to_columns(frame), _portions(self._schema)
         now = int(time.time())
         try:
             message, rows = self._keyring.upload(
-                columns, ids, id, indexed, portions, is_update, known, now
+                columns, ids, id_column, indexed, portions, is_update, known, now
             )
         except MopseError as error:
-            raise _named(error, frame[id]) from None
-        return Upload._of_table(message, rows, frame[id])
+            raise _named(error, frame[id_column]) from None
+        return Upload._of_table(message, rows, frame[id_column])
 
     def _versions(
         self, ids: pl.Series, cloud: "Cloud | None", versions: Answer | None
@@ -459,6 +462,7 @@ class Provider(Party):
         Costs one AES block per value. They show the order of the values of all providers of the
         group, to the cell.
         """
+        field = self._schema._spelt(field)
         if field not in self._schema:
             raise InvalidInputError(f"the schema has no field {field!r}")
         column = _series(field, values)
@@ -480,14 +484,15 @@ class Provider(Party):
         Parameters
         ----------
         name : str
-            Its name; no slash.
+            Its name; see `mopse.Owner.authorize`.
         under : str, optional
             Path, from this provider on, of the provider it belongs to.
 
         Raises
         ------
         mopse.errors.InvalidInputError
-            If there can be no such name, or nobody was authorised under that path.
+            If there can be no such name, it looks like another one there, or nobody was authorised
+            under that path.
         """
         keyring = self._keyring.authorize(text(name, "a name"), names(under))
         return Provider(keyring, self._schema)
@@ -503,6 +508,8 @@ class Provider(Party):
             If the provider is not below this one.
         mopse.errors.DamagedFileError
             If they are malformed.
+        mopse.errors.InvalidInputError
+            If a name in them looks like that of another provider there.
         """
         self._keyring.learn(as_message(certificates, "a chain of certificates"))
 

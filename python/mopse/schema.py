@@ -14,7 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mopse import _mopse
-from mopse._checks import instance, integer, is_integer, items, mapping, text
+from mopse._checks import instance, integer, is_integer, items, mapping, spelt, text
 from mopse._types import PROVIDER, declared, name_of
 from mopse.errors import InvalidInputError, WrongTypeError
 
@@ -99,6 +99,8 @@ class Field:
     def _wrap(self, core: _mopse.schema.Field, is_wide_by_default: bool) -> None:
         self._field = core
         self._kind, self._levels = core.kind, tuple(core.categories)
+        ranks = {level: rank for rank, level in enumerate(self._levels)}
+        self._ranks_by_label = {spelt(level): rank for level, rank in ranks.items()} | ranks
         self._is_wide_by_default = is_wide_by_default
 
     @classmethod
@@ -115,19 +117,19 @@ class Field:
         Parameters
         ----------
         levels : sequence of str
-            All categories, lowest first.
+            All categories, lowest first. Values and bounds find them in any Unicode form.
         cell : int, optional
             How many neighbouring categories share a cell; 1 by default.
 
         Raises
         ------
         mopse.errors.InvalidInputError
-            If there is no category, or one twice.
+            If there is no category, or one twice, be it in two Unicode forms.
         """
         given = [levels] if isinstance(levels, str) else items(levels, "categories", "list of str")
         if not all(isinstance(level, str) for level in given):
             raise WrongTypeError("categories must be strings")
-        levels = [text(level, "a category") for level in given]
+        levels = [spelt(text(level, "a category")) for level in given]
         if not levels or len(set(levels)) != len(levels):
             raise InvalidInputError("categories must be at least one, and differ")
         field = cls.__new__(cls)
@@ -205,15 +207,17 @@ class Field:
     def _ranks(self, column: pl.Series) -> NDArray[np.int64]:
         if not (column.dtype == pl.String or isinstance(column.dtype, pl.Enum | pl.Categorical)):
             raise WrongTypeError(f"the field is of categories, not of {column.dtype}")
-        ranks = column.cast(pl.String).replace_strict(
-            {level: rank for rank, level in enumerate(self._levels)},
-            default=None,
-            return_dtype=pl.Int64,
-        )
+        labels = column.cast(pl.String)
+        known = {label: self._rank(label) for label in labels.unique().drop_nulls()}
+        ranks = labels.replace_strict(known, default=None, return_dtype=pl.Int64)
         is_unknown = ranks.is_null() & column.is_not_null()
         if is_unknown.any():
             raise InvalidInputError(f"the value in row {is_unknown.arg_max()} is no category of it")
         return np.ascontiguousarray(ranks.fill_null(0).to_numpy())
+
+    def _rank(self, label: str) -> int | None:
+        """Return the rank of a category however it is typed; of equal ones the one as typed."""
+        return self._ranks_by_label.get(label, self._ranks_by_label.get(spelt(label)))
 
     def range(self, low: Any, high: Any) -> tuple[int, int] | None:
         """Return the plaintexts from `low` to `high`, both included, or None if there are none.
@@ -237,9 +241,10 @@ class Field:
         if self._kind == "category":
             if not isinstance(bound, str):
                 raise WrongTypeError("a bound must be the name of a category")
-            if bound not in self._levels:
+            rank = self._rank(bound)
+            if rank is None:
                 raise InvalidInputError("a bound is no category of the field")
-            return Fraction(self._levels.index(bound))
+            return Fraction(rank)
         if self._kind == "boolean":
             if not isinstance(bound, bool | np.bool_):
                 raise WrongTypeError("a bound must be a truth value")
@@ -291,8 +296,8 @@ class Schema(Mapping[str, Field]):
     Raises
     ------
     mopse.errors.InvalidInputError
-        If there is no field, one is given twice, a name is longer than 255 bytes, or it is
-        ``provider``, which is the column that decrypted records get.
+        If there is no field, one is given twice, be it in two Unicode forms, a name is longer than
+        255 bytes, or it is ``provider``, which is the column that decrypted records get.
     mopse.errors.WrongTypeError
         If something is not a Field, or not a dtype that records hold.
 
@@ -301,7 +306,9 @@ class Schema(Mapping[str, Field]):
     A schema is a mapping from names to fields. It is no secret: the cloud sees the names of the
     fields, and every upload and token names the schema's digest. Schemas are equal if they have
     equal fields in the same order. They then have equal digests, but for the schema of a keyring
-    that was saved before fields were exact: it keeps the digest it had.
+    that was saved before fields were exact: it keeps the digest it had. Names are in Unicode's form
+    NFC, and those of columns and ranges are taken as if they were: an accent typed apart, as macOS
+    does, is the same.
 
     Types and portions are in the Schema object alone: not in the digest, and not in saved keyrings,
     so give the schema to `mopse.Owner.open` and `mopse.Provider.open` again, with ``schema=``.
@@ -325,23 +332,30 @@ class Schema(Mapping[str, Field]):
         portions: Mapping[str, Sequence[str]] | None = None,
         **more_fields: Field,
     ) -> None:
+        named: dict[str, Field] = {}
         first = {} if fields is None else mapping(fields, "fields")
-        twice = sorted(more_fields.keys() & first.keys())
-        if twice:
-            raise InvalidInputError(f"field {twice[0]!r} is given twice")
-        self._fields: dict[str, Field] = {
-            text(name, "a field's name"): field for name, field in first.items()
-        }
-        self._fields |= more_fields
-        for name, field in self._fields.items():
-            instance(field, Field, repr(name))
-        if PROVIDER in self._fields:
+        for given, field in [*first.items(), *more_fields.items()]:
+            name = spelt(text(given, "a field's name"))
+            if name in named:
+                raise InvalidInputError(f"field {name!r} is given twice")
+            named[name] = instance(field, Field, repr(name))
+        if PROVIDER in named:
             raise InvalidInputError(
                 f"a field cannot be called {PROVIDER!r}: decrypted records get such a column"
             )
+        self._init(named, declared(types), _portions(portions))
+
+    def _init(
+        self,
+        fields: Mapping[str, Field],
+        types: Mapping[str, pl.DataType],
+        portions: Mapping[str, tuple[str, ...]],
+    ) -> None:
+        self._fields = dict(fields)
+        self._spellings = {spelt(name): name for name in self._fields}
         self._schema = _mopse.schema.Schema([(name, f._field) for name, f in self.items()])
-        self._types = declared(types)
-        self._portions = _portions(portions)
+        self._types = dict(types)
+        self._portions = dict(portions)
 
     @property
     def portions(self) -> Mapping[str, tuple[str, ...]]:
@@ -357,10 +371,7 @@ class Schema(Mapping[str, Field]):
     ) -> "Schema":
         """Return the schema of a keyring, whatever its fields are called."""
         schema = cls.__new__(cls)
-        schema._fields = dict(fields)
-        schema._schema = _mopse.schema.Schema([(name, f._field) for name, f in fields.items()])
-        schema._types = dict(types or {})
-        schema._portions = dict(portions or {})
+        schema._init(fields, types or {}, portions or {})
         return schema
 
     @property
@@ -372,6 +383,22 @@ class Schema(Mapping[str, Field]):
     def digest(self) -> bytes:
         """SHA-256 of the schema's canonical bytes, 32 bytes."""
         return bytes(self._schema.digest())
+
+    def _spelt(self, name: Any) -> Any:
+        """Return the name of a field as the schema spells it, that of another column in NFC."""
+        name = spelt(name)
+        return self._spellings.get(name, name) if isinstance(name, str) else name
+
+    def _named(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return a frame whose columns are spelt as the schema spells them."""
+        known: dict[str, str] = {}
+        for column in frame.columns:
+            other = known.setdefault(self._spelt(column), column)
+            if other != column:
+                raise InvalidInputError(
+                    f"columns {other!r} and {column!r} are one name, typed twice"
+                )
+        return frame.rename({column: name for name, column in known.items() if column != name})
 
     def __getitem__(self, name: str) -> Field:
         return self._fields[name]
@@ -450,7 +477,7 @@ def _portions(portions: Mapping[str, Sequence[str]] | None) -> dict[str, tuple[s
             raise WrongTypeError(f"portion {name!r}: columns must be a list of strings")
         listed = items(columns, f"portion {name!r}", "list of strings")
         checked[text(name, "a portion's name")] = tuple(
-            text(column, "a column's name") for column in listed
+            spelt(text(column, "a column's name")) for column in listed
         )
     _mopse.party.check_portions([(name, list(columns)) for name, columns in checked.items()])
     return checked

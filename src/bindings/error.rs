@@ -131,6 +131,7 @@ fn of_cipher(error: &cipher::Error) -> Exception {
         | cipher::Error::Modulus { .. }
         | cipher::Error::Nonce { .. }
         | cipher::Error::NotAuthenticated { .. }
+        | cipher::Error::PasswordCharacter { .. }
         | cipher::Error::RsaKey { .. }
         | cipher::Error::Salt { .. }
         | cipher::Error::SameHolder { .. }
@@ -216,6 +217,7 @@ fn of_party(error: &party::Error) -> Exception {
         | party::Error::FieldType { .. }
         | party::Error::LastEpoch { .. }
         | party::Error::Length { .. }
+        | party::Error::LookAlike { .. }
         | party::Error::NoKeyword
         | party::Error::NoIds
         | party::Error::NoRange

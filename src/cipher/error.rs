@@ -145,6 +145,17 @@ pub enum Error {
     #[error("the password is empty")]
     EmptyPassword,
 
+    /// A password that is typed has a character that it cannot, or not there.
+    #[error(
+        "character {position} of the password is {why}: give bytes for a password that needs it"
+    )]
+    PasswordCharacter {
+        /// Which, counted from 0 in the form that is sealed with.
+        position: usize,
+        /// What it is.
+        why: &'static str,
+    },
+
     /// The password is another.
     #[error("the password is wrong")]
     WrongPassword,

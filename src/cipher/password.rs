@@ -22,6 +22,8 @@
 //! one lane. Stored hashes: PHC strings. Commitment: Albertini et al., USENIX Security 2022, section 5.3;
 //! the attack: Len, Grubbs, Ristenpart, USENIX Security 2021. In RFC 9771's words: full commitment.
 
+pub mod opaque;
+
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{self, PasswordHasher, PasswordVerifier};
 use argon2::{Argon2, Block, Params, Version};

@@ -23,7 +23,7 @@ use crate::message::certificate::Owner;
 use crate::message::envelope;
 use crate::message::listing::{Fetched, Listing};
 use crate::message::notes::Notes;
-use crate::message::place::Node;
+use crate::message::place::{Node, spelt_path};
 use crate::message::query::Query;
 use crate::message::removal::Removal;
 use crate::message::request::{Ask, Request};
@@ -314,7 +314,7 @@ impl<S: Store> Gate<S> {
     /// # Errors
     ///
     /// [`Error::WhichOwner`] if it is not clear whose provider, [`Error::NothingStored`] if nothing of it
-    /// is stored, and the store's.
+    /// is stored, [`message::Error::Name`](crate::message::Error::Name) if there can be no such path, and the store's.
     pub fn remove(&self, owner: Option<&Owner>, provider: &str) -> Result<Receipt, S::Error> {
         let owner = match owner {
             Some(owner) => *owner,
@@ -323,7 +323,8 @@ impl<S: Store> Gate<S> {
                 owners => return Err(Error::WhichOwner { owners: owners.len() }.into()),
             },
         };
-        let receipt = self.store.remove(&owner, provider, None)?;
+        let path = spelt_path(provider).map_err(Error::from)?;
+        let receipt = self.store.remove(&owner, &path, None)?;
         if receipt.removed == 0 && receipt.files == 0 {
             let provider = provider.escape_default().to_string();
             return Err(Error::NothingStored { provider }.into());

@@ -10,7 +10,7 @@
 use std::fmt;
 
 use super::Error;
-use crate::wire::{self, Buffer, Reader, Writer};
+use crate::wire::{self, Buffer, Reader, Writer, text};
 
 /// Bytes in a name at most.
 const LONGEST_NAME: usize = 255;
@@ -102,9 +102,21 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// [`Error::Name`] if the name is empty, longer than 255 bytes, or holds a slash or a control
-    /// character, or if there would be more than 16 levels.
+    /// [`Error::Name`] if the name is empty, longer than 255 bytes, or not the one spelling of a name
+    /// that there can be, see [`text::name`], or if there would be more than 16 levels.
     pub fn child(&self, name: &str, epoch: impl Into<Epoch>) -> Result<Self, Error> {
+        match text::fault(name) {
+            Some(why) => Err(no_name(name, why)),
+            None => self.child_as_spelt(name, epoch),
+        }
+    }
+
+    /// The place below with a name that was given before names had one spelling.
+    pub(crate) fn child_as_spelt(
+        &self,
+        name: &str,
+        epoch: impl Into<Epoch>,
+    ) -> Result<Self, Error> {
         let why = if name.is_empty() || name.len() > LONGEST_NAME {
             "a name has 1 to 255 bytes"
         } else if name.contains(|letter: char| letter == '/' || letter.is_control()) {
@@ -117,7 +129,7 @@ impl Node {
             child.epochs.push(epoch.into());
             return Ok(child);
         };
-        Err(Error::Name { name: name.escape_default().to_string(), why })
+        Err(no_name(name, why))
     }
 
     /// The place with a path, as in `hospital/ward`, and the epoch of every ancestor.
@@ -128,8 +140,7 @@ impl Node {
     pub fn of(path: &str, epochs: &[Epoch]) -> Result<Self, Error> {
         let names: Vec<&str> = path.split('/').filter(|_| !path.is_empty()).collect();
         if names.len() != epochs.len() {
-            let name = path.escape_default().to_string();
-            return Err(Error::Name { name, why: "a place has an epoch for each of its names" });
+            return Err(no_name(path, "a place has an epoch for each of its names"));
         }
         let mut steps = names.into_iter().zip(epochs);
         steps.try_fold(Self::root(), |node, (name, &epoch)| node.child(name, epoch))
@@ -211,11 +222,39 @@ impl Node {
     ) -> Result<Self, Error> {
         let mut node = Self::root();
         for _ in 0..reader.count(12)? {
-            let name = reader.text()?;
-            node = node.child(name, epoch(reader)?).map_err(|_| reader.fault())?;
+            let (name, epoch) = (reader.text()?, epoch(reader)?);
+            let child = if reader.has_old_names() {
+                node.child_as_spelt(name, epoch)
+            } else {
+                node.child(name, epoch)
+            };
+            node = child.map_err(|_| reader.fault())?;
         }
         Ok(node)
     }
+}
+
+/// The one spelling of a name that somebody typed.
+///
+/// # Errors
+///
+/// [`Error::Name`] if there can be no such name.
+pub fn spelt(name: &str) -> Result<String, Error> {
+    text::name(name).map_err(|why| no_name(name, why))
+}
+
+/// The one spelling of a path that somebody typed.
+///
+/// # Errors
+///
+/// [`Error::Name`] if there can be no such path.
+pub fn spelt_path(path: &str) -> Result<String, Error> {
+    let names: Vec<String> = path.split('/').map(spelt).collect::<Result<_, _>>()?;
+    Ok(names.join("/"))
+}
+
+fn no_name(name: &str, why: &'static str) -> Error {
+    Error::Name { name: name.escape_default().to_string(), why }
 }
 
 impl fmt::Display for Node {
@@ -310,6 +349,24 @@ mod tests {
         }
         let deepest = (0..16).fold(Node::root(), |node, _| node.child("x", 0).unwrap());
         assert!(matches!(deepest.child("x", 0), Err(Error::Name { .. })));
+    }
+
+    #[test]
+    fn a_name_has_one_spelling_here_and_on_the_wire() {
+        let spelt = Node::root().child("\u{e4}", 0).unwrap();
+        for name in ["a\u{308}", "a\u{a0}b", " a", "a  b", "a\u{200b}", "\u{202e}a", "a\u{378}"] {
+            assert!(matches!(Node::root().child(name, 0), Err(Error::Name { .. })), "{name:?}");
+            let old = Node::root().child_as_spelt(name, 0).unwrap();
+            let mut writer = Writer::default();
+            old.write(&mut writer);
+            let read = Node::read(&mut Reader::headless(&writer.0, "the place"));
+            assert!(matches!(read, Err(Error::Wire(_))), "{name:?}");
+            let mut reader = Reader::headless(&writer.0, "the keyring");
+            reader.take_old_names();
+            assert_eq!(Node::read(&mut reader), Ok(old));
+        }
+        assert_eq!(spelt_path("\u{e4}/b"), spelt_path("a\u{308}/b"));
+        assert_eq!(Node::root().child(&super::spelt("a\u{308}").unwrap(), 0), Ok(spelt));
     }
 
     #[test]

@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 
+use std::sync::PoisonError;
+
 use super::Error;
 use super::keyring::{Derived, Earlier, Keyring, Seed, Standing, ruler_key, sign, signing_key};
 use super::keywords::Uses;
 use crate::keys::{Key, Purpose};
 use crate::message::announcement::{self, Announced, Announcement, Known};
 use crate::message::certificate::{Certificate, Chain};
-use crate::message::place::{Epoch, Group, Node};
+use crate::message::place::{Epoch, Group, Node, spelt};
 use crate::message::{self, envelope};
 use crate::wire::Kind;
+use crate::wire::text::Look;
 
 impl Keyring {
     /// Authorises a provider below an authorised one (or directly below, with an empty path), and
@@ -20,13 +23,39 @@ impl Keyring {
     /// # Errors
     ///
     /// [`message::Error::Name`] if there can be no such name, [`Error::UnknownProvider`] if the place above
-    /// was not authorised.
+    /// was not authorised, [`Error::LookAlike`] if the name looks like another one there.
     pub fn authorize(&mut self, name: &str, under: &[&str]) -> Result<Self, Error> {
         let authority = self.member(under)?;
-        let node = authority.child(name, self.below.epoch(&authority))?;
+        let node = authority.child(&spelt(name)?, self.below.epoch(&authority))?;
+        self.check_look(&node)?;
         let keyring = self.keyring_of(&node)?;
         self.below.add(&node);
         Ok(keyring)
+    }
+
+    /// Refuses a place whose name looks like that of another member of its group.
+    fn check_look(&self, node: &Node) -> Result<(), Error> {
+        let Some((authority, name)) = node.parent() else { return Ok(()) };
+        if self.below.has(node) {
+            return Ok(());
+        }
+        let Some(group) = self.below.of(&authority) else { return Ok(()) };
+        if node.epochs().last() != Some(&group.epoch()) {
+            return Ok(());
+        }
+        let look = Look::of(name);
+        let mut looks = self.derived.looks.lock().unwrap_or_else(PoisonError::into_inner);
+        for known in group.current() {
+            let is_like = match looks.get(known) {
+                Some(known) => known.is_like(&look),
+                None => looks.entry(known.to_owned()).or_insert(Look::of(known)).is_like(&look),
+            };
+            // The same name in a spelling from before there was one is no other.
+            if is_like && spelt(known).as_deref() != Ok(name) {
+                return Err(Error::LookAlike { name: name.to_owned(), known: known.to_owned() });
+            }
+        }
+        Ok(())
     }
 
     /// The keyring of a node below this one.
@@ -91,7 +120,7 @@ impl Keyring {
         let from = self.node.names().len();
         for (name, &epoch) in node.names()[from..].iter().zip(&node.epochs()[from..]) {
             let signer = signing_key(&self.key_of(&above)?);
-            let subject = above.child(name, epoch)?;
+            let subject = above.child_as_spelt(name, epoch)?;
             let key = signing_key(&self.key_of(&subject)?).verifying_key().to_bytes();
             let stamp = self.below.stamp(&above);
             let message = Certificate::message(&self.owner, &subject, &key, Some(&stamp));
@@ -230,7 +259,13 @@ impl Keyring {
     pub(super) fn member(&self, path: &[&str]) -> Result<Node, Error> {
         let mut node = self.node.clone();
         for name in path {
-            node = node.child(name, self.below.epoch(&node))?;
+            let epoch = self.below.epoch(&node);
+            // Who was authorised before names had one spelling is found as it was spelt.
+            let old = node.child_as_spelt(name, epoch);
+            node = match old {
+                Ok(old) if self.below.has(&old) => old,
+                _ => node.child(&spelt(name)?, epoch)?,
+            };
             if !self.below.has(&node) {
                 return Err(Error::UnknownProvider { provider: node.path() });
             }
@@ -245,12 +280,11 @@ impl Keyring {
     /// [`Error::UnknownProvider`] if there is none.
     pub fn find(&self, path: &str) -> Result<Node, Error> {
         let own = self.node.names();
-        if path == self.node.path() && !own.is_empty() {
-            return Ok(self.node.clone());
-        }
         let names: Vec<&str> = path.split('/').collect();
-        let is_below = names.len() > own.len() && own.iter().zip(&names).all(|(a, b)| a == b);
-        if !is_below {
+        let is_named =
+            |(own, typed): (&String, &&str)| own == typed || spelt(typed).as_ref() == Ok(own);
+        let is_within = own.iter().zip(&names).all(is_named) && names.len() >= own.len();
+        if !is_within {
             return Err(Error::UnknownProvider { provider: path.escape_default().to_string() });
         }
         self.member(&names[own.len()..])
@@ -290,7 +324,7 @@ impl Keyring {
     ///
     /// Those of [`Chain::decode`], [`message::Error::OtherOwner`] if they are of another owner, [`message::Error::Scope`] if
     /// the provider is not below this one, [`message::Error::Epoch`] if it is of an epoch that is none of
-    /// its authority's.
+    /// its authority's, [`Error::LookAlike`] if its name looks like another one there.
     pub fn learn(&mut self, certificates: &[u8]) -> Result<(), Error> {
         let (_, owner) = envelope::open(certificates, Kind::Chain)?;
         if owner != self.owner {
@@ -300,6 +334,9 @@ impl Keyring {
         let subject = chain.subject();
         if subject == self.node || !self.node.holds(&subject) {
             return Err(self.out_of_reach(subject.to_string()));
+        }
+        for Certificate { subject, .. } in &chain.0[self.node.names().len()..] {
+            self.check_look(subject)?;
         }
         let mut below = self.below.clone();
         for Certificate { subject, .. } in &chain.0[self.node.names().len()..] {
@@ -393,5 +430,62 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_path_finds_its_provider_however_it_is_typed() {
+        let (composed, apart) = ("Klinik S\u{fc}d", "Klinik Su\u{308}d");
+        let mut owner = owner();
+        let south = owner.authorize(apart, &[]).expect("a valid name");
+        assert_eq!(south.node().path(), composed);
+        let again = owner.authorize(composed, &[]).expect("it is the same");
+        assert_eq!(again.key.expose(), south.key.expose());
+        let mut ward = owner.authorize("\u{e4}", &[apart]).expect("it is found");
+        assert_eq!(owner.members().count(), 2);
+        for path in [format!("{composed}/\u{e4}"), format!("{apart}/a\u{308}")] {
+            assert_eq!(owner.find(&path).as_ref(), Ok(ward.node()));
+            assert_eq!(ward.find(&path).as_ref(), Ok(ward.node()));
+        }
+        let desk = ward.authorize("desk", &[]).expect("a valid name");
+        let path = format!("{apart}/a\u{308}/desk");
+        assert_eq!(ward.find(&path).as_ref(), Ok(desk.node()));
+        assert!(matches!(ward.find(apart), Err(Error::UnknownProvider { .. })));
+        owner.revoke(&[apart]).expect("it is found");
+        assert_eq!(owner.members().count(), 0);
+    }
+
+    #[test]
+    fn a_name_that_looks_like_a_siblings_is_refused_and_changes_nothing() {
+        let mut owner = owner();
+        owner.authorize("clinic", &[]).expect("a valid name");
+        let mut hospital = owner.authorize("hospital", &[]).expect("a valid name");
+        owner.authorize("Ward 1", &["hospital"]).expect("a valid name");
+        let before = owner.encode();
+        for (name, known, under) in [
+            ("\u{441}linic", "clinic", &[][..]),
+            ("Clinic", "clinic", &[]),
+            ("\u{ff43}linic", "clinic", &[]),
+            ("Ward l", "Ward 1", &["hospital"]),
+            ("ward I", "Ward 1", &["hospital"]),
+        ] {
+            let refused = owner.authorize(name, under).unwrap_err();
+            assert_eq!(refused, Error::LookAlike { name: name.into(), known: known.into() });
+        }
+        let says = Error::LookAlike { name: "\u{441}linic".into(), known: "clinic".into() };
+        assert_eq!(
+            says.to_string(),
+            "the name '\u{441}linic' looks like 'clinic', which is another provider's there: \
+             character 0 is U+0441 and not U+0063"
+        );
+        assert_eq!(*owner.encode(), *before);
+        // One that a provider certifies itself is not learned of either.
+        let alike = hospital.authorize("Ward l", &[]).expect("it knows of no other");
+        assert!(matches!(owner.learn(&alike.certificates()), Err(Error::LookAlike { .. })));
+        assert_eq!(*owner.encode(), *before);
+        // Elsewhere, again, or after the other left, it is not beside it.
+        owner.authorize("\u{441}linic", &["hospital"]).expect("another group");
+        owner.authorize("clinic", &[]).expect("the same again");
+        owner.revoke(&["clinic"]).expect("it was authorised");
+        owner.authorize("Clinic", &[]).expect("the other has left");
     }
 }

@@ -190,6 +190,20 @@ pub enum Error {
         got: u64,
     },
 
+    /// A name looks like that of another provider of the same group.
+    #[error(
+        "the name {} looks like {}, which is another provider's there{}",
+        shown(name),
+        shown(known),
+        difference(name, known)
+    )]
+    LookAlike {
+        /// The name.
+        name: String,
+        /// The other's.
+        known: String,
+    },
+
     /// A row number lies outside the table.
     #[error("a row number is {got}, expected below the rows")]
     RowNumber {
@@ -249,6 +263,18 @@ fn shown(name: &str) -> String {
     let cut: String = name.chars().take(LONGEST).collect();
     let rest = if cut.len() < name.len() { "…" } else { "" };
     format!("'{}{rest}'", cut.escape_debug())
+}
+
+/// Where two names that look alike differ, if both have a character there.
+fn difference(name: &str, known: &str) -> String {
+    let mut pairs = name.chars().zip(known.chars()).enumerate();
+    match pairs.find(|(_, (one, other))| one != other) {
+        Some((at, (one, other))) => {
+            let (one, other) = (u32::from(one), u32::from(other));
+            format!(": character {at} is U+{one:04X} and not U+{other:04X}")
+        }
+        None => String::new(),
+    }
 }
 
 #[cfg(test)]

@@ -99,7 +99,7 @@ impl Authority {
     ) -> impl Iterator<Item = Node> + 'a {
         let last = member.last.unwrap_or(self.position());
         let epochs = (member.first..=last).filter_map(|at| self.epochs.get(length(at.into())));
-        epochs.filter_map(|&epoch| authority.child(&member.name, epoch).ok())
+        epochs.filter_map(|&epoch| authority.child_as_spelt(&member.name, epoch).ok())
     }
 }
 
@@ -137,7 +137,9 @@ impl Below {
                 }
                 let end = (number..).find(|next| !numbers.contains(&(next + 1))).unwrap_or(number);
                 let is_member = end == current.number
-                    && authority.child(name, current).is_ok_and(|node| members.contains(&node));
+                    && authority
+                        .child_as_spelt(name, current)
+                        .is_ok_and(|node| members.contains(&node));
                 let last = (!is_member).then_some(end);
                 known.members.push(Member { name: name.to_owned(), first: number, last });
             }
@@ -251,7 +253,8 @@ impl Below {
         known.epochs.push(next);
         let stayed: Vec<String> = known.current().map(str::to_owned).collect();
         for name in stayed {
-            let (old, new) = (authority.child(&name, before)?, authority.child(&name, next)?);
+            let (old, new) =
+                (authority.child_as_spelt(&name, before)?, authority.child_as_spelt(&name, next)?);
             self.move_on(&old, &new)?;
         }
         Ok(())
@@ -262,9 +265,9 @@ impl Below {
         let Some(known) = self.of(old) else { return Ok(()) };
         let (epoch, names) = (known.epoch(), known.current().map(str::to_owned));
         for name in names.collect::<Vec<_>>() {
-            let moved = new.child(&name, Epoch::default())?;
+            let moved = new.child_as_spelt(&name, Epoch::default())?;
             self.add(&moved);
-            self.move_on(&old.child(&name, epoch)?, &moved)?;
+            self.move_on(&old.child_as_spelt(&name, epoch)?, &moved)?;
         }
         Ok(())
     }
@@ -308,7 +311,7 @@ impl Below {
     fn collect_members(&self, node: &Node, members: &mut Vec<Node>) {
         let Some(known) = self.of(node) else { return };
         for name in known.current() {
-            if let Ok(child) = node.child(name, known.epoch()) {
+            if let Ok(child) = node.child_as_spelt(name, known.epoch()) {
                 self.collect_members(&child, members);
                 members.push(child);
             }

@@ -47,6 +47,7 @@ use crate::schema::Schema;
 use crate::scheme::mopse::{Handle, Mopse};
 use crate::scheme::ruler::{Layout, Ruler};
 use crate::wire::Writer;
+use crate::wire::text::Look;
 
 /// The keys of an owner or a provider, and what it knows of the hierarchy below.
 pub struct Keyring {
@@ -120,6 +121,8 @@ impl Seed {
 #[derive(Default)]
 pub(super) struct Derived {
     rulers: Mutex<HashMap<(Group, usize), Arc<Ruler>>>,
+    /// How the names of members look.
+    pub(super) looks: Mutex<HashMap<String, Look>>,
     /// What the node signs with; wiped with the keyring.
     signer: OnceLock<SigningKey>,
 }

@@ -16,7 +16,7 @@ use super::columns::{Column, Values};
 use super::grants::{Grants, Opener, Rows};
 use super::keyring::Keyring;
 use super::records::{Ids, Origin};
-use super::types::{Ranks, Type};
+use super::types::{Categories, Type};
 use crate::keys::Key;
 use crate::message;
 use crate::message::answer::Part;
@@ -497,10 +497,10 @@ fn for_each_plaintext(
         (Kind::Boolean, Values::Boolean(values)) => {
             each(values, is_valid, |value| i64::from(value).plaintext(field), found);
         }
-        (Kind::Category(categories), Values::Text(texts)) => {
-            let ranks = Ranks::new(categories);
+        (Kind::Category(labels), Values::Text(texts)) => {
+            let categories = Categories::new(labels);
             for (row, _) in is_valid.iter().enumerate().filter(|(_, is_valid)| **is_valid) {
-                found(row, ranks.get(texts.get(row)).ok_or("is no category of it"));
+                found(row, categories.rank(texts.get(row)).ok_or("is no category of it"));
             }
         }
         // Nulls are of every type.

@@ -225,6 +225,8 @@ impl Keyring {
     /// Reads what [`encode`](Self::encode) wrote.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Error> {
         let (mut reader, version) = Reader::of_any_version(bytes, wire::Kind::Keyring)?;
+        // A keyring opens whatever its names are, also when it was opened and saved again.
+        reader.take_old_names();
         let owner = Owner(reader.array()?);
         let schema = Schema::decode(reader.bytes()?)?;
         let node = if version < 3 {

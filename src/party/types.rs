@@ -3,9 +3,11 @@
 //! Whoever seals records can write any words and any values. What is opened here is checked against
 //! both, so that a library of tables gets only what it takes and shows.
 
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 
 use super::columns::{Column, Values};
+use crate::wire::text::category;
 
 /// The first and last moment that tables show, in seconds since 1970: a day within the years -262143
 /// and 262142, so that no time zone leads out of them.
@@ -304,7 +306,7 @@ impl Type {
 }
 
 /// Texts, to find the place of one among them.
-pub(super) enum Ranks<'a> {
+enum Ranks<'a> {
     Few(&'a [String]),
     Many(HashMap<&'a [u8], i64>),
 }
@@ -329,6 +331,30 @@ impl<'a> Ranks<'a> {
             }
             Self::Many(ranks) => ranks.get(text).copied(),
         }
+    }
+}
+
+/// The categories of a field, to find the rank of one however it was typed.
+pub(super) struct Categories<'a> {
+    labels: &'a [String],
+    ranks: Ranks<'a>,
+    /// Ranks by the one spelling, for what is found in no other way.
+    spelt: OnceCell<HashMap<String, i64>>,
+}
+
+impl<'a> Categories<'a> {
+    pub fn new(labels: &'a [String]) -> Self {
+        Self { labels, ranks: Ranks::new(labels), spelt: OnceCell::new() }
+    }
+
+    pub fn rank(&self, label: &[u8]) -> Option<i64> {
+        let as_typed = self.ranks.get(label);
+        if as_typed.is_some() || label.is_ascii() {
+            return as_typed;
+        }
+        let spellings = || self.labels.iter().map(|label| category(label)).zip(0..).collect();
+        let label = category(std::str::from_utf8(label).ok()?);
+        self.spelt.get_or_init(spellings).get(&label).copied()
     }
 }
 
@@ -454,5 +480,24 @@ mod tests {
         let floats = vec![0.1, f64::from(0.1_f32), f64::NAN, f64::INFINITY, 1e300];
         assert_eq!(faults("Float32", Values::Float64(floats.into())), [0, 4]);
         assert_eq!(faults("Null", Values::Boolean(vec![false, true].into())), [0, 1]);
+    }
+    #[test]
+    fn a_category_is_found_however_it_is_typed() {
+        let many = (0..20).map(|rank| format!("\u{fc}{rank}"));
+        for labels in [vec!["gut".to_owned(), "m\u{e4}\u{df}ig".into()], many.collect()] {
+            let categories = Categories::new(&labels);
+            for (rank, label) in (0..).zip(&labels) {
+                let apart = label.replace('\u{e4}', "a\u{308}").replace('\u{fc}', "u\u{308}");
+                assert_eq!(categories.rank(label.as_bytes()), Some(rank));
+                assert_eq!(categories.rank(apart.as_bytes()), Some(rank));
+            }
+            for other in ["", "Gut", "ma\u{df}ig", "\u{fc}"] {
+                assert_eq!(categories.rank(other.as_bytes()), None);
+            }
+            assert_eq!(categories.rank(&[0xff]), None);
+        }
+        // A schema from before labels had one spelling.
+        let old = ["u\u{308}".to_owned()];
+        assert_eq!(Categories::new(&old).rank("\u{fc}".as_bytes()), Some(0));
     }
 }

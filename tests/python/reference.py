@@ -1,7 +1,7 @@
 """The schemes and password containers once more, slowly, from their definitions.
 
-The standard library does everything but the ciphers and Argon2id of password containers, which are
-those of the package `cryptography`.
+The standard library, with its own tables of Unicode, does everything but the ciphers and Argon2id
+of password containers, which are those of the package `cryptography`.
 
 Written against the headers of the Rust modules. AES, the coins, the walk and the placement use
 integers; whether a proposal is accepted is decided with 50 digits where the Rust code uses floats
@@ -13,6 +13,7 @@ import functools
 import hashlib
 import hmac
 import math
+import unicodedata
 from collections.abc import Iterable
 from decimal import Decimal, localcontext
 from fractions import Fraction
@@ -577,3 +578,37 @@ def gcm_collision(keys: list[bytes], nonce: bytes, associated: bytes) -> bytes:
                 pairs = zip(rows[row], rows[at], strict=True)
                 rows[row] = [a ^ times(factor, b) for a, b in pairs]
     return b"".join(row[n].to_bytes(16, "big") for row in rows) + tag.to_bytes(16, "big")
+
+
+# Default_Ignorable_Code_Point of Unicode 18.0, which `unicodedata` does not have.
+IGNORABLE = [
+    (0xAD, 0xAD), (0x34F, 0x34F), (0x61C, 0x61C), (0x115F, 0x1160), (0x17B4, 0x17B5),
+    (0x180B, 0x180F), (0x200B, 0x200F), (0x202A, 0x202E), (0x2060, 0x206F), (0x3164, 0x3164),
+    (0xFE00, 0xFE0F), (0xFEFF, 0xFEFF), (0xFFA0, 0xFFA0), (0xFFF0, 0xFFFB), (0x1BCA0, 0x1BCA3),
+    (0x1D173, 0x1D17A), (0xE0000, 0xE0FFF),
+]  # fmt: skip
+ALIKE = {
+    "-": "\u02d7\u058a\u05be\u2010\u2011\u2012\u2013\u2014\u2015\u2043\u2212\u2e3a\u2e3b",
+    "'": "`\u02b9\u02bb\u02bc\u02bd\u2018\u2019\u201a\u201b\u2032\u2035\u2039\u203a\ua78b\ua78c",
+    "''": '"\u00ab\u00bb\u02ba\u201c\u201d\u201e\u201f\u301d\u301e\u301f',
+    "/": "\u2044\u2215",
+}
+
+
+def keyword(typed: str) -> str:
+    """Return the fold of a keyword whose characters this Python's Unicode has; empty if none is."""
+    for _ in range(2):
+        letters = unicodedata.normalize("NFKD", typed)
+        # U+2800 is a space here, and so is what `split` takes for one.
+        letters = "".join(
+            " " if letter.isspace() or letter == "\u2800" else letter
+            for letter in letters
+            if not any(first <= ord(letter) <= last for first, last in IGNORABLE)
+            and (letter.isspace() or unicodedata.category(letter) != "Cc")
+        ).casefold()
+        letters = letters.replace(" \u0301", "'")
+        for one, several in ALIKE.items():
+            for letter in several:
+                letters = letters.replace(letter, one)
+        typed = unicodedata.normalize("NFKC", " ".join(filter(None, letters.split(" "))))
+    return typed

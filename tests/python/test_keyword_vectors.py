@@ -1,4 +1,4 @@
-"""The pinned entries and notes of keywords, computed again from their definitions."""
+"""The pinned folds, entries and notes of keywords, computed again from their definitions."""
 
 import hmac
 import json
@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 import reference
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mopse import _mopse
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "keyword.json").read_text())
 
@@ -46,3 +50,22 @@ def test_the_definition_gives_the_pinned_notes(case):
 def test_the_definition_gives_the_pinned_bases(case):
     base = reference.notes_base([int(number, 16) for number in case["numbers"]])
     assert f"{base:032x}" == case["base"]
+
+
+@pytest.mark.parametrize("case", VECTORS["folds"], ids=lambda case: ascii(case["typed"]))
+def test_the_definition_gives_the_pinned_folds(case):
+    assert (reference.keyword(case["typed"]) or None) == case["keyword"]
+    assert _mopse.wire.keyword(case["typed"]) == case["keyword"]
+
+
+@given(
+    st.text(
+        st.one_of(
+            st.characters(exclude_categories=["Cn", "Cs"]),
+            st.sampled_from("\u0301\u0323\u0345\u0308\u034f\u200d \u00a0\u00b4'\u2033\u00adIİßς"),
+        ),
+        max_size=8,
+    )
+)
+def test_the_definition_gives_the_fold_of_any_text(typed):
+    assert _mopse.wire.keyword(typed) == (reference.keyword(typed) or None)

@@ -33,7 +33,7 @@ _PRIMITIVE = {"_checks", "_mopse", "errors"}
 PYTHON = {
     "_mopse": {"errors"},  # the core, which raises them
     "errors": set(),
-    "_checks": {"errors"},
+    "_checks": {"_mopse", "errors"},
     "_files": {"errors"},
     "_formulas": _PRIMITIVE,
     "_scheme_names": set(),

@@ -1,6 +1,7 @@
 """Password-based encryption from Python: against other code, its laws, and what it refuses."""
 
 import base64
+import contextlib
 import hashlib
 import json
 import re
@@ -20,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mopse
-from mopse import passwords
+from mopse import _mopse, passwords
 from mopse._checks import password_bytes
 from mopse.ciphers import legacy
 from mopse.errors import (
@@ -229,11 +230,18 @@ LETTERS = st.text(
 )
 
 
+def first_form(typed: str) -> bytes:
+    """Return the form of a password that is tried first, whether or not it may be sealed with."""
+    return _mopse.cipher.password_forms(typed)[0]
+
+
 @given(LETTERS)
 def test_all_canonical_forms_of_a_text_are_one_password(typed):
     forms = {unicodedata.normalize(form, typed) for form in ("NFC", "NFD")} | {typed}
-    assert len({password_bytes(form) for form in forms}) == 1
-    assert password_bytes(password_bytes(typed).decode()) == password_bytes(typed)
+    (form,) = {first_form(form) for form in forms}
+    assert first_form(form.decode()) == form
+    with contextlib.suppress(InvalidInputError):  # some letters need certain neighbours
+        assert password_bytes(typed) == form
 
 
 @given(LETTERS, LETTERS)
@@ -242,7 +250,7 @@ def test_other_texts_are_other_passwords(one, other):
         return re.sub(r"[\xa0\u1680\u2000-\u200a\u202f\u205f\u3000]", " ", typed)
 
     same = unicodedata.normalize("NFD", spaced(one)) == unicodedata.normalize("NFD", spaced(other))
-    assert (password_bytes(one) == password_bytes(other)) == same
+    assert (first_form(one) == first_form(other)) == same
 
 
 def test_a_password_opens_however_it_is_typed(tmp_path):
@@ -281,6 +289,16 @@ def test_characters_that_no_password_holds_are_refused_by_their_place():
         ("\u202eab", "character 0 of the password is an invisible format character"),
         ("a\ue000", "character 1 of the password is for private use"),
         ("a\U000e0fff", "character 1 of the password is unassigned"),
+        ("\u2764\ufe0f", "character 1 of the password is an invisible format character"),
+        ("\u0640", "character 0 of the password is of a kind that no password holds"),
+        (
+            "a\u200db",
+            "character 1 of the password is one that no password holds beside these others",
+        ),
+        (
+            "a\u00b7b",
+            "character 1 of the password is one that no password holds beside these others",
+        ),
     ]:
         for take in (passwords.encrypt, passwords.derive):
             with pytest.raises(InvalidInputError, match=fault):

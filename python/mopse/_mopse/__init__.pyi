@@ -25,6 +25,9 @@ from mopse._mopse import (
 from mopse._mopse import (
     scheme as scheme,
 )
+from mopse._mopse import (
+    wire as wire,
+)
 
 __all__ = [
     "attack",
@@ -36,4 +39,5 @@ __all__ = [
     "plot",
     "schema",
     "scheme",
+    "wire",
 ]

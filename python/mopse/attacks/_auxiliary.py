@@ -84,7 +84,7 @@ class Auxiliary:
         mopse.errors.InvalidInputError
             If a column is missing, or a value is outside its field.
         """
-        frame = as_frame(table)
+        frame = schema._named(as_frame(table))
         unknown = [name for pair in pairs for name in pair if name not in schema]
         if unknown:
             raise InvalidInputError(f"the schema has no field {unknown[0]!r} to count together")

@@ -6,7 +6,25 @@ use zeroize::Zeroizing;
 use crate::bindings::interruptible;
 use crate::cipher;
 use crate::cipher::legacy::pbe;
-use crate::cipher::password::{self, Ceiling, Cost, Derivation};
+use crate::cipher::password::{self, Ceiling, Cost, Derivation, opaque};
+
+/// The form of a password that is sealed with.
+#[pyfunction]
+pub(in crate::bindings) fn enforce_password<'py>(
+    py: Python<'py>,
+    typed: &str,
+) -> PyResult<Bound<'py, PyBytes>> {
+    Ok(PyBytes::new(py, opaque::enforce(typed)?.as_bytes()))
+}
+
+/// The forms of a password that are opened with, in order.
+#[pyfunction]
+pub(in crate::bindings) fn password_forms<'py>(
+    py: Python<'py>,
+    typed: &str,
+) -> Vec<Bound<'py, PyBytes>> {
+    opaque::forms(typed).iter().map(|form| PyBytes::new(py, form.as_bytes())).collect()
+}
 
 /// Behind `mopse.passwords.derive`.
 #[pyfunction]

@@ -253,6 +253,34 @@ fn keyrings_of_older_versions_are_read_and_of_an_unknown_one_refused() {
     }
 }
 
+/// Names that were given before each had one spelling.
+#[test]
+fn a_keyring_with_old_names_opens_and_can_be_saved_again() {
+    let mut root = owner(1);
+    let old = ["Su\u{308}d", "a\u{200b}", "clinic", "\u{441}linic"];
+    for name in old {
+        let node = Node::root().child_as_spelt(name, 0).unwrap();
+        root.below.add(&node);
+    }
+    let south = root.find("Su\u{308}d").unwrap();
+    let provider = root.keyring_of(&south).unwrap();
+    for keyring in [&root, &provider] {
+        let read = Keyring::decode(&of_version_1(keyring)).unwrap();
+        assert_eq!(*read.encode(), *keyring.encode());
+        assert_eq!(*Keyring::decode(&read.encode()).unwrap().encode(), *keyring.encode());
+    }
+    for name in old {
+        assert_eq!(root.find(name).unwrap().path(), name);
+    }
+    assert_eq!(provider.find("Su\u{308}d").unwrap(), south);
+    // The same name in its one spelling is another place, which looks like none but this.
+    assert!(matches!(root.find("S\u{fc}d"), Err(Error::UnknownProvider { .. })));
+    root.authorize("Su\u{308}d", &[]).unwrap();
+    assert_eq!(root.find("S\u{fc}d").unwrap().path(), "S\u{fc}d");
+    root.revoke(&["a\u{200b}"]).unwrap();
+    assert_eq!(root.find("Su\u{308}d").unwrap().epochs(), [1]);
+}
+
 #[test]
 fn revocations_that_can_no_longer_be_counted_are_refused() {
     let mut root = owner(1);
