@@ -354,8 +354,8 @@ class FileUpload(_Signed[_mopse.message.Attachment]):
 
     Notes
     -----
-    **Leakage.** Provider and record, the size of the file, the length of its name and type, how many
-    keywords it has, and which attachments its keyring made right before it.
+    **Leakage.** Provider and record, the size of the file, the length of its name and type, how
+    many keywords it has, and which attachments its keyring made right before it.
     """
 
     _what = "a file"
@@ -385,7 +385,8 @@ class FileRequest(_Signed[_mopse.message.Request]):
     """A signed request for attachments: by keywords, by records, or for one stored file.
 
     Made by `mopse.Owner.find`, `mopse.Owner.files_of` and `mopse.Owner.fetch`, for notes by
-    `mopse.Provider.request_notes`, or of a request as it travels. What answers it is opened with it.
+    `mopse.Provider.request_notes`, or of a request as it travels. What answers it is opened with
+    it.
 
     Notes
     -----

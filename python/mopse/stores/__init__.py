@@ -105,16 +105,14 @@ class Store(Protocol):
 
     def arrived(
         self, owner: bytes, provider: str, epochs: Sequence[int], numbers: Sequence[int]
-    ) -> list[Sequence[int] | None]:
+    ) -> Sequence[Sequence[int] | None]:
         """Return what was ``missing`` when a provider's file of each number came, also if removed.
 
         That is an empty list for a base from `add_base`, and None where nothing of the number ever
         came from this provider in these epochs.
         """
 
-    def notes(
-        self, owner: bytes, provider: str, epochs: Sequence[int]
-    ) -> list[tuple[int, bytes]]:
+    def notes(self, owner: bytes, provider: str, epochs: Sequence[int]) -> list[tuple[int, bytes]]:
         """Return number and ``note`` of every attachment that ever came, in the order they came."""
 
     def add_base(self, owner: bytes, provider: str, epochs: Sequence[int], base: int) -> None:

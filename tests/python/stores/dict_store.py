@@ -96,9 +96,7 @@ class DictStore:
         place = owner, provider, tuple(epochs)
         return [self.kept["arrived"].get((place, number)) for number in numbers]
 
-    def notes(
-        self, owner: bytes, provider: str, epochs: Sequence[int]
-    ) -> list[tuple[int, bytes]]:
+    def notes(self, owner: bytes, provider: str, epochs: Sequence[int]) -> list[tuple[int, bytes]]:
         """See `mopse.stores.Store.notes`."""
         return list(self.kept["notes"].get((owner, provider, tuple(epochs)), []))
 
