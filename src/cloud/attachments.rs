@@ -7,7 +7,7 @@
 //! # Leakage
 //!
 //! That of [`super::dictionary`]; which record a file belongs to, its size, when it came and is
-//! fetched.
+//! fetched; which files one keyring made, in which order, and when it was outdated.
 
 use std::collections::{BTreeMap, HashMap};
 

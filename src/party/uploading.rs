@@ -139,7 +139,7 @@ impl Keyring {
     ///
     /// [`Error::DuplicateId`] names the second row of an id, [`Error::Length`] a column of another
     /// length, [`Error::Stored`] or [`Error::NotStored`] a row that should be new, or should not,
-    /// [`Error::Portion`], [`Error::UnknownField`], [`scheme::Error::OutOfDomain`](crate::scheme::Error::OutOfDomain), [`message::Error::Scope`](crate::message::Error::Scope) for the owner, who
+    /// [`Error::Portion`], [`Error::UnknownField`], [`scheme::Error::OutOfDomain`](crate::scheme::Error::OutOfDomain), [`message::Error::Scope`] for the owner, who
     /// uploads nothing.
     pub fn upload(
         &self,
@@ -403,7 +403,7 @@ impl Keyring {
     ///
     /// # Errors
     ///
-    /// [`message::Error::Scope`](crate::message::Error::Scope) for the owner, who uploads nothing, [`Error::OneRecord`] if there is not one id or
+    /// [`message::Error::Scope`] for the owner, who uploads nothing, [`Error::OneRecord`] if there is not one id or
     /// a keyword was used too often, [`message::Error::TooMany`] if there are too many keywords,
     /// [`cipher::Error::NotAuthenticated`](crate::cipher::Error::NotAuthenticated) if the cipher has no tag, [`keys::Error::Randomness`](crate::keys::Error::Randomness).
     /// Nothing is counted then.

@@ -15,7 +15,7 @@ from scene import Scene
 
 import mopse
 from mopse import Answer, Field, Opened, Owner, Provider, Schema, Upload, User
-from mopse._mopse.message import StoredFile
+from mopse._mopse.message import Listing, StoredFile
 from mopse._types import holding
 from mopse.errors import (
     DecryptionError,
@@ -542,27 +542,28 @@ def test_a_file_description_that_does_not_open_is_listed_beside_the_others():
         scene.cloud.receive(
             scene[path].attach(1, b"text", name="note", media_type="text/plain", keywords=["x"])
         )
-    listing = scene.cloud.find(scene.owner.find("x"))
-    good, bad = sorted(listing._stored, key=lambda stored: stored.provider)
+    request = scene.owner.find("x")
+    listing = scene.cloud.find(request)
+    good, bad = sorted(listing._listing.files, key=lambda stored: stored.provider)
     changed = bytearray(bad.description)
     changed[-1] ^= 1
     damaged = StoredFile(
         *(bad.owner, bad.provider, bad.epochs, bad.handle, bad.number, bytes(changed), None)
     )
-    listing = FileListing([damaged, good])
+    listing = FileListing(Listing(listing._listing.request, [damaged, good]))
     number = f"{bad.number:032x}"
     user = User(SCHEMA, [scene.owner.grant(path) for path in ("a", "b")])
     for opener in (scene.owner, user):
         with pytest.raises(DecryptionError, match=f"provider 'b', file {number}: "):
-            opener.files(listing)
-        files, faults = opener.files(listing, faults="report")
+            opener.files(listing, request)
+        files, faults = opener.files(listing, request, faults="report")
         assert files.select("provider", "name").rows() == [("a", "note")]
         assert faults.rows() == [("b", f"{bad.handle:032x}", number, "the file does not open")]
         assert faults.columns == ["provider", "record", "file", "cause"]
-    files, faults = scene["a"].files(listing, faults="report")
+    files, faults = scene["a"].files(listing, request, faults="report")
     assert (files["provider"].to_list(), faults["provider"].to_list()) == (["a"], ["b"])
     with pytest.raises(ScopeError):
-        scene["a"].files(listing)
+        scene["a"].files(listing, request)
 
 
 @pytest.mark.parametrize("wrong", [None, "", "ignore", 1, ["raise"]])
@@ -572,7 +573,7 @@ def test_ways_to_treat_faults_that_are_none_are_refused(wrong):
         with pytest.raises(InvalidInputError, match="faults must be"):
             opener.decrypt(answer, query, faults=wrong)
         with pytest.raises(InvalidInputError, match="faults must be"):
-            opener.files(FileListing([]), faults=wrong)
+            opener.files(FileListing(Listing(0, [])), scene.owner.find("x"), faults=wrong)
         with pytest.raises(WrongTypeError, match="by_provider must be"):
             opener.decrypt(answer, query, by_provider="yes")
 

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from scene import Scene
 
 import mopse
+from mopse._mopse.message import Fetched
 from mopse._party import keyword_bytes
 from mopse.errors import (
+    AnswerError,
     DamagedFileError,
     DecryptionError,
     ExpiredError,
@@ -25,6 +27,7 @@ from mopse.errors import (
     SignatureError,
     WrongTypeError,
 )
+from mopse.stores import MemoryStore, StoredFile
 
 SCHEMA = mopse.Schema(age=mopse.Field(0, 120))
 XRAY = np.random.default_rng(1).bytes(100_000)
@@ -47,14 +50,21 @@ class Story(Scene):
 
     def found(self, asker, *keywords):
         """Return what the files are called that have all of the keywords."""
-        request = bytes(asker.find(*keywords))
-        listing = mopse.FileListing.from_bytes(bytes(self.cloud.find(request)))
-        return asker.files(listing)
+        request = asker.find(*keywords)
+        listing = mopse.FileListing.from_bytes(bytes(self.cloud.find(bytes(request))))
+        return asker.files(listing, mopse.FileRequest(bytes(request)))
 
     def fetched(self, asker, file):
         """Return a file, fetched and opened."""
-        sealed = self.cloud.fetch(bytes(asker.fetch(file)))
-        return asker.open_file(mopse.SealedFile.from_bytes(bytes(sealed)))
+        request = asker.fetch(file)
+        sealed = self.cloud.fetch(bytes(request))
+        return asker.open_file(mopse.SealedFile.from_bytes(bytes(sealed)), request)
+
+
+def handle(provider, record_id):
+    """Return a record's handle as listings show it."""
+    ((high, low),) = provider.handles([record_id]).tolist()
+    return f"{high:016x}{low:016x}"
 
 
 @pytest.fixture
@@ -71,12 +81,14 @@ def test_a_file_is_attached_found_fetched_and_opened(story):
         keywords=["Pneumonia", "0171 234"],
     )
     story.cloud.receive(upload)
-    listing = story.cloud.find(story.owner.find("pneumonia", "0171 234"))
-    table = story.owner.files(listing)
-    assert table.rows() == [("hospital", upload.file, "chest.jpg", "image/jpeg", 100_000)]
-    assert table.columns == ["provider", "file", "name", "media_type", "size_bytes"]
-    file = story.owner.open_file(story.cloud.fetch(story.owner.fetch(upload.file)))
-    assert file == mopse.File("chest.jpg", "image/jpeg", "hospital", XRAY)
+    request = story.owner.find("pneumonia", "0171 234")
+    table = story.owner.files(story.cloud.find(request), request)
+    record = handle(story.hospital, 17)
+    assert table.rows() == [("hospital", record, upload.file, "chest.jpg", "image/jpeg", 100_000)]
+    assert table.columns == ["provider", "record", "file", "name", "media_type", "size_bytes"]
+    request = story.owner.fetch(upload.file)
+    file = story.owner.open_file(story.cloud.fetch(request), request)
+    assert file == mopse.File("chest.jpg", "image/jpeg", "hospital", record, XRAY)
 
 
 @pytest.mark.parametrize("kind", ["bytes", "path", "str", "file", "array"])
@@ -122,9 +134,12 @@ def test_wrong_owners_find_nothing(story):
     story.attach(story.hospital, 1, b"text", "fracture")
     other = Story()
     story.cloud.enroll(other.owner.public)
-    listing = story.cloud.find(other.owner.find("fracture"))
+    request = other.owner.find("fracture")
+    listing = story.cloud.find(request)
     assert len(listing) == 0
-    assert other.owner.files(listing).is_empty()
+    assert other.owner.files(listing, request).is_empty()
+    with pytest.raises(ScopeError, match="another owner"):
+        story.owner.files(listing, request)
 
 
 WORDS = ["fever", "cough", "x-ray", "0171 234", "0171 999"]
@@ -151,8 +166,10 @@ def test_records_that_a_range_finds_lead_to_their_files(story):
     for record in (1, 2, 2):
         story.attach(story.hospital, record, b"text", name=f"of {record}")
     answer = story.cloud.search(story.owner.query(age=(40, 60)))
-    listing = story.cloud.find(story.owner.files_of(answer))
-    assert story.owner.files(listing)["name"].to_list() == ["of 2", "of 2"]
+    request = story.owner.files_of(answer)
+    files = story.owner.files(story.cloud.find(request), request)
+    assert files["name"].to_list() == ["of 2", "of 2"]
+    assert set(files["record"]) == {handle(story.hospital, 2)}
 
 
 def test_fetching_one_file_moves_that_file_and_no_other(story):
@@ -171,18 +188,20 @@ def test_a_grant_for_a_record_opens_its_files_and_no_others(story):
     first = story.attach(story.hospital, 1, b"first", "scan")
     second = story.attach(story.hospital, 2, b"second", "scan")
     user = mopse.User(SCHEMA, [story.hospital.grant([1])])
-    sealed = [story.cloud.fetch(story.owner.fetch(file)) for file in (first, second)]
-    assert user.open_file(sealed[0]).content == b"first"
+    requests = [story.owner.fetch(file) for file in (first, second)]
+    sealed = [story.cloud.fetch(request) for request in requests]
+    assert user.open_file(sealed[0], requests[0]).content == b"first"
     with pytest.raises(ScopeError, match="the user has no right to this record of hospital"):
-        user.open_file(sealed[1])
-    listing = story.cloud.find(story.owner.find("scan"))
+        user.open_file(sealed[1], requests[1])
+    request = story.owner.find("scan")
+    listing = story.cloud.find(request)
     with pytest.raises(ScopeError):
-        user.files(listing)
+        user.files(listing, request)
     everything = mopse.User(SCHEMA, [story.hospital.grant()])
-    assert everything.open_file(sealed[1]).content == b"second"
-    assert everything.files(listing)["size_bytes"].to_list() == [5, 6]
+    assert everything.open_file(sealed[1], requests[1]).content == b"second"
+    assert everything.files(listing, request)["size_bytes"].to_list() == [5, 6]
     with pytest.raises(ScopeError):
-        mopse.User(SCHEMA, [story.clinic.grant()]).open_file(sealed[0])
+        mopse.User(SCHEMA, [story.clinic.grant()]).open_file(sealed[0], requests[0])
 
 
 def test_what_travels_shows_neither_name_type_nor_keyword(story):
@@ -216,47 +235,137 @@ def test_an_outdated_keyring_is_told_so_catches_up_and_loses_no_file(story, tmp_
     with pytest.raises(InvalidInputError, match="catch up with the cloud, then attach the file"):
         story.attach(stale, 2, b"text", *words, name="new")
     assert repr(story.cloud) == before
-    counts = story.cloud.count_keywords(bytes(stale.find(*words)))
-    assert counts == [40, 0]
-    stale.catch_up(words, counts)
+    stale.catch_up(story.cloud)
     story.attach(stale, 2, b"text", *words, name="new")
     assert story.found(story.owner, *words)["name"].to_list() == ["new"]
     assert story.found(story.owner, words[1])["name"].to_list() == ["new"]
     assert len(story.found(story.owner, "scan")) == 41
 
 
-def test_catching_up_never_goes_back(story):
-    story.attach(story.hospital, 1, b"text", "scan", name="first")
-    story.hospital.catch_up(["scan"], [0])
-    story.attach(story.hospital, 1, b"text", "scan", name="second")
-    assert len(story.found(story.owner, "scan")) == 2
-    assert story.cloud.count_keywords(story.owner.find("scan")) == []
-    assert story.cloud.count_keywords(story.clinic.find("scan")) == [0]
+def test_a_list_of_files_that_was_made_twice_is_refused_until_the_keyring_caught_up(story):
+    def twenty():
+        called = {"name": "n", "media_type": "a/b", "keywords": ["scan"]}
+        return [story.hospital.attach(record, b"text", **called) for record in range(20)]
+
+    twenty()  # the cell is run twice, and the second list is sent
+    for upload in twenty():
+        with pytest.raises(InvalidInputError, match=r"catch up with the cloud, then attach the fi"):
+            story.cloud.receive(upload)
+    assert story.found(story.owner, "scan").is_empty()
+    story.hospital.catch_up(story.cloud)
+    for upload in twenty():
+        story.cloud.receive(upload)
+    assert len(story.found(story.owner, "scan")) == 20
 
 
-@pytest.mark.parametrize(
-    ("keywords", "counts", "error"),
-    [
-        (["scan"], [], InvalidInputError),
-        (["scan"], [-1], InvalidInputError),
-        (["scan"], [2**64], InvalidInputError),
-        (["scan"], [1.0], WrongTypeError),
-        (["scan"], "1", WrongTypeError),
-        (["scan"], 1, WrongTypeError),
-        ("scan", [1], WrongTypeError),
-        ([" "], [1], InvalidInputError),
-    ],
-)
-def test_counts_that_are_none_are_refused(story, keywords, counts, error):
-    with pytest.raises(error):
-        story.hospital.catch_up(keywords, counts)
-    assert story.cloud.count_keywords(story.hospital.find("scan")) == [0]
+@pytest.mark.parametrize("lost", [0, 15, 16, 17, 40])
+def test_what_is_taken_is_found_however_much_was_lost(story, lost):
+    def attach(word):
+        called = {"name": "n", "media_type": "a/b"}
+        return story.hospital.attach(1, b"text", **called, keywords=[word, "all"])
+
+    for number in range(lost):
+        attach("scan")
+        if number % 5 == 0:
+            try:
+                story.cloud.receive(attach("other"))
+            except InvalidInputError:
+                story.hospital.catch_up(story.cloud)
+    try:
+        story.cloud.receive(attach("scan"))
+    except InvalidInputError:
+        story.hospital.catch_up(story.cloud)
+        story.cloud.receive(attach("scan"))
+    assert len(story.found(story.owner, "scan")) == 1
+    everything = story.found(story.owner, "all")
+    assert len(everything) == 1 + len(story.found(story.owner, "other"))
 
 
-def test_a_count_that_cannot_grow_is_refused(story):
-    story.hospital.catch_up(["scan"], [2**64 - 1])
-    with pytest.raises(InvalidInputError, match="the number of uses of a keyword"):
+def test_a_keyring_that_goes_to_another_cloud_catches_up_there(story):
+    for _ in range(40):
         story.attach(story.hospital, 1, b"text", "scan")
+    story.hospital.catch_up(story.cloud)
+    story.cloud = mopse.Cloud()
+    story.enroll()
+    with pytest.raises(InvalidInputError, match="catch up with the cloud"):
+        story.attach(story.hospital, 1, b"text", "scan")
+    story.hospital.catch_up(story.cloud)
+    story.attach(story.hospital, 1, b"text", "scan")
+    assert len(story.found(story.owner, "scan")) == 1
+
+
+def test_copies_of_a_keyring_catch_up_with_each_other(story, tmp_path):
+    story.hospital.save(tmp_path / "keys", "password")
+    copies = [mopse.Provider.open(tmp_path / "keys", "password") for _ in range(2)]
+    for turn in range(6):
+        copy = copies[turn % 2]
+        copy.catch_up(story.cloud)
+        for _ in range(10):
+            story.attach(copy, turn, b"text", "scan")
+    copies[1].save(tmp_path / "keys", "password")
+    story.attach(mopse.Provider.open(tmp_path / "keys", "password"), 7, b"text", "scan")
+    assert len(story.found(story.owner, "scan")) == 61
+
+
+def test_notes_travel_and_are_learnt_where_there_is_no_cloud(story):
+    stale = story.owner.authorize("hospital")
+    story.attach(story.hospital, 1, b"text", "scan", "hidden")
+    request = stale.request_notes()
+    notes = mopse.FileNotes.from_bytes(bytes(story.cloud.notes(bytes(request))))
+    assert (len(notes), notes.provider) == (1, "hospital")
+    assert b"hidden" not in bytes(notes)
+    stale.learn_uses(notes, request)
+    story.attach(stale, 1, b"text", "scan")
+    assert len(story.found(story.owner, "scan")) == 2
+    late = stale.request_notes(expires_in=datetime.timedelta(seconds=-5))
+    with pytest.raises(ExpiredError):
+        story.cloud.notes(late)
+    with pytest.raises(InvalidInputError, match="for no notes"):
+        story.cloud.notes(stale.find("scan"))
+
+
+def test_notes_of_something_else_are_refused_and_nothing_is_learnt(story):
+    story.attach(story.hospital, 1, b"text", "scan")
+    request, again = story.hospital.request_notes(), story.hospital.request_notes()
+    notes = story.cloud.notes(request)
+    of_clinic = story.clinic.request_notes()
+    for answer, asked, error in [
+        (notes, again, AnswerError),
+        (notes, story.hospital.find("scan"), AnswerError),
+        (story.cloud.notes(of_clinic), of_clinic, ScopeError),
+        (notes, of_clinic, ScopeError),
+        (mopse.FileNotes.from_bytes(bytes(notes)[:-1] + b"x"), request, DecryptionError),
+    ]:
+        with pytest.raises(error):
+            story.hospital.learn_uses(answer, asked)
+    story.attach(story.hospital, 1, b"text", "scan")
+    assert len(story.found(story.owner, "scan")) == 2
+
+
+def test_a_lie_of_the_cloud_is_mended_by_the_truth(story):
+    for _ in range(20):
+        story.attach(story.hospital, 1, b"text", "scan")
+
+    class Forgetful:
+        def notes(self, request):
+            empty = mopse.Cloud()
+            empty.enroll(story.owner.public)
+            return empty.notes(request)
+
+    story.hospital.catch_up(Forgetful())
+    with pytest.raises(InvalidInputError, match="catch up"):
+        story.attach(story.hospital, 1, b"text", "scan")
+    story.hospital.catch_up(story.cloud)
+    story.attach(story.hospital, 1, b"text", "scan")
+    assert len(story.found(story.owner, "scan")) == 21
+
+
+@pytest.mark.parametrize("arguments", [(["scan"], [1]), (["scan"],), ("scan",), (None,), (7, 7)])
+def test_catching_up_takes_a_cloud_and_says_so(story, arguments):
+    with pytest.raises(WrongTypeError, match=r"catch_up\(cloud\)"):
+        story.hospital.catch_up(*arguments)
+    with pytest.raises(WrongTypeError, match=r"catch_up\(cloud\)"):
+        story.hospital.catch_up(story.cloud, [1])
 
 
 def test_what_comes_after_a_removal_is_found_however_much_was_removed(story):
@@ -328,11 +437,12 @@ def test_a_provider_fetches_from_its_subtree_only(story):
         story.cloud.fetch(story.hospital.fetch(file))
     inside = story.attach(story.ward, 1, b"inside")
     assert story.fetched(story.hospital, inside).content == b"inside"
-    sealed = story.cloud.fetch(story.owner.fetch(file))
+    request = story.owner.fetch(file)
+    sealed = story.cloud.fetch(request)
     with pytest.raises(ScopeError):
-        story.hospital.open_file(sealed)
+        story.hospital.open_file(sealed, request)
     with pytest.raises(ScopeError, match="another owner"):
-        Story().owner.open_file(sealed)
+        Story().owner.open_file(sealed, request)
 
 
 def test_requests_end(story):
@@ -346,27 +456,31 @@ def test_requests_end(story):
             call()
 
 
-@pytest.mark.parametrize("what", ["upload", "request", "sealed", "listing"])
+@pytest.mark.parametrize("what", ["upload", "request", "sealed", "listing", "notes"])
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_changed_messages_are_refused(what, data):
     story = Story()
     upload = story.hospital.attach(1, b"text", name="n", media_type="a/b", keywords=["scan"])
     story.cloud.receive(upload)
+    find, fetch = story.owner.find("scan"), story.owner.fetch(upload.file)
+    ask = story.hospital.request_notes()
     message = bytearray(
         {
             "upload": lambda: bytes(upload),
-            "request": lambda: bytes(story.owner.find("scan")),
-            "sealed": lambda: bytes(story.cloud.fetch(story.owner.fetch(upload.file))),
-            "listing": lambda: bytes(story.cloud.find(story.owner.find("scan"))),
+            "request": lambda: bytes(find),
+            "sealed": lambda: bytes(story.cloud.fetch(fetch)),
+            "listing": lambda: bytes(story.cloud.find(find)),
+            "notes": lambda: bytes(story.cloud.notes(ask)),
         }[what]()
     )
     message[data.draw(st.integers(0, len(message) - 1))] ^= 1 << data.draw(st.integers(0, 7))
     receive = {
         "upload": lambda m: story.cloud.receive(m),
         "request": lambda m: story.cloud.find(m),
-        "sealed": lambda m: story.owner.open_file(mopse.SealedFile.from_bytes(m)),
-        "listing": lambda m: story.owner.files(mopse.FileListing.from_bytes(m)),
+        "sealed": lambda m: story.owner.open_file(mopse.SealedFile.from_bytes(m), fetch),
+        "listing": lambda m: story.owner.files(mopse.FileListing.from_bytes(m), find),
+        "notes": lambda m: story.hospital.learn_uses(mopse.FileNotes.from_bytes(m), ask),
     }[what]
     with pytest.raises(MopseError):
         receive(bytes(message))
@@ -375,23 +489,26 @@ def test_changed_messages_are_refused(what, data):
 def test_cut_messages_are_refused(story):
     upload = story.hospital.attach(1, b"text", name="n", media_type="a/b", keywords=["scan"])
     story.cloud.receive(upload)
-    request = bytes(story.owner.find("scan"))
-    sealed = bytes(story.cloud.fetch(story.owner.fetch(upload.file)))
+    request, fetch = bytes(story.owner.find("scan")), story.owner.fetch(upload.file)
+    sealed = bytes(story.cloud.fetch(fetch))
     for cut in (0, 8, 9, 40, -1, -64):
         with pytest.raises((DamagedFileError, SignatureError)):
             story.cloud.receive(mopse.FileUpload(bytes(upload)[:cut]))
         with pytest.raises((DamagedFileError, SignatureError)):
             story.cloud.find(request[:cut])
         with pytest.raises((DamagedFileError, DecryptionError)):
-            story.owner.open_file(mopse.SealedFile.from_bytes(sealed[:cut]))
+            story.owner.open_file(mopse.SealedFile.from_bytes(sealed[:cut]), fetch)
 
 
 def test_a_listing_does_not_pass_for_a_file(story):
-    story.attach(story.hospital, 1, b"text", "scan")
+    file = story.attach(story.hospital, 1, b"text", "scan")
     listing = story.cloud.find(story.owner.find("scan"))
-    bare = mopse.SealedFile(listing._stored[0])
+    request = story.owner.fetch(file)
+    bare = mopse.SealedFile(Fetched(request._decoded.id, listing._listing.files[0]))
     with pytest.raises(DecryptionError, match="the file does not open"):
-        story.owner.open_file(bare)
+        story.owner.open_file(bare, request)
+    with pytest.raises(DamagedFileError):
+        mopse.SealedFile.from_bytes(bytes(bare))
     with pytest.raises(InvalidInputError, match="there is no such file"):
         story.cloud.fetch(story.owner.find("scan"))
     assert len(story.cloud.find(story.owner.fetch("0" * 32))) == 0
@@ -423,6 +540,12 @@ def test_what_is_no_keyword_file_or_source_is_refused(story, tmp_path):
     for keywords in ("word", [7], 7):
         with pytest.raises(WrongTypeError):
             attach(1, b"", keywords=keywords, **called)
+    many = [f"word {number}" for number in range(4097)]
+    with pytest.raises(InvalidInputError, match="4097, expected 4096 at most"):
+        attach(1, b"", keywords=many, **called)
+    with pytest.raises(InvalidInputError, match="4097, expected 4096 at most"):
+        story.owner.find(*many)
+    assert story.owner.find(*many[1:], many[1]).nbytes > 3 * 4096 * 64
     with pytest.raises(InvalidInputError, match="at least one keyword"):
         story.owner.find()
     with pytest.raises(WrongTypeError):
@@ -455,9 +578,14 @@ def test_messages_of_other_kinds_are_refused(story):
     story.cloud.receive(upload)
     listing = story.cloud.find(request)
     for call in (
-        lambda: story.owner.files(request),
-        lambda: story.owner.open_file(listing),
+        lambda: story.owner.files(request, request),
+        lambda: story.owner.files(listing, listing),
+        lambda: story.owner.files(listing, bytes(request)),
+        lambda: story.owner.open_file(listing, request),
         lambda: story.owner.files_of(listing),
+        lambda: story.hospital.learn_uses(listing, request),
+        lambda: mopse.FileListing([]),
+        lambda: mopse.FileNotes([]),
         lambda: story.cloud.find("scan"),
         lambda: mopse.SealedFile(b"bytes"),
         lambda: mopse.FileUpload("text"),
@@ -486,3 +614,150 @@ def test_a_message_of_another_kind_is_named(story):
     ]:
         with pytest.raises(WrongTypeError, match=message):
             call()
+
+
+class Liar(MemoryStore):
+    """A store whose listings and files are changed by a cloud that lies."""
+
+    def __init__(self) -> None:
+        self.lie = lambda files: files
+
+    def files(self, owner, provider, epochs, numbers):
+        """Return what a cloud would like to be found by a keyword."""
+        return self.lie(super().files(owner, provider, epochs, numbers))
+
+    def files_of(self, owner, provider, epochs, handles):
+        """Return what a cloud would like to be a record's."""
+        return self.lie(super().files_of(owner, provider, epochs, handles))
+
+    def file(self, owner, number):
+        """Return what a cloud would like to be a file."""
+        (file,) = self.lie([super().file(owner, number)])
+        return file
+
+
+def lying():
+    """Return a scene whose cloud lies, and two files of two records at each of two providers."""
+    story = Story()
+    store = Liar()
+    story.cloud = mopse.Cloud(store)
+    story.enroll()
+    for path in ("hospital", "clinic"):
+        story.send(path, {"id": [17, 18], "age": [40, 50]})
+    files = {
+        (path, record): story.attach(story[path], record, b"text", "chest", name=f"{path} {record}")
+        for path in ("hospital", "clinic")
+        for record in (17, 18)
+    }
+    return story, store, files
+
+
+def openers(story):
+    """Return who opens all there is: the owner, and a user with two grants."""
+    grants = [story.owner.grant(path) for path in ("hospital", "clinic")]
+    return story.owner, mopse.User(SCHEMA, grants)
+
+
+def refused(story, listing, request, match):
+    """Check that a listing is refused by everyone, also where faults are reported."""
+    for opener in openers(story):
+        for faults in ("raise", "report"):
+            with pytest.raises(AnswerError, match=match) as error:
+                opener.files(listing, request, faults=faults)
+            assert isinstance(error.value, MopseError)
+            assert isinstance(error.value, ValueError)
+
+
+def test_honest_listings_and_files_are_opened_by_everyone():
+    story, _, files = lying()
+    answer = story.cloud.search(story.owner.query(age=40))
+    by_record = story.owner.files_of(answer)
+    by_keyword = story.owner.find("chest")
+    for opener in openers(story):
+        found = opener.files(story.cloud.find(by_record), by_record)
+        assert sorted(found["name"]) == ["clinic 17", "hospital 17"]
+        assert set(found["record"]) == {handle(story[path], 17) for path in ("hospital", "clinic")}
+        report = opener.files(story.cloud.find(by_keyword), by_keyword, faults="report")
+        assert len(report.records) == 4
+        assert report.faults.is_empty()
+        request = story.owner.fetch(files["clinic", 18])
+        file = opener.open_file(story.cloud.fetch(request), request)
+        assert (file.name, file.record) == ("clinic 18", handle(story.clinic, 18))
+
+
+def test_a_listing_of_another_request_is_refused():
+    story, _, _ = lying()
+    for ask in (
+        lambda age: story.owner.files_of(story.cloud.search(story.owner.query(age=age))),
+        lambda age: story.owner.find("chest"),
+    ):
+        one, other = ask(40), ask(50)
+        refused(story, story.cloud.find(other), one, "it is of another request")
+        listing = story.cloud.find(one)
+        relabelled = bytearray(bytes(listing))
+        relabelled[9:25] = bytes(story.cloud.find(other))[9:25]
+        refused(story, mopse.FileListing.from_bytes(relabelled), one, "of another request")
+        story.owner.files(listing, one)
+
+
+def test_another_records_files_are_refused_where_records_were_asked_for():
+    story, store, _ = lying()
+    request, other = (
+        story.owner.files_of(story.cloud.search(story.owner.query(age=age))) for age in (40, 50)
+    )
+    honest = story.cloud.find(other)._listing.files
+    store.lie = lambda files: [f for f in honest if [f.provider] == [g.provider for g in files]]
+    refused(story, story.cloud.find(request), request, "of a record that was not asked for")
+
+
+def test_a_file_of_another_provider_is_refused():
+    story, store, _ = lying()
+    clinic, hospital = (story[path].find("chest") for path in ("clinic", "hospital"))
+    foreign = story.cloud.find(hospital)._listing.files
+    store.lie = lambda files: [*files, *foreign]
+    with pytest.raises(AnswerError, match="file 2, of provider 'hospital', is of a provider that"):
+        story.clinic.files(story.cloud.find(clinic), clinic)
+    with pytest.raises(AnswerError, match="not asked"):
+        story.clinic.files(story.cloud.find(clinic), clinic, faults="report")
+    user = mopse.User(SCHEMA, [story.owner.grant(path) for path in ("hospital", "clinic")])
+    with pytest.raises(AnswerError, match="not asked"):
+        user.files(story.cloud.find(clinic), clinic)
+
+
+def test_a_file_that_comes_twice_is_refused():
+    story, store, _ = lying()
+    answer = story.cloud.search(story.owner.query(age=(40, 50)))
+    for request in (story.owner.find("chest"), story.owner.files_of(answer)):
+        store.lie = lambda files: files + files[:1]
+        refused(story, story.cloud.find(request), request, "is one that came before")
+
+
+def test_another_owners_file_is_refused():
+    story, store, _ = lying()
+
+    def stolen(files):
+        return [
+            StoredFile(bytes(32), f.provider, f.epochs, f.handle, f.number, f.description, None)
+            for f in files
+        ]
+
+    store.lie = stolen
+    request = story.owner.find("chest")
+    refused(story, story.cloud.find(request), request, "is of another owner")
+
+
+def test_another_file_than_was_fetched_is_refused():
+    story, store, files = lying()
+    request = story.owner.fetch(files["hospital", 17])
+    again = story.owner.fetch(files["hospital", 17])
+    other = story.owner.fetch(files["hospital", 18])
+    swapped = story.cloud.fetch(other)
+    for opener in openers(story):
+        with pytest.raises(AnswerError, match="it is of another request"):
+            opener.open_file(swapped, request)
+        with pytest.raises(AnswerError, match="it is of another request"):
+            opener.open_file(story.cloud.fetch(again), request)
+    store.lie = lambda _: [swapped._fetched.file]
+    for opener in openers(story):
+        with pytest.raises(AnswerError, match="it has another number than was asked for"):
+            opener.open_file(story.cloud.fetch(request), request)

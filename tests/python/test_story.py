@@ -861,7 +861,9 @@ def test_messages_are_pickled_and_copied_as_what_travels():
     scene.cloud.receive(file)
     request = scene.owner.find("k")
     listing = scene.cloud.find(request)
-    for message in (upload, query, answer, file, request, listing):
+    sealed = scene.cloud.fetch(scene.owner.fetch(file.file))
+    notes = scene.cloud.notes(scene["hospital"].request_notes())
+    for message in (upload, query, answer, file, request, listing, sealed, notes):
         for again in (pickle.loads(pickle.dumps(message)), copy.deepcopy(message)):
             assert type(again) is type(message)
             assert bytes(again) == bytes(message)

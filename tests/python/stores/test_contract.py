@@ -21,7 +21,7 @@ from stores.dict_store import DictStore
 import mopse
 from mopse._mopse.cloud import Gate
 from mopse.errors import InvalidInputError, MopseError, WrongTypeError
-from mopse.stores import MemoryStore, Part, Store
+from mopse.stores import SPENT, MemoryStore, Part, Store
 
 SCRIPTS = sorted((Path(__file__).parents[2] / "vectors" / "store").glob("*.json"))
 
@@ -59,11 +59,11 @@ def answered(store: Store, call: dict[str, Any]) -> Any:
         case "count":
             return {"count": gate.count(message, now)}
         case "find":
-            return {"files": [file.encode().hex() for file in gate.find(message, now)]}
+            return {"listing": gate.find(message, now).encode().hex()}
         case "fetch":
             return {"file": gate.fetch(message, now).encode().hex()}
-        case "count_keywords":
-            return {"used": gate.count_keywords(message, now)}
+        case "notes":
+            return {"notes": gate.notes(message, now).encode().hex()}
         case "remove":
             announcement = call["announcement"]
             owner = None if announcement is None else bytes.fromhex(announcement)
@@ -184,6 +184,12 @@ WRONG = [
     ("count", -1),
     ("labels", 5),
     ("labels", ["text"] * 17),
+    ("label_count", "many"),
+    ("label_count", -1),
+    ("arrived", 5),
+    ("arrived", [5]),
+    ("notes", [b"note"]),
+    ("notes", [(1, "note")]),
     ("files", None),
     ("files_of", [None]),
     ("file", b"file"),
@@ -192,9 +198,15 @@ WRONG = [
 ]
 
 
-def foreign(method: str, returned: Any) -> tuple[mopse.Cloud, mopse.Owner]:
-    """Return a cloud on a store of which one method returns something that it should not."""
-    wrong = type("Wrong", (DictStore,), {method: lambda *_: returned})
+def foreign(
+    method: str, returned: Any
+) -> tuple[mopse.Cloud, mopse.Owner, mopse.Provider, mopse.FileUpload]:
+    """Return a cloud on a store of which one method returns something that it should not.
+
+    It serves an owner, and took a record and a file of a provider, whose next file is returned too.
+    """
+    answer = returned if callable(returned) else lambda *_: returned
+    wrong = type("Wrong", (DictStore,), {method: answer})
     store = DictStore()
     owner = mopse.Owner.from_insecure_seed(SCHEMA, 5)
     provider = owner.authorize("hospital")
@@ -202,23 +214,25 @@ def foreign(method: str, returned: Any) -> tuple[mopse.Cloud, mopse.Owner]:
     cloud.enroll(owner.public)
     table = pl.DataFrame({"id": [1], "age": [1], "sbp": [1]})
     cloud.receive(provider.encrypt(table, id="id", accept_leakage=SCHEMA))
-    cloud.receive(
-        provider.attach(1, b"body", name="n", media_type="text/plain", keywords=["x-ray"])
-    )
-    return mopse.Cloud(wrong(store.kept)), owner
+    called = {"name": "n", "media_type": "text/plain", "keywords": ["x-ray"]}
+    cloud.receive(provider.attach(1, b"body", **called))
+    return mopse.Cloud(wrong(store.kept)), owner, provider, provider.attach(1, b"body", **called)
 
 
 @pytest.mark.parametrize(("method", "returned"), WRONG, ids=repr)
 def test_what_a_store_should_not_return_is_said_by_its_method(method, returned):
-    cloud, owner = foreign(method, returned)
-    right, _ = foreign("unknown", None)
-    answer = right.search(owner.query(age=1))
-    listing = owner.files(right.find(owner.find("x-ray")))
+    cloud, owner, provider, upload = foreign(method, returned)
+    right, _, _, _ = foreign("unknown", None)
+    answer, request = right.search(owner.query(age=1)), owner.find("x-ray")
+    listing = owner.files(right.find(request), request)
     calls: dict[str, Callable[[], Any]] = {
         "owners": lambda: cloud.remove("hospital"),
         "remove": lambda: cloud.remove("hospital"),
         "count": lambda: cloud.count(owner.query(age=1)),
         "labels": lambda: cloud.find(owner.find("x-ray")),
+        "label_count": lambda: cloud.find(owner.find("x-ray")),
+        "arrived": lambda: cloud.receive(upload),
+        "notes": lambda: provider.catch_up(cloud),
         "files": lambda: cloud.find(owner.find("x-ray")),
         "files_of": lambda: cloud.find(owner.files_of(answer)),
         "file": lambda: cloud.fetch(owner.fetch(listing["file"][0])),
@@ -230,8 +244,23 @@ def test_what_a_store_should_not_return_is_said_by_its_method(method, returned):
 
 @pytest.mark.parametrize("number", [0, 1, 16, 18])
 def test_a_store_answers_for_all_labels_and_no_others(number):
-    cloud, owner = foreign("labels", [5] * number)
+    cloud, owner, _, _ = foreign("labels", [5] * number)
     with pytest.raises(InvalidInputError, match=f"returned {number} answers, expected 17"):
+        cloud.find(owner.find("x-ray"))
+
+
+@pytest.mark.parametrize("number", [0, 2])
+def test_a_store_answers_for_all_numbers_and_no_others(number):
+    cloud, _, _, upload = foreign("arrived", [None] * number)
+    with pytest.raises(InvalidInputError, match=f"arrived returned {number} answers, expected 1"):
+        cloud.receive(upload)
+
+
+@pytest.mark.parametrize("label", [SPENT, 5])
+def test_a_search_over_a_store_that_has_every_label_ends(label):
+    everything = foreign("labels", lambda *asked: [label] * len(asked[-1]))
+    cloud, owner, _, _ = everything
+    with pytest.raises(InvalidInputError, match="the store's labels returned 17 that are there"):
         cloud.find(owner.find("x-ray"))
 
 
@@ -310,9 +339,16 @@ class _Histories(RuleBasedStateMachine):
 
     @rule(of=OWNER, path=ASKER, words=KEYWORDS.filter(len))
     def find(self, of, path, words):
-        request = self.keyrings[of, path].find(*words)
-        self.ask("find", request)
-        self.ask("count_keywords", request)
+        self.ask("find", self.keyrings[of, path].find(*words))
+
+    @rule(of=OWNER, path=PATH, learns=ARRIVES)
+    def notes(self, of, path, learns):
+        provider = self.keyrings[of, path]
+        request = provider.request_notes()
+        found = self.ask("notes", request)
+        if learns and "notes" in found:
+            notes = mopse.FileNotes.from_bytes(bytes.fromhex(found["notes"]))
+            provider.learn_uses(notes, request)
 
     @rule(of=OWNER, path=ASKER, ranges=RANGES)
     def list_files(self, of, path, ranges):
