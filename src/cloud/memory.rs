@@ -170,10 +170,7 @@ impl Store for Memory {
         provider: &str,
         removal: Option<&Removal>,
     ) -> Result<Receipt, Error> {
-        let receipt = self.records().remove(*owner, provider, removal)?;
-        if receipt.is_repeated {
-            return Ok(receipt);
-        }
-        Ok(Receipt { files: self.attachments_mut().remove(*owner, provider), ..receipt })
+        let files = || self.attachments_mut().remove(*owner, provider);
+        self.records().remove(*owner, provider, removal, files)
     }
 }

@@ -8,7 +8,7 @@
 //!
 //! That of uploads and of the index; and, over time, which providers upload when.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::Error;
@@ -27,7 +27,7 @@ use crate::wire::{Blobs, length};
 #[derive(Debug, Default)]
 pub struct Records {
     groups: BTreeMap<(Owner, Group), Held>,
-    tombstones: HashMap<(Owner, Node), HashMap<u128, u128>>,
+    tombstones: BTreeMap<(Owner, Node), HashMap<u128, u128>>,
     /// Every message that ever changed something: its digest, and whether what it brought is gone.
     taken: HashMap<(Owner, u128), Taken>,
     /// How often the records of each owner were changed.
@@ -277,12 +277,13 @@ impl Records {
             let tombstones = self.tombstones.entry(place).or_default();
             tombstones.extend(removed.rows.iter().map(|&(handle, _)| (handle, upload.id)));
         }
-        for (group, _) in plan.dead {
+        let Plan { dead, added, replaced, removed } = plan;
+        let changed: BTreeSet<Group> = dead.into_iter().map(|(group, _)| group).collect();
+        for group in changed {
             if let Some(held) = self.groups.get_mut(&(owner, group)) {
                 held.sweep()?;
             }
         }
-        let Plan { added, replaced, removed, .. } = plan;
         let receipt = Receipt {
             provider: path.clone(),
             added,
@@ -387,9 +388,10 @@ impl Records {
         Ok(())
     }
 
-    /// Removes all uploads of a provider, in every epoch; returns how many records there were.
+    /// Removes all uploads of a provider, in every epoch, and its files with a call that says how many there
+    /// were; unless a removal was carried out before.
     ///
-    /// Their numbers are kept, so that what it sent before cannot be sent again.
+    /// The numbers of uploads are kept, so that what was sent before cannot be sent again.
     ///
     /// # Errors
     ///
@@ -399,6 +401,7 @@ impl Records {
         owner: Owner,
         provider: &str,
         removal: Option<&Removal>,
+        remove_files: impl FnOnce() -> usize,
     ) -> Result<Receipt, Error> {
         if let Some(removal) = removal
             && let Some(receipt) = self.repeated(owner, removal.id, &removal.digest, provider)?
@@ -425,7 +428,7 @@ impl Records {
             added: 0,
             replaced: 0,
             removed: records,
-            files: 0,
+            files: remove_files(),
             is_repeated: false,
         };
         match removal {
@@ -480,7 +483,8 @@ impl Records {
             for (at, rows) in held.rows(token)? {
                 pages.push(held.uploads[at].part(token, owner, snapshot, &rows));
             }
-            let mut newest = held.uploads.iter().rev().filter(|kept| token.reaches(&kept.provider));
+            let is_reached = |kept: &&Kept| kept.live() > 0 && token.reaches(&kept.provider);
+            let mut newest = held.uploads.iter().rev().filter(is_reached);
             if pages.is_empty()
                 && let Some(kept) = newest.next()
             {

@@ -139,10 +139,12 @@ pub trait Store: Send + Sync {
     fn add_file(&self, attachment: Attachment, message: &[u8]) -> Result<(), Self::Error>;
 
     /// Returns the records that the tokens of a query reach, all from one state, by token, upload and
-    /// record: one part per upload that has some.
+    /// record: one part per upload that has some, and of a token for records one per provider of which
+    /// some were removed, after the others.
     ///
-    /// A token that finds nothing gives one part without records, of the newest upload it reaches, so that
-    /// whoever asked has a layout to make an empty table of; or [`Part::nothing`], if it reaches none.
+    /// A token that finds nothing gives one part without records, of the newest upload with records that it
+    /// reaches, so that whoever asked has a layout to make an empty table of; or [`Part::nothing`], if it
+    /// reaches none.
     ///
     /// # Errors
     ///

@@ -292,6 +292,24 @@ impl Announced {
     /// Those of [`Announcement::follows`], [`Error::OtherOwner`], [`Error::Epoch`] if one was signed in an
     /// epoch that was left.
     pub fn with(&self, more: &[Arc<Announcement>]) -> Result<Self, Error> {
+        self.joined(more, |known, signer| known.accepts(signer))
+    }
+
+    /// What a cloud shows of all that was announced to it: authorities of epochs that were left stay as
+    /// they were.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Announcement::follows`], [`Error::OtherOwner`].
+    pub fn shown(all: &[Arc<Announcement>]) -> Result<Self, Error> {
+        Self::default().joined(all, |_, _| Ok(()))
+    }
+
+    fn joined(
+        &self,
+        more: &[Arc<Announcement>],
+        check: impl Fn(&Self, &Node) -> Result<(), Error>,
+    ) -> Result<Self, Error> {
         let mut known = self.clone();
         let mut more: Vec<_> = more.iter().collect();
         more.sort_by_key(|announcement| announcement.authority.names().len());
@@ -304,7 +322,7 @@ impl Announced {
             {
                 continue;
             }
-            known.accepts(&announcement.signer.subject())?;
+            check(&known, &announcement.signer.subject())?;
             known.0.insert(announcement.authority.clone(), Arc::clone(announcement));
         }
         Ok(known)

@@ -173,6 +173,13 @@ impl Node {
         other.names.starts_with(&self.names)
     }
 
+    /// Whether the place is this one or below it, in the same epochs or in earlier ones.
+    #[must_use]
+    pub fn held(&self, other: &Self) -> bool {
+        let mut pairs = self.epochs.iter().zip(&other.epochs).filter(|(mine, of)| mine != of);
+        self.is_above(other) && pairs.next().is_none_or(|(mine, of)| of.number < mine.number)
+    }
+
     pub(crate) fn write<B: Buffer>(&self, writer: &mut Writer<B>) {
         writer.count(self.names.len());
         for (name, epoch) in self.names.iter().zip(&self.epochs) {
@@ -279,6 +286,21 @@ mod tests {
         assert!(!hospital.holds(&node(&[("hospital", 0), ("ward", 0)])), "another epoch");
         assert!(!hospital.holds(&node(&[("hospital2", 1)])), "a longer name");
         assert!(!hospital.holds(&node(&[("clinic", 1), ("ward", 0)])));
+    }
+
+    #[test]
+    fn a_place_held_what_was_below_it_in_earlier_epochs() {
+        let of = |epochs: &[Epoch]| Node::of("hospital/ward", epochs).unwrap();
+        let at = |number, salt| Epoch { number, salt: Some([salt; SALT_LEN]) };
+        let ward = of(&[at(1, 1), at(1, 1)]);
+        for earlier in [[0.into(), at(7, 1)], [at(1, 1), 0.into()], [at(1, 1), at(1, 1)]] {
+            assert!(ward.held(&of(&earlier)), "{earlier:?}");
+        }
+        for other in [[at(2, 1), 0.into()], [at(1, 2), 0.into()], [at(1, 1), at(1, 2)]] {
+            assert!(!ward.held(&of(&other)), "{other:?}");
+        }
+        assert!(!ward.held(&Node::of("hospital", &[0.into()]).unwrap()), "above");
+        assert!(Node::root().held(&ward) && node(&[("hospital", 2)]).held(&ward));
     }
 
     #[test]

@@ -33,7 +33,13 @@ impl Keyring {
     pub fn query(&self, ranges: &[Range], expiry: u64) -> Result<Vec<u8>, Error> {
         let own = self.places().filter_map(own_scope);
         let below = self.below.groups().into_iter().map(|group| (group, Scope::Group));
-        let reached = own.chain(below).filter(|_| !ranges.is_empty());
+        let mut reached: Vec<(Group, Scope)> = own.chain(below).collect();
+        if reached.is_empty() {
+            // So that the cloud can say who was authorised since.
+            let (authority, epoch) = (Node::root(), self.below.epoch(&Node::root()));
+            reached.push((Group { authority, epoch }, Scope::Group));
+        }
+        reached.retain(|_| !ranges.is_empty());
         let selection = |group: &Group| {
             let predicate = |range: &Range| -> Result<Predicate, Error> {
                 let ruler = self.ruler(group, self.field(&range.field)?)?;
@@ -42,7 +48,7 @@ impl Keyring {
             };
             Ok(Selection::Ranges(ranges.iter().map(predicate).collect::<Result<_, Error>>()?))
         };
-        self.signed_query(reached.collect(), selection, expiry)
+        self.signed_query(reached, selection, expiry)
     }
 
     /// Asks one provider, at or below this node, for records by their ids, in every epoch of it.

@@ -185,7 +185,7 @@ impl Keyring {
     ///
     /// # Errors
     ///
-    /// Those of [`announcement::split`] and [`Announced::with`], [`message::Error::OtherOwner`],
+    /// Those of [`announcement::split`] and [`Announced::shown`], [`message::Error::OtherOwner`],
     /// [`message::Error::Epoch`] if this provider's own group has left its epoch: it must be authorised
     /// again. Nothing is changed then.
     pub fn catch_up(&mut self, announcements: &[u8]) -> Result<bool, Error> {
@@ -194,7 +194,7 @@ impl Keyring {
         }
         let all = announcement::split(announcements)?.into_iter();
         let all: Vec<_> = all.map(|(announcement, _)| Arc::new(announcement)).collect();
-        let announced = Announced::default().with(&all)?;
+        let announced = Announced::shown(&all)?;
         announced.accepts(&self.node)?;
         let mut is_changed = false;
         for announcement in announced.iter() {

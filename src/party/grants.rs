@@ -439,7 +439,7 @@ impl Grant {
         let signature = reader.array()?;
         reader.end()?;
         verify(&issuer.verify(&owner)?, message, &signature, Kind::Grant.name())?;
-        if !issuer.subject().is_above(&provider) {
+        if !issuer.subject().held(&provider) {
             let (who, what) = (issuer.subject().to_string(), format!("grant records of {provider}"));
             return Err(message::Error::Scope { who, what }.into());
         }

@@ -146,6 +146,9 @@ impl Keyring {
         if u32::try_from(count).is_err() || count == 0 {
             return Err(Error::Rows { got: count as u64 });
         }
+        if self.node == Node::root() {
+            return Err(self.out_of_reach("upload records".to_owned()));
+        }
         for column in table.columns {
             for got in [column.rows(), column.is_valid.len()] {
                 if got != count {
