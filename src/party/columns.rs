@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::Error;
 use super::types::Type;
@@ -96,6 +96,17 @@ impl Column<'_> {
             _ => unreachable!("columns of one layout are of one kind"),
         }
         self.is_valid.to_mut().extend_from_slice(&more.is_valid);
+    }
+
+    /// Wipes the values.
+    pub(super) fn wipe(&mut self) {
+        match &mut self.values {
+            Values::Int64(values) => values.to_mut().zeroize(),
+            Values::UInt64(values) => values.to_mut().zeroize(),
+            Values::Float64(values) => values.to_mut().zeroize(),
+            Values::Boolean(values) => values.to_mut().zeroize(),
+            Values::Text(texts) => texts.bytes.to_mut().zeroize(),
+        }
     }
 
     /// A column of the same name and type without rows.

@@ -35,12 +35,14 @@ use crate::scheme::mopse::Handle;
 use crate::wire::{Buffer, Kind, Reader, Writer};
 
 /// What opens records that one provider sealed in one readers' epoch.
+///
+/// Maps leave copies of their entries where they move them, so that nothing in one holds a key itself.
 #[derive(Debug, Clone, Default)]
 pub struct Opener {
     /// The key of the readers' epoch: opens all.
-    all: Option<Key>,
+    all: Option<Box<Key>>,
     /// Keys of portions: each opens its portion of all records.
-    portions: BTreeMap<String, Key>,
+    portions: BTreeMap<String, Box<Key>>,
     /// Keys of single records, by portion.
     records: BTreeMap<String, RecordKeys>,
     /// What tells who wrote a record, for whoever holds the provider's keys.
@@ -50,8 +52,7 @@ pub struct Opener {
 /// The keys of a portion of some records.
 #[derive(Debug, Clone)]
 pub struct RecordKeys {
-    layout: Key,
-    // A map leaves copies of its entries where it moves them, so they hold no key themselves.
+    layout: Box<Key>,
     keys: BTreeMap<Handle, Box<Key>>,
 }
 
@@ -84,7 +85,7 @@ enum Keys<'a> {
 impl Opener {
     /// What opens all that a provider with this key sealed in a readers' epoch.
     pub(super) fn of_provider(provider: &Key, readers: Epoch) -> Self {
-        let all = Some(readers_key(&record_key(provider), readers));
+        let all = Some(Box::new(readers_key(&record_key(provider), readers)));
         Self { all, author: Some(Author::new(provider)), ..Self::default() }
     }
 
@@ -94,16 +95,16 @@ impl Opener {
         match (portions, handles) {
             (None, None) => Self { all: Some(all.clone()), ..Self::default() },
             (Some(portions), None) => {
-                let keys = portions.iter().map(|name| (name.clone(), portion_key(all, name)));
-                Self { portions: keys.collect(), ..Self::default() }
+                let of_portion = |name: &String| (name.clone(), Box::new(portion_key(all, name)));
+                Self { portions: portions.iter().map(of_portion).collect(), ..Self::default() }
             }
             (portions, Some(handles)) => {
                 let of_portion = |name: &String| {
                     let portion = portion_key(all, name);
                     let rows = RowKeys::new(&portion);
                     let keys = handles.iter().map(|&handle| (handle, Box::new(rows.key(handle))));
-                    let keys = RecordKeys { layout: layout_key(&portion), keys: keys.collect() };
-                    (name.clone(), keys)
+                    let layout = Box::new(layout_key(&portion));
+                    (name.clone(), RecordKeys { layout, keys: keys.collect() })
                 };
                 let default = [REST.to_owned(), FILES.to_owned()];
                 let portions = portions.unwrap_or(&default);
@@ -136,7 +137,7 @@ impl Opener {
     fn portion(&self, name: &str) -> Option<(Keys<'_>, Cow<'_, Key>)> {
         let key = match (&self.all, self.portions.get(name)) {
             (Some(all), _) => Some(portion_key(all, name)),
-            (None, Some(key)) => Some(key.clone()),
+            (None, Some(key)) => Some(Key::clone(key)),
             (None, None) => None,
         };
         match key {
@@ -145,7 +146,7 @@ impl Opener {
             }
             None => {
                 let keys = self.records.get(name)?;
-                Some((Keys::Some(keys), Cow::Borrowed(&keys.layout)))
+                Some((Keys::Some(keys), Cow::Borrowed(&*keys.layout)))
             }
         }
     }
@@ -276,9 +277,10 @@ fn open_portion(
         .collect();
     let mut joined = Rows { columns, types, id, faults: BTreeMap::new() };
     joined.columns.iter_mut().for_each(|column| column.reserve(handles.len()));
-    for chunk in chunks {
-        for (column, more) in joined.columns.iter_mut().zip(&chunk.columns) {
+    for mut chunk in chunks {
+        for (column, more) in joined.columns.iter_mut().zip(&mut chunk.columns) {
             column.append(more);
+            more.wipe();
         }
         joined.faults.extend(chunk.faults);
     }
@@ -447,8 +449,8 @@ impl Grant {
     }
 }
 
-fn read_key(reader: &mut Reader<'_>) -> Result<Key, Error> {
-    Ok(Key::from_bytes(reader.raw(32)?)?)
+fn read_key(reader: &mut Reader<'_>) -> Result<Box<Key>, Error> {
+    Ok(Box::new(Key::from_bytes(reader.raw(32)?)?))
 }
 
 fn read_opener(reader: &mut Reader<'_>) -> Result<Opener, Error> {
@@ -476,7 +478,7 @@ fn read_opener(reader: &mut Reader<'_>) -> Result<Opener, Error> {
             if keys.last_key_value().is_some_and(|(&last, _)| handle <= last) {
                 return Err(reader.fault().into());
             }
-            keys.insert(handle, Box::new(read_key(reader)?));
+            keys.insert(handle, read_key(reader)?);
         }
         opener.records.insert(name, RecordKeys { layout, keys });
     }

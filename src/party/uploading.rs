@@ -528,8 +528,8 @@ pub fn check_names(portions: &[(String, Vec<String>)]) -> Result<(), Error> {
         if portions[..at].iter().any(|(other, _)| other == name) {
             return refuse(name, "there are two of this name");
         }
-        if at + 1 == MOST_PORTIONS {
-            return refuse(name, "there are at most 62 portions besides the rest");
+        if at + 2 == MOST_PORTIONS {
+            return refuse(name, "there are at most 62 portions besides the rest and files");
         }
     }
     Ok(())
