@@ -7,17 +7,18 @@ mod scene;
 
 use std::collections::BTreeSet;
 
+use aes::cipher::{BlockCipherEncrypt, KeyInit};
 use mopse::cipher::aes_gcm;
-use mopse::cloud::store::{Removed, Totals};
+use mopse::cloud::store::{Receipt, Totals};
 use mopse::keys::{Key, Purpose};
 use mopse::message::attachment::{Attachment, StoredFile};
-use mopse::message::place::Node;
+use mopse::message::place::{Epoch, Node};
 use mopse::party::Keyring;
 use mopse::party::attachments::Place;
 use mopse::party::attachments::{self, Description};
-use mopse::party::grants::Opener;
+use mopse::party::grants::{Grant, Grants, Share};
 use mopse::party::keywords;
-use mopse::party::records::{Ids, Origin};
+use mopse::party::records::Ids;
 use mopse::{cloud, message, party};
 use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
@@ -40,7 +41,7 @@ fn scene() -> Scene {
     let hospital = owner.authorize("hospital", &[]).unwrap();
     let ward = owner.authorize("ward", &["hospital"]).unwrap();
     let clinic = owner.authorize("clinic", &[]).unwrap();
-    let cloud = Cloud::of(&owner);
+    let cloud = Cloud::of(&mut owner);
     Scene { owner, hospital, ward, clinic, cloud }
 }
 
@@ -70,12 +71,20 @@ impl Scene {
     }
 }
 
-/// The key of record 17 at a provider, derived by hand.
+/// The key of a record's files at a provider, derived by hand.
 fn record_key(provider: &Keyring, handle: u128) -> Key {
-    match provider.opener(provider.node()).unwrap() {
-        Opener::All(key) => key.child(Purpose::Record, &handle.to_be_bytes(), 0),
-        Opener::Some { .. } => panic!("a provider opens all of its records"),
-    }
+    let key = Key::from_bytes(&[1; 32]).unwrap();
+    let path = provider.node().names().iter();
+    let key = path.fold(key, |key, name| key.child(Purpose::Node, name.as_bytes(), 0));
+    let readers = key.child(Purpose::Record, b"", 0).child(Purpose::Portion, b"", 0);
+    let files = readers.child(Purpose::Portion, b"/files", 0);
+    let half = |label: &[u8]| -> [u8; 16] {
+        let cipher = aes::Aes256Enc::new(files.child(Purpose::Portion, label, 0).expose().into());
+        let mut block = handle.to_be_bytes().into();
+        cipher.encrypt_block(&mut block);
+        block.into()
+    };
+    Key::from_bytes(&[half(b"high"), half(b"low")].concat()).unwrap()
 }
 
 /// A file of the hospital, as fetched, and the key of its record.
@@ -134,7 +143,8 @@ fn a_file_opens_at_its_own_place_only() {
     let (mut scene, stored, key) = stored();
     let message = attached(&mut scene.hospital, 17, &[]);
     let other = Attachment::decode(&message).unwrap().file;
-    let changes: [fn(&mut StoredFile, &StoredFile, &Scene); 9] = [
+    let changes: [fn(&mut StoredFile, &StoredFile, &Scene); 10] = [
+        |stored, _, _| stored.readers = 1.into(),
         |stored, _, _| stored.handle ^= 1,
         |stored, _, _| stored.number ^= 1,
         |stored, _, scene| stored.provider = scene.clinic.node().clone(),
@@ -171,13 +181,54 @@ fn a_body_opens_under_its_own_name_type_and_size_only() {
     for (number, change) in changes.iter().enumerate() {
         let mut called = own.clone();
         change(&mut called);
-        let origin = Origin { owner: &stored.owner, provider: &stored.provider };
-        let place = Place { origin, handle: stored.handle, number: stored.number };
+        let StoredFile { owner, provider, readers, handle, number: of, .. } = &stored;
+        let (readers, handle, of) = (*readers, *handle, *of);
+        let place = Place { owner, provider, readers, handle, number: of };
         let (description, _) =
             attachments::seal(&key, place, &aes_gcm::AES_256, &called, CONTENTS).unwrap();
         let swapped = StoredFile { description, ..stored.clone() };
         assert_eq!(attachments::describe(&key, &swapped), Ok(called), "it is genuine by itself");
         assert_eq!(attachments::open(&key, &swapped).is_ok(), number == 0, "change {number}");
+    }
+}
+
+#[test]
+fn a_grant_of_records_opens_their_files() {
+    let (scene, stored, _) = stored();
+    let hospital = &scene.hospital;
+    let granted = |ids: Option<&[i64]>| {
+        let ids = ids.map(Ids::Integers);
+        let share = Share { ids, portions: None, holder: b"", end: NOW };
+        let mut grants = Grants::default();
+        let grant = hospital.grant(hospital.node(), &share).unwrap();
+        grants.add(Grant::decode(&grant).unwrap(), NOW).unwrap();
+        grants
+    };
+    for ids in [None, Some(&[1, 17][..])] {
+        assert_eq!(granted(ids).open_file(&stored).unwrap().1, CONTENTS);
+    }
+    let refused = granted(Some(&[18])).open_file(&stored).unwrap_err();
+    assert!(matches!(refused, party::Error::Message(message::Error::Scope { .. })));
+    for keyring in [&scene.owner, hospital] {
+        assert_eq!(keyring.open_file(&stored).unwrap().1, CONTENTS);
+    }
+}
+
+#[test]
+fn a_file_for_readers_who_left_is_refused() {
+    let mut scene = scene();
+    scene.owner.renew_readers(&[]).unwrap();
+    scene.cloud.enroll(&mut scene.owner);
+    let message = attached(&mut scene.hospital, 17, &[]);
+    let refused = message::Error::Readers { provider: "hospital".into() };
+    assert_eq!(scene.receive(&message), Err(refused.into()));
+    scene.hospital.catch_up(&scene.cloud.announcements(&scene.owner)).unwrap();
+    let message = attached(&mut scene.hospital, 17, &[]);
+    let file = scene.receive(&message).unwrap();
+    let stored = scene.fetched(&scene.owner.fetch_file(file, NOW).unwrap()).unwrap();
+    assert_ne!(stored.readers, Epoch::default());
+    for keyring in [&scene.owner, &scene.hospital] {
+        assert_eq!(keyring.open_file(&stored).unwrap().1, CONTENTS);
     }
 }
 
@@ -281,7 +332,10 @@ fn an_upload_is_refused_that_is_changed_foreign_or_repeated() {
     let again = cloud::Error::StoredFile { provider: provider.clone() };
     assert_eq!(scene.receive(&message).unwrap_err(), again);
     let removed = scene.cloud.gate.remove(None, "hospital");
-    assert_eq!(removed, Ok(Removed { records: 0, files: 1 }));
+    let (added, replaced, is_repeated) = (0, 0, false);
+    let receipt =
+        Receipt { provider: provider.clone(), added, replaced, removed: 0, files: 1, is_repeated };
+    assert_eq!(removed, Ok(receipt));
     assert_eq!(scene.cloud.gate.store().totals(), Totals::default());
     assert_eq!(scene.receive(&message).unwrap_err(), again);
     let refused =
@@ -329,8 +383,8 @@ fn an_outdated_keyring_catches_up_and_everything_is_found() {
     let used = scene.used(&stale.search_files(&words, NOW).unwrap());
     assert_eq!(used, [40, 0]);
     let refusal = party::Error::Length { what: "the list of counts", expected: 2, got: 1 };
-    assert_eq!(stale.catch_up(&words, &used[..1]), Err(refusal));
-    stale.catch_up(&words, &used).unwrap();
+    assert_eq!(stale.catch_up_keywords(&words, &used[..1]), Err(refusal));
+    stale.catch_up_keywords(&words, &used).unwrap();
     let message = attached(&mut stale, 1, &words);
     scene.receive(&message).unwrap();
     let found = |words: &[&[u8]]| {
@@ -369,7 +423,7 @@ proptest! {
         let mut plain: Vec<(usize, BTreeSet<u8>, u128)> = Vec::new();
         for (number, (at, words, message)) in messages.into_iter().enumerate() {
             plain.push((at, words, Attachment::decode(&message).unwrap().file.number));
-            cloud.gate.receive(&message).unwrap();
+            cloud.gate.receive(&message, NOW).unwrap();
             if number == removed.1 {
                 let path = providers[removed.0].node().path();
                 let gone = plain.iter().filter(|(at, ..)| *at == removed.0).count();
