@@ -7,21 +7,22 @@ mod scene;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aes::cipher::{BlockCipherEncrypt, KeyInit};
 use mopse::cipher::aes_gcm;
 use mopse::cipher::password::Cost;
-use mopse::cloud::store::{Removed, Totals};
+use mopse::cloud::store::{Receipt, Totals};
 use mopse::keys::{Key, Purpose};
 use mopse::message::attachment::{Attachment, MOST_LOST, StoredFile};
 use mopse::message::listing::{Fetched, Listing};
 use mopse::message::notes::Notes;
-use mopse::message::place::Node;
+use mopse::message::place::{Epoch, Node};
 use mopse::message::request::{Ask, Request};
 use mopse::party::Keyring;
 use mopse::party::attachments::Place;
 use mopse::party::attachments::{self, Description};
-use mopse::party::grants::Opener;
+use mopse::party::grants::{Grant, Grants, Share};
 use mopse::party::keywords;
-use mopse::party::records::{Ids, Origin};
+use mopse::party::records::Ids;
 use mopse::party::saved::{self, Kind};
 use mopse::wire::text;
 use mopse::{cloud, message, party};
@@ -46,7 +47,7 @@ fn scene() -> Scene {
     let hospital = owner.authorize("hospital", &[]).unwrap();
     let ward = owner.authorize("ward", &["hospital"]).unwrap();
     let clinic = owner.authorize("clinic", &[]).unwrap();
-    let cloud = Cloud::of(&owner);
+    let cloud = Cloud::of(&mut owner);
     Scene { owner, hospital, ward, clinic, cloud }
 }
 
@@ -80,12 +81,20 @@ fn catch_up(provider: &mut Keyring, cloud: &Cloud) {
     provider.learn_uses(&notes, &Request::decode(&request).unwrap()).unwrap();
 }
 
-/// The key of record 17 at a provider, derived by hand.
+/// The key of a record's files at a provider, derived by hand.
 fn record_key(provider: &Keyring, handle: u128) -> Key {
-    match provider.opener(provider.node()).unwrap() {
-        Opener::All(key) => key.child(Purpose::Record, &handle.to_be_bytes(), 0),
-        Opener::Some { .. } => panic!("a provider opens all of its records"),
-    }
+    let key = Key::from_bytes(&[1; 32]).unwrap();
+    let path = provider.node().names().iter();
+    let key = path.fold(key, |key, name| key.child(Purpose::Node, name.as_bytes(), 0));
+    let readers = key.child(Purpose::Record, b"", 0).child(Purpose::Portion, b"", 0);
+    let files = readers.child(Purpose::Portion, b"/files", 0);
+    let half = |label: &[u8]| -> [u8; 16] {
+        let cipher = aes::Aes256Enc::new(files.child(Purpose::Portion, label, 0).expose().into());
+        let mut block = handle.to_be_bytes().into();
+        cipher.encrypt_block(&mut block);
+        block.into()
+    };
+    Key::from_bytes(&[half(b"high"), half(b"low")].concat()).unwrap()
 }
 
 /// A file of the hospital, as fetched, and the key of its record.
@@ -155,7 +164,8 @@ fn a_file_opens_at_its_own_place_only() {
     let (mut scene, stored, key) = stored();
     let message = attached(&mut scene.hospital, 17, &[]);
     let other = Attachment::decode(&message).unwrap().file;
-    let changes: [fn(&mut StoredFile, &StoredFile, &Scene); 9] = [
+    let changes: [fn(&mut StoredFile, &StoredFile, &Scene); 10] = [
+        |stored, _, _| stored.readers = 1.into(),
         |stored, _, _| stored.handle ^= 1,
         |stored, _, _| stored.number ^= 1,
         |stored, _, scene| stored.provider = scene.clinic.node().clone(),
@@ -192,13 +202,59 @@ fn a_body_opens_under_its_own_name_type_and_size_only() {
     for (number, change) in changes.iter().enumerate() {
         let mut called = own.clone();
         change(&mut called);
-        let origin = Origin { owner: &stored.owner, provider: &stored.provider };
-        let place = Place { origin, handle: stored.handle, number: stored.number };
+        let StoredFile { owner, provider, readers, handle, number: of, .. } = &stored;
+        let (readers, handle, of) = (*readers, *handle, *of);
+        let place = Place { owner, provider, readers, handle, number: of };
         let (description, _) =
             attachments::seal(&key, place, &aes_gcm::AES_256, &called, CONTENTS).unwrap();
         let swapped = StoredFile { description, ..stored.clone() };
         assert_eq!(attachments::describe(&key, &swapped), Ok(called), "it is genuine by itself");
         assert_eq!(attachments::open(&key, &swapped).is_ok(), number == 0, "change {number}");
+    }
+}
+
+#[test]
+fn a_grant_of_records_opens_their_files() {
+    let (scene, stored, _) = stored();
+    let hospital = &scene.hospital;
+    let request = scene.owner.fetch_file(stored.number, NOW).unwrap();
+    let fetched = scene.cloud.gate.fetch(&request, NOW).unwrap();
+    let request = Request::decode(&request).unwrap();
+    let granted = |ids: Option<&[i64]>| {
+        let ids = ids.map(Ids::Integers);
+        let share = Share { ids, portions: None, holder: b"", end: NOW };
+        let mut grants = Grants::default();
+        let grant = hospital.grant(hospital.node(), &share).unwrap();
+        grants.add(Grant::decode(&grant).unwrap(), NOW).unwrap();
+        grants
+    };
+    for ids in [None, Some(&[1, 17][..])] {
+        assert_eq!(granted(ids).open_file(&fetched, &request).unwrap().1, CONTENTS);
+    }
+    let refused = granted(Some(&[18])).open_file(&fetched, &request).unwrap_err();
+    assert!(matches!(refused, party::Error::Message(message::Error::Scope { .. })));
+    for keyring in [&scene.owner, hospital] {
+        assert_eq!(keyring.open_file(&fetched, &request).unwrap().1, CONTENTS);
+    }
+}
+
+#[test]
+fn a_file_for_readers_who_left_is_refused() {
+    let mut scene = scene();
+    scene.owner.renew_readers(&[]).unwrap();
+    scene.cloud.enroll(&mut scene.owner);
+    let message = attached(&mut scene.hospital, 17, &[]);
+    let refused = message::Error::Readers { provider: "hospital".into() };
+    assert_eq!(scene.receive(&message), Err(refused.into()));
+    scene.hospital.catch_up(&scene.cloud.announcements(&scene.owner)).unwrap();
+    let message = attached(&mut scene.hospital, 17, &[]);
+    let file = scene.receive(&message).unwrap();
+    let request = scene.owner.fetch_file(file, NOW).unwrap();
+    let fetched = scene.fetched(&request).unwrap();
+    assert_ne!(fetched.file.readers, Epoch::default());
+    let request = Request::decode(&request).unwrap();
+    for keyring in [&scene.owner, &scene.hospital] {
+        assert_eq!(keyring.open_file(&fetched, &request).unwrap().1, CONTENTS);
     }
 }
 
@@ -302,7 +358,10 @@ fn an_upload_is_refused_that_is_changed_foreign_or_repeated() {
     let again = cloud::Error::StoredFile { provider: provider.clone() };
     assert_eq!(scene.receive(&message).unwrap_err(), again);
     let removed = scene.cloud.gate.remove(None, "hospital");
-    assert_eq!(removed, Ok(Removed { records: 0, files: 1 }));
+    let (added, replaced, is_repeated) = (0, 0, false);
+    let receipt =
+        Receipt { provider: provider.clone(), added, replaced, removed: 0, files: 1, is_repeated };
+    assert_eq!(removed, Ok(receipt));
     assert_eq!(scene.cloud.gate.store().totals(), Totals::default());
     assert_eq!(scene.receive(&message).unwrap_err(), again);
     let refused =
@@ -417,7 +476,7 @@ fn a_cloud_that_leaves_notes_out_is_found_out_by_others_and_mended_by_the_truth(
 #[test]
 fn what_was_counted_at_one_cloud_is_not_taken_at_another() {
     let mut scene = scene();
-    let another = Cloud::of(&scene.owner);
+    let another = Cloud::of(&mut scene.owner);
     for _ in 0..20 {
         let message = attached(&mut scene.hospital, 1, &[b"x-ray"]);
         scene.receive(&message).unwrap();
@@ -587,7 +646,7 @@ fn attached_with(provider: &mut Keyring, words: &BTreeSet<u8>) -> Vec<u8> {
 
 /// Hands a cloud what it takes, and notes it.
 fn hand(cloud: &Cloud, taken: &mut Taken, message: &[u8], words: &BTreeSet<u8>) -> bool {
-    let is_taken = cloud.gate.receive(message).is_ok();
+    let is_taken = cloud.gate.receive(message, NOW).is_ok();
     if is_taken {
         taken.insert(Attachment::decode(message).unwrap().file.number, words.clone());
     }
@@ -615,7 +674,7 @@ proptest! {
     ) {
         let mut owner = owner(1);
         let mut keyrings = vec![owner.authorize("hospital", &[]).unwrap()];
-        let mut clouds = [0, 1].map(|_| (Cloud::of(&owner), Taken::new()));
+        let mut clouds = [0, 1].map(|_| (Cloud::of(&mut owner), Taken::new()));
         let mut late: Vec<(Vec<u8>, BTreeSet<u8>)> = Vec::new();
         for turn in turns {
             match turn {
@@ -658,7 +717,7 @@ proptest! {
                     prop_assert_eq!(removed, taken.len());
                     taken.clear();
                 }
-                Turn::Restart { cloud } => clouds[cloud] = (Cloud::of(&owner), Taken::new()),
+                Turn::Restart { cloud } => clouds[cloud] = (Cloud::of(&mut owner), Taken::new()),
                 Turn::Late { .. } => {}
             }
             for (cloud, taken) in &clouds {
@@ -722,7 +781,7 @@ proptest! {
         let mut plain: Vec<(usize, BTreeSet<u8>, u128)> = Vec::new();
         for (number, (at, words, message)) in messages.into_iter().enumerate() {
             plain.push((at, words, Attachment::decode(&message).unwrap().file.number));
-            cloud.gate.receive(&message).unwrap();
+            cloud.gate.receive(&message, NOW).unwrap();
             if number == removed.1 {
                 let path = providers[removed.0].node().path();
                 let gone = plain.iter().filter(|(at, ..)| *at == removed.0).count();

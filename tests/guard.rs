@@ -9,12 +9,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use mopse::cloud::index::Index;
 use mopse::cloud::merge::merge;
 use mopse::keys::Key;
-use mopse::message::token::Predicate;
-use mopse::message::token::Token;
-use mopse::message::upload::Run;
-use mopse::message::upload::Upload;
+use mopse::message::query::{Predicate, Query};
+use mopse::message::upload::{Run, Upload};
 use mopse::operations::{Counts, Operation};
 use mopse::party::records::Ids;
+use mopse::party::uploading::{Change, Table, Versions};
 use mopse::party::{Indexed, Keyring, Range};
 use mopse::schema::{Field, Kind, Schema};
 use mopse::scheme::Scheme;
@@ -134,9 +133,9 @@ fn a_range_is_two_binary_searches() {
         ciphertexts: (0..1 << 20).collect(),
         records: (0..1 << 20).collect(),
     };
-    index.add("p", 1 << 20, vec![run]).expect("few records");
+    index.add("p", 1 << 20, Arc::new(vec![run])).expect("few records");
     index.settle().expect("it is sorted");
-    let range = [Predicate { field: "x".into(), low: 5, high: 99 }];
+    let range = [Predicate { field: "x".into(), low: 5, high: 99, slots: None }];
     let (found, took) = counted(|| index.count(&range, None));
     assert_eq!(found, Ok(95));
     assert_eq!(took[Operation::Interval], 1);
@@ -152,28 +151,28 @@ fn queries_and_uploads_sign_once() {
     let hospital = owner.authorize("hospital", &[]).expect("a name");
     owner.authorize("ward", &["hospital"]).expect("a name");
     let range = || [Range { field: "age".into(), low: 40, high: 60 }];
-    let (tokens, _) = counted(|| owner.tokens(&range(), u64::MAX)); // draws the rulers
-    let (again, took) = counted(|| owner.tokens(&range(), u64::MAX));
-    let tokens = tokens.and(again).expect("a range");
-    assert_eq!((tokens.len(), took[Operation::Signature], took[Operation::Split]), (2, 1, 0));
-    let (all, took) = counted(|| Token::decode_all(&[&tokens[0], &tokens[1]]));
-    assert_eq!((all.map(|all| all.len()), took[Operation::Verification]), (Ok(2), 1));
-    let (token, took) = counted(|| Token::decode(&tokens[0]));
-    assert!(token.is_ok());
-    assert_eq!(took[Operation::Verification], 1);
+    let (query, _) = counted(|| owner.query(&range(), u64::MAX)); // draws the rulers
+    let (again, took) = counted(|| owner.query(&range(), u64::MAX));
+    let query = query.and(again).expect("a range");
+    assert_eq!((took[Operation::Signature], took[Operation::Split]), (1, 0));
+    let (query, took) = counted(|| Query::decode(&query));
+    assert_eq!(query.map(|query| query.tokens.len()), Ok(2));
+    assert_eq!(took[Operation::Verification], 1, "all tokens under one signature");
 
     let ids: Vec<i64> = (0..1000).collect();
     let rows: Vec<u32> = (0..1000).collect();
     let ages: Vec<i64> = (0..1000).map(|i| i % 121).collect();
-    let indexed = || Indexed { field: "age", rows: &rows, plaintexts: &ages };
-    let upload = || hospital.upload(&[], Ids::Integers(&ids), &[indexed()], 1);
+    let indexed = [Indexed { field: "age", rows: &rows, plaintexts: &ages }];
+    let ids = Ids::Integers(&ids);
+    let table = Table { columns: &[], ids, id: None, indexed: &indexed, portions: &[], now: 0 };
+    let upload = || hospital.upload(&table, Change::Add, &Versions::default());
     let (first, _) = counted(upload);
     let (second, took) = counted(upload);
     assert_eq!(took[Operation::Signature], 1);
-    // A handle and an entry of each record are a block each; sealing takes an HMAC.
-    assert_near(&took, Operation::AesBlock, 2000.0);
-    assert_near(&took, Operation::Hmac, 1000.0);
-    let message = first.and(second).expect("the columns fit");
+    // A handle and an entry of each record are a block each, and so are the halves of its key.
+    assert_near(&took, Operation::AesBlock, 4000.0);
+    assert!(took[Operation::Hmac] < 50, "keys of records take none: {}", took[Operation::Hmac]);
+    let message = first.and(second).expect("the columns fit").message;
     let (upload, took) = counted(|| Upload::decode(&message));
     assert!(upload.is_ok());
     assert_eq!(took[Operation::Verification], 2, "the upload and its certificate");

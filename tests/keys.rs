@@ -4,6 +4,7 @@ use mopse::keys::{Key, Purpose};
 use mopse::message::upload::Upload;
 use mopse::party::Keyring;
 use mopse::party::records::Ids;
+use mopse::party::uploading::{Change, Table, Versions};
 use mopse::schema::{Field, Kind, Schema};
 use mopse::wire::Packed;
 use serde::Deserialize;
@@ -86,8 +87,9 @@ fn handles(ids: Ids<'_>) -> Vec<u128> {
     let schema = Schema::new(vec![("age".into(), age)]).expect("one field is a schema");
     let root = Key::from_bytes(&vectors().tree.root).expect("32 bytes");
     let hospital = Keyring::root(root, schema).authorize("hospital", &[]).expect("a good name");
-    let upload = hospital.upload(&[], ids, &[], 1).expect("the ids differ");
-    Upload::decode(&upload).expect("it was just made").handles.to_vec()
+    let table = Table { columns: &[], ids, id: None, indexed: &[], portions: &[], now: 0 };
+    let made = hospital.upload(&table, Change::Add, &Versions::default()).expect("the ids differ");
+    Upload::decode(&made.message).expect("it was just made").handles.to_vec()
 }
 
 #[test]

@@ -13,15 +13,17 @@ use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Mutex, PoisonError};
 
+use aes::cipher::{BlockCipherEncrypt, KeyInit};
 use mopse::cipher::password::{self, Cost, Derivation};
 use mopse::cipher::{aes_gcm, envelope, secret_sharing};
 use mopse::keys::{Key, Purpose, fill_random};
 use mopse::message::upload::Upload;
 use mopse::party::columns::{Column, Values};
-use mopse::party::grants::Grant;
+use mopse::party::grants::{Grant, Share};
 use mopse::party::keyring::Keyring;
 use mopse::party::records::{Ids, Origin};
 use mopse::party::saved;
+use mopse::party::uploading::{Change, Table, Versions};
 use mopse::schema::{Field, Kind, Schema};
 use mopse::wire::Packed;
 
@@ -143,7 +145,13 @@ fn saving_and_opening_a_keyring_leaves_no_key() {
         for number in 0..20 {
             owner.authorize(&format!("ward {number}"), &[]).expect("a good name");
         }
-        for (keyring, kind) in [(&owner, saved::Kind::Owner), (&hospital, saved::Kind::Provider)] {
+        owner.revoke(&["ward 0"]).expect("it is there");
+        let renewed = owner.authorize("hospital", &[]).expect("it is there");
+        for (keyring, kind) in [
+            (&owner, saved::Kind::Owner),
+            (&hospital, saved::Kind::Provider),
+            (&renewed, saved::Kind::Provider),
+        ] {
             let file = saved::seal(keyring, PASSWORD, CHEAP).expect("the cost is sane");
             drop(saved::open(&file, PASSWORD, kind).expect("it was just sealed"));
             assert!(saved::open(&file, b"wrong", kind).is_err());
@@ -159,20 +167,32 @@ fn making_and_reading_grants_leaves_no_key() {
     let ids: Vec<i64> = (0..100).collect();
     let key = Key::from_bytes(&[7; 32]).expect("32 bytes").child(Purpose::Node, b"hospital", 0);
     let record = key.child(Purpose::Record, b"", 0);
-    let mut secrets = vec![seen_of(&record), seen_of(&record.child(Purpose::Record, b"layout", 0))];
-    for handle in hospital.handles(Ids::Integers(&ids)) {
-        secrets.push(seen_of(&record.child(Purpose::Record, &handle.to_be_bytes(), 0)));
+    let readers = record.child(Purpose::Portion, b"", 0);
+    let mut secrets = vec![seen_of(&record), seen_of(&readers)];
+    for name in ["rest", "files", "vitals"] {
+        let portion = readers.child(Purpose::Portion, &[b"/", name.as_bytes()].concat(), 0);
+        secrets.push(seen_of(&portion));
+        let of = |label: &[u8]| seen_of(&portion.child(Purpose::Portion, label, 0));
+        secrets.extend([b"layout".as_slice(), b"high", b"low"].map(of));
     }
+    // A record's key is two blocks, of which the first is looked for.
+    let portion = readers.child(Purpose::Portion, b"/rest", 0);
+    let high = portion.child(Purpose::Portion, b"high", 0);
+    let cipher = aes::Aes256Enc::new(high.expose().into());
+    for handle in hospital.handles(Ids::Integers(&ids)) {
+        let mut block = handle.to_be_bytes().into();
+        cipher.encrypt_block(&mut block);
+        secrets.push(block.into());
+    }
+    let portions = ["rest".to_owned(), "vitals".to_owned()];
     let left = left_behind(&secrets, || {
-        for some in [false, true] {
-            let opener = if some {
-                hospital.opener_of(hospital.node(), Ids::Integers(&ids))
-            } else {
-                hospital.opener(hospital.node())
-            };
-            let (owner, provider) = (hospital.owner(), hospital.node().clone());
-            let grant = Grant { owner, provider, opener: opener.expect("it is its own") };
-            let bytes = grant.encode();
+        for (portions, ids) in [
+            (None, None),
+            (Some(&portions[..]), None),
+            (Some(&portions[..]), Some(Ids::Integers(&ids))),
+        ] {
+            let share = Share { ids, portions, holder: b"", end: 1 };
+            let bytes = hospital.grant(hospital.node(), &share).expect("it is its own");
             drop(Grant::decode(&bytes).expect("it was just made"));
         }
     });
@@ -220,11 +240,14 @@ fn sealing_and_opening_records_leaves_no_plaintext() {
     }];
     let mut kept = Vec::new();
     let left = left_behind(&secrets, || {
-        let upload = hospital.upload(&columns, Ids::Integers(&ids), &[], 1).expect("ids differ");
-        let sent = Upload::decode(&upload).expect("it was just made");
-        let opener = hospital.opener(hospital.node()).expect("it is its own");
-        let origin = Origin { owner: &sent.owner, provider: &sent.provider };
-        kept = opener.open(origin, &sent.layout, &sent.handles, &sent.records).expect("its own");
+        let (ids, id) = (Ids::Integers(&ids), None);
+        let table = Table { columns: &columns, ids, id, indexed: &[], portions: &[], now: 0 };
+        let made = hospital.upload(&table, Change::Add, &Versions::default()).expect("ids differ");
+        let sent = Upload::decode(&made.message).expect("it was just made");
+        let Upload { owner, provider, readers, id, handles, portions, .. } = &sent;
+        let opener = hospital.opener(provider, *readers).expect("it is its own");
+        let origin = Origin { owner, provider, readers: *readers, upload: *id };
+        kept = opener.open(origin, handles, portions).expect("its own");
     });
     assert_eq!(left, [0; 0]);
     assert_eq!(kept[0].rows(), 50);

@@ -362,7 +362,7 @@ impl Keyring {
         now: u64,
     ) -> PyResult<Vec<MadeUpload<'py>>> {
         let parts = borrowed(&parts);
-        let made = py.detach(|| self.read().renew(&parts, &portions, now))?;
+        let made = py.detach(|| self.read().renew(parts, &portions, now))?;
         Ok(made.into_iter().map(|made| made_upload(py, made)).collect())
     }
 
@@ -563,7 +563,7 @@ impl Versions {
     #[new]
     fn new(py: Python<'_>, parts: Vec<PyRef<'_, Part>>) -> Self {
         let parts = borrowed(&parts);
-        Self(py.detach(|| uploading::Versions::of(&parts)))
+        Self(py.detach(|| uploading::Versions::of(parts)))
     }
 }
 

@@ -63,7 +63,7 @@ impl Listing {
     ///
     /// [`wire::Error::Format`](crate::wire::Error::Format) if the bytes are no listing, or one of files with bodies.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
-        const LEAST: usize = 32 + 8 + 16 + 16 + 8 + 1;
+        const LEAST: usize = 32 + 8 + 5 + 16 + 16 + 8 + 1;
         let mut reader = Reader::new(bytes, Kind::Listing)?;
         let request = reader.u128()?;
         let mut files = Vec::new();
@@ -182,7 +182,16 @@ mod tests {
     }
 
     fn file(provider: Node, handle: u128, number: u128) -> StoredFile {
-        StoredFile { owner: OWNER, provider, handle, number, description: vec![3], body: None }
+        let readers = crate::message::place::Epoch::default();
+        StoredFile {
+            owner: OWNER,
+            provider,
+            readers,
+            handle,
+            number,
+            description: vec![3],
+            body: None,
+        }
     }
 
     fn why(checked: Result<(), Error>) -> String {
@@ -250,7 +259,8 @@ mod tests {
         let mut of_another = fetched.clone();
         of_another.file.owner = Owner([2; 32]);
         assert_eq!(why(of_another.check(&request(Ask::File(9)))), "it is of another owner");
-        let certificate = Certificate { subject: node("b", 0), key: [0; 32], signature: [0; 64] };
+        let certificate =
+            Certificate { subject: node("b", 0), key: [0; 32], stamp: None, signature: [0; 64] };
         let by_b = Request { issuer: Chain(vec![certificate]), ..request(Ask::File(9)) };
         assert_eq!(why(fetched.check(&by_b)), "it is of a provider that was not asked");
     }

@@ -179,7 +179,8 @@ mod tests {
     #[test]
     fn notes_are_those_of_whoever_asked() {
         let by = |name: &str, ask| {
-            let certificate = Certificate { subject: node(name), key: [0; 32], signature: [0; 64] };
+            let certificate =
+                Certificate { subject: node(name), key: [0; 32], stamp: None, signature: [0; 64] };
             Request { owner: OWNER, ask, expiry: 0, id: 7, issuer: Chain(vec![certificate]) }
         };
         let why = |notes: &Notes, request: &Request| match notes.check(request) {

@@ -240,8 +240,8 @@ pub(super) fn decode_layout(bytes: &[u8]) -> Result<Layout, Error> {
             5 => Values::Text(Packed::default()),
             _ => return Err(reader.fault().into()),
         };
-        if flag(&mut reader)? {
-            layout.id = Some(position);
+        if flag(&mut reader)? && layout.id.replace(position).is_some() {
+            return Err(reader.fault().into());
         }
         layout.columns.push(Column { name, dtype, values, is_valid: Cow::default() });
     }
@@ -343,10 +343,24 @@ mod tests {
     use super::*;
     use crate::wire;
 
+    fn placed<'a>(columns: &'a [Column<'a>]) -> Vec<(u32, &'a Column<'a>)> {
+        (0..).zip(columns).collect()
+    }
+
     fn encoded(columns: &[Column<'_>], row: usize) -> Vec<u8> {
         let mut writer = Writer::headless_secret();
-        encode_row(columns, row, &mut writer);
+        encode_row(&placed(columns), row, &mut writer);
         writer.0.to_vec()
+    }
+
+    /// The layout of columns, the first of which holds the ids.
+    fn layout(columns: &[Column<'_>]) -> Vec<u8> {
+        let id = columns.first().map(|column| column.name.as_str());
+        encode_layout(&placed(columns), id).to_vec()
+    }
+
+    fn decoded(layout: &[u8]) -> Result<Vec<Column<'static>>, Error> {
+        decode_layout(layout).map(|layout| layout.columns)
     }
 
     /// One column of each type, two rows.
@@ -370,18 +384,31 @@ mod tests {
     #[test]
     fn a_row_survives_its_bytes() {
         let table = table();
-        let mut read = decode_layout(&encode_layout(&table)).unwrap();
+        let mut read = decoded(&layout(&table)).unwrap();
         for row in 0..2 {
             decode_row(&encoded(&table, row), &mut read).unwrap();
         }
         assert_eq!(read, table);
+        assert_eq!(decode_layout(&layout(&table)).unwrap().id, Some(0));
+        let columns = placed(&table);
+        for (id, at) in [(Some("f"), Some(2)), (Some("none"), None), (None, None)] {
+            assert_eq!(decode_layout(&encode_layout(&columns, id)).unwrap().id, at);
+        }
+    }
+
+    #[test]
+    fn two_columns_of_ids_are_refused() {
+        let mut table = table();
+        table[1].name = table[0].name.clone();
+        let refused = decode_layout(&layout(&table));
+        assert!(matches!(refused, Err(Error::Wire(wire::Error::Format { .. }))));
     }
 
     #[test]
     fn a_row_with_more_or_fewer_bytes_is_malformed() {
         let table = table();
         let row = encoded(&table, 0);
-        let read = |bytes: &[u8]| decode_row(bytes, &mut decode_layout(&encode_layout(&table))?);
+        let read = |bytes: &[u8]| decode_row(bytes, &mut decoded(&layout(&table))?);
         assert_eq!(read(&row), Ok(()));
         for cut in 0..row.len() {
             assert!(
@@ -412,7 +439,7 @@ mod tests {
         *no_text.last_mut().unwrap() = 0xff;
         bad.extend([(no_truth, Some("b")), (no_text, Some("t"))]);
         for (bytes, column) in bad {
-            let mut read = decode_layout(&encode_layout(&table)).unwrap();
+            let mut read = decoded(&layout(&table)).unwrap();
             decode_or_void(&good, 0, &mut read).unwrap();
             let expected = match column {
                 None => Error::LongRecord { position: 1 },
@@ -428,7 +455,7 @@ mod tests {
                 assert_eq!(*column.is_valid, [table_valid(column), false, table_valid(column)]);
                 column.retain(&[true, false, true]);
             }
-            let mut twice = decode_layout(&encode_layout(&table)).unwrap();
+            let mut twice = decoded(&layout(&table)).unwrap();
             (0..2).for_each(|row| decode_or_void(&good, row, &mut twice).unwrap());
             assert_eq!(read, twice);
         }
@@ -479,14 +506,18 @@ mod tests {
             at in any::<prop::sample::Index>(),
         ) {
             let table = table();
-            let layout = encode_layout(&table);
-            let _ = decode_row(&bytes, &mut decode_layout(&layout).unwrap());
-            let mut changed = layout.clone();
+            let layout = layout(&table);
+            let _ = decode_row(&bytes, &mut decoded(&layout).unwrap());
+            let mut changed = layout;
             let end = changed.len().min(at.index(changed.len()) + bytes.len());
             let start = at.index(changed.len());
             changed[start..end].copy_from_slice(&bytes[..end - start]);
-            if let Ok(mut columns) = decode_layout(&changed) {
-                prop_assert_eq!(encode_layout(&columns), changed);
+            if let Ok(Layout { mut columns, places, id }) = decode_layout(&changed) {
+                if types(&columns).is_ok() {
+                    let id = id.map(|at| columns[at].name.as_str());
+                    let all: Vec<_> = places.into_iter().zip(&columns).collect();
+                    prop_assert_eq!(&*encode_layout(&all, id), &changed);
+                }
                 let _ = decode_row(&encoded(&table, 0), &mut columns);
             }
             let _ = decode_layout(&bytes);

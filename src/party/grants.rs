@@ -35,6 +35,8 @@ use crate::scheme::mopse::Handle;
 use crate::wire::{Buffer, Kind, Reader, Writer};
 
 /// What opens records that one provider sealed in one readers' epoch.
+///
+/// Maps leave copies of their entries where they move them, so that nothing in one holds a key itself.
 #[derive(Debug, Clone, Default)]
 pub struct Opener {
     /// The key of the readers' epoch: opens all.
@@ -94,9 +96,8 @@ impl Opener {
         match (portions, handles) {
             (None, None) => Self { all: Some(all.clone()), ..Self::default() },
             (Some(portions), None) => {
-                let key = |name| Box::new(portion_key(all, name));
-                let keys = portions.iter().map(|name| (name.clone(), key(name)));
-                Self { portions: keys.collect(), ..Self::default() }
+                let of_portion = |name: &String| (name.clone(), Box::new(portion_key(all, name)));
+                Self { portions: portions.iter().map(of_portion).collect(), ..Self::default() }
             }
             (portions, Some(handles)) => {
                 let of_portion = |name: &String| {
@@ -104,8 +105,7 @@ impl Opener {
                     let rows = RowKeys::new(&portion);
                     let keys = handles.iter().map(|&handle| (handle, Box::new(rows.key(handle))));
                     let layout = Box::new(layout_key(&portion));
-                    let keys = RecordKeys { layout, keys: keys.collect() };
-                    (name.clone(), keys)
+                    (name.clone(), RecordKeys { layout, keys: keys.collect() })
                 };
                 let default = [REST.to_owned(), FILES.to_owned()];
                 let portions = portions.unwrap_or(&default);
@@ -147,7 +147,7 @@ impl Opener {
             }
             None => {
                 let keys = self.records.get(name)?;
-                Some((Keys::Some(keys), Cow::Borrowed(&keys.layout)))
+                Some((Keys::Some(keys), Cow::Borrowed(&*keys.layout)))
             }
         }
     }
@@ -472,15 +472,15 @@ impl Grant {
     }
 }
 
-fn read_key(reader: &mut Reader<'_>) -> Result<Key, Error> {
-    Ok(Key::from_bytes(reader.raw(32)?)?)
+fn read_key(reader: &mut Reader<'_>) -> Result<Box<Key>, Error> {
+    Ok(Box::new(Key::from_bytes(reader.raw(32)?)?))
 }
 
 fn read_opener(reader: &mut Reader<'_>) -> Result<Opener, Error> {
     let mut opener = Opener::default();
     opener.all = match reader.u8()? {
         0 => None,
-        1 => Some(Box::new(read_key(reader)?)),
+        1 => Some(read_key(reader)?),
         _ => return Err(reader.fault().into()),
     };
     for _ in 0..reader.count(40)? {
@@ -488,10 +488,10 @@ fn read_opener(reader: &mut Reader<'_>) -> Result<Opener, Error> {
         if opener.portions.last_key_value().is_some_and(|(last, _)| *last >= name) {
             return Err(reader.fault().into());
         }
-        opener.portions.insert(name, Box::new(read_key(reader)?));
+        opener.portions.insert(name, read_key(reader)?);
     }
     for _ in 0..reader.count(48)? {
-        let (name, layout) = (reader.text()?.to_owned(), Box::new(read_key(reader)?));
+        let (name, layout) = (reader.text()?.to_owned(), read_key(reader)?);
         if opener.records.last_key_value().is_some_and(|(last, _)| *last >= name) {
             return Err(reader.fault().into());
         }
@@ -501,7 +501,7 @@ fn read_opener(reader: &mut Reader<'_>) -> Result<Opener, Error> {
             if keys.last_key_value().is_some_and(|(&last, _)| handle <= last) {
                 return Err(reader.fault().into());
             }
-            keys.insert(handle, Box::new(read_key(reader)?));
+            keys.insert(handle, read_key(reader)?);
         }
         opener.records.insert(name, RecordKeys { layout, keys });
     }

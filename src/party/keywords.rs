@@ -495,7 +495,9 @@ mod tests {
         assert_eq!(vectors.notes.len(), 3);
         for case in vectors.notes {
             let provider = Key::from_bytes(&case.provider).unwrap();
-            let node = Node::of(&case.path, &case.epochs).unwrap();
+            let epochs: Vec<crate::message::place::Epoch> =
+                case.epochs.iter().map(|&epoch| epoch.into()).collect();
+            let node = Node::of(&case.path, &epochs).unwrap();
             let number = u128::from_str_radix(&case.file, 16).unwrap();
             let key = keyword_key(&provider);
             let used = case.keywords.iter().map(|(word, at)| (tag(&key, word.as_bytes()), *at));

@@ -79,7 +79,7 @@ pub struct Versions {
 impl Versions {
     /// What the parts that answer a query for records tell; versions are computed of what is sealed.
     #[must_use]
-    pub fn of(parts: &[&Part]) -> Self {
+    pub fn of<'a>(parts: impl IntoIterator<Item = &'a Part>) -> Self {
         let mut known = HashMap::new();
         for part in parts {
             for (row, &handle) in part.handles.iter().enumerate() {
@@ -347,14 +347,14 @@ impl Keyring {
     ///
     /// Those of opening the records and of [`upload`](Self::upload), [`Error::NoIds`] if a part does not say
     /// which of its columns holds the ids.
-    pub fn renew(
+    pub fn renew<'a>(
         &self,
-        parts: &[&Part],
+        parts: impl IntoIterator<Item = &'a Part> + Clone,
         portions: &[(String, Vec<String>)],
         now: u64,
     ) -> Result<Vec<Made>, Error> {
-        let versions = Versions::of(parts);
-        let parts = parts.iter().filter(|part| !part.handles.is_empty());
+        let versions = Versions::of(parts.clone());
+        let parts = parts.into_iter().filter(|part| !part.handles.is_empty());
         parts.map(|part| self.renew_part(part, &versions, portions, now)).collect()
     }
 
@@ -552,8 +552,8 @@ pub fn check_names(portions: &[(String, Vec<String>)]) -> Result<(), Error> {
         if portions[..at].iter().any(|(other, _)| other == name) {
             return refuse(name, "there are two of this name");
         }
-        if at + 1 == MOST_PORTIONS {
-            return refuse(name, "there are at most 62 portions besides the rest");
+        if at + 2 == MOST_PORTIONS {
+            return refuse(name, "there are at most 62 portions besides the rest and files");
         }
     }
     Ok(())

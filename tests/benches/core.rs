@@ -4,16 +4,17 @@
 
 use std::borrow::Cow;
 use std::hint::black_box;
+use std::sync::Arc;
 use std::time::Instant;
 
 use mopse::cloud::index::Index;
 use mopse::keys::Key;
-use mopse::message::token::Predicate;
-use mopse::message::upload::Run;
-use mopse::message::upload::Upload;
+use mopse::message::query::Predicate;
+use mopse::message::upload::{Run, Upload};
 use mopse::party::Keyring;
 use mopse::party::columns::{Column, Values};
-use mopse::party::records::{Ids, Origin, seal as seal_rows};
+use mopse::party::records::{Ids, Origin};
+use mopse::party::uploading::{Change, Table, Versions};
 use mopse::schema::{Field, Kind, Schema};
 
 const REPEATS: usize = 5;
@@ -62,21 +63,17 @@ fn seal(records: usize) -> Result<(), mopse::Error> {
         column("diastolic", "Int64", integers()),
         column("bmi", "Float64", Values::Float64(Cow::Borrowed(&floats))),
     ];
-    let handles = hospital.handles(Ids::Integers(&ids));
-    let rows: Vec<_> = handles.into_iter().zip(0..).collect();
-    let key = Key::from_bytes(&[8; 32])?;
-    let (id, provider) = (hospital.owner(), hospital.node().clone());
-    let origin = Origin { owner: &id, provider: &provider };
-    report("seal records", records, || seal_rows(&key, origin, &columns, &rows));
-    let upload = || hospital.upload(&columns, Ids::Integers(&ids), &[], 1);
+    let (ids, id, portions) = (Ids::Integers(&ids), Some("id"), &[]);
+    let table = Table { columns: &columns, ids, id, indexed: &[], portions, now: 0 };
+    let upload = || hospital.upload(&table, Change::Add, &Versions::default());
     report("make an upload of records", records, upload);
-    let message = upload()?;
+    let message = upload()?.message;
     report("check an upload", records, || Upload::decode(&message));
     let received = Upload::decode(&message)?;
-    let opener = owner.opener(&received.provider)?;
-    report("open records", records, || {
-        opener.open(origin, &received.layout, &received.handles, &received.records)
-    });
+    let Upload { owner: of, provider, readers, id, handles, portions, .. } = &received;
+    let origin = Origin { owner: of, provider, readers: *readers, upload: *id };
+    let opener = owner.opener(provider, *readers)?;
+    report("open records", records, || opener.open(origin, handles, portions));
     Ok(())
 }
 
@@ -91,13 +88,13 @@ fn search(entries: u32) -> Result<(), mopse::Error> {
             .collect();
         let records = (0..entries / runs).collect();
         let run = Run { field: "age".into(), ciphertexts, records };
-        index.add("hospital", entries / runs, vec![run])?;
+        index.add("hospital", entries / runs, Arc::new(vec![run]))?;
     }
     index.settle()?;
     let ranges: Vec<[Predicate; 1]> = (1..1000)
         .map(|i| {
             let low = i64::MAX / 1001 * i;
-            [Predicate { field: "age".into(), low, high: low + (i64::MAX >> 20) }]
+            [Predicate { field: "age".into(), low, high: low + (i64::MAX >> 20), slots: None }]
         })
         .collect();
     report("find a range of 10^7 entries", ranges.len(), || {

@@ -5,19 +5,23 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use mopse::cipher::password::Cost;
 use mopse::cloud::gate::Gate;
 use mopse::cloud::memory::Memory;
-use mopse::cloud::store::Store;
+use mopse::cloud::store::{Receipt, Store};
 use mopse::keys::Key;
-use mopse::message::announcement::Announcement;
-use mopse::message::answer::Part;
-use mopse::message::bundle;
+use mopse::message::announcement::Announced;
+use mopse::message::answer::{Answer, Part};
+use mopse::message::place::Node;
+use mopse::message::query::{Query, Token};
 use mopse::party::columns::{Column, Values};
 use mopse::party::grants::Opener;
 use mopse::party::records::{Ids, Origin};
+use mopse::party::saved;
+use mopse::party::uploading::{Change, Table, Versions};
 use mopse::party::{Indexed, Keyring, Range};
 use mopse::schema::{Field, Kind, Schema};
-use mopse::wire::{self, Packed};
+use mopse::wire::Packed;
 use mopse::{cloud, party};
 
 /// The time at the cloud.
@@ -37,16 +41,33 @@ pub fn owner(byte: u8) -> Keyring {
     Keyring::root(Key::from_bytes(&[byte; 32]).unwrap(), schema())
 }
 
-/// A provider's upload of records.
-pub fn upload(provider: &Keyring, rows: &[Row], sequence: u64) -> Vec<u8> {
-    try_upload(provider, rows, sequence).unwrap()
+/// A provider's upload of new records.
+pub fn upload(provider: &Keyring, rows: &[Row]) -> Vec<u8> {
+    try_upload(provider, rows).unwrap()
 }
 
-/// A provider's upload of records, if they are possible.
-pub fn try_upload(
+/// A provider's upload of new records, if they are possible.
+pub fn try_upload(provider: &Keyring, rows: &[Row]) -> Result<Vec<u8>, party::Error> {
+    change(provider, rows, Change::Add, &Versions::default())
+}
+
+/// A provider's upload of records that are new, or take the place of others.
+pub fn change(
     provider: &Keyring,
     rows: &[Row],
-    sequence: u64,
+    change: Change,
+    versions: &Versions,
+) -> Result<Vec<u8>, party::Error> {
+    change_in(provider, rows, &[], change, versions)
+}
+
+/// A provider's upload of records in portions.
+pub fn change_in(
+    provider: &Keyring,
+    rows: &[Row],
+    portions: &[(String, Vec<String>)],
+    change: Change,
+    versions: &Versions,
 ) -> Result<Vec<u8>, party::Error> {
     let ids: Vec<i64> = rows.iter().map(|row| row.0).collect();
     let ages: Vec<i64> = rows.iter().map(|row| row.1).collect();
@@ -83,7 +104,31 @@ pub fn try_upload(
         Indexed { field: "age", rows: &all, plaintexts: &ages },
         Indexed { field: "sbp", rows: &with_pressure, plaintexts: &measured },
     ];
-    provider.upload(&columns, Ids::Integers(&ids), &indexed, sequence)
+    let id = Some("id");
+    let ids = Ids::Integers(&ids);
+    let table = Table { columns: &columns, ids, id, indexed: &indexed, portions, now: NOW };
+    Ok(provider.upload(&table, change, versions)?.message)
+}
+
+/// A provider's upload that removes records.
+pub fn delete(
+    provider: &Keyring,
+    ids: &[i64],
+    versions: &Versions,
+) -> Result<Vec<u8>, party::Error> {
+    Ok(provider.deletion(Ids::Integers(ids), versions, NOW)?.message)
+}
+
+/// A provider's upload of what is sealed and indexed of records with these ids, in one portion.
+pub fn upload_of(
+    provider: &Keyring,
+    columns: &[Column<'_>],
+    ids: &[i64],
+    indexed: &[Indexed<'_>],
+) -> Result<Vec<u8>, party::Error> {
+    let ids = Ids::Integers(ids);
+    let table = Table { columns, ids, id: None, indexed, portions: &[], now: NOW };
+    Ok(provider.upload(&table, Change::Add, &Versions::default())?.message)
 }
 
 /// A range of ages.
@@ -96,19 +141,33 @@ pub fn sbp(low: i64, high: i64) -> Range {
     Range { field: "sbp".into(), low, high }
 }
 
-/// The tokens of a query that is valid until now.
-pub fn ask(by: &Keyring, ranges: &[Range]) -> Vec<Vec<u8>> {
-    by.tokens(ranges, NOW).unwrap()
+/// A query that is valid until now.
+pub fn ask(by: &Keyring, ranges: &[Range]) -> Vec<u8> {
+    by.query(ranges, NOW).unwrap()
+}
+
+/// The tokens of a query.
+pub fn tokens(query: &[u8]) -> Vec<Token> {
+    Query::decode(query).unwrap().tokens
 }
 
 /// An upload of records 1 to 3 with ages 40, 50 and 60, a pressure of 140 for the first two, and no
 /// columns.
-pub fn three_records(provider: &Keyring, sequence: u64) -> Vec<u8> {
+pub fn three_records(provider: &Keyring) -> Vec<u8> {
     let indexed = [
         Indexed { field: "age", rows: &[0, 1, 2], plaintexts: &[40, 50, 60] },
         Indexed { field: "sbp", rows: &[0, 1], plaintexts: &[140, 140] },
     ];
-    provider.upload(&[], Ids::Integers(&[1, 2, 3]), &indexed, sequence).unwrap()
+    upload_of(provider, &[], &[1, 2, 3], &indexed).unwrap()
+}
+
+/// A copy of a keyring, as from a backup.
+pub fn copy(keyring: &Keyring) -> Keyring {
+    let cheap = Cost { memory: 8, passes: 1, lanes: 1 };
+    let kind =
+        if *keyring.node() == Node::root() { saved::Kind::Owner } else { saved::Kind::Provider };
+    let file = saved::seal(keyring, b"password", cheap).unwrap();
+    saved::open(&file, b"password", kind).unwrap()
 }
 
 /// A cloud that keeps things in memory.
@@ -119,20 +178,39 @@ pub struct Cloud {
 
 impl Cloud {
     /// A cloud that serves one owner.
-    pub fn of(owner: &Keyring) -> Self {
+    pub fn of(owner: &mut Keyring) -> Self {
         let cloud = Self::default();
         cloud.enroll(owner);
         cloud
     }
 
-    /// Takes note of what an owner announces.
-    pub fn enroll(&self, owner: &Keyring) {
-        self.gate.enroll(&owner.announcement().unwrap()).unwrap();
+    /// Takes note of what an authority announces.
+    pub fn enroll(&self, authority: &mut Keyring) {
+        self.try_enroll(authority).unwrap();
+    }
+
+    /// Takes note of what an authority announces, if it can, and makes sure that what is refused changes
+    /// nothing.
+    pub fn try_enroll(&self, authority: &mut Keyring) -> Result<(), cloud::Error> {
+        let announcements = authority.announcements().unwrap();
+        let known = || {
+            let store = self.gate.store();
+            (store.announced(&authority.owner()), store.announcements(&authority.owner()))
+        };
+        let before = known();
+        let outcome = self.gate.enroll(&announcements);
+        assert!(outcome.is_ok() || known() == before, "all or nothing");
+        outcome
     }
 
     /// What it knows of an owner.
-    pub fn announcement(&self, owner: &Keyring) -> Arc<Announcement> {
-        self.gate.store().announcement(&owner.owner()).unwrap().unwrap()
+    pub fn announced(&self, owner: &Keyring) -> Arc<Announced> {
+        self.gate.store().announced(&owner.owner()).unwrap().unwrap()
+    }
+
+    /// All that an owner's authorities announced, as it tells it.
+    pub fn announcements(&self, owner: &Keyring) -> Vec<u8> {
+        self.gate.announcements(&owner.owner()).unwrap()
     }
 
     /// Everything that the cloud holds, to compare.
@@ -141,49 +219,76 @@ impl Cloud {
         format!("{:?} {:?} {:?}", store, store.contents(), store.totals())
     }
 
-    /// Takes an upload or an attachment, and makes sure that what is refused changes nothing.
-    pub fn receive(&self, message: &[u8]) -> Result<(), cloud::Error> {
+    /// Takes an upload, a removal or an attachment, and makes sure that what is refused or repeated changes
+    /// nothing.
+    pub fn receive(&self, message: &[u8]) -> Result<Receipt, cloud::Error> {
         let before = self.snapshot();
-        let outcome = self.gate.receive(message);
-        assert_eq!(outcome.is_err(), before == self.snapshot(), "whole or not at all");
+        let outcome = self.gate.receive(message, NOW);
+        let is_changed = outcome.as_ref().is_ok_and(|receipt| !receipt.is_repeated);
+        assert_eq!(!is_changed, before == self.snapshot(), "whole or not at all");
         outcome
     }
 
-    /// Answers tokens, and makes sure that counting counts the answer.
-    pub fn answer(&self, tokens: &[Vec<u8>]) -> Result<Vec<Part>, cloud::Error> {
-        let query = bundle::join(wire::Kind::Query, tokens.iter().map(Vec::as_slice));
-        let found = self.gate.search(&query, NOW)?;
-        let count: usize = found.iter().map(|part| part.handles.len()).sum();
-        assert_eq!(self.gate.count(&query, NOW), Ok(count));
-        Ok(found.iter().map(|part| Part::decode(&part.encode()).unwrap()).collect())
+    /// Answers a query, and makes sure that it is answered wholly, and that counting counts the answer.
+    pub fn answer(&self, query: &[u8]) -> Result<Answer, cloud::Error> {
+        let found = self.gate.search(query, NOW)?;
+        let count: usize = found.parts.iter().map(|part| part.handles.len()).sum();
+        assert_eq!(self.gate.count(query, NOW), Ok(count));
+        let answer = Answer::decode(&found.encode()).unwrap();
+        assert_eq!(answer, found);
+        assert_eq!(answer.check(&Query::decode(query).unwrap()), Ok(()));
+        Ok(answer)
     }
 
     /// Asks and opens: path and id of every record found, sorted.
     pub fn find(&self, by: &Keyring, ranges: &[Range]) -> Vec<(String, i64)> {
-        let parts = self.answer(&ask(by, ranges)).unwrap();
+        let parts = self.answer(&ask(by, ranges)).unwrap().parts;
         let mut found: Vec<_> = parts.iter().flat_map(|part| open(by, part).unwrap()).collect();
         found.sort();
         found
+    }
+
+    /// What a provider looks up of records of its own.
+    pub fn versions(&self, by: &Keyring, ids: &[i64]) -> Versions {
+        let query = by.lookup(&by.node().path(), Ids::Integers(ids), NOW).unwrap();
+        Versions::of(&self.answer(&query).unwrap().parts)
+    }
+
+    /// Looks up rows of a provider's own and puts new values in their place.
+    pub fn update(&self, by: &Keyring, rows: &[Row]) -> Result<Receipt, mopse::Error> {
+        let ids: Vec<i64> = rows.iter().map(|row| row.0).collect();
+        Ok(self.receive(&change(by, rows, Change::Update, &self.versions(by, &ids))?)?)
+    }
+
+    /// Looks up records of a provider's own and removes them.
+    pub fn delete(&self, by: &Keyring, ids: &[i64]) -> Result<Receipt, mopse::Error> {
+        Ok(self.receive(&delete(by, ids, &self.versions(by, ids))?)?)
     }
 
     /// Removes what a provider sent; how many records there were, and none where there was nothing.
     pub fn remove(&self, owner: &Keyring, provider: &str) -> usize {
         let removed = self.gate.remove(Some(&owner.owner()), provider);
         let nothing = Err(cloud::Error::NothingStored { provider: provider.to_owned() });
-        if removed == nothing { 0 } else { removed.unwrap().records }
+        if removed == nothing { 0 } else { removed.unwrap().removed }
     }
 }
 
 /// Opens a part of an answer with a keyring: path and id of each record.
 pub fn open(by: &Keyring, part: &Part) -> Result<Vec<(String, i64)>, party::Error> {
-    open_with(&by.opener(&part.provider)?, part)
+    if part.provider == Node::root() {
+        return Ok(Vec::new());
+    }
+    open_with(&by.opener(&part.provider, part.readers)?, part)
 }
 
 /// Opens a part of an answer with keys.
 pub fn open_with(opener: &Opener, part: &Part) -> Result<Vec<(String, i64)>, party::Error> {
-    let origin = Origin { owner: &part.owner, provider: &part.provider };
-    let (handles, records) = opener.granted(&part.handles, &part.records);
-    let columns = opener.open(origin, &part.layout, &handles, &records)?;
+    let Part { owner, provider, readers, upload, handles, portions, .. } = part;
+    let origin = Origin { owner, provider, readers: *readers, upload: *upload };
+    let columns = opener.open(origin, handles, portions)?;
+    if columns.is_empty() && handles.is_empty() {
+        return Ok(Vec::new());
+    }
     let [ids, ages, pressures, notes] = &columns[..] else { panic!("{columns:?}") };
     assert!(ids.is_valid.len() == ages.rows() && pressures.rows() == notes.rows());
     let Values::Int64(ids) = &ids.values else { panic!("{ids:?}") };

@@ -4,14 +4,15 @@ use rayon::prelude::*;
 use serde::Deserialize;
 
 use super::*;
+use crate::cipher::{TAG_LEN, aes_gcm_siv};
 use crate::keys::KEY_LEN;
 use crate::message::upload::Upload;
-use crate::party::grants::Opener;
-use crate::party::records::Origin;
+use crate::party::records::{
+    Origin, RowKeys, associated, layout_key, portion_key, readers_key, split,
+};
 use crate::party::scene::{owner, three_records};
 use crate::schema::{Field, Kind};
 use crate::scheme::Scheme;
-use crate::wire::Blobs;
 
 #[test]
 fn a_keyring_knows_the_cells_of_its_own_group_and_of_those_below() {
@@ -19,7 +20,7 @@ fn a_keyring_knows_the_cells_of_its_own_group_and_of_those_below() {
     let hospital = owner.authorize("hospital", &[]).unwrap();
     let ward = owner.authorize("ward", &["hospital"]).unwrap();
     let clinic = owner.authorize("clinic", &[]).unwrap();
-    let hospital = Keyring { below: owner.below.from(hospital.node()), ..hospital };
+    let hospital = Keyring { below: owner.below.from(&[hospital.node()]), ..hospital };
     let groups = |keyring: &Keyring| -> Vec<Group> {
         keyring.spans("age").unwrap().into_iter().map(|(group, _)| group).collect()
     };
@@ -118,7 +119,7 @@ fn node(path: &[(&str, u32)]) -> Node {
     path.iter().fold(Node::root(), |node, (name, epoch)| node.child(name, *epoch).unwrap())
 }
 
-const PURPOSES: [Purpose; 10] = [
+const PURPOSES: [Purpose; 15] = [
     Purpose::Node,
     Purpose::Ruler,
     Purpose::Order,
@@ -129,15 +130,22 @@ const PURPOSES: [Purpose; 10] = [
     Purpose::File,
     Purpose::Share,
     Purpose::Sign,
+    Purpose::Author,
+    Purpose::Portion,
+    Purpose::Leaf,
+    Purpose::Mask,
+    Purpose::Slot,
 ];
 
 /// Everything that two derivations make of what a keyring holds, for every purpose, every label
 /// in use and two epochs.
 fn reachable(keyring: &Keyring, handle: Handle) -> HashSet<[u8; KEY_LEN]> {
-    let mut labels: Vec<Vec<u8>> =
-        ["", "hospital", "clinic", "ward", "lab", "desk", "age", "sbp", "layout"]
-            .map(|label| label.as_bytes().to_vec())
-            .to_vec();
+    let mut labels: Vec<Vec<u8>> = [
+        "", "hospital", "clinic", "ward", "lab", "desk", "age", "sbp", "layout", "/rest", "high",
+        "low",
+    ]
+    .map(|label| label.as_bytes().to_vec())
+    .to_vec();
     labels.push(handle.to_be_bytes().to_vec());
     for (name, field) in keyring.schema.fields() {
         let mut label = Writer::default();
@@ -166,6 +174,8 @@ fn reachable(keyring: &Keyring, handle: Handle) -> HashSet<[u8; KEY_LEN]> {
 fn keys_of(keyring: &Keyring, handle: Handle) -> Vec<Key> {
     let key = &keyring.key;
     let record = key.child(Purpose::Record, b"", 0);
+    let readers = readers_key(&record, Epoch::default());
+    let portion = portion_key(&readers, "rest");
     let mut keys = vec![
         key.clone(),
         key.child(Purpose::Place, b"age", 0),
@@ -173,7 +183,11 @@ fn keys_of(keyring: &Keyring, handle: Handle) -> Vec<Key> {
         key.child(Purpose::Handle, b"", 0),
         key.child(Purpose::Sign, b"", 0),
         key.child(Purpose::Keyword, b"", 0),
-        record.child(Purpose::Record, &handle.to_be_bytes(), 0),
+        key.child(Purpose::Author, b"", 0),
+        RowKeys::new(&portion).key(handle),
+        layout_key(&portion),
+        portion,
+        readers,
         record,
     ];
     keys.extend(keyring.rulers.iter().cloned());
@@ -223,7 +237,7 @@ fn what_a_keyring_holds_derives_its_subtree_and_nothing_above_beside_or_later() 
     assert_eq!(reached(&ward, &lab, handle)[0].1, 2);
     // And the search is no blind one: it does find what is below.
     let below = [node(&[HOSPITAL, ("ward", 0), ("desk", 1)])];
-    assert_eq!(reached(&ward, &below, handle)[0].1, 9);
+    assert_eq!(reached(&ward, &below, handle)[0].1, 10);
 
     let hospital = root.keyring_of(&node(&[HOSPITAL])).unwrap();
     let hospital = reachable(&hospital, handle);
@@ -240,7 +254,7 @@ fn what_a_keyring_holds_derives_its_subtree_and_nothing_above_beside_or_later() 
     assert_eq!(reached(&hospital, &[node(&[("clinic", 0)])], handle)[0].1, 2);
     let below = [node(&[HOSPITAL, ("ward", 0)]), node(&[HOSPITAL, ("lab", 1)])];
     for (node, count) in reached(&hospital, &below, handle) {
-        assert_eq!(count, 9, "the hospital does not reach {node:?}");
+        assert_eq!(count, 10, "the hospital does not reach {node:?}");
     }
 }
 
@@ -248,28 +262,38 @@ fn what_a_keyring_holds_derives_its_subtree_and_nothing_above_beside_or_later() 
 fn no_key_that_a_ward_can_derive_opens_its_siblings_records() {
     let root = owner(1);
     let lab = root.keyring_of(&node(&[HOSPITAL, ("lab", 0)])).unwrap();
-    let sent = Upload::decode(&three_records(&lab, 1)).unwrap();
-    let origin = Origin { owner: &sent.owner, provider: &sent.provider };
-    let record = lab.key.child(Purpose::Record, b"", 0);
-    let layout = record.child(Purpose::Record, b"layout", 0);
-    let handle = sent.handles[0];
-    let mut records = Blobs::default();
-    records.push(sent.records.get(0));
-    let open = |layout: &Key, key: &Key| {
-        let records_of = [(handle, key.clone())].into();
-        Opener::Some { layout: layout.clone(), records: records_of }
-            .open(origin, &sent.layout, &[handle], &records)
-            .map(|_| ())
+    let sent = Upload::decode(&three_records(&lab)).unwrap();
+    let Upload { owner, provider, readers, id, handles, portions, .. } = &sent;
+    let origin = Origin { owner, provider, readers: *readers, upload: *id };
+    let portion =
+        portion_key(&readers_key(&lab.key.child(Purpose::Record, b"", 0), *readers), "rest");
+    let open = |key: &Key, associated: &[u8], sealed: &[u8]| {
+        let (ciphertext, tag) = sealed.split_last_chunk::<TAG_LEN>().unwrap();
+        let mut opened = ciphertext.to_vec();
+        aes_gcm_siv::open_in_place(key.expose(), &origin.nonce(), associated, &mut opened, tag)
     };
-    assert_eq!(open(&layout, &record.child(Purpose::Record, &handle.to_be_bytes(), 0)), Ok(()));
+    let of_layout = origin.of_layout("rest");
+    let (ciphertext, tag) = portions[0].layout.split_last_chunk::<TAG_LEN>().unwrap();
+    let mut layout = ciphertext.to_vec();
+    let key = layout_key(&portion);
+    assert!(aes_gcm_siv::open_in_place(
+        key.expose(),
+        &origin.nonce(),
+        &of_layout,
+        &mut layout,
+        tag
+    ));
+    let of_record = associated(&origin.of_records("rest", &layout), handles[0]);
+    let (record, _) = split(portions[0].records.get(0)).unwrap();
+    assert!(open(&RowKeys::new(&portion).key(handles[0]), &of_record, record));
 
     let ward = root.keyring_of(&node(&[HOSPITAL, ("ward", 0)])).unwrap();
-    for bytes in reachable(&ward, handle) {
+    for bytes in reachable(&ward, handles[0]) {
         let key = Key::from_bytes(&bytes).unwrap();
-        assert_eq!(open(&layout, &key), Err(Error::Record { position: 0 }));
+        assert!(!open(&key, &of_record, record) && !open(&key, &of_layout, &portions[0].layout));
     }
     assert_eq!(
-        ward.opener(&sent.provider).unwrap_err(),
+        ward.opener(provider, *readers).unwrap_err(),
         message::Error::Scope { who: "hospital/ward".into(), what: "hospital/lab".into() }.into()
     );
 }

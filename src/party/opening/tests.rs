@@ -1,5 +1,8 @@
 use super::*;
+use crate::party::Indexed;
+use crate::party::grants::{Grant, Share};
 use crate::party::scene;
+use crate::wire::Blobs;
 
 /// A column of ages.
 fn ages(dtype: &str, values: Values<'static>) -> Column<'static> {
@@ -11,12 +14,12 @@ fn ages(dtype: &str, values: Values<'static>) -> Column<'static> {
 fn sealed(columns: &[Column<'_>]) -> (Keyring, Part) {
     let mut owner = scene::owner(1);
     let hospital = owner.authorize("hospital", &[]).unwrap();
-    let cloud = scene::Cloud::of(&owner);
-    let indexed =
-        [crate::party::Indexed { field: "age", rows: &[0, 1, 2], plaintexts: &[40, 50, 60] }];
-    let upload = hospital.upload(columns, Ids::Integers(&[1, 2, 3]), &indexed, 1).unwrap();
+    let cloud = scene::Cloud::of(&mut owner);
+    let indexed = [Indexed { field: "age", rows: &[0, 1, 2], plaintexts: &[40, 50, 60] }];
+    let upload = scene::upload_of(&hospital, columns, &[1, 2, 3], &indexed).unwrap();
     cloud.receive(&upload).unwrap();
-    let part = cloud.answer(&scene::ask(&owner, &[scene::age(0, 120)])).unwrap().remove(0);
+    let answer = cloud.answer(&scene::ask(&owner, &[scene::age(0, 120)])).unwrap();
+    let [part] = <[Part; 1]>::try_from(answer.parts).unwrap();
     (owner, part)
 }
 
@@ -39,13 +42,14 @@ fn records_with_a_fault_are_left_out_and_named() {
     assert_eq!(owner.open_part(&part, &all), Err(error));
 
     let other = (0..3).find(|&at| at != position).unwrap();
-    let mut records = crate::wire::Blobs::default();
+    let Portion { records: sealed, .. } = &part.portions[0];
+    let mut records = Blobs::default();
     for at in 0..3 {
-        let mut record = part.records.get(at).to_vec();
+        let mut record = sealed.get(at).to_vec();
         record[20] ^= u8::from(at == other);
         records.push(&record);
     }
-    part.records = records;
+    part.portions[0].records = records;
     let opened = owner.report_part(&part, &all);
     let mut faults =
         [(position, Some("age"), outside), (other, None, "the record does not open".into())];
@@ -69,17 +73,17 @@ fn a_layout_with_a_fault_names_every_record_that_was_granted() {
 
     let mut grants = Grants::default();
     assert_eq!(told(&grants.report_part(&part, &[], &owner.schema)).len(), 3);
-    let opener = owner.opener_of(&part.provider, Ids::Integers(&[2])).unwrap();
-    let (owner_id, provider) = (owner.owner(), part.provider.clone());
-    grants.add(crate::party::grants::Grant { owner: owner_id, provider, opener });
+    let ids = Some(Ids::Integers(&[2]));
+    let share = Share { ids, portions: None, holder: b"", end: scene::NOW };
+    let granted = owner.grant(&part.provider, &share).unwrap();
+    grants.add(Grant::decode(&granted).unwrap(), scene::NOW).unwrap();
     let opened = grants.report_part(&part, &[], &owner.schema);
     assert_eq!(told(&opened), [(Some("age"), why.to_owned())]);
 }
 
 #[test]
 fn nulls_are_of_every_type_and_match_no_range() {
-    let mut nulls =
-        ages("String", Values::Text(crate::wire::Packed::new(vec![0; 3], vec![]).unwrap()));
+    let mut nulls = ages("String", Values::Text(Packed::new(vec![0; 3], vec![]).unwrap()));
     let all = [scene::age(0, 120)];
     let (owner, part) = sealed(std::slice::from_ref(&nulls));
     let error = Error::FieldType { field: "age".into(), dtype: "String" };

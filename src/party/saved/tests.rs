@@ -1,6 +1,10 @@
 use super::*;
+use crate::message::certificate::Certificate;
+use crate::message::place::{Epoch, Group};
+use crate::party::grants::Share;
 use crate::party::records::Ids;
-use crate::party::scene::owner;
+use crate::party::scene::{Cloud, age, ask, owner, tokens, upload};
+use crate::party::uploading::{Change, Table, Versions};
 use crate::party::{Indexed, Range};
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -148,7 +152,7 @@ fn files_are_the_known_ones_and_those_of_version_1_still_open() {
         let Saved { password, cost: [memory, passes, lanes], salt, nonce, .. } = case;
         let keyring = open(&case.file, password, Kind::Owner).unwrap();
         assert_eq!(*keyring.key.expose(), root);
-        assert_eq!(keyring.below.members.len(), 1);
+        assert_eq!(keyring.members().len(), 1);
         assert_eq!(
             *contents(Ceiling::default(), &case.file, password, Kind::Owner).unwrap(),
             case.contents
@@ -187,8 +191,13 @@ fn three() -> [Zeroizing<Vec<u8>>; 3] {
     root.authorize("lab", &["hospital"]).unwrap();
     let ward = root.authorize("ward", &["hospital"]).unwrap();
     root.revoke(&["hospital", "lab"]).unwrap();
+    root.announcements().unwrap();
+    root.renew_readers(&["hospital"]).unwrap();
     let mut hospital = root.authorize("hospital", &[]).unwrap();
     attach(&mut hospital, &[b"x-ray", b"0171"]).unwrap();
+    let renewed = root.authorize("ward", &["hospital"]).unwrap();
+    assert_eq!((renewed.earlier.len(), &renewed.earlier[0].node), (1, &ward.node));
+    let ward = renewed;
     [root, hospital, ward].map(|keyring| keyring.encode())
 }
 
@@ -197,53 +206,109 @@ fn attach(provider: &mut Keyring, keywords: &[&[u8]]) -> Result<Vec<u8>, Error> 
     provider.attach(Ids::Integers(&[1]), cipher, ("name", "a/b"), b"contents", keywords)
 }
 
-/// What version 1 wrote: nothing of the uses, and not who ever was a member.
-fn of_version_1(keyring: &Keyring) -> Vec<u8> {
-    let mut later = Writer::default();
-    later.count(keyring.below.ever.len());
-    keyring.below.ever.iter().for_each(|node| node.write(&mut later));
-    keyring.counts.write(&mut later);
-    let mut bytes = keyring.encode().to_vec();
-    bytes.truncate(bytes.len() - later.0.len());
-    bytes[8] = 1;
-    bytes
+/// What versions 1 and 2 wrote, when epochs were numbers.
+#[derive(Clone, Copy)]
+struct Old<'a> {
+    keyring: &'a Keyring,
+    members: &'a [Node],
+    reached: &'a [(Node, u32)],
+    groups: &'a [(Node, u32)],
+    ever: &'a [Node],
 }
 
-/// What version 2 wrote: the counts, and not what they are counted from.
-fn of_version_2(keyring: &Keyring, counts: u64) -> Vec<u8> {
-    let mut later = Writer::default();
-    keyring.counts.write(&mut later);
-    let mut bytes = keyring.encode().to_vec();
-    bytes.truncate(bytes.len() - later.0.len());
-    bytes.extend(counts.to_le_bytes());
-    for count in 0..counts {
-        bytes.extend([&[7; 8][..], &count.to_le_bytes(), &30_u64.to_le_bytes()].concat());
+impl Old<'_> {
+    fn encode(&self, version: u8) -> Vec<u8> {
+        let Keyring { owner, schema, node, key, rulers, chain, .. } = self.keyring;
+        let mut writer = Writer::new(wire::Kind::Keyring);
+        writer.0[8] = version;
+        writer.raw(&owner.0).bytes(&schema.encode());
+        node.write_without_salts(&mut writer);
+        writer.raw(key.expose()).count(rulers.len());
+        rulers.iter().for_each(|ruler| {
+            writer.raw(ruler.expose());
+        });
+        writer.count(chain.0.len());
+        for certificate in &chain.0 {
+            certificate.subject.write_without_salts(&mut writer);
+            writer.raw(&certificate.key).raw(&certificate.signature);
+        }
+        let nodes = |writer: &mut Writer, nodes: &[Node]| {
+            writer.count(nodes.len());
+            nodes.iter().for_each(|node| node.write_without_salts(writer));
+        };
+        nodes(&mut writer, self.members);
+        for numbered in [self.reached, self.groups] {
+            writer.count(numbered.len());
+            for (node, number) in numbered {
+                node.write_without_salts(&mut writer);
+                writer.u32(*number);
+            }
+        }
+        writer.u64(7);
+        if version > 1 {
+            nodes(&mut writer, self.ever);
+            writer.count(3);
+            for tag in 1..4 {
+                writer.raw(&[tag; 16]).u64(tag.into()); // uses that nothing proves
+            }
+        }
+        writer.0
     }
-    bytes[8] = 2;
-    bytes
+}
+
+fn place(path: &str, numbers: &[u32]) -> Node {
+    let epochs: Vec<Epoch> = numbers.iter().map(|&number| number.into()).collect();
+    Node::of(path, &epochs).unwrap()
+}
+
+/// A hospital as an owner certified it when certificates named no announcement.
+fn old_hospital(owner: &mut Keyring) -> Keyring {
+    let mut hospital = owner.authorize("hospital", &[]).unwrap();
+    let Certificate { subject, key, .. } = hospital.chain.0.remove(0);
+    let signature = owner.sign(&Certificate::message(&owner.owner, &subject, &key, None));
+    hospital.chain.0.push(Certificate { subject, key, stamp: None, signature });
+    hospital
+}
+
+/// An owner's contents of version 2: a ward of its hospital was removed once, and so was a clinic.
+fn of_version_2(owner: &Keyring) -> Vec<u8> {
+    let hospital = place("hospital", &[1]);
+    let members = [place("hospital", &[1]), place("hospital/lab", &[1, 1])];
+    let earlier = [
+        place("clinic", &[0]),
+        place("hospital", &[0]),
+        place("hospital/lab", &[1, 0]),
+        place("hospital/ward", &[1, 0]),
+    ];
+    let ever = [&members[..], &earlier].concat();
+    let reached = [(Node::root(), 1), (hospital.clone(), 1)];
+    let groups = [(Node::root(), 0), (Node::root(), 1), (hospital.clone(), 0), (hospital, 1)];
+    let old =
+        Old { keyring: owner, members: &members, reached: &reached, groups: &groups, ever: &ever };
+    old.encode(2)
 }
 
 #[test]
 fn keyrings_of_older_versions_are_read_and_of_an_unknown_one_refused() {
     let mut root = owner(1);
-    let hospital = root.authorize("hospital", &[]).unwrap();
-    root.authorize("ward", &["hospital"]).unwrap();
-    for keyring in [root, hospital] {
-        let read = Keyring::decode(&of_version_1(&keyring)).unwrap();
-        assert_eq!((&read.below, &read.counts), (&keyring.below, &Uses::new()));
-        assert_eq!(*read.encode(), *keyring.encode(), "it is written as version 3");
-        for counts in [0, 3] {
-            let bytes = of_version_2(&keyring, counts);
-            let read = Keyring::decode(&bytes).unwrap();
-            assert_eq!(
-                *read.encode(),
-                *keyring.encode(),
-                "what it counted is not known to be true"
-            );
-            for cut in 0..bytes.len() {
-                assert!(Keyring::decode(&bytes[..cut]).is_err(), "cut at {cut}");
-            }
+    let hospital = old_hospital(&mut root);
+    let members = [place("hospital", &[0])];
+    let old = |keyring| Old { keyring, members: &[], reached: &[], groups: &[], ever: &[] };
+    let groups = [(Node::root(), 0)];
+    let of_root = Old { members: &members, groups: &groups, ever: &members, ..old(&root) };
+    for (old, ever) in [(of_root, &members[..]), (old(&hospital), &[])] {
+        let keyring = old.keyring;
+        for version in [1, 2] {
+            let read = Keyring::decode(&old.encode(version)).unwrap();
+            assert_eq!(read.members(), ever);
+            assert_eq!(read.below.ever().into_iter().collect::<Vec<_>>(), ever);
+            assert_eq!((&read.chain, &read.counts), (&keyring.chain, &Uses::new()));
+            assert_eq!((read.standing, read.earlier.len()), (Standing::default(), 0));
         }
+        let read = Keyring::decode(&old.encode(2)).unwrap();
+        let bytes = read.encode();
+        assert_eq!(bytes[8], 3, "it is written as version 3");
+        assert_eq!(*Keyring::decode(&bytes).unwrap().encode(), *bytes);
         for got in [0, 4, 255] {
             let mut bytes = keyring.encode().to_vec();
             bytes[8] = got;
@@ -264,10 +329,18 @@ fn a_keyring_with_old_names_opens_and_can_be_saved_again() {
     }
     let south = root.find("Su\u{308}d").unwrap();
     let provider = root.keyring_of(&south).unwrap();
+    let members: Vec<Node> =
+        old.iter().map(|name| Node::root().child_as_spelt(name, 0).unwrap()).collect();
+    let groups = [(Node::root(), 0)];
+    let of_root =
+        Old { keyring: &root, members: &members, reached: &[], groups: &groups, ever: &members };
+    for version in [1, 2] {
+        let read = Keyring::decode(&of_root.encode(version)).unwrap();
+        assert_eq!(*read.encode(), *root.encode());
+    }
     for keyring in [&root, &provider] {
-        let read = Keyring::decode(&of_version_1(keyring)).unwrap();
+        let read = Keyring::decode(&keyring.encode()).unwrap();
         assert_eq!(*read.encode(), *keyring.encode());
-        assert_eq!(*Keyring::decode(&read.encode()).unwrap().encode(), *keyring.encode());
     }
     for name in old {
         assert_eq!(root.find(name).unwrap().path(), name);
@@ -278,18 +351,85 @@ fn a_keyring_with_old_names_opens_and_can_be_saved_again() {
     root.authorize("Su\u{308}d", &[]).unwrap();
     assert_eq!(root.find("S\u{fc}d").unwrap().path(), "S\u{fc}d");
     root.revoke(&["a\u{200b}"]).unwrap();
-    assert_eq!(root.find("Su\u{308}d").unwrap().epochs(), [1]);
+    assert_eq!(root.find("Su\u{308}d").unwrap().epochs()[0].number, 1);
 }
 
 #[test]
-fn revocations_that_can_no_longer_be_counted_are_refused() {
+fn a_keyring_from_before_there_were_salts_goes_on_with_them() {
+    let mut root = Keyring::decode(&of_version_2(&owner(1))).unwrap();
+    let paths = |keyring: &Keyring| keyring.members().iter().map(Node::path).collect::<Vec<_>>();
+    assert_eq!(paths(&root), ["hospital", "hospital/lab"]);
+    let hospital = place("hospital", &[1]);
+    let group = |authority: &Node, number: u32| Group {
+        authority: authority.clone(),
+        epoch: number.into(),
+    };
+    let top = Node::root();
+    let groups = [group(&top, 0), group(&top, 1), group(&hospital, 0), group(&hospital, 1)];
+    assert_eq!(root.groups(), groups);
+    let cloud = Cloud::of(&mut root);
+    let lab = root.authorize("lab", &["hospital"]).unwrap();
+    assert_eq!(lab.node(), &place("hospital/lab", &[1, 1]));
+    let held: Vec<_> = lab.earlier.iter().map(|earlier| earlier.node.clone()).collect();
+    assert_eq!(held, [place("hospital/lab", &[1, 0])]);
+    cloud.receive(&upload(&lab, &[(1, 40, None)])).unwrap();
+    root.revoke(&["hospital", "lab"]).unwrap();
+    root.authorize("desk", &["hospital"]).unwrap();
+    cloud.enroll(&mut root);
+    let last = *root.groups().last().map(|group| &group.epoch).unwrap();
+    assert!(last.number == 2 && last.salt.is_some());
+    assert_eq!(tokens(&ask(&root, &[age(0, 120)])).len(), 5);
+    assert_eq!(cloud.find(&root, &[age(0, 120)]), [("hospital/lab".to_owned(), 1)]);
+}
+
+#[test]
+fn a_provider_certified_before_there_were_stamps_is_one_until_its_epoch_ends() {
+    let mut root = owner(1);
+    let hospital = old_hospital(&mut root);
+    let cloud = Cloud::of(&mut root);
+    let old = Old { keyring: &hospital, members: &[], reached: &[], groups: &[], ever: &[] };
+    let read = Keyring::decode(&old.encode(2)).unwrap();
+    cloud.receive(&upload(&read, &[(1, 40, None)])).unwrap();
+    assert_eq!(cloud.find(&read, &[age(0, 120)]).len(), 1);
+    root.authorize("clinic", &[]).unwrap();
+    root.revoke(&["clinic"]).unwrap();
+    cloud.enroll(&mut root);
+    assert!(cloud.receive(&upload(&read, &[(2, 40, None)])).is_err());
+}
+
+#[test]
+fn an_old_keyring_with_absurdly_many_epochs_is_refused() {
+    let root = owner(1);
+    let old = Old { keyring: &root, members: &[], reached: &[], groups: &[], ever: &[] };
+    for number in [1 << 17, u32::MAX] {
+        let many = [(Node::root(), number)];
+        let at = [place("hospital", &[number])];
+        for old in [
+            Old { reached: &many, ..old },
+            Old { groups: &many, ..old },
+            Old { members: &at, ..old },
+            Old { ever: &at, ..old },
+        ] {
+            let refused = Keyring::decode(&old.encode(2)).unwrap_err();
+            assert_eq!(refused, Error::LastEpoch { got: number.into() });
+        }
+    }
+}
+
+#[test]
+fn epochs_that_can_no_longer_be_counted_are_refused() {
     let mut root = owner(1);
     root.authorize("hospital", &[]).unwrap();
-    root.below.revocations = u64::MAX;
+    let last = Epoch { number: u32::MAX, salt: Some([1; 16]) };
+    let known = root.below.0.get_mut(&Node::root()).unwrap();
+    known.epochs.push(last);
+    known.readers.push(last);
+    known.members[0].first = 1;
     let bytes = root.encode();
     let mut crafted = Keyring::decode(&bytes).unwrap();
-    let refused = Error::Revocations { got: u64::MAX };
-    assert_eq!(crafted.revoke(&["hospital"]), Err(refused));
+    let refused = Err(Error::LastEpoch { got: u32::MAX.into() });
+    assert_eq!(crafted.revoke(&["hospital"]), refused);
+    assert_eq!(crafted.renew_readers(&[]), refused);
     assert_eq!(*crafted.encode(), *bytes, "nothing is changed");
 }
 
@@ -299,6 +439,7 @@ fn a_keyring_survives_its_bytes() {
         let keyring = Keyring::decode(&bytes).unwrap();
         assert_eq!(*keyring.encode(), *bytes);
         assert_eq!(keyring.below, Keyring::decode(&bytes).unwrap().below);
+        assert_eq!(keyring.standing, Keyring::decode(&bytes).unwrap().standing);
         let attached = usize::from(keyring.node.path() == "hospital");
         assert_eq!(keyring.counts.lineage().previous.len(), attached);
         for cut in 0..bytes.len() {
@@ -310,32 +451,49 @@ fn a_keyring_survives_its_bytes() {
 /// Does everything with a keyring that may hold nonsense.
 fn use_it(mut keyring: Keyring) {
     let range = Range { field: "age".into(), low: 0, high: 9 };
-    let _ = keyring.tokens(&[range], 0);
-    let _ = keyring.announcement();
-    let _ = keyring.find("hospital/ward").map(|node| keyring.opener(&node).map(drop));
+    let ids = Ids::Integers(&[1]);
+    let _ = keyring.query(&[range], 0);
+    let _ = keyring.renewal(0);
+    for path in ["", "hospital", "hospital/ward", "hospital/lab"] {
+        let _ = keyring.lookup(path, ids, 0);
+        let _ = keyring.removal(path);
+    }
+    let share = Share { ids: Some(ids), portions: None, holder: b"", end: 0 };
+    let _ =
+        keyring.find("hospital/ward").map(|node| keyring.opener(&node, Epoch::default()).map(drop));
+    let _ = keyring.find("hospital/ward").map(|node| keyring.grant(&node, &share).map(drop));
+    let (_, _) = (keyring.members(), keyring.groups());
     let own = keyring.chain.clone();
     let _ = keyring.learn(&own.encode(&keyring.owner));
     let _ = keyring.authorize("x", &[]).map(|child| keyring.learn(&child.certificates()));
+    let _ = keyring.announcements().map(|announced| keyring.catch_up(&announced));
     let _ = keyring.revoke(&["hospital"]);
     let _ = keyring.revoke(&["x"]);
-    let ids = Ids::Integers(&[1]);
-    let age = Indexed { field: "age", rows: &[0], plaintexts: &[40] };
-    let _ = keyring.upload(&[], ids, &[age], 1);
+    let _ = keyring.renew_readers(&[]);
+    let _ = keyring.announcements();
+    let indexed = [Indexed { field: "age", rows: &[0], plaintexts: &[40] }];
+    let table = Table { columns: &[], ids, id: None, indexed: &indexed, portions: &[], now: 0 };
+    let _ = keyring.upload(&table, Change::Add, &Versions::default());
+    let _ = keyring.deletion(ids, &Versions::default(), 0);
     let _ = attach(&mut keyring, &[b"x-ray", b"0171"]);
     let _ = keyring.search_files(&[b"x-ray"], 0);
+    let bytes = keyring.encode();
+    let _ = Keyring::decode(&bytes);
 }
 
 proptest! {
     #[test]
     fn changed_contents_of_a_keyring_never_panic(
-        which in 0..3_usize,
+        which in 0..4_usize,
         at in any::<Index>(),
         to in any::<Index>(),
         number in prop_oneof![0..20_u64, any::<u64>()],
         how in 0..4,
     ) {
-        let original = &three()[which];
-        let mut bytes = original.to_vec();
+        let mut bytes = match three().get(which) {
+            Some(contents) => contents.to_vec(),
+            None => of_version_2(&owner(1)),
+        };
         let at = at.index(bytes.len());
         let slice = at.min(to.index(bytes.len()))..at.max(to.index(bytes.len()));
         match how {
