@@ -238,6 +238,7 @@ fn of_party(error: &party::Error) -> Exception {
         | party::Error::Layout
         | party::Error::Note { .. }
         | party::Error::Record { .. } => DecryptionError::new_err,
+        party::Error::Elsewhere { .. } => AnswerError::new_err,
         party::Error::NoGrant { .. } => ScopeError::new_err,
         party::Error::Cipher(error) => of_cipher(error),
         party::Error::Keys(error) => of_keys(error),

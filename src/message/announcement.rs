@@ -216,7 +216,12 @@ fn list<T>(
 
 fn member(reader: &mut Reader<'_>, epochs: usize) -> Result<Member, Error> {
     let name = reader.text()?.to_owned();
-    Node::root().child(&name, 0).map_err(|_| reader.fault())?;
+    let place = if reader.has_old_names() {
+        Node::root().child_as_spelt(&name, 0)
+    } else {
+        Node::root().child(&name, 0)
+    };
+    place.map_err(|_| reader.fault())?;
     let first = reader.u32()?;
     let last = match reader.u8()? {
         0 => None,

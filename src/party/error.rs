@@ -127,6 +127,13 @@ pub enum Error {
         position: usize,
     },
 
+    /// A record is not among those that the query finds.
+    #[error("record {position} lies in none of the cells that were asked for")]
+    Elsewhere {
+        /// Which record of the batch, counted from 0.
+        position: usize,
+    },
+
     /// A row should be new, and is stored already.
     #[error("the record in row {row} is stored already")]
     Stored {

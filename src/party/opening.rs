@@ -98,6 +98,9 @@ impl Fault {
             }
             Error::Record { .. } => "the record does not open".to_owned(),
             Error::Author { .. } => "the record was not written by its provider".to_owned(),
+            Error::Elsewhere { .. } => {
+                "the record lies in none of the cells that were asked for".to_owned()
+            }
             Error::LongRecord { .. } => "the record has bytes of no column".to_owned(),
             error => error.to_string(),
         }
@@ -305,7 +308,8 @@ fn open_part(
     let mut rows = opener.open_rows(origin, handles, portions)?;
     let unchecked = unchecked(opener, &rows, ranges, schema)?;
     let ranges = ranges.iter().filter(|range| !unchecked.contains(&range.field)).cloned();
-    let mut kept = matching(&mut rows, handles.len(), &ranges.collect::<Vec<_>>(), schema)?;
+    let ranges: Vec<Range> = ranges.collect();
+    let mut kept = matching(&mut rows, handles.len(), &ranges, schema, opener.is_all())?;
     for &position in rows.faults.keys() {
         kept[position] = false;
     }
@@ -403,14 +407,17 @@ pub(super) fn indexed_of(rows: &Rows, schema: &Schema) -> Result<Vec<Plaintexts>
     Ok(indexed)
 }
 
-/// Which rows hold all ranges. Values that are none of their field become faults.
+/// Which rows hold all ranges. Values that are none of their field become faults, and so do rows that no
+/// cloud finds which keeps to the query.
 fn matching(
     rows: &mut Rows,
     count: usize,
     ranges: &[Range],
     schema: &Schema,
+    is_all: bool,
 ) -> Result<Vec<bool>, Error> {
     let mut matching = vec![true; count];
+    let mut nulls = Vec::new();
     if count == 0 {
         return Ok(matching);
     }
@@ -428,13 +435,16 @@ fn matching(
         let faults = &mut rows.faults;
         for_each_plaintext(field, column, of, |row, plaintext| match plaintext {
             Ok(plaintext) => {
-                // Rows without a value match no range.
                 if !ranges.is_empty() {
-                    matching[next..row].fill(false);
+                    nulls.extend(next..row);
                     next = row + 1;
                 }
-                matching[row] &=
-                    ranges.iter().all(|range| (range.low..=range.high).contains(&plaintext));
+                for range in &ranges {
+                    matching[row] &= (range.low..=range.high).contains(&plaintext);
+                    if !range.is_found(field, plaintext) {
+                        faults.entry(row).or_insert(Error::Elsewhere { position: row });
+                    }
+                }
             }
             Err(why) => {
                 let field = || column.name.clone();
@@ -443,10 +453,25 @@ fn matching(
             }
         })?;
         if !ranges.is_empty() {
-            matching[next..].fill(false);
+            nulls.extend(next..count);
+        }
+    }
+    // Rows without a value are found by no range; there are some where nothing is granted of them.
+    for row in nulls {
+        matching[row] = false;
+        if is_all {
+            rows.faults.entry(row).or_insert(Error::Elsewhere { position: row });
         }
     }
     Ok(matching)
+}
+
+impl Range {
+    /// Whether the index finds a plaintext of the field: the range reaches into its cell.
+    fn is_found(&self, field: &Field, plaintext: i64) -> bool {
+        let cell = i64::try_from(field.cell()).unwrap_or(i64::MAX);
+        (self.low / cell..=self.high / cell).contains(&(plaintext / cell))
+    }
 }
 
 /// Calls `found` with each row of an opened column that holds a value, in order, and its plaintext in a

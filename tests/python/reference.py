@@ -510,7 +510,8 @@ def keyword_note(case: dict) -> bytes:
     place = b"MOPSENOT\x01" + bytes.fromhex(case["owner"]) + len(names).to_bytes(8, "little")
     for name, epoch in zip(names, case["epochs"], strict=True):
         written = name.encode()
-        place += len(written).to_bytes(8, "little") + written + epoch.to_bytes(4, "little")
+        place += len(written).to_bytes(8, "little") + written
+        place += epoch.to_bytes(4, "little") + b"\0"  # no salt
     place += int(case["file"], 16).to_bytes(16, "little")
     nonce = bytes.fromhex(case["nonce"])
     note_key = child(key, "keyword", b"\x04")
