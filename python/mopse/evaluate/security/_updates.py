@@ -176,28 +176,39 @@ def _grown(aux: Auxiliary, field: str, domain: Domain, birthdays: int, share: fl
 def draw_updates(table: pl.DataFrame) -> plot.Figure:
     """Return recovery against how many records had birthdays that the cloud saw.
 
-    From a table of `updates`. One panel per width of cells and number of birthdays; the curve for
-    no change is at one record, since the axis is logarithmic.
+    From a table of `updates`. One panel per width of cells and number of birthdays: all live
+    records by scheme, those that grew, the control, and guessing. No record is drawn at one.
     """
-    exact = table.filter((pl.col("metric") == "exact") & (pl.col("of") == LIVE))
-    exact = exact.with_columns(pl.col("updated").clip(1))
+    exact = table.filter(pl.col("metric") == "exact").with_columns(pl.col("updated").clip(1))
     panels = []
     for (cell, birthdays), part in exact.sort("cell", "birthdays").group_by(
         "cell", "birthdays", maintain_order=True
     ):
-        title = f"cells of {cell}, each grew {birthdays} time{'s'[: birthdays != 1]}"
         figure = plot.Figure(
-            x="records that grew", y=f"{SHARE}, exact", x_scale="log10", y_range=WHOLE, title=title
+            x="records that grew (none: at 1)",
+            y=f"{SHARE}, exact",
+            x_scale="log10",
+            y_range=WHOLE,
+            title=f"cells of {cell}, grown by {birthdays}",
         )
-        curves(
-            figure, part.filter(pl.col("attack") == SEEN), "updated", "scheme", clusters=CLUSTERS
-        )
-        stolen = part.filter((pl.col("attack") == UNSEEN) & (pl.col("scheme") == schemes.MOPSE))
-        told = summary(stolen, ["updated", "metric"], clusters=CLUSTERS).sort("updated")
+        own = part.filter(pl.col("scheme") == schemes.MOPSE)
+        changed = own.filter((pl.col("attack") == SEEN) & (pl.col("of") == CHANGED))
+        live = part.filter(pl.col("of") == LIVE)
+        seen = live.filter(pl.col("attack") == SEEN)
+        stolen = live.filter((pl.col("attack") == UNSEEN) & (pl.col("scheme") == schemes.MOPSE))
+        curves(figure, seen, "updated", "scheme", clusters=CLUSTERS)
+        told = _means(changed)
+        figure.line(told["updated"], told["value"], name="MOPSE, those that grew")
+        told = _means(stolen)
         figure.line(told["updated"], told["value"], name="MOPSE, no change seen", role="control")
+        figure.line(told["updated"], told["baseline"], name="guessing", role="expected")
         panels.append(figure)
     title = "The cloud that sees birthdays reads ages"
-    return plot.grid(panels, title=title, width=1100, height=860)
+    return plot.grid(panels, title=title, width=1200, height=860)
+
+
+def _means(table: pl.DataFrame) -> pl.DataFrame:
+    return summary(table, ["updated", "metric"], clusters=CLUSTERS).sort("updated")
 
 
 EXPERIMENT = Experiment(
