@@ -145,7 +145,8 @@ class Provider(Party):
         Notes
         -----
         **Leakage.** The cloud learns which records were changed and when, their old and their new
-        place in every index, and that both belong to one record.
+        place in every index, and that both belong to one record. A value that stays in its cell, or
+        comes back to it, has the place that it had there: see `mopse.attacks.raised`.
         """
         if cloud is None and versions is None:
             raise InvalidInputError(_NO_VERSIONS)

@@ -73,7 +73,16 @@ from mopse.attacks._snapshot import (
     rank,
     sorting,
 )
-from mopse.attacks._view import Adversary, Domain, Index, Insider, ObservedToken, View
+from mopse.attacks._updates import raised
+from mopse.attacks._view import (
+    Adversary,
+    Domain,
+    Index,
+    Insider,
+    ObservedToken,
+    Replaced,
+    View,
+)
 
 if TYPE_CHECKING:
     from mopse.attacks._deployment import Deployment
@@ -100,6 +109,7 @@ __all__ = [
     "Marks",
     "ObservedToken",
     "Posterior",
+    "Replaced",
     "View",
     "access_patterns",
     "approx_value",
@@ -137,6 +147,7 @@ __all__ = [
     "multinomial",
     "non_crossing",
     "ordered_posterior",
+    "raised",
     "rank",
     "reflected",
     "score",

@@ -3,7 +3,7 @@
 Keys and the truth are here, so that they are nowhere else: attacks import no part of this module.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,10 +24,10 @@ from mopse._scheme_names import (
 )
 from mopse._table import from_columns
 from mopse.attacks._marks import Marks
-from mopse.attacks._view import Adversary, Domain, Index, Insider, ObservedToken, View
+from mopse.attacks._view import Adversary, Domain, Index, Insider, ObservedToken, Replaced, View
 from mopse.cloud import Cloud
 from mopse.errors import DecryptionError, InvalidInputError, ScopeError
-from mopse.messages import Query
+from mopse.messages import Query, Upload
 from mopse.owner import Owner
 from mopse.provider import Provider
 from mopse.schema import Schema
@@ -67,7 +67,8 @@ class Deployment:
     Notes
     -----
     Records are numbered in the order the store has them: by group and upload, and in an upload by
-    pseudonym, so that a number tells nothing of a value.
+    pseudonym, so that a number tells nothing of a value. A change moves records to a new upload, so
+    that numbers of a view hold until the next one; `truth` and `senders` are of the live records.
     """
 
     def __init__(
@@ -96,38 +97,173 @@ class Deployment:
             provider.catch_up(self._cloud)
             upload = provider.encrypt(table, id="record_id", accept_leakage=schema)
             self._cloud.receive(upload)
-        self._number(tables)
-        self._indexes = {name: self._merged(name) for name in schema}
+        self._enter(tables)
+        self._number()
         self._tokens: list[ObservedToken] = []
 
-    def _number(self, tables: Mapping[str, pl.DataFrame]) -> None:
-        """Give records the numbers they have in the store; keep their senders and values."""
+    def _enter(self, tables: Mapping[str, pl.DataFrame]) -> None:
+        """Give records the serial numbers that they keep, with their senders and values."""
         by_path = {provider.path: path for path, provider in self._providers.items()}
-        self._rows: dict[tuple[str, int], int] = {}
+        self._serials: dict[tuple[str, Any], int] = {}
+        self._names: list[tuple[str, Any]] = []
+        self._uploads: dict[str, list[list[int]]] = {path: [] for path in tables}
         senders, handles = [], []
-        values: dict[str, list[Integers]] = {name: [] for name in self.schema}
         for _, _, sender, _, _ in self._store.contents:
             path = by_path[sender]
             pseudonyms = self._providers[path].handles(tables[path]["record_id"])
             order = np.lexsort((pseudonyms[:, 1], pseudonyms[:, 0]))
-            table = tables[path][order]
-            for number, record_id in enumerate(table["record_id"], start=len(self._rows)):
-                self._rows[path, record_id] = number
-            senders.append(np.full(table.height, self.providers.index(path), np.int64))
+            ids = tables[path]["record_id"][order]
+            first = len(self._names)
+            self._uploads[path].append(list(range(first, first + len(ids))))
+            for record_id in ids:
+                self._serials[path, record_id] = len(self._names)
+                self._names.append((path, record_id))
+            senders.append(np.full(len(ids), self.providers.index(path), np.int64))
             handles.append(pseudonyms[order])
-            for name, field in self.schema.items():
-                rows, plaintexts = field.plaintexts_of(table[name])
-                column = np.full(table.height, -1, np.int64)
-                column[rows] = plaintexts
-                values[name].append(column)
-        self.senders = np.concatenate(senders)
-        self._handles = np.concatenate(handles)
-        self.truth = {name: np.concatenate(parts) for name, parts in values.items()}
+        self._all_senders = np.concatenate(senders)
+        self._all_handles = np.concatenate(handles)
+        self._values = {name: np.full(len(self._names), -1, np.int64) for name in self.schema}
+        for path, table in tables.items():
+            serials = [self._serials[path, record_id] for record_id in table["record_id"]]
+            for name, column in self._plaintexts(table).items():
+                self._values[name][serials] = column
+        self._replaced: dict[tuple[str, str], list[tuple[Integers, Integers]]] = {}
+        self._deleted: list[int] = []
+        self._lost: dict[str, tuple[list[str], Integers]] = {
+            name: ([], np.zeros(0, np.int64)) for name in self.schema
+        }
+
+    def _plaintexts(self, table: pl.DataFrame) -> dict[str, Integers]:
+        """Return the values of each field, -1 for none."""
+        columns = {}
+        for name, field in self.schema.items():
+            rows, plaintexts = field.plaintexts_of(table[name])
+            columns[name] = np.full(table.height, -1, np.int64)
+            columns[name][rows] = plaintexts
+        return columns
+
+    def _number(self) -> None:
+        """Give live records the numbers they have in the store, and merge their indexes."""
+        by_path = {provider.path: path for path, provider in self._providers.items()}
+        left = {path: iter(uploads) for path, uploads in self._uploads.items()}
+        order = [s for line in self._store.contents for s in next(left[by_path[line[2]]])]
+        self._order = np.array(order, np.int64)
+        self._rows = {self._names[serial]: number for number, serial in enumerate(order)}
+        self.senders = self._all_senders[self._order]
+        self._handles = self._all_handles[self._order]
+        self.truth = {name: values[self._order] for name, values in self._values.items()}
+        self._indexes = {name: self._merged(name) for name in self.schema}
 
     @property
     def records(self) -> int:
-        """How many records there are."""
+        """How many live records there are."""
         return len(self.senders)
+
+    @property
+    def truth_of_deleted(self) -> dict[str, Integers]:
+        """For each field the last values of deleted records, as `View.remembered` numbers them."""
+        return {name: values[self._deleted] for name, values in self._values.items()}
+
+    def update(self, tables: Mapping[str, pl.DataFrame]) -> None:
+        """Replace records by new versions, and remember what the cloud sees of it.
+
+        Parameters
+        ----------
+        tables : mapping from str to polars.DataFrame
+            For each provider that changes some, its changed records: whole rows with a column
+            ``record_id``.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            If there is no such provider, a record is not stored, or a value does not fit the
+            schema; nothing has changed then.
+        """
+        uploads, serials, values = [], [], []
+        for path, table in tables.items():
+            provider = self._changing(path)
+            uploads.append(
+                provider.update(
+                    table, id="record_id", accept_leakage=self.schema, cloud=self._cloud
+                )
+            )
+            values.append(self._plaintexts(table))
+            serials.append([self._serials[path, record_id] for record_id in table["record_id"]])
+        before = {name: self._entries(name) for name in self.schema}
+        moved = self._carry_out(tables, uploads, serials)
+        for (path, columns), changed in zip(zip(tables, values, strict=True), serials, strict=True):
+            for name, column in columns.items():
+                self._values[name][changed] = column
+            self._uploads[path].append(self._by_handle(changed))
+        self._number()
+        for name, (groups, old) in before.items():
+            now, new = self._entries(name)
+            is_seen = (old[moved] >= 0) & (new[moved] >= 0) & (groups[moved] == now[moved])
+            seen = moved[is_seen]
+            for group in dict.fromkeys(now[seen]):
+                own = seen[now[seen] == group]
+                pairs = np.stack([old[own], new[own]], axis=1)
+                self._replaced.setdefault((name, group), []).append((pairs, own))
+
+    def delete(self, ids: Mapping[str, Sequence[Any]]) -> None:
+        """Delete records, and remember what the cloud sees of it.
+
+        Parameters
+        ----------
+        ids : mapping from str to sequence
+            For each provider that deletes some, their record ids.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            If there is no such provider, a record is not stored, or none would be left; nothing
+            has changed then.
+        """
+        uploads, serials = [], []
+        for path, chosen in ids.items():
+            uploads.append(self._changing(path).delete(chosen, cloud=self._cloud))
+            serials.append([self._serials[path, record_id] for record_id in chosen])
+        if sum(map(len, serials)) == self.records:
+            raise InvalidInputError("a deployment needs a provider with records")
+        before = {name: self._entries(name) for name in self.schema}
+        moved = self._carry_out(ids, uploads, serials)
+        self._deleted += moved.tolist()
+        for name, (groups, ciphertexts) in before.items():
+            known, lost = self._lost[name]
+            self._lost[name] = known + groups[moved].tolist(), np.append(lost, ciphertexts[moved])
+        self._number()
+
+    def _changing(self, path: str) -> Provider:
+        if path not in self._providers:
+            raise InvalidInputError(f"there is no provider {path!r}")
+        return self._providers[path]
+
+    def _carry_out(
+        self, paths: Mapping[str, Any], uploads: list[Upload], serials: list[list[int]]
+    ) -> Integers:
+        """Let the cloud have uploads; return the records that leave theirs, as they came."""
+        moved: list[int] = []
+        for path, upload, changed in zip(paths, uploads, serials, strict=True):
+            self._cloud.receive(upload)
+            gone = set(changed)
+            left = [[s for s in one if s not in gone] for one in self._uploads[path]]
+            self._uploads[path] = [one for one in left if one]
+            moved += self._by_handle(changed)
+        return np.array(moved, np.int64)
+
+    def _by_handle(self, serials: list[int]) -> list[int]:
+        """Return records in the order in which an upload has them."""
+        handles = self._all_handles[serials]
+        return [serials[at] for at in np.lexsort((handles[:, 1], handles[:, 0]))]
+
+    def _entries(self, field: str) -> tuple[NDArray[Any], Integers]:
+        """Return the group and the ciphertext of each record by its serial number, -1 for none."""
+        groups = np.full(len(self._names), "", object)
+        ciphertexts = np.full(len(self._names), -1, np.int64)
+        for index in self._indexes[field]:
+            serials = self._order[index.records]
+            groups[serials], ciphertexts[serials] = index.group, index.ciphertexts
+        return groups, ciphertexts
 
     def _keys(self, purpose: str, count: int = 1) -> list[bytes]:
         """Return keys that only measure: whoever knows the seed has them."""
@@ -152,19 +288,20 @@ class Deployment:
             return self._from_store(field)
         (held,) = np.nonzero(self.truth[field] >= 0)
         values = self.truth[field][held]
+        serials = self._order[held]
         cells = values // self.domains[field].cell
         if self.scheme == PLAIN:
             return [_index("all", cells, held)]
         if self.scheme == DETERMINISTIC:
             return [_index("all", self._opse(field)[0].encrypt(cells), held)]
         if self.scheme == COMMON:
-            return [_index("all", self._opse(field)[0].encrypt(cells, ids=held), held)]
+            return [_index("all", self._opse(field)[0].encrypt(cells, ids=serials), held)]
         ciphertexts = np.empty_like(held)
         for number in range(len(self.providers)):
             is_own = self.senders[held] == number
             if self.scheme == PER_PROVIDER:
                 opse = self._opse(field)[number]
-                ciphertexts[is_own] = opse.encrypt(cells[is_own], ids=held[is_own])
+                ciphertexts[is_own] = opse.encrypt(cells[is_own], ids=serials[is_own])
             else:
                 marks = self._marks(field)[number]
                 handles = np.ascontiguousarray(self._handles[held[is_own]])
@@ -286,6 +423,7 @@ class Deployment:
             Adversary.USER_CLOUD,
         )
         knows_values = adversary is Adversary.USER_CLOUD
+        replaced, deleted = self._changes() if sees_queries else ({}, {})
         tokens = [
             token if knows_values else ObservedToken(token.query, token.group, token.bounds)
             for token in self._tokens
@@ -297,7 +435,28 @@ class Deployment:
             {name: list(indexes) for name, indexes in self._indexes.items()} if sees_store else {},
             tokens if sees_queries else [],
             None if provider is None else self._insider(provider),
+            replaced,
+            deleted,
+            self._all_senders[self._deleted] if sees_store else np.zeros(0, np.int64),
         )
+
+    def _changes(self) -> tuple[dict[str, list[Replaced]], dict[str, list[Index]]]:
+        """Return what the cloud saw of changes, by field and group."""
+        numbers = np.empty(len(self._names), np.int64)
+        numbers[self._order] = np.arange(self.records)
+        numbers[self._deleted] = self.records + np.arange(len(self._deleted))
+        replaced: dict[str, list[Replaced]] = {}
+        for (name, group), parts in self._replaced.items():
+            pairs, serials = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+            replaced.setdefault(name, []).append(Replaced(group, pairs, numbers[serials]))
+        deleted: dict[str, list[Index]] = {}
+        for name, (groups, ciphertexts) in self._lost.items():
+            for group in dict.fromkeys(groups):
+                own = np.array([g == group for g in groups]) & (ciphertexts >= 0)
+                if own.any():
+                    records = self.records + np.flatnonzero(own)
+                    deleted.setdefault(name, []).append(_index(group, ciphertexts[own], records))
+        return replaced, deleted
 
     def _insider(self, provider: str) -> Insider:
         opened = self.opened(provider)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mopse._checks import integers, whole
 from mopse.errors import InvalidInputError
 
-__all__ = ["Adversary", "Domain", "Index", "Insider", "ObservedToken", "View"]
+__all__ = ["Adversary", "Domain", "Index", "Insider", "ObservedToken", "Replaced", "View"]
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -24,8 +24,9 @@ class Adversary(StrEnum):
 
     Notes
     -----
-    *snapshot*: a copy of the cloud's store. *cloud*: also sees all queries. *provider*: one
-    provider's keyring and its own records. *provider+snapshot*: the realistic breach.
+    *snapshot*: a copy of the cloud's store. *cloud*: also sees all queries and all changes, and
+    remembers them. *provider*: one provider's keyring and its own records. *provider+snapshot*: the
+    realistic breach.
     *provider+cloud*: a provider that works with the cloud. *user+cloud*: whoever has queries asked
     works with the cloud, and so knows the values they ask for.
     """
@@ -139,6 +140,29 @@ class Index:
         return classes.astype(np.int64), counts.astype(np.int64)
 
 
+@dataclass(frozen=True, eq=False)
+class Replaced:
+    """What the cloud saw of records that were replaced, in one field of one group.
+
+    Only changes from a value to a value are here; a value that stays in its cell keeps its
+    ciphertext, and is here too.
+
+    Parameters
+    ----------
+    group : str
+        Whose entries they are.
+    ciphertexts : (n, 2) int64 array
+        The old and the new one of each change, in the order they came.
+    records : (n,) int64 array
+        Which record of the view each belongs to; from `View.records` on, one that was deleted
+        since.
+    """
+
+    group: str
+    ciphertexts: Integers
+    records: Integers
+
+
 @dataclass(frozen=True)
 class ObservedToken:
     """One token of a query as the cloud sees it.
@@ -198,6 +222,15 @@ class View:
         Queries, in the order they came; none for an adversary that sees no queries.
     insider : Insider, optional
         What a provider among the adversaries knows.
+    replaced : mapping from str to sequence of Replaced
+        For each field what was seen of replaced records; none for an adversary that sees no
+        changes. A copy of the store shows live records only, as `mopse.stores.Store.merged` does;
+        one that was made before the store forgot what was replaced shows more.
+    deleted : mapping from str to sequence of Index
+        For each field the entries of deleted records, for who saw them: these are numbered from
+        `records` on.
+    gone : (d,) int64 array
+        The number of the provider of each deleted record, as tombstones show it.
     """
 
     adversary: Adversary
@@ -206,6 +239,9 @@ class View:
     indexes: Mapping[str, Sequence[Index]]
     tokens: Sequence[ObservedToken] = ()
     insider: Insider | None = None
+    replaced: Mapping[str, Sequence[Replaced]] = field(default_factory=dict)
+    deleted: Mapping[str, Sequence[Index]] = field(default_factory=dict)
+    gone: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
 
     @property
     def records(self) -> int:
@@ -313,7 +349,7 @@ class View:
         Returns
         -------
         View
-            Records keep their numbers.
+            Records keep their numbers. What was seen of changes is left out.
         """
         return self._with_records(lambda records: self.senders[records] == sender, lambda r: r)
 
@@ -324,10 +360,52 @@ class View:
         -------
         View
             What attacks find here they find without looking at the ciphertexts' order. Records of
-            each index keep an entry in it.
+            each index keep an entry in it. What was seen of changes is left out.
         """
         random = np.random.default_rng(seed)
         return self._with_records(lambda records: np.full(len(records), True), random.permutation)
+
+    def remembered(self) -> "View":
+        """Return the view with deleted records in it, as if they had stayed.
+
+        Returns
+        -------
+        View
+            They are numbered from `records` on, in the order they were deleted.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            If the adversary sees that records were deleted, and not their entries.
+        """
+        if not len(self.gone):
+            return self
+        if not self.deleted:
+            raise InvalidInputError(f"a view of {self.adversary} shows no entry of what is deleted")
+        indexes = {}
+        for name, held in self.indexes.items():
+            by_group = {index.group: index for index in held}
+            for lost in self.deleted.get(name, ()):
+                kept = by_group.get(lost.group)
+                both = [lost] if kept is None else [kept, lost]
+                ciphertexts = np.concatenate([index.ciphertexts for index in both])
+                order = np.argsort(ciphertexts, kind="stable")
+                records = np.concatenate([index.records for index in both])
+                by_group[lost.group] = Index(lost.group, ciphertexts[order], records[order])
+            indexes[name] = list(by_group.values())
+        insider = self.insider
+        if insider is not None:
+            unopened = np.full(len(self.gone), -1, np.int64)
+            own = {name: np.append(values, unopened) for name, values in insider.own.items()}
+            insider = replace(insider, own=own)
+        return replace(
+            self,
+            senders=np.append(self.senders, self.gone),
+            indexes=indexes,
+            insider=insider,
+            deleted={},
+            gone=np.zeros(0, np.int64),
+        )
 
     def _with_records(
         self,
@@ -342,4 +420,5 @@ class View:
                 for i in held
                 for keep in [is_kept(i.records)]
             ]
-        return replace(self, indexes=indexes)
+        nothing = np.zeros(0, np.int64)
+        return replace(self, indexes=indexes, replaced={}, deleted={}, gone=nothing)

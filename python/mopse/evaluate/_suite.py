@@ -34,6 +34,7 @@ from mopse.evaluate.security import (
     _snapshots,
     _subtrees,
     _tolerances,
+    _updates,
 )
 from mopse.evaluate.security import _merging as _amplification
 
@@ -63,6 +64,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         _subtrees,
         _linked,
         _layouts,
+        _updates,
     )
 }
 """Every experiment by its name, in the order in which they run."""

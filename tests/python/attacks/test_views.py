@@ -129,7 +129,8 @@ def test_no_key_and_no_truth_is_reachable_from_a_view(deployment, adversary):
     view = deployment.view(adversary, provider=provider)
     found = reachable(view)
     allowed = (
-        View, attacks.Index, attacks.Insider, attacks.ObservedToken, Domain, Adversary,
+        View, attacks.Index, attacks.Insider, attacks.ObservedToken, attacks.Replaced, Domain,
+        Adversary,
         np.ndarray, np.dtype, np.generic, str, int, dict, list, tuple, type(None), bytes,
     )  # fmt: skip
     assert {type(thing).__name__ for thing in found if not isinstance(thing, allowed)} == set()

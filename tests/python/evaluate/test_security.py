@@ -78,6 +78,8 @@ def test_experiments_refuse_what_makes_none():
         security.snapshots([1, 1], ["sex"])
     with pytest.raises(InvalidInputError, match="honest"):
         security.layouts(range(1), colluders=(8,))
+    with pytest.raises(InvalidInputError, match="too many records"):
+        security.updates(range(1), updated=(10**6,))
     with pytest.raises(InvalidInputError, match="no experiment 'x'"):
         evaluate.run("nowhere", room="security", only=["x"])
 

@@ -20,6 +20,7 @@ from mopse.evaluate.security._setting import FIELDS, TOLERANCES
 from mopse.evaluate.security._snapshots import draw_calibration, draw_snapshots, snapshots
 from mopse.evaluate.security._subtrees import draw_subtrees, subtrees
 from mopse.evaluate.security._tolerances import draw_tolerances, tolerance_curves
+from mopse.evaluate.security._updates import draw_updates, updates
 
 __all__ = [
     "DATA",
@@ -42,6 +43,7 @@ __all__ = [
     "draw_snapshots",
     "draw_subtrees",
     "draw_tolerances",
+    "draw_updates",
     "fields",
     "hospitals",
     "insider",
@@ -53,4 +55,5 @@ __all__ = [
     "snapshots",
     "subtrees",
     "tolerance_curves",
+    "updates",
 ]
