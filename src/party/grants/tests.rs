@@ -1,7 +1,7 @@
 use super::*;
 use crate::message::answer::Part;
 use crate::party::records::{Author, seal};
-use crate::party::scene::{self, Cloud, NOW, Row, age, ask, copy, owner, sbp, schema};
+use crate::party::scene::{self, Cloud, NOW, Row, age, ask, copy, owner, schema};
 use crate::party::uploading::{Change, Versions};
 use crate::party::{Opened, Range};
 use crate::wire::{self, Blobs};
