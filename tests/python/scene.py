@@ -62,4 +62,5 @@ class Scene:
         **more_ranges: Any,
     ) -> pl.DataFrame:
         """Return the records that a party finds: query, search, decrypt."""
-        return asker.decrypt(self.cloud.search(asker.query(ranges, **more_ranges)))
+        query = asker.query(ranges, **more_ranges)
+        return asker.decrypt(self.cloud.search(query), query)
