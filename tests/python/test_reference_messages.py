@@ -80,6 +80,7 @@ class Second:
         self.keep("removal", owner.removal(hospital.place))
         owner.renew_readers("")
         self.keep("announcements after a reader left", owner.announcements())
+        hospital.number(b"request")  # whoever catches up asks for notes of attachments too
         hospital.stamp, hospital.readers = owner.of(Place()).stamp(), list(self.readers)
         self.send(hospital, "upload for new readers", COLUMNS)
         self.keep("grant of two readers' epochs", owner.grant(self.hospital.place, self.readers))
@@ -271,7 +272,6 @@ def test_the_tree_of_a_long_message_is_that_of_its_chunks():
     assert second.tree_root(b"") == hashlib.sha256(b"\0").digest()
 
 
-@pytest.mark.slow
 def test_an_upload_of_several_chunks_is_signed_by_its_tree():
     owner = Owner.from_insecure_seed(SCHEMA, SEED)
     hospital = owner.authorize("hospital")

@@ -11,6 +11,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+import reference_messages as second
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scene import Scene
@@ -69,7 +70,7 @@ class World(Scene):
 
     def state(self) -> tuple:
         """Return all that a refusal must leave as it was."""
-        queries = [self.query, self.owner.query(age=(0, 9))]
+        queries = [self.owner.query(age=(0, 99)), self.owner.query(age=(0, 9))]
         counts = [self.cloud.count(query) for query in queries]
         return repr(self.cloud), counts, self.owner.providers, self.owner.public
 
@@ -274,12 +275,40 @@ def start_of_run(message: bytes, field: str) -> tuple[int, int]:
     return at + 8, int.from_bytes(message[at : at + 8], "little")
 
 
-def with_ciphertexts(upload: Upload, field: str, ciphertexts: list[int]) -> bytes:
-    message = bytearray(bytes(upload))
-    at, count = start_of_run(bytes(message), field)
+def with_ciphertexts(message: bytes, ciphertexts: list[int]) -> bytes:
+    """Return an upload with other ciphertexts of ages."""
+    at, count = start_of_run(message, "age")
     assert count == len(ciphertexts)
-    message[at : at + 8 * count] = struct.pack(f"<{count}q", *ciphertexts)
-    return bytes(message)
+    return message[:at] + struct.pack(f"<{count}q", *ciphertexts) + message[at + 8 * count :]
+
+
+SIGNERS = second.Party.owner(11, SCHEMA.digest).authorize("b")
+"""Provider ``b`` of the owner of a seed, who signs anything."""
+
+SIGNED = bytes(Owner.from_insecure_seed(SCHEMA, 11).authorize("b").encrypt(TABLE, id="id"))
+
+
+def signed_again(message: bytes) -> bytes:
+    """Return `SIGNED`, of which the body was changed, with a signature that is right."""
+    chain = second.listed(SIGNERS.chain)
+    end = SIGNED.index(chain) + len(chain)
+    (old, new), size = (whole[end + 64 :] for whole in (SIGNED, message)), second.u64
+    before, after = (size(len(body)) + second.tree_root(body) for body in (old, new))
+    assert SIGNED[:end].count(before) == 1
+    return SIGNERS.signed(SIGNED[:end].replace(before, after)) + new
+
+
+@pytest.fixture(scope="module")
+def signers_cloud() -> Cloud:
+    cloud = Cloud()
+    owner = Owner.from_insecure_seed(SCHEMA, 11)
+    owner.authorize("b")
+    cloud.enroll(owner.public)
+    return cloud
+
+
+def test_an_upload_that_is_signed_again_is_the_same():
+    assert signed_again(SIGNED) == SIGNED
 
 
 @pytest.mark.parametrize(
@@ -291,29 +320,30 @@ def with_ciphertexts(upload: Upload, field: str, ciphertexts: list[int]) -> byte
         ([-(2**63), 2, 9], "negative"),
     ],
 )
-def test_a_run_that_is_no_run_is_refused(world, ciphertexts, why):
-    message = with_ciphertexts(world.b.encrypt(TABLE, id="id"), "age", ciphertexts)
-    for refused in (world.cloud.receive, Upload):
+def test_a_run_that_is_no_run_is_refused(signers_cloud, ciphertexts, why):
+    message = signed_again(with_ciphertexts(SIGNED, ciphertexts))
+    for refused in (signers_cloud.receive, Upload):
         with pytest.raises(InvalidInputError, match=why):
             refused(message)
 
 
 @pytest.mark.parametrize("number", [0, 3, 2**32 - 1])
-def test_an_entry_of_no_record_is_refused(world, number):
-    message = bytearray(bytes(world.b.encrypt(TABLE, id="id")))
+def test_an_entry_of_no_record_is_refused(signers_cloud, number):
+    message = bytearray(SIGNED)
     at, count = start_of_run(bytes(message), "age")
     at += 8 * count
     records = list(struct.unpack("<3I", message[at : at + 12]))
     records[1] = records[0] if number == 0 else number
     message[at : at + 12] = struct.pack("<3I", *records)
     with pytest.raises(InvalidInputError, match='field "age": entry 1'):
-        world.cloud.receive(bytes(message))
+        signers_cloud.receive(signed_again(bytes(message)))
 
 
-def test_ciphertexts_of_nobodys_making_are_refused(world):
-    message = with_ciphertexts(world.b.encrypt(TABLE, id="id"), "age", [1, 2, 3])
+def test_ciphertexts_of_nobodys_making_are_refused(world, signers_cloud):
+    message = with_ciphertexts(bytes(world.b.encrypt(TABLE, id="id")), [1, 2, 3])
     with pytest.raises(SignatureError):
         world.cloud.receive(message)
+    signers_cloud.receive(signed_again(with_ciphertexts(SIGNED, [1, 2, 3])))
 
 
 def test_an_upload_that_is_cut_anywhere_is_refused(world):
@@ -394,7 +424,8 @@ def test_an_announcement_that_is_older_or_changed_is_refused():
     for at in range(len(new)):
         changed = bytearray(new)
         changed[at] ^= 1
-        with pytest.raises((DamagedFileError, SignatureError)):
+        is_owner = 9 <= at < 9 + 32  # of the whole; each announcement has its own
+        with pytest.raises(ScopeError if is_owner else (DamagedFileError, SignatureError)):
             world.cloud.enroll(bytes(changed))
         with pytest.raises(DamagedFileError):
             world.cloud.enroll(new[:at])
