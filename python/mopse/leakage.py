@@ -244,7 +244,7 @@ def warn_of(
     indexed: Iterable[tuple[str, Any, NDArray[np.int64]]],
     fields: Collection[str],
 ) -> None:
-    """Warn whoever called the caller of hopeless fields, but for those that are named."""
+    """Warn whoever called a provider's method of hopeless fields, but for those that are named."""
     for name, _, plaintexts in indexed:
         if name in fields:
             continue
@@ -256,7 +256,7 @@ def warn_of(
                 f"{why}. See mopse.leakage_report; to encrypt it nevertheless without this "
                 f"warning pass accept_leakage=[{name!r}]",
                 LeakageWarning,
-                stacklevel=3,
+                stacklevel=4,  # this, what both methods call, the method
             )
 
 

@@ -26,11 +26,10 @@ STRIPS_PER_SIGMA, STRIPS, COLUMNS = 8, 32, 64
 DIGITS = 50
 
 
-def child(key: bytes, purpose: str, label: bytes, epoch: int = 0) -> bytes:
-    """Return the key below `key`."""
-    word = purpose.encode()
-    parts = b"".join(len(part).to_bytes(4, "big") + part for part in (word, label))
-    message = b"mopse/v1" + parts + epoch.to_bytes(4, "big")
+def child(key: bytes, purpose: str, label: bytes, epoch: int = 0, salt: bytes = b"") -> bytes:
+    """Return the key below `key`; epochs that have a salt, of 16 bytes, are derived with it."""
+    message = b"mopse/v1" + _counted(purpose.encode()) + _counted(label)
+    message += epoch.to_bytes(4, "big") + (_counted(salt) if salt else b"")
     return hmac.new(key, message, hashlib.sha256).digest()
 
 
@@ -57,10 +56,12 @@ def schema_bytes(fields: Iterable[tuple[str, bytes]]) -> bytes:
     return len(parts).to_bytes(4, "big") + b"".join(parts)
 
 
-def ruler_key(authority: bytes, name: str, label: bytes, epoch: int) -> bytes:
+def ruler_key(
+    authority: bytes, name: str, label: bytes, epoch: int, salt: bytes = b""
+) -> bytes:
     """Return the key of a field's ruler in the group below an authority."""
     named = len(name.encode()).to_bytes(8, "little") + name.encode()
-    return child(authority, "ruler", named + label, epoch)
+    return child(authority, "ruler", named + label, epoch, salt)
 
 
 def _double(a: int) -> int:

@@ -11,7 +11,7 @@ __all__ = ["Scene"]
 
 
 class Scene:
-    """An owner, the providers of some paths, and a cloud that serves the owner.
+    """An owner, the providers of some paths, and a cloud that serves the owner; all know of all.
 
     The owner is a new one unless it is given, or a seed for tests that must repeat.
     """
@@ -33,6 +33,8 @@ class Scene:
         for path in paths:
             self.authorize(path)
         self.enroll()
+        for provider in self.providers.values():
+            provider.catch_up(self.cloud)
 
     def __getitem__(self, path: str) -> Provider:
         return self.providers[path]
@@ -62,4 +64,5 @@ class Scene:
         **more_ranges: Any,
     ) -> pl.DataFrame:
         """Return the records that a party finds: query, search, decrypt."""
-        return asker.decrypt(self.cloud.search(asker.query(ranges, **more_ranges)))
+        query = asker.query(ranges, **more_ranges)
+        return asker.decrypt(self.cloud.search(query), query)

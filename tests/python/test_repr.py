@@ -7,6 +7,8 @@ import pickle
 
 import polars as pl
 import pytest
+import reference
+import reference_messages
 from scene import Scene
 
 from mopse import (
@@ -44,14 +46,19 @@ class World(Scene):
         self.send(self.ward.path, table)
         self.query = self.owner.query({MARKUP: (LOW, HIGH)}, level=MARKUP)
         self.answer = self.cloud.search(self.query)
-        self.owner.decrypt(self.answer)
+        self.owner.decrypt(self.answer, self.query)
         self.grant = self.owner.grant(MARKUP)
         self.user = User(self.schema, [self.grant])
         root = hashlib.sha256(b"mopse insecure seed %d" % SEED).digest()
         self.opse = Opse(root, domain=10)
         self.clww = Clww(root, domain=10)
         self.lewi_wu = LewiWu(root, domain=10)
-        self.keys = [root, self.grant[-32:], self.owner.grant(MARKUP, ids=["<i>"])[-32:]]
+        of_provider = reference.child(root, "node", MARKUP.encode())
+        readers = reference_messages.readers_key(of_provider)
+        rest = reference_messages.portion_key(readers, "rest")
+        self.keys = [root, of_provider, readers, rest]
+        assert readers in self.grant
+        assert rest in self.owner.grant(MARKUP, portions=["rest"])
 
 
 WORLD = World()

@@ -367,13 +367,13 @@ def test_impossible_ids_are_refused_by_column_and_row(ids, error, message):
         record_ids(pl.DataFrame({"id": ids}), "record_id")
 
 
-def answered(*columns) -> tuple:
-    """Return an owner and the answer that holds one record of each provider's column ``x``."""
+def opened_of(*columns) -> pl.DataFrame:
+    """Return what an owner opens of one record of each provider, with a column ``x``."""
     paths = [f"p{number}" for number in range(len(columns))]
     scene = Scene(mopse.Schema(age=mopse.Field(0, 120)), *paths)
     for path, column in zip(paths, columns, strict=True):
         scene.send(path, pl.DataFrame({"id": [1], "age": [40], "x": column}))
-    return scene.owner, scene.cloud.search(scene.owner.query(age=40))
+    return scene.owner.ask(scene.cloud, age=40)
 
 
 @pytest.mark.parametrize(
@@ -387,8 +387,7 @@ def answered(*columns) -> tuple:
     ],
 )
 def test_columns_of_two_providers_share_a_type_that_holds_both(one, other, joined):
-    owner, answer = answered(one, other)
-    table = owner.decrypt(answer).sort("provider")
+    table = opened_of(one, other).sort("provider")
     assert table["x"].dtype == joined
     assert table["x"].to_list() == [one[0], other[0]]
 
@@ -404,9 +403,8 @@ def test_columns_of_two_providers_share_a_type_that_holds_both(one, other, joine
     ],
 )
 def test_columns_that_no_type_holds_are_refused_by_name(one, other):
-    owner, answer = answered(one, other)
     with pytest.raises(InvalidInputError, match="column 'x' is"):
-        owner.decrypt(answer)
+        opened_of(one, other)
 
 
 def test_values_of_no_one_type_do_not_show_in_the_error():

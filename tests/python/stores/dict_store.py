@@ -10,15 +10,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mopse.errors import InvalidInputError, ReplayError
+from mopse.errors import ChangedError, InvalidInputError, MopseError, ReplayError
 from mopse.stores import (
     SPENT,
     Announcement,
     Attachment,
+    Epochs,
     Part,
+    Query,
+    Removal,
     StoredFile,
     StoredUpload,
     Token,
+    tombstone,
 )
 
 __all__ = ["DictStore"]
@@ -28,48 +32,129 @@ class DictStore:
     """A store that keeps plain values in `kept`, and goes on from those of another."""
 
     def __init__(self, kept: dict[str, Any] | None = None) -> None:
-        empty = {"announcements": {}, "uploads": [], "sequences": {}, "files": {}, "labels": {}}
-        empty |= {"arrived": {}, "notes": {}}
-        self.kept: dict[str, Any] = empty if kept is None else kept
+        words = "announcements", "tombstones", "taken", "changes", "files", "labels", "arrived"
+        empty: dict[str, Any] = {word: {} for word in (*words, "notes")} | {"uploads": []}
+        self.kept = empty if kept is None else kept
 
     def owners(self) -> list[bytes]:
         """See `mopse.stores.Store.owners`."""
         return list(self.kept["announcements"])
 
-    def announcement(self, owner: bytes) -> bytes | None:
-        """See `mopse.stores.Store.announcement`."""
-        _, message = self.kept["announcements"].get(owner, (0, None))
-        return message
+    def announcements(self, owner: bytes) -> list[bytes]:
+        """See `mopse.stores.Store.announcements`."""
+        kept = self.kept["announcements"].get(owner, {})
+        return [kept[place] for place in sorted(kept, key=_by_names)]
 
-    def enroll(self, announcement: Announcement) -> None:
+    def enroll(self, announcements: Sequence[Announcement]) -> None:
         """See `mopse.stores.Store.enroll`."""
-        last, _ = self.kept["announcements"].get(announcement.owner, (0, b""))
-        if announcement.number < last:
-            raise ReplayError("a newer announcement is known")
-        known = announcement.number, announcement.message
-        self.kept["announcements"][announcement.owner] = known
+        owner = announcements[0].owner
+        kept = dict(self.kept["announcements"].get(owner, {}))
+        for announcement in announcements:
+            path, epochs = announcement.place
+            place = path, tuple(epochs)
+            last = kept.get(place)
+            if last is None or announcement.follows(Announcement.decode(last)):
+                kept[place] = announcement.message
+        self.kept["announcements"][owner] = kept
 
-    def add(self, upload: StoredUpload, message: bytes) -> None:
+    def add(self, upload: StoredUpload, message: bytes) -> tuple[int, int, int, bool]:
         """See `mopse.stores.Store.add`."""
-        sender = upload.owner, upload.provider
-        if upload.sequence <= self.kept["sequences"].get(sender, -1):
-            raise ReplayError("the upload is not newer than the last one")
-        place = (*sender, tuple(upload.epochs))
+        number = upload.owner, upload.id
+        repeated = self._repeated(number, upload.digest)
+        if repeated is not None:
+            return *repeated, True
+        place = upload.owner, upload.provider, tuple(upload.epochs)
         handles = [_joined(halves) for halves in upload.handles]
-        for other in self.kept["uploads"]:
-            if other["place"] == place and not set(handles).isdisjoint(other["handles"]):
-                raise InvalidInputError("a record is stored already")
-        self.kept["sequences"][sender] = upload.sequence
+        added = self._check_new(place, handles, dict(upload.replaced))
+        gone = self._check_removed(upload, handles)
+        for at in handles:
+            self._forget(place, at)
+            self.kept["tombstones"].get(place, {}).pop(at, None)
+        for removed_from, at in gone:
+            self._forget(removed_from, at)
+            self.kept["tombstones"].setdefault(removed_from, {})[at] = upload.id
+        if handles:
+            self._keep(upload, place, handles)
+        self.kept["uploads"] = [kept for kept in self.kept["uploads"] if kept["records"]]
+        receipt = added, len(handles) - added, len(gone)
+        self._take(number, upload.digest, upload.provider, receipt)
+        return *receipt, False
+
+    def _repeated(self, number: tuple[bytes, int], digest: bytes) -> Any:
+        """Return the receipt of a message that was carried out before."""
+        known, _, receipt, is_gone = self.kept["taken"].get(number, (digest, "", None, False))
+        if known != digest or is_gone:
+            raise ReplayError("its number was used before")
+        return receipt
+
+    def _take(self, number: tuple[bytes, int], digest: bytes, provider: str, receipt: Any) -> None:
+        self.kept["taken"][number] = digest, provider, receipt, False
+        self._change(number[0])
+
+    def _change(self, owner: bytes) -> None:
+        self.kept["changes"][owner] = self.kept["changes"].get(owner, 0) + 1
+
+    def _find(self, place: Any, handle: int) -> dict[str, Any] | None:
+        """Return the upload that holds a record."""
+        reached = (kept for kept in self.kept["uploads"] if kept["place"] == place)
+        return next((kept for kept in reached if handle in kept["records"]), None)
+
+    def _check_new(self, place: Any, handles: list[int], named: dict[int, int]) -> int:
+        """Check which version each record takes the place of; return how many take none."""
+        added = 0
+        for position, handle in enumerate(handles):
+            version, kept = named.get(position), self._find(place, handle)
+            removed_by = self.kept["tombstones"].get(place, {}).get(handle)
+            if kept is not None:
+                known = kept["versions"][handle]
+            else:
+                known = None if removed_by is None else tombstone(removed_by, handle)
+                added += 1
+            if version is None and kept is not None:
+                raise _at(position, InvalidInputError("a record is stored already"))
+            if known is None and version is not None:
+                raise _at(position, InvalidInputError("a record is not stored"))
+            if version != known:
+                raise _at(position, ChangedError("a record was changed"))
+        return added
+
+    def _check_removed(self, upload: StoredUpload, handles: list[int]) -> list[tuple[Any, int]]:
+        """Check the version of each record that is removed; return their places and handles."""
+        gone: list[tuple[Any, int]] = []
+        for epochs, rows in upload.removed:
+            place = upload.owner, upload.provider, tuple(epochs)
+            for handle, version in rows:
+                position, kept = len(handles) + len(gone), self._find(place, handle)
+                if epochs == upload.epochs and handle in handles:
+                    raise _at(position, ChangedError("a record is added and removed"))
+                if kept is None:
+                    raise _at(position, InvalidInputError("a record is not stored"))
+                if kept["versions"][handle] != version:
+                    raise _at(position, ChangedError("a record was changed"))
+                gone.append((place, handle))
+        return gone
+
+    def _forget(self, place: Any, handle: int) -> None:
+        kept = self._find(place, handle)
+        if kept is not None:
+            del kept["records"][handle], kept["versions"][handle]
+            for field, run in kept["runs"].items():
+                kept["runs"][field] = [entry for entry in run if entry[1] != handle]
+
+    def _keep(self, upload: StoredUpload, place: Any, handles: list[int]) -> None:
+        packed = [_unpacked(*sealed) for _, _, sealed in upload.portions]
         self.kept["uploads"].append(
             {
                 "place": place,
                 "group": upload.group,
-                "handles": handles,
-                "layout": upload.layout,
-                "records": _unpacked(*upload.records),
+                "number": upload.id,
+                "readers": upload.readers,
+                "portions": [(name, layout) for name, layout, _ in upload.portions],
+                "records": dict(zip(handles, zip(*packed, strict=True), strict=True)),
+                "versions": dict(zip(handles, upload.versions(), strict=True)),
                 "runs": {
-                    field: list(zip(ciphertexts.tolist(), records.tolist(), strict=True))
-                    for field, ciphertexts, records in upload.runs
+                    field: [(int(c), handles[row]) for c, row in zip(run, records, strict=True)]
+                    for field, run, records in upload.runs
                 },
             }
         )
@@ -86,44 +171,61 @@ class DictStore:
         labels.update(attachment.entries)
         self.kept["arrived"][place, file.number] = list(missing)
         self.kept["notes"].setdefault(place, []).append((file.number, attachment.note))
-        kept = place, file.handle, file.description, file.body
+        kept = place, file.readers, file.handle, file.description, file.body
         self.kept["files"][file.owner, file.number] = kept
 
     def arrived(
-        self, owner: bytes, provider: str, epochs: Sequence[int], numbers: Sequence[int]
+        self, owner: bytes, provider: str, epochs: Epochs, numbers: Sequence[int]
     ) -> list[Sequence[int] | None]:
         """See `mopse.stores.Store.arrived`."""
         place = owner, provider, tuple(epochs)
         return [self.kept["arrived"].get((place, number)) for number in numbers]
 
-    def notes(self, owner: bytes, provider: str, epochs: Sequence[int]) -> list[tuple[int, bytes]]:
+    def notes(self, owner: bytes, provider: str, epochs: Epochs) -> list[tuple[int, bytes]]:
         """See `mopse.stores.Store.notes`."""
         return list(self.kept["notes"].get((owner, provider, tuple(epochs)), []))
 
-    def add_base(self, owner: bytes, provider: str, epochs: Sequence[int], base: int) -> None:
+    def add_base(self, owner: bytes, provider: str, epochs: Epochs, base: int) -> None:
         """See `mopse.stores.Store.add_base`."""
         self.kept["arrived"].setdefault(((owner, provider, tuple(epochs)), base), [])
 
-    def label_count(self, owner: bytes, provider: str, epochs: Sequence[int]) -> int:
+    def label_count(self, owner: bytes, provider: str, epochs: Epochs) -> int:
         """See `mopse.stores.Store.label_count`."""
         return len(self.kept["labels"].get((owner, provider, tuple(epochs)), {}))
 
-    def search(self, tokens: Sequence[Token]) -> list[Part]:
+    def search(self, query: Query) -> list[Part]:
         """See `mopse.stores.Store.search`."""
-        return [part for token in tokens for part in self._answer(token)]
+        return [part for token in query.tokens for part in self._answer(query.owner, token)]
 
-    def _answer(self, token: Token) -> list[Part]:
-        reached = [upload for upload in self.kept["uploads"] if _reaches(token, upload)]
-        found = [(upload, _matches(token, upload)) for upload in reached]
-        parts = [_part(token, upload, records) for upload, records in found if records]
-        return parts or [_part(token, upload, []) for upload in reached[-1:]]
+    def _answer(self, owner: bytes, token: Token) -> list[Part]:
+        uploads = [kept for kept in self.kept["uploads"] if _reaches(owner, token, kept["place"])]
+        found = [(kept, _matches(token, kept)) for kept in uploads]
+        found = [(kept, handles) for kept, handles in found if handles]
+        removed = [
+            (place, [(handle, by[handle]) for handle in token.handles if handle in by])
+            for place, by in sorted(self.kept["tombstones"].items(), key=lambda i: _by_names(i[0][1:]))
+            if _reaches(owner, token, place) and token.asks == "records"
+        ]
+        removed = [(place, stones) for place, stones in removed if stones]
+        snapshot = self.kept["changes"].get(owner, 0)
+        if not found and not removed:
+            if not uploads:
+                return [Part.nothing(owner, token.id, snapshot)]
+            found = [(uploads[-1], [])]
+        pages: list[tuple[Any, ...]] = [_records(kept, handles) for kept, handles in found]
+        pages += [(*place[1:], 0, (0, b""), _halves([]), [], stones) for place, stones in removed]
+        last = len(pages) - 1
+        return [
+            Part(owner, token.id, snapshot, number, number == last, *page)
+            for number, page in enumerate(pages)
+        ]
 
-    def count(self, tokens: Sequence[Token]) -> int:
+    def count(self, query: Query) -> int:
         """See `mopse.stores.Store.count`."""
-        return sum(map(len, self.search(tokens)))
+        return sum(map(len, self.search(query)))
 
     def labels(
-        self, owner: bytes, provider: str, epochs: Sequence[int], labels: Sequence[int]
+        self, owner: bytes, provider: str, epochs: Epochs, labels: Sequence[int]
     ) -> list[int | None]:
         """See `mopse.stores.Store.labels`."""
         held = self.kept["labels"].get((owner, provider, tuple(epochs)), {})
@@ -132,12 +234,11 @@ class DictStore:
     def _files(self, owner: bytes) -> Iterator[tuple[Any, StoredFile]]:
         for (of, number), kept in self.kept["files"].items():
             if of == owner and kept is not None:  # None stands for a file that was removed
-                place, handle, description, body = kept
-                file = StoredFile(*place, handle, number, description, body)
-                yield place, file
+                place, readers, handle, description, body = kept
+                yield place, StoredFile(*place, readers, handle, number, description, body)
 
     def files(
-        self, owner: bytes, provider: str, epochs: Sequence[int], numbers: Sequence[int]
+        self, owner: bytes, provider: str, epochs: Epochs, numbers: Sequence[int]
     ) -> list[StoredFile]:
         """See `mopse.stores.Store.files`."""
         wanted = owner, provider, tuple(epochs)
@@ -145,7 +246,7 @@ class DictStore:
         return [held[number].described() for number in numbers if number in held]
 
     def files_of(
-        self, owner: bytes, provider: str, epochs: Sequence[int], handles: Sequence[int]
+        self, owner: bytes, provider: str, epochs: Epochs, handles: Sequence[int]
     ) -> list[StoredFile]:
         """See `mopse.stores.Store.files_of`."""
         wanted = owner, provider, tuple(epochs)
@@ -160,34 +261,48 @@ class DictStore:
         """See `mopse.stores.Store.file`."""
         return next((file for _, file in self._files(owner) if file.number == number), None)
 
-    def remove(self, owner: bytes, provider: str) -> tuple[int, int]:
+    def remove(self, owner: bytes, provider: str, removal: Removal | None) -> tuple[int, int, bool]:
         """See `mopse.stores.Store.remove`."""
-        uploads = self.kept["uploads"]
-        gone = [upload for upload in uploads if upload["place"][:2] == (owner, provider)]
-        left = [upload for upload in uploads if upload["place"][:2] != (owner, provider)]
-        self.kept["uploads"] = left
+        if removal is not None:
+            repeated = self._repeated((owner, removal.id), removal.digest)
+            if repeated is not None:
+                return *repeated, True
+        sender = owner, provider
+        gone = [kept for kept in self.kept["uploads"] if kept["place"][:2] == sender]
+        self.kept["uploads"] = [kept for kept in self.kept["uploads"] if kept not in gone]
         files = [file for place, file in self._files(owner) if place[1] == provider]
         for file in files:
             self.kept["files"][owner, file.number] = None
         for place, labels in self.kept["labels"].items():
-            if place[:2] == (owner, provider):
+            if place[:2] == sender:
                 labels.update(dict.fromkeys(labels, SPENT))
-        return sum(len(upload["handles"]) for upload in gone), len(files)
+        for place in [place for place in self.kept["tombstones"] if place[:2] == sender]:
+            del self.kept["tombstones"][place]
+        for number, (digest, path, receipt, _) in self.kept["taken"].items():
+            if (number[0], path) == sender:
+                self.kept["taken"][number] = digest, path, receipt, True
+        receipt = sum(len(kept["records"]) for kept in gone), len(files)
+        if removal is None:
+            self._change(owner)
+        else:
+            self._take((owner, removal.id), removal.digest, "", receipt)
+        return *receipt, False
 
     @property
     def contents(self) -> list[tuple[bytes, str, str, int, int]]:
         """See `mopse.stores.Store.contents`."""
         lines = []
-        for upload in self.kept["uploads"]:
-            owner, provider, _ = upload["place"]
-            size = sum(map(len, upload["records"]))
-            lines.append((owner, upload["group"], provider, len(upload["handles"]), size))
+        for kept in self.kept["uploads"]:
+            owner, provider, _ = kept["place"]
+            records = kept["records"].values()
+            size = sum(len(sealed) for portions in records for sealed in portions)
+            lines.append((owner, kept["group"], provider, len(records), size))
         return sorted(lines, key=lambda line: line[:2])
 
     @property
     def totals(self) -> tuple[int, int, int, int]:
         """See `mopse.stores.Store.totals`."""
-        entries = sum(len(run) for u in self.kept["uploads"] for run in u["runs"].values())
+        entries = sum(len(run) for kept in self.kept["uploads"] for run in kept["runs"].values())
         files = [kept for kept in self.kept["files"].values() if kept is not None]
         size = sum(len(description) + len(body) for *_, description, body in files)
         labels = [label for held in self.kept["labels"].values() for label in held.values()]
@@ -199,14 +314,26 @@ class DictStore:
         """See `mopse.stores.Store.merged`."""
         entries: list[tuple[int, int]] = []
         first = 0
-        for upload in self.kept["uploads"]:
-            if (upload["place"][0], upload["group"]) == (owner, group):
-                run = upload["runs"].get(field, [])
-                entries += [(ciphertext, first + record) for ciphertext, record in run]
-                first += len(upload["handles"])
+        for kept in self.kept["uploads"]:
+            if (kept["place"][0], kept["group"]) == (owner, group):
+                number = {handle: first + at for at, handle in enumerate(kept["records"])}
+                run = kept["runs"].get(field, [])
+                entries += [(ciphertext, number[handle]) for ciphertext, handle in run]
+                first += len(number)
         entries.sort(key=lambda entry: entry[0])
         ciphertexts = np.array([ciphertext for ciphertext, _ in entries], np.int64)
         return ciphertexts, np.array([record for _, record in entries], np.uint32)
+
+
+def _at(position: int, error: MopseError) -> MopseError:
+    """Return an error about a row of an upload."""
+    error.position = position  # type: ignore[attr-defined]
+    return error
+
+
+def _by_names(place: tuple[str, Any]) -> tuple[list[str], Any]:
+    path, epochs = place
+    return path.split("/") if path else [], epochs
 
 
 def _joined(halves: NDArray[np.uint64]) -> int:
@@ -224,26 +351,31 @@ def _unpacked(ends: NDArray[np.uint64], blob: bytes) -> list[bytes]:
     return [blob[start:end] for start, end in itertools.pairwise(bounds)]
 
 
-def _reaches(token: Token, upload: dict[str, Any]) -> bool:
-    owner, provider, epochs = upload["place"]
-    authority, _, _ = provider.rpartition("/")
-    if (owner, authority, list(epochs)) != (token.owner, *token.place):
-        return False
-    return token.scope == "group" or token.issuer == provider
+def _reaches(owner: bytes, token: Token, place: Any) -> bool:
+    of, provider, epochs = place
+    authority, _, name = provider.rpartition("/")
+    path, above = token.place
+    is_of_group = (of, authority, list(epochs)) == (owner, path, list(above))
+    return is_of_group and token.provider in (None, name)
 
 
-def _matches(token: Token, upload: dict[str, Any]) -> list[int]:
-    """Return the records that have an entry in every range, in order."""
-    records = set(range(len(upload["handles"])))
+def _matches(token: Token, kept: dict[str, Any]) -> list[int]:
+    """Return the records of an upload that a token asks for, in order."""
+    asked = set(kept["records"])
+    if token.asks == "records":
+        asked &= set(token.handles)
     for field, low, high in token.predicates:
-        run = upload["runs"].get(field, [])
-        records &= {record for ciphertext, record in run if low <= ciphertext <= high}
-    return sorted(records)
+        run = kept["runs"].get(field, [])
+        asked &= {handle for ciphertext, handle in run if low <= ciphertext <= high}
+    return sorted(asked)
 
 
-def _part(token: Token, upload: dict[str, Any], records: list[int]) -> Part:
-    sealed = [upload["records"][record] for record in records]
-    ends = np.cumsum([len(record) for record in sealed], dtype=np.uint64)
-    handles = _halves([upload["handles"][record] for record in records])
-    packed = ends, b"".join(sealed)
-    return Part(*upload["place"], token.query, handles, upload["layout"], packed)
+def _records(kept: dict[str, Any], handles: list[int]) -> tuple[Any, ...]:
+    """Return what a part says of some records of an upload."""
+    portions = []
+    for at, (name, layout) in enumerate(kept["portions"]):
+        sealed = [kept["records"][handle][at] for handle in handles]
+        ends = np.cumsum([len(record) for record in sealed], dtype=np.uint64)
+        portions.append((name, layout, (ends, b"".join(sealed))))
+    _, provider, epochs = kept["place"]
+    return provider, epochs, kept["number"], kept["readers"], _halves(handles), portions, []
