@@ -576,16 +576,9 @@ def test_a_file_description_that_does_not_open_is_listed_beside_the_others():
         assert files.select("provider", "name").rows() == [("a", "note")]
         assert faults.rows() == [("b", f"{bad.handle:032x}", number, "the file does not open")]
         assert faults.columns == ["provider", "record", "file", "cause"]
-<<<<<<< HEAD
-    files, faults = scene["a"].files(listing, request, faults="report")
-    assert (files["provider"].to_list(), faults["provider"].to_list()) == (["a"], ["b"])
-    with pytest.raises(ScopeError):
-        scene["a"].files(listing, request)
-=======
     for faults in ("raise", "report"):
         with pytest.raises(AnswerError):
             scene["a"].files(listing, scene["a"].find("x"), faults=faults)
->>>>>>> 32cf530 (Test lives of records, histories of several devices, lies, portions and readers)
 
 
 @pytest.mark.parametrize("wrong", [None, "", "ignore", 1, ["raise"]])
@@ -597,11 +590,7 @@ def test_ways_to_treat_faults_that_are_none_are_refused(wrong):
         with pytest.raises(InvalidInputError, match="faults must be"):
             opener.decrypt(answer, query, faults=wrong)
         with pytest.raises(InvalidInputError, match="faults must be"):
-<<<<<<< HEAD
-            opener.files(FileListing(Listing(0, [])), scene.owner.find("x"), faults=wrong)
-=======
             opener.files(listing, request, faults=wrong)
->>>>>>> 32cf530 (Test lives of records, histories of several devices, lies, portions and readers)
         with pytest.raises(WrongTypeError, match="by_provider must be"):
             opener.decrypt(answer, query, by_provider="yes")
 
