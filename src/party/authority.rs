@@ -10,7 +10,7 @@ use super::keywords::Uses;
 use crate::keys::{Key, Purpose};
 use crate::message::announcement::{self, Announced, Announcement, Known};
 use crate::message::certificate::{Certificate, Chain};
-use crate::message::place::{Epoch, Group, Node, spelt};
+use crate::message::place::{Epoch, Group, Node, spelt, spelt_path};
 use crate::message::{self, envelope};
 use crate::wire::Kind;
 use crate::wire::text::Look;
@@ -292,9 +292,11 @@ impl Keyring {
 
     /// The places that the provider with a path has had, the present one first, if there is any.
     pub(super) fn places_of(&self, path: &str) -> Vec<Node> {
-        let own = self.places().cloned();
-        let ever = self.below.ever().into_iter();
-        let mut places: Vec<Node> = own.chain(ever).filter(|node| node.path() == path).collect();
+        let (own, ever) = (self.places().cloned(), self.below.ever().into_iter());
+        // Who was authorised before names had one spelling is found as it was spelt.
+        let spelt = spelt_path(path).unwrap_or_default();
+        let is_it = |node: &Node| [path, spelt.as_str()].contains(&node.path().as_str());
+        let mut places: Vec<Node> = own.chain(ever).filter(is_it).collect();
         places.sort_by(|a, b| b.epochs().cmp(a.epochs()));
         places.dedup();
         places

@@ -153,8 +153,7 @@ def test_parts_of_another_query_are_refused_though_they_name_this_one(scene):
     scene.lies(lambda parts, query: other).refused("a token is not answered")
 
 
-def test_relabelled_parts_of_another_query_hold_no_row_beyond_the_bounds(scene):
-    """They pass, as records that do not match: it comes to leaving records out."""
+def test_relabelled_parts_of_another_query_are_refused(scene):
     other = scene.cloud._store.search(scene.owner.query(age=(0, 20))._decoded)
     young = [part for part in other if len(part)]
     scene.lies(
@@ -165,8 +164,11 @@ def test_relabelled_parts_of_another_query_hold_no_row_beyond_the_bounds(scene):
     )
     query = scene.owner.query(age=(40, 60))
     answer = scene.cloud.search(query)
-    assert scene.owner.decrypt(answer, query)["age"].to_list() == [44]
-    assert answer.excess == 1
+    with pytest.raises(AnswerError, match="in none of the cells that were asked for"):
+        scene.owner.decrypt(answer, query)
+    records, faults = scene.owner.decrypt(answer, query, faults="report")
+    assert records["age"].to_list() == [44]
+    assert faults["cause"].to_list() == ["the record lies in none of the cells that were asked for"]
 
 
 @pytest.mark.parametrize(
@@ -331,7 +333,13 @@ def with_forgery(scene: Lies) -> tuple[Query, Answer]:
     forged = forged_part(scene, true, "999 mg")
     scene.lies(
         lambda parts, query: [
-            told(forged, token=part.token, snapshot=part.snapshot, page=part.page, is_last=part.is_last)
+            told(
+                forged,
+                token=part.token,
+                snapshot=part.snapshot,
+                page=part.page,
+                is_last=part.is_last,
+            )
             if part.provider == "hospital"
             else part
             for part in parts

@@ -346,11 +346,14 @@ def test_a_lie_of_the_cloud_is_mended_by_the_truth(story):
     for _ in range(20):
         story.attach(story.hospital, 1, b"text", "scan")
 
-    class Forgetful:
+    class Forgetful(mopse.Cloud):
         def notes(self, request):
             empty = mopse.Cloud()
             empty.enroll(story.owner.public)
             return empty.notes(request)
+
+        def announcements(self, owner):
+            return story.cloud.announcements(owner)
 
     story.hospital.catch_up(Forgetful())
     with pytest.raises(InvalidInputError, match="catch up"):
@@ -737,7 +740,10 @@ def test_another_owners_file_is_refused():
 
     def stolen(files):
         return [
-            StoredFile(bytes(32), f.provider, f.epochs, f.handle, f.number, f.description, None)
+            StoredFile(
+                *(bytes(32), f.provider, f.epochs, f.readers, f.handle, f.number),
+                *(f.description, None),
+            )
             for f in files
         ]
 
