@@ -56,9 +56,7 @@ def schema_bytes(fields: Iterable[tuple[str, bytes]]) -> bytes:
     return len(parts).to_bytes(4, "big") + b"".join(parts)
 
 
-def ruler_key(
-    authority: bytes, name: str, label: bytes, epoch: int, salt: bytes = b""
-) -> bytes:
+def ruler_key(authority: bytes, name: str, label: bytes, epoch: int, salt: bytes = b"") -> bytes:
     """Return the key of a field's ruler in the group below an authority."""
     named = len(name.encode()).to_bytes(8, "little") + name.encode()
     return child(authority, "ruler", named + label, epoch, salt)

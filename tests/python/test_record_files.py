@@ -346,13 +346,13 @@ def test_a_lie_of_the_cloud_is_mended_by_the_truth(story):
     for _ in range(20):
         story.attach(story.hospital, 1, b"text", "scan")
 
-    class Forgetful:
+    class Forgetful(mopse.Cloud):
         def notes(self, request):
             empty = mopse.Cloud()
             empty.enroll(story.owner.public)
             return empty.notes(request)
 
-    story.hospital.catch_up(Forgetful())
+    story.hospital.catch_up(Forgetful(story.cloud._store))
     with pytest.raises(InvalidInputError, match="catch up"):
         story.attach(story.hospital, 1, b"text", "scan")
     story.hospital.catch_up(story.cloud)
@@ -737,7 +737,10 @@ def test_another_owners_file_is_refused():
 
     def stolen(files):
         return [
-            StoredFile(bytes(32), f.provider, f.epochs, f.handle, f.number, f.description, None)
+            StoredFile(
+                *(bytes(32), f.provider, f.epochs, f.readers, f.handle, f.number),
+                *(f.description, None),
+            )
             for f in files
         ]
 

@@ -421,7 +421,7 @@ def test_a_keyring_of_before_keeps_its_digest_and_takes_an_equal_schema(tmp_path
         Owner.open(path, password, schema=Schema(age=Field(0, 120), sbp=Field(0, 300, cell=2)))
     scene = Scene(typed.schema, "hospital", owner=typed)
     scene.send("hospital", pl.DataFrame({"id": [1, 2], "age": [40, 41], "sbp": [120, None]}))
-    assert scene.ask(plain, age=(40, 40))["id"].to_list() == [1]
+    assert plain.ask(scene.cloud, age=(40, 40))["id"].to_list() == [1]
 
 
 def test_a_bound_just_beyond_a_value_leaves_it_out():

@@ -203,7 +203,9 @@ class DictStore:
         found = [(kept, handles) for kept, handles in found if handles]
         removed = [
             (place, [(handle, by[handle]) for handle in token.handles if handle in by])
-            for place, by in sorted(self.kept["tombstones"].items(), key=lambda i: _by_names(i[0][1:]))
+            for place, by in sorted(
+                self.kept["tombstones"].items(), key=lambda i: _by_names(i[0][1:])
+            )
             if _reaches(owner, token, place) and token.asks == "records"
         ]
         removed = [(place, stones) for place, stones in removed if stones]
