@@ -361,10 +361,10 @@ class Provider(Party):
         >>> cloud = mopse.Cloud()
         >>> cloud.enroll(owner.public)
         >>> x_ray = {"name": "x.jpg", "media_type": "image/jpeg", "keywords": ["x-ray"]}
-        >>> cloud.receive(owner.authorize("hospital").attach(1, b"image", **x_ray))
+        >>> _ = cloud.receive(owner.authorize("hospital").attach(1, b"image", **x_ray))
         >>> hospital = owner.authorize("hospital")  # the same keys, and no memory of the file
-        >>> hospital.catch_up(cloud)
-        >>> cloud.receive(hospital.attach(1, b"another", **x_ray))
+        >>> _ = hospital.catch_up(cloud)
+        >>> _ = cloud.receive(hospital.attach(1, b"another", **x_ray))
         >>> len(cloud.find(owner.find("x-ray")))
         2
         """

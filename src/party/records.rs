@@ -5,13 +5,13 @@
 //!
 //! ```text
 //! handle  = AES-256(child(handle key, "integers"), id)     the record's pseudonym: the cloud sees no id
-//!         = HMAC-SHA-256(handle key, id)[..16]           if the id is a text
+//!         = HMAC-SHA-256(handle key, "s" || id)[..16]    if the id is a text
 //! readers = child(record key of the provider, "portion", "", readers' epoch and its salt)
-//! portion = child(readers, "portion", name)
+//! portion = child(readers, "portion", "/" || name)
 //! key     = AES-256(child(portion, "portion", "high"), handle) || AES-256(child(.., "low"), handle)
 //! context = SHA-256(owner, provider and epochs, readers' epoch, upload, portion, SHA-256(layout))
 //! sealed  = AES-256-GCM-SIV(key, upload[..12], row, context || handle) || author tag
-//! tag     = AES-256(child(author key, "author", "tag"), POLYVAL(.. "hash"; context || handle || sealed))
+//! tag     = AES-256(child(author key, "author", "tag"), POLYVAL(.. "hash"; context, handle, sealed, length))
 //! ```
 //!
 //! So one portion key opens one portion of all records of a readers' epoch, and one record's key that
@@ -19,10 +19,11 @@
 //! upload, does not open. No grant gives the author key: whoever can derive the provider's keys sees that
 //! the provider wrote it, and no reader can write.
 //!
-//! The layout, the names and types of the columns, is sealed once per upload and portion under a key of
-//! its own; every row is bound to its digest. Numbers take 8 bytes, null or not, so that a record's size
-//! shows the lengths of its texts and nothing else. Sealing a small row costs some forty AES blocks, on
-//! all cores. Errors name the row and nothing more.
+//! POLYVAL takes whole blocks, so that zeros fill up what is sealed; its length follows. The layout, the
+//! names and types of the columns, is sealed once per upload and portion, under child(portion, "portion",
+//! "layout") and in a context without a digest; every row is bound to its digest. Numbers take 8 bytes,
+//! null or not, so that a record's size shows the lengths of its texts and nothing else. Sealing a small
+//! row costs some forty AES blocks, on all cores. Errors name the row and nothing more.
 //!
 //! An upload holds a record once, and its number is random, so that no nonce is used twice under a key.
 //! Keys are two blocks of a permutation each: they tell from random ones after about 2^64 records.

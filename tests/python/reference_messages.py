@@ -1,19 +1,17 @@
 """The messages of the parties once more, slowly, from their formulas.
 
-Written against the headers of the modules in `src/message` and `src/party`, and on the key tree and
-the schemes of `reference`. Ed25519 and AES-GCM-SIV are those of the package `cryptography`; POLYVAL,
-the hash tree, keys, layouts and every message are made here. A party is made of its seed and draws
-its numbers as the Rust code does, so that whole messages are equal, byte for byte.
+Written against the headers of the modules in `src/message` and `src/party`, on the key tree and
+the schemes of `reference`. Ed25519 and AES-GCM-SIV are those of the package `cryptography`;
+POLYVAL, the hash tree, keys, layouts and every message are made here. A party is made of its seed
+and draws its numbers as the Rust code does, so that whole messages are equal, byte for byte.
 
-``python tests/python/reference_messages.py`` writes `tests/vectors/protocol.json` anew.
+`tests/vectors/protocol.json` holds what it makes; `write` of `test_reference_messages` writes it.
 """
 
 import dataclasses
 import hashlib
 import itertools
-import json
 import struct
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -507,8 +505,8 @@ class Party:
     ) -> tuple[bytes, int, list[int]]:
         """Return a query, its number and those of its tokens.
 
-        A token has the authority and the epoch of its group, a stamp, the name of one provider if it
-        is of one, and what it asks for, as `ranges`, `records` and `everything` write it.
+        A token has the authority and the epoch of its group, a stamp, the name of one provider if
+        it is of one, and what it asks for, as `ranges` and `records` write it.
         """
         numbers, written = [], []
         for authority, epoch, stamp, name, asks in tokens:

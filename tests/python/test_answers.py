@@ -3,6 +3,7 @@
 A dishonest cloud is a cloud on a store that lies. What passes has a test that says so.
 """
 
+import itertools
 import pickle
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -21,6 +22,7 @@ from mopse.errors import (
     ChangedError,
     DamagedFileError,
     DecryptionError,
+    InvalidInputError,
     MopseError,
     ScopeError,
     SignatureError,
@@ -64,7 +66,7 @@ def unpacked(sealed: tuple[Any, bytes]) -> list[bytes]:
     """Return each of some sealed records."""
     ends, blob = sealed
     bounds = [0, *ends.tolist()]
-    return [blob[start:end] for start, end in zip(bounds, bounds[1:], strict=False)]
+    return [blob[start:end] for start, end in itertools.pairwise(bounds)]
 
 
 def packed(records: Sequence[bytes]) -> tuple[Any, bytes]:
@@ -350,7 +352,7 @@ def with_forgery(scene: Lies) -> tuple[Query, Answer]:
 
 def test_what_a_holder_of_a_grant_wrote_is_refused_by_whoever_holds_the_providers_keys(scene):
     query, answer = with_forgery(scene)
-    with pytest.raises(DecryptionError, match="^provider 'hospital': .* not written by"):
+    with pytest.raises(DecryptionError, match=r"^provider 'hospital': .* not written by"):
         scene.owner.decrypt(answer, query)
     records, faults = scene.owner.decrypt(answer, query, faults="report")
     assert sorted(records["age"]) == [42, 43, 44]
@@ -501,6 +503,31 @@ def test_an_answer_of_nothing_passes(scene):
         ]
     )
     assert scene.found() == []
+
+
+def test_a_portion_that_is_left_out_of_every_record_passes():
+    """It passes, unless the query asks for a column in it: the column is missing, or null."""
+    scene = Lies(Schema(age=Field(0, 99), portions={"ages": ["age"], "notes": ["note"]}))
+
+    def without(name: str) -> Lie:
+        def of(part: Part) -> Part:
+            kept = [portion for portion in part.portions if portion[0] != name]
+            return told(part, portions=kept) if part.provider == "hospital" else part
+
+        return lambda parts, query: [of(part) for part in parts]
+
+    scene.lies(without("ages"))
+    with pytest.raises(InvalidInputError, match="provider 'hospital': column 'age': there is none"):
+        scene.found()
+    scene.lies(without("notes"))
+    records = scene.owner.ask(scene.cloud, age=(40, 60))
+    of_hospital = pl.col("provider") == "hospital"
+    assert records.filter(of_hospital)["note"].null_count() == 2
+    assert records.filter(~of_hospital)["note"].null_count() == 0
+    # Nothing is written on its account: versions are of all portions.
+    update = scene["hospital"].update(table("hospital", [50]), id="id", cloud=scene.cloud)
+    with pytest.raises(ChangedError):
+        scene.cloud.receive(update)
 
 
 # A6: two copies of one keyring come to two epochs

@@ -576,6 +576,10 @@ def test_a_file_description_that_does_not_open_is_listed_beside_the_others():
         assert files.select("provider", "name").rows() == [("a", "note")]
         assert faults.rows() == [("b", f"{bad.handle:032x}", number, "the file does not open")]
         assert faults.columns == ["provider", "record", "file", "cause"]
+    files, faults = scene["a"].files(listing, request, faults="report")
+    assert (files["provider"].to_list(), faults["provider"].to_list()) == (["a"], ["b"])
+    with pytest.raises(ScopeError):
+        scene["a"].files(listing, request)
     for faults in ("raise", "report"):
         with pytest.raises(AnswerError):
             scene["a"].files(listing, scene["a"].find("x"), faults=faults)

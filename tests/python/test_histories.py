@@ -1,4 +1,4 @@
-"""Any order of what parties do, two devices of each and backups that are restored, beside an oracle.
+"""Any order of what parties do, on two devices of each and from backups, beside an oracle.
 
 The oracle is plain: who is a member in which epoch, which version of a record is live, and what a
 message names. It says of every step what comes of it, also which error.
@@ -153,11 +153,10 @@ class Oracle:
         for record in sent.rows:
             at, named = (desk.name, desk.epoch, record), sent.named.get(record)
             live, stone = self.live.get(at, (None,))[0], self.stones.get(at)
-            if live is not None and named is None:
+            known = stone if live is None else live
+            if (named is None and live is not None) or (named is not None and known is None):
                 errors.add(InvalidInputError)
-            elif live is None and stone is None and named is not None:
-                errors.add(InvalidInputError)
-            elif named != (stone if live is None else live):
+            elif named != known:
                 errors.add(ChangedError)
         for (epoch, record), named in sent.removed.items():
             live = self.live.get((desk.name, epoch, record), (None,))[0]
@@ -184,7 +183,7 @@ def caught(call: Any) -> Any:
         return error
 
 
-class Histories(RuleBasedStateMachine):
+class _Histories(RuleBasedStateMachine):
     """Two devices of an owner, two of every provider, and one cloud."""
 
     messages = Bundle("messages")
@@ -223,7 +222,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(owner=DEVICES, name=NAME, device=DEVICES)
     def authorize(self, owner: int, name: str, device: int) -> None:
-        """An owner's device makes a device of a provider, in place of what was there."""
+        """Have an owner's device make a device of a provider, in place of what was there."""
         known = self.known[owner]
         provider = self.owners[owner].authorize(name)
         known.add(name)
@@ -233,7 +232,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(owner=DEVICES, name=NAME)
     def revoke(self, owner: int, name: str) -> None:
-        """An owner's device revokes a provider, if it is a member."""
+        """Have an owner's device revoke a provider, if it is a member."""
         known = self.known[owner]
         got = caught(lambda: self.owners[owner].revoke(name))
         if name in known.current:
@@ -244,13 +243,13 @@ class Histories(RuleBasedStateMachine):
 
     @rule(owner=DEVICES)
     def renew_readers(self, owner: int) -> None:
-        """A reader has left, one device says."""
+        """Have one device say that a reader has left."""
         self.owners[owner].renew_readers()
         self.known[owner].readers = (*self.known[owner].readers, self.next())
 
     @rule(owner=DEVICES)
     def enroll(self, owner: int) -> None:
-        """An owner's device announces what it knows."""
+        """Have an owner's device announce what it knows."""
         known, cloud = self.known[owner], self.oracle.known
         known.announce()
         got = caught(lambda: self.cloud.enroll(self.owners[owner].public))
@@ -266,7 +265,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(owner=DEVICES)
     def catch_up(self, owner: int) -> None:
-        """An owner's device learns what it has missed."""
+        """Have an owner's device learn what it has missed."""
         got = self.owners[owner].catch_up(self.cloud)
         assert got == self.known[owner].learn(self.oracle.known)
         assert self.owners[owner].providers == sorted(self.known[owner].current)
@@ -306,7 +305,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(name=NAME, device=DEVICES)
     def catch_up_a_provider(self, name: str, device: int) -> None:
-        """A provider's device learns what it has missed, or that it has left."""
+        """Have a provider's device learn what it has missed, or that it has left."""
         provider, desk = self.sender(name, device)
         cloud = self.oracle.known
         got = caught(lambda: provider.catch_up(self.cloud))
@@ -416,7 +415,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(sent=messages)
     def deliver(self, sent: Sent) -> None:
-        """A message arrives: now, later, again, or after others that were made later."""
+        """Have a message arrive: now, later, again, or after others that were made later."""
         got = caught(lambda: self.cloud.receive(sent.message))
         expected = self.oracle.receive(sent)
         if isinstance(expected, set):
@@ -426,7 +425,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(name=NAME, device=DEVICES)
     def renew(self, name: str, device: int) -> None:
-        """A provider's device encrypts anew what is of earlier epochs."""
+        """Have a provider's device encrypt anew what is of earlier epochs."""
         provider, desk = self.sender(name, device)
         old = self.oracle.of(name, desk.earlier)
         records = [record for _, record in old]
@@ -437,9 +436,8 @@ class Histories(RuleBasedStateMachine):
             return  # the same record was added in two epochs, by a device that did not look
         got = caught(lambda: provider.renew(self.cloud))
         cloud = self.oracle.known
-        if desk.epoch != cloud.epochs[-1]:
-            assert isinstance(got, ScopeError)
-        elif old and desk.readers != cloud.readers[-1]:
+        has_reader_left = old and desk.readers != cloud.readers[-1]
+        if desk.epoch != cloud.epochs[-1] or has_reader_left:
             assert isinstance(got, ScopeError)
         else:
             assert got == len(old)
@@ -453,7 +451,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(owner=DEVICES, bounds=st.tuples(st.integers(0, 9), st.integers(0, 9)).map(sorted))
     def ask_as_an_owner(self, owner: int, bounds: list[int]) -> None:
-        """An owner finds what there is in all epochs that it knows."""
+        """Have an owner find what there is in all epochs that it knows."""
         known, cloud = self.known[owner], self.oracle.known
         got = caught(lambda: self.owners[owner].ask(self.cloud, age=tuple(bounds)))
         mine, theirs = len(known.chain), len(cloud.chain)
@@ -473,7 +471,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(name=NAME, device=DEVICES)
     def ask_as_a_provider(self, name: str, device: int) -> None:
-        """A provider finds its own in all epochs that it has keys of."""
+        """Have a provider find its own in all epochs that it has keys of."""
         provider, desk = self.sender(name, device)
         got = caught(lambda: provider.ask(self.cloud, age=(0, 9)))
         if desk.epoch != self.oracle.known.epochs[-1]:
@@ -483,7 +481,7 @@ class Histories(RuleBasedStateMachine):
         assert found(got) == sorted((name, record, age) for (_, record), age in mine.items())
 
     def teardown(self) -> None:
-        """Whatever happened, who catches up finds all there is and can write again."""
+        """Check that whoever catches up finds all there is and can write again."""
         if not hasattr(self, "owners"):
             return
         owner, known = self.owners[0], self.known[0]
@@ -511,7 +509,7 @@ def found(records: Any) -> list[tuple[str, str, int]]:
     return sorted(records.select("provider", "id", "age").rows())
 
 
-class TestHistories(Histories.TestCase):
+class TestHistories(_Histories.TestCase):
     """The machine as a test."""
 
     settings = settings(max_examples=60, stateful_step_count=25, deadline=None)

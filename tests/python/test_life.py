@@ -271,7 +271,7 @@ def test_without_versions_nothing_is_changed(clinic):
 def test_a_cell_of_a_notebook_that_is_run_twice_changes_nothing_the_second_time(clinic):
     for _ in range(2):
         clinic.cloud.receive(clinic.upload)
-    with pytest.raises(InvalidInputError, match="record '(ann|bob|eve)'"):  # encrypted anew
+    with pytest.raises(InvalidInputError, match=r"record '(ann|bob|eve)'"):  # encrypted anew
         clinic.cloud.receive(clinic.hospital.encrypt(rows(ann=40, bob=50, eve=60), id="id"))
     assert clinic.is_as_before()
     for _ in range(2):

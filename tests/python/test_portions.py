@@ -176,7 +176,7 @@ def test_what_was_sealed_before_there_were_portions_is_opened_beside_it():
     "portions",
     [
         *({"": ["a"]}, {"rest": ["a"]}, {"files": ["a"]}, {"x" * 256: ["a"]}),
-        {f"p{number}": ["a"] for number in range(64)},
+        {f"p{number}": ["a"] for number in range(63)},
     ],
     ids=["empty", "rest", "files", "long", "many"],
 )

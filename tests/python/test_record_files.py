@@ -352,10 +352,7 @@ def test_a_lie_of_the_cloud_is_mended_by_the_truth(story):
             empty.enroll(story.owner.public)
             return empty.notes(request)
 
-        def announcements(self, owner):
-            return story.cloud.announcements(owner)
-
-    story.hospital.catch_up(Forgetful())
+    story.hospital.catch_up(Forgetful(story.cloud._store))
     with pytest.raises(InvalidInputError, match="catch up"):
         story.attach(story.hospital, 1, b"text", "scan")
     story.hospital.catch_up(story.cloud)

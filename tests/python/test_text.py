@@ -40,6 +40,7 @@ def test_a_path_finds_its_provider(forms):
     assert scene.owner.authorize(typed, under=above).public == south.public
     assert scene.owner.providers == [house.path, south.path]
     scene.enroll()
+    house.catch_up(scene.cloud)
     scene.cloud.receive(south.encrypt({"id": [1], "age": [40]}, id="id"))
     path = f"{asked}/{typed}"
     house.catch_up(scene.cloud)
