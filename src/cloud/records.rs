@@ -379,7 +379,7 @@ impl Records {
     }
 
     /// Removes all uploads of a provider, in every epoch, and its files with a call that says how many there
-    /// were; unless a removal was carried out before.
+    /// were; unless a removal was carried out before, or without one there is nothing.
     ///
     /// The numbers of uploads are kept, so that what was sent before cannot be sent again.
     ///
@@ -409,6 +409,12 @@ impl Records {
                 }
             }
         }
+        let files = remove_files();
+        if removal.is_none() && records == 0 && files == 0 {
+            let provider = provider.to_owned();
+            let (added, replaced, removed, is_repeated) = (0, 0, 0, false);
+            return Ok(Receipt { provider, added, replaced, removed, files, is_repeated });
+        }
         self.tombstones.retain(|(of, node), _| *of != owner || node.path() != provider);
         for ((of, _), taken) in &mut self.taken {
             taken.is_gone |= *of == owner && taken.provider == provider && !taken.is_removal();
@@ -418,7 +424,7 @@ impl Records {
             added: 0,
             replaced: 0,
             removed: records,
-            files: remove_files(),
+            files,
             is_repeated: false,
         };
         match removal {

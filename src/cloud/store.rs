@@ -179,7 +179,8 @@ pub trait Store: Send + Sync {
     ///
     /// A token that finds nothing gives one part without records, of the newest upload with records that it
     /// reaches, so that whoever asked has a layout to make an empty table of; or [`Part::nothing`], if it
-    /// reaches none.
+    /// reaches none. The snapshot of all parts is how many uploads and removals the owner's records have
+    /// seen.
     ///
     /// # Errors
     ///
@@ -244,10 +245,11 @@ pub trait Store: Send + Sync {
     /// See [`owners`](Self::owners).
     fn file(&self, owner: &Owner, number: u128) -> Result<Option<StoredFile>, Self::Error>;
 
-    /// Removes all that a provider sent, in every epoch; it cannot be sent again. What
+    /// Removes all that a provider sent, in every epoch, and the tombstones; it cannot be sent again. What
     /// [`arrived`](Self::arrived), the notes and the labels are remembered.
     ///
-    /// With a signed removal, only if it was not carried out before.
+    /// With a signed removal, only if it was not carried out before; else its first receipt is returned.
+    /// Without one, nothing is changed where there is nothing to remove.
     ///
     /// # Errors
     ///

@@ -27,6 +27,11 @@ use mopse::{cloud, party};
 /// The time at the cloud.
 pub const NOW: u64 = 1_800_000_000;
 
+/// How many inputs a test of random bytes tries: a number that `MOPSE_FUZZ` may raise.
+pub fn cases(few: u32) -> u32 {
+    std::env::var("MOPSE_FUZZ").map_or(few, |many| many.parse().expect("MOPSE_FUZZ is a number"))
+}
+
 /// Every record of the tests: an id, an age, and a blood pressure or none.
 pub type Row = (i64, i64, Option<i64>);
 

@@ -3,6 +3,7 @@
 //! A script is a file of `tests/vectors/store`. Each operation holds the bytes that come in at the gate,
 //! the time, and what must come back: an answer as it travels, or the cause of a refusal and the
 //! exception that Python makes of it. What is refused changes nothing.
+#![allow(dead_code, reason = "not every test needs everything")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::fmt;
@@ -12,9 +13,9 @@ use std::sync::Arc;
 
 use mopse::cloud::gate::Gate;
 use mopse::cloud::memory::Memory;
-use mopse::cloud::store::{Content, Merged, Removed, Store, Totals};
-use mopse::message::announcement::Announcement;
-use mopse::message::answer::Part;
+use mopse::cloud::store::{Content, Merged, Receipt, Store, Totals};
+use mopse::message::announcement;
+use mopse::message::answer::{self, Part};
 use mopse::message::certificate::Owner;
 use mopse::message::listing::{Fetched, Listing};
 use mopse::message::notes::Notes;
@@ -59,10 +60,12 @@ pub struct Operation {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Call {
-    /// An announcement.
+    /// The announcements of an owner or a provider, as they travel together.
     Enroll { message: Hex },
-    /// An upload or an attachment.
-    Receive { message: Hex },
+    /// What an owner, named by its verification key, has announced.
+    Announcements { owner: Hex },
+    /// An upload, a removal or an attachment.
+    Receive { message: Hex, now: u64 },
     /// A query.
     Search { message: Hex, now: u64 },
     /// A query, to be counted.
@@ -73,7 +76,7 @@ pub enum Call {
     Fetch { message: Hex, now: u64 },
     /// A request for notes.
     Notes { message: Hex, now: u64 },
-    /// An owner, by an announcement of it, if it is named; and the path of its provider.
+    /// An owner, by announcements of it, if it is named; and the path of its provider.
     Remove { announcement: Option<Hex>, provider: String },
     /// What a copy of the store shows of a field of a group.
     Merged { owner: Hex, group: String, field: String },
@@ -89,10 +92,21 @@ pub enum Call {
 pub enum Answer {
     /// It was taken.
     Done,
+    /// Announcements, as they travel together.
+    Announcements(Hex),
+    /// It was taken, now or before, and that is what it did.
+    Receipt {
+        provider: String,
+        added: usize,
+        replaced: usize,
+        removed: usize,
+        files: usize,
+        repeated: bool,
+    },
     /// It was refused, and nothing has changed.
     Refused { cause: String, raises: String },
-    /// Parts of an answer, in order.
-    Parts(Vec<Hex>),
+    /// An answer.
+    Found(Hex),
     /// How many records.
     Count(usize),
     /// A listing of stored files without bodies, in order.
@@ -126,10 +140,16 @@ impl Answer {
     /// A refusal for a cause, with what Python raises.
     pub fn refused(cause: &str) -> Self {
         let raises = match cause {
-            "Replay" | "StoredFile" | "OlderAnnouncement" => "ReplayError",
-            "StoredRecord" | "StoredKeyword" | "LostFiles" | "UnknownBase" | "UnknownFile"
-            | "NoNotes" | "WhichOwner" | "NothingStored" => "InvalidInputError",
-            "NotEnrolled" | "Epoch" | "OtherOwner" | "OtherSchema" | "Scope" => "ScopeError",
+            "Replay" | "Id" | "StoredFile" | "Older" => "ReplayError",
+            "Stored" | "NotStored" | "StoredKeyword" | "LostFiles" | "UnknownBase"
+            | "UnknownFile" | "NoNotes" | "WhichOwner" | "NothingStored" | "Clock" => {
+                "InvalidInputError"
+            }
+            "Changed" | "Fork" => "ChangedError",
+            "Behind" => "OutdatedError",
+            "NotEnrolled" | "Epoch" | "Readers" | "OtherOwner" | "OtherSchema" | "Scope" => {
+                "ScopeError"
+            }
             "Expired" => "ExpiredError",
             "Signature" => "SignatureError",
             "Format" | "Version" => "DamagedFileError",
@@ -160,8 +180,13 @@ impl Answer {
         Self::Merged { ciphertexts, records }
     }
 
-    pub fn parts<'a>(parts: impl IntoIterator<Item = &'a Part>) -> Self {
-        Self::Parts(parts.into_iter().map(|part| Hex(part.encode())).collect())
+    pub fn found(query: u128, parts: Vec<Part>) -> Self {
+        Self::Found(Hex(answer::Answer { query, parts }.encode()))
+    }
+
+    pub fn receipt(receipt: Receipt) -> Self {
+        let Receipt { provider, added, replaced, removed, files, is_repeated } = receipt;
+        Self::Receipt { provider, added, replaced, removed, files, repeated: is_repeated }
     }
 
     pub fn listing(listing: &Listing) -> Self {
@@ -211,22 +236,25 @@ pub fn answer<S: Shows>(store: &Arc<S>, call: &Call) -> Answer {
     let gate = Gate::new(Arc::clone(store));
     let answered = match call {
         Call::Enroll { message } => gate.enroll(&message.0).map(|()| Answer::Done),
-        Call::Receive { message } => gate.receive(&message.0).map(|()| Answer::Done),
-        Call::Search { message, now } => gate.search(&message.0, *now).map(|parts| {
-            let count: usize = parts.iter().map(|part| part.handles.len()).sum();
+        Call::Announcements { owner } => {
+            let owner = Owner(owner.0.as_slice().try_into().unwrap());
+            gate.announcements(&owner).map(|message| Answer::Announcements(Hex(message)))
+        }
+        Call::Receive { message, now } => gate.receive(&message.0, *now).map(Answer::receipt),
+        Call::Search { message, now } => gate.search(&message.0, *now).map(|found| {
+            let count: usize = found.parts.iter().map(|part| part.handles.len()).sum();
             let counted = gate.count(&message.0, *now).unwrap();
             assert_eq!(counted, count, "what is counted is what is found");
-            Answer::parts(&parts)
+            Answer::found(found.query, found.parts)
         }),
         Call::Count { message, now } => gate.count(&message.0, *now).map(Answer::Count),
         Call::Find { message, now } => gate.find(&message.0, *now).map(|l| Answer::listing(&l)),
         Call::Fetch { message, now } => gate.fetch(&message.0, *now).map(|f| Answer::file(&f)),
         Call::Notes { message, now } => gate.notes(&message.0, *now).map(|n| Answer::notes(&n)),
         Call::Remove { announcement, provider } => {
-            let known = announcement.as_ref().map(|hex| Announcement::decode(&hex.0).unwrap());
-            let owner = known.map(|announcement| announcement.owner);
+            let owner = announcement.as_ref().map(|hex| announcement::owner_of(&hex.0).unwrap());
             gate.remove(owner.as_ref(), provider)
-                .map(|Removed { records, files }| Answer::Removed { records, files })
+                .map(|Receipt { removed, files, .. }| Answer::Removed { records: removed, files })
         }
         Call::Merged { owner, group, field } => {
             let owner = Owner(owner.0.as_slice().try_into().unwrap());

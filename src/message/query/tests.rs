@@ -1,7 +1,10 @@
+use proptest::prelude::*;
+use proptest::sample::Index;
+
 use super::*;
 use crate::message::announcement::Announced;
 use crate::party::records::Ids;
-use crate::party::scene::{self, Cloud, NOW, age, ask, owner, three_records};
+use crate::party::scene::{Cloud, NOW, age, ask, cases, copy, owner, three_records};
 use crate::party::{Keyring, Range};
 use crate::wire;
 
@@ -249,10 +252,10 @@ fn the_signature_covers_every_byte_and_nothing_may_follow_it() {
 fn a_query_of_a_keyring_that_missed_an_announcement_is_refused() {
     let mut owner = owner(1);
     let cloud = Cloud::of(&mut owner);
-    let knows_nobody = scene::copy(&owner);
+    let knows_nobody = copy(&owner);
     owner.authorize("hospital", &[]).unwrap();
     cloud.enroll(&mut owner);
-    let knows_no_ward = scene::copy(&owner);
+    let knows_no_ward = copy(&owner);
     let hospital = owner.authorize("hospital", &[]).unwrap();
     owner.authorize("ward", &["hospital"]).unwrap();
     cloud.enroll(&mut owner);
@@ -279,7 +282,7 @@ fn a_query_on_another_branch_of_a_fork_is_refused() {
     one.authorize("hospital", &[]).unwrap();
     one.authorize("clinic", &[]).unwrap();
     let cloud = Cloud::of(&mut one);
-    let mut other = scene::copy(&one);
+    let mut other = copy(&one);
     one.revoke(&["hospital"]).unwrap();
     cloud.enroll(&mut one);
     other.revoke(&["clinic"]).unwrap();
@@ -295,4 +298,27 @@ fn a_query_with_a_later_announcement_than_the_clouds_is_answered() {
     owner.authorize("lab", &[]).unwrap();
     owner.announcements().unwrap();
     assert!(cloud.answer(&ask(&owner, &[age(0, 120)])).is_ok());
+}
+
+#[test]
+fn a_query_that_a_dishonest_issuer_signs_is_refused_or_means_what_it_says() {
+    let Parties { owner, hospital, cloud, .. } = parties();
+    cloud.receive(&three_records(&hospital)).unwrap();
+    let lookup = hospital.lookup("hospital", Ids::Integers(&[1, 2]), NOW).unwrap();
+    let asked = [(&owner, ask(&owner, &[age(40, 60)])), (&hospital, lookup)];
+    let asked = asked.map(|(by, bytes)| (by, Query::decode(&bytes).unwrap().message()));
+    let number = prop_oneof![0..20_u64, any::<u64>()];
+    let config = ProptestConfig::with_cases(cases(1000));
+    proptest!(config, |(which in any::<Index>(), at in any::<Index>(), number in number, whole in any::<bool>())| {
+        let (by, message) = which.get(&asked);
+        let mut message = message.clone();
+        let at = at.index(message.len());
+        let end = message.len().min(at + if whole { 8 } else { 1 });
+        message[at..end].copy_from_slice(&number.to_le_bytes()[..end - at]);
+        let bytes = by.signed(message.clone());
+        if let Ok(query) = Query::decode(&bytes) {
+            prop_assert_eq!(query.message(), message);
+            let _ = cloud.answer(&bytes);
+        }
+    });
 }

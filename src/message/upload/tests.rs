@@ -1,8 +1,11 @@
+use proptest::prelude::*;
+use proptest::sample::Index;
+
 use super::*;
 use crate::cloud;
 use crate::cloud::store::{Receipt, Store};
 use crate::party::Keyring;
-use crate::party::scene::{Cloud, NOW, Row, ask, delete, owner, three_records, upload};
+use crate::party::scene::{Cloud, NOW, Row, ask, cases, delete, owner, three_records, upload};
 
 /// An owner with two hospitals, and a cloud that holds an upload of the second.
 struct Scene {
@@ -394,4 +397,40 @@ fn checking_many_runs_takes_time_in_proportion_to_the_message() {
     let read = Upload::decode(&bytes).unwrap();
     assert_eq!(Upload { digest: message.digest, ..read }, message);
     assert!(start.elapsed().as_secs() < 8, "{:?}", start.elapsed());
+}
+
+/// What a dishonest provider signs: a body with a change in it, and whatever its head says of it.
+#[test]
+fn a_body_that_a_dishonest_provider_signs_is_refused_or_means_what_it_says() {
+    let scene = scene();
+    let versions = scene.cloud.versions(&scene.clinic, &[1, 2, 3]);
+    let deletion = delete(&scene.clinic, &[1, 3], &versions).unwrap();
+    let sent = [upload(&scene.clinic, &[(4, 70, Some(90)), (5, 71, None)]), deletion];
+    let uploads = sent.map(|bytes| Upload::decode(&bytes).unwrap());
+    let number = prop_oneof![0..20_u64, any::<u64>()];
+    let config = ProptestConfig::with_cases(cases(1000));
+    proptest!(config, |(which in any::<Index>(), at in any::<Index>(), to in any::<Index>(), number in number, how in 0..4)| {
+        let upload = which.get(&uploads);
+        let mut body = upload.body();
+        let at = at.index(body.len());
+        let slice = at.min(to.index(body.len()))..at.max(to.index(body.len()));
+        match how {
+            0 => body[at] = number.to_le_bytes()[0],
+            1 => drop(body.drain(slice)),
+            2 => {
+                let copy = body[slice].to_vec();
+                body.splice(at..at, copy);
+            }
+            _ => {
+                let end = body.len().min(at + 8);
+                body[at..end].copy_from_slice(&number.to_le_bytes()[..end - at]);
+            }
+        }
+        let head = upload.head(&body);
+        let bytes = [&head[..], &scene.clinic.sign(&head), &body].concat();
+        if let Ok(read) = Upload::decode(&bytes) {
+            prop_assert_eq!(signed(&scene.clinic, &read), bytes.clone());
+        }
+        let _ = scene.cloud.receive(&bytes);
+    });
 }

@@ -3,7 +3,7 @@ use crate::message::certificate::Certificate;
 use crate::message::place::{Epoch, Group};
 use crate::party::grants::Share;
 use crate::party::records::Ids;
-use crate::party::scene::{Cloud, age, ask, owner, tokens, upload};
+use crate::party::scene::{Cloud, age, ask, cases, owner, tokens, upload};
 use crate::party::uploading::{Change, Table, Versions};
 use crate::party::{Indexed, Range};
 use proptest::prelude::*;
@@ -485,6 +485,8 @@ fn use_it(mut keyring: Keyring) {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(cases(256)))]
+
     #[test]
     fn changed_contents_of_a_keyring_never_panic(
         which in 0..4_usize,
