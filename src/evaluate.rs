@@ -22,8 +22,8 @@ use zeroize::Zeroizing;
 
 use crate::cloud::index::Index;
 use crate::keys::{self, Key, fill_random};
-use crate::message::signature::{SIGNATURE_LEN, to_sign, verify};
 use crate::message::query::Predicate;
+use crate::message::signature::{SIGNATURE_LEN, to_sign, verify};
 use crate::message::upload::Run;
 use crate::operations::{Operation, count};
 use crate::scheme::opse::Opse;
@@ -206,7 +206,8 @@ impl Server {
         for (index, low, high) in asked {
             let beyond = wire::Error::Format { what: Kind::Control.name(), position: signed.len() };
             let index = self.indexes.get_mut(length(index)).ok_or(beyond)?;
-            found += index.count(&[Predicate { field: String::new(), low, high, slots: None }], None)?;
+            found +=
+                index.count(&[Predicate { field: String::new(), low, high, slots: None }], None)?;
         }
         Ok(found)
     }

@@ -11,7 +11,9 @@ pub enum Error {
     Message(#[from] message::Error),
 
     /// An upload was received before, and removed since.
-    #[error("the upload of provider {provider:?} was received before, and its records were removed since")]
+    #[error(
+        "the upload of provider {provider:?} was received before, and its records were removed since"
+    )]
     Replay {
         /// The provider's path.
         provider: String,

@@ -123,9 +123,8 @@ impl<S: Store> Gate<S> {
     pub fn enroll(&self, message: &[u8]) -> Result<(), S::Error> {
         let announcements = announcement::split(message)?;
         let owner = announcements[0].0.owner;
-        let is_of_owner = announcements.iter().any(|(announced, _)| {
-            announced.authority == Node::root()
-        });
+        let is_of_owner =
+            announcements.iter().any(|(announced, _)| announced.authority == Node::root());
         if !is_of_owner && self.store.announced(&owner)?.is_none() {
             return Err(Error::NotEnrolled.into());
         }

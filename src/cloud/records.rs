@@ -14,13 +14,13 @@ use std::sync::Arc;
 use super::Error;
 use super::index::{Hit, Index};
 use super::store::{Content, Merged, Receipt};
+use crate::message;
 use crate::message::answer::Part;
 use crate::message::certificate::Owner;
 use crate::message::place::{Epoch, Group, Node};
 use crate::message::query::{Query, Scope, Selection, Token};
 use crate::message::removal::Removal;
 use crate::message::upload::{Portion, Replaced, Run, Upload, Version, digest_of_row};
-use crate::message;
 use crate::wire::{Blobs, length};
 
 /// Sealed records and their indexes, in memory.
@@ -193,8 +193,7 @@ impl Held {
 impl Kept {
     /// Forgets dead rows.
     fn compact(&mut self) {
-        let live: Vec<usize> =
-            (0..self.handles.len()).filter(|&row| !self.dead.has(row)).collect();
+        let live: Vec<usize> = (0..self.handles.len()).filter(|&row| !self.dead.has(row)).collect();
         let mut number = vec![None; self.handles.len()];
         for (new, &row) in (0_u32..).zip(&live) {
             number[row] = Some(new);
@@ -326,9 +325,8 @@ impl Records {
         let mut replaced = upload.replaced.iter().copied().peekable();
         let group = Group::of(&upload.provider);
         let held = group.as_ref().and_then(|of| self.groups.get(&(upload.owner, of.clone())));
-        let is_known = held.is_some_and(|held| {
-            held.uploads.iter().any(|kept| kept.provider == upload.provider)
-        });
+        let is_known = held
+            .is_some_and(|held| held.uploads.iter().any(|kept| kept.provider == upload.provider));
         let tombstones = self.tombstones.get(&(upload.owner, upload.provider.clone()));
         for (position, &handle) in upload.handles.iter().enumerate() {
             let named = replaced
@@ -373,7 +371,8 @@ impl Records {
                 if is_own && upload.handles.binary_search(handle).is_ok() {
                     return Err(Error::Changed { provider: provider(), position });
                 }
-                let live = held.and_then(|held| Some((held, held.find(&removed.provider, *handle)?)));
+                let live =
+                    held.and_then(|held| Some((held, held.find(&removed.provider, *handle)?)));
                 let Some((held, at)) = live else {
                     return Err(Error::NotStored { provider: provider(), position });
                 };

@@ -272,7 +272,8 @@ fn pages<'a>(token: &Token, parts: &'a [Part]) -> Result<&'a [Part], Error> {
             refuse("a part of it is of a provider that was not asked")?;
         }
         if let Selection::Records(asked) = &token.selection {
-            let mut found = part.handles.iter().chain(part.removed.iter().map(|(handle, _)| handle));
+            let mut found =
+                part.handles.iter().chain(part.removed.iter().map(|(handle, _)| handle));
             if found.any(|handle| asked.binary_search(handle).is_err()) {
                 refuse("it holds a record that was not asked for")?;
             }

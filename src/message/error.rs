@@ -41,7 +41,9 @@ pub enum Error {
     },
 
     /// A provider's keys are of an epoch that is not its group's.
-    #[error("provider {provider:?} is of an epoch that its group has left, or has not announced here")]
+    #[error(
+        "provider {provider:?} is of an epoch that its group has left, or has not announced here"
+    )]
     Epoch {
         /// The provider's path.
         provider: String,
@@ -90,7 +92,9 @@ pub enum Error {
     },
 
     /// An upload is dated too far ahead.
-    #[error("the upload is dated {hours} hours ahead of the cloud's clock, expected at most {most}")]
+    #[error(
+        "the upload is dated {hours} hours ahead of the cloud's clock, expected at most {most}"
+    )]
     Clock {
         /// How many hours.
         hours: u64,

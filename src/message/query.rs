@@ -240,9 +240,8 @@ impl Query {
         let mut asked = HashSet::new();
         for token in &self.tokens {
             let authority = &token.group.authority;
-            let is_own = |name: &String| {
-                issuer.names().split_last() == Some((name, authority.names()))
-            };
+            let is_own =
+                |name: &String| issuer.names().split_last() == Some((name, authority.names()));
             let may = match &token.scope {
                 Scope::Group => issuer.is_above(authority),
                 Scope::One(name) => issuer.is_above(authority) || is_own(name),

@@ -124,7 +124,7 @@ impl Request {
 
     pub(crate) fn reaches(&self, provider: &Node) -> Result<(), Error> {
         let issuer = self.issuer.subject();
-        if issuer.holds(provider) {
+        if issuer.is_above(provider) {
             return Ok(());
         }
         let what = format!("files of {provider}");

@@ -43,8 +43,10 @@ impl Keyring {
         let places: Vec<&Node> =
             std::iter::once(node).chain(earlier.iter().map(|earlier| &earlier.node)).collect();
         let below = self.below.from(&places);
-        let standing =
-            Standing { stamp: self.below.stamp(&authority), readers: self.below.readers(&authority) };
+        let standing = Standing {
+            stamp: self.below.stamp(&authority),
+            readers: self.below.readers(&authority),
+        };
         Ok(Self {
             owner: self.owner,
             schema: self.schema.clone(),

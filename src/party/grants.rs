@@ -20,8 +20,8 @@ use super::Error;
 use super::columns::{Column, decode_layout, decode_or_void, types, void_row};
 use super::keyring::Keyring;
 use super::records::{
-    Author, FILES, Ids, Origin, REST, ROWS, RowKeys, associated, layout_key, portion_key, readers_key,
-    record_key, split,
+    Author, FILES, Ids, Origin, REST, ROWS, RowKeys, associated, layout_key, portion_key,
+    readers_key, record_key, split,
 };
 use super::types::Type;
 use crate::cipher::{TAG_LEN, aes_gcm_siv};
@@ -251,7 +251,8 @@ fn open_portion(
                         void_row(position, &mut opened.columns);
                         Ok(())
                     }
-                    Some(key) => match open_row(key, &nonce, &associated, sealed, author, &mut row) {
+                    Some(key) => match open_row(key, &nonce, &associated, sealed, author, &mut row)
+                    {
                         Ok(()) => decode_or_void(&row, position, &mut opened.columns),
                         Err(error) => {
                             void_row(position, &mut opened.columns);
@@ -303,10 +304,7 @@ fn open_layout(
     origin: Origin<'_>,
     portion: &Portion,
 ) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let (ciphertext, tag) = portion
-        .layout
-        .split_last_chunk::<TAG_LEN>()
-        .ok_or(Error::Layout)?;
+    let (ciphertext, tag) = portion.layout.split_last_chunk::<TAG_LEN>().ok_or(Error::Layout)?;
     let mut layout = Zeroizing::new(ciphertext.to_vec());
     let associated = origin.of_layout(&portion.name);
     let key = key.expose();
@@ -442,7 +440,8 @@ impl Grant {
         reader.end()?;
         verify(&issuer.verify(&owner)?, message, &signature, Kind::Grant.name())?;
         if !issuer.subject().held(&provider) {
-            let (who, what) = (issuer.subject().to_string(), format!("grant records of {provider}"));
+            let (who, what) =
+                (issuer.subject().to_string(), format!("grant records of {provider}"));
             return Err(message::Error::Scope { who, what }.into());
         }
         Ok(Self { owner, provider, holder, end, openers, issuer })
@@ -454,12 +453,12 @@ fn read_key(reader: &mut Reader<'_>) -> Result<Box<Key>, Error> {
 }
 
 fn read_opener(reader: &mut Reader<'_>) -> Result<Opener, Error> {
-    let mut opener = Opener::default();
-    opener.all = match reader.u8()? {
+    let all = match reader.u8()? {
         0 => None,
         1 => Some(read_key(reader)?),
         _ => return Err(reader.fault().into()),
     };
+    let mut opener = Opener { all, ..Opener::default() };
     for _ in 0..reader.count(40)? {
         let name = reader.text()?.to_owned();
         if opener.portions.last_key_value().is_some_and(|(last, _)| *last >= name) {
@@ -551,12 +550,7 @@ impl Grants {
     /// What opens records of a provider that were sealed in a readers' epoch; `None` if it has granted
     /// nothing, and one that opens nothing if it has granted nothing of that epoch.
     #[must_use]
-    pub fn opener(
-        &self,
-        owner: Owner,
-        provider: &Node,
-        readers: Epoch,
-    ) -> Option<Cow<'_, Opener>> {
+    pub fn opener(&self, owner: Owner, provider: &Node, readers: Epoch) -> Option<Cow<'_, Opener>> {
         let granted = self.0.get(&(owner, provider.clone()))?;
         Some(granted.get(&readers).map_or_else(|| Cow::Owned(Opener::default()), Cow::Borrowed))
     }

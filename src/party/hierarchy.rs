@@ -178,9 +178,8 @@ impl Below {
     /// Whether a node is a member of its authority, in that one's present epoch.
     pub(super) fn has(&self, node: &Node) -> bool {
         let Some((authority, name)) = node.parent() else { return false };
-        self.of(&authority).is_some_and(|known| {
-            known.has(name) && node.epochs().last() == Some(&known.epoch())
-        })
+        self.of(&authority)
+            .is_some_and(|known| known.has(name) && node.epochs().last() == Some(&known.epoch()))
     }
 
     /// Takes note of a member in its authority's present epoch.

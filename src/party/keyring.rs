@@ -284,8 +284,6 @@ impl Keyring {
         own.into_iter().chain(self.earlier.iter().map(|earlier| &earlier.node))
     }
 
-
-
     /// Returns the pseudonym of every record id.
     #[must_use]
     pub fn handles(&self, ids: Ids<'_>) -> Vec<Handle> {

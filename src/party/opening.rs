@@ -22,8 +22,8 @@ use crate::message;
 use crate::message::answer::Part;
 use crate::message::attachment::StoredFile;
 use crate::message::place::{Epoch, Node};
-use crate::schema::{self, Field, Kind, Schema, Value};
 use crate::message::upload::Portion;
+use crate::schema::{self, Field, Kind, Schema, Value};
 use crate::scheme::mopse::Handle;
 use crate::wire::{Blobs, Packed};
 

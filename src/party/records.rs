@@ -316,10 +316,8 @@ pub(super) fn seal(
     let sealed: Vec<(Vec<usize>, Vec<u8>)> = rows
         .par_chunks(ROWS)
         .map(|rows| {
-            let lengths: Vec<usize> = rows
-                .iter()
-                .map(|&(_, row)| row_len(columns, row) + TAG_LEN + AUTHOR_LEN)
-                .collect();
+            let lengths: Vec<usize> =
+                rows.iter().map(|&(_, row)| row_len(columns, row) + TAG_LEN + AUTHOR_LEN).collect();
             // It never grows, so that no row is left anywhere in the clear.
             let mut sealed = Writer(Vec::with_capacity(lengths.iter().sum()));
             let mut left = rows.iter();
@@ -328,7 +326,8 @@ pub(super) fn seal(
                 let associated = associated(&context, handle);
                 let start = sealed.0.len();
                 encode_row(columns, row, &mut sealed);
-                let tag = aes_gcm_siv::seal_in_place(key, &nonce, &associated, &mut sealed.0[start..]);
+                let tag =
+                    aes_gcm_siv::seal_in_place(key, &nonce, &associated, &mut sealed.0[start..]);
                 sealed.raw(&tag);
                 let tag = author.tag(&associated, &sealed.0[start..]);
                 sealed.raw(&tag);

@@ -228,8 +228,11 @@ impl Keyring {
         let (mut reader, version) = Reader::of_any_version(bytes, wire::Kind::Keyring)?;
         let owner = Owner(reader.array()?);
         let schema = Schema::decode(reader.bytes()?)?;
-        let node =
-            if version < 3 { Node::read_without_salts(&mut reader) } else { Node::read(&mut reader) }?;
+        let node = if version < 3 {
+            Node::read_without_salts(&mut reader)
+        } else {
+            Node::read(&mut reader)
+        }?;
         let key = Key::from_bytes(reader.raw(32)?)?;
         let rulers = keys(&mut reader)?;
         let rest = if version < 3 {

@@ -19,7 +19,9 @@ use crate::cipher::Algorithm;
 use crate::message::answer::{Answer, Part};
 use crate::message::attachment::{Attachment, StoredFile};
 use crate::message::place::{Epoch, Node};
-use crate::message::upload::{MOST_PORTIONS, Portion, Removed, Replaced, Run, Upload, Version, digest_of_row};
+use crate::message::upload::{
+    MOST_PORTIONS, Portion, Removed, Replaced, Run, Upload, Version, digest_of_row,
+};
 use crate::scheme::Scheme;
 use crate::scheme::mopse::Handle;
 use crate::wire::length;
@@ -194,9 +196,9 @@ impl Keyring {
         let mut changes = Changes::default();
         for place in self.places() {
             let (_, order) = self.order(place, ids)?;
-            let found = order.iter().filter_map(|&(handle, row)| {
-                Some((row, (handle, versions.live(place, handle)?)))
-            });
+            let found = order
+                .iter()
+                .filter_map(|&(handle, row)| Some((row, (handle, versions.live(place, handle)?))));
             let found: Vec<_> = found.collect();
             found.iter().for_each(|&(row, _)| is_found[row] = true);
             changes.remove(place, found);
@@ -276,9 +278,9 @@ impl Keyring {
             }
         }
         for Earlier { place, order } in self.earlier_orders(ids, versions)? {
-            let found = order.iter().filter_map(|&(handle, row)| {
-                Some((row, (handle, versions.live(&place, handle)?)))
-            });
+            let found = order
+                .iter()
+                .filter_map(|&(handle, row)| Some((row, (handle, versions.live(&place, handle)?))));
             let found: Vec<_> = found.collect();
             found.iter().for_each(|&(row, _)| is_found[row] = true);
             changes.remove(&place, found);
@@ -305,7 +307,12 @@ impl Keyring {
     }
 
     /// The entries of each field.
-    fn runs(&self, table: &Table<'_>, handles: &[Handle], order: &Order) -> Result<Vec<Run>, Error> {
+    fn runs(
+        &self,
+        table: &Table<'_>,
+        handles: &[Handle],
+        order: &Order,
+    ) -> Result<Vec<Run>, Error> {
         let count = handles.len();
         let mut numbers = vec![0_u32; count];
         for (number, &(_, row)) in (0..).zip(order) {
@@ -499,9 +506,8 @@ fn portions<'a>(table: &Table<'a>) -> Result<Vec<(&'a str, Vec<&'a Column<'a>>)>
             portions.push((name.as_str(), columns));
         }
     }
-    let is_in_none = |column: &&Column<'_>| {
-        table.portions.iter().all(|(_, of)| !of.contains(&column.name))
-    };
+    let is_in_none =
+        |column: &&Column<'_>| table.portions.iter().all(|(_, of)| !of.contains(&column.name));
     let rest: Vec<&Column<'_>> = table.columns.iter().filter(is_in_none).collect();
     if !rest.is_empty() || portions.is_empty() {
         portions.push((REST, rest));
@@ -515,9 +521,8 @@ fn portions<'a>(table: &Table<'a>) -> Result<Vec<(&'a str, Vec<&'a Column<'a>>)>
 ///
 /// [`Error::Portion`] names the first that cannot.
 pub fn check_names(portions: &[(String, Vec<String>)]) -> Result<(), Error> {
-    let refuse = |name: &str, why| {
-        Err(Error::Portion { name: name.escape_default().to_string(), why })
-    };
+    let refuse =
+        |name: &str, why| Err(Error::Portion { name: name.escape_default().to_string(), why });
     for (at, (name, _)) in portions.iter().enumerate() {
         if name.is_empty() || name.len() > LONGEST_NAME {
             return refuse(name, "a name has 1 to 255 bytes");

@@ -20,12 +20,15 @@ fn asked() -> Asked {
     let ward = owner.authorize("ward", &["hospital"]).unwrap();
     let clinic = owner.authorize("clinic", &[]).unwrap();
     let cloud = Cloud::of(&mut owner);
-    for (provider, ids) in [(&hospital, [1, 2]), (&clinic, [1, 2]), (&hospital, [3, 4]), (&ward, [1, 2])] {
+    for (provider, ids) in
+        [(&hospital, [1, 2]), (&clinic, [1, 2]), (&hospital, [3, 4]), (&ward, [1, 2])]
+    {
         cloud.receive(&upload(provider, &ids.map(|id| (id, 40, None)))).unwrap();
     }
     let bytes = ask(&owner, &[age(0, 120)]);
     let (query, answer) = (Query::decode(&bytes).unwrap(), cloud.answer(&bytes).unwrap());
-    let pages = |answer: &Answer| answer.parts.iter().map(|part| (part.page, part.is_last)).collect();
+    let pages =
+        |answer: &Answer| answer.parts.iter().map(|part| (part.page, part.is_last)).collect();
     let pages: Vec<_> = pages(&answer);
     assert_eq!(pages, [(0, false), (1, false), (2, true), (0, true)]);
     Asked { owner, hospital, cloud, query, answer }
@@ -133,7 +136,8 @@ fn a_part_of_a_provider_that_was_not_asked_is_refused() {
     let Asked { hospital, cloud, query, answer, .. } = asked();
     const WHO: &str = "a part of it is of a provider that was not asked";
     let ward = answer.parts[3].provider.clone();
-    let with = |provider: Node| refused(&query, &answer, |answer| answer.parts[0].provider = provider);
+    let with =
+        |provider: Node| refused(&query, &answer, |answer| answer.parts[0].provider = provider);
     assert_eq!(with(ward), WHO, "of another group");
     assert_eq!(with(Node::root()), WHO, "nobody's records");
     assert_eq!(with(Node::root().child("hospital", 1).unwrap()), WHO, "of another epoch");
@@ -152,7 +156,8 @@ fn a_part_of_a_provider_that_was_not_asked_is_refused() {
     let (found, lookup) = (cloud.answer(&lookup).unwrap(), Query::decode(&lookup).unwrap());
     assert_eq!(lookup.tokens[0].group, Group::of(hospital.node()).unwrap());
     let clinic = answer.parts.iter().find(|part| part.provider.path() == "clinic").unwrap();
-    let lied = refused(&lookup, &found, |answer| answer.parts[0].provider = clinic.provider.clone());
+    let lied =
+        refused(&lookup, &found, |answer| answer.parts[0].provider = clinic.provider.clone());
     assert_eq!(lied, WHO, "a sibling");
 }
 
@@ -221,7 +226,11 @@ fn an_answer_to_a_lookup_holds_what_was_asked_for_and_says_what_was_removed() {
     assert_eq!(with(&|answer| answer.parts[0].handles[0] ^= 1), NOT_ASKED);
     assert_eq!(with(&|answer| answer.parts[1].removed[0].0 = handles[2]), NOT_ASKED);
     const TWICE: &str = "a record comes twice";
-    assert_eq!(with(&|answer| answer.parts[1].removed[0].0 = handles[0]), TWICE, "live and removed");
+    assert_eq!(
+        with(&|answer| answer.parts[1].removed[0].0 = handles[0]),
+        TWICE,
+        "live and removed"
+    );
     assert_eq!(with(&|answer| answer.parts[1].removed.push((handles[1], 5))), TWICE);
     let of_all = refused(&query, &answer, |answer| answer.parts[0].removed = vec![(1, 2)]);
     assert_eq!(of_all, "it names removed records, which were not asked for");

@@ -3,8 +3,8 @@ use proptest::sample::Index;
 
 use super::*;
 use crate::message::announcement::Announced;
-use crate::party::scene::{Cloud, NOW, age, ask, cases, copy, owner, three_records};
 use crate::party::records::Ids;
+use crate::party::scene::{Cloud, NOW, age, ask, cases, copy, owner, three_records};
 use crate::party::{Keyring, Range};
 use crate::wire;
 
@@ -71,10 +71,10 @@ fn a_token_reaches_the_issuers_own_runs_and_its_subtree_and_no_further() {
         parties.changed(by, |query| {
             query.tokens.truncate(1);
             query.tokens[0].selection = Selection::All;
-            query.tokens[0].stamp = parties.announced().of(&group.authority).map_or_else(
-                Stamp::default,
-                |last| last.stamp(),
-            );
+            query.tokens[0].stamp = parties
+                .announced()
+                .of(&group.authority)
+                .map_or_else(Stamp::default, |last| last.stamp());
             (query.tokens[0].group, query.tokens[0].scope) = (group, scope);
         })
     };

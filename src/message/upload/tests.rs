@@ -66,8 +66,7 @@ fn an_unsorted_run_is_refused_by_its_position_even_when_signed() {
 fn a_negative_ciphertext_is_refused_even_when_signed() {
     let outcome = changed(|upload| Arc::make_mut(&mut upload.runs)[1].ciphertexts[0] = -1);
     assert_eq!(outcome, Err(Error::NegativeCiphertext { run: 1, position: 0 }.into()));
-    let outcome =
-        changed(|upload| Arc::make_mut(&mut upload.runs)[1].ciphertexts[1] = i64::MIN);
+    let outcome = changed(|upload| Arc::make_mut(&mut upload.runs)[1].ciphertexts[1] = i64::MIN);
     assert_eq!(outcome, Err(Error::UnsortedRun { run: 1, position: 1 }.into()));
 }
 
@@ -95,9 +94,7 @@ fn a_run_with_more_entries_than_records_is_refused() {
 
 #[test]
 fn two_runs_of_one_field_are_refused() {
-    assert!(malformed(&changed(
-        |upload| Arc::make_mut(&mut upload.runs)[1].field = "age".into()
-    )));
+    assert!(malformed(&changed(|upload| Arc::make_mut(&mut upload.runs)[1].field = "age".into())));
 }
 
 #[test]
@@ -266,7 +263,8 @@ fn an_upload_survives_its_bytes() {
         delete(&scene.clinic, &[1, 3], &versions).unwrap(),
     ] {
         let read = Upload::decode(&bytes).unwrap();
-        let by = if read.provider == *scene.clinic.node() { &scene.clinic } else { &scene.hospital };
+        let by =
+            if read.provider == *scene.clinic.node() { &scene.clinic } else { &scene.hospital };
         assert_eq!(signed(by, &read), bytes, "one form only");
     }
 }
@@ -391,11 +389,8 @@ fn checking_many_runs_takes_time_in_proportion_to_the_message() {
     message.handles = Arc::new((0..many).collect());
     let records = Blobs::new(vec![0; message.handles.len()], Vec::new()).unwrap();
     Arc::make_mut(&mut message.portions)[0].records = records;
-    let run = |number| Run {
-        field: format!("{number}"),
-        ciphertexts: Vec::new(),
-        records: Vec::new(),
-    };
+    let run =
+        |number| Run { field: format!("{number}"), ciphertexts: Vec::new(), records: Vec::new() };
     message.runs = Arc::new((0..many).map(run).collect());
     let bytes = signed(&scene().hospital, &message);
     let start = std::time::Instant::now();

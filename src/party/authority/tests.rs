@@ -251,5 +251,8 @@ fn readers_epochs_are_learned_and_nothing_is_sealed_for_who_left() {
     for keyring in [&top, &hospital] {
         assert_eq!(cloud.find(keyring, &[age(0, 120)]).len(), 2, "both readers' epochs");
     }
-    assert_eq!(top.renew_readers(&["nobody"]).unwrap_err().to_string(), "no provider \"nobody\" was authorised");
+    assert_eq!(
+        top.renew_readers(&["nobody"]).unwrap_err().to_string(),
+        "no provider \"nobody\" was authorised"
+    );
 }

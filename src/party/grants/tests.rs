@@ -145,7 +145,8 @@ fn several_grants_open_what_each_of_them_opens() {
     let opened = open(&both, &part, &[]).unwrap();
     assert_eq!(told(&opened), (vec!["age", "sbp", "note"], 4));
     let notes = opened.columns.iter().find(|column| column.name == "note").unwrap();
-    let has_note = |handle| [1, 4].map(|id| scene.hospital.handles(Ids::Integers(&[id]))[0]).contains(&handle);
+    let has_note =
+        |handle| [1, 4].map(|id| scene.hospital.handles(Ids::Integers(&[id]))[0]).contains(&handle);
     let expected: Vec<bool> = opened.handles.iter().map(|&handle| has_note(handle)).collect();
     assert_eq!(*notes.is_valid, expected);
 }
@@ -154,7 +155,8 @@ fn several_grants_open_what_each_of_them_opens() {
 fn a_grant_names_its_holder_and_end_and_is_not_taken_after_it() {
     let scene = scene();
     let share = Share { holder: b"a researcher", end: NOW, ..ALL };
-    let grant = Grant::decode(&scene.hospital.grant(scene.hospital.node(), &share).unwrap()).unwrap();
+    let grant =
+        Grant::decode(&scene.hospital.grant(scene.hospital.node(), &share).unwrap()).unwrap();
     assert_eq!((&grant.holder[..], grant.end), (&b"a researcher"[..], NOW));
     assert_eq!(Grants::default().add(grant.clone(), NOW), Ok(()));
     let mut late = Grants::default();
@@ -195,7 +197,9 @@ fn who_may_not_grant_records_grants_none() {
         let (who, what) = (by.node().to_string(), node.to_string());
         Error::from(message::Error::Scope { who, what })
     };
-    for (by, node) in [(&clinic, hospital.node()), (&hospital, clinic.node()), (&ward, hospital.node())] {
+    for (by, node) in
+        [(&clinic, hospital.node()), (&hospital, clinic.node()), (&ward, hospital.node())]
+    {
         assert_eq!(by.grant(node, &ALL).unwrap_err(), scope(by, node));
     }
     let grant = Grant::decode(&hospital.grant(hospital.node(), &ALL).unwrap()).unwrap();
@@ -235,13 +239,13 @@ fn a_renewed_provider_grants_its_records_of_earlier_epochs() {
     let renewed = owner.authorize("hospital", &[]).unwrap();
     cloud.receive(&upload(&renewed, &[(9, 44, None)])).unwrap();
     let parts = cloud.answer(&ask(&owner, &[age(0, 120)])).unwrap().parts;
-    let [old, new] = [hospital.node(), renewed.node()]
-        .map(|node| grants(&[renewed.grant(node, &ALL).unwrap()]));
+    let [old, new] =
+        [hospital.node(), renewed.node()].map(|node| grants(&[renewed.grant(node, &ALL).unwrap()]));
     let rows = |grants: &Grants| -> Vec<Option<usize>> {
         parts.iter().map(|part| Some(open(grants, part, &[]).ok()?.handles.len())).collect()
     };
     assert_eq!((rows(&old), rows(&new)), (vec![Some(4), None], vec![None, Some(1)]));
-    assert_eq!(hospital.grant(renewed.node(), &ALL).is_err(), true);
+    assert!(hospital.grant(renewed.node(), &ALL).is_err());
 }
 
 #[test]
@@ -259,16 +263,24 @@ fn a_holder_of_a_grant_writes_nothing_that_the_owner_takes() {
     let opened = open(&grants, &part, &[]).unwrap();
     let mut forged = part.clone();
     for portion in &mut forged.portions {
-        let columns: Vec<&Column<'_>> = opened.columns.iter().filter(|column| match &portion.name[..] {
-            "vitals" => column.name == "age" || column.name == "sbp",
-            "text" => column.name == "note",
-            _ => column.name == "id",
-        }).collect();
+        let columns: Vec<&Column<'_>> = opened
+            .columns
+            .iter()
+            .filter(|column| match &portion.name[..] {
+                "vitals" => column.name == "age" || column.name == "sbp",
+                "text" => column.name == "note",
+                _ => column.name == "id",
+            })
+            .collect();
         let made = seal(key, &author, origin, &portion.name, &columns, Some("id"), &rows).unwrap();
         assert_eq!(made.layout, portion.layout);
         *portion = made;
     }
-    assert_eq!(open(&grants, &forged, &[]).unwrap().handles, part.handles, "readers check signatures");
+    assert_eq!(
+        open(&grants, &forged, &[]).unwrap().handles,
+        part.handles,
+        "readers check signatures"
+    );
     for keyring in [&scene.owner, &scene.hospital] {
         assert_eq!(keyring.open_part(&forged, &[]), Err(Error::Author { position: 0 }));
     }

@@ -4,10 +4,12 @@ use rayon::prelude::*;
 use serde::Deserialize;
 
 use super::*;
-use crate::keys::KEY_LEN;
 use crate::cipher::{TAG_LEN, aes_gcm_siv};
+use crate::keys::KEY_LEN;
 use crate::message::upload::Upload;
-use crate::party::records::{Origin, RowKeys, associated, layout_key, portion_key, readers_key, split};
+use crate::party::records::{
+    Origin, RowKeys, associated, layout_key, portion_key, readers_key, split,
+};
 use crate::party::scene::{owner, three_records};
 use crate::schema::{Field, Kind};
 use crate::scheme::Scheme;
@@ -128,10 +130,12 @@ const PURPOSES: [Purpose; 15] = [
 /// Everything that two derivations make of what a keyring holds, for every purpose, every label
 /// in use and two epochs.
 fn reachable(keyring: &Keyring, handle: Handle) -> HashSet<[u8; KEY_LEN]> {
-    let mut labels: Vec<Vec<u8>> =
-        ["", "hospital", "clinic", "ward", "lab", "desk", "age", "sbp", "layout", "/rest", "high", "low"]
-            .map(|label| label.as_bytes().to_vec())
-            .to_vec();
+    let mut labels: Vec<Vec<u8>> = [
+        "", "hospital", "clinic", "ward", "lab", "desk", "age", "sbp", "layout", "/rest", "high",
+        "low",
+    ]
+    .map(|label| label.as_bytes().to_vec())
+    .to_vec();
     labels.push(handle.to_be_bytes().to_vec());
     for (name, field) in keyring.schema.fields() {
         let mut label = Writer::default();
@@ -251,7 +255,8 @@ fn no_key_that_a_ward_can_derive_opens_its_siblings_records() {
     let sent = Upload::decode(&three_records(&lab)).unwrap();
     let Upload { owner, provider, readers, id, handles, portions, .. } = &sent;
     let origin = Origin { owner, provider, readers: *readers, upload: *id };
-    let portion = portion_key(&readers_key(&lab.key.child(Purpose::Record, b"", 0), *readers), "rest");
+    let portion =
+        portion_key(&readers_key(&lab.key.child(Purpose::Record, b"", 0), *readers), "rest");
     let open = |key: &Key, associated: &[u8], sealed: &[u8]| {
         let (ciphertext, tag) = sealed.split_last_chunk::<TAG_LEN>().unwrap();
         let mut opened = ciphertext.to_vec();
@@ -261,7 +266,13 @@ fn no_key_that_a_ward_can_derive_opens_its_siblings_records() {
     let (ciphertext, tag) = portions[0].layout.split_last_chunk::<TAG_LEN>().unwrap();
     let mut layout = ciphertext.to_vec();
     let key = layout_key(&portion);
-    assert!(aes_gcm_siv::open_in_place(key.expose(), &origin.nonce(), &of_layout, &mut layout, tag));
+    assert!(aes_gcm_siv::open_in_place(
+        key.expose(),
+        &origin.nonce(),
+        &of_layout,
+        &mut layout,
+        tag
+    ));
     let of_record = associated(&origin.of_records("rest", &layout), handles[0]);
     let (record, _) = split(portions[0].records.get(0)).unwrap();
     assert!(open(&RowKeys::new(&portion).key(handles[0]), &of_record, record));

@@ -82,8 +82,7 @@ fn a_layout_with_a_fault_names_every_record_that_was_granted() {
 
 #[test]
 fn nulls_are_of_every_type_and_match_no_range() {
-    let mut nulls =
-        ages("String", Values::Text(Packed::new(vec![0; 3], vec![]).unwrap()));
+    let mut nulls = ages("String", Values::Text(Packed::new(vec![0; 3], vec![]).unwrap()));
     let all = [scene::age(0, 120)];
     let (owner, part) = sealed(std::slice::from_ref(&nulls));
     let error = Error::FieldType { field: "age".into(), dtype: "String" };

@@ -280,7 +280,8 @@ fn of_version_2(owner: &Keyring) -> Vec<u8> {
     let ever = [&members[..], &earlier].concat();
     let reached = [(Node::root(), 1), (hospital.clone(), 1)];
     let groups = [(Node::root(), 0), (Node::root(), 1), (hospital.clone(), 0), (hospital, 1)];
-    let old = Old { keyring: owner, members: &members, reached: &reached, groups: &groups, ever: &ever };
+    let old =
+        Old { keyring: owner, members: &members, reached: &reached, groups: &groups, ever: &ever };
     old.encode(2)
 }
 
@@ -320,7 +321,10 @@ fn a_keyring_from_before_there_were_salts_goes_on_with_them() {
     let paths = |keyring: &Keyring| keyring.members().iter().map(Node::path).collect::<Vec<_>>();
     assert_eq!(paths(&root), ["hospital", "hospital/lab"]);
     let hospital = place("hospital", &[1]);
-    let group = |authority: &Node, number: u32| Group { authority: authority.clone(), epoch: number.into() };
+    let group = |authority: &Node, number: u32| Group {
+        authority: authority.clone(),
+        epoch: number.into(),
+    };
     let top = Node::root();
     let groups = [group(&top, 0), group(&top, 1), group(&hospital, 0), group(&hospital, 1)];
     assert_eq!(root.groups(), groups);
@@ -415,7 +419,8 @@ fn use_it(mut keyring: Keyring) {
         let _ = keyring.removal(path);
     }
     let share = Share { ids: Some(ids), portions: None, holder: b"", end: 0 };
-    let _ = keyring.find("hospital/ward").map(|node| keyring.opener(&node, Epoch::default()).map(drop));
+    let _ =
+        keyring.find("hospital/ward").map(|node| keyring.opener(&node, Epoch::default()).map(drop));
     let _ = keyring.find("hospital/ward").map(|node| keyring.grant(&node, &share).map(drop));
     let (_, _) = (keyring.members(), keyring.groups());
     let own = keyring.chain.clone();
