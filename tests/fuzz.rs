@@ -21,11 +21,11 @@ use mopse::message::query::Query;
 use mopse::message::removal::Removal;
 use mopse::message::request::Request;
 use mopse::message::upload::Upload;
+use mopse::party::Keyring;
 use mopse::party::grants::{Grant, Grants, Share};
 use mopse::party::records::Ids;
 use mopse::party::saved::{self, Kind};
 use mopse::party::uploading::Versions;
-use mopse::party::Keyring;
 use mopse::schema::Schema;
 use mopse::wire;
 use proptest::collection::vec;
@@ -161,11 +161,9 @@ fn messages() -> Messages {
     let ids = Some(Ids::Integers(&[1, 2, 3]));
     let portions = ["rest".to_owned(), "files".to_owned()];
     let share = Share { ids: None, portions: None, holder: b"a doctor", end: NOW };
-    let shares =
-        [share, Share { portions: Some(&portions), ..share }, Share { ids, ..share }];
-    let granted = shares.map(|share| {
-        ward.grant(ward.node(), &share).expect("it is its own").to_vec()
-    });
+    let shares = [share, Share { portions: Some(&portions), ..share }, Share { ids, ..share }];
+    let granted =
+        shares.map(|share| ward.grant(ward.node(), &share).expect("it is its own").to_vec());
     let mut grants = Grants::default();
     for grant in &granted {
         grants.add(Grant::decode(grant).expect("just made"), NOW).expect("it has not ended");
@@ -188,7 +186,10 @@ fn messages() -> Messages {
         ("grant", all),
         ("grant", some),
         ("grant", records),
-        ("stream", stream::seal(&aes_gcm::AES_256, &key(), b"", b"contents").expect("it has a tag")),
+        (
+            "stream",
+            stream::seal(&aes_gcm::AES_256, &key(), b"", b"contents").expect("it has a tag"),
+        ),
         ("keyring", saved::seal(&hospital, b"password", CHEAP).expect("the cost is sane")),
         ("keyring", saved::seal(&ward, b"password", CHEAP).expect("the cost is sane")),
     ];

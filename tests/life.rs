@@ -136,8 +136,12 @@ fn every_stale_version_is_refused_by_its_position_and_nothing_changes() {
     let first = cloud.versions(&hospital, &[1, 2, 3]);
     cloud.update(&hospital, &[(2, 51, None)]).unwrap();
     let second = cloud.versions(&hospital, &[1, 2, 3]);
-    let update = |rows: &[Row], versions| cloud.receive(&change(&hospital, rows, Change::Update, versions).unwrap());
-    let add = |rows: &[Row], versions| cloud.receive(&change(&hospital, rows, Change::Add, versions).unwrap());
+    let update = |rows: &[Row], versions| {
+        cloud.receive(&change(&hospital, rows, Change::Update, versions).unwrap())
+    };
+    let add = |rows: &[Row], versions| {
+        cloud.receive(&change(&hospital, rows, Change::Add, versions).unwrap())
+    };
     let remove = |ids: &[i64], versions| cloud.receive(&delete(&hospital, ids, versions).unwrap());
 
     // It is live, in another version.
@@ -376,7 +380,8 @@ fn renewing_keeps_portions_and_is_refused_if_something_changed_since() {
     let hospital = owner.authorize("hospital", &[]).unwrap();
     owner.authorize("clinic", &[]).unwrap();
     let cloud = Cloud::of(&mut owner);
-    let portions = [("vitals".to_owned(), vec!["age".to_owned(), "sbp".to_owned(), "note".to_owned()])];
+    let portions =
+        [("vitals".to_owned(), vec!["age".to_owned(), "sbp".to_owned(), "note".to_owned()])];
     let none = Versions::default();
     cloud.receive(&change_in(&hospital, &ROWS, &portions, Change::Add, &none).unwrap()).unwrap();
     owner.revoke(&["clinic"]).unwrap();
@@ -424,7 +429,10 @@ fn stored_already_is_asked_over_all_epochs_that_are_held() {
 fn a_provider_removes_rows_of_its_own_earlier_epochs_only() {
     let (Scene { mut owner, hospital, cloud }, renewed) = renewed();
     let versions = cloud.versions(&renewed, &[1]);
-    assert_eq!(delete(&hospital, &[1], &versions).map(|bytes| cloud.receive(&bytes).is_err()), Ok(true));
+    assert_eq!(
+        delete(&hospital, &[1], &versions).map(|bytes| cloud.receive(&bytes).is_err()),
+        Ok(true)
+    );
     let clinic = owner.authorize("clinic", &[]).unwrap();
     assert_eq!(delete(&clinic, &[1], &versions), Err(party::Error::NotStored { row: 0 }));
     let by_owner = owner.lookup("hospital", Ids::Integers(&[1]), NOW).unwrap();
@@ -432,14 +440,17 @@ fn a_provider_removes_rows_of_its_own_earlier_epochs_only() {
     assert_eq!(answer.parts.iter().map(|part| part.handles.len()).sum::<usize>(), 1);
 }
 
+/// The age and the pressure of a record.
+type Measured = (i64, Option<i64>);
+
 /// What a model knows of a record: the row, if it is there, and the number of the change that made it so.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Known {
-    row: Option<(i64, Option<i64>)>,
+    row: Option<Measured>,
     number: usize,
 }
 
-type Rows = BTreeMap<i64, (i64, Option<i64>)>;
+type Rows = BTreeMap<i64, Measured>;
 
 /// What a writer wants to do.
 #[derive(Debug, Clone)]
@@ -495,7 +506,7 @@ struct Sent {
     bytes: Vec<u8>,
     provider: &'static str,
     /// Rows in the order of their handles, each with what it becomes and the change that it names.
-    rows: Vec<(i64, Option<(i64, Option<i64>)>, Option<usize>)>,
+    rows: Vec<(i64, Option<Measured>, Option<usize>)>,
     is_deletion: bool,
     is_removal: bool,
 }
@@ -514,7 +525,11 @@ impl Model {
         let provider = || sent.provider.to_owned();
         if let Some((_, receipt, is_gone)) = self.taken.iter().find(|(of, ..)| *of == sent.bytes) {
             let again = Receipt { is_repeated: true, ..receipt.clone() };
-            return if *is_gone { Err(cloud::Error::Replay { provider: provider() }) } else { Ok(again) };
+            return if *is_gone {
+                Err(cloud::Error::Replay { provider: provider() })
+            } else {
+                Ok(again)
+            };
         }
         let receipt = if sent.is_removal { self.remove(sent.provider) } else { self.change(sent)? };
         self.changes += 1;
@@ -530,7 +545,9 @@ impl Model {
             let is_live = known.is_some_and(|known| known.row.is_some());
             let number = known.map(|known| known.number);
             match (is_live, named) {
-                (true, None) => return Err(cloud::Error::Stored { provider: provider(), position }),
+                (true, None) => {
+                    return Err(cloud::Error::Stored { provider: provider(), position });
+                }
                 (false, Some(_)) if sent.is_deletion || known.is_none() => {
                     return Err(cloud::Error::NotStored { provider: provider(), position });
                 }
@@ -574,7 +591,8 @@ impl Model {
                     && pressures.is_none_or(|range| sbp.is_some_and(|sbp| within(sbp, range)))
             })
         };
-        let found = self.known.iter().filter(|((of, _), known)| reached.contains(of) && matches(known));
+        let found =
+            self.known.iter().filter(|((of, _), known)| reached.contains(of) && matches(known));
         found.map(|((of, id), _)| ((*of).to_owned(), *id)).collect()
     }
 }
@@ -609,7 +627,9 @@ impl Writer {
         };
         let bytes = match wish {
             Wish::Add(table) => change(&self.keyring, &rows(table), Change::Add, &self.versions)?,
-            Wish::Update(table) => change(&self.keyring, &rows(table), Change::Update, &self.versions)?,
+            Wish::Update(table) => {
+                change(&self.keyring, &rows(table), Change::Update, &self.versions)?
+            }
             Wish::Delete(ids) => delete(&self.keyring, ids, &self.versions)?,
         };
         let (ids, values): (Vec<i64>, Vec<_>) = match wish {
@@ -685,7 +705,8 @@ impl Stores {
     fn remove(&mut self, owner: &Keyring, path: &str) {
         let ours = self.memory.1.remove(Some(&owner.owner()), path);
         let theirs = self.lists.1.remove(Some(&owner.owner()), path).map_err(|refused| refused.0);
-        let is_there = self.model.known.iter().any(|((of, _), known)| *of == path && known.row.is_some());
+        let is_there =
+            self.model.known.iter().any(|((of, _), known)| *of == path && known.row.is_some());
         let expected = if is_there {
             self.model.changes += 1;
             Ok(self.model.remove(path))

@@ -186,9 +186,11 @@ fn making_and_reading_grants_leaves_no_key() {
     }
     let portions = ["rest".to_owned(), "vitals".to_owned()];
     let left = left_behind(&secrets, || {
-        for (portions, ids) in
-            [(None, None), (Some(&portions[..]), None), (Some(&portions[..]), Some(Ids::Integers(&ids)))]
-        {
+        for (portions, ids) in [
+            (None, None),
+            (Some(&portions[..]), None),
+            (Some(&portions[..]), Some(Ids::Integers(&ids))),
+        ] {
             let share = Share { ids, portions, holder: b"", end: 1 };
             let bytes = hospital.grant(hospital.node(), &share).expect("it is its own");
             drop(Grant::decode(&bytes).expect("it was just made"));

@@ -177,9 +177,7 @@ fn the_same_record_id_at_two_providers_is_two_records() {
     let before = cloud.snapshot();
     let again = upload(&clinic, &[(8, 30, None), (7, 31, None)]);
     let refused = cloud.receive(&again);
-    assert!(
-        matches!(&refused, Err(cloud::Error::Stored { provider, .. }) if provider == "clinic")
-    );
+    assert!(matches!(&refused, Err(cloud::Error::Stored { provider, .. }) if provider == "clinic"));
     assert_eq!(cloud.snapshot(), before);
     cloud.receive(&upload(&hospital, &[(7, 30, None)])).unwrap();
     cloud.receive(&upload(&clinic, &[(8, 30, None)])).unwrap();
@@ -456,9 +454,9 @@ fn granted(by: &Keyring, provider: &Node, ids: Option<&[i64]>) -> Grants {
     let rest = ["rest".to_owned()];
     let ids = ids.map(Ids::Integers);
     let share = Share { ids, portions: ids.is_some().then_some(&rest[..]), holder: b"", end: NOW };
-    let grant = Grant::decode(&by.grant(provider, &share).unwrap()).unwrap();
+    let grant = by.grant(provider, &share).expect("it is at or below");
     let mut grants = Grants::default();
-    grants.add(grant, NOW).unwrap();
+    grants.add(Grant::decode(&grant).expect("just made"), NOW).expect("it has not ended");
     grants
 }
 
@@ -545,14 +543,16 @@ fn secrets_do_not_print() {
     let of = Key::from_bytes(&[1; 32]).unwrap().child(Purpose::Node, b"clinic", 0);
     let readers = of.child(Purpose::Record, b"", 0).child(Purpose::Portion, b"", 0);
     let portion = readers.child(Purpose::Portion, b"/rest", 0);
-    secrets.extend([b"layout".as_slice(), b"high", b"low"].map(|label| {
-        portion.child(Purpose::Portion, label, 0)
-    }));
+    secrets.extend(
+        [b"layout".as_slice(), b"high", b"low"]
+            .map(|label| portion.child(Purpose::Portion, label, 0)),
+    );
     secrets.push(of.child(Purpose::Author, b"", 0));
     secrets.extend([of, readers, portion]);
 
     let opener = clinic.opener(clinic.node(), Epoch::default()).unwrap();
-    let grants = [granted(&owner, clinic.node(), None), granted(&clinic, clinic.node(), Some(&[1, 2]))];
+    let grants =
+        [granted(&owner, clinic.node(), None), granted(&clinic, clinic.node(), Some(&[1, 2]))];
     let ids = Some(Ids::Integers(&[1, 2]));
     let share = Share { ids, portions: None, holder: b"", end: NOW };
     let grant = Grant::decode(&clinic.grant(clinic.node(), &share).unwrap()).unwrap();

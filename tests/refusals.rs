@@ -109,7 +109,10 @@ fn a_provider_announces_for_itself_and_below_only_and_after_its_owner() {
     assert_eq!(Cloud::default().gate.enroll(&bytes), Err(cloud::Error::NotEnrolled));
     cloud.gate.enroll(&bytes).unwrap();
     let known = cloud.announced(&owner);
-    assert_eq!(known.iter().map(|last| last.authority.path()).collect::<Vec<_>>(), ["", "hospital"]);
+    assert_eq!(
+        known.iter().map(|last| last.authority.path()).collect::<Vec<_>>(),
+        ["", "hospital"]
+    );
 
     // Once it was removed, it announces nothing more.
     owner.authorize("clinic", &[]).unwrap();
@@ -196,7 +199,10 @@ fn a_removal_of_records_without_ids_or_twice_is_refused() {
         delete(&owner, &[1], &versions),
         Err(party::Error::Message(message::Error::Scope { .. }))
     ));
-    assert_eq!(hospital.lookup("hospital", Ids::Integers(&[]), NOW), Err(party::Error::Rows { got: 0 }));
+    assert_eq!(
+        hospital.lookup("hospital", Ids::Integers(&[]), NOW),
+        Err(party::Error::Rows { got: 0 })
+    );
     let nobody = Err(party::Error::UnknownProvider { provider: "clinic".into() });
     assert_eq!(hospital.lookup("clinic", Ids::Integers(&[1]), NOW), nobody);
     assert_eq!(hospital.removal("clinic"), nobody);
@@ -317,7 +323,9 @@ fn a_record_with_any_byte_changed_or_missing_does_not_open_and_is_named() {
                 record.truncate(at);
             }
         };
-        for records in [changed(&part.portions[0].records, flip), changed(&part.portions[0].records, cut)] {
+        for records in
+            [changed(&part.portions[0].records, flip), changed(&part.portions[0].records, cut)]
+        {
             let refused = open(&owner, &with_records(&part, records));
             let in_tag = matches!(refused, Err(party::Error::Author { position: 1 }));
             let is_closed = refused == Err(party::Error::Record { position: 1 });
@@ -337,7 +345,10 @@ fn a_record_under_another_handle_or_in_another_place_does_not_open() {
     assert_eq!(open(&owner, &swapped), Err(party::Error::Record { position: 0 }));
     let first = part.portions[0].records.get(0).to_vec();
     let records = changed(&part.portions[0].records, |_, record| record.clone_from(&first));
-    assert_eq!(open(&owner, &with_records(&part, records)), Err(party::Error::Record { position: 1 }));
+    assert_eq!(
+        open(&owner, &with_records(&part, records)),
+        Err(party::Error::Record { position: 1 })
+    );
     let mut fewer = part;
     fewer.handles.pop();
     let what = "the list of sealed records";

@@ -43,6 +43,9 @@ impl From<wire::Error> for Refused {
     }
 }
 
+/// The newest announcement of each authority, as it came.
+type Messages = Vec<(Node, Vec<u8>)>;
+
 /// Everything, in the order it came.
 #[derive(Debug, Default)]
 pub struct Lists(Mutex<Kept>);
@@ -50,7 +53,7 @@ pub struct Lists(Mutex<Kept>);
 #[derive(Debug, Default)]
 struct Kept {
     /// What each owner announced, and the newest message of each authority.
-    announced: Vec<(Owner, Arc<Announced>, Vec<(Node, Vec<u8>)>)>,
+    announced: Vec<(Owner, Arc<Announced>, Messages)>,
     /// Uploads, and which of their rows are live.
     uploads: Vec<(Upload, Vec<bool>)>,
     /// Rows that were removed, each with the upload that did it.
@@ -215,16 +218,17 @@ impl Kept {
             parts.extend(newest.map(|upload| part(upload, &[])));
         }
         if let Selection::Records(handles) = &token.selection {
-            let reached = |(of, node, ..): &&(Owner, Node, u128, u128)| {
-                *of == owner && token.reaches(node)
-            };
+            let reached =
+                |(of, node, ..): &&(Owner, Node, u128, u128)| *of == owner && token.reaches(node);
             let places: BTreeSet<&Node> =
                 self.tombstones.iter().filter(reached).map(|(_, node, ..)| node).collect();
             for place in places {
                 let mut removed: Vec<(u128, u128)> = self
                     .tombstones
                     .iter()
-                    .filter(|(of, node, at, _)| (*of, node) == (owner, place) && handles.contains(at))
+                    .filter(|(of, node, at, _)| {
+                        (*of, node) == (owner, place) && handles.contains(at)
+                    })
                     .map(|&(_, _, handle, by)| (handle, by))
                     .collect();
                 removed.sort_unstable();

@@ -169,7 +169,8 @@ pub fn three_records(provider: &Keyring) -> Vec<u8> {
 /// A copy of a keyring, as from a backup.
 pub fn copy(keyring: &Keyring) -> Keyring {
     let cheap = Cost { memory: 8, passes: 1, lanes: 1 };
-    let kind = if *keyring.node() == Node::root() { saved::Kind::Owner } else { saved::Kind::Provider };
+    let kind =
+        if *keyring.node() == Node::root() { saved::Kind::Owner } else { saved::Kind::Provider };
     let file = saved::seal(keyring, b"password", cheap).unwrap();
     saved::open(&file, b"password", kind).unwrap()
 }
