@@ -440,14 +440,17 @@ fn a_provider_removes_rows_of_its_own_earlier_epochs_only() {
     assert_eq!(answer.parts.iter().map(|part| part.handles.len()).sum::<usize>(), 1);
 }
 
+/// The age and the pressure of a record.
+type Measured = (i64, Option<i64>);
+
 /// What a model knows of a record: the row, if it is there, and the number of the change that made it so.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Known {
-    row: Option<(i64, Option<i64>)>,
+    row: Option<Measured>,
     number: usize,
 }
 
-type Rows = BTreeMap<i64, (i64, Option<i64>)>;
+type Rows = BTreeMap<i64, Measured>;
 
 /// What a writer wants to do.
 #[derive(Debug, Clone)]
@@ -503,7 +506,7 @@ struct Sent {
     bytes: Vec<u8>,
     provider: &'static str,
     /// Rows in the order of their handles, each with what it becomes and the change that it names.
-    rows: Vec<(i64, Option<(i64, Option<i64>)>, Option<usize>)>,
+    rows: Vec<(i64, Option<Measured>, Option<usize>)>,
     is_deletion: bool,
     is_removal: bool,
 }

@@ -454,9 +454,9 @@ fn granted(by: &Keyring, provider: &Node, ids: Option<&[i64]>) -> Grants {
     let rest = ["rest".to_owned()];
     let ids = ids.map(Ids::Integers);
     let share = Share { ids, portions: ids.is_some().then_some(&rest[..]), holder: b"", end: NOW };
-    let grant = Grant::decode(&by.grant(provider, &share).unwrap()).unwrap();
+    let grant = by.grant(provider, &share).expect("it is at or below");
     let mut grants = Grants::default();
-    grants.add(grant, NOW).unwrap();
+    grants.add(Grant::decode(&grant).expect("just made"), NOW).expect("it has not ended");
     grants
 }
 

@@ -477,12 +477,12 @@ fn read_key(reader: &mut Reader<'_>) -> Result<Box<Key>, Error> {
 }
 
 fn read_opener(reader: &mut Reader<'_>) -> Result<Opener, Error> {
-    let mut opener = Opener::default();
-    opener.all = match reader.u8()? {
+    let all = match reader.u8()? {
         0 => None,
         1 => Some(read_key(reader)?),
         _ => return Err(reader.fault().into()),
     };
+    let mut opener = Opener { all, ..Opener::default() };
     for _ in 0..reader.count(40)? {
         let name = reader.text()?.to_owned();
         if opener.portions.last_key_value().is_some_and(|(last, _)| *last >= name) {

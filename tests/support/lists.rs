@@ -44,6 +44,9 @@ impl From<wire::Error> for Refused {
     }
 }
 
+/// The newest announcement of each authority, as it came.
+type Messages = Vec<(Node, Vec<u8>)>;
+
 /// Everything, in the order it came.
 #[derive(Debug, Default)]
 pub struct Lists(Mutex<Kept>);
@@ -51,7 +54,7 @@ pub struct Lists(Mutex<Kept>);
 #[derive(Debug, Default)]
 struct Kept {
     /// What each owner announced, and the newest message of each authority.
-    announced: Vec<(Owner, Arc<Announced>, Vec<(Node, Vec<u8>)>)>,
+    announced: Vec<(Owner, Arc<Announced>, Messages)>,
     /// Uploads, and which of their rows are live.
     uploads: Vec<(Upload, Vec<bool>)>,
     /// Rows that were removed, each with the upload that did it.

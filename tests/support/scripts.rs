@@ -3,6 +3,21 @@
 //! A script is a file of `tests/vectors/store`. Each operation holds the bytes that come in at the gate,
 //! the time, and what must come back: an answer as it travels, or the cause of a refusal and the
 //! exception that Python makes of it. What is refused changes nothing.
+//!
+//! | call | holds | answer |
+//! | --- | --- | --- |
+//! | `enroll` | announcements as they travel together | `done` |
+//! | `announcements` | the owner's verification key | `announcements`: the newest of each authority |
+//! | `receive` | an upload, a signed removal or an attachment; the time | `receipt`, also for what comes again |
+//! | `search` | a query; the time | `found`: the whole answer as it travels |
+//! | `count` | a query; the time | `count` |
+//! | `find`, `fetch`, `count_keywords` | a request; the time | `files`, `file`, `used` |
+//! | `remove` | announcements of the owner, if it is named; a path | `removed`: records and files |
+//! | `merged` | the owner's verification key, a group, a field | `merged`: live entries in order |
+//! | `contents`, `totals` | nothing | lines of uploads with live records; sizes of what is live |
+//!
+//! Uploads, removals and queries are made from seeds and are the same every time; what seals attachments
+//! is not.
 #![allow(dead_code, reason = "not every test needs everything")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 

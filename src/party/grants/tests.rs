@@ -247,7 +247,7 @@ fn a_renewed_provider_grants_its_records_of_earlier_epochs() {
         parts.iter().map(|part| Some(open(grants, part, &[]).ok()?.handles.len())).collect()
     };
     assert_eq!((rows(&old), rows(&new)), (vec![Some(4), None], vec![None, Some(1)]));
-    assert_eq!(hospital.grant(renewed.node(), &ALL).is_err(), true);
+    assert!(hospital.grant(renewed.node(), &ALL).is_err());
 }
 
 #[test]
