@@ -189,7 +189,7 @@ class Store(Protocol):
 
         The numbers of its uploads and files, its labels and notes and what `arrived` says are
         remembered, so that nothing can be sent again and what the provider adds later is found. A
-        signed removal is carried out once.
+        signed removal is carried out once; without one, where there is nothing, nothing changes.
 
         Returns
         -------

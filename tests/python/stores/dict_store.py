@@ -210,10 +210,10 @@ class DictStore:
         ]
         removed = [(place, stones) for place, stones in removed if stones]
         snapshot = self.kept["changes"].get(owner, 0)
-        if not found and not removed:
-            if not uploads:
-                return [Part.nothing(owner, token.id, snapshot)]
-            found = [(uploads[-1], [])]
+        if not found and not uploads and not removed:
+            return [Part.nothing(owner, token.id, snapshot)]
+        if not found:
+            found = [(kept, []) for kept in uploads[-1:]]
         pages: list[tuple[Any, ...]] = [_records(kept, handles) for kept, handles in found]
         pages += [(*place[1:], 0, (0, b""), _halves([]), [], stones) for place, stones in removed]
         last = len(pages) - 1
@@ -273,6 +273,9 @@ class DictStore:
         gone = [kept for kept in self.kept["uploads"] if kept["place"][:2] == sender]
         self.kept["uploads"] = [kept for kept in self.kept["uploads"] if kept not in gone]
         files = [file for place, file in self._files(owner) if place[1] == provider]
+        there = sum(len(kept["records"]) for kept in gone), len(files)
+        if removal is None and there == (0, 0):
+            return *there, False
         for file in files:
             self.kept["files"][owner, file.number] = None
         for place, labels in self.kept["labels"].items():
@@ -283,12 +286,11 @@ class DictStore:
         for number, (digest, path, receipt, _) in self.kept["taken"].items():
             if (number[0], path) == sender:
                 self.kept["taken"][number] = digest, path, receipt, True
-        receipt = sum(len(kept["records"]) for kept in gone), len(files)
         if removal is None:
             self._change(owner)
         else:
-            self._take((owner, removal.id), removal.digest, "", receipt)
-        return *receipt, False
+            self._take((owner, removal.id), removal.digest, "", there)
+        return *there, False
 
     @property
     def contents(self) -> list[tuple[bytes, str, str, int, int]]:
