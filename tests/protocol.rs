@@ -649,7 +649,8 @@ proptest! {
             prop_assert_eq!(opened.faults.len(), rows.len() - expected.len());
             let causes = opened.faults.iter().map(|fault| &fault.error);
             for cause in causes {
-                prop_assert!(matches!(cause, party::Error::Elsewhere { .. }));
+                let is_elsewhere = matches!(cause, party::Error::Elsewhere { .. });
+                prop_assert!(is_elsewhere);
             }
             let mut found = ids(&opened);
             prop_assert!(opened.columns.iter().all(|column| column.rows() == found.len()));
