@@ -42,6 +42,8 @@ fn packed<'py>(py: Python<'py>, blobs: &Blobs) -> Packed<'py> {
 pub(super) type EpochPair = (u32, Vec<u8>);
 /// A place as Python takes it: its path, and the epoch of each name in it.
 pub(super) type Place = (String, Vec<EpochPair>);
+/// A place, and the handle and version of each record that is removed there.
+type RemovedRows = (Vec<EpochPair>, Vec<(u128, u128)>);
 /// Name, sealed layout, sealed records.
 type PortionColumns<'py> = (String, Bound<'py, PyBytes>, Packed<'py>);
 type LentPortion<'py> = (String, Vec<u8>, (PyReadonlyArray1<'py, u64>, PyBackedBytes));
@@ -266,7 +268,7 @@ impl StoredUpload {
 
     /// Places, and the handle and version of each record that is removed there.
     #[getter]
-    fn removed(&self) -> Vec<(Vec<EpochPair>, Vec<(u128, u128)>)> {
+    fn removed(&self) -> Vec<RemovedRows> {
         let removed = |removed: &upload::Removed| {
             let rows = removed.rows.iter().map(|&(handle, version)| (handle, version.0));
             (pairs(&removed.provider), rows.collect())
@@ -732,6 +734,7 @@ pub(super) struct StoredFile(pub(super) attachment::StoredFile);
 #[pymethods]
 impl StoredFile {
     #[new]
+    #[expect(clippy::too_many_arguments, reason = "the columns of a file")]
     fn new(
         owner: [u8; 32],
         provider: &str,
