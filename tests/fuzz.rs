@@ -358,9 +358,10 @@ fn an_unsigned_message_has_one_form_only() {
         let (name, original) = which.get(&messages.unsigned);
         let mut bytes = original.clone();
         changes.iter().for_each(|change| change.make(&mut bytes));
+        // What is cut out of several that travel together is one of them.
+        let is_inner = || original.windows(bytes.len()).any(|inner| *inner == bytes);
         for (read, written) in taken(&bytes) {
-            prop_assert_eq!(read, *name);
-            prop_assert_eq!(written.as_ref(), Some(&bytes));
+            prop_assert!(read == *name && written.as_ref() == Some(&bytes) || is_inner(), "{}", read);
         }
         // What travels together is each what was signed.
         if let Ok(split) = announcement::split(&bytes) {
