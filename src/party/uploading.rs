@@ -238,7 +238,8 @@ impl Keyring {
             stamp: self.standing.stamp,
             schema: self.schema.digest(),
             readers,
-            hours: u32::try_from(hours).unwrap_or(0),
+            // So late a clock is refused by the cloud.
+            hours: u32::try_from(hours).unwrap_or(u32::MAX),
             handles: Arc::new(handles),
             portions: Arc::new(portions),
             replaced: Arc::new(changes.replaced),
