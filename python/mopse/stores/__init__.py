@@ -140,9 +140,10 @@ class Store(Protocol):
         """Return the sealed records that each token of a query asks for, all from one state.
 
         They come by token, upload and record, a part for each upload that has some, with their
-        tombstones after them. The parts of a token are its pages, the last one marked. A token that
-        finds nothing gives one part without records, of the newest upload that it reaches, for its
-        layout, or ``Part.nothing``.
+        tombstones after them. The parts of a token are its pages, the last one marked. Where a
+        token finds no record, a part without any, of the newest upload that it reaches, gives the
+        layout; where it finds nothing at all, ``Part.nothing``. The snapshot of all parts is how
+        many uploads and removals the owner's records have seen.
         """
 
     def count(self, query: Query) -> int:

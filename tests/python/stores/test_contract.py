@@ -23,11 +23,7 @@ from mopse._mopse.cloud import Gate
 from mopse.errors import InvalidInputError, MopseError
 from mopse.stores import SPENT, MemoryStore, Store
 
-SCRIPTS = [
-    script
-    for script in sorted((Path(__file__).parents[2] / "vectors" / "store").glob("*.json"))
-    if '"receipt"' in script.read_text()  # those of protocol 1 are of no use any more
-]
+SCRIPTS = sorted((Path(__file__).parents[2] / "vectors" / "store").glob("*.json"))
 
 
 class Relay:
@@ -122,7 +118,6 @@ def run(script: Path, store: Any, between: Callable[[Any], Any] = lambda store: 
         assert answer(store, operation["call"]) == expected(operation), about
 
 
-@pytest.mark.skipif(not SCRIPTS, reason="the scripts of protocol 2 are not there")
 def test_there_are_scripts():
     assert len(SCRIPTS) >= 13
 
@@ -158,7 +153,6 @@ def kinds_of(store: DictStore) -> set[type]:
 PLAIN = {dict, list, tuple, bytes, int, str, bool, type(None)}
 
 
-@pytest.mark.skipif(not SCRIPTS, reason="the scripts of protocol 2 are not there")
 def test_a_wrong_answer_is_noticed(tmp_path):
     script = json.loads(SCRIPTS[0].read_text())
     for at, operation in enumerate(script["operations"]):
