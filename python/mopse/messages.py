@@ -400,7 +400,7 @@ class Opened(NamedTuple, Generic[_Records]):
 
     Notes
     -----
-    It is a tuple: ``records, faults = owner.decrypt(answer, faults="report")``.
+    It is a tuple: ``records, faults = owner.decrypt(answer, query, faults="report")``.
     """
 
     records: _Records

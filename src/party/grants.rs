@@ -20,7 +20,7 @@ use super::Error;
 use super::columns::{Column, Layout, decode_layout, decode_or_void, types, void_row};
 use super::keyring::Keyring;
 use super::records::{
-    Author, FILES, Ids, Origin, REST, ROWS, RowKeys, associated, layout_key, portion_key,
+    Author, FILES, Ids, Names, Origin, REST, ROWS, RowKeys, associated, layout_key, portion_key,
     readers_key, record_key, split,
 };
 use super::types::Type;
@@ -188,9 +188,14 @@ impl Opener {
         handles: &[Handle],
         portions: &[Portion],
     ) -> Result<Rows, Error> {
+        if portions.is_empty() && !handles.is_empty() {
+            return Err(Error::Layout);
+        }
         let mut rows = Rows::default();
+        let names = Names::of(portions.iter().map(|portion| portion.name.as_str()));
         for portion in portions {
-            let Some((keys, layout)) = self.portion(&portion.name) else { continue };
+            let Some((keys, layout_key)) = self.portion(&portion.name) else { continue };
+            let layout = open_layout(&layout_key, origin, &names, portion)?;
             let author = self.author.as_deref();
             let opened = open_portion(&keys, &layout, author, origin, handles, portion)?;
             rows.add(opened);
@@ -206,7 +211,7 @@ impl Opener {
     /// [`Error::Record`] names the first record that does not open under these keys for this origin
     /// and handle, [`Error::Author`] the first that its provider did not write, [`Error::Cell`] or
     /// [`Error::LongRecord`] the first that is not of the layout, [`Error::Layout`] that the layout does
-    /// not open, [`Error::Column`] the column of it that no table has.
+    /// not open, also if a portion beside it was left out, [`Error::Column`] the column of it that no table has.
     pub fn open(
         &self,
         origin: Origin<'_>,
@@ -224,17 +229,16 @@ impl Opener {
 /// Opens one portion of records.
 fn open_portion(
     keys: &Keys<'_>,
-    layout_key: &Key,
+    layout: &[u8],
     author: Option<&Author>,
     origin: Origin<'_>,
     handles: &[Handle],
     portion: &Portion,
 ) -> Result<Rows, Error> {
     let (name, nonce) = (portion.name.as_str(), origin.nonce());
-    let layout = open_layout(layout_key, origin, portion)?;
-    let Layout { columns, places, id } = decode_layout(&layout)?;
+    let Layout { columns, places, id } = decode_layout(layout)?;
     let types = types(&columns)?;
-    let context = origin.of_records(name, &layout);
+    let context = origin.of_records(name, layout);
     let chunks: Vec<Rows> = handles
         .par_chunks(ROWS)
         .enumerate()
@@ -304,11 +308,12 @@ fn open_portion(
 fn open_layout(
     key: &Key,
     origin: Origin<'_>,
+    names: &Names,
     portion: &Portion,
 ) -> Result<Zeroizing<Vec<u8>>, Error> {
     let (ciphertext, tag) = portion.layout.split_last_chunk::<TAG_LEN>().ok_or(Error::Layout)?;
     let mut layout = Zeroizing::new(ciphertext.to_vec());
-    let associated = origin.of_layout(&portion.name);
+    let associated = origin.of_layout(&portion.name, names);
     let key = key.expose();
     if aes_gcm_siv::open_in_place(key, &origin.nonce(), &associated, &mut layout, tag) {
         Ok(layout)

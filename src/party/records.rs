@@ -10,6 +10,7 @@
 //! portion = child(readers, "portion", "/" || name)
 //! key     = AES-256(child(portion, "portion", "high"), handle) || AES-256(child(.., "low"), handle)
 //! context = SHA-256(owner, provider and epochs, readers' epoch, upload, portion, SHA-256(layout))
+//! names   = SHA-256(names of all portions of the upload)
 //! sealed  = AES-256-GCM-SIV(key, upload[..12], row, context || handle) || author tag
 //! tag     = AES-256(child(author key, "author", "tag"), POLYVAL(.. "hash"; context, handle, sealed, length))
 //! ```
@@ -21,7 +22,8 @@
 //!
 //! POLYVAL takes whole blocks, so that zeros fill up what is sealed; its length follows. The layout, the
 //! names and types of the columns, is sealed once per upload and portion, under child(portion, "portion",
-//! "layout") and in a context without a digest; every row is bound to its digest. Numbers take 8 bytes,
+//! "layout") and in a context with `names` in place of a digest, so that no portion can be left out;
+//! every row is bound to its digest. Numbers take 8 bytes,
 //! null or not, so that a record's size shows the lengths of its texts and nothing else. Sealing a small
 //! row costs some forty AES blocks, on all cores. Errors name the row and nothing more.
 //!
@@ -153,9 +155,9 @@ impl Origin<'_> {
         Sha256::digest(writer.0).into()
     }
 
-    /// What the layout of a portion is bound to.
-    pub(super) fn of_layout(&self, portion: &str) -> [u8; 32] {
-        self.context(Kind::Layout, portion, &[])
+    /// What the layout of a portion is bound to: also to the names of all portions beside it.
+    pub(super) fn of_layout(&self, portion: &str, names: &Names) -> [u8; 32] {
+        self.context(Kind::Layout, portion, &names.0)
     }
 
     /// What all records of a layout are bound to; each is bound to its handle besides.
@@ -168,6 +170,21 @@ impl Origin<'_> {
         let mut nonce = [0; aes_gcm_siv::NONCE_LEN];
         nonce.copy_from_slice(&self.upload.to_le_bytes()[..aes_gcm_siv::NONCE_LEN]);
         nonce
+    }
+}
+
+/// A digest of the names of all portions of an upload.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Names([u8; 32]);
+
+impl Names {
+    pub(super) fn of<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> Self {
+        let mut writer = Writer(Vec::new());
+        writer.count(names.len());
+        names.for_each(|name| {
+            writer.text(name);
+        });
+        Self(Sha256::digest(writer.0).into())
     }
 }
 
@@ -290,8 +307,8 @@ impl fmt::Debug for Author {
     }
 }
 
-/// Seals a portion of the rows of a table, in an order, each under the handle that belongs to it, with the
-/// key of the readers' epoch.
+/// Seals a portion of the rows of a table, by its name among those of all portions, in an order, each row
+/// under the handle that belongs to it, with the key of the readers' epoch.
 ///
 /// # Errors
 ///
@@ -300,7 +317,7 @@ pub(super) fn seal(
     readers_key: &Key,
     author: &Author,
     origin: Origin<'_>,
-    name: &str,
+    (name, names): (&str, &Names),
     columns: &[(u32, &Column<'_>)],
     id: Option<&str>,
     rows: &[(Handle, usize)],
@@ -347,20 +364,20 @@ pub(super) fn seal(
         bytes.extend_from_slice(&part);
     }
     let records = Blobs::new(ends, bytes)?;
-    let layout = seal_layout(&key, origin, name, &layout);
+    let layout = seal_layout(&key, origin, &origin.of_layout(name, names), &layout);
     Ok(Portion { name: name.to_owned(), layout, records })
 }
 
-fn seal_layout(portion_key: &Key, origin: Origin<'_>, name: &str, layout: &[u8]) -> Vec<u8> {
+fn seal_layout(
+    portion_key: &Key,
+    origin: Origin<'_>,
+    context: &[u8; 32],
+    layout: &[u8],
+) -> Vec<u8> {
     let mut sealed = Vec::with_capacity(layout.len() + TAG_LEN);
     sealed.extend_from_slice(layout);
     let key = layout_key(portion_key);
-    let tag = aes_gcm_siv::seal_in_place(
-        key.expose(),
-        &origin.nonce(),
-        &origin.of_layout(name),
-        &mut sealed,
-    );
+    let tag = aes_gcm_siv::seal_in_place(key.expose(), &origin.nonce(), context, &mut sealed);
     sealed.extend_from_slice(&tag);
     sealed
 }

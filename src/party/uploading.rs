@@ -14,7 +14,7 @@ use super::grants::Opener;
 use super::keyring::Keyring;
 use super::keywords;
 use super::opening::{ids_of, indexed_of};
-use super::records::{self, Author, FILES, Ids, Origin, REST, readers_key, record_key};
+use super::records::{self, Author, FILES, Ids, Names, Origin, REST, readers_key, record_key};
 use crate::cipher::Algorithm;
 use crate::message;
 use crate::message::answer::Part;
@@ -170,8 +170,9 @@ impl Keyring {
         let origin = Origin { owner: &self.owner, provider: &self.node, readers, upload: id };
         let key = readers_key(&record_key(&self.key), readers);
         let author = Author::new(&self.key);
+        let names = Names::of(portions.iter().map(|(name, _)| *name));
         let seal = |(name, columns): (&str, Placed<'_>)| {
-            records::seal(&key, &author, origin, name, &columns, table.id, &order)
+            records::seal(&key, &author, origin, (name, &names), &columns, table.id, &order)
         };
         let portions = portions.into_iter().map(seal).collect::<Result<Vec<_>, _>>()?;
         let row = |row: usize| u32::try_from(row).unwrap_or(u32::MAX);

@@ -449,9 +449,10 @@ class Party:
         about += b"".join(u128(h) + u128(v) for _, rows in removed for h, v in rows)
         number = self.number(hashlib.sha256(about).digest())
         readers = self.readers[-1]
+        parts = sorted_into(columns, portions)
+        names = hashlib.sha256(listed([counted(name) for name in parts])).digest()
         sealed = [
-            self._portion(name, of, id_column, order, number)
-            for name, of in sorted_into(columns, portions).items()
+            self._portion(name, names, of, id_column, order, number) for name, of in parts.items()
         ]
         position = {row: at for at, (_, row) in enumerate(order)}
         runs = []
@@ -476,12 +477,13 @@ class Party:
     def _portion(
         self,
         name: str,
+        names: bytes,
         columns: Sequence[tuple[int, Column]],
         id_column: str,
         order: Sequence[tuple[int, int]],
         number: int,
     ) -> tuple[str, bytes, list[bytes]]:
-        """Return a portion of the rows, with its layout, sealed."""
+        """Return a portion of the rows, with its layout, sealed; `names` is a digest of all."""
         readers = self.readers[-1]
         layout = layout_bytes(columns, id_column)
 
@@ -491,7 +493,7 @@ class Party:
 
         key = portion_key(readers_key(self.key, readers), name)
         nonce = u128(number)[:12]
-        sealed_layout = gcm_siv(layout_key(key), nonce, layout, context("LAY", b""))
+        sealed_layout = gcm_siv(layout_key(key), nonce, layout, context("LAY", names))
         rows = []
         for handle, row in order:
             associated = context("REC", hashlib.sha256(layout).digest()) + u128(handle)

@@ -22,7 +22,6 @@ from mopse.errors import (
     ChangedError,
     DamagedFileError,
     DecryptionError,
-    InvalidInputError,
     MopseError,
     ScopeError,
     SignatureError,
@@ -316,8 +315,9 @@ def forged_part(scene: Lies, part: Part, note: str) -> Part:
         return second.hashlib.sha256(about).digest()
 
     nonce = second.u128(part.upload)[:12]
+    names = second.hashlib.sha256(second.listed([second.counted("rest")])).digest()
     assert sealed_layout == second.gcm_siv(
-        second.layout_key(key), nonce, layout, context("LAY", b"")
+        second.layout_key(key), nonce, layout, context("LAY", names)
     )
     associated = context("REC", second.hashlib.sha256(layout).digest()) + second.u128(handle)
     plain = b"".join(second.cell(kind, values[0]) for _, _, kind, values in columns)
@@ -505,29 +505,27 @@ def test_an_answer_of_nothing_passes(scene):
     assert scene.found() == []
 
 
-def test_a_portion_that_is_left_out_of_every_record_passes():
-    """It passes, unless the query asks for a column in it: the column is missing, or null."""
+def test_a_portion_that_is_left_out_of_every_record_is_refused():
+    """The layout of each portion is bound to the names of all."""
     scene = Lies(Schema(age=Field(0, 99), portions={"ages": ["age"], "notes": ["note"]}))
 
-    def without(name: str) -> Lie:
+    def without(names: set[str]) -> Lie:
         def of(part: Part) -> Part:
-            kept = [portion for portion in part.portions if portion[0] != name]
+            kept = [portion for portion in part.portions if portion[0] not in names]
             return told(part, portions=kept) if part.provider == "hospital" else part
 
         return lambda parts, query: [of(part) for part in parts]
 
-    scene.lies(without("ages"))
-    with pytest.raises(InvalidInputError, match="provider 'hospital': column 'age': there is none"):
-        scene.found()
-    scene.lies(without("notes"))
-    records = scene.owner.ask(scene.cloud, age=(40, 60))
-    of_hospital = pl.col("provider") == "hospital"
-    assert records.filter(of_hospital)["note"].null_count() == 2
-    assert records.filter(~of_hospital)["note"].null_count() == 0
-    # Nothing is written on its account: versions are of all portions.
-    update = scene["hospital"].update(table("hospital", [50]), id="id", cloud=scene.cloud)
-    with pytest.raises(ChangedError):
-        scene.cloud.receive(update)
+    for names in ({"ages"}, {"notes"}, {"rest"}, {"ages", "notes"}):
+        scene.lies(without(names))
+        for by in (scene.owner, scene["hospital"]):
+            with pytest.raises(DecryptionError, match="'hospital': the layout of the records"):
+                by.ask(scene.cloud, age=(40, 60))
+        report = scene.owner.ask(scene.cloud, age=(40, 60), faults="report")
+        assert report[1]["provider"].unique().to_list() == ["hospital"]
+        assert "hospital" not in report[0]["provider"]
+    scene.lies(without(set()))
+    assert scene.owner.ask(scene.cloud, age=(40, 60))["note"].null_count() == 0
 
 
 # A6: two copies of one keyring come to two epochs

@@ -27,6 +27,10 @@ fn upload(provider: &Keyring, rows: &[Row]) -> Vec<u8> {
     scene::change_in(provider, rows, &portions(), Change::Add, &Versions::default()).unwrap()
 }
 
+fn names(part: &Part) -> Names {
+    Names::of(part.portions.iter().map(|portion| portion.name.as_str()))
+}
+
 fn scene() -> Scene {
     let mut owner = owner(1);
     let hospital = owner.authorize("hospital", &[]).unwrap();
@@ -261,6 +265,7 @@ fn a_holder_of_a_grant_writes_nothing_that_the_owner_takes() {
     let author = Author::new(key);
     let Part { owner: of, provider, readers, upload, .. } = &part;
     let origin = Origin { owner: of, provider, readers: *readers, upload: *upload };
+    let names = names(&part);
     let rows: Vec<(Handle, usize)> = part.handles.iter().copied().zip(0..).collect();
     let opened = open(&grants, &part, &[]).unwrap();
     let mut forged = part.clone();
@@ -273,7 +278,8 @@ fn a_holder_of_a_grant_writes_nothing_that_the_owner_takes() {
                 _ => column.name == "id",
             })
             .collect();
-        let made = seal(key, &author, origin, &portion.name, &columns, Some("id"), &rows).unwrap();
+        let made = seal(key, &author, origin, (&portion.name, &names), &columns, Some("id"), &rows)
+            .unwrap();
         assert_eq!(made.layout, portion.layout);
         *portion = made;
     }
@@ -321,6 +327,7 @@ fn a_record_with_other_contents_under_the_true_tag_is_noticed() {
     let key = opener.all.as_ref().unwrap();
     let Part { owner: of, provider, readers, upload, .. } = &part;
     let origin = Origin { owner: of, provider, readers: *readers, upload: *upload };
+    let names = names(&part);
     let mut opened = open(&grants, &part, &[]).unwrap();
     let note = opened.columns.iter_mut().find(|column| column.name == "note").unwrap();
     let texts: Vec<String> = part.handles.iter().map(|_| "999 mg".to_owned()).collect();
@@ -331,7 +338,8 @@ fn a_record_with_other_contents_under_the_true_tag_is_noticed() {
     let rows: Vec<(Handle, usize)> = part.handles.iter().copied().zip(0..).collect();
     let note = opened.columns.iter().find(|column| column.name == "note").unwrap();
     let made =
-        seal(key, &Author::new(key), origin, "text", &[(3, note)], Some("id"), &rows).unwrap();
+        seal(key, &Author::new(key), origin, ("text", &names), &[(3, note)], Some("id"), &rows)
+            .unwrap();
     let mut forged = part.clone();
     let mut records = Blobs::default();
     for row in 0..rows.len() {
@@ -387,8 +395,37 @@ fn a_record_that_is_moved_to_another_portion_does_not_open() {
     let part = scene.parts().remove(0);
     let mut moved = part.clone();
     moved.portions.swap(0, 1);
-    assert!(scene.owner.open_part(&moved, &[]).is_ok(), "the order is the cloud's to change");
+    assert_eq!(scene.owner.open_part(&moved, &[]), Err(Error::Layout), "the order is bound");
     let (name, other) = (part.portions[0].name.clone(), part.portions[1].name.clone());
     (moved.portions[0].name, moved.portions[1].name) = (name, other);
     assert_eq!(scene.owner.open_part(&moved, &[]), Err(Error::Layout));
+}
+
+#[test]
+fn a_portion_that_is_left_out_renamed_or_brought_from_elsewhere_is_noticed_by_everybody() {
+    let scene = scene();
+    let part = scene.parts().remove(0);
+    let all = scene.granted(None, None);
+    let text = scene.granted(Some(&["text"]), None);
+    let refused = |part: &Part| {
+        assert_eq!(scene.owner.open_part(part, &[]), Err(Error::Layout));
+        assert_eq!(scene.hospital.open_part(part, &[]), Err(Error::Layout));
+        assert_eq!(open(&all, part, &[]).unwrap_err(), Error::Layout);
+    };
+    for at in 0..part.portions.len() {
+        let mut without = part.clone();
+        let left_out = without.portions.remove(at);
+        refused(&without);
+        if left_out.name != "text" {
+            assert_eq!(open(&text, &without, &[]).unwrap_err(), Error::Layout);
+        }
+        let mut renamed = part.clone();
+        renamed.portions[at].name += "s";
+        refused(&renamed);
+        let mut doubled = part.clone();
+        doubled.portions.push(left_out);
+        refused(&doubled);
+    }
+    refused(&Part { portions: Vec::new(), ..part.clone() });
+    assert!(open(&text, &part, &[]).is_ok());
 }

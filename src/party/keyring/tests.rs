@@ -8,7 +8,7 @@ use crate::cipher::{TAG_LEN, aes_gcm_siv};
 use crate::keys::KEY_LEN;
 use crate::message::upload::Upload;
 use crate::party::records::{
-    Origin, RowKeys, associated, layout_key, portion_key, readers_key, split,
+    Names, Origin, RowKeys, associated, layout_key, portion_key, readers_key, split,
 };
 use crate::party::scene::{owner, three_records};
 use crate::schema::{Field, Kind};
@@ -272,7 +272,7 @@ fn no_key_that_a_ward_can_derive_opens_its_siblings_records() {
         let mut opened = ciphertext.to_vec();
         aes_gcm_siv::open_in_place(key.expose(), &origin.nonce(), associated, &mut opened, tag)
     };
-    let of_layout = origin.of_layout("rest");
+    let of_layout = origin.of_layout("rest", &Names::of(["rest"].into_iter()));
     let (ciphertext, tag) = portions[0].layout.split_last_chunk::<TAG_LEN>().unwrap();
     let mut layout = ciphertext.to_vec();
     let key = layout_key(&portion);
