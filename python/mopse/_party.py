@@ -81,6 +81,8 @@ class Party:
 
     def __init__(self, keyring: _mopse.party.Keyring, schema: Schema | None = None) -> None:
         self._keyring = keyring
+        if schema is not None:
+            self._keyring.declare_portions(portions_of(schema))
         self._schema = schema if schema is not None else _schema_of(keyring)
 
     @property
@@ -597,7 +599,8 @@ class Party:
         password : str or bytes
             What it was saved under; a string also as it was typed, if its one form opens nothing.
         schema : Schema, optional
-            The schema, if it declares types: a saved keyring has the fields alone.
+            The schema, if it declares types: a saved keyring has fields and portions alone.
+            Portions that it declares take the place of those of the keyring.
         most_memory : int
             MiB of memory that the file may ask for; 1,024 at most are ever granted.
         most_passes : int
@@ -629,9 +632,9 @@ class Party:
                 raise InvalidInputError("the schema is not that of the keyring: its fields differ")
             is_same = schema.digest == party._schema.digest
             # A keyring of before keeps the fields it has, whose digests its messages name.
-            party._schema = (
-                schema if is_same else Schema._of(party._schema, schema.types, schema.portions)
-            )
+            fields = schema if is_same else party._schema
+            portions = schema.portions or party._schema.portions
+            party = cls(party._keyring, Schema._of(fields, schema.types, portions))
         return party
 
     def __reduce__(self) -> Never:
@@ -649,7 +652,13 @@ def _expiry(expires_in: datetime.timedelta) -> int:
 
 
 def _schema_of(keyring: _mopse.party.Keyring) -> Schema:
-    return Schema._of({name: Field._of(field) for name, field in keyring.fields})
+    fields = {name: Field._of(field) for name, field in keyring.fields}
+    return Schema._of(fields, portions={name: tuple(of) for name, of in keyring.portions})
+
+
+def portions_of(schema: Schema) -> list[tuple[str, list[str]]]:
+    """Return the portions of a schema as the core takes them."""
+    return [(name, list(columns)) for name, columns in schema.portions.items()]
 
 
 def as_cloud(cloud: Any) -> Any:

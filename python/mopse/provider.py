@@ -13,14 +13,24 @@ from numpy.typing import NDArray
 from mopse import _mopse
 from mopse._answers import PROVIDER
 from mopse._checks import byte_array, instance, items, text
-from mopse._party import _HOUR, Party, _expiry, as_cloud, as_ids, grant, keyword_bytes, names
+from mopse._party import (
+    _HOUR,
+    Party,
+    _expiry,
+    as_cloud,
+    as_ids,
+    grant,
+    keyword_bytes,
+    names,
+    portions_of,
+)
 from mopse._table import as_frame, record_ids, to_columns
 from mopse._types import check_times, has_values, typed
 from mopse.errors import InvalidInputError, MopseError, WrongTypeError
 from mopse.files import content
 from mopse.leakage import accepted, warn_of
 from mopse.messages import Answer, FileNotes, FileRequest, FileUpload, Query, Upload, as_message
-from mopse.schema import Field, Schema
+from mopse.schema import Field
 
 if TYPE_CHECKING:
     from mopse.cloud import Cloud
@@ -174,7 +184,8 @@ class Provider(Party):
 
         Notes
         -----
-        The cloud keeps a tombstone of each, so that an old copy does not come back. **Leakage.** It
+        The cloud keeps a tombstone of each, so that an old copy does not come back. Files that were
+        attached to it stay: only `mopse.Owner.removal` takes files. **Leakage.** It
         learns which records were deleted and when, and may keep them all the same.
         """
         if cloud is None and versions is None:
@@ -221,7 +232,7 @@ class Provider(Party):
         answer._check(query)
         renewed = 0
         now = int(time.time())
-        for message, _ in self._keyring.renew(answer._parts, _portions(self._schema), now):
+        for message, _ in self._keyring.renew(answer._parts, portions_of(self._schema), now):
             receipt = where.receive(Upload._signed(message))
             renewed += receipt.added + receipt.replaced
         return renewed
@@ -249,7 +260,7 @@ class Provider(Party):
         indexed = [(name, *_plaintexts(field, frame[name])) for name, field in self._schema.items()]
         warn_of(self._schema, indexed, is_accepted)
         known = self._versions(frame[id_column], cloud, versions)
-        columns, portions = to_columns(frame), _portions(self._schema)
+        columns, portions = to_columns(frame), portions_of(self._schema)
         now = int(time.time())
         try:
             message, rows = self._keyring.upload(
@@ -325,7 +336,7 @@ class Provider(Party):
         ids = record_ids(pl.DataFrame({"id": [record_id]}), "id")
         called = text(name, "a file's name"), text(media_type, "a media type")
         contents = byte_array(content(source), "the file")
-        message = self._keyring.attach(ids, cipher, *called, contents, words)
+        message = self._keyring.attach(ids, text(cipher, "a cipher"), *called, contents, words)
         return FileUpload._signed(message)
 
     def catch_up(self, cloud: Any, *counts: Any) -> bool:
@@ -342,17 +353,21 @@ class Provider(Party):
         *counts
             None: lists of keywords and counts are what an earlier version took.
 
+        Returns
+        -------
+        bool
+            Whether there was anything. Save the keyring then.
+
         Raises
         ------
         mopse.errors.WrongTypeError
             If it is no cloud.
         mopse.errors.MopseError
-            As `mopse.Cloud.notes` and `learn_uses` do; nothing is changed then.
+            As `mopse.Cloud.notes` and `learn_uses` do; what was announced is kept then.
 
         Notes
         -----
-        What was attached and never arrived is attached again, not sent. Save the keyring
-        afterwards.
+        What was attached and never arrived is attached again, not sent.
 
         Examples
         --------
@@ -373,8 +388,7 @@ class Provider(Party):
             raise WrongTypeError(f"catch_up takes a cloud, as in catch_up(cloud), not {got}")
         is_changed = super().catch_up(cloud)
         request = self.request_notes()
-        self.learn_uses(cloud.notes(request), request)
-        return is_changed
+        return self.learn_uses(cloud.notes(request), request) or is_changed
 
     def request_notes(self, *, expires_in: datetime.timedelta = _HOUR) -> FileRequest:
         """Return the signed request for the notes of all that this provider ever attached.
@@ -389,7 +403,7 @@ class Provider(Party):
         """
         return FileRequest._signed(self._keyring.request_notes(_expiry(expires_in)))
 
-    def learn_uses(self, notes: FileNotes, request: FileRequest) -> None:
+    def learn_uses(self, notes: FileNotes, request: FileRequest) -> bool:
         """Learn from notes how often this provider used each keyword, and count on from there.
 
         Parameters
@@ -398,6 +412,11 @@ class Provider(Party):
             What `mopse.Cloud.notes` returned.
         request : FileRequest
             What was asked, from `request_notes`.
+
+        Returns
+        -------
+        bool
+            Whether it counts otherwise now. Save the keyring then.
 
         Raises
         ------
@@ -414,7 +433,7 @@ class Provider(Party):
         that leaves notes out has later attachments refused, until they are all there.
         """
         asked = instance(request, FileRequest, "a request")._decoded
-        self._keyring.learn_uses(instance(notes, FileNotes, "notes")._notes, asked)
+        return self._keyring.learn_uses(instance(notes, FileNotes, "notes")._notes, asked)
 
     def handles(self, ids: Any) -> NDArray[np.uint64]:
         """Return the pseudonyms of record ids, for research with `entries`.
@@ -560,10 +579,6 @@ def _named(error: MopseError, ids: pl.Series) -> MopseError:
         return error
     record = f"record {ids[row]!r} (row {row} of the table)"
     return type(error)(str(error).replace(f"the record in row {row}", record, 1))
-
-
-def _portions(schema: Schema) -> list[tuple[str, list[str]]]:
-    return [(name, list(columns)) for name, columns in schema.portions.items()]
 
 
 def _plaintexts(field: Field, column: pl.Series) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:

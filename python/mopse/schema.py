@@ -310,8 +310,8 @@ class Schema(Mapping[str, Field]):
     NFC, and those of columns and ranges are taken as if they were: an accent typed apart, as macOS
     does, is the same.
 
-    Types and portions are in the Schema object alone: not in the digest, and not in saved keyrings,
-    so give the schema to `mopse.Owner.open` and `mopse.Provider.open` again, with ``schema=``.
+    Types and portions are not in the digest. A saved keyring has the portions, but not the types:
+    give the schema to `mopse.Owner.open` and `mopse.Provider.open` again, with ``schema=``.
 
     Examples
     --------

@@ -131,7 +131,7 @@ class User:
         Raises
         ------
         mopse.errors.ScopeError
-            If a provider in the answer has granted nothing; the message names it.
+            If there are records of a provider that has granted nothing; the message names it.
         mopse.errors.AnswerError
             If the answer is not that to the query.
         mopse.errors.DecryptionError

@@ -266,6 +266,15 @@ impl Keyring {
         self.read().schema().fields().iter().map(field).collect()
     }
 
+    #[getter]
+    fn portions(&self) -> Vec<(String, Vec<String>)> {
+        self.read().portions().to_vec()
+    }
+
+    fn declare_portions(&self, portions: Vec<(String, Vec<String>)>) -> PyResult<()> {
+        Ok(self.write().declare_portions(portions)?)
+    }
+
     fn authorize(&self, name: &str, under: Vec<String>) -> PyResult<Self> {
         let under: Vec<&str> = under.iter().map(String::as_str).collect();
         Ok(Self::new(self.write().authorize(name, &under)?))
@@ -477,7 +486,7 @@ impl Keyring {
         Ok(PyBytes::new(py, &self.read().request_notes(expiry)?))
     }
 
-    fn learn_uses(&self, py: Python<'_>, notes: &Notes, request: &Request) -> PyResult<()> {
+    fn learn_uses(&self, py: Python<'_>, notes: &Notes, request: &Request) -> PyResult<bool> {
         Ok(py.detach(|| self.write().learn_uses(&notes.0, &request.0))?)
     }
 

@@ -87,6 +87,7 @@ impl Keyring {
             below,
             counts: Uses::new(),
             derived: Derived::default(),
+            portions: self.portions.clone(),
             seed: self.seed.as_ref().map(|seed: &Seed| seed.of(node)),
         })
     }

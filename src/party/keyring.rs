@@ -37,6 +37,7 @@ use super::Error;
 use super::hierarchy::Below;
 use super::keywords::Uses;
 use super::records::Ids;
+use super::uploading::check_names;
 use crate::keys::{Key, Purpose, fill_random};
 use crate::message;
 use crate::message::certificate::{Chain, Owner};
@@ -65,6 +66,8 @@ pub struct Keyring {
     /// How often each keyword was used in files that were attached.
     pub(super) counts: Uses,
     pub(super) derived: Derived,
+    /// The portions that its tables lie in, as they were declared.
+    pub(super) portions: Vec<(String, Vec<String>)>,
     /// Where all randomness comes from, if experiments must repeat.
     pub(super) seed: Option<Seed>,
 }
@@ -153,6 +156,7 @@ impl Keyring {
             below: Below::default(),
             counts: Uses::new(),
             derived: Derived::default(),
+            portions: Vec::new(),
             seed: None,
         }
     }
@@ -192,6 +196,24 @@ impl Keyring {
     #[must_use]
     pub fn schema(&self) -> &Schema {
         &self.schema
+    }
+
+    /// The portions that were declared, each with its columns.
+    #[must_use]
+    pub fn portions(&self) -> &[(String, Vec<String>)] {
+        &self.portions
+    }
+
+    /// Declares the portions of tables: they are saved with the keyring, and whoever is authorised from now
+    /// on has them too, so that nobody seals a column elsewhere because nobody told.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Portion`] if one cannot have its name.
+    pub fn declare_portions(&mut self, portions: Vec<(String, Vec<String>)>) -> Result<(), Error> {
+        check_names(&portions)?;
+        self.portions = portions;
+        Ok(())
     }
 
     /// Its place in the hierarchy.

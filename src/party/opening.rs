@@ -208,7 +208,7 @@ impl Grants {
     ///
     /// # Errors
     ///
-    /// [`Error::NoGrant`] if the provider has granted nothing, and what [`Opener::open`] and the check
+    /// [`Error::NoGrant`] if there are records and the provider has granted nothing, and what [`Opener::open`] and the check
     /// against the schema say of the first record.
     pub fn open_part(
         &self,
@@ -216,7 +216,11 @@ impl Grants {
         ranges: &[Range],
         schema: &Schema,
     ) -> Result<Opened, Error> {
-        open_part(self.opener_for(part)?.as_ref(), part, ranges, schema)?.without_fault()
+        match self.opener_for(part) {
+            Ok(opener) => open_part(opener.as_ref(), part, ranges, schema)?.without_fault(),
+            Err(error) if part.handles.is_empty() => Ok(Opened::nothing(part, |_| true, &error)),
+            Err(error) => Err(error),
+        }
     }
 
     /// Opens the granted records of a part that can be opened, keeps those that hold all ranges, and

@@ -27,6 +27,7 @@ use super::Error;
 use super::hierarchy::{Authority, Below};
 use super::keyring::{Derived, Earlier, Keyring, Standing};
 use super::keywords::Uses;
+use super::uploading::check_names;
 use crate::cipher::aes_gcm_siv::NONCE_LEN;
 use crate::cipher::password::{COMMITMENT_LEN, Ceiling, Cost, Derivation, is_committed};
 use crate::cipher::{self, Cipher, aes_gcm_siv};
@@ -219,6 +220,13 @@ impl Keyring {
             writer.bytes(&last.unwrap_or_default());
         }
         self.counts.write(&mut writer);
+        writer.count(self.portions.len());
+        for (name, columns) in &self.portions {
+            writer.text(name).count(columns.len());
+            columns.iter().for_each(|column| {
+                writer.text(column);
+            });
+        }
         writer.0
     }
 
@@ -249,6 +257,7 @@ impl Keyring {
         if earlier.iter().any(|earlier| earlier.rulers.len() != expected) {
             return Err(reader.fault().into());
         }
+        let portions = if version < 3 { Vec::new() } else { portions(&mut reader)? };
         reader.end()?;
         Ok(Self {
             owner,
@@ -262,6 +271,7 @@ impl Keyring {
             below,
             counts,
             derived: Derived::default(),
+            portions,
             seed: None,
         })
     }
@@ -325,6 +335,18 @@ impl Rest {
         let below = Below::without_salts(&members, &ever, reached, groups)?;
         Ok(Self { chain, standing: Standing::default(), earlier: Vec::new(), below, counts })
     }
+}
+
+fn portions(reader: &mut Reader<'_>) -> Result<Vec<(String, Vec<String>)>, Error> {
+    let mut portions = Vec::new();
+    for _ in 0..reader.count(16)? {
+        let name = reader.text()?.to_owned();
+        let columns = reader.count(8)?;
+        let columns = (0..columns).map(|_| Ok(reader.text()?.to_owned()));
+        portions.push((name, columns.collect::<Result<_, wire::Error>>()?));
+    }
+    check_names(&portions)?;
+    Ok(portions)
 }
 
 fn write_keys(writer: &mut SecretWriter, keys: &[Key]) {

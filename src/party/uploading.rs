@@ -444,14 +444,14 @@ impl Keyring {
     }
 
     /// Learns from the notes of all that ever came from this provider how often it used each keyword, and
-    /// counts on from there, also where it had counted further.
+    /// counts on from there, also where it had counted further; whether that changed anything.
     ///
     /// # Errors
     ///
     /// [`message::Error::Answer`] if they do not answer the request, [`message::Error::OtherOwner`] or
     /// [`message::Error::Scope`] if that is another party's, [`Error::Note`] if one was changed or belongs
     /// elsewhere. Nothing is learnt then.
-    pub fn learn_uses(&mut self, notes: &Notes, request: &Request) -> Result<(), Error> {
+    pub fn learn_uses(&mut self, notes: &Notes, request: &Request) -> Result<bool, Error> {
         if request.owner != self.owner {
             return Err(message::Error::OtherOwner { what: "the request" }.into());
         }
@@ -460,8 +460,10 @@ impl Keyring {
             return Err(self.out_of_reach(format!("the notes of {issuer}")));
         }
         notes.check(request)?;
-        self.counts = keywords::Uses::learn(&self.key, notes)?;
-        Ok(())
+        let counts = keywords::Uses::learn(&self.key, notes)?;
+        let is_changed = counts != self.counts;
+        self.counts = counts;
+        Ok(is_changed)
     }
 }
 

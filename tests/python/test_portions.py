@@ -8,7 +8,7 @@ import pytest
 from polars.testing import assert_frame_equal
 from scene import Scene
 
-from mopse import Field, Owner, Schema, User
+from mopse import Cloud, Field, Owner, Provider, Schema, User
 from mopse.errors import (
     ExpiredError,
     InvalidInputError,
@@ -312,3 +312,48 @@ def test_a_user_asks_a_cloud_with_the_query_it_was_given():
     for wrong in (5, None, b"query", scene.answer):
         with pytest.raises(WrongTypeError):
             user.ask(scene.cloud, wrong)
+
+
+def test_portions_are_saved_and_handed_on_with_keyrings(tmp_path):
+    """Nobody seals a column where others read it because the schema was not given again."""
+    schema = Schema(age=Field(0, 99), portions={"contact": ["phone"]})
+    owner, cloud = Owner.generate(schema), Cloud()
+    hospital, _ = owner.authorize("hospital"), owner.authorize("clinic")
+    cloud.enroll(owner.public)
+    owner.save(tmp_path / "owner", "password")
+    hospital.save(tmp_path / "hospital", "password")
+    owner = Owner.open(tmp_path / "owner", "password")
+    hospital = Provider.open(tmp_path / "hospital", "password", schema=Schema(age=Field(0, 99)))
+    assert owner.schema.portions == hospital.schema.portions == {"contact": ("phone",)}
+
+    def seen() -> set[str]:
+        user = User(schema, [owner.grant("hospital", portions=["rest"])])
+        return set(user.ask(cloud, owner.query(age=(0, 99))).columns)
+
+    rows = {"id": [1], "age": [41], "phone": ["0171 234"]}
+    cloud.receive(hospital.encrypt(rows, id="id"))
+    assert seen() == {"provider", "id", "age"}
+    cloud.receive(hospital.update(rows, id="id", cloud=cloud))
+    assert seen() == {"provider", "id", "age"}
+    owner.revoke("clinic")
+    cloud.enroll(owner.public)
+    owner.authorize("hospital").renew(cloud)
+    assert seen() == {"provider", "id", "age"}
+    other = Schema(age=Field(0, 99), portions={"private": ["phone"]})
+    assert Owner.open(tmp_path / "owner", "password", schema=other).schema.portions == {
+        "private": ("phone",)
+    }
+
+
+def test_a_user_opens_what_was_granted_beside_what_was_deleted_in_another_epoch():
+    schema = Schema(age=Field(0, 99))
+    owner, cloud = Owner.generate(schema), Cloud()
+    hospital, _ = owner.authorize("hospital"), owner.authorize("clinic")
+    cloud.enroll(owner.public)
+    cloud.receive(hospital.encrypt({"id": [1, 2], "age": [41, 42]}, id="id"))
+    owner.revoke("clinic")
+    cloud.enroll(owner.public)
+    owner.authorize("hospital").renew(cloud)
+    user = User(schema, [owner.grant("hospital")])
+    found = user.ask(cloud, owner.lookup([1], provider="hospital"))
+    assert found["age"].to_list() == [41]

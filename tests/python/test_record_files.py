@@ -235,7 +235,7 @@ def test_an_outdated_keyring_is_told_so_catches_up_and_loses_no_file(story, tmp_
     with pytest.raises(InvalidInputError, match="catch up with the cloud, then attach the file"):
         story.attach(stale, 2, b"text", *words, name="new")
     assert repr(story.cloud) == before
-    stale.catch_up(story.cloud)
+    assert [stale.catch_up(story.cloud) for _ in range(2)] == [True, False]
     story.attach(stale, 2, b"text", *words, name="new")
     assert story.found(story.owner, *words)["name"].to_list() == ["new"]
     assert story.found(story.owner, words[1])["name"].to_list() == ["new"]

@@ -521,3 +521,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn portions_are_saved_and_handed_on_to_whoever_is_authorised() {
+    let declared = vec![("contact".to_owned(), vec!["phone".to_owned(), "name".to_owned()])];
+    let mut owner = owner(1);
+    owner.declare_portions(declared.clone()).unwrap();
+    let hospital = owner.authorize("hospital", &[]).unwrap();
+    for keyring in [&owner, &hospital] {
+        let again = Keyring::decode(&keyring.encode()).unwrap();
+        assert_eq!((again.portions(), again.encode()), (&declared[..], keyring.encode()));
+    }
+    let kept = vec![("rest".to_owned(), Vec::new())];
+    assert!(matches!(owner.declare_portions(kept), Err(Error::Portion { .. })));
+    assert_eq!(owner.portions(), declared);
+}
