@@ -255,8 +255,12 @@ def _most(
 ) -> list[int]:
     """Return the stretches, by number, whose columns one type holds: those of most providers.
 
-    The declared type counts for more. Columns without values are of every type, and come last.
+    The declared type counts for more. A provider and all below it count as one, where they part
+    from the others: whoever authorises many has no more to say. Columns without values are of every
+    type, and come last.
     """
+    paths = [path.split("/") for stretch in stretches for path in stretch.providers]
+    depth = next((at for at, of in enumerate(zip(*paths, strict=False)) if len({*of}) > 1), 0)
     by_dtype: dict[pl.DataType, list[int]] = {}
     empty: list[int] = []
     for number, column in columns.items():
@@ -265,7 +269,8 @@ def _most(
     def weight(numbers: list[int]) -> tuple[bool, int, int]:
         is_declared = declared is not None and all(holds(declared, columns[n]) for n in numbers)
         providers = set[str]().union(*(stretches[number].providers for number in numbers))
-        return is_declared, len(providers), sum(len(columns[number]) for number in numbers)
+        branches = {tuple(path.split("/")[: depth + 1]) for path in providers}
+        return is_declared, len(branches), sum(len(columns[number]) for number in numbers)
 
     most: list[int] = []
     for numbers in sorted(by_dtype.values(), key=weight, reverse=True):

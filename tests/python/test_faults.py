@@ -610,3 +610,24 @@ def test_a_report_of_good_answers_has_no_fault_and_an_empty_one_is_empty():
     assert scene.owner.decrypt(empty, nothing, by_provider=True) == {}
     assert scene.owner.decrypt(empty, nothing, faults="report").records.is_empty()
     assert mopse.Opened is Opened
+
+
+def test_who_authorises_many_has_no_more_to_say_of_a_columns_type():
+    owner, cloud = Owner.generate(Schema(age=Field(0, 99))), mopse.Cloud()
+    honest = [owner.authorize(name) for name in ("north", "south")]
+    odd = owner.authorize("odd")
+    wards = [odd.authorize(f"ward {number}") for number in range(5)]
+    cloud.enroll(owner.public)
+    cloud.enroll(odd.announcements)
+    for provider, note in [
+        *((h, "text") for h in honest),
+        *((w, datetime.date(2000, 1, 1)) for w in wards),
+    ]:
+        rows = {"id": [1, 2], "age": [41, 42], "note": [note, note]}
+        cloud.receive(provider.encrypt(rows, id="id"))
+    owner.catch_up(cloud)
+    for ward in wards:
+        owner.learn(ward.public)
+    records, faults = owner.ask(cloud, age=(0, 99), faults="report")
+    assert set(records["provider"]) == {"north", "south"}
+    assert set(faults["provider"]) == {f"odd/ward {number}" for number in range(5)}
