@@ -81,6 +81,13 @@ pub(super) struct Standing {
     pub(super) readers: Vec<Epoch>,
 }
 
+impl Standing {
+    /// The readers' epoch that records are sealed in.
+    pub(super) fn sealing(&self) -> Epoch {
+        self.readers.last().copied().unwrap_or_default()
+    }
+}
+
 impl Default for Standing {
     fn default() -> Self {
         Self { stamp: Stamp::default(), readers: vec![Epoch::default()] }

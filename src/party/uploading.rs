@@ -166,7 +166,7 @@ impl Keyring {
         let changes = self.changes(table.ids, &order, change, versions)?;
         let runs = self.runs(table, &handles, &order)?;
         let id = self.number(&contents(&order, &changes))?;
-        let readers = self.standing.readers.last().copied().unwrap_or_default();
+        let readers = self.standing.sealing();
         let origin = Origin { owner: &self.owner, provider: &self.node, readers, upload: id };
         let key = readers_key(&record_key(&self.key), readers);
         let author = Author::new(&self.key);
@@ -200,12 +200,7 @@ impl Keyring {
         let mut changes = Changes::default();
         for place in self.places() {
             let (_, order) = self.order(place, ids)?;
-            let found = order
-                .iter()
-                .filter_map(|&(handle, row)| Some((row, (handle, versions.live(place, handle)?))));
-            let found: Vec<_> = found.collect();
-            found.iter().for_each(|&(row, _)| is_found[row] = true);
-            changes.remove(place, found);
+            changes.remove_live(place, &order, versions, &mut is_found);
         }
         if let Some(row) = is_found.iter().position(|found| !found) {
             return Err(Error::NotStored { row });
@@ -213,7 +208,7 @@ impl Keyring {
         changes.sort();
         let rows = changes.removed_rows.clone();
         let id = self.number(&contents(&Vec::new(), &changes))?;
-        let readers = self.standing.readers.last().copied().unwrap_or_default();
+        let readers = self.standing.sealing();
         let (none, no_runs) = (Vec::new(), Vec::new());
         let message = self.signed_upload(id, readers, now, none, Vec::new(), no_runs, changes);
         Ok(Made { message, rows })
@@ -283,12 +278,7 @@ impl Keyring {
             }
         }
         for Earlier { place, order } in self.earlier_orders(ids, versions)? {
-            let found = order
-                .iter()
-                .filter_map(|&(handle, row)| Some((row, (handle, versions.live(&place, handle)?))));
-            let found: Vec<_> = found.collect();
-            found.iter().for_each(|&(row, _)| is_found[row] = true);
-            changes.remove(&place, found);
+            changes.remove_live(&place, &order, versions, &mut is_found);
         }
         let wanted = change == Change::Update;
         match is_found.iter().position(|&found| found != wanted) {
@@ -425,7 +415,7 @@ impl Keyring {
         };
         let (owner, provider) = (self.owner, self.node.clone());
         let number = self.number(&[&handle.to_le_bytes(), name.as_bytes()].concat())?;
-        let readers = self.standing.readers.last().copied().unwrap_or_default();
+        let readers = self.standing.sealing();
         let opener = Opener::of_provider(&self.key, readers);
         let record = opener.files_key(handle).ok_or(Error::File)?;
         let (name, media_type) = (name.to_owned(), media_type.to_owned());
@@ -474,15 +464,25 @@ struct Earlier {
 }
 
 impl Changes {
-    /// Removes records of a place: the row and the version of each.
-    fn remove(&mut self, place: &Node, found: Vec<(usize, (Handle, Version))>) {
-        if found.is_empty() {
-            return;
+    /// Removes the records that are there at a place, and marks their rows as found.
+    fn remove_live(
+        &mut self,
+        place: &Node,
+        order: &Order,
+        versions: &Versions,
+        is_found: &mut [bool],
+    ) {
+        let mut rows = Vec::new();
+        for &(handle, row) in order {
+            if let Some(version) = versions.live(place, handle) {
+                is_found[row] = true;
+                self.removed_rows.push(u32::try_from(row).unwrap_or(u32::MAX));
+                rows.push((handle, version));
+            }
         }
-        let row = |row: usize| u32::try_from(row).unwrap_or(u32::MAX);
-        self.removed_rows.extend(found.iter().map(|&(at, _)| row(at)));
-        let rows = found.into_iter().map(|(_, removed)| removed).collect();
-        self.removed.push(Removed { provider: place.clone(), rows });
+        if !rows.is_empty() {
+            self.removed.push(Removed { provider: place.clone(), rows });
+        }
     }
 
     /// Puts the places in order, with the rows that belong to them.
