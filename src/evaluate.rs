@@ -16,11 +16,12 @@
 //! That of the schemes; and here both sides live in one process.
 
 use std::fmt;
+use std::sync::Arc;
 
 use ed25519_dalek::{Signer, SigningKey};
 use zeroize::Zeroizing;
 
-use crate::cloud::index::Index;
+use crate::cloud::index::{Index, Level, Marks};
 use crate::keys::{self, Key, fill_random};
 use crate::message::query::Predicate;
 use crate::message::signature::{SIGNATURE_LEN, to_sign, verify};
@@ -173,8 +174,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// [`Error::Index`] if there is no such index or it is full, and those of
-    /// [`Index::settle`].
+    /// [`Error::Index`] if there is no such index or the run is too long, and those of [`Level::new`].
     pub fn add(&mut self, index: usize, ciphertexts: Vec<i64>) -> Result<(), Error> {
         let full = Error::Index { got: index };
         let (Some(index), Ok(entries)) =
@@ -183,8 +183,10 @@ impl Server {
             return Err(full);
         };
         let run = Run { field: String::new(), ciphertexts, records: (0..entries).collect() };
-        index.add("", entries, vec![run])?;
-        Ok(index.settle()?)
+        let level = Level::new(index.end(), entries, Arc::default(), Arc::new(vec![run]))?;
+        index.push(Arc::new(level));
+        index.settle(&Marks::default(), 0, usize::MAX, true);
+        Ok(())
     }
 
     /// Verifies a request and counts what it finds.
@@ -192,7 +194,7 @@ impl Server {
     /// # Errors
     ///
     /// [`wire::Error::Format`] if the bytes are no request, [`message::Error::Signature`] if it is forged.
-    pub fn count(&mut self, request: &[u8]) -> Result<usize, Error> {
+    pub fn count(&self, request: &[u8]) -> Result<usize, Error> {
         let mut reader = Reader::new(request, Kind::Control)?;
         let intervals = reader.count(24)?;
         let asked = (0..intervals)
@@ -202,12 +204,12 @@ impl Server {
         let signature: [u8; SIGNATURE_LEN] = reader.array()?;
         reader.end()?;
         verify(&self.key, signed, &signature, Kind::Control.name())?;
-        let mut found = 0;
+        let (mut found, alive) = (0, Marks::default());
         for (index, low, high) in asked {
             let beyond = wire::Error::Format { what: Kind::Control.name(), position: signed.len() };
-            let index = self.indexes.get_mut(length(index)).ok_or(beyond)?;
+            let index = self.indexes.get(length(index)).ok_or(beyond)?;
             found +=
-                index.count(&[Predicate { field: String::new(), low, high, slots: None }], None)?;
+                index.count(&[Predicate { field: String::new(), low, high, slots: None }], &alive);
         }
         Ok(found)
     }
@@ -236,7 +238,7 @@ mod tests {
 
     #[test]
     fn intervals_find_the_same_in_any_number_of_messages() {
-        let (querier, mut server) = parts(&keys());
+        let (querier, server) = parts(&keys());
         for (per_message, messages) in [(1, 3), (2, 2), (3, 1), (9, 1)] {
             let requests = querier.requests(40, 60, per_message).unwrap();
             assert_eq!(requests.len(), messages);

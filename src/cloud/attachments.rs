@@ -10,26 +10,27 @@
 //! fetched; which files one keyring made, in which order, and when it was outdated.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use super::Error;
 use super::dictionary::Dictionary;
 use super::store::{Label, Totals};
 use crate::message::attachment::{Attachment, StoredFile};
-use crate::message::certificate::Owner;
 use crate::message::notes::Note;
 use crate::message::place::Node;
 
-/// The files of all providers, in memory.
+/// The files of all providers of an owner, in memory.
 #[derive(Debug, Default)]
 pub struct Attachments {
-    shelves: BTreeMap<(Owner, Node), Shelf>,
+    shelves: BTreeMap<Node, Shelf>,
     /// Where each file stands, also one that was removed, so that it cannot be sent again.
-    places: HashMap<(Owner, u128), Node>,
+    places: HashMap<u128, Node>,
 }
 
 #[derive(Debug, Default)]
 struct Shelf {
-    files: HashMap<u128, StoredFile>,
+    /// Shared, so that a body is copied without a lock.
+    files: HashMap<u128, Arc<StoredFile>>,
     of_records: HashMap<u128, Vec<u128>>,
     keywords: Dictionary,
     /// What was missing when a file came, by its number; nothing for a base.
@@ -48,10 +49,10 @@ impl Attachments {
     pub fn add(&mut self, attachment: Attachment, missing: &[u128]) -> Result<(), Error> {
         let Attachment { file, entries, note, lineage: _, chain: _ } = attachment;
         let provider = file.provider.path();
-        if self.places.contains_key(&(file.owner, file.number)) {
+        if self.places.contains_key(&file.number) {
             return Err(Error::StoredFile { provider });
         }
-        let shelf = self.shelves.entry((file.owner, file.provider.clone())).or_default();
+        let shelf = self.shelves.entry(file.provider.clone()).or_default();
         if shelf.keywords.holds_any(&entries) {
             return Err(Error::StoredKeyword { provider });
         }
@@ -59,8 +60,8 @@ impl Attachments {
         shelf.arrived.insert(file.number, missing.to_vec());
         shelf.notes.push(Note { number: file.number, sealed: note });
         shelf.of_records.entry(file.handle).or_default().push(file.number);
-        self.places.insert((file.owner, file.number), file.provider.clone());
-        shelf.files.insert(file.number, file);
+        self.places.insert(file.number, file.provider.clone());
+        shelf.files.insert(file.number, Arc::new(file));
         Ok(())
     }
 
@@ -68,10 +69,10 @@ impl Attachments {
     ///
     /// Numbers, labels and notes are kept, so that nothing can be sent again and what comes later is
     /// found.
-    pub fn remove(&mut self, owner: Owner, provider: &str) -> usize {
+    pub fn remove(&mut self, provider: &str) -> usize {
         let mut files = 0;
-        for ((of, node), shelf) in &mut self.shelves {
-            if *of == owner && node.path() == provider {
+        for (node, shelf) in &mut self.shelves {
+            if node.path() == provider {
                 files += shelf.files.len();
                 shelf.files.clear();
                 shelf.of_records.clear();
@@ -81,45 +82,40 @@ impl Attachments {
         files
     }
 
-    fn shelf(&self, owner: &Owner, provider: &Node) -> Option<&Shelf> {
-        self.shelves.get(&(*owner, provider.clone()))
+    fn shelf(&self, provider: &Node) -> Option<&Shelf> {
+        self.shelves.get(provider)
     }
 
     /// What was missing when a provider's file of each number came; `None` where none ever did.
     #[must_use]
-    pub fn arrived(
-        &self,
-        owner: &Owner,
-        provider: &Node,
-        numbers: &[u128],
-    ) -> Vec<Option<Vec<u128>>> {
-        let shelf = self.shelf(owner, provider);
+    pub fn arrived(&self, provider: &Node, numbers: &[u128]) -> Vec<Option<Vec<u128>>> {
+        let shelf = self.shelf(provider);
         let arrived = |number| shelf?.arrived.get(number).cloned();
         numbers.iter().map(arrived).collect()
     }
 
     /// The notes of all files that ever came from a provider.
     #[must_use]
-    pub fn notes(&self, owner: &Owner, provider: &Node) -> Vec<Note> {
-        self.shelf(owner, provider).map_or_else(Vec::new, |shelf| shelf.notes.clone())
+    pub fn notes(&self, provider: &Node) -> Vec<Note> {
+        self.shelf(provider).map_or_else(Vec::new, |shelf| shelf.notes.clone())
     }
 
     /// Remembers a base that a provider counts on from.
-    pub fn add_base(&mut self, owner: &Owner, provider: &Node, base: u128) {
-        let shelf = self.shelves.entry((*owner, provider.clone())).or_default();
+    pub fn add_base(&mut self, provider: &Node, base: u128) {
+        let shelf = self.shelves.entry(provider.clone()).or_default();
         shelf.arrived.entry(base).or_default();
     }
 
     /// How many labels there ever were of a provider's keyword entries.
     #[must_use]
-    pub fn label_count(&self, owner: &Owner, provider: &Node) -> usize {
-        self.shelf(owner, provider).map_or(0, |shelf| shelf.keywords.label_count())
+    pub fn label_count(&self, provider: &Node) -> usize {
+        self.shelf(provider).map_or(0, |shelf| shelf.keywords.label_count())
     }
 
     /// What stands under labels of a provider's keyword entries.
     #[must_use]
-    pub fn labels(&self, owner: &Owner, provider: &Node, labels: &[u128]) -> Vec<Option<Label>> {
-        match self.shelf(owner, provider) {
+    pub fn labels(&self, provider: &Node, labels: &[u128]) -> Vec<Option<Label>> {
+        match self.shelf(provider) {
             Some(shelf) => shelf.keywords.look_up(labels),
             None => vec![None; labels.len()],
         }
@@ -127,30 +123,31 @@ impl Attachments {
 
     /// The files of a provider with these numbers, as far as there are such, without bodies.
     #[must_use]
-    pub fn files(&self, owner: &Owner, provider: &Node, numbers: &[u128]) -> Vec<StoredFile> {
-        self.shelf(owner, provider).map_or_else(Vec::new, |shelf| shelf.described(numbers))
+    pub fn files(&self, provider: &Node, numbers: &[u128]) -> Vec<StoredFile> {
+        self.shelf(provider).map_or_else(Vec::new, |shelf| shelf.described(numbers))
     }
 
     /// The files of a provider's records, without bodies.
     #[must_use]
-    pub fn files_of(&self, owner: &Owner, provider: &Node, handles: &[u128]) -> Vec<StoredFile> {
-        let Some(shelf) = self.shelf(owner, provider) else { return Vec::new() };
+    pub fn files_of(&self, provider: &Node, handles: &[u128]) -> Vec<StoredFile> {
+        let Some(shelf) = self.shelf(provider) else { return Vec::new() };
         let numbers = handles.iter().filter_map(|handle| shelf.of_records.get(handle));
         numbers.flat_map(|numbers| shelf.described(numbers)).collect()
     }
 
-    /// The file of an owner with a number, with its body.
+    /// The file with a number, with its body.
     #[must_use]
-    pub fn file(&self, owner: &Owner, number: u128) -> Option<StoredFile> {
-        let provider = self.places.get(&(*owner, number))?;
-        self.shelf(owner, provider)?.files.get(&number).cloned()
+    pub fn file(&self, number: u128) -> Option<Arc<StoredFile>> {
+        let provider = self.places.get(&number)?;
+        self.shelf(provider)?.files.get(&number).cloned()
     }
 
     /// How many files there are, their bytes, and how many keyword entries.
     #[must_use]
     pub fn totals(&self) -> Totals {
-        let size =
-            |file: &StoredFile| file.body.as_ref().map_or(0, Vec::len) + file.description.len();
+        let size = |file: &Arc<StoredFile>| {
+            file.body.as_ref().map_or(0, Vec::len) + file.description.len()
+        };
         let mut totals = Totals::default();
         for shelf in self.shelves.values() {
             totals.files += shelf.files.len();
@@ -164,6 +161,6 @@ impl Attachments {
 impl Shelf {
     fn described(&self, numbers: &[u128]) -> Vec<StoredFile> {
         let stored = numbers.iter().filter_map(|number| self.files.get(number));
-        stored.map(StoredFile::without_body).collect()
+        stored.map(|file| file.without_body()).collect()
     }
 }

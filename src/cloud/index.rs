@@ -1,412 +1,308 @@
-//! The merged index of one group, and searching it: all the cloud ever does with entries.
+//! A growing index of encrypted entries, and searching it: all the cloud ever does with ciphertexts.
 //!
-//! The index keeps every provider's runs as they came, and for each field the merged ciphertexts
-//! with the record of each. A range is two binary searches:
+//! The index is a short list of sorted levels, each of them the entries of consecutive rows. What comes
+//! is a level of its own. When a level has fewer than [`GROWTH`] times the rows of the next, it is merged
+//! with all after it, so that sizes fall geometrically:
 //!
 //! ```text
-//! hits of [low, high] = merged[first index with c >= low .. first index with c > high]
+//! levels = O(log n),   merging = O(r log n) for r entries that come, on average over all that came
+//! hits of [low, high] = for each level: level[first c >= low .. first c > high], without dead rows
 //! ```
 //!
-//! A conjunction marks the records of each range in a bit map and keeps what is in all of them. A
-//! provider's own run is searched by itself. Uploads are merged when the next search needs them,
-//! all at once with what is merged already, so that adding one costs a pass and adding many costs
-//! one merge.
+//! A range is two binary searches a level. A conjunction keeps, level by level, the rows of the smallest
+//! range that all others have too: all entries of a row are in one level. Rows that are replaced or removed
+//! are dead; they stay, as [`Marks`] that searches leave out, until a quarter of their level is.
+//!
+//! Levels never change. A clone of an index shares them, so that searches go on in a clone while levels
+//! are merged, by whoever finds the time: [`Index::overdue`], [`Work::done`], [`Index::replace`].
 //!
 //! # Leakage
 //!
 //! The order of all entries of a field, which entries belong to one record, the ranges that were
-//! asked for, and the result of every predicate before the conjunction.
+//! asked for, and the result of every predicate before the conjunction. The levels tell about when an
+//! entry came.
+//!
+//! # Sources
+//!
+//! O'Neil, Cheng, Gawlick and O'Neil: The log-structured merge-tree, Acta Informatica 33 (1996).
 
-use std::collections::BTreeMap;
+mod level;
+mod marks;
+
+use std::ops::Range;
 use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::Error;
-use super::merge::merge_into;
-use super::store::Merged;
+use self::level::How;
+pub use self::level::Level;
+pub use self::marks::Marks;
+use super::merge::Threads;
 use crate::message::query::Predicate;
-use crate::message::upload::Run;
 use crate::operations::{Operation, count};
 use crate::wire::length;
 
-/// What is found: a record of an upload.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Hit {
-    /// Which upload, in the order they were added, counted from 0 and leaving out removed ones.
-    pub upload: usize,
-    /// Which of its records, counted from 0.
-    pub record: u32,
-}
+/// A level has at least so many times the rows of the next.
+pub const GROWTH: usize = 4;
 
-/// The runs of one group, and the order that all of them share.
-#[derive(Debug, Default)]
+/// Rows that a level may span.
+const MOST_ROWS: u64 = 1 << 32;
+
+/// Up to so many hits, one thread sorts them.
+const FEW: usize = 1 << 16;
+
+/// Sorted levels, the oldest first.
+#[derive(Debug, Clone)]
 pub struct Index {
-    uploads: Vec<Runs>,
-    merged: BTreeMap<String, Merged>,
-    /// How many uploads, from the first on, are in `merged`.
-    settled: usize,
-    records: u32,
+    tiers: Vec<Tier>,
+    has_handles: bool,
+    most_rows: u64,
 }
 
+/// A level, and how many of its rows died since it was made.
+#[derive(Debug, Clone)]
+struct Tier {
+    level: Arc<Level>,
+    dead: usize,
+}
+
+impl Tier {
+    fn live(&self) -> usize {
+        self.level.rows.saturating_sub(self.dead)
+    }
+}
+
+impl Default for Index {
+    /// An index that finds rows by their ciphertexts only.
+    fn default() -> Self {
+        Self { tiers: Vec::new(), has_handles: false, most_rows: MOST_ROWS }
+    }
+}
+
+/// Levels that should become one.
 #[derive(Debug)]
-struct Runs {
-    provider: String,
-    first_record: u32,
-    runs: Arc<Vec<Run>>,
+pub struct Work {
+    from: usize,
+    tiers: Vec<Tier>,
+    has_handles: bool,
+}
+
+impl Work {
+    /// How many rows it is about.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.tiers.iter().map(|tier| tier.level.rows).sum()
+    }
+
+    /// The level after the last that it is about.
+    #[must_use]
+    pub fn end(&self) -> usize {
+        self.from + self.tiers.len()
+    }
+
+    /// Merges the levels, with all threads or with the calling one alone.
+    #[must_use]
+    pub fn done(&self, dead: &Marks, with_all_threads: bool) -> Level {
+        let levels: Vec<_> = self.tiers.iter().map(|tier| (&*tier.level, tier.dead)).collect();
+        let threads = if with_all_threads { Threads::All } else { Threads::One };
+        Level::merged(&levels, dead, How { threads, has_handles: self.has_handles })
+    }
 }
 
 impl Index {
-    /// Adds the runs of an upload with so many records.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Records`] if the index would have 2^32 records. Nothing is added then.
-    pub fn add(
-        &mut self,
-        provider: &str,
-        records: u32,
-        runs: impl Into<Arc<Vec<Run>>>,
-    ) -> Result<(), Error> {
-        let Some(sum) = self.records.checked_add(records) else {
-            let got = u64::from(self.records) + u64::from(records);
-            return Err(Error::Records { got });
-        };
-        let (provider, runs) = (provider.to_owned(), runs.into());
-        self.uploads.push(Runs { provider, first_record: self.records, runs });
-        self.records = sum;
-        Ok(())
-    }
-
-    /// Removes an upload; the ones after it move up. The rest is merged anew at the next search.
-    pub fn remove(&mut self, upload: usize) {
-        if upload >= self.uploads.len() {
-            return;
-        }
-        let removed = self.uploads.remove(upload);
-        let end = self.uploads.get(upload).map_or(self.records, |next| next.first_record);
-        let records = end - removed.first_record;
-        for later in &mut self.uploads[upload..] {
-            later.first_record -= records;
-        }
-        self.records -= records;
-        self.merged.clear();
-        self.settled = 0;
-    }
-
-    /// How many records there are.
+    /// An index that finds rows by their handles too.
     #[must_use]
-    pub fn records(&self) -> u32 {
-        self.records
+    pub fn with_handles() -> Self {
+        Self { has_handles: true, ..Self::default() }
     }
 
-    /// How many entries there are, over all fields.
+    /// Adds a level, whose rows come after all others.
+    pub fn push(&mut self, level: Arc<Level>) {
+        self.tiers.push(Tier { level, dead: 0 });
+    }
+
+    /// The row after the last.
     #[must_use]
-    pub fn entries(&self) -> usize {
-        let runs = self.uploads.iter().flat_map(|upload| upload.runs.iter());
-        runs.map(|run| run.ciphertexts.len()).sum()
+    pub fn end(&self) -> u64 {
+        self.tiers.last().map_or(0, |tier| tier.level.end)
     }
 
-    /// Merges what was added since the last time.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`merge_into`]; nothing changes then.
-    pub fn settle(&mut self) -> Result<(), Error> {
-        let fresh = &self.uploads[self.settled..];
-        let mut fields: Vec<&str> = fresh
-            .iter()
-            .flat_map(|upload| upload.runs.iter())
-            .map(|run| run.field.as_str())
-            .collect();
-        fields.sort_unstable();
-        fields.dedup();
-        let mut settled = Vec::with_capacity(fields.len());
-        for field in fields {
-            settled.push((field.to_owned(), self.merge_field(field)?));
-        }
-        self.merged.extend(settled);
-        self.settled = self.uploads.len();
-        Ok(())
+    /// How many levels there are.
+    #[must_use]
+    pub fn levels(&self) -> usize {
+        self.tiers.len()
     }
 
-    /// The entries of a field, merged with the runs that came since.
-    fn merge_field(&self, field: &str) -> Result<Merged, Error> {
-        let mut joined = Merged::default();
-        let mut ends = Vec::new();
-        if let Some(merged) = self.merged.get(field) {
-            joined.ciphertexts.extend_from_slice(&merged.ciphertexts);
-            joined.records.extend_from_slice(&merged.records);
-            ends.push(joined.ciphertexts.len());
+    /// Notes that a row, which was alive, is dead.
+    pub fn kill(&mut self, row: u64) {
+        let after = self.tiers.partition_point(|tier| tier.level.first <= row);
+        if let Some(tier) = after.checked_sub(1).and_then(|at| self.tiers.get_mut(at)) {
+            tier.dead += 1;
         }
-        for upload in &self.uploads[self.settled..] {
-            for run in upload.runs.iter().filter(|run| run.field == field) {
-                joined.ciphertexts.extend_from_slice(&run.ciphertexts);
-                joined
-                    .records
-                    .extend(run.records.iter().map(|record| upload.first_record + record));
-                ends.push(joined.ciphertexts.len());
-            }
-        }
-        let mut runs = Vec::with_capacity(ends.len());
-        let mut start = 0;
-        for end in ends {
-            runs.push(&joined.ciphertexts[start..end]);
-            start = end;
-        }
-        let mut order = vec![0; start];
-        merge_into(&runs, &mut order)?;
-        let place = |&place: &i64| length(place.cast_unsigned());
-        Ok(Merged {
-            ciphertexts: order.par_iter().map(|at| joined.ciphertexts[place(at)]).collect(),
-            records: order.par_iter().map(|at| joined.records[place(at)]).collect(),
-        })
     }
 
-    /// Returns the entries of a field in order, with the record of each, counted through all
-    /// uploads: all that a copy of the store shows of the field.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`settle`](Self::settle).
-    pub fn merged(&mut self, field: &str) -> Result<Merged, Error> {
-        self.settle()?;
-        Ok(self.merged.get(field).cloned().unwrap_or_default())
-    }
-
-    /// Counts the records that all predicates hold for.
-    ///
-    /// With a provider, only its own runs are looked at.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`settle`](Self::settle).
-    pub fn count(
-        &mut self,
-        predicates: &[Predicate],
-        provider: Option<&str>,
-    ) -> Result<usize, Error> {
-        if let ([predicate], None) = (predicates, provider) {
-            self.settle()?;
-            return Ok(self.range(predicate).len());
-        }
-        Ok(self.search(predicates, provider)?.len())
-    }
-
-    /// Finds the records that all predicates hold for, in the order of upload and record.
-    ///
-    /// With a provider, only its own runs are looked at. A record without an entry in the field of
-    /// a predicate is not found; without a predicate nothing is.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`settle`](Self::settle).
-    pub fn search(
-        &mut self,
-        predicates: &[Predicate],
-        provider: Option<&str>,
-    ) -> Result<Vec<Hit>, Error> {
-        let Some(provider) = provider else {
-            self.settle()?;
-            let ranges = predicates.iter().map(|predicate| self.range(predicate)).collect();
-            let found = conjunction(ranges, self.records);
-            return Ok(self.hits(found));
+    /// How many entries of live rows there are, over all fields.
+    #[must_use]
+    pub fn entries(&self, dead: &Marks) -> usize {
+        let of_tier = |tier: &Tier| -> usize {
+            tier.level.entries().map(|rows| alive(rows, tier, dead)).sum()
         };
-        let mut hits = Vec::new();
-        for (number, upload) in self.uploads.iter().enumerate() {
-            if upload.provider == provider {
-                let end = self.uploads.get(number + 1).map_or(self.records, |u| u.first_record);
-                let ranges = predicates.iter().map(|predicate| upload.range(predicate)).collect();
-                let found = conjunction(ranges, end - upload.first_record);
-                hits.extend(found.into_iter().map(|record| Hit { upload: number, record }));
+        self.tiers.iter().map(of_tier).sum()
+    }
+
+    /// Levels that should become one, from a level on and of no more rows than a number: the first that is
+    /// too small beside the next, with all after it, or else one of which a quarter is dead.
+    #[must_use]
+    pub fn overdue(&self, from: usize, most: usize) -> Option<Work> {
+        let mut rows = 0;
+        let fits = |tier: &&Tier| {
+            rows += tier.level.rows;
+            rows <= most
+        };
+        let after = self.tiers.get(from..).unwrap_or_default();
+        let fitting = after.iter().rev().take_while(fits).count();
+        let from = self.tiers.len() - fitting;
+        let spans = |at: usize, to: usize| {
+            self.tiers[to].level.end - self.tiers[at].level.first <= self.most_rows
+        };
+        let is_small = |&at: &usize| {
+            self.tiers[at].live() < GROWTH * self.tiers[at + 1].live() && spans(at, at + 1)
+        };
+        let is_decayed = |&at: &usize| {
+            let Tier { level, dead } = &self.tiers[at];
+            level.rows == 0 || *dead > 0 && 4 * dead >= level.rows
+        };
+        let last = self.tiers.len().checked_sub(1)?;
+        let small = (from..last).find(is_small).map(|at| {
+            let end = (at + 1..=last).take_while(|&to| spans(at, to)).last();
+            at..end.map_or(at, |end| end + 1)
+        });
+        let decayed = || (from..=last).find(is_decayed).map(|at| at..at + 1);
+        small.or_else(decayed).map(|levels| self.work(levels))
+    }
+
+    fn work(&self, levels: Range<usize>) -> Work {
+        let (from, has_handles) = (levels.start, self.has_handles);
+        Work { from, tiers: self.tiers[levels].to_vec(), has_handles }
+    }
+
+    /// Puts a level in the place of those that it was made of; returns whether they are still there.
+    pub fn replace(&mut self, work: &Work, level: Level) -> bool {
+        let Some(tiers) = self.tiers.get(work.from..work.end()) else { return false };
+        let mut pairs = tiers.iter().zip(&work.tiers);
+        if !pairs.all(|(now, then)| Arc::ptr_eq(&now.level, &then.level)) {
+            return false;
+        }
+        let died: usize = tiers.iter().map(|tier| tier.dead).sum();
+        let left_out: usize = work.tiers.iter().map(|tier| tier.dead).sum();
+        let tier = Tier { level: Arc::new(level), dead: died - left_out };
+        let is_empty = tier.level.rows == 0;
+        self.tiers.splice(work.from..work.end(), (!is_empty).then_some(tier));
+        true
+    }
+
+    /// Merges what is overdue, as [`overdue`](Self::overdue) says, until nothing is.
+    pub fn settle(&mut self, dead: &Marks, from: usize, most: usize, with_all_threads: bool) {
+        while let Some(work) = self.overdue(from, most) {
+            let level = work.done(dead, with_all_threads);
+            self.replace(&work, level);
+        }
+    }
+
+    /// Counts the rows that all predicates hold for.
+    #[must_use]
+    pub fn count(&self, predicates: &[Predicate], dead: &Marks) -> usize {
+        let [predicate] = predicates else { return self.search(predicates, dead).len() };
+        count(Operation::Interval, 1);
+        self.tiers.iter().map(|tier| alive(tier.level.range(predicate), tier, dead)).sum()
+    }
+
+    /// Finds the rows that all predicates hold for, ascending.
+    ///
+    /// A row without an entry in the field of a predicate is not found; without a predicate none is.
+    #[must_use]
+    pub fn search(&self, predicates: &[Predicate], dead: &Marks) -> Vec<u64> {
+        count(Operation::Interval, predicates.len());
+        let mut found = Vec::new();
+        for tier in &self.tiers {
+            let ranges = predicates.iter().map(|predicate| tier.level.range(predicate));
+            let mut rows = conjunction(ranges.collect());
+            if tier.dead > 0 {
+                rows.retain(|&row| !dead.has(tier.level.first + u64::from(row)));
             }
+            found.extend(rows.into_iter().map(|row| tier.level.first + u64::from(row)));
         }
-        Ok(hits)
-    }
-
-    fn range(&self, predicate: &Predicate) -> &[u32] {
-        match self.merged.get(&predicate.field) {
-            Some(merged) => range(&merged.ciphertexts, &merged.records, predicate),
-            None => &[],
-        }
-    }
-
-    /// Records of the index, ascending, as records of uploads.
-    fn hits(&self, found: Vec<u32>) -> Vec<Hit> {
-        let mut upload = 0;
         found
-            .into_iter()
-            .map(|record| {
-                while self.uploads.get(upload + 1).is_some_and(|u| u.first_record <= record) {
-                    upload += 1;
+    }
+
+    /// The live row of each of ascending handles, if it has one.
+    #[must_use]
+    pub fn find(&self, handles: &[u128], dead: &Marks) -> Vec<Option<u64>> {
+        let mut rows = vec![None; handles.len()];
+        for tier in &self.tiers {
+            tier.level.find(handles, |position, row| {
+                if tier.dead == 0 || !dead.has(row) {
+                    rows[position] = Some(row);
                 }
-                Hit { upload, record: record - self.uploads[upload].first_record }
-            })
-            .collect()
-    }
-}
-
-impl Runs {
-    fn range(&self, predicate: &Predicate) -> &[u32] {
-        match self.runs.iter().find(|run| run.field == predicate.field) {
-            Some(run) => range(&run.ciphertexts, &run.records, predicate),
-            None => &[],
+            });
         }
+        rows
+    }
+
+    /// All entries of a field in order, and the row of each.
+    #[must_use]
+    pub fn merged(&self, field: &str, dead: &Marks) -> (Vec<i64>, Vec<u64>) {
+        let mut entries: Vec<(i64, u64)> = Vec::new();
+        for Tier { level, .. } in &self.tiers {
+            let Some(run) = level.run(field) else { continue };
+            let rows = run.records.iter().map(|&row| level.first + u64::from(row));
+            let all = run.ciphertexts.iter().copied().zip(rows);
+            entries.extend(all.filter(|&(_, row)| !dead.has(row)));
+        }
+        entries.sort_by_key(|&(ciphertext, _)| ciphertext);
+        entries.into_iter().unzip()
     }
 }
 
-/// The records of the entries between two bounds.
-fn range<'a>(ciphertexts: &[i64], records: &'a [u32], predicate: &Predicate) -> &'a [u32] {
-    count(Operation::Interval, 1);
-    count(
-        Operation::Comparison,
-        2 * length(u64::from(usize::BITS - ciphertexts.len().leading_zeros())),
-    );
-    let start = ciphertexts.partition_point(|&ciphertext| ciphertext < predicate.low);
-    let end = ciphertexts.partition_point(|&ciphertext| ciphertext <= predicate.high);
-    &records[start..end.max(start)]
+/// How many of a level's rows are alive.
+fn alive(rows: &[u32], tier: &Tier, dead: &Marks) -> usize {
+    let is_alive = |&&row: &&u32| !dead.has(tier.level.first + u64::from(row));
+    if tier.dead == 0 { rows.len() } else { rows.iter().filter(is_alive).count() }
 }
 
-/// The records that are in all ranges, ascending.
-fn conjunction(mut ranges: Vec<&[u32]>, records: u32) -> Vec<u32> {
+/// The rows that are in all ranges, ascending.
+fn conjunction(mut ranges: Vec<&[u32]>) -> Vec<u32> {
     ranges.sort_by_key(|range| range.len());
     let Some((fewest, others)) = ranges.split_first() else { return Vec::new() };
     let mut found = fewest.to_vec();
-    for range in others {
-        if found.is_empty() {
-            break;
-        }
-        let mut is_in = vec![0_u64; length(u64::from(records).div_ceil(64))];
-        for record in *range {
-            is_in[length(u64::from(record / 64))] |= 1 << (record % 64);
-        }
-        found.retain(|record| is_in[length(u64::from(record / 64))] >> (record % 64) & 1 == 1);
+    if found.len() <= FEW {
+        found.sort_unstable();
+    } else {
+        found.par_sort_unstable();
     }
-    found.par_sort_unstable();
+    for range in others {
+        let (Some(&first), Some(&last)) = (found.first(), found.last()) else { break };
+        // A bit for each row between the first and the last; or if they are far apart, a look-up each.
+        let words = length(u64::from((last - first) / 64 + 1));
+        let mut is_in = if words <= found.len() + range.len() {
+            let mut marks = vec![0_u64; words];
+            for row in range.iter().filter(|row| (first..=last).contains(row)) {
+                marks[length(((row - first) / 64).into())] |= 1 << ((row - first) % 64);
+            }
+            let of = |row: u32| marks[length(((row - first) / 64).into())] >> ((row - first) % 64);
+            found.iter().map(|&row| of(row) & 1 == 1).collect::<Vec<_>>()
+        } else {
+            let mut is_in = vec![false; found.len()];
+            for place in range.iter().filter_map(|row| found.binary_search(row).ok()) {
+                is_in[place] = true;
+            }
+            is_in
+        }
+        .into_iter();
+        found.retain(|_| is_in.next() == Some(true));
+    }
     found
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::collection::vec;
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::message;
-
-    fn run(field: &str, entries: &[(i64, u32)]) -> Run {
-        let mut entries = entries.to_vec();
-        entries.sort_unstable();
-        let (ciphertexts, records) = entries.into_iter().unzip();
-        Run { field: field.to_owned(), ciphertexts, records }
-    }
-
-    fn between(field: &str, low: i64, high: i64) -> Predicate {
-        Predicate { field: field.to_owned(), low, high, slots: None }
-    }
-
-    fn hit(upload: usize, record: u32) -> Hit {
-        Hit { upload, record }
-    }
-
-    /// ```text
-    /// hospital  record 0  age 40  pressure 150      clinic  record 0  age 50
-    ///           record 1  age 70  pressure 140              record 1  age 45  pressure 160
-    /// ```
-    fn two_providers() -> Index {
-        let mut index = Index::default();
-        let runs = vec![run("age", &[(40, 0), (70, 1)]), run("pressure", &[(150, 0), (140, 1)])];
-        index.add("hospital", 2, runs).unwrap();
-        let runs = vec![run("age", &[(50, 0), (45, 1)]), run("pressure", &[(160, 1)])];
-        index.add("clinic", 2, runs).unwrap();
-        index
-    }
-
-    #[test]
-    fn a_range_worked_by_hand_is_inclusive_at_both_ends() {
-        let mut index = two_providers();
-        let found = index.search(&[between("age", 40, 50)], None);
-        assert_eq!(found, Ok(vec![hit(0, 0), hit(1, 0), hit(1, 1)]));
-        assert_eq!(index.count(&[between("age", 40, 50)], None), Ok(3));
-        assert_eq!(index.count(&[between("age", 41, 49)], None), Ok(1));
-        assert_eq!(index.count(&[between("age", 50, 40)], None), Ok(0));
-    }
-
-    #[test]
-    fn a_conjunction_keeps_what_is_in_all_ranges() {
-        let mut index = two_providers();
-        let predicates = [between("age", 40, 50), between("pressure", 145, 200)];
-        assert_eq!(index.search(&predicates, None), Ok(vec![hit(0, 0), hit(1, 1)]));
-        assert_eq!(index.search(&predicates, Some("clinic")), Ok(vec![hit(1, 1)]));
-        assert_eq!(index.count(&predicates, None), Ok(2));
-        assert_eq!(index.search(&predicates, Some("nobody")), Ok(vec![]));
-    }
-
-    #[test]
-    fn what_is_merged_is_in_order_and_names_records_through_all_uploads() {
-        let mut index = two_providers();
-        let ages = Merged { ciphertexts: vec![40, 45, 50, 70], records: vec![0, 3, 2, 1] };
-        assert_eq!(index.merged("age"), Ok(ages));
-        assert_eq!(index.merged("weight"), Ok(Merged::default()));
-    }
-
-    #[test]
-    fn a_field_without_entries_and_no_predicate_find_nothing() {
-        let mut index = two_providers();
-        assert_eq!(index.search(&[between("height", 0, i64::MAX)], None), Ok(vec![]));
-        assert_eq!(index.search(&[], None), Ok(vec![]));
-    }
-
-    #[test]
-    fn a_removed_upload_is_gone_and_the_rest_stays() {
-        let mut index = two_providers();
-        index.settle().unwrap();
-        index.remove(0);
-        assert_eq!((index.records(), index.entries()), (2, 3));
-        assert_eq!(index.search(&[between("age", 0, 99)], None), Ok(vec![hit(0, 0), hit(0, 1)]));
-        index.remove(7);
-        index.remove(0);
-        assert_eq!(index.search(&[between("age", 0, 99)], None), Ok(vec![]));
-    }
-
-    #[test]
-    fn an_unsorted_run_changes_nothing() {
-        let mut index = two_providers();
-        let bad = Run { field: "age".into(), ciphertexts: vec![2, 1], records: vec![0, 1] };
-        index.add("rogue", 2, vec![bad]).unwrap();
-        assert_eq!(index.settle(), Err(message::Error::UnsortedRun { run: 2, position: 1 }.into()));
-        index.remove(2);
-        assert_eq!(index.count(&[between("age", 0, 99)], None), Ok(4));
-    }
-
-    proptest! {
-        /// Uploads in any order and with searches between them find what a scan finds.
-        #[test]
-        fn searching_is_scanning(
-            uploads in vec(vec((0..9_i64, 0..9_i64), 0..8), 0..6),
-            settle_after in 0..6_usize,
-            (low, high) in (0..9_i64, 0..9_i64),
-        ) {
-            let mut index = Index::default();
-            let mut expected = Vec::new();
-            for (number, rows) in uploads.iter().enumerate() {
-                let column = |pick: fn(&(i64, i64)) -> i64| -> Vec<(i64, u32)> {
-                    rows.iter().map(pick).zip(0..).collect()
-                };
-                let runs = vec![run("a", &column(|row| row.0)), run("b", &column(|row| row.1))];
-                index.add("p", u32::try_from(rows.len()).unwrap(), runs).unwrap();
-                for (&(a, b), record) in rows.iter().zip(0..) {
-                    if (low..=high).contains(&a) && b <= high {
-                        expected.push(hit(number, record));
-                    }
-                }
-                if number == settle_after {
-                    index.settle().unwrap();
-                }
-            }
-            let predicates = [between("a", low, high), between("b", 0, high)];
-            prop_assert_eq!(index.search(&predicates, None), Ok(expected.clone()));
-            prop_assert_eq!(index.search(&predicates, Some("p")), Ok(expected));
-        }
-    }
-}
+mod tests;

@@ -1,15 +1,23 @@
 //! The store in memory, gone when the process ends.
 //!
+//! Every owner is kept apart, under locks of its own. A search takes the owner's records as they are and
+//! goes on with those: it waits for no upload, and its tokens all see one state. Changes of one owner come
+//! one after the other, each whole; levels are merged by a thread that is there while there is something
+//! to merge.
+//!
 //! # Leakage
 //!
 //! That of uploads, attachments and of the index; and, over time, which providers send what when.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{
+    Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+};
+use std::thread;
 
 use super::Error;
 use super::attachments::Attachments;
-use super::records::Records;
+use super::records::{Busy, Log, Records};
 use super::store::{Content, Label, Merged, Receipt, Store, Totals};
 use crate::message::announcement::{Announced, Announcement};
 use crate::message::answer::Part;
@@ -21,24 +29,86 @@ use crate::message::query::Query;
 use crate::message::removal::Removal;
 use crate::message::upload::Upload;
 
-/// What an owner announced, and the bytes that were signed.
+/// An index that has so many levels waits for its merging before it takes more.
+const MOST_LEVELS: usize = 64;
+
+/// Everything a cloud holds, in memory.
 #[derive(Debug, Default)]
+pub struct Memory {
+    owners: RwLock<BTreeMap<Owner, Arc<Served>>>,
+}
+
+/// What an owner announced, and the bytes that were signed.
+#[derive(Debug, Clone, Default)]
 struct Enrolled {
     announced: Arc<Announced>,
     messages: BTreeMap<Node, Vec<u8>>,
 }
 
-/// Everything a cloud holds, in memory.
+/// What is held for one owner.
 #[derive(Debug, Default)]
-pub struct Memory {
-    announcements: RwLock<BTreeMap<Owner, Enrolled>>,
-    records: Mutex<Records>,
+struct Served {
+    /// `None` before the owner announced anything.
+    enrolled: RwLock<Option<Arc<Enrolled>>>,
+    records: RwLock<Arc<Records>>,
     attachments: RwLock<Attachments>,
+    /// Whoever changes something has this, so that what it checked stays so.
+    writing: Mutex<Writing>,
+    is_tidied: Condvar,
 }
 
-impl Memory {
-    fn records(&self) -> MutexGuard<'_, Records> {
-        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+#[derive(Debug, Default)]
+struct Writing {
+    log: Log,
+    /// The process in which a thread merges levels.
+    tidier: Option<u32>,
+    /// What it is about now.
+    busy: Option<Busy>,
+}
+
+impl Writing {
+    /// What a thread of this process is about.
+    fn busy(&self) -> Option<&Busy> {
+        self.busy.as_ref().filter(|_| self.is_tidying())
+    }
+
+    /// Whether a thread of this process merges levels; one of a process that this was forked from does not.
+    fn is_tidying(&self) -> bool {
+        self.tidier == Some(std::process::id())
+    }
+}
+
+/// The end of a thread's merging, also by a panic.
+struct Tidier<'a>(&'a Served);
+
+impl Drop for Tidier<'_> {
+    fn drop(&mut self) {
+        let mut writing = self.0.writing();
+        (writing.tidier, writing.busy) = (None, None);
+        self.0.is_tidied.notify_all();
+    }
+}
+
+impl Served {
+    fn writing(&self) -> MutexGuard<'_, Writing> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn enrolled(&self) -> Option<Arc<Enrolled>> {
+        self.enrolled.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn records(&self) -> Arc<Records> {
+        Arc::clone(&self.records.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Shows the records as they are now to whoever comes.
+    fn publish(&self, records: Records) {
+        let records = Arc::new(records);
+        let mut known = self.records.write().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::replace(&mut *known, records);
+        drop(known);
+        drop(before); // which may take long, if nobody reads it any more
     }
 
     fn attachments(&self) -> RwLockReadGuard<'_, Attachments> {
@@ -49,35 +119,158 @@ impl Memory {
         self.attachments.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Merges what came since the last search, which otherwise the next search does.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Index::settle`](super::index::Index::settle).
-    pub fn settle(&self) -> Result<(), Error> {
-        self.records().settle()
+    /// Refuses what was checked before a revocation and comes after it.
+    fn still_accepts(&self, provider: &Node) -> Result<(), Error> {
+        match self.enrolled() {
+            Some(enrolled) => Ok(enrolled.announced.accepts(provider)?),
+            None => Ok(()),
+        }
+    }
+
+    fn add(self: &Arc<Self>, upload: &Upload) -> Result<Receipt, Error> {
+        let mut writing = self.writing();
+        while writing.is_tidying() && self.records().levels() > MOST_LEVELS {
+            writing = self.is_tidied.wait(writing).unwrap_or_else(PoisonError::into_inner);
+        }
+        self.still_accepts(&upload.provider)?;
+        let path = upload.provider.path();
+        if let Some(receipt) = writing.log.repeated(upload.id, &upload.digest, &path)? {
+            return Ok(receipt);
+        }
+        let (records, receipt) = self.records().with(upload, writing.busy())?;
+        writing.log.add(upload.id, upload.digest, &receipt, records.changes);
+        self.publish(records);
+        self.start_tidying(writing);
+        Ok(receipt)
+    }
+
+    fn remove(
+        self: &Arc<Self>,
+        provider: &str,
+        removal: Option<&Removal>,
+    ) -> Result<Receipt, Error> {
+        let mut writing = self.writing();
+        if let Some(removal) = removal
+            && let Some(receipt) = writing.log.repeated(removal.id, &removal.digest, provider)?
+        {
+            return Ok(receipt);
+        }
+        let (mut records, removed) = self.records().without(provider, writing.busy());
+        let files = self.attachments_mut().remove(provider);
+        let provider = provider.to_owned();
+        let (added, replaced, is_repeated) = (0, 0, false);
+        let receipt = Receipt { provider, added, replaced, removed, files, is_repeated };
+        if removal.is_none() && removed == 0 && files == 0 {
+            return Ok(receipt);
+        }
+        records.changes += 1;
+        let message = removal.map(|removal| (removal.id, removal.digest));
+        writing.log.remove(message, &receipt, records.changes);
+        self.publish(records);
+        self.start_tidying(writing);
+        Ok(receipt)
+    }
+
+    /// Has a thread merge what is overdue, if there is something and none does.
+    fn start_tidying(self: &Arc<Self>, mut writing: MutexGuard<'_, Writing>) {
+        if writing.is_tidying() || self.records().chore().is_none() {
+            return;
+        }
+        (writing.tidier, writing.busy) = (Some(std::process::id()), None);
+        drop(writing);
+        let served = Arc::clone(self);
+        let thread = thread::Builder::new().name("mopse-merge".to_owned());
+        if thread.spawn(move || served.tidy(false)).is_err() {
+            self.tidy(false);
+        }
+    }
+
+    /// Merges what is overdue, as the one thread that does.
+    fn tidy(&self, with_all_threads: bool) {
+        let tidier = Tidier(self);
+        loop {
+            let mut writing = self.writing();
+            let Some(chore) = self.records().chore() else {
+                (writing.tidier, writing.busy) = (None, None);
+                break;
+            };
+            writing.busy = Some(chore.busy());
+            drop(writing);
+            let done = chore.done(with_all_threads);
+            let mut writing = self.writing();
+            self.publish(self.records().tidied(done));
+            writing.busy = None;
+            self.is_tidied.notify_all();
+        }
+        drop(tidier);
+    }
+
+    /// Merges all that is overdue before it returns.
+    fn settle(&self) {
+        let mut writing = self.writing();
+        while writing.is_tidying() {
+            writing = self.is_tidied.wait(writing).unwrap_or_else(PoisonError::into_inner);
+        }
+        (writing.tidier, writing.busy) = (Some(std::process::id()), None);
+        drop(writing);
+        self.tidy(true);
+    }
+}
+
+impl Memory {
+    /// What is held for an owner, if there is something.
+    fn known(&self, owner: &Owner) -> Option<Arc<Served>> {
+        self.owners.read().unwrap_or_else(PoisonError::into_inner).get(owner).cloned()
+    }
+
+    /// What is held for an owner, from now on.
+    fn served(&self, owner: &Owner) -> Arc<Served> {
+        self.known(owner).unwrap_or_else(|| {
+            let mut owners = self.owners.write().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(owners.entry(*owner).or_default())
+        })
+    }
+
+    /// All that is held, owner by owner.
+    fn all(&self) -> Vec<(Owner, Arc<Served>)> {
+        let owners = self.owners.read().unwrap_or_else(PoisonError::into_inner);
+        owners.iter().map(|(owner, served)| (*owner, Arc::clone(served))).collect()
+    }
+
+    /// Merges all that is overdue, which otherwise threads do meanwhile.
+    pub fn settle(&self) {
+        self.all().iter().for_each(|(_, served)| served.settle());
     }
 
     /// What there is, one line per upload, by owner, group and arrival.
     #[must_use]
     pub fn contents(&self) -> Vec<Content> {
-        self.records().contents()
+        let all = self.all().into_iter();
+        all.flat_map(|(owner, served)| served.records().contents(owner)).collect()
     }
 
     /// How much there is besides records.
     #[must_use]
     pub fn totals(&self) -> Totals {
-        let entries = self.records().entries();
-        Totals { entries, ..self.attachments().totals() }
+        let mut totals = Totals::default();
+        for (_, served) in self.all() {
+            let of = served.attachments().totals();
+            totals.entries += served.records().entries();
+            totals.files += of.files;
+            totals.file_size += of.file_size;
+            totals.keywords += of.keywords;
+        }
+        totals
     }
 
     /// The entries of a field of a group in order: all that a copy of the store shows of the field.
     ///
     /// # Errors
     ///
-    /// Those of [`Index::settle`](super::index::Index::settle).
+    /// [`Error::Records`] if the group has 2^32 records or more.
     pub fn merged(&self, owner: &Owner, group: &str, field: &str) -> Result<Merged, Error> {
-        self.records().merged(*owner, group, field)
+        let records = self.known(owner).map(|served| served.records());
+        records.map_or_else(|| Ok(Merged::default()), |records| records.merged(group, field))
     }
 }
 
@@ -85,49 +278,51 @@ impl Store for Memory {
     type Error = Error;
 
     fn owners(&self) -> Result<Vec<Owner>, Error> {
-        let known = self.announcements.read().unwrap_or_else(PoisonError::into_inner);
-        Ok(known.keys().copied().collect())
+        let all = self.all().into_iter();
+        Ok(all.filter_map(|(owner, served)| served.enrolled().map(|_| owner)).collect())
     }
 
     fn announced(&self, owner: &Owner) -> Result<Option<Arc<Announced>>, Error> {
-        let known = self.announcements.read().unwrap_or_else(PoisonError::into_inner);
-        Ok(known.get(owner).map(|enrolled| Arc::clone(&enrolled.announced)))
+        let enrolled = self.known(owner).and_then(|served| served.enrolled());
+        Ok(enrolled.map(|enrolled| Arc::clone(&enrolled.announced)))
     }
 
     fn announcements(&self, owner: &Owner) -> Result<Vec<Vec<u8>>, Error> {
-        let known = self.announcements.read().unwrap_or_else(PoisonError::into_inner);
-        let messages = known.get(owner).map(|enrolled| enrolled.messages.values().cloned());
-        Ok(messages.map(Iterator::collect).unwrap_or_default())
+        let enrolled = self.known(owner).and_then(|served| served.enrolled());
+        let messages = enrolled.map(|enrolled| enrolled.messages.values().cloned().collect());
+        Ok(messages.unwrap_or_default())
     }
 
     fn enroll(&self, announcements: Vec<(Announcement, Vec<u8>)>) -> Result<(), Error> {
         let Some((first, _)) = announcements.first() else { return Ok(()) };
-        let owner = first.owner;
-        let mut known = self.announcements.write().unwrap_or_else(PoisonError::into_inner);
-        let before = known.get(&owner).map(|enrolled| Arc::clone(&enrolled.announced));
         let (more, messages): (Vec<_>, Vec<_>) = announcements
-            .into_iter()
-            .map(|(announcement, message)| (Arc::new(announcement), message))
+            .iter()
+            .map(|(announcement, message)| (Arc::new(announcement.clone()), message.clone()))
             .unzip();
-        let announced = before.unwrap_or_default().with(&more)?;
-        let enrolled = known.entry(owner).or_default();
+        let served = self.served(&first.owner);
+        let writing = served.writing();
+        let mut enrolled = served.enrolled().map_or_else(Enrolled::default, Arc::unwrap_or_clone);
+        enrolled.announced = Arc::new(enrolled.announced.with(&more)?);
         for (announcement, message) in more.into_iter().zip(messages) {
             enrolled.messages.insert(announcement.authority.clone(), message);
         }
-        enrolled.announced = Arc::new(announced);
+        let mut known = served.enrolled.write().unwrap_or_else(PoisonError::into_inner);
+        *known = Some(Arc::new(enrolled));
+        drop((known, writing));
         Ok(())
     }
 
     fn add(&self, upload: Upload, _: &[u8]) -> Result<Receipt, Error> {
-        let known = self.announcements.read().unwrap_or_else(PoisonError::into_inner);
-        still_accepted(&known, &upload.owner, &upload.provider)?;
-        self.records().add(upload)
+        self.served(&upload.owner).add(&upload)
     }
 
     fn add_file(&self, attachment: Attachment, missing: &[u128], _: &[u8]) -> Result<(), Error> {
-        let known = self.announcements.read().unwrap_or_else(PoisonError::into_inner);
-        still_accepted(&known, &attachment.file.owner, &attachment.file.provider)?;
-        self.attachments_mut().add(attachment, missing)
+        let served = self.served(&attachment.file.owner);
+        let writing = served.writing();
+        served.still_accepts(&attachment.file.provider)?;
+        served.attachments_mut().add(attachment, missing)?;
+        drop(writing);
+        Ok(())
     }
 
     fn arrived(
@@ -136,24 +331,30 @@ impl Store for Memory {
         provider: &Node,
         numbers: &[u128],
     ) -> Result<Vec<Option<Vec<u128>>>, Error> {
-        Ok(self.attachments().arrived(owner, provider, numbers))
+        Ok(match self.known(owner) {
+            Some(served) => served.attachments().arrived(provider, numbers),
+            None => vec![None; numbers.len()],
+        })
     }
 
     fn notes(&self, owner: &Owner, provider: &Node) -> Result<Vec<Note>, Error> {
-        Ok(self.attachments().notes(owner, provider))
+        let served = self.known(owner);
+        Ok(served.map(|served| served.attachments().notes(provider)).unwrap_or_default())
     }
 
     fn add_base(&self, owner: &Owner, provider: &Node, base: u128) -> Result<(), Error> {
-        self.attachments_mut().add_base(owner, provider, base);
+        self.served(owner).attachments_mut().add_base(provider, base);
         Ok(())
     }
 
     fn search(&self, query: &Query) -> Result<Vec<Part>, Error> {
-        self.records().search(query)
+        let records = self.known(&query.owner).map(|served| served.records());
+        Ok(records.unwrap_or_default().search(query))
     }
 
     fn count(&self, query: &Query) -> Result<usize, Error> {
-        self.records().count(query)
+        let records = self.known(&query.owner).map(|served| served.records());
+        Ok(records.unwrap_or_default().count(query))
     }
 
     fn labels(
@@ -162,11 +363,14 @@ impl Store for Memory {
         provider: &Node,
         labels: &[u128],
     ) -> Result<Vec<Option<Label>>, Error> {
-        Ok(self.attachments().labels(owner, provider, labels))
+        Ok(match self.known(owner) {
+            Some(served) => served.attachments().labels(provider, labels),
+            None => vec![None; labels.len()],
+        })
     }
 
     fn label_count(&self, owner: &Owner, provider: &Node) -> Result<usize, Error> {
-        Ok(self.attachments().label_count(owner, provider))
+        Ok(self.known(owner).map_or(0, |served| served.attachments().label_count(provider)))
     }
 
     fn files(
@@ -175,7 +379,8 @@ impl Store for Memory {
         provider: &Node,
         numbers: &[u128],
     ) -> Result<Vec<StoredFile>, Error> {
-        Ok(self.attachments().files(owner, provider, numbers))
+        let served = self.known(owner);
+        Ok(served.map(|served| served.attachments().files(provider, numbers)).unwrap_or_default())
     }
 
     fn files_of(
@@ -184,11 +389,15 @@ impl Store for Memory {
         provider: &Node,
         handles: &[u128],
     ) -> Result<Vec<StoredFile>, Error> {
-        Ok(self.attachments().files_of(owner, provider, handles))
+        let served = self.known(owner);
+        Ok(served
+            .map(|served| served.attachments().files_of(provider, handles))
+            .unwrap_or_default())
     }
 
     fn file(&self, owner: &Owner, number: u128) -> Result<Option<StoredFile>, Error> {
-        Ok(self.attachments().file(owner, number))
+        let file = self.known(owner).and_then(|served| served.attachments().file(number));
+        Ok(file.map(|file| StoredFile::clone(&file)))
     }
 
     fn remove(
@@ -197,19 +406,6 @@ impl Store for Memory {
         provider: &str,
         removal: Option<&Removal>,
     ) -> Result<Receipt, Error> {
-        let files = || self.attachments_mut().remove(*owner, provider);
-        self.records().remove(*owner, provider, removal, files)
-    }
-}
-
-/// Refuses what was checked before a revocation and comes after it.
-fn still_accepted(
-    known: &BTreeMap<Owner, Enrolled>,
-    owner: &Owner,
-    provider: &Node,
-) -> Result<(), Error> {
-    match known.get(owner) {
-        Some(enrolled) => Ok(enrolled.announced.accepts(provider)?),
-        None => Ok(()),
+        self.served(owner).remove(provider, removal)
     }
 }

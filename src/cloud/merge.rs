@@ -81,7 +81,22 @@ pub fn merge_into(runs: &[&[i64]], order: &mut [i64]) -> Result<(), Error> {
     if order.len() != total {
         return Err(Error::Order { expected: total, got: order.len() });
     }
-    let splitters = splitters(runs, total);
+    merge_sorted(runs, order, Threads::All);
+    Ok(())
+}
+
+/// Who merges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Threads {
+    /// The calling thread alone, so that whoever searches meanwhile has the others.
+    One,
+    /// All threads.
+    All,
+}
+
+/// Writes the order of runs that ascend into an array of as many entries as they have.
+pub(super) fn merge_sorted(runs: &[&[i64]], order: &mut [i64], threads: Threads) {
+    let splitters = splitters(runs, order.len(), threads);
     let starts: Vec<usize> =
         runs.iter().scan(0, |end, run| Some(std::mem::replace(end, *end + run.len()))).collect();
 
@@ -106,10 +121,15 @@ pub fn merge_into(runs: &[&[i64]], order: &mut [i64]) -> Result<(), Error> {
             break;
         }
     }
-    tasks.into_par_iter().for_each_init(Piece::default, |piece, task| {
-        task.merge(runs, &starts, piece);
-    });
-    Ok(())
+    match threads {
+        Threads::All => tasks.into_par_iter().for_each_init(Piece::default, |piece, task| {
+            task.merge(runs, &starts, piece);
+        }),
+        Threads::One => {
+            let mut piece = Piece::default();
+            tasks.into_iter().for_each(|task| task.merge(runs, &starts, &mut piece));
+        }
+    }
 }
 
 /// Consecutive pieces, and where their order goes.
@@ -278,7 +298,7 @@ fn merge_pair(words: &[u64], ends: [usize; 4], out: &mut [u64]) {
 }
 
 /// Ciphertexts that cut all runs into pieces of similar size, ascending.
-fn splitters(runs: &[&[i64]], total: usize) -> Vec<i64> {
+fn splitters(runs: &[&[i64]], total: usize, threads: Threads) -> Vec<i64> {
     let mut sample: Vec<i64> = Vec::with_capacity(total / SAMPLED + 1);
     let mut skip = SAMPLED - 1;
     for run in runs {
@@ -286,7 +306,10 @@ fn splitters(runs: &[&[i64]], total: usize) -> Vec<i64> {
         let left = (run.len() + SAMPLED - 1 - skip) % SAMPLED;
         skip = SAMPLED - 1 - left;
     }
-    sample.par_sort_unstable();
+    match threads {
+        Threads::All => sample.par_sort_unstable(),
+        Threads::One => sample.sort_unstable(),
+    }
     // More runs, larger pieces: a piece costs a look at every run.
     let piece = PIECE.max(16 * runs.len());
     let mut splitters = Vec::new();

@@ -7,7 +7,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;
 
-use mopse::cloud::index::Index;
+use mopse::cloud::index::{Index, Level, Marks};
 use mopse::keys::Key;
 use mopse::message::query::Predicate;
 use mopse::message::upload::{Run, Upload};
@@ -88,9 +88,12 @@ fn search(entries: u32) -> Result<(), mopse::Error> {
             .collect();
         let records = (0..entries / runs).collect();
         let run = Run { field: "age".into(), ciphertexts, records };
-        index.add("hospital", entries / runs, Arc::new(vec![run]))?;
+        let rows = entries / runs;
+        let level = Level::new(index.end(), rows, Arc::default(), Arc::new(vec![run]))?;
+        index.push(Arc::new(level));
     }
-    index.settle()?;
+    let dead = Marks::default();
+    index.settle(&dead, 0, usize::MAX, true);
     let ranges: Vec<[Predicate; 1]> = (1..1000)
         .map(|i| {
             let low = i64::MAX / 1001 * i;
@@ -98,7 +101,7 @@ fn search(entries: u32) -> Result<(), mopse::Error> {
         })
         .collect();
     report("find a range of 10^7 entries", ranges.len(), || {
-        ranges.iter().map(|range| index.count(range, None)).sum::<Result<usize, _>>()
+        Ok::<usize, mopse::Error>(ranges.iter().map(|range| index.count(range, &dead)).sum())
     });
     Ok(())
 }
