@@ -125,7 +125,8 @@ mod _mopse {
         #[pymodule_export]
         use crate::bindings::message::{
             Announcement, Attachment, Fetched, Listing, Notes, Part, Query, Removal, Request,
-            StoredFile, StoredUpload, Token, check_answer, join_answer, split_answer, tombstone,
+            StoredFile, StoredUpload, Token, check_answer, goes_on, join_answer, split_answer,
+            tombstone,
         };
     }
 

@@ -302,11 +302,11 @@ class Party:
         where = as_cloud(cloud)
         query = self.query(ranges, **more_ranges)
         try:
-            answer = where.search(query)
+            answer = search(where, query)
         except OutdatedError:
             Party.catch_up(self, cloud)
             query = self.query(ranges, **more_ranges)
-            answer = where.search(query)
+            answer = search(where, query)
         decrypt: Any = self.decrypt
         return decrypt(answer, query, faults=faults, by_provider=by_provider)
 
@@ -666,6 +666,17 @@ def as_cloud(cloud: Any) -> Any:
     if not (hasattr(cloud, "announcements") and hasattr(cloud, "search")):
         raise WrongTypeError(f"a cloud must be a mopse.Cloud, not {type(cloud).__name__}")
     return cloud
+
+
+def search(cloud: "Cloud", query: Query) -> Answer:
+    """Return the whole answer of a cloud to a query, page by page."""
+    answer = cloud.search(query)
+    while answer.goes_on(query):
+        page = cloud.search(query, after=answer)
+        if not page._parts:
+            break  # what is missing is found out by who opens it
+        answer += page
+    return answer
 
 
 def as_ids(ids: Any) -> pl.Series:

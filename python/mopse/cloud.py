@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mopse import _mopse
-from mopse._checks import integers, items, text
+from mopse._checks import instance, integer, integers, items, text
 from mopse.errors import InvalidInputError, MopseError, WrongTypeError
 from mopse.messages import (
     Answer,
@@ -40,6 +40,8 @@ class Cloud:
     ----------
     store : Store, optional
         Where it keeps things; in memory by default.
+    answer_bytes : int
+        About how many bytes of an answer it gives at once; `search` says how one goes on.
 
     Notes
     -----
@@ -60,12 +62,13 @@ class Cloud:
     [(1, 41, 'hospital')]
     """
 
-    def __init__(self, store: Store | None = None) -> None:
+    def __init__(self, store: Store | None = None, *, answer_bytes: int = 1 << 28) -> None:
         if store is not None and not hasattr(store, "search"):
             kind = type(store).__name__
             raise WrongTypeError(f"a store must be a mopse.stores.Store, not {kind}")
         self._store: Store = MemoryStore() if store is None else store
-        self._gate = _mopse.cloud.Gate(self._store)
+        most = integer(answer_bytes, "answer_bytes", 1, 2**48)
+        self._gate = _mopse.cloud.Gate(self._store, most)
 
     def enroll(self, public: bytes) -> None:
         """Serve an owner, or take note of what was announced since, from its `mopse.Owner.public`.
@@ -144,7 +147,7 @@ class Cloud:
                 raise message._named(error) from None
             raise
 
-    def search(self, query: Query | bytes) -> Answer:
+    def search(self, query: Query | bytes, *, after: Answer | None = None) -> Answer:
         """Return the sealed records that a query asks for.
 
         Parameters
@@ -152,15 +155,27 @@ class Cloud:
         query : Query or bytes
             From `mopse.Owner.query`, `mopse.Owner.lookup` or those of a provider. Only its tokens
             are looked at.
+        after : Answer, optional
+            What was given of the answer before; `mopse.Owner.ask` goes on by itself.
 
         Returns
         -------
         Answer
             Sealed records of all groups the tokens reach, from one state of the cloud. With cells
-            wider than one step it holds more than match; who decrypts drops the rest.
+            wider than one step it holds more than match; who decrypts drops the rest. An answer of
+            more than ``answer_bytes`` comes in pages, which are added up::
+
+                answer = cloud.search(query)
+                while answer.goes_on(query):
+                    answer += cloud.search(query, after=answer)
 
         Raises
         ------
+        mopse.errors.ChangedError
+            If ``after`` is of a state that is not kept: the last eight answers of an owner that were
+            not fetched to their end can go on.
+        mopse.errors.InvalidInputError
+            If ``after`` is the whole answer, or one to another query.
         mopse.errors.SignatureError
             If the query is forged.
         mopse.errors.ExpiredError
@@ -177,7 +192,8 @@ class Cloud:
         -----
         Two binary searches per range, then the records are copied out.
         """
-        return Answer(*self._gate.search(as_message(query, "a query", Query), _now()))
+        before = None if after is None else instance(after, Answer, "after")._parts
+        return Answer(*self._gate.search(as_message(query, "a query", Query), _now(), before))
 
     def count(self, query: Query | bytes) -> int:
         """Count the records that a query asks for, without copying any; see `search`.

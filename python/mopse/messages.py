@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Self, TypeVar
 
 from mopse import _mopse
-from mopse._checks import integer
+from mopse._checks import instance, integer
 from mopse._mopse.message import Token
 from mopse.errors import InvalidInputError, MopseError, WrongTypeError
 
@@ -347,6 +347,19 @@ class Answer(Message):
         """Return the answer that travelled as these bytes."""
         query, parts = _mopse.message.split_answer(as_message(message, "an answer", Answer))
         return cls(query, parts)
+
+    def goes_on(self, query: Query) -> bool:
+        """Return whether there is more of the answer to a query: see `mopse.Cloud.search`."""
+        decoded = instance(query, Query, "a query")._decoded
+        return _mopse.message.goes_on(self._parts, decoded)
+
+    def __add__(self, page: "Answer") -> "Answer":
+        """Return this answer and a page that comes after it, as one."""
+        if not isinstance(page, Answer):
+            return NotImplemented
+        if page._query != self._query:
+            raise InvalidInputError("the page is of an answer to another query")
+        return Answer(self._query, [*self._parts, *page._parts])
 
     def _check(self, query: Query) -> None:
         """Refuse it if it is not the whole answer to the query, and nothing else."""

@@ -23,6 +23,7 @@ from mopse._party import (
     keyword_bytes,
     names,
     portions_of,
+    search,
 )
 from mopse._table import as_frame, record_ids, to_columns
 from mopse._types import check_times, has_values, typed
@@ -228,7 +229,7 @@ class Provider(Party):
         """
         where = as_cloud(cloud)
         query = Query._with_ranges(self._keyring.renewal(int(time.time()) + 3600), {})
-        answer = where.search(query)
+        answer = search(where, query)
         answer._check(query)
         renewed = 0
         now = int(time.time())
@@ -278,7 +279,7 @@ class Provider(Party):
             if versions is not None:
                 raise InvalidInputError("versions come from the cloud or are given, not both")
             query = self.lookup(ids)
-            versions = as_cloud(cloud).search(query)
+            versions = search(as_cloud(cloud), query)
             versions._check(query)
         if versions is None:
             return _mopse.party.Versions([])

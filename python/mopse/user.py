@@ -9,7 +9,7 @@ import polars as pl
 from mopse import _mopse
 from mopse._answers import OpenedPart, Ranges, described, matching, opened
 from mopse._checks import instance, items
-from mopse._party import as_cloud
+from mopse._party import as_cloud, search
 from mopse.errors import WrongTypeError
 from mopse.messages import (
     Answer,
@@ -175,7 +175,7 @@ class User:
         mopse.errors.MopseError
             As `mopse.Cloud.search` and `decrypt` do.
         """
-        answer = as_cloud(cloud).search(instance(query, Query, "a query"))
+        answer = search(as_cloud(cloud), instance(query, Query, "a query"))
         decrypt: Any = self.decrypt
         return decrypt(answer, query, faults=faults, by_provider=by_provider)
 

@@ -10,7 +10,7 @@ use super::error::WrongTypeError;
 use super::filled;
 use super::message::{
     Announcement, Attachment, EpochPair, Fetched, Listing, Notes, Part, Place, Query, Removal,
-    StoredFile, StoredUpload, pairs, place,
+    StoredFile, StoredUpload, borrowed, pairs, place,
 };
 use crate::cloud::gate::Gate as Door;
 use crate::cloud::memory::Memory;
@@ -538,13 +538,16 @@ macro_rules! at {
 #[pymethods]
 impl Gate {
     #[new]
-    fn new(store: Bound<'_, PyAny>) -> Self {
+    fn new(store: Bound<'_, PyAny>, answer_bytes: usize) -> Self {
         // A class derived from it may answer otherwise, and is asked itself.
         Self(match store.cast_exact::<MemoryStore>() {
-            Ok(memory) => AnyGate::Memory(Door::new(Arc::clone(&memory.get().0))),
+            Ok(memory) => AnyGate::Memory(
+                Door::new(Arc::clone(&memory.get().0)).with_answer_bytes(answer_bytes),
+            ),
             Err(_) => {
                 let (store, known) = (store.unbind(), RwLock::default());
-                AnyGate::Foreign(Door::new(Arc::new(Foreign { store, known })))
+                let door = Door::new(Arc::new(Foreign { store, known }));
+                AnyGate::Foreign(door.with_answer_bytes(answer_bytes))
             }
         })
     }
@@ -570,9 +573,21 @@ impl Gate {
         Ok((provider, added, replaced, removed, files, is_repeated))
     }
 
-    /// The number of the query, and the parts that answer it.
-    fn search(&self, py: Python<'_>, query: &[u8], now: u64) -> PyResult<(u128, Vec<Part>)> {
-        let answer = at!(self, py, search(query, now))?;
+    /// The number of the query, and the parts that answer it, after those that did before.
+    fn search(
+        &self,
+        py: Python<'_>,
+        query: &[u8],
+        now: u64,
+        before: Option<Vec<PyRef<'_, Part>>>,
+    ) -> PyResult<(u128, Vec<Part>)> {
+        let answer = match &before {
+            None => at!(self, py, search(query, now)),
+            Some(before) => {
+                let before = borrowed(before);
+                at!(self, py, search_after(query, now, &before))
+            }
+        }?;
         Ok((answer.query, answer.parts.into_iter().map(Part).collect()))
     }
 

@@ -253,6 +253,7 @@ fn of_cloud(error: &cloud::Error) -> Exception {
     match error {
         cloud::Error::Answers { .. }
         | cloud::Error::LostFiles { .. }
+        | cloud::Error::NoMore
         | cloud::Error::NoNotes
         | cloud::Error::NothingStored { .. }
         | cloud::Error::Order { .. }
@@ -262,7 +263,7 @@ fn of_cloud(error: &cloud::Error) -> Exception {
         | cloud::Error::UnknownBase { .. }
         | cloud::Error::UnknownFile
         | cloud::Error::WhichOwner { .. } => InvalidInputError::new_err,
-        cloud::Error::Changed { .. } => ChangedError::new_err,
+        cloud::Error::Changed { .. } | cloud::Error::Moved => ChangedError::new_err,
         cloud::Error::NotEnrolled => ScopeError::new_err,
         cloud::Error::Id { .. } | cloud::Error::Replay { .. } | cloud::Error::StoredFile { .. } => {
             ReplayError::new_err

@@ -4,6 +4,7 @@ use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 
 use super::{halves, joined};
+use crate::cloud::pages::Cursor;
 use crate::message::certificate::Owner;
 use crate::message::notes::Note;
 use crate::message::place::{Epoch, Group, Node, SALT_LEN};
@@ -623,6 +624,12 @@ pub(super) fn check_answer(
 ) -> PyResult<()> {
     let parts = borrowed(&parts);
     Ok(py.detach(|| answer::check(query, &parts, &asked.0))?)
+}
+
+/// Whether there is more of the answer to a query after some parts of it.
+#[pyfunction]
+pub(super) fn goes_on(parts: Vec<PyRef<'_, Part>>, asked: &Query) -> bool {
+    Cursor::after(&asked.0, &borrowed(&parts)).is_some()
 }
 
 pub(super) fn borrowed<'a>(parts: &'a [PyRef<'_, Part>]) -> Vec<&'a answer::Part> {

@@ -93,6 +93,14 @@ pub enum Error {
         provider: String,
     },
 
+    /// An answer cannot go on.
+    #[error("the answer is of an older state of the records, which is not kept: search again")]
+    Moved,
+
+    /// Parts that an answer should go on after are not its beginning.
+    #[error("the answer to go on after is whole, or not one to this query")]
+    NoMore,
+
     /// There is no such file.
     #[error("there is no such file")]
     UnknownFile,

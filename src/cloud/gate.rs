@@ -15,9 +15,10 @@ use std::sync::Arc;
 
 use super::Error;
 use super::dictionary::{self, Labels};
+use super::pages::{ANSWER_BYTES, Cursor};
 use super::store::{Label, Receipt, Store};
 use crate::message::announcement::{self, Announced, Announcement};
-use crate::message::answer::Answer;
+use crate::message::answer::{Answer, Part};
 use crate::message::attachment::{Attachment, MOST_LOST};
 use crate::message::certificate::Owner;
 use crate::message::envelope;
@@ -48,16 +49,30 @@ pub enum Admitted {
 }
 
 /// The door, before a store.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Gate<S> {
     store: Arc<S>,
+    answer_bytes: usize,
+}
+
+impl<S: Default> Default for Gate<S> {
+    fn default() -> Self {
+        Self { store: Arc::default(), answer_bytes: ANSWER_BYTES }
+    }
 }
 
 impl<S: Store> Gate<S> {
     /// A cloud that keeps what it is sent in a store.
     #[must_use]
     pub fn new(store: Arc<S>) -> Self {
-        Self { store }
+        Self { store, answer_bytes: ANSWER_BYTES }
+    }
+
+    /// The same, which gives so many bytes of an answer at once: one record more, as soon as there is
+    /// room for a byte.
+    #[must_use]
+    pub fn with_answer_bytes(self, answer_bytes: usize) -> Self {
+        Self { answer_bytes: answer_bytes.max(1), ..self }
     }
 
     /// The store.
@@ -212,14 +227,35 @@ impl<S: Store> Gate<S> {
         Ok(as_many("arrived", arrived, numbers.len())?)
     }
 
-    /// Returns what answers a query.
+    /// Returns what answers a query, as far as it is given at once.
     ///
     /// # Errors
     ///
     /// Those of [`admit`](Self::admit) and [`Store::search`].
     pub fn search(&self, query: &[u8], now: u64) -> Result<Answer, S::Error> {
         let query = self.query(query, now)?;
-        Ok(Answer { query: query.id, parts: self.store.search(&query)? })
+        self.page(&query, &Cursor::default())
+    }
+
+    /// Returns what answers a query after what was given before.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`search`](Self::search) and [`Store::page`], [`Error::NoMore`] if that is all, or of another
+    /// query.
+    pub fn search_after(
+        &self,
+        query: &[u8],
+        now: u64,
+        before: &[&Part],
+    ) -> Result<Answer, S::Error> {
+        let query = self.query(query, now)?;
+        let from = Cursor::after(&query, before).ok_or(Error::NoMore)?;
+        self.page(&query, &from)
+    }
+
+    fn page(&self, query: &Query, from: &Cursor) -> Result<Answer, S::Error> {
+        Ok(Answer { query: query.id, parts: self.store.page(query, from, self.answer_bytes)? })
     }
 
     /// Counts the records that a query reaches.

@@ -9,7 +9,7 @@
 //!
 //! That of uploads, attachments and of the index; and, over time, which providers send what when.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{
     Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
 };
@@ -17,6 +17,7 @@ use std::thread;
 
 use super::Error;
 use super::attachments::Attachments;
+use super::pages::Cursor;
 use super::records::{Busy, Log, Records};
 use super::store::{Content, Label, Merged, Receipt, Store, Totals};
 use crate::message::announcement::{Announced, Announcement};
@@ -31,6 +32,9 @@ use crate::message::upload::Upload;
 
 /// An index that has so many levels waits for its merging before it takes more.
 const MOST_LEVELS: usize = 64;
+
+/// Answers of an owner that may go on at a time, whatever changes meanwhile.
+const MOST_READING: usize = 8;
 
 /// Everything a cloud holds, in memory.
 #[derive(Debug, Default)]
@@ -52,9 +56,18 @@ struct Served {
     enrolled: RwLock<Option<Arc<Enrolled>>>,
     records: RwLock<Arc<Records>>,
     attachments: RwLock<Attachments>,
+    /// What answers began with that go on.
+    reading: Mutex<VecDeque<Reading>>,
     /// Whoever changes something has this, so that what it checked stays so.
     writing: Mutex<Writing>,
     is_tidied: Condvar,
+}
+
+/// The state that an answer began with.
+#[derive(Debug)]
+struct Reading {
+    query: u128,
+    records: Arc<Records>,
 }
 
 #[derive(Debug, Default)]
@@ -125,6 +138,40 @@ impl Served {
             Some(enrolled) => Ok(enrolled.announced.accepts(provider)?),
             None => Ok(()),
         }
+    }
+
+    /// A page of an answer. While it goes on, the state that it began with is kept, of the last
+    /// [`MOST_READING`] that did not come to their end.
+    fn page(&self, query: &Query, from: &Cursor, most: usize) -> Result<Vec<Part>, Error> {
+        let is_it = |reading: &Reading| {
+            reading.query == query.id && Some(reading.records.changes) == from.snapshot
+        };
+        let newest = self.records();
+        let records = match from.snapshot {
+            Some(snapshot) if snapshot != newest.changes => {
+                let reading = self.reading();
+                let kept = reading.iter().find(|reading| is_it(reading)).ok_or(Error::Moved)?;
+                Arc::clone(&kept.records)
+            }
+            _ => newest,
+        };
+        let parts = records.page(query, from, most);
+        let goes_on = parts.last().is_some_and(|last| Cursor::after(query, &[last]).is_some());
+        if goes_on || from.snapshot.is_some() {
+            let mut reading = self.reading();
+            reading.retain(|reading| reading.query != query.id);
+            if goes_on {
+                if reading.len() == MOST_READING {
+                    reading.pop_front();
+                }
+                reading.push_back(Reading { query: query.id, records });
+            }
+        }
+        Ok(parts)
+    }
+
+    fn reading(&self) -> MutexGuard<'_, VecDeque<Reading>> {
+        self.reading.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn add(self: &Arc<Self>, upload: &Upload) -> Result<Receipt, Error> {
@@ -348,8 +395,14 @@ impl Store for Memory {
     }
 
     fn search(&self, query: &Query) -> Result<Vec<Part>, Error> {
-        let records = self.known(&query.owner).map(|served| served.records());
-        Ok(records.unwrap_or_default().search(query))
+        self.page(query, &Cursor::default(), usize::MAX)
+    }
+
+    fn page(&self, query: &Query, from: &Cursor, most: usize) -> Result<Vec<Part>, Error> {
+        match self.known(&query.owner) {
+            Some(served) => served.page(query, from, most),
+            None => Ok(Records::default().page(query, from, most)),
+        }
     }
 
     fn count(&self, query: &Query) -> Result<usize, Error> {

@@ -27,6 +27,7 @@ use self::held::{Done, Held, Kept};
 pub use self::log::Log;
 use super::Error;
 use super::index;
+use super::pages::{Cursor, Pages};
 use super::store::{Content, Merged, Receipt};
 use crate::message;
 use crate::message::answer::Part;
@@ -297,38 +298,40 @@ impl Records {
         query.tokens.iter().map(of_token).sum()
     }
 
-    /// Returns the records that a checked query reaches, as [`Store::search`](super::store::Store::search)
-    /// says.
+    /// Returns the records that a checked query reaches, as [`Store::page`](super::store::Store::page) says.
     #[must_use]
-    pub fn search(&self, query: &Query) -> Vec<Part> {
-        query.tokens.iter().flat_map(|token| self.answer(token, query.owner)).collect()
+    pub fn page(&self, query: &Query, from: &Cursor, most: usize) -> Vec<Part> {
+        let mut pages = Pages::new(from, most);
+        for token in query.tokens.iter().skip(from.token) {
+            self.answer(token, query.owner, &mut pages);
+            if pages.is_full() {
+                break;
+            }
+        }
+        pages.into_parts()
     }
 
-    /// The pages that answer a token.
-    fn answer(&self, token: &Token, owner: Owner) -> Vec<Part> {
+    /// Gathers the pages that answer a token.
+    fn answer(&self, token: &Token, owner: Owner, pages: &mut Pages) {
         let nothing = || Part::nothing(owner, token.id, self.changes);
-        let mut pages = Vec::new();
         if let Some(held) = self.groups.get(&token.group) {
             let (rows, removed) = held.rows(token);
             for (kept, rows) in held.by_upload(&rows) {
-                pages.push(kept.part(nothing(), &rows));
+                pages.add(&rows, |row| kept.size_of_row(row), |rows| kept.part(nothing(), rows));
             }
-            if pages.is_empty() {
-                pages.extend(held.newest(own(token)).map(|kept| kept.part(nothing(), &[])));
+            if pages.is_nothing()
+                && let Some(kept) = held.newest(own(token))
+            {
+                pages.push(kept.part(nothing(), &[]));
             }
             for (provider, removed) in removed {
                 pages.push(Part { provider, removed, ..nothing() });
             }
         }
-        if pages.is_empty() {
+        if pages.is_nothing() {
             pages.push(nothing());
         }
-        let last = pages.len() - 1;
-        for (page, part) in (0..).zip(&mut pages) {
-            part.page = page;
-            part.is_last = length(page.into()) == last;
-        }
-        pages
+        pages.end_token();
     }
 
     /// Returns the entries of a field of a group in order, with the record of each, counted through

@@ -13,6 +13,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::Error;
+use super::pages::{Cursor, page_of};
 use crate::message::announcement::{Announced, Announcement};
 use crate::message::answer::Part;
 use crate::message::attachment::{Attachment, StoredFile};
@@ -186,6 +187,20 @@ pub trait Store: Send + Sync {
     ///
     /// See [`owners`](Self::owners).
     fn search(&self, query: &Query) -> Result<Vec<Part>, Self::Error>;
+
+    /// Returns what [`search`](Self::search) does from a cursor on, as far as there is room for it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Moved`] if the records are not those any more that the answer began with.
+    fn page(&self, query: &Query, from: &Cursor, most: usize) -> Result<Vec<Part>, Self::Error> {
+        let parts = self.search(query)?;
+        let snapshot = parts.first().map(|part| part.snapshot);
+        if from.snapshot.is_some() && from.snapshot != snapshot {
+            return Err(Error::Moved.into());
+        }
+        Ok(page_of(query, parts, from, most))
+    }
 
     /// Counts the records that [`search`](Self::search) returns.
     ///

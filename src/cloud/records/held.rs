@@ -110,6 +110,11 @@ impl Kept {
         self.portions.iter().map(|portion| portion.records.size()).sum()
     }
 
+    /// How many bytes a record has, with its handle.
+    pub(super) fn size_of_row(&self, at: usize) -> usize {
+        16 + self.portions.iter().map(|portion| 8 + portion.records.get(at).len()).sum::<usize>()
+    }
+
     /// How many bytes some of the records have.
     fn size_of(&self, rows: impl Iterator<Item = usize>) -> usize {
         let of = |row| self.portions.iter().map(move |portion| portion.records.get(row).len());
