@@ -13,6 +13,7 @@ use mopse::cipher::password::Cost;
 use mopse::cloud::store::{Receipt, Totals};
 use mopse::keys::{Key, Purpose};
 use mopse::message::attachment::{Attachment, MOST_LOST, StoredFile};
+use mopse::message::certificate::Owner;
 use mopse::message::listing::{Fetched, Listing};
 use mopse::message::notes::Notes;
 use mopse::message::place::{Epoch, Node};
@@ -86,7 +87,12 @@ fn record_key(provider: &Keyring, handle: u128) -> Key {
     let key = Key::from_bytes(&[1; 32]).unwrap();
     let path = provider.node().names().iter();
     let key = path.fold(key, |key, name| key.child(Purpose::Node, name.as_bytes(), 0));
-    let readers = key.child(Purpose::Record, b"", 0).child(Purpose::Portion, b"", 0);
+    files_key(&key, Epoch::default(), handle)
+}
+
+fn files_key(provider: &Key, readers: Epoch, handle: u128) -> Key {
+    let key = provider.child(Purpose::Record, b"", 0);
+    let readers = key.child_in(Purpose::Portion, b"", readers.number, readers.salt());
     let files = readers.child(Purpose::Portion, b"/files", 0);
     let half = |label: &[u8]| -> [u8; 16] {
         let cipher = aes::Aes256Enc::new(files.child(Purpose::Portion, label, 0).expose().into());
@@ -118,6 +124,33 @@ struct Case {
     trapdoor: [u8; 64],
     label: String,
     masked: String,
+    #[serde(with = "hex")]
+    proof: [u8; 16],
+}
+
+#[derive(Deserialize)]
+struct Readers {
+    number: u32,
+    salt: String,
+}
+
+#[derive(Deserialize)]
+struct Described {
+    #[serde(with = "hex")]
+    provider: [u8; 32],
+    #[serde(with = "hex")]
+    owner: [u8; 32],
+    path: String,
+    epochs: Vec<u32>,
+    readers: Readers,
+    handle: String,
+    file: String,
+    name: String,
+    media_type: String,
+    size: u64,
+    keywords: Vec<String>,
+    #[serde(with = "hex")]
+    description: Vec<u8>,
 }
 
 #[derive(Deserialize)]
@@ -129,14 +162,22 @@ struct Fold {
 #[derive(Deserialize)]
 struct Vectors {
     cases: Vec<Case>,
+    descriptions: Vec<Described>,
     folds: Vec<Fold>,
 }
 
+fn vectors() -> Vectors {
+    serde_json::from_str(include_str!("vectors/keyword.json")).unwrap()
+}
+
+fn number(hexadecimal: &str) -> u128 {
+    u128::from_str_radix(hexadecimal, 16).unwrap()
+}
+
 #[test]
-fn keywords_become_the_pinned_entries() {
-    let vectors: Vectors = serde_json::from_str(include_str!("vectors/keyword.json")).unwrap();
+fn keywords_become_the_pinned_entries_and_proofs() {
+    let vectors = vectors();
     assert_eq!(vectors.cases.len(), 4);
-    let number = |text: &str| u128::from_str_radix(text, 16).unwrap();
     for Fold { typed, keyword } in vectors.folds {
         assert_eq!(text::keyword(&typed), keyword, "{typed:?}");
     }
@@ -147,6 +188,36 @@ fn keywords_become_the_pinned_entries() {
         assert_eq!(trapdoor.0, case.trapdoor, "{}", case.keyword);
         let entry = trapdoor.entry(case.count, number(&case.file));
         assert_eq!((entry.label, entry.masked), (number(&case.label), number(&case.masked)));
+        assert_eq!(trapdoor.proof(number(&case.file)), case.proof, "{}", case.keyword);
+    }
+}
+
+#[test]
+fn the_pinned_descriptions_open() {
+    let vectors = vectors();
+    assert_eq!(vectors.descriptions.len(), 3);
+    for case in vectors.descriptions {
+        let provider = Key::from_bytes(&case.provider).unwrap();
+        let epochs: Vec<Epoch> = case.epochs.iter().map(|&epoch| epoch.into()).collect();
+        let salt = hex::decode(case.readers.salt).unwrap();
+        let readers = Epoch { number: case.readers.number, salt: salt.try_into().ok() };
+        let stored = StoredFile {
+            owner: Owner(case.owner),
+            provider: Node::of(&case.path, &epochs).unwrap(),
+            readers,
+            handle: number(&case.handle),
+            number: number(&case.file),
+            description: case.description,
+            body: None,
+        };
+        let proof =
+            |word: &String| keywords::trapdoor(&provider, word.as_bytes()).proof(stored.number);
+        let mut proofs: Vec<_> = case.keywords.iter().map(proof).collect();
+        proofs.sort_unstable();
+        let Described { name, media_type, size, .. } = case;
+        let key = files_key(&provider, readers, stored.handle);
+        let expected = Description { name, media_type, size, proofs };
+        assert_eq!(attachments::describe(&key, &stored), Ok(expected), "{}", stored.provider);
     }
 }
 
@@ -154,7 +225,8 @@ fn keywords_become_the_pinned_entries() {
 fn a_file_opens_with_its_records_key() {
     let (_, stored, key) = stored();
     let (name, media_type) = ("chest.jpg".to_owned(), "image/jpeg".to_owned());
-    let description = Description { name, media_type, size: CONTENTS.len() as u64 };
+    let (size, proofs) = (CONTENTS.len() as u64, Vec::new());
+    let description = Description { name, media_type, size, proofs };
     assert_eq!(attachments::describe(&key, &stored).unwrap(), description);
     assert_eq!(attachments::open(&key, &stored).unwrap(), (description, CONTENTS.to_vec()));
 }
@@ -190,14 +262,15 @@ fn a_file_opens_at_its_own_place_only() {
 }
 
 #[test]
-fn a_body_opens_under_its_own_name_type_and_size_only() {
+fn a_body_opens_under_its_own_description_only() {
     let (_, stored, key) = stored();
     let own = attachments::describe(&key, &stored).unwrap();
-    let changes: [fn(&mut Description); 4] = [
+    let changes: [fn(&mut Description); 5] = [
         |_| (),
         |called| called.media_type = "text/html".to_owned(),
         |called| called.name = "chest.jpg.exe".to_owned(),
         |called| called.size += 1,
+        |called| called.proofs.push([7; 16]),
     ];
     for (number, change) in changes.iter().enumerate() {
         let mut called = own.clone();
@@ -539,6 +612,78 @@ fn what_a_cloud_gives_in_place_of_what_was_asked_for_is_refused() {
         let refused = owner.open_file(&lie, &first.1);
         assert!(matches!(refused, Err(party::Error::Message(message::Error::Answer { .. }))));
     }
+}
+
+#[test]
+fn a_listing_under_a_keyword_holds_files_with_it_only() {
+    let mut scene = scene();
+    let [chest, hand]: [&[u8]; 2] = [b"chest", b"hand"];
+    let words: [&[&[u8]]; 4] = [&[chest], &[hand], &[chest, hand], &[]];
+    let of_hospital = words.map(|words| {
+        let message = attached(&mut scene.hospital, 17, words);
+        scene.receive(&message).unwrap()
+    });
+    let message = attached(&mut scene.clinic, 17, &[hand]);
+    let of_clinic = scene.receive(&message).unwrap();
+    let stored = |number| {
+        let request = scene.owner.fetch_file(number, NOW).unwrap();
+        scene.fetched(&request).unwrap().file.without_body()
+    };
+    let mut grants = Grants::default();
+    for provider in [&scene.hospital, &scene.clinic] {
+        let share = Share { ids: None, portions: None, holder: b"", end: NOW };
+        let grant = provider.grant(provider.node(), &share).unwrap();
+        grants.add(Grant::decode(&grant).unwrap(), NOW).unwrap();
+    }
+    let asked: [&[&[u8]]; 3] = [&[chest], &[hand], &[chest, hand]];
+    for (asked, having) in asked.iter().zip([&[0, 2][..], &[1, 2, 4], &[2]]) {
+        let request = scene.owner.search_files(asked, NOW).unwrap();
+        let honest = scene.found(&request).unwrap();
+        let request = Request::decode(&request).unwrap();
+        let everywhere = [&of_hospital[..], &[of_clinic]].concat();
+        assert_eq!(honest.files.len(), having.len());
+        for (at, &number) in everywhere.iter().enumerate() {
+            let files = [stored(of_hospital[2]), stored(number)];
+            let files = files[usize::from(at == 2)..].to_vec();
+            let relabelled = Listing { request: request.id, files };
+            let by_owner = scene.owner.describe(&relabelled, &request);
+            let by_reader = grants.describe(&relabelled, &request);
+            assert_eq!(by_owner, by_reader, "a reader finds out as well");
+            if having.contains(&at) {
+                assert!(by_owner.unwrap().iter().all(Result::is_ok));
+            } else {
+                let provider = if number == of_clinic { "clinic" } else { "hospital" };
+                let why = "is without a keyword of the request";
+                let why = format!("file 1, of provider '{provider}', {why}");
+                let refused = message::Error::Answer { what: "the listing", why };
+                assert_eq!(by_owner, Err(refused.into()), "file {at} for {}", asked.len());
+            }
+        }
+        // The seal of a description that proves the keyword holds for its own file.
+        let mut moved = Listing { request: request.id, files: vec![stored(of_hospital[3])] };
+        moved.files[0].description = stored(of_hospital[2]).description;
+        assert_eq!(scene.owner.describe(&moved, &request).unwrap(), [Err(party::Error::File)]);
+    }
+    // By its number or its record a file is found whatever its keywords are.
+    let records = vec![(scene.hospital.node().clone(), vec![stored(of_hospital[3]).handle])];
+    let request = scene.owner.list_files(records, NOW).unwrap();
+    let listing = scene.found(&request).unwrap();
+    let described = scene.owner.describe(&listing, &Request::decode(&request).unwrap()).unwrap();
+    assert!(described.len() == 4 && described.iter().all(Result::is_ok));
+}
+
+#[test]
+fn proofs_say_nothing_to_who_opens_descriptions_without_trapdoors() {
+    let mut scene = scene();
+    let proofs = [1, 2].map(|record| {
+        let message = attached(&mut scene.hospital, record, &[b"chest"]);
+        let request = scene.owner.fetch_file(scene.receive(&message).unwrap(), NOW).unwrap();
+        let fetched = scene.fetched(&request).unwrap();
+        let request = Request::decode(&request).unwrap();
+        scene.owner.open_file(&fetched, &request).unwrap().0.proofs
+    });
+    assert!(proofs.iter().all(|proofs| proofs.len() == 1));
+    assert_ne!(proofs[0], proofs[1], "one keyword, two files");
 }
 
 #[test]

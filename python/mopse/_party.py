@@ -525,7 +525,7 @@ class Party:
         ------
         mopse.errors.AnswerError
             If the listing is of another request, holds a file of a provider or record that was not
-            asked for, or a file twice; also with a report.
+            asked for, one that lacks a keyword of the request, or a file twice; also with a report.
         mopse.errors.DecryptionError
             If a description was changed or belongs elsewhere; the message names provider and file.
         mopse.errors.ScopeError
@@ -533,8 +533,9 @@ class Party:
 
         Notes
         -----
-        A cloud that leaves files out is not noticed. That a file has the keywords that were asked
-        for is what the cloud says; which record it belongs to is not.
+        A cloud that leaves files out is not noticed. Which record a file belongs to, and that it
+        has every keyword of the request, is sealed with its description, and none of it is the
+        cloud's word. Costs an HMAC per file and keyword beside opening the description.
         """
         return described(listing, request, self._keyring.describe, faults)
 

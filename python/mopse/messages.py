@@ -488,7 +488,8 @@ class FileRequest(_Signed[_mopse.message.Request]):
     Notes
     -----
     **Leakage.** The cloud learns which files match each keyword, also those that are added later,
-    and that two requests ask for one keyword; not the keyword.
+    and that two requests ask for one keyword; not the keyword. A user who is given the request
+    learns which of the files that were granted match, also without a listing.
     """
 
     _what = "a request"

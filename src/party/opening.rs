@@ -176,7 +176,8 @@ impl Keyring {
     ///
     /// # Errors
     ///
-    /// [`message::Error::Answer`] if the listing does not belong to the request, [`message::Error::OtherOwner`].
+    /// [`message::Error::Answer`] if the listing does not belong to the request or a file lacks one of its
+    /// keywords, [`message::Error::OtherOwner`].
     pub fn describe(
         &self,
         listing: &Listing,
@@ -254,7 +255,8 @@ impl Grants {
     ///
     /// # Errors
     ///
-    /// [`message::Error::Answer`] if the listing does not belong to the request.
+    /// [`message::Error::Answer`] if the listing does not belong to the request or a file lacks one of its
+    /// keywords.
     pub fn describe(
         &self,
         listing: &Listing,
@@ -287,7 +289,10 @@ fn described(
 ) -> Result<Vec<Result<Description, Error>>, Error> {
     listing.check(request)?;
     let described = |file| attachments::describe(&record_of(file)?, file);
-    Ok(listing.files.iter().map(described).collect())
+    let described: Vec<_> = listing.files.iter().map(described).collect();
+    let proofs = described.iter().map(|file| file.as_ref().ok().map(|file| &file.proofs[..]));
+    listing.check_keywords(request, proofs)?;
+    Ok(described)
 }
 
 fn report_part(opener: &Opener, part: &Part, ranges: &[Range], schema: &Schema) -> Opened {

@@ -419,11 +419,12 @@ impl Keyring {
         let opener = Opener::of_provider(&self.key, readers);
         let record = opener.files_key(handle).ok_or(Error::File)?;
         let (name, media_type) = (name.to_owned(), media_type.to_owned());
-        let described = Description { name, media_type, size: contents.len() as u64 };
+        let made = self.counts.make(&self.key, keywords, number)?;
+        let (size, proofs) = (contents.len() as u64, made.proofs.clone());
+        let described = Description { name, media_type, size, proofs };
         let place = Place { owner: &owner, provider: &provider, readers, handle, number };
         let (description, body) =
             attachments::seal(&record, place, algorithm, &described, contents)?;
-        let made = self.counts.make(&self.key, keywords, number)?;
         let note = keywords::note(&self.key, (&owner, &provider, number), &made.used)?;
         let lineage = self.counts.lineage().clone();
         self.counts.count(number, &made);

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scene import Scene
 
 import mopse
-from mopse._mopse.message import Fetched
+from mopse._mopse.message import Fetched, Listing
 from mopse._party import keyword_bytes
 from mopse.errors import (
     AnswerError,
@@ -708,6 +708,80 @@ def test_another_records_files_are_refused_where_records_were_asked_for():
     honest = story.cloud.find(other)._listing.files
     store.lie = lambda files: [f for f in honest if [f.provider] == [g.provider for g in files]]
     refused(story, story.cloud.find(request), request, "of a record that was not asked for")
+
+
+LACKS = "file {}, of provider '{}', is without a keyword of the request"
+WORDS_OF = {"chest": ["Chest"], "hand": ["hand"], "both": ["HAND", " chest"], "none": []}
+
+
+def listing_of(request, *files):
+    """Return a listing that says of any files that they answer a request."""
+    made = mopse.FileListing(Listing(request._decoded.id, list(files)))
+    return mopse.FileListing.from_bytes(bytes(made))
+
+
+def with_words():
+    """Return a scene, and what a cloud has of the clinic's files with some keywords, by name."""
+    story, _, _ = lying()
+    for name, words in WORDS_OF.items():
+        story.attach(story.clinic, 17, b"text", *words, name=name)
+    story.attach(story.hospital, 17, b"text", "skull", name="of another provider")
+    request = story.owner.files_of(story.cloud.search(story.owner.query(age=40)))
+    listing = story.cloud.find(request)
+    names = story.owner.files(listing, request)["name"]
+    return story, dict(zip(names, listing._listing.files, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("asked", "having"),
+    [
+        (["chest"], {"chest", "both"}),
+        (["Hand"], {"hand", "both"}),
+        (["chest", "hand"], {"both"}),
+        (["hand", "skull"], set()),
+        (["skull"], set()),
+    ],
+)
+def test_files_are_listed_under_the_keywords_that_they_have_and_no_others(asked, having):
+    story, stored = with_words()
+    request = story.owner.find(*asked)
+    for opener in openers(story):
+        assert having <= {*opener.files(story.cloud.find(request), request)["name"]}
+    for name in WORDS_OF:
+        listing = listing_of(request, stored[name])
+        if name in having:
+            for opener in openers(story):
+                assert opener.files(listing, request)["name"].to_list() == [name]
+        else:
+            refused(story, listing, request, LACKS.format(0, "clinic"))
+
+
+def test_one_file_without_the_keyword_refuses_the_whole_listing():
+    story, stored = with_words()
+    request = story.owner.find("skull")
+    honest = stored["of another provider"]
+    for name in WORDS_OF:
+        listing = listing_of(request, honest, stored[name])
+        refused(story, listing, request, LACKS.format(1, "clinic"))
+    assert story.owner.files(listing_of(request, honest), request).height == 1
+
+
+def test_a_description_that_proves_a_keyword_opens_for_its_own_file_only():
+    story, stored = with_words()
+    request = story.owner.find("chest")
+    one, other = stored["none"], stored["both"]
+    place = (one.owner, one.provider, one.epochs, one.readers, one.handle, one.number)
+    moved = StoredFile(*place, other.description, None)
+    changed = bytearray(one.description)
+    changed[-1] ^= 1
+    for lie in (moved, StoredFile(*place, bytes(changed), None)):
+        listing = listing_of(request, lie)
+        for opener in openers(story):
+            with pytest.raises(DecryptionError, match="does not open"):
+                opener.files(listing, request)
+            report = opener.files(listing, request, faults="report")
+            assert report.records.is_empty()
+            assert report.faults["file"].to_list() == [f"{one.number:032x}"]
 
 
 def test_a_file_of_another_provider_is_refused():
