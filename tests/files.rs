@@ -12,24 +12,28 @@ use mopse::cipher::aes_gcm;
 use mopse::cipher::password::Cost;
 use mopse::cloud::store::{Receipt, Totals};
 use mopse::keys::{Key, Purpose};
+use mopse::message::answer::Part;
 use mopse::message::attachment::{Attachment, MOST_LOST, StoredFile};
 use mopse::message::certificate::Owner;
 use mopse::message::listing::{Fetched, Listing};
 use mopse::message::notes::Notes;
 use mopse::message::place::{Epoch, Node};
 use mopse::message::request::{Ask, Request};
-use mopse::party::Keyring;
+use mopse::party::asking::FilesOf;
 use mopse::party::attachments::Place;
 use mopse::party::attachments::{self, Description};
+use mopse::party::columns::{Column, Values};
 use mopse::party::grants::{Grant, Grants, Share};
 use mopse::party::keywords;
 use mopse::party::records::Ids;
 use mopse::party::saved::{self, Kind};
+use mopse::party::uploading::{Change, Table, Versions};
+use mopse::party::{Indexed, Keyring};
 use mopse::wire::text;
 use mopse::{cloud, message, party};
 use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
-use scene::{Cloud, NOW, owner};
+use scene::{Cloud, NOW, age, ask, copy, owner, upload};
 use serde::Deserialize;
 
 const CONTENTS: &[u8] = b"what the picture shows";
@@ -670,6 +674,165 @@ fn a_listing_under_a_keyword_holds_files_with_it_only() {
     let listing = scene.found(&request).unwrap();
     let described = scene.owner.describe(&listing, &Request::decode(&request).unwrap()).unwrap();
     assert!(described.len() == 4 && described.iter().all(Result::is_ok));
+}
+
+/// The hospital, authorised again after the clinic or another left, and a cloud that knows of it.
+fn after_revoking(scene: &mut Scene, leaver: &str) -> Keyring {
+    scene.owner.revoke(&[leaver]).unwrap();
+    scene.cloud.enroll(&mut scene.owner);
+    scene.owner.authorize("hospital", &[]).unwrap()
+}
+
+fn renew(hospital: &Keyring, cloud: &Cloud) {
+    let answer = cloud.answer(&hospital.renewal(NOW).unwrap()).unwrap();
+    for made in hospital.renew(&answer.parts, &[], NOW).unwrap() {
+        cloud.receive(&made.message).unwrap();
+    }
+}
+
+fn parts(asker: &Keyring, cloud: &Cloud, ages: (i64, i64)) -> Vec<Part> {
+    let mut parts = cloud.answer(&ask(asker, &[age(ages.0, ages.1)])).unwrap().parts;
+    parts.retain(|part| !part.handles.is_empty());
+    parts
+}
+
+/// The numbers of the files of records of some age, and what their records are called.
+fn listed(scene: &Scene, asker: &Keyring, ages: (i64, i64)) -> BTreeMap<u128, u128> {
+    let parts = parts(asker, &scene.cloud, ages);
+    let FilesOf { message, known_as } = asker.files_of(&parts, NOW).unwrap();
+    let listing = scene.found(&message).unwrap();
+    let described = asker.describe(&listing, &Request::decode(&message).unwrap()).unwrap();
+    assert!(described.iter().all(Result::is_ok));
+    let called = |file: &StoredFile| {
+        let there = (file.provider.clone(), file.handle);
+        (file.number, known_as.get(&there).copied().unwrap_or(file.handle))
+    };
+    listing.files.iter().map(called).collect()
+}
+
+#[test]
+fn files_of_a_record_are_found_from_every_epoch_that_it_is_in() {
+    let mut scene = scene();
+    scene.owner.authorize("lab", &[]).unwrap();
+    scene.cloud.enroll(&mut scene.owner);
+    let rows = [(17, 40, None), (18, 50, None)];
+    scene.cloud.receive(&upload(&scene.hospital, &rows)).unwrap();
+    let mut numbers = BTreeSet::new();
+    let mut attach = |scene: &Scene, hospital: &mut Keyring| {
+        let [wanted, _] =
+            [17, 18].map(|record| scene.receive(&attached(hospital, record, &[])).unwrap());
+        numbers.insert(wanted);
+        numbers.clone()
+    };
+    let mut hospital = copy(&scene.hospital);
+    let mut expected = attach(&scene, &mut hospital);
+    let mut handle = hospital.handles(Ids::Integers(&[17]))[0];
+    for leaver in ["clinic", "lab"] {
+        let mut again = after_revoking(&mut scene, leaver);
+        catch_up(&mut again, &scene.cloud);
+        for is_renewed in [false, true] {
+            if is_renewed {
+                renew(&again, &scene.cloud);
+                handle = again.handles(Ids::Integers(&[17]))[0];
+            }
+            for asker in [&scene.owner, &again] {
+                let listed = listed(&scene, asker, (40, 40));
+                let called: BTreeSet<u128> = listed.values().copied().collect();
+                assert_eq!(called, [handle].into(), "as the answer has it");
+                assert_eq!(listed.into_keys().collect::<BTreeSet<_>>(), expected, "{leaver}");
+                assert_eq!(self::listed(&scene, asker, (0, 120)).len(), 2 * expected.len());
+            }
+            expected = attach(&scene, &mut again);
+        }
+    }
+    assert_eq!(expected.len(), 5);
+}
+
+#[test]
+fn files_of_another_record_are_refused_in_every_epoch() {
+    let mut scene = scene();
+    scene.cloud.receive(&upload(&scene.hospital, &[(17, 40, None), (18, 50, None)])).unwrap();
+    for record in [17, 18] {
+        let message = attached(&mut scene.hospital, record, &[]);
+        scene.receive(&message).unwrap();
+    }
+    let again = after_revoking(&mut scene, "clinic");
+    renew(&again, &scene.cloud);
+    let of = |ages| {
+        let parts = parts(&scene.owner, &scene.cloud, ages);
+        let message = scene.owner.files_of(&parts, NOW).unwrap().message;
+        (scene.found(&message).unwrap(), Request::decode(&message).unwrap())
+    };
+    let ((honest, request), (other, _)) = (of((40, 40)), of((50, 50)));
+    assert!(scene.owner.describe(&honest, &request).unwrap()[0].is_ok());
+    let lie = Listing { files: other.files, ..honest };
+    let why = "file 0, of provider 'hospital', is of a record that was not asked for".to_owned();
+    let refused = message::Error::Answer { what: "the listing", why };
+    assert_eq!(scene.owner.describe(&lie, &request), Err(refused.into()));
+}
+
+#[test]
+fn a_record_that_does_not_open_is_asked_for_under_its_own_handle_alone() {
+    let mut scene = scene();
+    scene.cloud.receive(&upload(&scene.hospital, &[(17, 40, None), (18, 50, None)])).unwrap();
+    let again = after_revoking(&mut scene, "clinic");
+    let asked = |parts: &[Part]| {
+        let FilesOf { message, known_as } = scene.owner.files_of(parts, NOW).unwrap();
+        let Ask::Records(asked) = Request::decode(&message).unwrap().ask else { panic!() };
+        (asked, known_as)
+    };
+    let handles_of = |by: &Keyring| by.handles(Ids::Integers(&[17, 18]));
+    let (here, there) = (handles_of(&scene.hospital), handles_of(&again));
+    let parts = parts(&scene.owner, &scene.cloud, (0, 120));
+    let (all, known_as) = asked(&parts);
+    let at = |keyring: &Keyring, handles: &[u128]| {
+        let mut handles = handles.to_vec();
+        handles.sort_unstable();
+        (keyring.node().clone(), handles)
+    };
+    assert_eq!(all, [at(&scene.hospital, &here), at(&again, &there)]);
+    let pairs = (0..2).map(|at| ((again.node().clone(), there[at]), here[at]));
+    assert_eq!(known_as, pairs.collect());
+    let [part] = &parts[..] else { panic!("one came") };
+    let apart = [0, 1].map(|row| Part {
+        handles: vec![part.handles[row]],
+        portions: part.portions.iter().map(|portion| portion.of_rows(&[row])).collect(),
+        ..part.clone()
+    });
+    let (of_apart, _) = asked(&apart);
+    assert_eq!(of_apart, all, "in one order, whatever came beside what");
+    for row in 0..2 {
+        let mut damaged = part.clone();
+        damaged.handles[row] ^= 1;
+        let fine = here.iter().position(|handle| *handle == part.handles[1 - row]).unwrap();
+        let (some, known_as) = asked(&[damaged.clone()]);
+        let own = (scene.hospital.node().clone(), damaged.handles);
+        assert_eq!(some, [own, at(&again, &there[fine..=fine])]);
+        assert_eq!(known_as.len(), 1);
+    }
+    let mut damaged = part.clone();
+    damaged.portions[0].layout[0] ^= 1;
+    assert_eq!(asked(&[damaged]), (vec![at(&scene.hospital, &here)], BTreeMap::new()));
+}
+
+#[test]
+fn a_column_of_other_ids_leads_to_no_files_of_others() {
+    let mut scene = scene();
+    let ids = Values::Int64(vec![18].into());
+    let is_valid = vec![true].into();
+    let column = Column { name: "id".into(), dtype: "Int64".into(), values: ids, is_valid };
+    let again = after_revoking(&mut scene, "clinic");
+    let indexed = [Indexed { field: "age", rows: &[0], plaintexts: &[40] }];
+    let ids = Ids::Integers(&[17]);
+    let (columns, id) = (&[column][..], Some("id"));
+    let table = Table { columns, ids, id, indexed: &indexed, portions: &[], now: NOW };
+    let sent = again.upload(&table, Change::Add, &Versions::default()).unwrap();
+    scene.cloud.receive(&sent.message).unwrap();
+    let parts = parts(&scene.owner, &scene.cloud, (40, 40));
+    let FilesOf { message, known_as } = scene.owner.files_of(&parts, NOW).unwrap();
+    let handles = again.handles(ids);
+    let asked = Ask::Records(vec![(again.node().clone(), handles)]);
+    assert_eq!((Request::decode(&message).unwrap().ask, known_as), (asked, BTreeMap::new()));
 }
 
 #[test]

@@ -12,6 +12,7 @@ import datetime
 import html
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Self, TypeVar
 
 from mopse import _mopse
@@ -432,7 +433,8 @@ class File:
     provider : str
         Path of the provider that attached it.
     record : str
-        The handle of the record it belongs to, as 32 hexadecimal digits.
+        The handle of the record it belongs to, as 32 hexadecimal digits; see `mopse.Owner.fetch`
+        for one that was renewed since.
     content : bytes
         What it holds.
     """
@@ -483,7 +485,8 @@ class FileRequest(_Signed[_mopse.message.Request]):
 
     Made by `mopse.Owner.find`, `mopse.Owner.files_of` and `mopse.Owner.fetch`, for notes by
     `mopse.Provider.request_notes`, or of a request as it travels. What answers it is opened with
-    it.
+    it. A request for the files of records keeps, beside what travels, under which other handles it
+    asks for them.
 
     Notes
     -----
@@ -493,10 +496,23 @@ class FileRequest(_Signed[_mopse.message.Request]):
     """
 
     _what = "a request"
+    _known_as: Mapping[tuple[str, int], int] = MappingProxyType({})
+    """Handles of records by provider and the handle that they have in another epoch; never sent."""
 
     @staticmethod
     def _decode(message: bytes) -> _mopse.message.Request:
         return _mopse.message.Request.decode(message)
+
+    @classmethod
+    def _knowing(cls, message: bytes, known_as: Mapping[tuple[str, int], int]) -> "FileRequest":
+        """Return a request that was signed just now, and what it knows of handles."""
+        request = cls._signed(message)
+        request._known_as = known_as
+        return request
+
+    def _record(self, file: _mopse.message.StoredFile) -> str:
+        """Return the handle of a file's record, as the answer has it that was asked about."""
+        return stored_text(self._known_as.get((file.provider, file.handle), file.handle))
 
     def __repr__(self) -> str:
         return f"FileRequest(nbytes={self.nbytes})"

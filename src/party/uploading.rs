@@ -13,7 +13,7 @@ use super::columns::Column;
 use super::grants::Opener;
 use super::keyring::Keyring;
 use super::keywords;
-use super::opening::{ids_of, indexed_of};
+use super::opening::{ids_of, indexed_of, origin_of};
 use super::records::{self, Author, FILES, Ids, Names, Origin, REST, readers_key, record_key};
 use crate::cipher::Algorithm;
 use crate::message;
@@ -358,13 +358,7 @@ impl Keyring {
         now: u64,
     ) -> Result<Made, Error> {
         let opener = Opener::of_provider(&self.key_of(&part.provider)?, part.readers);
-        let origin = Origin {
-            owner: &part.owner,
-            provider: &part.provider,
-            readers: part.readers,
-            upload: part.upload,
-        };
-        let rows = opener.open_rows(origin, &part.handles, &part.portions)?;
+        let rows = opener.open_rows(origin_of(part), &part.handles, &part.portions)?;
         if let Some(error) = rows.faults.values().next() {
             return Err(error.clone());
         }

@@ -1,5 +1,6 @@
 """Files of records, found by encrypted keywords and fetched one by one, as the parties do it."""
 
+import copy
 import datetime
 import io
 
@@ -429,6 +430,86 @@ def test_files_of_an_epoch_that_was_left_stay_readable_for_the_owner(story):
     assert story.fetched(story.owner, old).content == b"old"
     with pytest.raises(ScopeError):
         story.cloud.find(story.hospital.find("scan"))
+
+
+@pytest.mark.parametrize("ids", [[17, 18], ["ann", "bob"]], ids=["integers", "text"])
+def test_files_of_a_record_are_found_from_every_epoch_that_it_was_in(ids):
+    story = Story()
+    story.authorize("lab")
+    story.enroll()
+    story.send("hospital", {"id": ids, "age": [40, 50]})
+    hospital = story.hospital
+    expected = {story.attach(hospital, ids[0], b"first", "scan", name="first")}
+    story.attach(hospital, ids[1], b"of another", "scan")
+    called = handle(hospital, ids[0])
+    for leaver in ("clinic", "lab"):
+        story.owner.revoke(leaver)
+        story.enroll()
+        hospital = story.authorize("hospital")
+        hospital.catch_up(story.cloud)
+        for is_renewed in (False, True):
+            if is_renewed:
+                assert hospital.renew(story.cloud) == 2
+                called = handle(hospital, ids[0])
+            for asker in (story.owner, hospital):
+                request = asker.files_of(story.cloud.search(asker.query(age=40)))
+                table = asker.files(story.cloud.find(bytes(request)), request)
+                assert {*table["file"]} == expected
+                assert {*table["record"]} == {called}, "as the answer has it"
+                for number in expected:
+                    fetch = asker.fetch(number, listed=request)
+                    file = asker.open_file(story.cloud.fetch(bytes(fetch)), fetch)
+                    assert (file.record, file.provider) == (called, "hospital")
+            expected.add(story.attach(hospital, ids[0], b"later", "scan"))
+    assert len(expected) == 5
+    assert len(story.found(story.owner, "scan")) == 6
+
+
+def renewed(story):
+    """Let the clinic leave, and renew two records of the hospital, each with a file from before."""
+    story.send("hospital", {"id": [17, 18], "age": [40, 50]})
+    before = handle(story.hospital, 17)
+    for record in (17, 18):
+        story.attach(story.hospital, record, b"text", "scan", name=str(record))
+    grant = story.owner.grant("hospital")
+    story.owner.revoke("clinic")
+    story.enroll()
+    hospital = story.authorize("hospital")
+    hospital.renew(story.cloud)
+    return hospital, before, grant
+
+
+def test_a_request_that_travelled_names_records_as_they_were(story):
+    hospital, before, _ = renewed(story)
+    request = hospital.files_of(story.cloud.search(hospital.query(age=40)))
+    for there in (mopse.FileRequest(bytes(request)), copy.copy(request)):
+        listing = story.cloud.find(there)
+        assert story.owner.files(listing, there)["record"].to_list() == [before]
+        assert story.owner.files(listing, request)["record"].to_list() == [handle(hospital, 17)]
+    (number,) = story.owner.files(listing, request)["file"]
+    assert story.fetched(hospital, number).record == before
+    with pytest.raises(WrongTypeError):
+        hospital.fetch(number, listed=bytes(request))
+
+
+def test_files_of_another_record_are_refused_under_its_handle_in_any_epoch(story):
+    renewed(story)
+    requests = [
+        story.owner.files_of(story.cloud.search(story.owner.query(age=age))) for age in (40, 50)
+    ]
+    other = story.cloud.find(requests[1])._listing.files
+    with pytest.raises(AnswerError, match="is of a record that was not asked for"):
+        story.owner.files(listing_of(requests[0], *other), requests[0])
+
+
+def test_files_from_before_stay_with_grants_from_before(story):
+    _, _, grant = renewed(story)
+    request = story.owner.files_of(story.cloud.search(story.owner.query(age=40)))
+    listing = story.cloud.find(request)
+    assert mopse.User(SCHEMA, [grant]).files(listing, request)["name"].to_list() == ["17"]
+    later = mopse.User(SCHEMA, [story.owner.grant("hospital")])
+    with pytest.raises(ScopeError):
+        later.files(listing, request)
 
 
 def test_a_provider_fetches_from_its_subtree_only(story):
