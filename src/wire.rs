@@ -101,7 +101,7 @@ kinds! {
     /// A message under a password, as PBES1 makes it.
     Pbes1 = b"MOPSEPB1", 1, "the PBES1 message";
     /// Where an attachment belongs; associated, and never sent.
-    Place = b"MOPSEPLC", 1, "the place";
+    Place = b"MOPSEPLC", 2, "the place";
     /// The tokens of a query.
     Query = b"MOPSEQRY", 2, "the query";
     /// What a record is bound to; associated, and never sent.

@@ -12,23 +12,28 @@ use mopse::cipher::aes_gcm;
 use mopse::cipher::password::Cost;
 use mopse::cloud::store::{Receipt, Totals};
 use mopse::keys::{Key, Purpose};
+use mopse::message::answer::Part;
 use mopse::message::attachment::{Attachment, MOST_LOST, StoredFile};
+use mopse::message::certificate::Owner;
 use mopse::message::listing::{Fetched, Listing};
 use mopse::message::notes::Notes;
 use mopse::message::place::{Epoch, Node};
 use mopse::message::request::{Ask, Request};
-use mopse::party::Keyring;
+use mopse::party::asking::FilesOf;
 use mopse::party::attachments::Place;
 use mopse::party::attachments::{self, Description};
+use mopse::party::columns::{Column, Values};
 use mopse::party::grants::{Grant, Grants, Share};
 use mopse::party::keywords;
 use mopse::party::records::Ids;
 use mopse::party::saved::{self, Kind};
+use mopse::party::uploading::{Change, Table, Versions};
+use mopse::party::{Indexed, Keyring};
 use mopse::wire::text;
 use mopse::{cloud, message, party};
 use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
-use scene::{Cloud, NOW, owner};
+use scene::{Cloud, NOW, age, ask, copy, owner, upload};
 use serde::Deserialize;
 
 const CONTENTS: &[u8] = b"what the picture shows";
@@ -86,7 +91,12 @@ fn record_key(provider: &Keyring, handle: u128) -> Key {
     let key = Key::from_bytes(&[1; 32]).unwrap();
     let path = provider.node().names().iter();
     let key = path.fold(key, |key, name| key.child(Purpose::Node, name.as_bytes(), 0));
-    let readers = key.child(Purpose::Record, b"", 0).child(Purpose::Portion, b"", 0);
+    files_key(&key, Epoch::default(), handle)
+}
+
+fn files_key(provider: &Key, readers: Epoch, handle: u128) -> Key {
+    let key = provider.child(Purpose::Record, b"", 0);
+    let readers = key.child_in(Purpose::Portion, b"", readers.number, readers.salt());
     let files = readers.child(Purpose::Portion, b"/files", 0);
     let half = |label: &[u8]| -> [u8; 16] {
         let cipher = aes::Aes256Enc::new(files.child(Purpose::Portion, label, 0).expose().into());
@@ -118,6 +128,33 @@ struct Case {
     trapdoor: [u8; 64],
     label: String,
     masked: String,
+    #[serde(with = "hex")]
+    proof: [u8; 16],
+}
+
+#[derive(Deserialize)]
+struct Readers {
+    number: u32,
+    salt: String,
+}
+
+#[derive(Deserialize)]
+struct Described {
+    #[serde(with = "hex")]
+    provider: [u8; 32],
+    #[serde(with = "hex")]
+    owner: [u8; 32],
+    path: String,
+    epochs: Vec<u32>,
+    readers: Readers,
+    handle: String,
+    file: String,
+    name: String,
+    media_type: String,
+    size: u64,
+    keywords: Vec<String>,
+    #[serde(with = "hex")]
+    description: Vec<u8>,
 }
 
 #[derive(Deserialize)]
@@ -129,14 +166,22 @@ struct Fold {
 #[derive(Deserialize)]
 struct Vectors {
     cases: Vec<Case>,
+    descriptions: Vec<Described>,
     folds: Vec<Fold>,
 }
 
+fn vectors() -> Vectors {
+    serde_json::from_str(include_str!("vectors/keyword.json")).unwrap()
+}
+
+fn number(hexadecimal: &str) -> u128 {
+    u128::from_str_radix(hexadecimal, 16).unwrap()
+}
+
 #[test]
-fn keywords_become_the_pinned_entries() {
-    let vectors: Vectors = serde_json::from_str(include_str!("vectors/keyword.json")).unwrap();
+fn keywords_become_the_pinned_entries_and_proofs() {
+    let vectors = vectors();
     assert_eq!(vectors.cases.len(), 4);
-    let number = |text: &str| u128::from_str_radix(text, 16).unwrap();
     for Fold { typed, keyword } in vectors.folds {
         assert_eq!(text::keyword(&typed), keyword, "{typed:?}");
     }
@@ -147,6 +192,36 @@ fn keywords_become_the_pinned_entries() {
         assert_eq!(trapdoor.0, case.trapdoor, "{}", case.keyword);
         let entry = trapdoor.entry(case.count, number(&case.file));
         assert_eq!((entry.label, entry.masked), (number(&case.label), number(&case.masked)));
+        assert_eq!(trapdoor.proof(number(&case.file)), case.proof, "{}", case.keyword);
+    }
+}
+
+#[test]
+fn the_pinned_descriptions_open() {
+    let vectors = vectors();
+    assert_eq!(vectors.descriptions.len(), 3);
+    for case in vectors.descriptions {
+        let provider = Key::from_bytes(&case.provider).unwrap();
+        let epochs: Vec<Epoch> = case.epochs.iter().map(|&epoch| epoch.into()).collect();
+        let salt = hex::decode(case.readers.salt).unwrap();
+        let readers = Epoch { number: case.readers.number, salt: salt.try_into().ok() };
+        let stored = StoredFile {
+            owner: Owner(case.owner),
+            provider: Node::of(&case.path, &epochs).unwrap(),
+            readers,
+            handle: number(&case.handle),
+            number: number(&case.file),
+            description: case.description,
+            body: None,
+        };
+        let proof =
+            |word: &String| keywords::trapdoor(&provider, word.as_bytes()).proof(stored.number);
+        let mut proofs: Vec<_> = case.keywords.iter().map(proof).collect();
+        proofs.sort_unstable();
+        let Described { name, media_type, size, .. } = case;
+        let key = files_key(&provider, readers, stored.handle);
+        let expected = Description { name, media_type, size, proofs };
+        assert_eq!(attachments::describe(&key, &stored), Ok(expected), "{}", stored.provider);
     }
 }
 
@@ -154,7 +229,8 @@ fn keywords_become_the_pinned_entries() {
 fn a_file_opens_with_its_records_key() {
     let (_, stored, key) = stored();
     let (name, media_type) = ("chest.jpg".to_owned(), "image/jpeg".to_owned());
-    let description = Description { name, media_type, size: CONTENTS.len() as u64 };
+    let (size, proofs) = (CONTENTS.len() as u64, Vec::new());
+    let description = Description { name, media_type, size, proofs };
     assert_eq!(attachments::describe(&key, &stored).unwrap(), description);
     assert_eq!(attachments::open(&key, &stored).unwrap(), (description, CONTENTS.to_vec()));
 }
@@ -190,14 +266,15 @@ fn a_file_opens_at_its_own_place_only() {
 }
 
 #[test]
-fn a_body_opens_under_its_own_name_type_and_size_only() {
+fn a_body_opens_under_its_own_description_only() {
     let (_, stored, key) = stored();
     let own = attachments::describe(&key, &stored).unwrap();
-    let changes: [fn(&mut Description); 4] = [
+    let changes: [fn(&mut Description); 5] = [
         |_| (),
         |called| called.media_type = "text/html".to_owned(),
         |called| called.name = "chest.jpg.exe".to_owned(),
         |called| called.size += 1,
+        |called| called.proofs.push([7; 16]),
     ];
     for (number, change) in changes.iter().enumerate() {
         let mut called = own.clone();
@@ -539,6 +616,237 @@ fn what_a_cloud_gives_in_place_of_what_was_asked_for_is_refused() {
         let refused = owner.open_file(&lie, &first.1);
         assert!(matches!(refused, Err(party::Error::Message(message::Error::Answer { .. }))));
     }
+}
+
+#[test]
+fn a_listing_under_a_keyword_holds_files_with_it_only() {
+    let mut scene = scene();
+    let [chest, hand]: [&[u8]; 2] = [b"chest", b"hand"];
+    let words: [&[&[u8]]; 4] = [&[chest], &[hand], &[chest, hand], &[]];
+    let of_hospital = words.map(|words| {
+        let message = attached(&mut scene.hospital, 17, words);
+        scene.receive(&message).unwrap()
+    });
+    let message = attached(&mut scene.clinic, 17, &[hand]);
+    let of_clinic = scene.receive(&message).unwrap();
+    let stored = |number| {
+        let request = scene.owner.fetch_file(number, NOW).unwrap();
+        scene.fetched(&request).unwrap().file.without_body()
+    };
+    let mut grants = Grants::default();
+    for provider in [&scene.hospital, &scene.clinic] {
+        let share = Share { ids: None, portions: None, holder: b"", end: NOW };
+        let grant = provider.grant(provider.node(), &share).unwrap();
+        grants.add(Grant::decode(&grant).unwrap(), NOW).unwrap();
+    }
+    let asked: [&[&[u8]]; 3] = [&[chest], &[hand], &[chest, hand]];
+    for (asked, having) in asked.iter().zip([&[0, 2][..], &[1, 2, 4], &[2]]) {
+        let request = scene.owner.search_files(asked, NOW).unwrap();
+        let honest = scene.found(&request).unwrap();
+        let request = Request::decode(&request).unwrap();
+        let everywhere = [&of_hospital[..], &[of_clinic]].concat();
+        assert_eq!(honest.files.len(), having.len());
+        for (at, &number) in everywhere.iter().enumerate() {
+            let files = [stored(of_hospital[2]), stored(number)];
+            let files = files[usize::from(at == 2)..].to_vec();
+            let relabelled = Listing { request: request.id, files };
+            let by_owner = scene.owner.describe(&relabelled, &request);
+            let by_reader = grants.describe(&relabelled, &request);
+            assert_eq!(by_owner, by_reader, "a reader finds out as well");
+            if having.contains(&at) {
+                assert!(by_owner.unwrap().iter().all(Result::is_ok));
+            } else {
+                let provider = if number == of_clinic { "clinic" } else { "hospital" };
+                let why = "is without a keyword of the request";
+                let why = format!("file 1, of provider '{provider}', {why}");
+                let refused = message::Error::Answer { what: "the listing", why };
+                assert_eq!(by_owner, Err(refused.into()), "file {at} for {}", asked.len());
+            }
+        }
+        // The seal of a description that proves the keyword holds for its own file.
+        let mut moved = Listing { request: request.id, files: vec![stored(of_hospital[3])] };
+        moved.files[0].description = stored(of_hospital[2]).description;
+        assert_eq!(scene.owner.describe(&moved, &request).unwrap(), [Err(party::Error::File)]);
+    }
+    // By its number or its record a file is found whatever its keywords are.
+    let records = vec![(scene.hospital.node().clone(), vec![stored(of_hospital[3]).handle])];
+    let request = scene.owner.list_files(records, NOW).unwrap();
+    let listing = scene.found(&request).unwrap();
+    let described = scene.owner.describe(&listing, &Request::decode(&request).unwrap()).unwrap();
+    assert!(described.len() == 4 && described.iter().all(Result::is_ok));
+}
+
+/// The hospital, authorised again after the clinic or another left, and a cloud that knows of it.
+fn after_revoking(scene: &mut Scene, leaver: &str) -> Keyring {
+    scene.owner.revoke(&[leaver]).unwrap();
+    scene.cloud.enroll(&mut scene.owner);
+    scene.owner.authorize("hospital", &[]).unwrap()
+}
+
+fn renew(hospital: &Keyring, cloud: &Cloud) {
+    let answer = cloud.answer(&hospital.renewal(NOW).unwrap()).unwrap();
+    for made in hospital.renew(&answer.parts, &[], NOW).unwrap() {
+        cloud.receive(&made.message).unwrap();
+    }
+}
+
+fn parts(asker: &Keyring, cloud: &Cloud, ages: (i64, i64)) -> Vec<Part> {
+    let mut parts = cloud.answer(&ask(asker, &[age(ages.0, ages.1)])).unwrap().parts;
+    parts.retain(|part| !part.handles.is_empty());
+    parts
+}
+
+/// The numbers of the files of records of some age, and what their records are called.
+fn listed(scene: &Scene, asker: &Keyring, ages: (i64, i64)) -> BTreeMap<u128, u128> {
+    let parts = parts(asker, &scene.cloud, ages);
+    let FilesOf { message, known_as } = asker.files_of(&parts, NOW).unwrap();
+    let listing = scene.found(&message).unwrap();
+    let described = asker.describe(&listing, &Request::decode(&message).unwrap()).unwrap();
+    assert!(described.iter().all(Result::is_ok));
+    let called = |file: &StoredFile| {
+        let there = (file.provider.clone(), file.handle);
+        (file.number, known_as.get(&there).copied().unwrap_or(file.handle))
+    };
+    listing.files.iter().map(called).collect()
+}
+
+#[test]
+fn files_of_a_record_are_found_from_every_epoch_that_it_is_in() {
+    let mut scene = scene();
+    scene.owner.authorize("lab", &[]).unwrap();
+    scene.cloud.enroll(&mut scene.owner);
+    let rows = [(17, 40, None), (18, 50, None)];
+    scene.cloud.receive(&upload(&scene.hospital, &rows)).unwrap();
+    let mut numbers = BTreeSet::new();
+    let mut attach = |scene: &Scene, hospital: &mut Keyring| {
+        let [wanted, _] =
+            [17, 18].map(|record| scene.receive(&attached(hospital, record, &[])).unwrap());
+        numbers.insert(wanted);
+        numbers.clone()
+    };
+    let mut hospital = copy(&scene.hospital);
+    let mut expected = attach(&scene, &mut hospital);
+    let mut handle = hospital.handles(Ids::Integers(&[17]))[0];
+    for leaver in ["clinic", "lab"] {
+        let mut again = after_revoking(&mut scene, leaver);
+        catch_up(&mut again, &scene.cloud);
+        for is_renewed in [false, true] {
+            if is_renewed {
+                renew(&again, &scene.cloud);
+                handle = again.handles(Ids::Integers(&[17]))[0];
+            }
+            for asker in [&scene.owner, &again] {
+                let listed = listed(&scene, asker, (40, 40));
+                let called: BTreeSet<u128> = listed.values().copied().collect();
+                assert_eq!(called, [handle].into(), "as the answer has it");
+                assert_eq!(listed.into_keys().collect::<BTreeSet<_>>(), expected, "{leaver}");
+                assert_eq!(self::listed(&scene, asker, (0, 120)).len(), 2 * expected.len());
+            }
+            expected = attach(&scene, &mut again);
+        }
+    }
+    assert_eq!(expected.len(), 5);
+}
+
+#[test]
+fn files_of_another_record_are_refused_in_every_epoch() {
+    let mut scene = scene();
+    scene.cloud.receive(&upload(&scene.hospital, &[(17, 40, None), (18, 50, None)])).unwrap();
+    for record in [17, 18] {
+        let message = attached(&mut scene.hospital, record, &[]);
+        scene.receive(&message).unwrap();
+    }
+    let again = after_revoking(&mut scene, "clinic");
+    renew(&again, &scene.cloud);
+    let of = |ages| {
+        let parts = parts(&scene.owner, &scene.cloud, ages);
+        let message = scene.owner.files_of(&parts, NOW).unwrap().message;
+        (scene.found(&message).unwrap(), Request::decode(&message).unwrap())
+    };
+    let ((honest, request), (other, _)) = (of((40, 40)), of((50, 50)));
+    assert!(scene.owner.describe(&honest, &request).unwrap()[0].is_ok());
+    let lie = Listing { files: other.files, ..honest };
+    let why = "file 0, of provider 'hospital', is of a record that was not asked for".to_owned();
+    let refused = message::Error::Answer { what: "the listing", why };
+    assert_eq!(scene.owner.describe(&lie, &request), Err(refused.into()));
+}
+
+#[test]
+fn a_record_that_does_not_open_is_asked_for_under_its_own_handle_alone() {
+    let mut scene = scene();
+    scene.cloud.receive(&upload(&scene.hospital, &[(17, 40, None), (18, 50, None)])).unwrap();
+    let again = after_revoking(&mut scene, "clinic");
+    let asked = |parts: &[Part]| {
+        let FilesOf { message, known_as } = scene.owner.files_of(parts, NOW).unwrap();
+        let Ask::Records(asked) = Request::decode(&message).unwrap().ask else { panic!() };
+        (asked, known_as)
+    };
+    let handles_of = |by: &Keyring| by.handles(Ids::Integers(&[17, 18]));
+    let (here, there) = (handles_of(&scene.hospital), handles_of(&again));
+    let parts = parts(&scene.owner, &scene.cloud, (0, 120));
+    let (all, known_as) = asked(&parts);
+    let at = |keyring: &Keyring, handles: &[u128]| {
+        let mut handles = handles.to_vec();
+        handles.sort_unstable();
+        (keyring.node().clone(), handles)
+    };
+    assert_eq!(all, [at(&scene.hospital, &here), at(&again, &there)]);
+    let pairs = (0..2).map(|at| ((again.node().clone(), there[at]), here[at]));
+    assert_eq!(known_as, pairs.collect());
+    let [part] = &parts[..] else { panic!("one came") };
+    let apart = [0, 1].map(|row| Part {
+        handles: vec![part.handles[row]],
+        portions: part.portions.iter().map(|portion| portion.of_rows(&[row])).collect(),
+        ..part.clone()
+    });
+    let (of_apart, _) = asked(&apart);
+    assert_eq!(of_apart, all, "in one order, whatever came beside what");
+    for row in 0..2 {
+        let mut damaged = part.clone();
+        damaged.handles[row] ^= 1;
+        let fine = here.iter().position(|handle| *handle == part.handles[1 - row]).unwrap();
+        let (some, known_as) = asked(&[damaged.clone()]);
+        let own = (scene.hospital.node().clone(), damaged.handles);
+        assert_eq!(some, [own, at(&again, &there[fine..=fine])]);
+        assert_eq!(known_as.len(), 1);
+    }
+    let mut damaged = part.clone();
+    damaged.portions[0].layout[0] ^= 1;
+    assert_eq!(asked(&[damaged]), (vec![at(&scene.hospital, &here)], BTreeMap::new()));
+}
+
+#[test]
+fn a_column_of_other_ids_leads_to_no_files_of_others() {
+    let mut scene = scene();
+    let ids = Values::Int64(vec![18].into());
+    let is_valid = vec![true].into();
+    let column = Column { name: "id".into(), dtype: "Int64".into(), values: ids, is_valid };
+    let again = after_revoking(&mut scene, "clinic");
+    let indexed = [Indexed { field: "age", rows: &[0], plaintexts: &[40] }];
+    let ids = Ids::Integers(&[17]);
+    let (columns, id) = (&[column][..], Some("id"));
+    let table = Table { columns, ids, id, indexed: &indexed, portions: &[], now: NOW };
+    let sent = again.upload(&table, Change::Add, &Versions::default()).unwrap();
+    scene.cloud.receive(&sent.message).unwrap();
+    let parts = parts(&scene.owner, &scene.cloud, (40, 40));
+    let FilesOf { message, known_as } = scene.owner.files_of(&parts, NOW).unwrap();
+    let handles = again.handles(ids);
+    let asked = Ask::Records(vec![(again.node().clone(), handles)]);
+    assert_eq!((Request::decode(&message).unwrap().ask, known_as), (asked, BTreeMap::new()));
+}
+
+#[test]
+fn proofs_say_nothing_to_who_opens_descriptions_without_trapdoors() {
+    let mut scene = scene();
+    let proofs = [1, 2].map(|record| {
+        let message = attached(&mut scene.hospital, record, &[b"chest"]);
+        let request = scene.owner.fetch_file(scene.receive(&message).unwrap(), NOW).unwrap();
+        let fetched = scene.fetched(&request).unwrap();
+        let request = Request::decode(&request).unwrap();
+        scene.owner.open_file(&fetched, &request).unwrap().0.proofs
+    });
+    assert!(proofs.iter().all(|proofs| proofs.len() == 1));
+    assert_ne!(proofs[0], proofs[1], "one keyword, two files");
 }
 
 #[test]

@@ -401,6 +401,32 @@ fn a_changed_answer_gives_no_record_that_was_not_sent() {
 }
 
 #[test]
+fn a_changed_listing_describes_no_file_that_was_not_sent() {
+    let messages = messages();
+    let asked = messages.signed.iter().filter_map(|(_, bytes)| Request::decode(bytes).ok());
+    let asked: Vec<Request> = asked.collect();
+    let (_, bytes) = messages.unsigned.iter().find(|(name, _)| *name == "listing").unwrap();
+    let twice = Listing::decode(bytes).unwrap();
+    let once =
+        |request: &Request| Listing { request: request.id, files: twice.files[..1].to_vec() };
+    let describe = |listing: &Listing, request: &Request| messages.owner.describe(listing, request);
+    let honest: Vec<_> = asked.iter().map(|request| describe(&once(request), request)).collect();
+    assert_eq!(honest.iter().filter(|described| described.is_ok()).count(), 1, "by keywords");
+    let config = ProptestConfig::with_cases(cases(1500));
+    proptest!(config, |(which in any::<Index>(), changes in vec(change(), 1..4))| {
+        let which = which.index(asked.len());
+        let mut bytes = once(&asked[which]).encode();
+        changes.iter().for_each(|change| change.make(&mut bytes));
+        if let Ok(listing) = Listing::decode(&bytes) {
+            for described in describe(&listing, &asked[which]).into_iter().flatten().flatten() {
+                let sent = honest[which].as_ref().unwrap();
+                prop_assert!(sent.contains(&Ok(described)));
+            }
+        }
+    });
+}
+
+#[test]
 fn a_cloud_takes_no_changed_message() {
     let messages = messages();
     let changeable: Vec<&Vec<u8>> =

@@ -53,10 +53,11 @@ def described(
     """Return what the attachments of a listing are called; see `Party.files`."""
     is_report = _is_report(faults)
     found = instance(listing, FileListing, "a listing")._listing
-    files = describe(found, instance(request, FileRequest, "a request")._decoded)
+    asked = instance(request, FileRequest, "a request")
+    files = describe(found, asked._decoded)
     rows, failed = [], []
     for stored, file in zip(found.files, files, strict=True):
-        place = stored.provider, stored_text(stored.handle), stored_text(stored.number)
+        place = stored.provider, asked._record(stored), stored_text(stored.number)
         if not isinstance(file, MopseError):
             rows.append((*place, *file))
         elif is_report:
@@ -95,10 +96,10 @@ def opened(
 ) -> File:
     """Return an attachment, opened and checked; see `Party.open_file`."""
     fetched = instance(sealed, SealedFile, "a file")._fetched
-    asked = instance(request, FileRequest, "a request")._decoded
-    (name, media_type, _), content = open_fetched(fetched, asked)
+    asked = instance(request, FileRequest, "a request")
+    (name, media_type, _), content = open_fetched(fetched, asked._decoded)
     file = fetched.file
-    return File(name, media_type, file.provider, stored_text(file.handle), content)
+    return File(name, media_type, file.provider, asked._record(file), content)
 
 
 def matching(

@@ -451,6 +451,10 @@ class Party:
     def files_of(self, answer: Answer, *, expires_in: datetime.timedelta = _HOUR) -> FileRequest:
         """Return the signed request for the attachments of records that a query found.
 
+        A file stays under the handle that its record had when it was attached, so the records are
+        asked for under those that they have in every epoch of their provider, and the files of one
+        that was renewed are among them.
+
         Parameters
         ----------
         answer : Answer
@@ -463,19 +467,39 @@ class Party:
         mopse.errors.ScopeError
             If a record is of a provider out of reach.
         mopse.errors.InvalidInputError
-            If there are more than 4,096 records of one provider.
+            If there are more than 4,096 records of one provider, those of all epochs counted.
+
+        Notes
+        -----
+        Where a provider has had several epochs, its records are opened here to know their ids, and
+        the cloud learns which records of one epoch are, together, which of another. Of a record
+        that does not open only the files under its present handle are asked for; `decrypt` says
+        which these are.
+
+        The request knows the other handles and names records as the answer does, in `files`. What
+        it is made of when it travelled knows them no more, and names records as they were when
+        their files were attached.
         """
         instance(answer, Answer, "an answer")
         parts = [part for part in answer._parts if len(part)]
-        return FileRequest._signed(self._keyring.list_files(parts, _expiry(expires_in)))
+        return FileRequest._knowing(*self._keyring.files_of(parts, _expiry(expires_in)))
 
-    def fetch(self, file: str, *, expires_in: datetime.timedelta = _HOUR) -> FileRequest:
+    def fetch(
+        self,
+        file: str,
+        *,
+        listed: FileRequest | None = None,
+        expires_in: datetime.timedelta = _HOUR,
+    ) -> FileRequest:
         """Return the signed request for one stored file with what it holds.
 
         Parameters
         ----------
         file : str
             Its number, from the column ``file`` of `files`; the request is for `mopse.Cloud.fetch`.
+        listed : FileRequest, optional
+            The request, from `files_of`, whose listing named the file: it names its record as that
+            does, also where the record was renewed since it was attached.
         expires_in : datetime.timedelta
             How long the request is valid.
 
@@ -485,7 +509,9 @@ class Party:
             If there can be no such file.
         """
         number = stored_number(file)
-        return FileRequest._signed(self._keyring.fetch_file(number, _expiry(expires_in)))
+        known_as = {} if listed is None else instance(listed, FileRequest, "a request")._known_as
+        message = self._keyring.fetch_file(number, _expiry(expires_in))
+        return FileRequest._knowing(message, known_as)
 
     @overload
     def files(
@@ -518,14 +544,15 @@ class Party:
         -------
         polars.DataFrame
             One row per attachment: ``provider``, ``record`` (the record's handle as 32 hexadecimal
-            digits), ``file`` (its number, for `fetch`), ``name``, ``media_type`` and
+            digits: that in the answer that `files_of` was made of, else that which it had when the
+            file was attached), ``file`` (its number, for `fetch`), ``name``, ``media_type`` and
             ``size_bytes``. With a report an `mopse.Opened` of that and a table of faults.
 
         Raises
         ------
         mopse.errors.AnswerError
             If the listing is of another request, holds a file of a provider or record that was not
-            asked for, or a file twice; also with a report.
+            asked for, one that lacks a keyword of the request, or a file twice; also with a report.
         mopse.errors.DecryptionError
             If a description was changed or belongs elsewhere; the message names provider and file.
         mopse.errors.ScopeError
@@ -533,8 +560,9 @@ class Party:
 
         Notes
         -----
-        A cloud that leaves files out is not noticed. That a file has the keywords that were asked
-        for is what the cloud says; which record it belongs to is not.
+        A cloud that leaves files out is not noticed. Which record a file belongs to, and that it
+        has every keyword of the request, is sealed with its description, and none of it is the
+        cloud's word. Costs an HMAC per file and keyword beside opening the description.
         """
         return described(listing, request, self._keyring.describe, faults)
 

@@ -12,6 +12,7 @@ import datetime
 import html
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Self, TypeVar
 
 from mopse import _mopse
@@ -445,7 +446,8 @@ class File:
     provider : str
         Path of the provider that attached it.
     record : str
-        The handle of the record it belongs to, as 32 hexadecimal digits.
+        The handle of the record it belongs to, as 32 hexadecimal digits; see `mopse.Owner.fetch`
+        for one that was renewed since.
     content : bytes
         What it holds.
     """
@@ -496,19 +498,34 @@ class FileRequest(_Signed[_mopse.message.Request]):
 
     Made by `mopse.Owner.find`, `mopse.Owner.files_of` and `mopse.Owner.fetch`, for notes by
     `mopse.Provider.request_notes`, or of a request as it travels. What answers it is opened with
-    it.
+    it. A request for the files of records keeps, beside what travels, under which other handles it
+    asks for them.
 
     Notes
     -----
     **Leakage.** The cloud learns which files match each keyword, also those that are added later,
-    and that two requests ask for one keyword; not the keyword.
+    and that two requests ask for one keyword; not the keyword. A user who is given the request
+    learns which of the files that were granted match, also without a listing.
     """
 
     _what = "a request"
+    _known_as: Mapping[tuple[str, int], int] = MappingProxyType({})
+    """Handles of records by provider and the handle that they have in another epoch; never sent."""
 
     @staticmethod
     def _decode(message: bytes) -> _mopse.message.Request:
         return _mopse.message.Request.decode(message)
+
+    @classmethod
+    def _knowing(cls, message: bytes, known_as: Mapping[tuple[str, int], int]) -> "FileRequest":
+        """Return a request that was signed just now, and what it knows of handles."""
+        request = cls._signed(message)
+        request._known_as = known_as
+        return request
+
+    def _record(self, file: _mopse.message.StoredFile) -> str:
+        """Return the handle of a file's record, as the answer has it that was asked about."""
+        return stored_text(self._known_as.get((file.provider, file.handle), file.handle))
 
     def __repr__(self) -> str:
         return f"FileRequest(nbytes={self.nbytes})"

@@ -224,8 +224,9 @@ class Provider(Party):
 
         Notes
         -----
-        Files stay in the epoch that they were attached in: they are found by keyword, and not by
-        the renewed records.
+        Files are not sealed anew. `find` and `files_of` lead to them as before, and the owner and
+        the provider open them. So does who has what was given out in the earlier epoch, a copy of
+        the keyring or a grant, and comes by what is stored; grants of the present epoch do not.
         """
         where = as_cloud(cloud)
         query = Query._with_ranges(self._keyring.renewal(int(time.time()) + 3600), {})

@@ -208,9 +208,14 @@ class User:
         Raises
         ------
         mopse.errors.AnswerError
-            If the listing does not belong to the request.
+            If the listing does not belong to the request, or a file lacks a keyword of it.
         mopse.errors.ScopeError
             If the record of one was not granted.
+
+        Notes
+        -----
+        Descriptions show how many keywords a file has and test no guess of one. With a request by
+        keywords they show which of the files that the user opens have these, at any time.
         """
         return described(listing, request, self._grants.describe, faults)
 

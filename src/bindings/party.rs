@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
@@ -15,6 +16,7 @@ use crate::cipher::{self, password::Cost};
 use crate::keys::Key;
 use crate::message::place::Group;
 use crate::party::Error;
+use crate::party::asking::FilesOf;
 use crate::party::attachments::Description;
 use crate::party::columns::{Column, Values};
 use crate::party::grants::Share;
@@ -23,6 +25,7 @@ use crate::party::records::Ids;
 use crate::party::types::Type;
 use crate::party::uploading::{self, Change, Made, Table};
 use crate::party::{self, Indexed, Range, grants, saved};
+use crate::scheme::mopse::Handle;
 use crate::wire::Packed;
 
 /// Name, kind, dtype in words, values, which rows hold one.
@@ -161,6 +164,9 @@ fn slices(words: &[PyBackedBytes]) -> Vec<&[u8]> {
 fn described(description: Description) -> Described {
     (description.name, description.media_type, description.size)
 }
+
+/// Handles of records by provider and the handle in another epoch.
+type KnownAs = HashMap<(String, Handle), Handle>;
 
 /// What each file of a listing is called, or the exception that says why it does not open.
 fn all_described(
@@ -501,14 +507,18 @@ impl Keyring {
         Ok(PyBytes::new(py, &request))
     }
 
-    fn list_files<'py>(
+    /// The request, and the handle in the answer of records by provider and handle in another epoch.
+    fn files_of<'py>(
         &self,
         py: Python<'py>,
         parts: Vec<PyRef<'py, Part>>,
         expiry: u64,
-    ) -> PyResult<Bound<'py, PyBytes>> {
-        let records = parts.iter().map(|part| (part.0.provider.clone(), part.0.handles.clone()));
-        Ok(PyBytes::new(py, &self.read().list_files(records.collect(), expiry)?))
+    ) -> PyResult<(Bound<'py, PyBytes>, KnownAs)> {
+        let parts = borrowed(&parts);
+        let FilesOf { message, known_as } = py.detach(|| self.read().files_of(parts, expiry))?;
+        let known =
+            known_as.into_iter().map(|((place, there), here)| ((place.path(), there), here));
+        Ok((PyBytes::new(py, &message), known.collect()))
     }
 
     fn fetch_file<'py>(

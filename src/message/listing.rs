@@ -6,8 +6,8 @@
 //! ```
 //!
 //! Neither is signed: a cloud holds no key. Whoever asked compares both with the request, so that a cloud
-//! which gives files of another request, provider or record in their place is found out, and one that
-//! gives a file twice. One that leaves files out is not.
+//! which gives files of another request, provider, record or keyword in their place is found out, and one
+//! that gives a file twice. One that leaves files out is not.
 //!
 //! # Leakage
 //!
@@ -19,6 +19,7 @@ use super::Error;
 use super::attachment::StoredFile;
 use super::place::Node;
 use super::request::{Ask, Request};
+use super::trapdoor::{Prepared, Proof, Trapdoor};
 use crate::wire::{Kind, Reader, Writer};
 
 /// The files that a request finds, without their bodies.
@@ -37,6 +38,13 @@ pub struct Fetched {
     pub request: u128,
     /// The file.
     pub file: StoredFile,
+}
+
+const LISTING: &str = "the listing";
+
+fn wrong_file(position: usize, file: &StoredFile, wrong: &str) -> Error {
+    let why = format!("file {position}, of provider '{}', is {wrong}", file.provider);
+    Error::Answer { what: LISTING, why }
 }
 
 /// Checks that something names a request's id.
@@ -79,14 +87,14 @@ impl Listing {
     }
 
     /// Checks that the listing belongs to a request: that it names it, that every file is of a provider
-    /// that was asked and, where records were named, of one of these, and that none comes twice.
+    /// that was asked and, where records were named, of one of these, and that none comes twice. Which
+    /// keywords a file has is held to its description, by [`check_keywords`](Self::check_keywords).
     ///
     /// # Errors
     ///
     /// [`Error::Answer`] says which file is none that was asked for, counted from 0.
     pub fn check(&self, request: &Request) -> Result<(), Error> {
-        const WHAT: &str = "the listing";
-        check_id(WHAT, self.request, request)?;
+        check_id(LISTING, self.request, request)?;
         let asked: BTreeMap<&Node, Option<BTreeSet<&u128>>> = match &request.ask {
             Ask::Keywords(providers) => providers.iter().map(|(node, _)| (node, None)).collect(),
             Ask::Records(providers) => {
@@ -110,8 +118,37 @@ impl Listing {
                 Some("of another owner")
             };
             if let Some(wrong) = wrong {
-                let why = format!("file {position}, of provider '{}', is {wrong}", file.provider);
-                return Err(Error::Answer { what: WHAT, why });
+                return Err(wrong_file(position, file, wrong));
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that files have all of the keywords that a request asks for, if it asks for some: the proofs
+    /// of each file are those that its description was opened to, ascending; `None` if it did not open.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Answer`] says which file has not, counted from 0.
+    pub fn check_keywords<'a>(
+        &self,
+        request: &Request,
+        proofs: impl IntoIterator<Item = Option<&'a [Proof]>>,
+    ) -> Result<(), Error> {
+        let Ask::Keywords(providers) = &request.ask else { return Ok(()) };
+        let asked: BTreeMap<&Node, &[Trapdoor]> =
+            providers.iter().map(|(node, trapdoors)| (node, &trapdoors[..])).collect();
+        let mut prepared: BTreeMap<&Node, Vec<Prepared>> = BTreeMap::new();
+        for (position, (file, proofs)) in self.files.iter().zip(proofs).enumerate() {
+            let Some(proofs) = proofs else { continue };
+            let keywords = prepared.entry(&file.provider).or_insert_with(|| {
+                let trapdoors = asked.get(&file.provider).copied().unwrap_or_default();
+                trapdoors.iter().map(Trapdoor::prepared).collect()
+            });
+            let has =
+                |keyword: &Prepared| proofs.binary_search(&keyword.proof(file.number)).is_ok();
+            if !keywords.iter().all(has) {
+                return Err(wrong_file(position, file, "without a keyword of the request"));
             }
         }
         Ok(())
@@ -169,7 +206,7 @@ impl Fetched {
 mod tests {
     use super::*;
     use crate::message::certificate::{Certificate, Chain, Owner};
-    use crate::message::trapdoor::{TRAPDOOR_LEN, Trapdoor};
+    use crate::message::trapdoor::TRAPDOOR_LEN;
 
     const OWNER: Owner = Owner([1; 32]);
 
@@ -243,6 +280,45 @@ mod tests {
         for ask in [Ask::File(8), Ask::Notes] {
             assert!(all.check(&request(ask)).is_err(), "it lists nothing");
         }
+    }
+
+    #[test]
+    fn every_listed_file_has_every_keyword_of_the_request() {
+        let (a, b) = (node("a", 0), node("b", 0));
+        let [one, two, other] = [1, 2, 3].map(|byte| Trapdoor([byte; TRAPDOOR_LEN]));
+        let both =
+            vec![(a.clone(), vec![one.clone(), two.clone()]), (b.clone(), vec![other.clone()])];
+        let request = request(Ask::Keywords(both));
+        let files = vec![file(a.clone(), 1, 8), file(b, 1, 9)];
+        let listing = Listing { request: 7, files };
+        let proofs = |trapdoors: &[&Trapdoor], number| {
+            let mut proofs: Vec<Proof> = trapdoors.iter().map(|of| of.proof(number)).collect();
+            proofs.sort_unstable();
+            proofs
+        };
+        let check = |first: Option<&[Proof]>, second: Option<&[Proof]>| {
+            listing.check_keywords(&request, [first, second])
+        };
+        let of_a = proofs(&[&one, &two, &other], 8);
+        let of_b = proofs(&[&other], 9);
+        assert_eq!(check(Some(&of_a), Some(&of_b)), Ok(()));
+        assert_eq!(check(None, Some(&of_b)), Ok(()), "what did not open proves nothing");
+        let first = "file 0, of provider 'a', is without a keyword of the request";
+        for some in [&[][..], &[&one], &[&two], &[&one, &other]] {
+            assert_eq!(why(check(Some(&proofs(some, 8)), Some(&of_b))), first);
+        }
+        let of_another_file = proofs(&[&one, &two], 9);
+        assert_eq!(why(check(Some(&of_another_file), Some(&of_b))), first);
+        let second = "file 1, of provider 'b', is without a keyword of the request";
+        for some in [proofs(&[&one, &two], 9), proofs(&[&other], 8)] {
+            assert_eq!(why(check(Some(&of_a), Some(&some))), second);
+        }
+        let by_record = self::request(Ask::Records(vec![(a, vec![1])]));
+        assert_eq!(
+            listing.check_keywords(&by_record, [Some(&[][..]); 2]),
+            Ok(()),
+            "none was named"
+        );
     }
 
     #[test]

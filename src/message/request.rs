@@ -12,7 +12,8 @@
 //!
 //! # Leakage
 //!
-//! That of [`super::trapdoor`]; which records are asked about, and who asks.
+//! That of [`super::trapdoor`]; which records are asked about, and who asks. Where the same records are asked
+//! for in several epochs of a provider, which of one are, together, those of another.
 
 use std::collections::BTreeSet;
 

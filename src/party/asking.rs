@@ -1,11 +1,12 @@
 //! What a party asks: queries, removals, and requests for attachments.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Error;
 use super::keyring::Keyring;
 use super::keywords;
 use super::records::Ids;
+use crate::message::answer::Part;
 use crate::message::place::{Group, Node};
 use crate::message::query::{Predicate, Query, Scope, Selection, Token};
 use crate::message::removal::Removal;
@@ -23,6 +24,16 @@ pub struct Range {
     pub low: i64,
     /// The highest plaintext.
     pub high: i64,
+}
+
+/// A request for the files of records, and what those records are called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FilesOf {
+    /// The request as it travels.
+    pub message: Vec<u8>,
+    /// The handle in the answer of each record that is asked for in another epoch of its provider too, by
+    /// the place and the handle that it has there.
+    pub known_as: BTreeMap<(Node, Handle), Handle>,
 }
 
 impl Keyring {
@@ -181,6 +192,35 @@ impl Keyring {
             at_most(MOST_NAMED, "records of one provider", handles.len())?;
         }
         self.request(Ask::Records(by_provider), expiry)
+    }
+
+    /// Makes the request for the files of the records of an answer. A file stays under the handle that its
+    /// record had when it was attached, so each record is asked for under those that it has in every epoch of
+    /// its provider; one that does not open, or whose handle is not that of its id, under its own alone.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`list_files`](Self::list_files).
+    pub fn files_of<'a>(
+        &self,
+        parts: impl IntoIterator<Item = &'a Part>,
+        expiry: u64,
+    ) -> Result<FilesOf, Error> {
+        // All of a place are in one order, which pairs none of them with one of another place.
+        let mut records: BTreeMap<Node, BTreeSet<Handle>> = BTreeMap::new();
+        let (mut answered, mut known_as) = (BTreeSet::new(), BTreeMap::new());
+        for part in parts.into_iter().filter(|part| !part.handles.is_empty()) {
+            answered.extend(part.handles.iter().map(|&handle| (part.provider.clone(), handle)));
+            records.entry(part.provider.clone()).or_default().extend(&part.handles);
+            for (place, pairs) in self.elsewhere(part)? {
+                records.entry(place.clone()).or_default().extend(pairs.iter().map(|pair| pair.0));
+                let called = |(there, here)| ((place.clone(), there), here);
+                known_as.extend(pairs.into_iter().map(called));
+            }
+        }
+        known_as.retain(|there, _| !answered.contains(there));
+        let records = records.into_iter().map(|(place, handles)| (place, Vec::from_iter(handles)));
+        Ok(FilesOf { message: self.list_files(records.collect(), expiry)?, known_as })
     }
 
     /// Makes the request for the notes of all that this provider ever attached.

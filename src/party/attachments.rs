@@ -1,13 +1,14 @@
 //! Files attached to records: documents and images, sealed before they are uploaded.
 //!
-//! Files are a portion of their record of its own, which a grant of all of it opens too. Each has a random number and a key of its own; what it
-//! is called is sealed apart from what it holds, so that a list moves no bodies:
+//! Files are a portion of their record of its own, which a grant of all of it opens too. Each has a random number
+//! and a key of its own. Its description is sealed apart from what it holds, so that a list moves no bodies, and
+//! [proves](crate::message::trapdoor) which keywords it has, so that a list under a keyword is held to it:
 //!
 //! ```text
 //! key         = child(key of the record's portion "files", "file", number)
 //! place       = owner || provider and epochs || readers' epoch || handle of the record || number
 //! description = nonce || AES-256-GCM-SIV(child(key, "file", "description"), nonce, called, place)
-//! called      = name || media type || size
+//! called      = name || media type || size || count || proof of each keyword, ascending
 //! body        = stream(key, contents)    associated with place || called
 //! ```
 //!
@@ -15,8 +16,9 @@
 //!
 //! # Leakage
 //!
-//! The size of every file, the record it belongs to, the length of its name and type, and when it is
-//! fetched.
+//! The size of every file, the record it belongs to, the length of its name and type, how many keywords it has,
+//! as its entries show too, and when it is fetched. Whoever opens a description sees how many keywords there are,
+//! and whether one is among them for which it has the trapdoor, as in a request by keyword.
 //!
 //! # Sources
 //!
@@ -30,9 +32,10 @@ use crate::keys::{Key, Purpose};
 use crate::message::attachment::StoredFile;
 use crate::message::certificate::Owner;
 use crate::message::place::{Epoch, Node};
+use crate::message::trapdoor::Proof;
 use crate::wire::{Kind, Reader, Writer};
 
-/// What a file is called.
+/// What a file is called, and found by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Description {
     /// Its name.
@@ -41,12 +44,18 @@ pub struct Description {
     pub media_type: String,
     /// Bytes it has, in the clear.
     pub size: u64,
+    /// That it has each of its keywords, ascending.
+    pub proofs: Vec<Proof>,
 }
 
 impl Description {
     fn encode(&self) -> Zeroizing<Vec<u8>> {
         let mut writer = Writer::headless_secret();
         writer.text(&self.name).text(&self.media_type).u64(self.size);
+        writer.count(self.proofs.len());
+        self.proofs.iter().for_each(|proof| {
+            writer.raw(proof);
+        });
         writer.0
     }
 
@@ -57,8 +66,16 @@ impl Description {
         if i64::try_from(size).is_err() {
             return Err(reader.fault().into()); // no table holds it, and no file has it
         }
+        let mut proofs: Vec<Proof> = Vec::new();
+        for _ in 0..reader.count(16)? {
+            let proof = reader.array()?;
+            if proofs.last().is_some_and(|last| *last >= proof) {
+                return Err(reader.fault().into());
+            }
+            proofs.push(proof);
+        }
         reader.end()?;
-        Ok(Self { name, media_type, size })
+        Ok(Self { name, media_type, size, proofs })
     }
 }
 
@@ -150,4 +167,49 @@ pub fn open(record: &Key, stored: &StoredFile) -> Result<(Description, Vec<u8>),
     let body = stored.body.as_ref().ok_or(Error::File)?;
     let contents = stream::open(&place.key(record), &associated, body).map_err(|_| Error::File)?;
     Ok((description, contents))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn description(proofs: &[u8]) -> Description {
+        let proofs = proofs.iter().map(|&byte| [byte; 16]).collect();
+        Description { name: "chest.jpg".into(), media_type: "image/jpeg".into(), size: 5, proofs }
+    }
+
+    #[test]
+    fn proofs_come_in_one_order_and_once() {
+        for proofs in [&[][..], &[7], &[1, 2, 9]] {
+            let described = description(proofs);
+            assert_eq!(Description::decode(&described.encode()), Ok(described));
+        }
+        for proofs in [&[2, 1][..], &[1, 1], &[1, 3, 2]] {
+            assert!(Description::decode(&description(proofs).encode()).is_err(), "{proofs:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_description_has_one_form_whatever_a_provider_sealed(
+            noise in vec(any::<u8>(), 0..100),
+            changes in vec((any::<prop::sample::Index>(), any::<u8>()), 0..3),
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let mut changed = description(&[1, 2]).encode().to_vec();
+            for (at, byte) in changes {
+                let at = at.index(changed.len());
+                changed[at] = byte;
+            }
+            let cut = changed[..cut.index(changed.len())].to_vec();
+            for bytes in [&noise, &changed, &cut, &[&changed[..], &noise].concat()] {
+                if let Ok(read) = Description::decode(bytes) {
+                    prop_assert_eq!(&read.encode()[..], &bytes[..]);
+                }
+            }
+        }
+    }
 }

@@ -9,6 +9,8 @@
 //! trapdoor(w) = child(keyword key, "keyword", 1 || w, 0) || child(keyword key, "keyword", 2 || w, 0)
 //! ```
 //!
+//! With the trapdoors come the [proofs](crate::message::trapdoor) that the description of a file carries.
+//!
 //! A keyword is any string of bytes; whoever calls decides what counts as the same word. How often each
 //! was used is kept under a tag, so that the next entry gets a label of its own.
 //!
@@ -45,7 +47,7 @@ use crate::message::attachment::Lineage;
 use crate::message::certificate::Owner;
 use crate::message::notes::Notes;
 use crate::message::place::Node;
-use crate::message::trapdoor::{Entry, MOST_NAMED, TRAPDOOR_LEN, Trapdoor, at_most};
+use crate::message::trapdoor::{Entry, MOST_NAMED, Proof, TRAPDOOR_LEN, Trapdoor, at_most};
 use crate::wire::{Buffer, Kind, Reader, Writer};
 
 /// What stands for a keyword where its uses are counted.
@@ -92,6 +94,8 @@ pub fn trapdoor(provider: &Key, keyword: &[u8]) -> Trapdoor {
 pub struct Made {
     /// In the order of their labels, which tells nothing of the words.
     pub(super) entries: Vec<Entry>,
+    /// That the file has each keyword, ascending, which tells nothing of the words either.
+    pub(super) proofs: Vec<Proof>,
     /// The tag of each keyword and the number of its use, in the order of the tags.
     pub(super) used: Vec<(Tag, u64)>,
 }
@@ -109,8 +113,8 @@ impl Uses {
         &self.lineage
     }
 
-    /// Returns the entries of a new file, and counts nothing yet. A keyword that is given twice counts
-    /// once.
+    /// Returns the entries and proofs of a new file, and counts nothing yet. A keyword that is given twice
+    /// counts once.
     ///
     /// # Errors
     ///
@@ -125,14 +129,23 @@ impl Uses {
             let tag = tag(&key, word);
             match self.counts.get(&tag).copied().unwrap_or(0) {
                 u64::MAX => Err(Error::Uses { got: u64::MAX }),
-                number => Ok((trapdoor(provider, word).entry(number, file), (tag, number))),
+                number => {
+                    let trapdoor = trapdoor(provider, word);
+                    Ok((trapdoor.entry(number, file), trapdoor.proof(file), (tag, number)))
+                }
             }
         };
-        let numbered = words.into_iter().map(numbered).collect::<Result<Vec<_>, Error>>()?;
-        let (mut entries, mut used): (Vec<_>, Vec<_>) = numbered.into_iter().unzip();
-        entries.sort_unstable();
-        used.sort_unstable();
-        Ok(Made { entries, used })
+        let mut made = Made { entries: Vec::new(), proofs: Vec::new(), used: Vec::new() };
+        for word in words {
+            let (entry, proof, used) = numbered(word)?;
+            made.entries.push(entry);
+            made.proofs.push(proof);
+            made.used.push(used);
+        }
+        made.entries.sort_unstable();
+        made.proofs.sort_unstable();
+        made.used.sort_unstable();
+        Ok(made)
     }
 
     /// Counts the uses of a file that was made.

@@ -107,6 +107,9 @@ impl Fault {
     }
 }
 
+/// The handles that one record has at two places.
+pub(super) type Pair = (Handle, Handle);
+
 impl Keyring {
     /// What opens all records that a provider at or below this node sealed in a readers' epoch.
     ///
@@ -148,6 +151,42 @@ impl Keyring {
         !(is_own || self.member(&names).is_ok_and(|member| member == *provider))
     }
 
+    /// The other places that the provider of a part has had, and for each the handles that records of the
+    /// part have there, with those that they have here.
+    ///
+    /// # Errors
+    ///
+    /// [`message::Error::Scope`] if the provider is out of reach.
+    pub(super) fn elsewhere(&self, part: &Part) -> Result<Vec<(Node, Vec<Pair>)>, Error> {
+        let mut places = self.places_of(&part.provider.path());
+        places.retain(|place| *place != part.provider);
+        if places.is_empty() {
+            return Ok(Vec::new());
+        }
+        // What does not open is told when the answer is decrypted, and keeps nobody from the rest.
+        let opened = self
+            .opener_for(part)
+            .and_then(|opener| opener.open_rows(origin_of(part), &part.handles, &part.portions));
+        let Ok(rows) = opened else { return Ok(Vec::new()) };
+        let column = rows.id.and_then(|at| rows.columns.get(at));
+        let Some(Ok(ids)) = column.map(ids_of) else { return Ok(Vec::new()) };
+        let here = self.handles_at(&part.provider, ids.ids())?;
+        let is_own: Vec<bool> = part
+            .handles
+            .iter()
+            .zip(here)
+            .enumerate()
+            .map(|(row, (handle, here))| *handle == here && !rows.faults.contains_key(&row))
+            .collect();
+        let at = |place: Node| {
+            let there = self.handles_at(&place, ids.ids())?.into_iter();
+            let pairs = there.zip(part.handles.iter().copied()).zip(&is_own);
+            Ok((place, pairs.filter(|(_, is_own)| **is_own).map(|(pair, _)| pair).collect()))
+        };
+        let found = places.into_iter().map(at).collect::<Result<Vec<_>, Error>>()?;
+        Ok(found.into_iter().filter(|(_, pairs): &(_, Vec<Pair>)| !pairs.is_empty()).collect())
+    }
+
     fn opener_for(&self, part: &Part) -> Result<Opener, Error> {
         if part.owner != self.owner {
             return Err(message::Error::OtherOwner { what: "the answer" }.into());
@@ -176,7 +215,8 @@ impl Keyring {
     ///
     /// # Errors
     ///
-    /// [`message::Error::Answer`] if the listing does not belong to the request, [`message::Error::OtherOwner`].
+    /// [`message::Error::Answer`] if the listing does not belong to the request or a file lacks one of its
+    /// keywords, [`message::Error::OtherOwner`].
     pub fn describe(
         &self,
         listing: &Listing,
@@ -254,7 +294,8 @@ impl Grants {
     ///
     /// # Errors
     ///
-    /// [`message::Error::Answer`] if the listing does not belong to the request.
+    /// [`message::Error::Answer`] if the listing does not belong to the request or a file lacks one of its
+    /// keywords.
     pub fn describe(
         &self,
         listing: &Listing,
@@ -287,7 +328,10 @@ fn described(
 ) -> Result<Vec<Result<Description, Error>>, Error> {
     listing.check(request)?;
     let described = |file| attachments::describe(&record_of(file)?, file);
-    Ok(listing.files.iter().map(described).collect())
+    let described: Vec<_> = listing.files.iter().map(described).collect();
+    let proofs = described.iter().map(|file| file.as_ref().ok().map(|file| &file.proofs[..]));
+    listing.check_keywords(request, proofs)?;
+    Ok(described)
 }
 
 fn report_part(opener: &Opener, part: &Part, ranges: &[Range], schema: &Schema) -> Opened {
@@ -301,8 +345,7 @@ fn open_part(
     ranges: &[Range],
     schema: &Schema,
 ) -> Result<Opened, Error> {
-    let Part { owner, provider, readers, upload, .. } = part;
-    let origin = Origin { owner, provider, readers: *readers, upload: *upload };
+    let origin = origin_of(part);
     let granted: Vec<bool> = part.handles.iter().map(|&at| opener.is_granted(at)).collect();
     let some = granted.contains(&false).then(|| granted_rows(part, &granted));
     let (handles, portions) = match &some {
@@ -328,6 +371,12 @@ fn open_part(
     }
     let excess = opened - handles.len();
     Ok(Opened { columns: rows.columns, handles, excess, unchecked, is_left: false, faults })
+}
+
+/// Whose records those of a part are, and when they were sealed.
+pub(super) fn origin_of(part: &Part) -> Origin<'_> {
+    let Part { owner, provider, readers, upload, .. } = part;
+    Origin { owner, provider, readers: *readers, upload: *upload }
 }
 
 /// The rows of a part that are marked.

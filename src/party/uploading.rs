@@ -13,7 +13,7 @@ use super::columns::Column;
 use super::grants::Opener;
 use super::keyring::Keyring;
 use super::keywords;
-use super::opening::{ids_of, indexed_of};
+use super::opening::{ids_of, indexed_of, origin_of};
 use super::records::{self, Author, FILES, Ids, Names, Origin, REST, readers_key, record_key};
 use crate::cipher::Algorithm;
 use crate::message;
@@ -358,13 +358,7 @@ impl Keyring {
         now: u64,
     ) -> Result<Made, Error> {
         let opener = Opener::of_provider(&self.key_of(&part.provider)?, part.readers);
-        let origin = Origin {
-            owner: &part.owner,
-            provider: &part.provider,
-            readers: part.readers,
-            upload: part.upload,
-        };
-        let rows = opener.open_rows(origin, &part.handles, &part.portions)?;
+        let rows = opener.open_rows(origin_of(part), &part.handles, &part.portions)?;
         if let Some(error) = rows.faults.values().next() {
             return Err(error.clone());
         }
@@ -419,11 +413,12 @@ impl Keyring {
         let opener = Opener::of_provider(&self.key, readers);
         let record = opener.files_key(handle).ok_or(Error::File)?;
         let (name, media_type) = (name.to_owned(), media_type.to_owned());
-        let described = Description { name, media_type, size: contents.len() as u64 };
+        let made = self.counts.make(&self.key, keywords, number)?;
+        let (size, proofs) = (contents.len() as u64, made.proofs.clone());
+        let described = Description { name, media_type, size, proofs };
         let place = Place { owner: &owner, provider: &provider, readers, handle, number };
         let (description, body) =
             attachments::seal(&record, place, algorithm, &described, contents)?;
-        let made = self.counts.make(&self.key, keywords, number)?;
         let note = keywords::note(&self.key, (&owner, &provider, number), &made.used)?;
         let lineage = self.counts.lineage().clone();
         self.counts.count(number, &made);

@@ -517,6 +517,12 @@ def keyword_note(case: dict) -> bytes:
     return nonce + AESGCMSIV(note_key).encrypt(nonce, contents, place)
 
 
+def keyword_proof(provider: bytes, word: str, file: int) -> bytes:
+    """Return what shows that a file of a provider has a keyword."""
+    label_key = child(child(provider, "keyword", b""), "keyword", b"\x01" + word.encode())
+    return hmac.digest(label_key, file.to_bytes(16, "big"), "sha256")[:16]
+
+
 def notes_base(numbers: list[int]) -> int:
     """Return what names the attachments that came from a provider, by their numbers in order."""
     digest = hashlib.sha256(b"mopse/v1 base" + b"".join(n.to_bytes(16, "little") for n in numbers))

@@ -210,6 +210,22 @@ def gcm_siv(key: bytes, nonce: bytes, plaintext: bytes, associated: bytes) -> by
     return AESGCMSIV(key).encrypt(nonce, plaintext, associated)
 
 
+def file_description(case: dict) -> bytes:
+    """Return the sealed description of a file: what it is called, and proofs of its keywords."""
+    provider, nonce = bytes.fromhex(case["provider"]), bytes.fromhex(case["nonce"])
+    readers: Epoch = (case["readers"]["number"], bytes.fromhex(case["readers"]["salt"]))
+    handle, number = (int(case[name], 16) for name in ("handle", "file"))
+    names = tuple(case["path"].split("/"))
+    where = Place(names, tuple((epoch, b"") for epoch in case["epochs"]))
+    record = row_key(portion_key(readers_key(provider, readers), "files"), handle)
+    key = child(child(record, "file", number.to_bytes(16, "big")), "file", b"description")
+    called = counted(case["name"]) + counted(case["media_type"]) + u64(case["size"])
+    proofs = {reference.keyword_proof(provider, word, number) for word in case["keywords"]}
+    bound = head("PLC", 2, bytes.fromhex(case["owner"])) + bytes(where) + epoch_bytes(readers)
+    bound += u128(handle) + u128(number)
+    return nonce + gcm_siv(key, nonce, called + listed(sorted(proofs)), bound)
+
+
 # Tables: columns of name, type in words, kind and values
 
 

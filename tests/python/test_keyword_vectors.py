@@ -1,4 +1,4 @@
-"""The pinned folds, entries and notes of keywords, computed again from their definitions."""
+"""Pinned folds, entries, proofs and notes of keywords, and descriptions of files, made again."""
 
 import hmac
 import json
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import reference
+import reference_messages
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,11 +40,20 @@ def test_the_definition_gives_the_pinned_entries(case):
     assert trapdoor.hex() == case["trapdoor"]
     assert f"{label:032x}" == case["label"]
     assert f"{masked:032x}" == case["masked"]
+    proof = reference.keyword_proof(
+        bytes.fromhex(case["provider"]), case["keyword"], int(case["file"], 16)
+    )
+    assert proof.hex() == case["proof"]
 
 
 @pytest.mark.parametrize("case", VECTORS["notes"], ids=lambda case: case["path"])
 def test_the_definition_gives_the_pinned_notes(case):
     assert reference.keyword_note(case).hex() == case["note"]
+
+
+@pytest.mark.parametrize("case", VECTORS["descriptions"], ids=lambda case: case["name"])
+def test_the_definition_gives_the_pinned_descriptions(case):
+    assert reference_messages.file_description(case).hex() == case["description"]
 
 
 @pytest.mark.parametrize("case", VECTORS["bases"], ids=lambda case: str(len(case["numbers"])))

@@ -1,5 +1,6 @@
 """Files of records, found by encrypted keywords and fetched one by one, as the parties do it."""
 
+import copy
 import datetime
 import io
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from scene import Scene
 
 import mopse
-from mopse._mopse.message import Fetched
+from mopse._mopse.message import Fetched, Listing
 from mopse._party import keyword_bytes
 from mopse.errors import (
     AnswerError,
@@ -431,6 +432,86 @@ def test_files_of_an_epoch_that_was_left_stay_readable_for_the_owner(story):
         story.cloud.find(story.hospital.find("scan"))
 
 
+@pytest.mark.parametrize("ids", [[17, 18], ["ann", "bob"]], ids=["integers", "text"])
+def test_files_of_a_record_are_found_from_every_epoch_that_it_was_in(ids):
+    story = Story()
+    story.authorize("lab")
+    story.enroll()
+    story.send("hospital", {"id": ids, "age": [40, 50]})
+    hospital = story.hospital
+    expected = {story.attach(hospital, ids[0], b"first", "scan", name="first")}
+    story.attach(hospital, ids[1], b"of another", "scan")
+    called = handle(hospital, ids[0])
+    for leaver in ("clinic", "lab"):
+        story.owner.revoke(leaver)
+        story.enroll()
+        hospital = story.authorize("hospital")
+        hospital.catch_up(story.cloud)
+        for is_renewed in (False, True):
+            if is_renewed:
+                assert hospital.renew(story.cloud) == 2
+                called = handle(hospital, ids[0])
+            for asker in (story.owner, hospital):
+                request = asker.files_of(story.cloud.search(asker.query(age=40)))
+                table = asker.files(story.cloud.find(bytes(request)), request)
+                assert {*table["file"]} == expected
+                assert {*table["record"]} == {called}, "as the answer has it"
+                for number in expected:
+                    fetch = asker.fetch(number, listed=request)
+                    file = asker.open_file(story.cloud.fetch(bytes(fetch)), fetch)
+                    assert (file.record, file.provider) == (called, "hospital")
+            expected.add(story.attach(hospital, ids[0], b"later", "scan"))
+    assert len(expected) == 5
+    assert len(story.found(story.owner, "scan")) == 6
+
+
+def renewed(story):
+    """Let the clinic leave, and renew two records of the hospital, each with a file from before."""
+    story.send("hospital", {"id": [17, 18], "age": [40, 50]})
+    before = handle(story.hospital, 17)
+    for record in (17, 18):
+        story.attach(story.hospital, record, b"text", "scan", name=str(record))
+    grant = story.owner.grant("hospital")
+    story.owner.revoke("clinic")
+    story.enroll()
+    hospital = story.authorize("hospital")
+    hospital.renew(story.cloud)
+    return hospital, before, grant
+
+
+def test_a_request_that_travelled_names_records_as_they_were(story):
+    hospital, before, _ = renewed(story)
+    request = hospital.files_of(story.cloud.search(hospital.query(age=40)))
+    for there in (mopse.FileRequest(bytes(request)), copy.copy(request)):
+        listing = story.cloud.find(there)
+        assert story.owner.files(listing, there)["record"].to_list() == [before]
+        assert story.owner.files(listing, request)["record"].to_list() == [handle(hospital, 17)]
+    (number,) = story.owner.files(listing, request)["file"]
+    assert story.fetched(hospital, number).record == before
+    with pytest.raises(WrongTypeError):
+        hospital.fetch(number, listed=bytes(request))
+
+
+def test_files_of_another_record_are_refused_under_its_handle_in_any_epoch(story):
+    renewed(story)
+    requests = [
+        story.owner.files_of(story.cloud.search(story.owner.query(age=age))) for age in (40, 50)
+    ]
+    other = story.cloud.find(requests[1])._listing.files
+    with pytest.raises(AnswerError, match="is of a record that was not asked for"):
+        story.owner.files(listing_of(requests[0], *other), requests[0])
+
+
+def test_files_from_before_stay_with_grants_from_before(story):
+    _, _, grant = renewed(story)
+    request = story.owner.files_of(story.cloud.search(story.owner.query(age=40)))
+    listing = story.cloud.find(request)
+    assert mopse.User(SCHEMA, [grant]).files(listing, request)["name"].to_list() == ["17"]
+    later = mopse.User(SCHEMA, [story.owner.grant("hospital")])
+    with pytest.raises(ScopeError):
+        later.files(listing, request)
+
+
 def test_a_provider_fetches_from_its_subtree_only(story):
     file = story.attach(story.clinic, 1)
     with pytest.raises(ScopeError, match="hospital has no right to files of clinic"):
@@ -708,6 +789,80 @@ def test_another_records_files_are_refused_where_records_were_asked_for():
     honest = story.cloud.find(other)._listing.files
     store.lie = lambda files: [f for f in honest if [f.provider] == [g.provider for g in files]]
     refused(story, story.cloud.find(request), request, "of a record that was not asked for")
+
+
+LACKS = "file {}, of provider '{}', is without a keyword of the request"
+WORDS_OF = {"chest": ["Chest"], "hand": ["hand"], "both": ["HAND", " chest"], "none": []}
+
+
+def listing_of(request, *files):
+    """Return a listing that says of any files that they answer a request."""
+    made = mopse.FileListing(Listing(request._decoded.id, list(files)))
+    return mopse.FileListing.from_bytes(bytes(made))
+
+
+def with_words():
+    """Return a scene, and what a cloud has of the clinic's files with some keywords, by name."""
+    story, _, _ = lying()
+    for name, words in WORDS_OF.items():
+        story.attach(story.clinic, 17, b"text", *words, name=name)
+    story.attach(story.hospital, 17, b"text", "skull", name="of another provider")
+    request = story.owner.files_of(story.cloud.search(story.owner.query(age=40)))
+    listing = story.cloud.find(request)
+    names = story.owner.files(listing, request)["name"]
+    return story, dict(zip(names, listing._listing.files, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("asked", "having"),
+    [
+        (["chest"], {"chest", "both"}),
+        (["Hand"], {"hand", "both"}),
+        (["chest", "hand"], {"both"}),
+        (["hand", "skull"], set()),
+        (["skull"], set()),
+    ],
+)
+def test_files_are_listed_under_the_keywords_that_they_have_and_no_others(asked, having):
+    story, stored = with_words()
+    request = story.owner.find(*asked)
+    for opener in openers(story):
+        assert having <= {*opener.files(story.cloud.find(request), request)["name"]}
+    for name in WORDS_OF:
+        listing = listing_of(request, stored[name])
+        if name in having:
+            for opener in openers(story):
+                assert opener.files(listing, request)["name"].to_list() == [name]
+        else:
+            refused(story, listing, request, LACKS.format(0, "clinic"))
+
+
+def test_one_file_without_the_keyword_refuses_the_whole_listing():
+    story, stored = with_words()
+    request = story.owner.find("skull")
+    honest = stored["of another provider"]
+    for name in WORDS_OF:
+        listing = listing_of(request, honest, stored[name])
+        refused(story, listing, request, LACKS.format(1, "clinic"))
+    assert story.owner.files(listing_of(request, honest), request).height == 1
+
+
+def test_a_description_that_proves_a_keyword_opens_for_its_own_file_only():
+    story, stored = with_words()
+    request = story.owner.find("chest")
+    one, other = stored["none"], stored["both"]
+    place = (one.owner, one.provider, one.epochs, one.readers, one.handle, one.number)
+    moved = StoredFile(*place, other.description, None)
+    changed = bytearray(one.description)
+    changed[-1] ^= 1
+    for lie in (moved, StoredFile(*place, bytes(changed), None)):
+        listing = listing_of(request, lie)
+        for opener in openers(story):
+            with pytest.raises(DecryptionError, match="does not open"):
+                opener.files(listing, request)
+            report = opener.files(listing, request, faults="report")
+            assert report.records.is_empty()
+            assert report.faults["file"].to_list() == [f"{one.number:032x}"]
 
 
 def test_a_file_of_another_provider_is_refused():
