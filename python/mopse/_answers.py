@@ -192,10 +192,10 @@ class _Stretch:
             is_valid = np.concatenate([columns[number][4] for _, columns, _ in self.parts])
             one = [*chain.from_iterable(values)] if kind == "text" else np.concatenate(values)
             joined.append((name, kind, words, one, is_valid))
-        frame = from_columns(joined)
         lengths = [len(columns[0][4]) if columns else 0 for _, columns, _ in self.parts]
         names = pl.Series(PROVIDER, [provider for provider, _, _ in self.parts], dtype=pl.String)
-        return frame.with_columns(names.gather(np.repeat(np.arange(len(names)), lengths)))
+        providers = names.gather(np.repeat(np.arange(len(names)), lengths))
+        return from_columns(joined).insert_column(len(joined), providers)
 
 
 def _together(
@@ -245,9 +245,11 @@ def _together(
         frame.with_columns(
             as_type(frame[name], dtype) for name, dtype in targets.items() if name in frame.columns
         )
+        if targets
+        else frame
         for frame in frames.values()
     ]
-    return pl.concat(aligned, how="diagonal")
+    return aligned[0] if len(aligned) == 1 else pl.concat(aligned, how="diagonal")
 
 
 def _most(

@@ -20,8 +20,8 @@ use super::Error;
 use super::columns::{Column, Layout, decode_layout, decode_or_void, types, void_row};
 use super::keyring::Keyring;
 use super::records::{
-    Author, FILES, Ids, Names, Origin, REST, ROWS, RowKeys, associated, layout_key, portion_key,
-    readers_key, record_key, split,
+    AUTHOR_LEN, Author, FILES, Ids, Names, Origin, REST, ROWS, RowKeys, associated, is_tag,
+    layout_key, portion_key, readers_key, record_key, split,
 };
 use super::types::Type;
 use crate::cipher::{TAG_LEN, aes_gcm_siv};
@@ -239,6 +239,7 @@ fn open_portion(
     let Layout { columns, places, id } = decode_layout(layout)?;
     let types = types(&columns)?;
     let context = origin.of_records(name, layout);
+    let tags = author.map(|author| author.of(&context));
     let chunks: Vec<Rows> = handles
         .par_chunks(ROWS)
         .enumerate()
@@ -248,23 +249,30 @@ fn open_portion(
                 Rows { columns: columns.iter().map(Column::empty).collect(), ..Rows::default() };
             opened.columns.iter_mut().for_each(|column| column.reserve(handles.len()));
             let mut row = Zeroizing::new(Vec::new());
+            let wrote = tags.as_ref().map(|tags| {
+                let sealed =
+                    |at| split(portion.records.get(first + at)).map_or(&[][..], |(of, _)| of);
+                tags.of(handles.iter().enumerate().map(|(at, &handle)| (handle, sealed(at))))
+            });
             let mut position = 0;
             let mut open = |key: Option<&[u8; 32]>| {
                 let sealed = portion.records.get(first + position);
                 let associated = associated(&context, handles[position]);
+                let wrote = wrote.as_ref().map(|tags| &tags[position]);
                 let decoded = match key {
                     None => {
                         void_row(position, &mut opened.columns);
                         Ok(())
                     }
-                    Some(key) => match open_row(key, &nonce, &associated, sealed, author, &mut row)
-                    {
-                        Ok(()) => decode_or_void(&row, position, &mut opened.columns),
-                        Err(error) => {
-                            void_row(position, &mut opened.columns);
-                            Err(error)
+                    Some(key) => {
+                        match open_row(key, &nonce, &associated, sealed, wrote, &mut row) {
+                            Ok(()) => decode_or_void(&row, position, &mut opened.columns),
+                            Err(error) => {
+                                void_row(position, &mut opened.columns);
+                                Err(error)
+                            }
                         }
-                    },
+                    }
                 };
                 if let Err(error) = decoded {
                     opened.faults.insert(first + position, error.at(first + position));
@@ -322,27 +330,26 @@ fn open_layout(
     }
 }
 
-/// Opens a row of a portion into a buffer.
+/// Opens a row of a portion into a buffer, and compares who wrote it with the tag that its provider gives
+/// it, if that is known.
 fn open_row(
     key: &[u8; 32],
     nonce: &[u8; aes_gcm_siv::NONCE_LEN],
     associated: &[u8; 48],
     sealed: &[u8],
-    author: Option<&Author>,
+    wrote: Option<&[u8; AUTHOR_LEN]>,
     row: &mut Zeroizing<Vec<u8>>,
 ) -> Result<(), Error> {
     const CLOSED: Error = Error::Record { position: 0 };
-    let (sealed, wrote) = split(sealed).ok_or(CLOSED)?;
+    let (sealed, tag_of_author) = split(sealed).ok_or(CLOSED)?;
     let (ciphertext, tag) = sealed.split_last_chunk::<TAG_LEN>().ok_or(CLOSED)?;
     row.clear();
     row.append(ciphertext);
     if !aes_gcm_siv::open_in_place(key, nonce, associated, row, tag) {
         return Err(CLOSED);
     }
-    match author {
-        Some(author) if !author.wrote(associated, sealed, wrote) => {
-            Err(Error::Author { position: 0 })
-        }
+    match wrote {
+        Some(wrote) if !is_tag(wrote, tag_of_author) => Err(Error::Author { position: 0 }),
         _ => Ok(()),
     }
 }
