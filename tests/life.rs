@@ -29,9 +29,7 @@ use mopse::party::uploading::{Change, Table, Versions};
 use mopse::{cloud, message, party};
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::prelude::*;
-use scene::{
-    Cloud, NOW, Row, age, ask, cases, change, change_in, copy, delete, owner, sbp, tokens, upload,
-};
+use scene::{Cloud, NOW, Row, age, ask, cases, change, copy, delete, owner, sbp, tokens, upload};
 use scripts::Shows;
 
 /// An owner, its hospital and clinic, and a cloud that holds records 1 to 3 of the hospital.
@@ -306,7 +304,7 @@ fn an_upload_dated_three_days_ahead_is_refused_and_locks_nobody_out() {
     let (ids, indexed) = ([9], []);
     let at = |now| {
         let ids = Ids::Integers(&ids);
-        let table = Table { columns: &[], ids, id: None, indexed: &indexed, portions: &[], now };
+        let table = Table { columns: &[], ids, id: None, indexed: &indexed, now };
         hospital.upload(&table, Change::Add, &Versions::default()).unwrap().message
     };
     let days = 24 * 3600;
@@ -352,7 +350,7 @@ fn records_of_earlier_epochs_are_sealed_anew_and_keep_their_values() {
 
     let query = renewed.renewal(NOW).unwrap();
     let answer = cloud.answer(&query).unwrap();
-    let made = renewed.renew(&answer.parts, &[], NOW).unwrap();
+    let made = renewed.renew(&answer.parts, NOW).unwrap();
     let [made] = &made[..] else { panic!("{made:?}") };
     let receipt = cloud.receive(&made.message);
     assert_eq!(receipt, Ok(did(2, 0, 2)));
@@ -364,7 +362,7 @@ fn records_of_earlier_epochs_are_sealed_anew_and_keep_their_values() {
         assert!(part.provider == *renewed.node() || part.handles.is_empty());
     }
     let again = cloud.answer(&renewed.renewal(NOW).unwrap()).unwrap();
-    assert_eq!(renewed.renew(&again.parts, &[], NOW), Ok(vec![]), "nothing is left to renew");
+    assert_eq!(renewed.renew(&again.parts, NOW), Ok(vec![]), "nothing is left to renew");
     assert!(changed_since(&cloud.receive(&made.message)), "acknowledged");
     let late = cloud.receive(&upload(&hospital, &[(5, 55, None)]));
     assert_eq!(late, Err(message::Error::Epoch { provider: "hospital".into() }.into()));
@@ -377,18 +375,17 @@ fn changed_since(outcome: &Result<Receipt, cloud::Error>) -> bool {
 #[test]
 fn renewing_keeps_portions_and_is_refused_if_something_changed_since() {
     let mut owner = owner(1);
+    let vitals = ["age", "sbp", "note"].map(str::to_owned).to_vec();
+    owner.declare_portions(vec![("vitals".to_owned(), vitals)]).unwrap();
     let hospital = owner.authorize("hospital", &[]).unwrap();
     owner.authorize("clinic", &[]).unwrap();
     let cloud = Cloud::of(&mut owner);
-    let portions =
-        [("vitals".to_owned(), vec!["age".to_owned(), "sbp".to_owned(), "note".to_owned()])];
-    let none = Versions::default();
-    cloud.receive(&change_in(&hospital, &ROWS, &portions, Change::Add, &none).unwrap()).unwrap();
+    cloud.receive(&upload(&hospital, &ROWS)).unwrap();
     owner.revoke(&["clinic"]).unwrap();
     cloud.enroll(&mut owner);
     let renewed = owner.authorize("hospital", &[]).unwrap();
     let answer = cloud.answer(&renewed.renewal(NOW).unwrap()).unwrap();
-    let [made] = <[_; 1]>::try_from(renewed.renew(&answer.parts, &portions, NOW).unwrap()).unwrap();
+    let [made] = <[_; 1]>::try_from(renewed.renew(&answer.parts, NOW).unwrap()).unwrap();
     let names = |upload: &[u8]| -> Vec<String> {
         let upload = Upload::decode(upload).unwrap();
         upload.portions.iter().map(|portion| portion.name.clone()).collect()
@@ -397,7 +394,7 @@ fn renewing_keeps_portions_and_is_refused_if_something_changed_since() {
     cloud.delete(&renewed, &[2]).unwrap();
     assert!(not_stored(&cloud.receive(&made.message)), "one of them was removed since");
     let answer = cloud.answer(&renewed.renewal(NOW).unwrap()).unwrap();
-    let [made] = <[_; 1]>::try_from(renewed.renew(&answer.parts, &portions, NOW).unwrap()).unwrap();
+    let [made] = <[_; 1]>::try_from(renewed.renew(&answer.parts, NOW).unwrap()).unwrap();
     assert_eq!(cloud.receive(&made.message), Ok(did(2, 0, 2)));
     assert_eq!(cloud.gate.count(&ask(&owner, &[age(0, 120)]), NOW), Ok(2));
 }

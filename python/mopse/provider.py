@@ -22,7 +22,6 @@ from mopse._party import (
     grant,
     keyword_bytes,
     names,
-    portions_of,
 )
 from mopse._table import as_frame, record_ids, to_columns
 from mopse._types import check_times, has_values, typed
@@ -232,7 +231,7 @@ class Provider(Party):
         answer._check(query)
         renewed = 0
         now = int(time.time())
-        for message, _ in self._keyring.renew(answer._parts, portions_of(self._schema), now):
+        for message, _ in self._keyring.renew(answer._parts, now):
             receipt = where.receive(Upload._signed(message))
             renewed += receipt.added + receipt.replaced
         return renewed
@@ -260,11 +259,10 @@ class Provider(Party):
         indexed = [(name, *_plaintexts(field, frame[name])) for name, field in self._schema.items()]
         warn_of(self._schema, indexed, is_accepted)
         known = self._versions(frame[id_column], cloud, versions)
-        columns, portions = to_columns(frame), portions_of(self._schema)
-        now = int(time.time())
+        columns, now = to_columns(frame), int(time.time())
         try:
             message, rows = self._keyring.upload(
-                columns, ids, id_column, indexed, portions, is_update, known, now
+                columns, ids, id_column, indexed, is_update, known, now
             )
         except MopseError as error:
             raise _named(error, frame[id_column]) from None

@@ -317,7 +317,6 @@ impl Keyring {
         ids: Bound<'py, PyAny>,
         id_column: &str,
         indexed: Vec<IndexedSpec<'py>>,
-        portions: Vec<(String, Vec<String>)>,
         is_update: bool,
         versions: &Versions,
         now: u64,
@@ -344,8 +343,8 @@ impl Keyring {
             .collect::<PyResult<_>>()?;
         let change = if is_update { Change::Update } else { Change::Add };
         let made = with_ids(&ids, |ids| {
-            let (columns, indexed, portions) = (&columns, &indexed, &portions);
-            let table = Table { columns, ids, id: Some(id_column), indexed, portions, now };
+            let (columns, indexed) = (&columns, &indexed);
+            let table = Table { columns, ids, id: Some(id_column), indexed, now };
             py.detach(|| self.read().upload(&table, change, &versions.0))
         })?;
         Ok(made_upload(py, made))
@@ -367,11 +366,10 @@ impl Keyring {
         &self,
         py: Python<'py>,
         parts: Vec<PyRef<'py, Part>>,
-        portions: Vec<(String, Vec<String>)>,
         now: u64,
     ) -> PyResult<Vec<MadeUpload<'py>>> {
         let parts = borrowed(&parts);
-        let made = py.detach(|| self.read().renew(parts, &portions, now))?;
+        let made = py.detach(|| self.read().renew(parts, now))?;
         Ok(made.into_iter().map(|made| made_upload(py, made)).collect())
     }
 

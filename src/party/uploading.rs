@@ -54,8 +54,6 @@ pub struct Table<'a> {
     pub id: Option<&'a str>,
     /// What is indexed.
     pub indexed: &'a [Indexed<'a>],
-    /// Portions by name, with the names of their columns; what is in none is in [`REST`].
-    pub portions: &'a [(String, Vec<String>)],
     /// When it is uploaded, in seconds since 1970.
     pub now: u64,
 }
@@ -132,6 +130,9 @@ struct Changes {
 impl Keyring {
     /// Seals the rows of a table and encrypts their index entries into one signed upload.
     ///
+    /// Columns lie in the portions that were [declared](Self::declare_portions); what is in none is in
+    /// [`REST`].
+    ///
     /// Rows that are new name no version but that of a tombstone, which only what was looked up tells;
     /// rows that take the place of others name the version that was looked up.
     ///
@@ -139,7 +140,7 @@ impl Keyring {
     ///
     /// [`Error::DuplicateId`] names the second row of an id, [`Error::Length`] a column of another
     /// length, [`Error::Stored`] or [`Error::NotStored`] a row that should be new, or should not,
-    /// [`Error::Portion`], [`Error::UnknownField`], [`scheme::Error::OutOfDomain`](crate::scheme::Error::OutOfDomain), [`message::Error::Scope`] for the owner, who
+    /// [`Error::UnknownField`], [`scheme::Error::OutOfDomain`](crate::scheme::Error::OutOfDomain), [`message::Error::Scope`] for the owner, who
     /// uploads nothing.
     pub fn upload(
         &self,
@@ -161,7 +162,7 @@ impl Keyring {
                 }
             }
         }
-        let portions = portions(table)?;
+        let portions = portions(table.columns, &self.portions);
         let (handles, order) = self.order(&self.node, table.ids)?;
         let changes = self.changes(table.ids, &order, change, versions)?;
         let runs = self.runs(table, &handles, &order)?;
@@ -342,21 +343,14 @@ impl Keyring {
     pub fn renew<'a>(
         &self,
         parts: impl IntoIterator<Item = &'a Part> + Clone,
-        portions: &[(String, Vec<String>)],
         now: u64,
     ) -> Result<Vec<Made>, Error> {
         let versions = Versions::of(parts.clone());
         let parts = parts.into_iter().filter(|part| !part.handles.is_empty());
-        parts.map(|part| self.renew_part(part, &versions, portions, now)).collect()
+        parts.map(|part| self.renew_part(part, &versions, now)).collect()
     }
 
-    fn renew_part(
-        &self,
-        part: &Part,
-        versions: &Versions,
-        portions: &[(String, Vec<String>)],
-        now: u64,
-    ) -> Result<Made, Error> {
+    fn renew_part(&self, part: &Part, versions: &Versions, now: u64) -> Result<Made, Error> {
         let opener = Opener::of_provider(&self.key_of(&part.provider)?, part.readers);
         let origin = Origin {
             owner: &part.owner,
@@ -380,14 +374,8 @@ impl Keyring {
             .iter()
             .map(|(field, rows, plaintexts)| Indexed { field, rows, plaintexts })
             .collect();
-        let table = Table {
-            columns: &rows.columns,
-            ids,
-            id: Some(&id.name),
-            indexed: &indexed,
-            portions,
-            now,
-        };
+        let table =
+            Table { columns: &rows.columns, ids, id: Some(&id.name), indexed: &indexed, now };
         self.upload(&table, Change::Update, versions)
     }
 
@@ -517,11 +505,13 @@ fn contents(order: &Order, changes: &Changes) -> Vec<u8> {
 type Placed<'a> = Vec<(u32, &'a Column<'a>)>;
 
 /// The columns of each portion of a table that has some; of [`REST`] also if there is no other.
-fn portions<'a>(table: &Table<'a>) -> Result<Vec<(&'a str, Placed<'a>)>, Error> {
-    check_names(table.portions)?;
-    let placed = || (0..).zip(table.columns);
+fn portions<'a>(
+    columns: &'a [Column<'a>],
+    declared: &'a [(String, Vec<String>)],
+) -> Vec<(&'a str, Placed<'a>)> {
+    let placed = || (0..).zip(columns);
     let mut portions = Vec::new();
-    for (name, of) in table.portions {
+    for (name, of) in declared {
         let columns: Placed<'_> =
             placed().filter(|(_, column)| of.contains(&column.name)).collect();
         if !columns.is_empty() {
@@ -529,13 +519,13 @@ fn portions<'a>(table: &Table<'a>) -> Result<Vec<(&'a str, Placed<'a>)>, Error> 
         }
     }
     let is_in_none = |(_, column): &(u32, &Column<'_>)| {
-        table.portions.iter().all(|(_, of)| !of.contains(&column.name))
+        declared.iter().all(|(_, of)| !of.contains(&column.name))
     };
     let rest: Placed<'_> = placed().filter(is_in_none).collect();
     if !rest.is_empty() || portions.is_empty() {
         portions.push((REST, rest));
     }
-    Ok(portions)
+    portions
 }
 
 /// Checks that portions can have their names.

@@ -1,8 +1,7 @@
 use super::*;
 use crate::message::answer::Part;
 use crate::party::records::{Author, seal};
-use crate::party::scene::{self, Cloud, NOW, Row, age, ask, copy, owner, schema};
-use crate::party::uploading::{Change, Versions};
+use crate::party::scene::{self, Cloud, NOW, Row, age, ask, copy, owner, schema, upload};
 use crate::party::{Opened, Range};
 use crate::wire::{self, Blobs};
 
@@ -23,16 +22,13 @@ fn portions() -> Vec<(String, Vec<String>)> {
     vec![of("vitals", &["age", "sbp"]), of("text", &["note"])]
 }
 
-fn upload(provider: &Keyring, rows: &[Row]) -> Vec<u8> {
-    scene::change_in(provider, rows, &portions(), Change::Add, &Versions::default()).unwrap()
-}
-
 fn names(part: &Part) -> Names {
     Names::of(part.portions.iter().map(|portion| portion.name.as_str()))
 }
 
 fn scene() -> Scene {
     let mut owner = owner(1);
+    owner.declare_portions(portions()).unwrap();
     let hospital = owner.authorize("hospital", &[]).unwrap();
     let cloud = Cloud::of(&mut owner);
     cloud.receive(&upload(&hospital, &ROWS)).unwrap();
