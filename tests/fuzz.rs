@@ -288,7 +288,7 @@ fn opened(messages: &Messages, answer: &Answer) {
             let _ = by.open_part(part, &ranges);
             let _ = by.report_part(part, &ranges);
         }
-        let _ = messages.grants.report_part(part, &ranges, messages.owner.schema());
+        let _ = messages.grants.report_part(part, &ranges, messages.owner.schema(), NOW);
     }
 }
 

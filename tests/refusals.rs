@@ -219,12 +219,14 @@ fn a_query_that_is_cut_changed_or_expired_finds_nothing() {
         assert_eq!(cloud.snapshot(), before);
 
         let expired = keyring.query(&[age(0, 120)], NOW - 1).unwrap();
-        assert_eq!(cloud.answer(&expired), Err(message::Error::Expired.into()));
+        let late = message::Error::Expired { what: "the query" };
+        assert_eq!(late.to_string(), "the query has expired");
+        assert_eq!(cloud.answer(&expired), Err(late.clone().into()));
         let query = Query::decode(&query).unwrap();
         let announced = cloud.announced(&owner);
         assert_eq!(query.check(&announced, NOW), Ok(()));
-        assert_eq!(query.check(&announced, NOW + 1), Err(message::Error::Expired));
-        assert_eq!(query.check(&announced, u64::MAX), Err(message::Error::Expired));
+        assert_eq!(query.check(&announced, NOW + 1), Err(late.clone()));
+        assert_eq!(query.check(&announced, u64::MAX), Err(late));
     }
 }
 

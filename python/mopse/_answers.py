@@ -12,7 +12,13 @@ from mopse import _mopse
 from mopse._checks import instance
 from mopse._table import from_columns
 from mopse._types import PROVIDER, as_type, has_values, holding, holds, is_known, name_of
-from mopse.errors import InvalidInputError, MopseError, ScopeError, WrongTypeError
+from mopse.errors import (
+    ExpiredError,
+    InvalidInputError,
+    MopseError,
+    ScopeError,
+    WrongTypeError,
+)
 from mopse.messages import (
     Answer,
     File,
@@ -25,7 +31,7 @@ from mopse.messages import (
 )
 from mopse.schema import Schema
 
-__all__ = ["PROVIDER", "OpenedPart", "Ranges", "described", "matching", "opened"]
+__all__ = ["PROVIDER", "Description", "OpenedPart", "Ranges", "described", "matching", "opened"]
 
 Ranges = list[tuple[str, int, int]]
 """Field, lowest and highest plaintext."""
@@ -77,8 +83,9 @@ def _is_report(faults: str) -> bool:
 
 
 def _named(error: MopseError, where: str) -> MopseError:
-    """Return an error that says where; one of scope names the provider already."""
-    return error if isinstance(error, ScopeError) else type(error)(f"{where}: {error}")
+    """Return an error that says where; those of scope and of grants name the provider already."""
+    is_named = isinstance(error, ScopeError | ExpiredError)
+    return error if is_named else type(error)(f"{where}: {error}")
 
 
 def _faults(rows: Sequence[tuple[str | None, ...]], third: str) -> pl.DataFrame:

@@ -39,6 +39,7 @@ class Owner(Party):
     """
 
     _is_owner = True
+    _made_by = "Owner.generate, Owner.open or Owner.from_insecure_seed"
 
     @classmethod
     def generate(cls, schema: Schema) -> "Owner":
@@ -186,7 +187,7 @@ class Owner(Party):
             Which portions of them, by the names in the schema, ``rest`` or ``files``; all
             otherwise.
         expires_in : datetime.timedelta, optional
-            How long a user takes it; for ever otherwise.
+            How long a user opens records with it; for ever otherwise.
 
         Returns
         -------

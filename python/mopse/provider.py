@@ -50,6 +50,7 @@ class Provider(Party):
     """
 
     _is_owner = False
+    _made_by = "Owner.authorize, Provider.authorize or Provider.open"
 
     @property
     def path(self) -> str:
@@ -399,7 +400,7 @@ class Provider(Party):
         expires_in : datetime.timedelta
             How long the request is valid.
         """
-        return FileRequest._signed(self._keyring.request_notes(_expiry(expires_in)))
+        return FileRequest._signed(self._keyring.request_notes(_expiry(expires_in, "the request")))
 
     def learn_uses(self, notes: FileNotes, request: FileRequest) -> bool:
         """Learn from notes how often this provider used each keyword, and count on from there.

@@ -603,13 +603,14 @@ impl Grants {
         ranges: Vec<(String, i64, i64)>,
         schema: &Schema,
         is_report: bool,
+        now: u64,
     ) -> PyResult<Opened<'py>> {
         let ranges = as_ranges(ranges);
         let found = py.detach(|| {
             if is_report {
-                Ok(self.0.report_part(&part.0, &ranges, &schema.0))
+                Ok(self.0.report_part(&part.0, &ranges, &schema.0, now))
             } else {
-                self.0.open_part(&part.0, &ranges, &schema.0)
+                self.0.open_part(&part.0, &ranges, &schema.0, now)
             }
         })?;
         opened(py, found, is_report)
@@ -620,8 +621,9 @@ impl Grants {
         py: Python<'py>,
         listing: &Listing,
         request: &Request,
+        now: u64,
     ) -> PyResult<Vec<Bound<'py, PyAny>>> {
-        let files = py.detach(|| self.0.describe(&listing.0, &request.0))?;
+        let files = py.detach(|| self.0.describe(&listing.0, &request.0, now))?;
         all_described(py, files)
     }
 
@@ -630,8 +632,10 @@ impl Grants {
         py: Python<'py>,
         fetched: &Fetched,
         request: &Request,
+        now: u64,
     ) -> PyResult<(Described, Bound<'py, PyBytes>)> {
-        let (description, contents) = py.detach(|| self.0.open_file(&fetched.0, &request.0))?;
+        let (description, contents) =
+            py.detach(|| self.0.open_file(&fetched.0, &request.0, now))?;
         Ok((described(description), PyBytes::new(py, &contents)))
     }
 }

@@ -134,6 +134,18 @@ impl Opener {
             || self.records.values().any(|keys| keys.get(handle).is_some())
     }
 
+    /// Whether there is no key at all.
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.is_none() && self.portions.is_empty() && self.records.is_empty()
+    }
+
+    /// Whether there is a key for a portion of a record.
+    pub(super) fn opens(&self, portion: &str, handle: Handle) -> bool {
+        self.all.is_some()
+            || self.portions.contains_key(portion)
+            || self.records.get(portion).is_some_and(|keys| keys.get(handle).is_some())
+    }
+
     /// The key of a portion of all records, and that of its layouts.
     fn portion(&self, name: &str) -> Option<(Keys<'_>, Cow<'_, Key>)> {
         let key = match (&self.all, self.portions.get(name)) {
@@ -562,34 +574,67 @@ impl Keyring {
     }
 }
 
-/// What a user was granted: one opener per provider, epoch and readers' epoch.
+/// What a user was granted: by provider and epoch, when it ends, and readers' epoch.
 #[derive(Debug, Clone, Default)]
-pub struct Grants(BTreeMap<(Owner, Node), BTreeMap<Epoch, Opener>>);
+pub struct Grants(BTreeMap<(Owner, Node), BTreeMap<u64, BTreeMap<Epoch, Opener>>>);
 
 impl Grants {
     /// Adds a grant, at a time in seconds since 1970; several of one provider open what each of them opens.
     ///
     /// # Errors
     ///
-    /// [`message::Error::Expired`] if it has ended.
+    /// [`Error::GrantEnded`] if it has ended.
     pub fn add(&mut self, grant: Grant, now: u64) -> Result<(), Error> {
         if now > grant.end {
-            return Err(message::Error::Expired.into());
+            return Err(Error::GrantEnded { provider: grant.provider.path() });
         }
         let known = self.0.entry((grant.owner, grant.provider)).or_default();
+        let known = known.entry(grant.end).or_default();
         for (readers, opener) in grant.openers {
             known.entry(readers).or_default().add(opener);
         }
         Ok(())
     }
 
-    /// What opens records of a provider that were sealed in a readers' epoch; `None` if it has granted
-    /// nothing, and one that opens nothing if it has granted nothing of that epoch.
+    /// What opens records of a provider that were sealed in a readers' epoch, at a time in seconds since
+    /// 1970; `None` if it has granted nothing, and one that opens nothing if it has granted nothing of that
+    /// epoch.
     #[must_use]
-    pub fn opener(&self, owner: Owner, provider: &Node, readers: Epoch) -> Option<Cow<'_, Opener>> {
+    pub fn opener(
+        &self,
+        owner: Owner,
+        provider: &Node,
+        readers: Epoch,
+        now: u64,
+    ) -> Option<Cow<'_, Opener>> {
         let granted = self.0.get(&(owner, provider.clone()))?;
-        Some(granted.get(&readers).map_or_else(|| Cow::Owned(Opener::default()), Cow::Borrowed))
+        Some(together(granted.range(now..), readers))
     }
+
+    /// What opened the same records, and has ended.
+    pub(super) fn ended(
+        &self,
+        owner: Owner,
+        provider: &Node,
+        readers: Epoch,
+        now: u64,
+    ) -> Cow<'_, Opener> {
+        let granted = self.0.get(&(owner, provider.clone()));
+        together(granted.into_iter().flat_map(|granted| granted.range(..now)), readers)
+    }
+}
+
+/// What opens all that some grants open of a readers' epoch.
+fn together<'a>(
+    granted: impl Iterator<Item = (&'a u64, &'a BTreeMap<Epoch, Opener>)>,
+    readers: Epoch,
+) -> Cow<'a, Opener> {
+    let mut openers = granted.filter_map(|(_, openers)| openers.get(&readers));
+    let Some(first) = openers.next() else { return Cow::Owned(Opener::default()) };
+    openers.fold(Cow::Borrowed(first), |mut joined, more| {
+        joined.to_mut().add(more.clone());
+        joined
+    })
 }
 
 impl fmt::Display for Opener {
