@@ -28,7 +28,16 @@ from mopse._types import check_times, has_values, typed
 from mopse.errors import InvalidInputError, MopseError, WrongTypeError
 from mopse.files import content
 from mopse.leakage import accepted, warn_of
-from mopse.messages import Answer, FileNotes, FileRequest, FileUpload, Query, Upload, as_message
+from mopse.messages import (
+    Answer,
+    FileNotes,
+    FileRequest,
+    FileUpload,
+    Query,
+    Renewed,
+    Upload,
+    as_message,
+)
 from mopse.schema import Field
 
 if TYPE_CHECKING:
@@ -199,7 +208,7 @@ class Provider(Party):
             raise _named(error, column) from None
         return Upload._of_table(message, rows, column)
 
-    def renew(self, cloud: "Cloud") -> int:
+    def renew(self, cloud: "Cloud") -> Renewed:
         """Encrypt this provider's records of earlier epochs anew in the present one.
 
         For a provider that was authorised again after a revocation: until then whoever left can
@@ -213,8 +222,9 @@ class Provider(Party):
 
         Returns
         -------
-        int
-            How many records were renewed.
+        Renewed
+            How many records were renewed; ``superseded`` says how many older rows were removed
+            because a newer epoch holds, or has deleted, their record too.
 
         Raises
         ------
@@ -227,15 +237,18 @@ class Provider(Party):
         the renewed records.
         """
         where = as_cloud(cloud)
-        query = Query._with_ranges(self._keyring.renewal(int(time.time()) + 3600), {})
-        answer = where.search(query)
-        answer._check(query)
-        renewed = 0
-        now = int(time.time())
-        for message, _ in self._keyring.renew(answer._parts, now):
+        expiry = int(time.time()) + 3600
+        answer = _answered(where, self._keyring.renewal(expiry))
+        if not len(answer):
+            return Renewed(0, 0)
+        present = _answered(where, self._keyring.renewed(answer._parts, expiry))
+        known = _mopse.party.Versions(present._parts)
+        renewed = removed = 0
+        for message, _ in self._keyring.renew(answer._parts, known, int(time.time())):
             receipt = where.receive(Upload._signed(message))
             renewed += receipt.added + receipt.replaced
-        return renewed
+            removed += receipt.removed
+        return Renewed(renewed, removed - renewed)
 
     def _upload(
         self,
@@ -276,9 +289,7 @@ class Provider(Party):
         if cloud is not None:
             if versions is not None:
                 raise InvalidInputError("versions come from the cloud or are given, not both")
-            query = self.lookup(ids)
-            versions = as_cloud(cloud).search(query)
-            versions._check(query)
+            versions = _answered(as_cloud(cloud), bytes(self.lookup(ids)))
         if versions is None:
             return _mopse.party.Versions([])
         return _mopse.party.Versions(instance(versions, Answer, "versions")._parts)
@@ -569,6 +580,14 @@ class Provider(Party):
 
 
 _NO_VERSIONS = "versions are needed: give cloud=, or versions= with the answer to a lookup"
+
+
+def _answered(cloud: "Cloud", message: bytes) -> Answer:
+    """Return the answer to a query that was signed just now and asks for no values."""
+    query = Query._with_ranges(message, {})
+    answer = cloud.search(query)
+    answer._check(query)
+    return answer
 
 
 def _named(error: MopseError, ids: pl.Series) -> MopseError:

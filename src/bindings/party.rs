@@ -361,15 +361,28 @@ impl Keyring {
         Ok(made_upload(py, made))
     }
 
+    /// The query for what the present epoch holds of the records of an answer.
+    fn renewed<'py>(
+        &self,
+        py: Python<'py>,
+        parts: Vec<PyRef<'py, Part>>,
+        expiry: u64,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let parts = borrowed(&parts);
+        let query = py.detach(|| self.read().renewed(parts, expiry))?;
+        Ok(PyBytes::new(py, &query))
+    }
+
     /// Uploads that renew the records of an answer.
     fn renew<'py>(
         &self,
         py: Python<'py>,
         parts: Vec<PyRef<'py, Part>>,
+        present: &Versions,
         now: u64,
     ) -> PyResult<Vec<MadeUpload<'py>>> {
         let parts = borrowed(&parts);
-        let made = py.detach(|| self.read().renew(parts, now))?;
+        let made = py.detach(|| self.read().renew(parts, &present.0, now))?;
         Ok(made.into_iter().map(|made| made_upload(py, made)).collect())
     }
 

@@ -1,7 +1,7 @@
 //! What a provider uploads: sealed rows of a table with their index entries, changes and removals of rows,
 //! and attachments.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::Error;
 use super::attachments::{self, Description, Place};
 use super::columns::Column;
-use super::grants::Opener;
+use super::grants::{Opener, Rows};
 use super::keyring::Keyring;
 use super::keywords;
 use super::opening::{ids_of, indexed_of};
@@ -333,24 +333,63 @@ impl Keyring {
         Ok(runs)
     }
 
-    /// Makes uploads that seal records of earlier epochs anew in the present one and remove the old ones:
-    /// one for each part with records that answers [`Keyring::renewal`].
+    /// Asks what the present epoch holds of the records of some parts that answer [`Keyring::renewal`], as
+    /// [`renew`](Self::renew) must know.
+    ///
+    /// # Errors
+    ///
+    /// Those of opening the records, [`Error::NoIds`] if a part does not say which of its columns holds the
+    /// ids, [`Error::Rows`] if there is no record.
+    pub fn renewed<'a>(
+        &self,
+        parts: impl IntoIterator<Item = &'a Part>,
+        expiry: u64,
+    ) -> Result<Vec<u8>, Error> {
+        let mut handles = Vec::new();
+        for part in parts.into_iter().filter(|part| !part.handles.is_empty()) {
+            let rows = self.rows_of(part)?;
+            handles.extend(self.handles(ids_of(id_of(&rows)?)?.ids()));
+        }
+        handles.sort_unstable();
+        handles.dedup();
+        if handles.is_empty() {
+            return Err(Error::Rows { got: 0 });
+        }
+        self.lookup_present(&handles, expiry)
+    }
+
+    /// Makes uploads that seal records of earlier epochs anew in the present one and remove the old ones,
+    /// for the parts that answer [`Keyring::renewal`].
+    ///
+    /// Of a record that several epochs hold, because it was added again by somebody who did not look, the
+    /// newest row is kept, or the newest removal: rows of earlier epochs are then removed and no more. What
+    /// is in the present epoch is told by `present`, the answer to [`renewed`](Self::renewed).
     ///
     /// # Errors
     ///
     /// Those of opening the records and of [`upload`](Self::upload), [`Error::NoIds`] if a part does not say
-    /// which of its columns holds the ids.
+    /// which of its columns holds the ids, [`Error::Column`] if it lacks the column of a field, whose entries
+    /// would be lost.
     pub fn renew<'a>(
         &self,
-        parts: impl IntoIterator<Item = &'a Part> + Clone,
+        parts: impl IntoIterator<Item = &'a Part>,
+        present: &Versions,
         now: u64,
     ) -> Result<Vec<Made>, Error> {
-        let versions = Versions::of(parts.clone());
-        let parts = parts.into_iter().filter(|part| !part.handles.is_empty());
-        parts.map(|part| self.renew_part(part, &versions, now)).collect()
+        let mut parts: Vec<&Part> =
+            parts.into_iter().filter(|part| !part.handles.is_empty()).collect();
+        parts.sort_by(|one, other| other.provider.cmp(&one.provider));
+        let present = present.known.keys().filter(|(place, _)| *place == self.node);
+        let mut newer: HashSet<Handle> = present.map(|&(_, handle)| handle).collect();
+        let mut made = Vec::new();
+        for part in parts {
+            self.renew_part(part, &mut newer, now, &mut made)?;
+        }
+        Ok(made)
     }
 
-    fn renew_part(&self, part: &Part, versions: &Versions, now: u64) -> Result<Made, Error> {
+    /// The records of a part of this provider.
+    fn rows_of(&self, part: &Part) -> Result<Rows, Error> {
         let opener = Opener::of_provider(&self.key_of(&part.provider)?, part.readers);
         let origin = Origin {
             owner: &part.owner,
@@ -359,24 +398,56 @@ impl Keyring {
             upload: part.upload,
         };
         let rows = opener.open_rows(origin, &part.handles, &part.portions)?;
-        if let Some(error) = rows.faults.values().next() {
-            return Err(error.clone());
+        match rows.faults.values().next() {
+            Some(error) => Err(error.clone()),
+            None => Ok(rows),
         }
-        let id = rows.id.and_then(|at| rows.columns.get(at)).ok_or(Error::NoIds)?;
-        let opened = ids_of(id)?;
-        let ids = opened.ids();
-        let (_, order) = self.order(&part.provider, ids)?;
+    }
+
+    fn renew_part(
+        &self,
+        part: &Part,
+        newer: &mut HashSet<Handle>,
+        now: u64,
+        made: &mut Vec<Made>,
+    ) -> Result<(), Error> {
+        let mut rows = self.rows_of(part)?;
+        let all = id_of(&rows)?.clone();
+        let opened = ids_of(&all)?;
+        let (_, order) = self.order(&part.provider, opened.ids())?;
         if order.iter().any(|(handle, _)| part.handles.binary_search(handle).is_err()) {
             return Err(Error::NoIds);
         }
+        let versions = Versions::of([part]);
+        let present = self.handles(opened.ids());
+        let is_newest: Vec<bool> = present.into_iter().map(|handle| newer.insert(handle)).collect();
+        if is_newest.contains(&false) {
+            let is_older: Vec<bool> = is_newest.iter().map(|is_newest| !is_newest).collect();
+            let mut older = all.clone();
+            older.retain(&is_older);
+            made.push(self.deletion(ids_of(&older)?.ids(), &versions, now)?);
+            rows.columns.iter_mut().for_each(|column| column.retain(&is_newest));
+        }
+        if !is_newest.contains(&true) {
+            return Ok(());
+        }
+        for (field, _) in self.schema.fields() {
+            if rows.columns.iter().all(|column| column.name != *field) {
+                let why = "there is none, so that its entries in the index would be lost";
+                return Err(Error::Column { column: field.clone(), why });
+            }
+        }
+        let id = id_of(&rows)?;
+        let opened = ids_of(id)?;
         let plaintexts = indexed_of(&rows, &self.schema)?;
         let indexed: Vec<Indexed<'_>> = plaintexts
             .iter()
             .map(|(field, rows, plaintexts)| Indexed { field, rows, plaintexts })
             .collect();
-        let table =
-            Table { columns: &rows.columns, ids, id: Some(&id.name), indexed: &indexed, now };
-        self.upload(&table, Change::Update, versions)
+        let (ids, id) = (opened.ids(), Some(id.name.as_str()));
+        let table = Table { columns: &rows.columns, ids, id, indexed: &indexed, now };
+        made.push(self.upload(&table, Change::Update, &versions)?);
+        Ok(())
     }
 
     /// Seals a file of a record, with the entries that its keywords find it by, into one signed message.
@@ -443,6 +514,11 @@ impl Keyring {
         self.counts = counts;
         Ok(is_changed)
     }
+}
+
+/// The column of the ids of records that were opened.
+fn id_of(rows: &Rows) -> Result<&Column<'static>, Error> {
+    rows.id.and_then(|at| rows.columns.get(at)).ok_or(Error::NoIds)
 }
 
 /// Rows in the order of the handles that they had at an earlier place.

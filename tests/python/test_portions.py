@@ -292,7 +292,7 @@ def test_a_grant_ends(monkeypatch):
     user = User(SCHEMA, [grant])
     now = time.time()
     records, faults = user.decrypt(scene.answer, scene.query, faults="report")
-    assert (records.height, faults.height) == (1, 3), "the clinic granted nothing"
+    assert (records.height, faults.height) == (1, 2), "the clinic granted nothing"
     monkeypatch.setattr(time, "time", lambda: now + 3602)
     message = "the grant of records of provider 'hospital' has expired"
     with pytest.raises(ExpiredError, match=f"^{message}$"):
@@ -308,7 +308,7 @@ def test_a_grant_ends(monkeypatch):
     of_hospital = faults.filter(provider="hospital")
     assert records.is_empty()
     assert set(of_hospital["cause"]) == {message}
-    assert of_hospital.height == 3
+    assert of_hospital.height == 2
     renewed = scene.owner.grant("hospital", expires_in=datetime.timedelta(hours=1))
     assert User(SCHEMA, [renewed]).ask(scene.cloud, own).height == 1
 

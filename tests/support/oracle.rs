@@ -553,7 +553,7 @@ impl World {
         let query = by.renewal(NOW).unwrap();
         let answer = self.push_found(about, query, &Asked::All, records);
         let fields: [(&'static str, Value); 2] = [("age", |row| Some(row.1)), ("sbp", |row| row.2)];
-        let made = by.renew(&answer.parts, NOW).unwrap().into_iter();
+        let made = by.renew(&answer.parts, &Versions::default(), NOW).unwrap().into_iter();
         let parts = answer.parts.iter().filter(|part| !part.handles.is_empty());
         made.zip(parts)
             .map(|(made, part)| {
