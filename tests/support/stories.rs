@@ -412,10 +412,10 @@ fn replay() -> Script {
         "Repeats: an upload is taken once, in whatever order, and acknowledged when it comes again; a \
          number is never used for something else.",
     );
-    let mut owner = owner(1);
+    let (mut owner, mut twin) = (owner(1), owner(1));
     let hospital = owner.authorize("hospital", &[]).unwrap();
     let clinic = owner.authorize("clinic", &[]).unwrap();
-    let same = owner.authorize("hospital", &[]).unwrap();
+    let same = twin.authorize("hospital", &[]).unwrap();
     world.enroll("The owner", &mut owner);
     let first = upload(&hospital, &[(1, 40, None), (2, 50, Some(120))]);
     let second = upload(&hospital, &[(3, 60, None)]);
