@@ -247,8 +247,8 @@ class Renewed(int):
 
     def __new__(cls, renewed: int, superseded: int) -> Self:
         """Return the number with what it does not say."""
-        number = super().__new__(cls, renewed)
-        number.superseded = superseded
+        number = super().__new__(cls, integer(renewed, "the number of records", 0))
+        number.superseded = integer(superseded, "the number of older rows", 0)
         return number
 
     def __reduce__(self) -> tuple[Any, tuple[int, int]]:

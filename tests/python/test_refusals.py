@@ -33,6 +33,7 @@ from mopse.errors import (
     WrongPasswordError,
     WrongTypeError,
 )
+from mopse.messages import Renewed
 
 PASSWORD = "correct horse"
 CHEAP = (8, 1, 1)
@@ -797,6 +798,7 @@ def test_wrong_types_are_refused_everywhere(world, wrong):
         lambda: Owner.generate(wrong),
         lambda: Owner.from_insecure_seed(wrong, 1),
         lambda: User(wrong),
+        lambda: Renewed(wrong if type(wrong) is not int else "0", 0),
         lambda: Owner(wrong),
         lambda: Provider(wrong),
         lambda: Owner(world.a._keyring),
