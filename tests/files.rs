@@ -306,10 +306,14 @@ fn a_grant_of_records_opens_their_files() {
         grants
     };
     for ids in [None, Some(&[1, 17][..])] {
-        assert_eq!(granted(ids).open_file(&fetched, &request).unwrap().1, CONTENTS);
+        assert_eq!(granted(ids).open_file(&fetched, &request, NOW).unwrap().1, CONTENTS);
     }
-    let refused = granted(Some(&[18])).open_file(&fetched, &request).unwrap_err();
-    assert!(matches!(refused, party::Error::Message(message::Error::Scope { .. })));
+    for now in [NOW, NOW + 1] {
+        let refused = granted(Some(&[18])).open_file(&fetched, &request, now).unwrap_err();
+        assert!(matches!(refused, party::Error::Message(message::Error::Scope { .. })));
+    }
+    let ended = Err(party::Error::GrantEnded { provider: "hospital".into() });
+    assert_eq!(granted(Some(&[1, 17])).open_file(&fetched, &request, NOW + 1), ended);
     for keyring in [&scene.owner, hospital] {
         assert_eq!(keyring.open_file(&fetched, &request).unwrap().1, CONTENTS);
     }
@@ -401,7 +405,10 @@ fn a_request_is_refused_that_is_changed_late_or_reaches_too_far() {
         assert!(scene.found(&request[..at]).is_err(), "cut at {at}");
     }
     let late = scene.owner.search_files(&[b"fracture"], NOW - 1).unwrap();
-    assert_eq!(scene.found(&late).unwrap_err(), message::Error::Expired.into());
+    assert_eq!(
+        scene.found(&late).unwrap_err(),
+        message::Error::Expired { what: "the request" }.into()
+    );
     let nodes = vec![(scene.clinic.node().clone(), vec![1])];
     assert!(matches!(
         scene.hospital.list_files(nodes, NOW),

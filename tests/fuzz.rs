@@ -282,13 +282,14 @@ fn opened(messages: &Messages, answer: &Answer) {
     let ranges = [age(0, 50)];
     let _ = answer.check(&messages.query);
     let _ = Versions::of(&answer.parts);
-    let _ = messages.ward.renew(&answer.parts, &[], NOW);
+    let _ = messages.ward.renewed(&answer.parts, NOW);
+    let _ = messages.ward.renew(&answer.parts, &Versions::of(&answer.parts), NOW);
     for part in &answer.parts {
         for by in [&messages.owner, &messages.ward] {
             let _ = by.open_part(part, &ranges);
             let _ = by.report_part(part, &ranges);
         }
-        let _ = messages.grants.report_part(part, &ranges, messages.owner.schema());
+        let _ = messages.grants.report_part(part, &ranges, messages.owner.schema(), NOW);
     }
 }
 

@@ -164,7 +164,7 @@ fn queries_and_uploads_sign_once() {
     let ages: Vec<i64> = (0..1000).map(|i| i % 121).collect();
     let indexed = [Indexed { field: "age", rows: &rows, plaintexts: &ages }];
     let ids = Ids::Integers(&ids);
-    let table = Table { columns: &[], ids, id: None, indexed: &indexed, portions: &[], now: 0 };
+    let table = Table { columns: &[], ids, id: None, indexed: &indexed, now: 0 };
     let upload = || hospital.upload(&table, Change::Add, &Versions::default());
     let (first, _) = counted(upload);
     let (second, took) = counted(upload);

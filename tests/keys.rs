@@ -87,7 +87,7 @@ fn handles(ids: Ids<'_>) -> Vec<u128> {
     let schema = Schema::new(vec![("age".into(), age)]).expect("one field is a schema");
     let root = Key::from_bytes(&vectors().tree.root).expect("32 bytes");
     let hospital = Keyring::root(root, schema).authorize("hospital", &[]).expect("a good name");
-    let table = Table { columns: &[], ids, id: None, indexed: &[], portions: &[], now: 0 };
+    let table = Table { columns: &[], ids, id: None, indexed: &[], now: 0 };
     let made = hospital.upload(&table, Change::Add, &Versions::default()).expect("the ids differ");
     Upload::decode(&made.message).expect("it was just made").handles.to_vec()
 }

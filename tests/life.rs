@@ -10,6 +10,7 @@ mod scene;
 #[path = "support/scripts.rs"]
 mod scripts;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -23,15 +24,13 @@ use mopse::message::place::Node;
 use mopse::message::query::Query;
 use mopse::message::upload::Upload;
 use mopse::party::Keyring;
-use mopse::party::columns::Values;
+use mopse::party::columns::{Column, Values};
 use mopse::party::records::Ids;
-use mopse::party::uploading::{Change, Table, Versions};
+use mopse::party::uploading::{Change, Indexed, Table, Versions};
 use mopse::{cloud, message, party};
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::prelude::*;
-use scene::{
-    Cloud, NOW, Row, age, ask, cases, change, change_in, copy, delete, owner, sbp, tokens, upload,
-};
+use scene::{Cloud, NOW, Row, age, ask, cases, change, copy, delete, owner, sbp, tokens, upload};
 use scripts::Shows;
 
 /// An owner, its hospital and clinic, and a cloud that holds records 1 to 3 of the hospital.
@@ -306,7 +305,7 @@ fn an_upload_dated_three_days_ahead_is_refused_and_locks_nobody_out() {
     let (ids, indexed) = ([9], []);
     let at = |now| {
         let ids = Ids::Integers(&ids);
-        let table = Table { columns: &[], ids, id: None, indexed: &indexed, portions: &[], now };
+        let table = Table { columns: &[], ids, id: None, indexed: &indexed, now };
         hospital.upload(&table, Change::Add, &Versions::default()).unwrap().message
     };
     let days = 24 * 3600;
@@ -352,7 +351,7 @@ fn records_of_earlier_epochs_are_sealed_anew_and_keep_their_values() {
 
     let query = renewed.renewal(NOW).unwrap();
     let answer = cloud.answer(&query).unwrap();
-    let made = renewed.renew(&answer.parts, &[], NOW).unwrap();
+    let made = renewed.renew(&answer.parts, &Versions::default(), NOW).unwrap();
     let [made] = &made[..] else { panic!("{made:?}") };
     let receipt = cloud.receive(&made.message);
     assert_eq!(receipt, Ok(did(2, 0, 2)));
@@ -364,7 +363,11 @@ fn records_of_earlier_epochs_are_sealed_anew_and_keep_their_values() {
         assert!(part.provider == *renewed.node() || part.handles.is_empty());
     }
     let again = cloud.answer(&renewed.renewal(NOW).unwrap()).unwrap();
-    assert_eq!(renewed.renew(&again.parts, &[], NOW), Ok(vec![]), "nothing is left to renew");
+    assert_eq!(
+        renewed.renew(&again.parts, &Versions::default(), NOW),
+        Ok(vec![]),
+        "nothing is left to renew"
+    );
     assert!(changed_since(&cloud.receive(&made.message)), "acknowledged");
     let late = cloud.receive(&upload(&hospital, &[(5, 55, None)]));
     assert_eq!(late, Err(message::Error::Epoch { provider: "hospital".into() }.into()));
@@ -377,18 +380,19 @@ fn changed_since(outcome: &Result<Receipt, cloud::Error>) -> bool {
 #[test]
 fn renewing_keeps_portions_and_is_refused_if_something_changed_since() {
     let mut owner = owner(1);
+    let vitals = ["age", "sbp", "note"].map(str::to_owned).to_vec();
+    owner.declare_portions(vec![("vitals".to_owned(), vitals)]).unwrap();
     let hospital = owner.authorize("hospital", &[]).unwrap();
     owner.authorize("clinic", &[]).unwrap();
     let cloud = Cloud::of(&mut owner);
-    let portions =
-        [("vitals".to_owned(), vec!["age".to_owned(), "sbp".to_owned(), "note".to_owned()])];
-    let none = Versions::default();
-    cloud.receive(&change_in(&hospital, &ROWS, &portions, Change::Add, &none).unwrap()).unwrap();
+    cloud.receive(&upload(&hospital, &ROWS)).unwrap();
     owner.revoke(&["clinic"]).unwrap();
     cloud.enroll(&mut owner);
     let renewed = owner.authorize("hospital", &[]).unwrap();
     let answer = cloud.answer(&renewed.renewal(NOW).unwrap()).unwrap();
-    let [made] = <[_; 1]>::try_from(renewed.renew(&answer.parts, &portions, NOW).unwrap()).unwrap();
+    let [made] =
+        <[_; 1]>::try_from(renewed.renew(&answer.parts, &Versions::default(), NOW).unwrap())
+            .unwrap();
     let names = |upload: &[u8]| -> Vec<String> {
         let upload = Upload::decode(upload).unwrap();
         upload.portions.iter().map(|portion| portion.name.clone()).collect()
@@ -397,9 +401,91 @@ fn renewing_keeps_portions_and_is_refused_if_something_changed_since() {
     cloud.delete(&renewed, &[2]).unwrap();
     assert!(not_stored(&cloud.receive(&made.message)), "one of them was removed since");
     let answer = cloud.answer(&renewed.renewal(NOW).unwrap()).unwrap();
-    let [made] = <[_; 1]>::try_from(renewed.renew(&answer.parts, &portions, NOW).unwrap()).unwrap();
+    let [made] =
+        <[_; 1]>::try_from(renewed.renew(&answer.parts, &Versions::default(), NOW).unwrap())
+            .unwrap();
     assert_eq!(cloud.receive(&made.message), Ok(did(2, 0, 2)));
     assert_eq!(cloud.gate.count(&ask(&owner, &[age(0, 120)]), NOW), Ok(2));
+}
+
+/// Brings all of a provider's records into the present epoch; what was added, and removed.
+fn renew(cloud: &Cloud, provider: &Keyring) -> (usize, usize) {
+    let left = cloud.answer(&provider.renewal(NOW).unwrap()).unwrap();
+    let query = provider.renewed(&left.parts, NOW).unwrap();
+    let present = Versions::of(&cloud.answer(&query).unwrap().parts);
+    let made = provider.renew(&left.parts, &present, NOW).unwrap();
+    let receipts = made.iter().map(|made| cloud.receive(&made.message).unwrap());
+    receipts.fold((0, 0), |(added, removed), receipt| {
+        (added + receipt.added, removed + receipt.removed)
+    })
+}
+
+#[test]
+fn of_records_that_several_epochs_hold_the_newest_rows_are_kept() {
+    let mut owner = owner(1);
+    let first = owner.authorize("hospital", &[]).unwrap();
+    owner.authorize("clinic", &[]).unwrap();
+    let cloud = Cloud::of(&mut owner);
+    let blindly = |by: &Keyring, rows: &[Row]| cloud.receive(&upload(by, rows)).unwrap();
+    blindly(&first, &[(1, 10, None), (2, 20, Some(99)), (3, 30, None), (4, 40, None)]);
+    let next = |owner: &mut Keyring| {
+        owner.revoke(&["clinic"]).unwrap();
+        owner.authorize("clinic", &[]).unwrap();
+        cloud.enroll(owner);
+        owner.authorize("hospital", &[]).unwrap()
+    };
+    let second = next(&mut owner);
+    blindly(&second, &[(2, 21, None), (3, 31, None)]);
+    let third = next(&mut owner);
+    blindly(&third, &[(3, 32, None), (4, 42, None)]);
+    cloud.delete(&third, &[4]).unwrap();
+    assert_eq!(ages(&cloud, &owner), [(1, 10), (2, 20), (2, 21), (3, 30), (3, 31), (3, 32)]);
+    assert_eq!(renew(&cloud, &third), (2, 5), "of the second epoch (2, 21), of the first (1, 10)");
+    assert_eq!(ages(&cloud, &owner), [(1, 10), (2, 21), (3, 32)]);
+    assert!(cloud.find(&owner, &[sbp(0, 300)]).is_empty(), "an entry went with its row");
+    let nothing = cloud.answer(&third.renewal(NOW).unwrap()).unwrap();
+    assert!(nothing.parts.iter().all(|part| part.handles.is_empty()));
+    assert_eq!(third.renewed(&nothing.parts, NOW), Err(party::Error::Rows { got: 0 }));
+}
+
+#[test]
+fn a_newer_removal_outlives_an_older_row() {
+    let (Scene { owner, cloud, .. }, renewed) = renewed();
+    cloud.receive(&upload(&renewed, &[(1, 90, None)])).unwrap();
+    let query = renewed.lookup("hospital", Ids::Integers(&[1]), NOW).unwrap();
+    let parts = cloud.answer(&query).unwrap().parts;
+    let present = Versions::of(parts.iter().filter(|part| part.provider == *renewed.node()));
+    cloud.receive(&delete(&renewed, &[1], &present).unwrap()).unwrap();
+    assert_eq!(ages(&cloud, &owner), [(1, 40), (3, 60)]);
+    assert_eq!(renew(&cloud, &renewed), (1, 2));
+    assert_eq!(ages(&cloud, &owner), [(3, 60)]);
+}
+
+#[test]
+fn records_without_the_column_of_a_field_are_not_renewed_without_its_entries() {
+    let mut owner = owner(1);
+    let hospital = owner.authorize("hospital", &[]).unwrap();
+    owner.authorize("clinic", &[]).unwrap();
+    let cloud = Cloud::of(&mut owner);
+    let (ids, is_valid) = ([1, 2], [true, true]);
+    let id = Column {
+        name: "id".into(),
+        dtype: "Int64".into(),
+        values: Values::Int64(Cow::Borrowed(&ids)),
+        is_valid: Cow::Borrowed(&is_valid),
+    };
+    let indexed = [Indexed { field: "age", rows: &[0, 1], plaintexts: &[40, 50] }];
+    let (columns, ids) = ([id], Ids::Integers(&ids));
+    let table = Table { columns: &columns, ids, id: Some("id"), indexed: &indexed, now: NOW };
+    let made = hospital.upload(&table, Change::Add, &Versions::default()).unwrap();
+    cloud.receive(&made.message).unwrap();
+    owner.revoke(&["clinic"]).unwrap();
+    cloud.enroll(&mut owner);
+    let renewed = owner.authorize("hospital", &[]).unwrap();
+    let left = cloud.answer(&renewed.renewal(NOW).unwrap()).unwrap();
+    let refused = renewed.renew(&left.parts, &Versions::default(), NOW).unwrap_err();
+    let why = "there is none, so that its entries in the index would be lost";
+    assert_eq!(refused, party::Error::Column { column: "age".into(), why });
 }
 
 #[test]

@@ -241,7 +241,7 @@ fn sealing_and_opening_records_leaves_no_plaintext() {
     let mut kept = Vec::new();
     let left = left_behind(&secrets, || {
         let (ids, id) = (Ids::Integers(&ids), None);
-        let table = Table { columns: &columns, ids, id, indexed: &[], portions: &[], now: 0 };
+        let table = Table { columns: &columns, ids, id, indexed: &[], now: 0 };
         let made = hospital.upload(&table, Change::Add, &Versions::default()).expect("ids differ");
         let sent = Upload::decode(&made.message).expect("it was just made");
         let Upload { owner, provider, readers, id, handles, portions, .. } = &sent;

@@ -466,7 +466,7 @@ fn a_grant_opens_what_was_granted_and_nothing_else() {
     let parts = cloud.answer(&ask(&owner, &[age(0, 120)])).unwrap().parts;
     let part = |path: &str| parts.iter().find(|part| part.provider.path() == path).unwrap();
     let open = |grants: &Grants, part: &Part| {
-        let opened = grants.open_part(part, &[], &scene::schema())?;
+        let opened = grants.open_part(part, &[], &scene::schema(), NOW)?;
         let mut found = if opened.columns.is_empty() { Vec::new() } else { ids(&opened) };
         found.sort_unstable();
         Ok::<_, party::Error>(found)
@@ -480,7 +480,7 @@ fn a_grant_opens_what_was_granted_and_nothing_else() {
     let some = granted(&clinic, clinic.node(), Some(&[2, 7, 99]));
     assert_eq!(open(&some, part("clinic")), Ok(vec![2, 7]));
     assert_eq!(open(&some, part("hospital")), none());
-    let opener = some.opener(owner.owner(), clinic.node(), Epoch::default()).unwrap();
+    let opener = some.opener(owner.owner(), clinic.node(), Epoch::default(), NOW).unwrap();
     assert_eq!(opener.records(), Some(3));
 
     // A part that claims to be another provider's does not open with its grant.
@@ -504,9 +504,9 @@ fn a_grant_of_one_epoch_opens_no_other() {
     let parts = cloud.answer(&ask(&renewed, &[age(0, 120)])).unwrap().parts;
     let part = parts.iter().find(|part| part.provider == *renewed.node()).unwrap();
     let none = Err(party::Error::NoGrant { provider: "clinic".into() });
-    assert_eq!(granted.open_part(part, &[], &scene::schema()), none);
+    assert_eq!(granted.open_part(part, &[], &scene::schema(), NOW), none);
     let moved = Part { provider: clinic.node().clone(), ..part.clone() };
-    let closed = granted.open_part(&moved, &[], &scene::schema());
+    let closed = granted.open_part(&moved, &[], &scene::schema(), NOW);
     assert_eq!(closed, Err(party::Error::Layout));
     assert_eq!(open(&renewed, part), Ok(named(&[("clinic", 1)])));
     let opener = clinic.opener(clinic.node(), Epoch::default()).unwrap();
@@ -643,7 +643,7 @@ proptest! {
         };
         let mut expected: Vec<i64> = rows.iter().filter(matches).map(|row| row.0).collect();
         let grants = granted(&hospital, hospital.node(), None);
-        let by_grant = grants.report_part(&part, &ranges, &scene::schema());
+        let by_grant = grants.report_part(&part, &ranges, &scene::schema(), NOW);
         for opened in [owner.report_part(&part, &ranges), by_grant] {
             prop_assert_eq!(opened.excess, 0, "cells are one step wide");
             prop_assert_eq!(opened.faults.len(), rows.len() - expected.len());
@@ -672,6 +672,6 @@ fn an_opened_column_that_is_not_of_its_field_is_named() {
     let what = "the answer";
     let refused = Err(message::Error::OtherOwner { what }.into());
     assert_eq!(stranger.open_part(&part, &[range("age")]), refused);
-    let nothing = Grants::default().open_part(&part, &[], &scene::schema());
+    let nothing = Grants::default().open_part(&part, &[], &scene::schema(), NOW);
     assert_eq!(nothing, Err(party::Error::NoGrant { provider: part.provider.path() }));
 }

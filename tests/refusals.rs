@@ -18,7 +18,7 @@ use mopse::message::upload::{Portion, Upload};
 use mopse::party::columns::{Column, Values};
 use mopse::party::records::Ids;
 use mopse::party::saved::{self, Kind};
-use mopse::party::uploading::{Change, Table, Versions, check_names};
+use mopse::party::uploading::check_names;
 use mopse::party::{Indexed, Keyring};
 use mopse::scheme;
 use mopse::wire;
@@ -164,26 +164,24 @@ fn impossible_tables_are_refused_before_anything_is_sealed() {
 }
 
 #[test]
-fn impossible_portions_are_refused_before_anything_is_sealed() {
-    let (_, hospital, _) = scene();
+fn impossible_portions_are_refused_and_none_is_declared() {
+    let (_, mut hospital, _) = scene();
     let names = |names: &[&str]| -> Vec<(String, Vec<String>)> {
         names.iter().map(|&name| (name.to_owned(), Vec::new())).collect()
-    };
-    let upload = |names: &[(String, Vec<String>)]| {
-        let ids = Ids::Integers(&[9]);
-        let table = Table { columns: &[], ids, id: None, indexed: &[], portions: names, now: NOW };
-        hospital.upload(&table, Change::Add, &Versions::default()).map(drop)
     };
     let long = "x".repeat(256);
     let many: Vec<String> = (0..63).map(|number| number.to_string()).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     for bad in [&["rest"][..], &["files"], &[""], &["a", "a"], &[&long], &many] {
-        let refused = upload(&names(bad));
+        let refused = hospital.declare_portions(names(bad));
         assert!(matches!(refused, Err(party::Error::Portion { .. })), "{bad:?}");
         assert_eq!(check_names(&names(bad)), refused);
+        assert!(hospital.portions().is_empty(), "{bad:?}");
     }
-    assert_eq!(upload(&names(&many[..62])), Ok(()));
-    assert_eq!(upload(&names(&[&long[..255], "a", "b"])), Ok(()));
+    for good in [&many[..62], &[&long[..255], "a", "b"]] {
+        assert_eq!(hospital.declare_portions(names(good)), Ok(()));
+        assert_eq!(hospital.portions(), names(good));
+    }
 }
 
 #[test]
@@ -221,12 +219,14 @@ fn a_query_that_is_cut_changed_or_expired_finds_nothing() {
         assert_eq!(cloud.snapshot(), before);
 
         let expired = keyring.query(&[age(0, 120)], NOW - 1).unwrap();
-        assert_eq!(cloud.answer(&expired), Err(message::Error::Expired.into()));
+        let late = message::Error::Expired { what: "the query" };
+        assert_eq!(late.to_string(), "the query has expired");
+        assert_eq!(cloud.answer(&expired), Err(late.clone().into()));
         let query = Query::decode(&query).unwrap();
         let announced = cloud.announced(&owner);
         assert_eq!(query.check(&announced, NOW), Ok(()));
-        assert_eq!(query.check(&announced, NOW + 1), Err(message::Error::Expired));
-        assert_eq!(query.check(&announced, u64::MAX), Err(message::Error::Expired));
+        assert_eq!(query.check(&announced, NOW + 1), Err(late.clone()));
+        assert_eq!(query.check(&announced, u64::MAX), Err(late));
     }
 }
 

@@ -12,7 +12,13 @@ from mopse import _mopse
 from mopse._checks import instance
 from mopse._table import from_columns
 from mopse._types import PROVIDER, as_type, has_values, holding, holds, is_known, name_of
-from mopse.errors import InvalidInputError, MopseError, ScopeError, WrongTypeError
+from mopse.errors import (
+    ExpiredError,
+    InvalidInputError,
+    MopseError,
+    ScopeError,
+    WrongTypeError,
+)
 from mopse.messages import (
     Answer,
     File,
@@ -25,7 +31,7 @@ from mopse.messages import (
 )
 from mopse.schema import Schema
 
-__all__ = ["PROVIDER", "OpenedPart", "Ranges", "described", "matching", "opened"]
+__all__ = ["PROVIDER", "Description", "OpenedPart", "Ranges", "described", "matching", "opened"]
 
 Ranges = list[tuple[str, int, int]]
 """Field, lowest and highest plaintext."""
@@ -78,8 +84,9 @@ def _is_report(faults: str) -> bool:
 
 
 def _named(error: MopseError, where: str) -> MopseError:
-    """Return an error that says where; one of scope names the provider already."""
-    return error if isinstance(error, ScopeError) else type(error)(f"{where}: {error}")
+    """Return an error that says where; those of scope and of grants name the provider already."""
+    is_named = isinstance(error, ScopeError | ExpiredError)
+    return error if is_named else type(error)(f"{where}: {error}")
 
 
 def _faults(rows: Sequence[tuple[str | None, ...]], third: str) -> pl.DataFrame:
@@ -193,10 +200,10 @@ class _Stretch:
             is_valid = np.concatenate([columns[number][4] for _, columns, _ in self.parts])
             one = [*chain.from_iterable(values)] if kind == "text" else np.concatenate(values)
             joined.append((name, kind, words, one, is_valid))
-        frame = from_columns(joined)
         lengths = [len(columns[0][4]) if columns else 0 for _, columns, _ in self.parts]
         names = pl.Series(PROVIDER, [provider for provider, _, _ in self.parts], dtype=pl.String)
-        return frame.with_columns(names.gather(np.repeat(np.arange(len(names)), lengths)))
+        providers = names.gather(np.repeat(np.arange(len(names)), lengths))
+        return from_columns(joined).insert_column(len(joined), providers)
 
 
 def _together(
@@ -246,9 +253,11 @@ def _together(
         frame.with_columns(
             as_type(frame[name], dtype) for name, dtype in targets.items() if name in frame.columns
         )
+        if targets
+        else frame
         for frame in frames.values()
     ]
-    return pl.concat(aligned, how="diagonal")
+    return aligned[0] if len(aligned) == 1 else pl.concat(aligned, how="diagonal")
 
 
 def _most(

@@ -78,8 +78,15 @@ class Party:
     """A holder of a keyring. See `mopse.Owner` and `mopse.Provider`."""
 
     _is_owner: bool
+    _made_by: str
 
     def __init__(self, keyring: _mopse.party.Keyring, schema: Schema | None = None) -> None:
+        if not isinstance(keyring, _mopse.party.Keyring):
+            raise WrongTypeError(f"{type(self).__name__} is made by {self._made_by}")
+        if (keyring.path == "") != self._is_owner:
+            raise WrongTypeError(f"{type(self).__name__} is made by {self._made_by}")
+        if schema is not None:
+            instance(schema, Schema, "a schema")
         self._keyring = keyring
         if schema is not None:
             self._keyring.declare_portions(portions_of(schema))
@@ -152,7 +159,7 @@ class Party:
             asked[field] = bounds
         if not asked:
             raise InvalidInputError("a query needs at least one range")
-        expiry = _expiry(expires_in)
+        expiry = _expiry(expires_in, "the query")
         plain: dict[str, tuple[int, int] | None] = {}
         for name, bounds in asked.items():
             if name not in self._schema:
@@ -211,7 +218,7 @@ class Party:
         if path is None:
             raise InvalidInputError("an owner looks up at a provider: provider= names it")
         found = record_ids(as_ids(ids).to_frame(), "ids")
-        expiry = _expiry(expires_in)
+        expiry = _expiry(expires_in, "the query")
         query = self._keyring.lookup(text(path, "a provider's path"), found, expiry)
         return Query._with_ranges(query, {})
 
@@ -446,7 +453,9 @@ class Party:
            Structures and Implementation", NDSS 2014, sections 3 and 4.
         """
         words = [keyword_bytes(keyword) for keyword in keywords]
-        return FileRequest._signed(self._keyring.search_files(words, _expiry(expires_in)))
+        return FileRequest._signed(
+            self._keyring.search_files(words, _expiry(expires_in, "the request"))
+        )
 
     def files_of(self, answer: Answer, *, expires_in: datetime.timedelta = _HOUR) -> FileRequest:
         """Return the signed request for the attachments of records that a query found.
@@ -482,7 +491,8 @@ class Party:
         """
         instance(answer, Answer, "an answer")
         parts = [part for part in answer._parts if len(part)]
-        return FileRequest._knowing(*self._keyring.files_of(parts, _expiry(expires_in)))
+        message, known_as = self._keyring.files_of(parts, _expiry(expires_in, "the request"))
+        return FileRequest._knowing(message, known_as)
 
     def fetch(
         self,
@@ -510,7 +520,7 @@ class Party:
         """
         number = stored_number(file)
         known_as = {} if listed is None else instance(listed, FileRequest, "a request")._known_as
-        message = self._keyring.fetch_file(number, _expiry(expires_in))
+        message = self._keyring.fetch_file(number, _expiry(expires_in, "the request"))
         return FileRequest._knowing(message, known_as)
 
     @overload
@@ -669,13 +679,13 @@ class Party:
         raise WrongTypeError("keys are neither pickled nor copied: use save and open")
 
 
-def _expiry(expires_in: datetime.timedelta) -> int:
+def _expiry(expires_in: datetime.timedelta, what: str) -> int:
     """Return when something ends that is valid for a time from now on, in seconds since 1970."""
     if not isinstance(expires_in, datetime.timedelta):
         raise WrongTypeError("expires_in must be a datetime.timedelta")
     expiry = int(time.time() + expires_in.total_seconds())
     if expiry < 0:
-        raise InvalidInputError("the query would expire before 1970")
+        raise InvalidInputError(f"{what} would expire before 1970")
     return expiry
 
 
@@ -726,7 +736,7 @@ def grant(
 ) -> bytes:
     """Return what opens a provider's records; see `Provider.grant`."""
     path = text(provider, "a provider's path")
-    end = 2**64 - 1 if expires_in is None else _expiry(expires_in)
+    end = 2**64 - 1 if expires_in is None else _expiry(expires_in, "the grant")
     known = [*party.schema.portions, "rest", "files"]
     named = None
     if portions is not None:

@@ -181,10 +181,13 @@ def from_columns(columns: list[tuple[str, str, str, Any, Any]]) -> pl.DataFrame:
             column = pl.Series(name, values, dtype=pl.String)
         else:
             column = pl.Series(name, values, dtype=_KINDS[kind])
-        valid = pl.Series(is_valid, dtype=pl.Boolean)
-        if not valid.all():
+        if not is_valid.all():
+            valid = pl.Series(is_valid, dtype=pl.Boolean)
             column = pl.select(pl.when(valid).then(column).alias(name)).to_series()
         dtype = dtype_of(words)
-        is_decimal = isinstance(dtype, pl.Decimal)
-        series.append(_with_point(column, dtype).alias(name) if is_decimal else column.cast(dtype))
+        if isinstance(dtype, pl.Decimal):
+            column = _with_point(column, dtype).alias(name)
+        elif column.dtype != dtype:
+            column = column.cast(dtype)
+        series.append(column)
     return pl.DataFrame(series)

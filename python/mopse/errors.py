@@ -69,7 +69,7 @@ class NonceReuseError(InvalidInputError):
 
 
 class SignatureError(MopseError):
-    """An upload, token or certificate is not signed by whom it names, or was changed since."""
+    """A message, grant or certificate is not signed by whom it names, or was changed since."""
 
 
 class ReplayError(MopseError):
@@ -77,11 +77,11 @@ class ReplayError(MopseError):
 
 
 class ExpiredError(MopseError):
-    """A token's time has run out."""
+    """The time of a query, a request or a grant has run out."""
 
 
 class ScopeError(MopseError):
-    """A key or token does not reach what it is used on: another owner, group, provider or epoch."""
+    """A key, query or grant does not reach what it is used on: of another owner, group or epoch."""
 
 
 class OutdatedError(ScopeError):

@@ -35,6 +35,7 @@ __all__ = [
     "Query",
     "Receipt",
     "Removal",
+    "Renewed",
     "SealedFile",
     "Upload",
     "as_message",
@@ -231,6 +232,31 @@ class Receipt:
     removed: int
     files: int
     repeated: bool
+
+
+class Renewed(int):
+    """How many records `mopse.Provider.renew` encrypted anew, as a number.
+
+    Attributes
+    ----------
+    superseded : int
+        How many rows of earlier epochs were removed and no more: their records were added again,
+        or deleted, in a newer one by somebody who did not look.
+    """
+
+    superseded: int
+
+    def __new__(cls, renewed: int, superseded: int) -> Self:
+        """Return the number with what it does not say."""
+        number = super().__new__(cls, integer(renewed, "the number of records", 0))
+        number.superseded = integer(superseded, "the number of older rows", 0)
+        return number
+
+    def __reduce__(self) -> tuple[Any, tuple[int, int]]:
+        return type(self), (int(self), self.superseded)
+
+    def __repr__(self) -> str:
+        return f"Renewed({int(self)}, superseded={self.superseded})"
 
 
 class Query(_Signed[_mopse.message.Query]):

@@ -39,6 +39,7 @@ class Owner(Party):
     """
 
     _is_owner = True
+    _made_by = "Owner.generate, Owner.open or Owner.from_insecure_seed"
 
     @classmethod
     def generate(cls, schema: Schema) -> "Owner":
@@ -52,7 +53,9 @@ class Owner(Party):
         """Return the owner of a seed, for experiments that must repeat: its keys are no secret.
 
         Any integer is a seed. Whoever guesses it has every key. Salts, numbers and nonces follow
-        from it too, so that the same calls in the same order give the same messages.
+        from it too, so that the same calls in the same order give the same messages: but for those
+        of `mopse.Provider.attach`, whose nonces are random, and those of a keyring that was saved
+        and opened again. Who is authorised again draws other numbers.
         """
         number = integer(seed, "a seed", -math.inf, math.inf)
         key = hashlib.sha256(b"mopse insecure seed %d" % number).digest()
@@ -186,7 +189,7 @@ class Owner(Party):
             Which portions of them, by the names in the schema, ``rest`` or ``files``; all
             otherwise.
         expires_in : datetime.timedelta, optional
-            How long a user takes it; for ever otherwise.
+            How long a user opens records with it; for ever otherwise.
 
         Returns
         -------

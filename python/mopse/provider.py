@@ -22,7 +22,6 @@ from mopse._party import (
     grant,
     keyword_bytes,
     names,
-    portions_of,
     search,
 )
 from mopse._table import as_frame, record_ids, to_columns
@@ -30,7 +29,16 @@ from mopse._types import check_times, has_values, typed
 from mopse.errors import InvalidInputError, MopseError, WrongTypeError
 from mopse.files import content
 from mopse.leakage import accepted, warn_of
-from mopse.messages import Answer, FileNotes, FileRequest, FileUpload, Query, Upload, as_message
+from mopse.messages import (
+    Answer,
+    FileNotes,
+    FileRequest,
+    FileUpload,
+    Query,
+    Renewed,
+    Upload,
+    as_message,
+)
 from mopse.schema import Field
 
 if TYPE_CHECKING:
@@ -52,6 +60,7 @@ class Provider(Party):
     """
 
     _is_owner = False
+    _made_by = "Owner.authorize, Provider.authorize or Provider.open"
 
     @property
     def path(self) -> str:
@@ -200,7 +209,7 @@ class Provider(Party):
             raise _named(error, column) from None
         return Upload._of_table(message, rows, column)
 
-    def renew(self, cloud: "Cloud") -> int:
+    def renew(self, cloud: "Cloud") -> Renewed:
         """Encrypt this provider's records of earlier epochs anew in the present one.
 
         For a provider that was authorised again after a revocation: until then whoever left can
@@ -214,8 +223,9 @@ class Provider(Party):
 
         Returns
         -------
-        int
-            How many records were renewed.
+        Renewed
+            How many records were renewed; ``superseded`` says how many older rows were removed
+            because a newer epoch holds, or has deleted, their record too.
 
         Raises
         ------
@@ -229,15 +239,18 @@ class Provider(Party):
         the keyring or a grant, and comes by what is stored; grants of the present epoch do not.
         """
         where = as_cloud(cloud)
-        query = Query._with_ranges(self._keyring.renewal(int(time.time()) + 3600), {})
-        answer = search(where, query)
-        answer._check(query)
-        renewed = 0
-        now = int(time.time())
-        for message, _ in self._keyring.renew(answer._parts, portions_of(self._schema), now):
+        expiry = int(time.time()) + 3600
+        answer = _answered(where, self._keyring.renewal(expiry))
+        if not len(answer):
+            return Renewed(0, 0)
+        present = _answered(where, self._keyring.renewed(answer._parts, expiry))
+        known = _mopse.party.Versions(present._parts)
+        renewed = removed = 0
+        for message, _ in self._keyring.renew(answer._parts, known, int(time.time())):
             receipt = where.receive(Upload._signed(message))
             renewed += receipt.added + receipt.replaced
-        return renewed
+            removed += receipt.removed
+        return Renewed(renewed, removed - renewed)
 
     def _upload(
         self,
@@ -262,11 +275,10 @@ class Provider(Party):
         indexed = [(name, *_plaintexts(field, frame[name])) for name, field in self._schema.items()]
         warn_of(self._schema, indexed, is_accepted)
         known = self._versions(frame[id_column], cloud, versions)
-        columns, portions = to_columns(frame), portions_of(self._schema)
-        now = int(time.time())
+        columns, now = to_columns(frame), int(time.time())
         try:
             message, rows = self._keyring.upload(
-                columns, ids, id_column, indexed, portions, is_update, known, now
+                columns, ids, id_column, indexed, is_update, known, now
             )
         except MopseError as error:
             raise _named(error, frame[id_column]) from None
@@ -279,9 +291,7 @@ class Provider(Party):
         if cloud is not None:
             if versions is not None:
                 raise InvalidInputError("versions come from the cloud or are given, not both")
-            query = self.lookup(ids)
-            versions = search(as_cloud(cloud), query)
-            versions._check(query)
+            versions = _answered(as_cloud(cloud), bytes(self.lookup(ids)))
         if versions is None:
             return _mopse.party.Versions([])
         return _mopse.party.Versions(instance(versions, Answer, "versions")._parts)
@@ -403,7 +413,7 @@ class Provider(Party):
         expires_in : datetime.timedelta
             How long the request is valid.
         """
-        return FileRequest._signed(self._keyring.request_notes(_expiry(expires_in)))
+        return FileRequest._signed(self._keyring.request_notes(_expiry(expires_in, "the request")))
 
     def learn_uses(self, notes: FileNotes, request: FileRequest) -> bool:
         """Learn from notes how often this provider used each keyword, and count on from there.
@@ -572,6 +582,14 @@ class Provider(Party):
 
 
 _NO_VERSIONS = "versions are needed: give cloud=, or versions= with the answer to a lookup"
+
+
+def _answered(cloud: "Cloud", message: bytes) -> Answer:
+    """Return the answer to a query that was signed just now and asks for no values."""
+    query = Query._with_ranges(message, {})
+    answer = search(cloud, query)
+    answer._check(query)
+    return answer
 
 
 def _named(error: MopseError, ids: pl.Series) -> MopseError:

@@ -238,6 +238,11 @@ class Field:
     def _bound(self, bound: Any) -> Fraction | float | None:
         if bound is None:
             return None
+        # The core reads a float as `_exact` does, in a tenth of the time.
+        if self._kind == "number" and (
+            type(bound) is int or (type(bound) is float and not math.isnan(bound))
+        ):
+            return bound
         if self._kind == "category":
             if not isinstance(bound, str):
                 raise WrongTypeError("a bound must be the name of a category")

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal, Never, overload
 import polars as pl
 
 from mopse import _mopse
-from mopse._answers import OpenedPart, Ranges, described, matching, opened
+from mopse._answers import Description, OpenedPart, Ranges, described, matching, opened
 from mopse._checks import instance, items
 from mopse._party import as_cloud, search
-from mopse.errors import WrongTypeError
+from mopse.errors import MopseError, WrongTypeError
 from mopse.messages import (
     Answer,
     File,
@@ -51,7 +51,8 @@ class User:
     Notes
     -----
     A query comes from the owner or a provider, who thereby decides what is found; grants decide
-    what of it is opened. What was granted once cannot be taken back.
+    what of it is opened, each until it ends: by the clock of this machine, at each call. What was
+    granted once cannot be taken back.
 
     A user does not see who wrote a record: whoever holds a grant of it, and helps the cloud, can
     put another in its place. Whoever holds the provider's keys sees that.
@@ -132,6 +133,9 @@ class User:
         ------
         mopse.errors.ScopeError
             If there are records of a provider that has granted nothing; the message names it.
+        mopse.errors.ExpiredError
+            If a grant that has ended opened something of a record which no other grant opens; the
+            message names the provider.
         mopse.errors.AnswerError
             If the answer is not that to the query.
         mopse.errors.DecryptionError
@@ -211,13 +215,21 @@ class User:
             If the listing does not belong to the request, or a file lacks a keyword of it.
         mopse.errors.ScopeError
             If the record of one was not granted.
+        mopse.errors.ExpiredError
+            If it was, and the grant has ended.
 
         Notes
         -----
         Descriptions show how many keywords a file has and test no guess of one. With a request by
         keywords they show which of the files that the user opens have these, at any time.
         """
-        return described(listing, request, self._grants.describe, faults)
+
+        def describe(
+            listing: _mopse.message.Listing, request: _mopse.message.Request
+        ) -> list[Description | MopseError]:
+            return self._grants.describe(listing, request, int(time.time()))
+
+        return described(listing, request, describe, faults)
 
     def open_file(self, sealed: SealedFile, request: FileRequest) -> File:
         """Return an attachment of a record that was granted; see `mopse.Owner.open_file`.
@@ -228,11 +240,20 @@ class User:
             If it is not the file that was asked for.
         mopse.errors.ScopeError
             If its record was not granted.
+        mopse.errors.ExpiredError
+            If it was, and the grant has ended.
         """
-        return opened(sealed, request, self._grants.open_file)
+
+        def open_fetched(
+            fetched: _mopse.message.Fetched, request: _mopse.message.Request
+        ) -> tuple[Description, bytes]:
+            return self._grants.open_file(fetched, request, int(time.time()))
+
+        return opened(sealed, request, open_fetched)
 
     def _open_part(self, part: _mopse.message.Part, ranges: Ranges, is_report: bool) -> OpenedPart:
-        return self._grants.open_part(part, ranges, self._schema._schema, is_report)
+        now = int(time.time())
+        return self._grants.open_part(part, ranges, self._schema._schema, is_report, now)
 
     def __reduce__(self) -> Never:
         raise WrongTypeError("keys are neither pickled nor copied: make a user of the same grants")

@@ -203,7 +203,7 @@ fn of_message(error: &message::Error) -> Exception {
         message::Error::Behind { .. } => OutdatedError::new_err,
         message::Error::Fork { .. } => ChangedError::new_err,
         message::Error::Older { .. } => ReplayError::new_err,
-        message::Error::Expired => ExpiredError::new_err,
+        message::Error::Expired { .. } => ExpiredError::new_err,
         message::Error::Signature { .. } => SignatureError::new_err,
         message::Error::Wire(error) => of_wire(error),
     }
@@ -239,6 +239,7 @@ fn of_party(error: &party::Error) -> Exception {
         | party::Error::Note { .. }
         | party::Error::Record { .. } => DecryptionError::new_err,
         party::Error::Elsewhere { .. } => AnswerError::new_err,
+        party::Error::GrantEnded { .. } => ExpiredError::new_err,
         party::Error::NoGrant { .. } => ScopeError::new_err,
         party::Error::Cipher(error) => of_cipher(error),
         party::Error::Keys(error) => of_keys(error),

@@ -323,7 +323,6 @@ impl Keyring {
         ids: Bound<'py, PyAny>,
         id_column: &str,
         indexed: Vec<IndexedSpec<'py>>,
-        portions: Vec<(String, Vec<String>)>,
         is_update: bool,
         versions: &Versions,
         now: u64,
@@ -350,8 +349,8 @@ impl Keyring {
             .collect::<PyResult<_>>()?;
         let change = if is_update { Change::Update } else { Change::Add };
         let made = with_ids(&ids, |ids| {
-            let (columns, indexed, portions) = (&columns, &indexed, &portions);
-            let table = Table { columns, ids, id: Some(id_column), indexed, portions, now };
+            let (columns, indexed) = (&columns, &indexed);
+            let table = Table { columns, ids, id: Some(id_column), indexed, now };
             py.detach(|| self.read().upload(&table, change, &versions.0))
         })?;
         Ok(made_upload(py, made))
@@ -368,16 +367,28 @@ impl Keyring {
         Ok(made_upload(py, made))
     }
 
+    /// The query for what the present epoch holds of the records of an answer.
+    fn renewed<'py>(
+        &self,
+        py: Python<'py>,
+        parts: Vec<PyRef<'py, Part>>,
+        expiry: u64,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let parts = borrowed(&parts);
+        let query = py.detach(|| self.read().renewed(parts, expiry))?;
+        Ok(PyBytes::new(py, &query))
+    }
+
     /// Uploads that renew the records of an answer.
     fn renew<'py>(
         &self,
         py: Python<'py>,
         parts: Vec<PyRef<'py, Part>>,
-        portions: Vec<(String, Vec<String>)>,
+        present: &Versions,
         now: u64,
     ) -> PyResult<Vec<MadeUpload<'py>>> {
         let parts = borrowed(&parts);
-        let made = py.detach(|| self.read().renew(parts, &portions, now))?;
+        let made = py.detach(|| self.read().renew(parts, &present.0, now))?;
         Ok(made.into_iter().map(|made| made_upload(py, made)).collect())
     }
 
@@ -615,13 +626,14 @@ impl Grants {
         ranges: Vec<(String, i64, i64)>,
         schema: &Schema,
         is_report: bool,
+        now: u64,
     ) -> PyResult<Opened<'py>> {
         let ranges = as_ranges(ranges);
         let found = py.detach(|| {
             if is_report {
-                Ok(self.0.report_part(&part.0, &ranges, &schema.0))
+                Ok(self.0.report_part(&part.0, &ranges, &schema.0, now))
             } else {
-                self.0.open_part(&part.0, &ranges, &schema.0)
+                self.0.open_part(&part.0, &ranges, &schema.0, now)
             }
         })?;
         opened(py, found, is_report)
@@ -632,8 +644,9 @@ impl Grants {
         py: Python<'py>,
         listing: &Listing,
         request: &Request,
+        now: u64,
     ) -> PyResult<Vec<Bound<'py, PyAny>>> {
-        let files = py.detach(|| self.0.describe(&listing.0, &request.0))?;
+        let files = py.detach(|| self.0.describe(&listing.0, &request.0, now))?;
         all_described(py, files)
     }
 
@@ -642,8 +655,10 @@ impl Grants {
         py: Python<'py>,
         fetched: &Fetched,
         request: &Request,
+        now: u64,
     ) -> PyResult<(Described, Bound<'py, PyBytes>)> {
-        let (description, contents) = py.detach(|| self.0.open_file(&fetched.0, &request.0))?;
+        let (description, contents) =
+            py.detach(|| self.0.open_file(&fetched.0, &request.0, now))?;
         Ok((described(description), PyBytes::new(py, &contents)))
     }
 }

@@ -1,7 +1,8 @@
+use num_bigint::BigInt;
 use num_rational::BigRational;
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyFloat};
+use pyo3::types::{PyBytes, PyFloat, PyInt};
 
 use crate::schema::{self, Bound as Number, Error, Kind, Rational};
 
@@ -28,11 +29,18 @@ impl Field {
 
 fn bound(of: Option<Bound<'_, PyAny>>, open: Number) -> PyResult<Number> {
     let Some(of) = of else { return Ok(open) };
-    match of.cast::<PyFloat>() {
-        Ok(float) if float.value() < 0.0 => Ok(Number::Lowest),
-        Ok(_) => Ok(Number::Highest),
-        Err(_) => Ok(Number::At(of.extract::<BigRational>()?.into())),
+    if let Ok(float) = of.cast::<PyFloat>() {
+        let is_below = float.value() < 0.0;
+        let infinite = if is_below { Number::Lowest } else { Number::Highest };
+        return Ok(Rational::try_from(float.value()).map_or(infinite, Number::At));
     }
+    if let Ok(integer) = of.cast::<PyInt>() {
+        return Ok(Number::At(match integer.extract::<i64>() {
+            Ok(number) => number.into(),
+            Err(_) => integer.extract::<BigInt>()?.into(),
+        }));
+    }
+    Ok(Number::At(of.extract::<BigRational>()?.into()))
 }
 
 macro_rules! of_columns {
@@ -170,7 +178,7 @@ impl Field {
         })
     }
 
-    /// Bounds are instances of `fractions.Fraction`, or infinite floats.
+    /// Bounds are integers, floats that are numbers, or instances of `fractions.Fraction`.
     fn range(
         &self,
         low: Option<Bound<'_, PyAny>>,

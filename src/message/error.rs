@@ -95,9 +95,12 @@ pub enum Error {
         most: u64,
     },
 
-    /// A token's time has run out.
-    #[error("the token has expired")]
-    Expired,
+    /// The time of a query or a request has run out.
+    #[error("{what} has expired")]
+    Expired {
+        /// What it is.
+        what: &'static str,
+    },
 
     /// Something that came back does not belong to what was asked.
     #[error("{what} does not answer what was asked: {why}")]

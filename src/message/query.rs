@@ -233,7 +233,7 @@ impl Query {
         announced.serves(WHAT, &self.owner)?;
         announced.indexes(WHAT, &self.schema)?;
         if now > self.expiry {
-            return Err(Error::Expired);
+            return Err(Error::Expired { what: WHAT });
         }
         let issuer = self.issuer.subject();
         announced.accepts(&issuer)?;

@@ -130,7 +130,7 @@ impl Request {
     pub fn check(&self, announced: &Announced, now: u64) -> Result<(), Error> {
         announced.serves(WHAT, &self.owner)?;
         if now > self.expiry {
-            return Err(Error::Expired);
+            return Err(Error::Expired { what: WHAT });
         }
         announced.accepts(&self.issuer.subject())?;
         match &self.ask {

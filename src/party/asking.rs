@@ -106,6 +106,12 @@ impl Keyring {
         self.signed_query(reached, |_| Ok(Selection::All), expiry)
     }
 
+    /// Asks for records of this provider's present epoch, by handles that ascend.
+    pub(super) fn lookup_present(&self, handles: &[Handle], expiry: u64) -> Result<Vec<u8>, Error> {
+        let reached = own_scope(&self.node).into_iter().collect();
+        self.signed_query(reached, |_| Ok(Selection::Records(handles.to_vec())), expiry)
+    }
+
     fn signed_query(
         &self,
         reached: Vec<(Group, Scope)>,

@@ -98,6 +98,13 @@ pub enum Error {
         provider: String,
     },
 
+    /// The time of what a provider has granted has run out.
+    #[error("the grant of records of provider '{provider}' has expired")]
+    GrantEnded {
+        /// Its path.
+        provider: String,
+    },
+
     /// Two rows have one id.
     #[error("the id in row {row} stands in an earlier row too")]
     DuplicateId {

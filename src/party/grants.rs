@@ -20,8 +20,8 @@ use super::Error;
 use super::columns::{Column, Layout, decode_layout, decode_or_void, types, void_row};
 use super::keyring::Keyring;
 use super::records::{
-    Author, FILES, Ids, Names, Origin, REST, ROWS, RowKeys, associated, layout_key, portion_key,
-    readers_key, record_key, split,
+    AUTHOR_LEN, Author, FILES, Ids, Names, Origin, REST, ROWS, RowKeys, associated, is_tag,
+    layout_key, portion_key, readers_key, record_key, split,
 };
 use super::types::Type;
 use crate::cipher::{TAG_LEN, aes_gcm_siv};
@@ -134,6 +134,18 @@ impl Opener {
             || self.records.values().any(|keys| keys.get(handle).is_some())
     }
 
+    /// Whether there is no key at all.
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.is_none() && self.portions.is_empty() && self.records.is_empty()
+    }
+
+    /// Whether there is a key for a portion of a record.
+    pub(super) fn opens(&self, portion: &str, handle: Handle) -> bool {
+        self.all.is_some()
+            || self.portions.contains_key(portion)
+            || self.records.get(portion).is_some_and(|keys| keys.get(handle).is_some())
+    }
+
     /// The key of a portion of all records, and that of its layouts.
     fn portion(&self, name: &str) -> Option<(Keys<'_>, Cow<'_, Key>)> {
         let key = match (&self.all, self.portions.get(name)) {
@@ -239,6 +251,7 @@ fn open_portion(
     let Layout { columns, places, id } = decode_layout(layout)?;
     let types = types(&columns)?;
     let context = origin.of_records(name, layout);
+    let tags = author.map(|author| author.of(&context));
     let chunks: Vec<Rows> = handles
         .par_chunks(ROWS)
         .enumerate()
@@ -248,23 +261,30 @@ fn open_portion(
                 Rows { columns: columns.iter().map(Column::empty).collect(), ..Rows::default() };
             opened.columns.iter_mut().for_each(|column| column.reserve(handles.len()));
             let mut row = Zeroizing::new(Vec::new());
+            let wrote = tags.as_ref().map(|tags| {
+                let sealed =
+                    |at| split(portion.records.get(first + at)).map_or(&[][..], |(of, _)| of);
+                tags.of(handles.iter().enumerate().map(|(at, &handle)| (handle, sealed(at))))
+            });
             let mut position = 0;
             let mut open = |key: Option<&[u8; 32]>| {
                 let sealed = portion.records.get(first + position);
                 let associated = associated(&context, handles[position]);
+                let wrote = wrote.as_ref().map(|tags| &tags[position]);
                 let decoded = match key {
                     None => {
                         void_row(position, &mut opened.columns);
                         Ok(())
                     }
-                    Some(key) => match open_row(key, &nonce, &associated, sealed, author, &mut row)
-                    {
-                        Ok(()) => decode_or_void(&row, position, &mut opened.columns),
-                        Err(error) => {
-                            void_row(position, &mut opened.columns);
-                            Err(error)
+                    Some(key) => {
+                        match open_row(key, &nonce, &associated, sealed, wrote, &mut row) {
+                            Ok(()) => decode_or_void(&row, position, &mut opened.columns),
+                            Err(error) => {
+                                void_row(position, &mut opened.columns);
+                                Err(error)
+                            }
                         }
-                    },
+                    }
                 };
                 if let Err(error) = decoded {
                     opened.faults.insert(first + position, error.at(first + position));
@@ -322,27 +342,26 @@ fn open_layout(
     }
 }
 
-/// Opens a row of a portion into a buffer.
+/// Opens a row of a portion into a buffer, and compares who wrote it with the tag that its provider gives
+/// it, if that is known.
 fn open_row(
     key: &[u8; 32],
     nonce: &[u8; aes_gcm_siv::NONCE_LEN],
     associated: &[u8; 48],
     sealed: &[u8],
-    author: Option<&Author>,
+    wrote: Option<&[u8; AUTHOR_LEN]>,
     row: &mut Zeroizing<Vec<u8>>,
 ) -> Result<(), Error> {
     const CLOSED: Error = Error::Record { position: 0 };
-    let (sealed, wrote) = split(sealed).ok_or(CLOSED)?;
+    let (sealed, tag_of_author) = split(sealed).ok_or(CLOSED)?;
     let (ciphertext, tag) = sealed.split_last_chunk::<TAG_LEN>().ok_or(CLOSED)?;
     row.clear();
     row.append(ciphertext);
     if !aes_gcm_siv::open_in_place(key, nonce, associated, row, tag) {
         return Err(CLOSED);
     }
-    match author {
-        Some(author) if !author.wrote(associated, sealed, wrote) => {
-            Err(Error::Author { position: 0 })
-        }
+    match wrote {
+        Some(wrote) if !is_tag(wrote, tag_of_author) => Err(Error::Author { position: 0 }),
         _ => Ok(()),
     }
 }
@@ -555,34 +574,67 @@ impl Keyring {
     }
 }
 
-/// What a user was granted: one opener per provider, epoch and readers' epoch.
+/// What a user was granted: by provider and epoch, when it ends, and readers' epoch.
 #[derive(Debug, Clone, Default)]
-pub struct Grants(BTreeMap<(Owner, Node), BTreeMap<Epoch, Opener>>);
+pub struct Grants(BTreeMap<(Owner, Node), BTreeMap<u64, BTreeMap<Epoch, Opener>>>);
 
 impl Grants {
     /// Adds a grant, at a time in seconds since 1970; several of one provider open what each of them opens.
     ///
     /// # Errors
     ///
-    /// [`message::Error::Expired`] if it has ended.
+    /// [`Error::GrantEnded`] if it has ended.
     pub fn add(&mut self, grant: Grant, now: u64) -> Result<(), Error> {
         if now > grant.end {
-            return Err(message::Error::Expired.into());
+            return Err(Error::GrantEnded { provider: grant.provider.path() });
         }
         let known = self.0.entry((grant.owner, grant.provider)).or_default();
+        let known = known.entry(grant.end).or_default();
         for (readers, opener) in grant.openers {
             known.entry(readers).or_default().add(opener);
         }
         Ok(())
     }
 
-    /// What opens records of a provider that were sealed in a readers' epoch; `None` if it has granted
-    /// nothing, and one that opens nothing if it has granted nothing of that epoch.
+    /// What opens records of a provider that were sealed in a readers' epoch, at a time in seconds since
+    /// 1970; `None` if it has granted nothing, and one that opens nothing if it has granted nothing of that
+    /// epoch.
     #[must_use]
-    pub fn opener(&self, owner: Owner, provider: &Node, readers: Epoch) -> Option<Cow<'_, Opener>> {
+    pub fn opener(
+        &self,
+        owner: Owner,
+        provider: &Node,
+        readers: Epoch,
+        now: u64,
+    ) -> Option<Cow<'_, Opener>> {
         let granted = self.0.get(&(owner, provider.clone()))?;
-        Some(granted.get(&readers).map_or_else(|| Cow::Owned(Opener::default()), Cow::Borrowed))
+        Some(together(granted.range(now..), readers))
     }
+
+    /// What opened the same records, and has ended.
+    pub(super) fn ended(
+        &self,
+        owner: Owner,
+        provider: &Node,
+        readers: Epoch,
+        now: u64,
+    ) -> Cow<'_, Opener> {
+        let granted = self.0.get(&(owner, provider.clone()));
+        together(granted.into_iter().flat_map(|granted| granted.range(..now)), readers)
+    }
+}
+
+/// What opens all that some grants open of a readers' epoch.
+fn together<'a>(
+    granted: impl Iterator<Item = (&'a u64, &'a BTreeMap<Epoch, Opener>)>,
+    readers: Epoch,
+) -> Cow<'a, Opener> {
+    let mut openers = granted.filter_map(|(_, openers)| openers.get(&readers));
+    let Some(first) = openers.next() else { return Cow::Owned(Opener::default()) };
+    openers.fold(Cow::Borrowed(first), |mut joined, more| {
+        joined.to_mut().add(more.clone());
+        joined
+    })
 }
 
 impl fmt::Display for Opener {

@@ -106,16 +106,26 @@ pub(super) struct Earlier {
 pub(super) struct Seed {
     key: Key,
     drawn: AtomicU64,
+    /// How often a keyring was made of each party below.
+    made: Mutex<HashMap<Node, u64>>,
 }
 
 impl Seed {
     pub(super) fn new(key: Key) -> Self {
-        Self { key, drawn: AtomicU64::new(0) }
+        Self { key, drawn: AtomicU64::new(0), made: Mutex::default() }
     }
 
-    /// The seed of a party below.
+    /// The seed of a keyring of a party below: each draws other numbers, also where the keys are the same.
     pub(super) fn of(&self, node: &Node) -> Self {
-        Self::new(self.key.child(Purpose::Seed, node.path().as_bytes(), 0))
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = made.entry(node.clone()).or_default();
+        let key = self.key.child(Purpose::Seed, node.path().as_bytes(), 0);
+        let key = match *before {
+            0 => key,
+            again => key.child(Purpose::Seed, &[&b"/again/"[..], &again.to_be_bytes()].concat(), 0),
+        };
+        *before += 1;
+        Self::new(key)
     }
 
     fn draw(&self, of: &[u8]) -> [u8; 16] {

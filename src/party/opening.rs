@@ -15,7 +15,7 @@ use super::attachments::{self, Description};
 use super::columns::{Column, Values};
 use super::grants::{Grants, Opener, Rows};
 use super::keyring::Keyring;
-use super::records::{Ids, Origin};
+use super::records::{FILES, Ids, Origin};
 use super::types::{Categories, Type};
 use crate::keys::Key;
 use crate::message;
@@ -244,53 +244,84 @@ impl Keyring {
 }
 
 impl Grants {
-    /// Opens the granted records of a part and keeps those that hold all ranges.
+    /// Opens the granted records of a part and keeps those that hold all ranges, at a time in seconds since
+    /// 1970.
     ///
     /// # Errors
     ///
-    /// [`Error::NoGrant`] if there are records and the provider has granted nothing, and what [`Opener::open`] and the check
-    /// against the schema say of the first record.
+    /// [`Error::NoGrant`] if there are records and the provider has granted nothing, [`Error::GrantEnded`]
+    /// if a grant that has ended opened something that none of the others opens, and what [`Opener::open`]
+    /// and the check against the schema say of the first record.
     pub fn open_part(
         &self,
         part: &Part,
         ranges: &[Range],
         schema: &Schema,
+        now: u64,
     ) -> Result<Opened, Error> {
-        match self.opener_for(part) {
-            Ok(opener) => open_part(opener.as_ref(), part, ranges, schema)?.without_fault(),
+        match self.opener_for(part, now) {
+            Ok((_, lapsed)) if lapsed.contains(&true) => Err(ended(&part.provider)),
+            Ok((opener, _)) => open_part(opener.as_ref(), part, ranges, schema)?.without_fault(),
             Err(error) if part.handles.is_empty() => Ok(Opened::nothing(part, |_| true, &error)),
             Err(error) => Err(error),
         }
     }
 
     /// Opens the granted records of a part that can be opened, keeps those that hold all ranges, and
-    /// says what is wrong with others.
+    /// says what is wrong with others, at a time in seconds since 1970.
     #[must_use]
-    pub fn report_part(&self, part: &Part, ranges: &[Range], schema: &Schema) -> Opened {
-        match self.opener_for(part) {
-            Ok(opener) => report_part(opener.as_ref(), part, ranges, schema),
-            Err(error) => Opened::nothing(part, |_| true, &error),
+    pub fn report_part(&self, part: &Part, ranges: &[Range], schema: &Schema, now: u64) -> Opened {
+        let (opener, lapsed) = match self.opener_for(part, now) {
+            Ok(found) => found,
+            Err(error) => return Opened::nothing(part, |_| true, &error),
+        };
+        if !lapsed.contains(&true) {
+            return report_part(opener.as_ref(), part, ranges, schema);
         }
+        let kept: Vec<bool> = lapsed.iter().map(|is_lapsed| !is_lapsed).collect();
+        let (handles, portions) = marked_rows(part, &kept);
+        let left = Part { handles, portions, ..part.clone() };
+        let mut opened = report_part(opener.as_ref(), &left, ranges, schema);
+        let lapsed = part.handles.iter().zip(lapsed).filter(|(_, is_lapsed)| *is_lapsed);
+        let fault = |(&handle, _)| Fault { handle, error: ended(&part.provider) };
+        opened.faults.extend(lapsed.map(fault));
+        opened.faults.sort_by_key(|fault| fault.handle);
+        opened
     }
 
-    fn opener_for(&self, part: &Part) -> Result<Cow<'_, Opener>, Error> {
-        let opener = self.opener(part.owner, &part.provider, part.readers);
-        opener.ok_or_else(|| Error::NoGrant { provider: part.provider.path() })
+    /// What opens records of a part, and of which of them a portion was granted until some time ago.
+    fn opener_for(&self, part: &Part, now: u64) -> Result<(Cow<'_, Opener>, Vec<bool>), Error> {
+        let Part { owner, provider, readers, .. } = part;
+        let opener = self
+            .opener(*owner, provider, *readers, now)
+            .ok_or_else(|| Error::NoGrant { provider: provider.path() })?;
+        let ended = self.ended(*owner, provider, *readers, now);
+        let is_lapsed = |&handle: &Handle| {
+            let mut names = part.portions.iter().map(|portion| portion.name.as_str());
+            !ended.is_empty()
+                && names.any(|name| ended.opens(name, handle) && !opener.opens(name, handle))
+        };
+        let lapsed = part.handles.iter().map(is_lapsed).collect();
+        Ok((opener, lapsed))
     }
 
     /// The key of the record that a stored file belongs to.
-    fn record_of(&self, file: &StoredFile) -> Result<Key, Error> {
-        let opener = self.opener(file.owner, &file.provider, file.readers);
-        let key = opener.and_then(|opener| opener.files_key(file.handle));
-        key.ok_or_else(|| {
-            let what = format!("this record of {}", file.provider);
-            message::Error::Scope { who: "the user".to_owned(), what }.into()
-        })
+    fn record_of(&self, file: &StoredFile, now: u64) -> Result<Key, Error> {
+        let StoredFile { owner, provider, readers, handle, .. } = file;
+        let opener = self.opener(*owner, provider, *readers, now);
+        if let Some(key) = opener.and_then(|opener| opener.files_key(*handle)) {
+            return Ok(key);
+        }
+        if self.ended(*owner, provider, *readers, now).opens(FILES, *handle) {
+            return Err(ended(provider));
+        }
+        let what = format!("this record of {provider}");
+        Err(message::Error::Scope { who: "the user".to_owned(), what }.into())
     }
 
     /// Returns what each file of a listing is called that answers a request, or why it does not open:
-    /// [`message::Error::Scope`] if its record was not granted, [`Error::File`] if it was changed or belongs
-    /// elsewhere.
+    /// [`message::Error::Scope`] if its record was not granted, [`Error::GrantEnded`] if it was until some
+    /// time ago, [`Error::File`] if it was changed or belongs elsewhere. The time is in seconds since 1970.
     ///
     /// # Errors
     ///
@@ -300,24 +331,33 @@ impl Grants {
         &self,
         listing: &Listing,
         request: &Request,
+        now: u64,
     ) -> Result<Vec<Result<Description, Error>>, Error> {
-        described(listing, request, |file| self.record_of(file))
+        described(listing, request, |file| self.record_of(file, now))
     }
 
-    /// Returns what the file is called that a request asked for, and what it holds.
+    /// Returns what the file is called that a request asked for, and what it holds, at a time in seconds
+    /// since 1970.
     ///
     /// # Errors
     ///
     /// [`message::Error::Answer`] if it is not the one, [`message::Error::Scope`] if its record was not
-    /// granted, [`Error::File`] if it was changed or belongs elsewhere.
+    /// granted, [`Error::GrantEnded`] if it was until some time ago, [`Error::File`] if it was changed or
+    /// belongs elsewhere.
     pub fn open_file(
         &self,
         fetched: &Fetched,
         request: &Request,
+        now: u64,
     ) -> Result<(Description, Vec<u8>), Error> {
         fetched.check(request)?;
-        attachments::open(&self.record_of(&fetched.file)?, &fetched.file)
+        attachments::open(&self.record_of(&fetched.file, now)?, &fetched.file)
     }
+}
+
+/// A grant of a provider's records has ended.
+fn ended(provider: &Node) -> Error {
+    Error::GrantEnded { provider: provider.path() }
 }
 
 /// What the files of a listing are called, once it was found to answer the request.
@@ -347,7 +387,7 @@ fn open_part(
 ) -> Result<Opened, Error> {
     let origin = origin_of(part);
     let granted: Vec<bool> = part.handles.iter().map(|&at| opener.is_granted(at)).collect();
-    let some = granted.contains(&false).then(|| granted_rows(part, &granted));
+    let some = granted.contains(&false).then(|| marked_rows(part, &granted));
     let (handles, portions) = match &some {
         Some((handles, portions)) => (handles, portions),
         None => (&part.handles, &part.portions),
@@ -380,7 +420,7 @@ pub(super) fn origin_of(part: &Part) -> Origin<'_> {
 }
 
 /// The rows of a part that are marked.
-fn granted_rows(part: &Part, marks: &[bool]) -> (Vec<Handle>, Vec<Portion>) {
+fn marked_rows(part: &Part, marks: &[bool]) -> (Vec<Handle>, Vec<Portion>) {
     let rows: Vec<usize> = (0..marks.len()).filter(|&row| marks[row]).collect();
     let handles = rows.iter().map(|&row| part.handles[row]).collect();
     (handles, part.portions.iter().map(|portion| portion.of_rows(&rows)).collect())

@@ -1,7 +1,7 @@
 //! What a provider uploads: sealed rows of a table with their index entries, changes and removals of rows,
 //! and attachments.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::Error;
 use super::attachments::{self, Description, Place};
 use super::columns::Column;
-use super::grants::Opener;
+use super::grants::{Opener, Rows};
 use super::keyring::Keyring;
 use super::keywords;
 use super::opening::{ids_of, indexed_of, origin_of};
@@ -54,8 +54,6 @@ pub struct Table<'a> {
     pub id: Option<&'a str>,
     /// What is indexed.
     pub indexed: &'a [Indexed<'a>],
-    /// Portions by name, with the names of their columns; what is in none is in [`REST`].
-    pub portions: &'a [(String, Vec<String>)],
     /// When it is uploaded, in seconds since 1970.
     pub now: u64,
 }
@@ -132,6 +130,9 @@ struct Changes {
 impl Keyring {
     /// Seals the rows of a table and encrypts their index entries into one signed upload.
     ///
+    /// Columns lie in the portions that were [declared](Self::declare_portions); what is in none is in
+    /// [`REST`].
+    ///
     /// Rows that are new name no version but that of a tombstone, which only what was looked up tells;
     /// rows that take the place of others name the version that was looked up.
     ///
@@ -139,7 +140,7 @@ impl Keyring {
     ///
     /// [`Error::DuplicateId`] names the second row of an id, [`Error::Length`] a column of another
     /// length, [`Error::Stored`] or [`Error::NotStored`] a row that should be new, or should not,
-    /// [`Error::Portion`], [`Error::UnknownField`], [`scheme::Error::OutOfDomain`](crate::scheme::Error::OutOfDomain), [`message::Error::Scope`] for the owner, who
+    /// [`Error::UnknownField`], [`scheme::Error::OutOfDomain`](crate::scheme::Error::OutOfDomain), [`message::Error::Scope`] for the owner, who
     /// uploads nothing.
     pub fn upload(
         &self,
@@ -161,7 +162,7 @@ impl Keyring {
                 }
             }
         }
-        let portions = portions(table)?;
+        let portions = portions(table.columns, &self.portions);
         let (handles, order) = self.order(&self.node, table.ids)?;
         let changes = self.changes(table.ids, &order, change, versions)?;
         let runs = self.runs(table, &handles, &order)?;
@@ -332,57 +333,115 @@ impl Keyring {
         Ok(runs)
     }
 
-    /// Makes uploads that seal records of earlier epochs anew in the present one and remove the old ones:
-    /// one for each part with records that answers [`Keyring::renewal`].
+    /// Asks what the present epoch holds of the records of some parts that answer [`Keyring::renewal`], as
+    /// [`renew`](Self::renew) must know.
+    ///
+    /// # Errors
+    ///
+    /// Those of opening the records, [`Error::NoIds`] if a part does not say which of its columns holds the
+    /// ids, [`Error::Rows`] if there is no record.
+    pub fn renewed<'a>(
+        &self,
+        parts: impl IntoIterator<Item = &'a Part>,
+        expiry: u64,
+    ) -> Result<Vec<u8>, Error> {
+        let mut handles = Vec::new();
+        for part in parts.into_iter().filter(|part| !part.handles.is_empty()) {
+            let rows = self.rows_of(part)?;
+            handles.extend(self.handles(ids_of(id_of(&rows)?)?.ids()));
+        }
+        handles.sort_unstable();
+        handles.dedup();
+        if handles.is_empty() {
+            return Err(Error::Rows { got: 0 });
+        }
+        self.lookup_present(&handles, expiry)
+    }
+
+    /// Makes uploads that seal records of earlier epochs anew in the present one and remove the old ones,
+    /// for the parts that answer [`Keyring::renewal`].
+    ///
+    /// Of a record that several epochs hold, because it was added again by somebody who did not look, the
+    /// newest row is kept, or the newest removal: rows of earlier epochs are then removed and no more. What
+    /// is in the present epoch is told by `present`, the answer to [`renewed`](Self::renewed).
     ///
     /// # Errors
     ///
     /// Those of opening the records and of [`upload`](Self::upload), [`Error::NoIds`] if a part does not say
-    /// which of its columns holds the ids.
+    /// which of its columns holds the ids, [`Error::Column`] if it lacks the column of a field, whose entries
+    /// would be lost.
     pub fn renew<'a>(
         &self,
-        parts: impl IntoIterator<Item = &'a Part> + Clone,
-        portions: &[(String, Vec<String>)],
+        parts: impl IntoIterator<Item = &'a Part>,
+        present: &Versions,
         now: u64,
     ) -> Result<Vec<Made>, Error> {
-        let versions = Versions::of(parts.clone());
-        let parts = parts.into_iter().filter(|part| !part.handles.is_empty());
-        parts.map(|part| self.renew_part(part, &versions, portions, now)).collect()
+        let mut parts: Vec<&Part> =
+            parts.into_iter().filter(|part| !part.handles.is_empty()).collect();
+        parts.sort_by(|one, other| other.provider.cmp(&one.provider));
+        let present = present.known.keys().filter(|(place, _)| *place == self.node);
+        let mut newer: HashSet<Handle> = present.map(|&(_, handle)| handle).collect();
+        let mut made = Vec::new();
+        for part in parts {
+            self.renew_part(part, &mut newer, now, &mut made)?;
+        }
+        Ok(made)
+    }
+
+    /// The records of a part of this provider.
+    fn rows_of(&self, part: &Part) -> Result<Rows, Error> {
+        let opener = Opener::of_provider(&self.key_of(&part.provider)?, part.readers);
+        let rows = opener.open_rows(origin_of(part), &part.handles, &part.portions)?;
+        match rows.faults.values().next() {
+            Some(error) => Err(error.clone()),
+            None => Ok(rows),
+        }
     }
 
     fn renew_part(
         &self,
         part: &Part,
-        versions: &Versions,
-        portions: &[(String, Vec<String>)],
+        newer: &mut HashSet<Handle>,
         now: u64,
-    ) -> Result<Made, Error> {
-        let opener = Opener::of_provider(&self.key_of(&part.provider)?, part.readers);
-        let rows = opener.open_rows(origin_of(part), &part.handles, &part.portions)?;
-        if let Some(error) = rows.faults.values().next() {
-            return Err(error.clone());
-        }
-        let id = rows.id.and_then(|at| rows.columns.get(at)).ok_or(Error::NoIds)?;
-        let opened = ids_of(id)?;
-        let ids = opened.ids();
-        let (_, order) = self.order(&part.provider, ids)?;
+        made: &mut Vec<Made>,
+    ) -> Result<(), Error> {
+        let mut rows = self.rows_of(part)?;
+        let all = id_of(&rows)?.clone();
+        let opened = ids_of(&all)?;
+        let (_, order) = self.order(&part.provider, opened.ids())?;
         if order.iter().any(|(handle, _)| part.handles.binary_search(handle).is_err()) {
             return Err(Error::NoIds);
         }
+        let versions = Versions::of([part]);
+        let present = self.handles(opened.ids());
+        let is_newest: Vec<bool> = present.into_iter().map(|handle| newer.insert(handle)).collect();
+        if is_newest.contains(&false) {
+            let is_older: Vec<bool> = is_newest.iter().map(|is_newest| !is_newest).collect();
+            let mut older = all.clone();
+            older.retain(&is_older);
+            made.push(self.deletion(ids_of(&older)?.ids(), &versions, now)?);
+            rows.columns.iter_mut().for_each(|column| column.retain(&is_newest));
+        }
+        if !is_newest.contains(&true) {
+            return Ok(());
+        }
+        for (field, _) in self.schema.fields() {
+            if rows.columns.iter().all(|column| column.name != *field) {
+                let why = "there is none, so that its entries in the index would be lost";
+                return Err(Error::Column { column: field.clone(), why });
+            }
+        }
+        let id = id_of(&rows)?;
+        let opened = ids_of(id)?;
         let plaintexts = indexed_of(&rows, &self.schema)?;
         let indexed: Vec<Indexed<'_>> = plaintexts
             .iter()
             .map(|(field, rows, plaintexts)| Indexed { field, rows, plaintexts })
             .collect();
-        let table = Table {
-            columns: &rows.columns,
-            ids,
-            id: Some(&id.name),
-            indexed: &indexed,
-            portions,
-            now,
-        };
-        self.upload(&table, Change::Update, versions)
+        let (ids, id) = (opened.ids(), Some(id.name.as_str()));
+        let table = Table { columns: &rows.columns, ids, id, indexed: &indexed, now };
+        made.push(self.upload(&table, Change::Update, &versions)?);
+        Ok(())
     }
 
     /// Seals a file of a record, with the entries that its keywords find it by, into one signed message.
@@ -452,6 +511,11 @@ impl Keyring {
     }
 }
 
+/// The column of the ids of records that were opened.
+fn id_of(rows: &Rows) -> Result<&Column<'static>, Error> {
+    rows.id.and_then(|at| rows.columns.get(at)).ok_or(Error::NoIds)
+}
+
 /// Rows in the order of the handles that they had at an earlier place.
 struct Earlier {
     place: Node,
@@ -512,11 +576,13 @@ fn contents(order: &Order, changes: &Changes) -> Vec<u8> {
 type Placed<'a> = Vec<(u32, &'a Column<'a>)>;
 
 /// The columns of each portion of a table that has some; of [`REST`] also if there is no other.
-fn portions<'a>(table: &Table<'a>) -> Result<Vec<(&'a str, Placed<'a>)>, Error> {
-    check_names(table.portions)?;
-    let placed = || (0..).zip(table.columns);
+fn portions<'a>(
+    columns: &'a [Column<'a>],
+    declared: &'a [(String, Vec<String>)],
+) -> Vec<(&'a str, Placed<'a>)> {
+    let placed = || (0..).zip(columns);
     let mut portions = Vec::new();
-    for (name, of) in table.portions {
+    for (name, of) in declared {
         let columns: Placed<'_> =
             placed().filter(|(_, column)| of.contains(&column.name)).collect();
         if !columns.is_empty() {
@@ -524,13 +590,13 @@ fn portions<'a>(table: &Table<'a>) -> Result<Vec<(&'a str, Placed<'a>)>, Error> 
         }
     }
     let is_in_none = |(_, column): &(u32, &Column<'_>)| {
-        table.portions.iter().all(|(_, of)| !of.contains(&column.name))
+        declared.iter().all(|(_, of)| !of.contains(&column.name))
     };
     let rest: Placed<'_> = placed().filter(is_in_none).collect();
     if !rest.is_empty() || portions.is_empty() {
         portions.push((REST, rest));
     }
-    Ok(portions)
+    portions
 }
 
 /// Checks that portions can have their names.

@@ -63,8 +63,8 @@ fn seal(records: usize) -> Result<(), mopse::Error> {
         column("diastolic", "Int64", integers()),
         column("bmi", "Float64", Values::Float64(Cow::Borrowed(&floats))),
     ];
-    let (ids, id, portions) = (Ids::Integers(&ids), Some("id"), &[]);
-    let table = Table { columns: &columns, ids, id, indexed: &[], portions, now: 0 };
+    let (ids, id) = (Ids::Integers(&ids), Some("id"));
+    let table = Table { columns: &columns, ids, id, indexed: &[], now: 0 };
     let upload = || hospital.upload(&table, Change::Add, &Versions::default());
     report("make an upload of records", records, upload);
     let message = upload()?.message;

@@ -12,6 +12,7 @@ import dataclasses
 import hashlib
 import itertools
 import struct
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -293,6 +294,7 @@ class Party:
         self.chain: list[bytes] = []
         self.stamp, self.readers = u64(0) + bytes(32), [FIRST]
         self._seed, self._drawn = seed, 0
+        self._made: Counter[Place] = Counter()
 
     @classmethod
     def owner(cls, seed: int, schema: bytes) -> "Party":
@@ -364,6 +366,9 @@ class Party:
         if all(member[::2] != (name, None) for member in above.members):
             above.members = sorted([*above.members, (name, len(above.epochs) - 1, None)])
         seed = child(self._seed, "seed", path.encode())
+        if again := self._made[place]:
+            seed = child(seed, "seed", b"/again/" + again.to_bytes(8, "big"))
+        self._made[place] += 1
         party = Party(self.schema, self.key_of(place), seed, place, self.root)
         for depth in range(len(place.names)):
             upper = Place(place.names[:depth], place.epochs[:depth])

@@ -428,24 +428,23 @@ class _Histories(RuleBasedStateMachine):
         """Have a provider's device encrypt anew what is of earlier epochs."""
         provider, desk = self.sender(name, device)
         old = self.oracle.of(name, desk.earlier)
-        records = [record for _, record in old]
-        here = [(name, desk.epoch, record) for record in records]
-        if len(set(records)) < len(records) or any(
-            at in self.oracle.live or at in self.oracle.stones for at in here
-        ):
-            return  # the same record was added in two epochs, by a device that did not look
         got = caught(lambda: provider.renew(self.cloud))
         cloud = self.oracle.known
         has_reader_left = old and desk.readers != cloud.readers[-1]
         if desk.epoch != cloud.epochs[-1] or has_reader_left:
             assert isinstance(got, ScopeError)
-        else:
-            assert got == len(old)
-            for (epoch, record), age in old.items():
-                number = self.next()
-                del self.oracle.live[name, epoch, record]
-                self.oracle.stones[name, epoch, record] = number
-                self.oracle.live[name, desk.epoch, record] = number, age
+            return
+        # Of a record that was added in several epochs, by a device that did not look, the newest
+        # row stays, or the newest removal.
+        renewed = 0
+        for epoch, record in sorted(old, key=lambda at: cloud.epochs.index(at[0]), reverse=True):
+            number, here = self.next(), (name, desk.epoch, record)
+            del self.oracle.live[name, epoch, record]
+            self.oracle.stones[name, epoch, record] = number
+            if here not in self.oracle.live and here not in self.oracle.stones:
+                self.oracle.live[here] = number, old[epoch, record]
+                renewed += 1
+        assert (got, got.superseded) == (renewed, len(old) - renewed)
 
     # Questions
 

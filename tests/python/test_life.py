@@ -4,6 +4,7 @@ What holds in every order is in `test_histories`; here is one test per rule.
 """
 
 import itertools
+import pickle
 import re
 import time
 
@@ -405,6 +406,43 @@ def test_who_is_authorised_again_changes_deletes_and_renews_what_it_sent_before(
     assert len(clinic.owner.query(age=1)) == before
     clinic.cloud.receive(hospital.update(rows(eve=61, bob=52), id="id", cloud=clinic.cloud))
     assert clinic.ages() == {"bob": 52, "eve": 61}
+
+
+def test_of_a_record_that_two_epochs_hold_the_newer_row_is_kept(clinic):
+    clinic.owner.revoke("other")
+    clinic.enroll()
+    hospital = clinic.authorize("hospital")
+    clinic.cloud.receive(hospital.encrypt(rows(bob=51, eve=61), id="id"))  # nobody looked
+    assert len(clinic.owner.ask(clinic.cloud, age=(0, 99))) == 5
+    renewed = hospital.renew(clinic.cloud)
+    assert (renewed, renewed.superseded) == (1, 2)
+    assert repr(renewed) == "Renewed(1, superseded=2)"
+    assert pickle.loads(pickle.dumps(renewed)).superseded == 2
+    assert clinic.ages() == {"ann": 40, "bob": 51, "eve": 61}
+    assert len(clinic.owner.ask(clinic.cloud, age=(0, 99))) == 3
+    again = hospital.renew(clinic.cloud)
+    assert (again, again.superseded) == (0, 0)
+
+
+def test_two_devices_of_a_seeded_provider_draw_other_numbers():
+    def made() -> tuple[list[bytes], Cloud]:
+        owner, cloud = Owner.from_insecure_seed(SCHEMA, 1), Cloud()
+        devices = [owner.authorize("hospital"), owner.authorize("hospital")]
+        wards = [device.authorize("ward") for device in devices]
+        cloud.enroll(owner.public)
+        uploads = [
+            party.encrypt(rows(ann=age), id="id")
+            for party, age in zip([*devices, *wards], (1, 2, 3, 4), strict=True)
+        ]
+        numbers = {Upload(bytes(upload))._decoded.id for upload in uploads}
+        assert len(numbers) == 4
+        return [bytes(upload) for upload in uploads], cloud
+
+    once, cloud = made()
+    assert made()[0] == once
+    cloud.receive(once[0])
+    with pytest.raises(InvalidInputError, match="stored already"):
+        cloud.receive(once[1])
 
 
 def test_what_was_renewed_is_found_by_no_key_of_the_old_epoch(clinic):

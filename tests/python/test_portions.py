@@ -291,12 +291,43 @@ def test_a_grant_ends(monkeypatch):
     assert scene.read(grant).height == 1
     user = User(SCHEMA, [grant])
     now = time.time()
-    monkeypatch.setattr(time, "time", lambda: now + 3601)
-    with pytest.raises(ExpiredError):
+    records, faults = user.decrypt(scene.answer, scene.query, faults="report")
+    assert (records.height, faults.height) == (1, 2), "the clinic granted nothing"
+    monkeypatch.setattr(time, "time", lambda: now + 3602)
+    message = "the grant of records of provider 'hospital' has expired"
+    with pytest.raises(ExpiredError, match=f"^{message}$"):
         User(SCHEMA, [grant])
-    assert user.decrypt(scene.answer, scene.query, faults="report").records.height == 1, (
-        "what was opened in time stays open: an end is no lock"
-    )
+    own = scene["hospital"].query(age=(40, 45))
+    for call in (
+        lambda: user.decrypt(scene.cloud.search(own), own),
+        lambda: user.ask(scene.cloud, own, by_provider=True),
+    ):
+        with pytest.raises(ExpiredError, match=f"^{message}$"):
+            call()
+    records, faults = user.decrypt(scene.answer, scene.query, faults="report")
+    of_hospital = faults.filter(provider="hospital")
+    assert records.is_empty()
+    assert set(of_hospital["cause"]) == {message}
+    assert of_hospital.height == 2
+    renewed = scene.owner.grant("hospital", expires_in=datetime.timedelta(hours=1))
+    assert User(SCHEMA, [renewed]).ask(scene.cloud, own).height == 1
+
+
+def test_an_end_that_cannot_be_is_said_of_what_would_end():
+    scene = Hospital()
+    ages_ago = datetime.timedelta.min
+    for call, what in (
+        (lambda: scene.owner.grant("hospital", expires_in=ages_ago), "the grant"),
+        (lambda: scene["hospital"].grant("hospital", expires_in=ages_ago), "the grant"),
+        (lambda: scene.owner.query(age=1, expires_in=ages_ago), "the query"),
+        (lambda: scene.owner.lookup([1], provider="clinic", expires_in=ages_ago), "the query"),
+        (lambda: scene.owner.find("a", expires_in=ages_ago), "the request"),
+        (lambda: scene.owner.files_of(scene.answer, expires_in=ages_ago), "the request"),
+        (lambda: scene.owner.fetch("0" * 32, expires_in=ages_ago), "the request"),
+        (lambda: scene["hospital"].request_notes(expires_in=ages_ago), "the request"),
+    ):
+        with pytest.raises(InvalidInputError, match=f"^{what} would expire before 1970$"):
+            call()
 
 
 def test_a_user_asks_a_cloud_with_the_query_it_was_given():

@@ -3,6 +3,7 @@
 import copy
 import datetime
 import io
+import time
 
 import numpy as np
 import polars as pl
@@ -533,8 +534,27 @@ def test_requests_end(story):
         lambda: story.cloud.find(story.owner.find("scan", expires_in=past)),
         lambda: story.cloud.fetch(story.owner.fetch("0" * 32, expires_in=past)),
     ):
-        with pytest.raises(ExpiredError):
+        with pytest.raises(ExpiredError, match=r"^the request has expired$"):
             call()
+
+
+def test_files_are_opened_until_the_grant_of_their_record_ends(story, monkeypatch):
+    number = story.attach(story.hospital, 1, b"text", "scan")
+    hour = datetime.timedelta(hours=1)
+    grant = story.owner.grant("hospital", [1], portions=["files"], expires_in=hour)
+    user = mopse.User(story.owner.schema, [grant])
+    find, fetch = story.owner.find("scan"), story.owner.fetch(number)
+    listing, sealed = story.cloud.find(find), story.cloud.fetch(fetch)
+    assert user.files(listing, find).height == 1
+    assert user.open_file(sealed, fetch).content == b"text"
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 3602)
+    message = "the grant of records of provider 'hospital' has expired"
+    for call in (lambda: user.files(listing, find), lambda: user.open_file(sealed, fetch)):
+        with pytest.raises(ExpiredError, match=f"^{message}$"):
+            call()
+    files, faults = user.files(listing, find, faults="report")
+    assert (files.height, faults["cause"].to_list()) == (0, [message])
 
 
 @pytest.mark.parametrize("what", ["upload", "request", "sealed", "listing", "notes"])

@@ -33,6 +33,7 @@ from mopse.errors import (
     WrongPasswordError,
     WrongTypeError,
 )
+from mopse.messages import Renewed
 
 PASSWORD = "correct horse"
 CHEAP = (8, 1, 1)
@@ -797,6 +798,12 @@ def test_wrong_types_are_refused_everywhere(world, wrong):
         lambda: Owner.generate(wrong),
         lambda: Owner.from_insecure_seed(wrong, 1),
         lambda: User(wrong),
+        lambda: Renewed(wrong if type(wrong) is not int else "0", 0),
+        lambda: Owner(wrong),
+        lambda: Provider(wrong),
+        lambda: Owner(world.a._keyring),
+        lambda: Provider(world.owner._keyring),
+        lambda: Owner(world.owner._keyring, wrong if wrong is not None else 0),
         lambda: Cloud(wrong if wrong is not None else 0),
         lambda: User(SCHEMA, wrong),
         lambda: Query(wrong),

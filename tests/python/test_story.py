@@ -521,7 +521,7 @@ def test_a_query_expires():
     assert abs(ends - before - datetime.timedelta(hours=1)) < datetime.timedelta(minutes=1)
     late = story.owner.query(age=5, expires_in=datetime.timedelta(seconds=-2))
     for ask in (story.cloud.search, story.cloud.count):
-        with pytest.raises(ExpiredError):
+        with pytest.raises(ExpiredError, match=r"^the query has expired$"):
             ask(late)
 
 

@@ -121,11 +121,6 @@ pub fn upload(provider: &Keyring, rows: &[Row]) -> Sent {
     change(provider, rows, Change::Add, &Versions::default())
 }
 
-/// An upload of records that are new, or take the place of others.
-pub fn change(provider: &Keyring, rows: &[Row], change: Change, versions: &Versions) -> Sent {
-    change_in(provider, rows, &[], change, versions)
-}
-
 /// An upload that removes records.
 pub fn delete(provider: &Keyring, ids: &[i64], versions: &Versions) -> Sent {
     let Made { message, rows } = provider.deletion(Ids::Integers(ids), versions, NOW).unwrap();
@@ -134,14 +129,8 @@ pub fn delete(provider: &Keyring, ids: &[i64], versions: &Versions) -> Sent {
     Sent { message, upload, ids: vec![], removed, plaintexts: BTreeMap::new(), live: vec![] }
 }
 
-/// An upload of records in portions.
-pub fn change_in(
-    provider: &Keyring,
-    rows: &[Row],
-    portions: &[(String, Vec<String>)],
-    change: Change,
-    versions: &Versions,
-) -> Sent {
+/// An upload of records that are new, or take the place of others.
+pub fn change(provider: &Keyring, rows: &[Row], change: Change, versions: &Versions) -> Sent {
     let ids: Vec<i64> = rows.iter().map(|row| row.0).collect();
     let (mut ends, mut letters) = (Vec::new(), 0);
     for id in &ids {
@@ -178,7 +167,7 @@ pub fn change_in(
     let [age, sbp] = fields.map(|(name, value)| number(name, value));
     let columns = [number("id", |row| Some(row.0)), age, sbp, note];
     let (of, id) = (Ids::Integers(&ids), Some("id"));
-    let table = Table { columns: &columns, ids: of, id, indexed: &indexed, portions, now: NOW };
+    let table = Table { columns: &columns, ids: of, id, indexed: &indexed, now: NOW };
     let made = provider.upload(&table, change, versions).unwrap();
     sent(made, rows, &fields)
 }
@@ -564,7 +553,7 @@ impl World {
         let query = by.renewal(NOW).unwrap();
         let answer = self.push_found(about, query, &Asked::All, records);
         let fields: [(&'static str, Value); 2] = [("age", |row| Some(row.1)), ("sbp", |row| row.2)];
-        let made = by.renew(&answer.parts, &[], NOW).unwrap().into_iter();
+        let made = by.renew(&answer.parts, &Versions::default(), NOW).unwrap().into_iter();
         let parts = answer.parts.iter().filter(|part| !part.handles.is_empty());
         made.zip(parts)
             .map(|(made, part)| {

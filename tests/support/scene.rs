@@ -63,17 +63,6 @@ pub fn change(
     change: Change,
     versions: &Versions,
 ) -> Result<Vec<u8>, party::Error> {
-    change_in(provider, rows, &[], change, versions)
-}
-
-/// A provider's upload of records in portions.
-pub fn change_in(
-    provider: &Keyring,
-    rows: &[Row],
-    portions: &[(String, Vec<String>)],
-    change: Change,
-    versions: &Versions,
-) -> Result<Vec<u8>, party::Error> {
     let ids: Vec<i64> = rows.iter().map(|row| row.0).collect();
     let ages: Vec<i64> = rows.iter().map(|row| row.1).collect();
     let pressures: Vec<i64> = rows.iter().map(|row| row.2.unwrap_or(0)).collect();
@@ -111,7 +100,7 @@ pub fn change_in(
     ];
     let id = Some("id");
     let ids = Ids::Integers(&ids);
-    let table = Table { columns: &columns, ids, id, indexed: &indexed, portions, now: NOW };
+    let table = Table { columns: &columns, ids, id, indexed: &indexed, now: NOW };
     Ok(provider.upload(&table, change, versions)?.message)
 }
 
@@ -132,7 +121,7 @@ pub fn upload_of(
     indexed: &[Indexed<'_>],
 ) -> Result<Vec<u8>, party::Error> {
     let ids = Ids::Integers(ids);
-    let table = Table { columns, ids, id: None, indexed, portions: &[], now: NOW };
+    let table = Table { columns, ids, id: None, indexed, now: NOW };
     Ok(provider.upload(&table, Change::Add, &Versions::default())?.message)
 }
 

@@ -12,7 +12,7 @@ use mopse::schema::{Field, Kind, Schema};
 
 use crate::oracle::{
     Desk, NOW, World, call_count, call_enroll, call_fetch, call_find, call_notes, call_receive,
-    call_search, change, change_in, delete, query, upload,
+    call_search, change, delete, query, upload,
 };
 use crate::scene::{age, sbp, schema};
 use crate::scripts::{Call, Hex, Script};
@@ -279,25 +279,20 @@ fn readers() -> Script {
 fn portions() -> Script {
     let mut world = World::new("Portions: columns are sealed apart, and come as they were sent.");
     let mut owner = owner(1);
-    let hospital = owner.authorize("hospital", &[]).unwrap();
+    let mut hospital = owner.authorize("hospital", &[]).unwrap();
     world.enroll("The owner", &mut owner);
     let portions: Vec<(String, Vec<String>)> = [("text", &["n"][..]), ("vitals", &["age", "sbp"])]
         .map(|(name, columns)| (name.to_owned(), columns.iter().map(ToString::to_string).collect()))
         .into();
-    let none = Versions::default();
-    let rows = [(1, 40, Some(120)), (2, 50, None)];
-    let sent = change_in(&hospital, &rows, &portions, Change::Add, &none);
+    hospital.declare_portions(portions.clone()).unwrap();
+    let sent = upload(&hospital, &[(1, 40, Some(120)), (2, 50, None)]);
     world.receive("Three portions", sent);
+    hospital.declare_portions(Vec::new()).unwrap();
     world.receive("One", upload(&hospital, &[(3, 60, None)]));
     world.search("Each as it was sent", &owner, &[everything()], 3);
     let versions = world.lookup("Their versions", &hospital, "hospital", &[1, 2, 3], 3);
-    let sent = change_in(
-        &hospital,
-        &[(1, 41, None), (3, 61, None)],
-        &portions[1..],
-        Change::Update,
-        &versions,
-    );
+    hospital.declare_portions(portions[1..].to_vec()).unwrap();
+    let sent = change(&hospital, &[(1, 41, None), (3, 61, None)], Change::Update, &versions);
     world.receive("Replaced by two portions", sent);
     world.search("Each as it was sent", &owner, &[everything()], 3);
     world.show("Bytes of all portions");
@@ -417,10 +412,10 @@ fn replay() -> Script {
         "Repeats: an upload is taken once, in whatever order, and acknowledged when it comes again; a \
          number is never used for something else.",
     );
-    let mut owner = owner(1);
+    let (mut owner, mut twin) = (owner(1), owner(1));
     let hospital = owner.authorize("hospital", &[]).unwrap();
     let clinic = owner.authorize("clinic", &[]).unwrap();
-    let same = owner.authorize("hospital", &[]).unwrap();
+    let same = twin.authorize("hospital", &[]).unwrap();
     world.enroll("The owner", &mut owner);
     let first = upload(&hospital, &[(1, 40, None), (2, 50, Some(120))]);
     let second = upload(&hospital, &[(3, 60, None)]);

@@ -126,7 +126,7 @@ fn a_query_of_another_owner_schema_or_time_is_refused() {
     let schema = parties.changed(hospital, |query| query.schema[31] ^= 1);
     assert_eq!(schema, Err(Error::OtherSchema { what: WHAT }));
     let expired = parties.changed(hospital, |query| query.expiry = NOW - 1);
-    assert_eq!(expired, Err(Error::Expired));
+    assert_eq!(expired, Err(Error::Expired { what: "the query" }));
 
     let mut stranger = owner(2);
     let announced = Cloud::of(&mut stranger).announced(&stranger);

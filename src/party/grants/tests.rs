@@ -1,9 +1,8 @@
 use super::*;
 use crate::message::answer::Part;
 use crate::party::records::{Author, seal};
-use crate::party::scene::{self, Cloud, NOW, Row, age, ask, copy, owner, schema};
-use crate::party::uploading::{Change, Versions};
-use crate::party::{Opened, Range};
+use crate::party::scene::{self, Cloud, NOW, Row, age, ask, copy, owner, schema, upload};
+use crate::party::{Fault, Opened, Range};
 use crate::wire::{self, Blobs};
 
 const ROWS: [Row; 4] = [(1, 40, Some(150)), (2, 50, None), (3, 60, Some(120)), (4, 70, Some(130))];
@@ -23,16 +22,13 @@ fn portions() -> Vec<(String, Vec<String>)> {
     vec![of("vitals", &["age", "sbp"]), of("text", &["note"])]
 }
 
-fn upload(provider: &Keyring, rows: &[Row]) -> Vec<u8> {
-    scene::change_in(provider, rows, &portions(), Change::Add, &Versions::default()).unwrap()
-}
-
 fn names(part: &Part) -> Names {
     Names::of(part.portions.iter().map(|portion| portion.name.as_str()))
 }
 
 fn scene() -> Scene {
     let mut owner = owner(1);
+    owner.declare_portions(portions()).unwrap();
     let hospital = owner.authorize("hospital", &[]).unwrap();
     let cloud = Cloud::of(&mut owner);
     cloud.receive(&upload(&hospital, &ROWS)).unwrap();
@@ -77,7 +73,7 @@ fn told(opened: &Opened) -> (Vec<&str>, usize) {
 }
 
 fn open(grants: &Grants, part: &Part, ranges: &[Range]) -> Result<Opened, Error> {
-    grants.open_part(part, ranges, &schema())
+    grants.open_part(part, ranges, &schema(), NOW)
 }
 
 #[test]
@@ -91,7 +87,7 @@ fn a_grant_of_a_provider_opens_all_that_it_sealed() {
         assert_eq!((opened.excess, opened.unchecked), (0, Vec::<String>::new()));
         let elsewhere = open(&grants, &part, &[age(45, 65)]);
         assert!(matches!(elsewhere, Err(Error::Elsewhere { .. })), "another query's answer");
-        let opener = grants.opener(part.owner, &part.provider, part.readers).unwrap();
+        let opener = grants.opener(part.owner, &part.provider, part.readers, NOW).unwrap();
         assert!(opener.is_all() && opener.records().is_none());
         assert!(opener.files_key(part.handles[0]).is_some());
     }
@@ -104,7 +100,7 @@ fn a_grant_of_portions_opens_them_of_every_record_and_nothing_else() {
     let vitals = scene.granted(Some(&["vitals"]), None);
     let opened = open(&vitals, &part, &[age(0, 120)]).unwrap();
     assert_eq!(told(&opened), (vec!["age", "sbp"], 4));
-    let opener = vitals.opener(part.owner, &part.provider, part.readers).unwrap();
+    let opener = vitals.opener(part.owner, &part.provider, part.readers, NOW).unwrap();
     assert!(!opener.is_all() && opener.records().is_none());
     assert!(opener.files_key(part.handles[0]).is_none());
 
@@ -125,13 +121,13 @@ fn a_grant_of_records_opens_them_alone() {
     assert_eq!(told(&opened), (vec!["id", "age", "sbp", "note"], 2));
     let elsewhere = open(&some, &part, &[age(55, 120)]);
     assert!(matches!(elsewhere, Err(Error::Elsewhere { .. })));
-    let opener = some.opener(part.owner, &part.provider, part.readers).unwrap();
+    let opener = some.opener(part.owner, &part.provider, part.readers, NOW).unwrap();
     assert_eq!(opener.records(), Some(3));
 
     // What is said of no portion is of what is in none, and of files.
     let rest = scene.granted(None, Some(&[2, 3]));
     assert_eq!(told(&open(&rest, &part, &[]).unwrap()), (vec!["id"], 2));
-    let opener = rest.opener(part.owner, &part.provider, part.readers).unwrap();
+    let opener = rest.opener(part.owner, &part.provider, part.readers, NOW).unwrap();
     let [granted, other] = [2, 1].map(|id| part.handles[scene.position(&part, id)]);
     assert!(opener.files_key(granted).is_some() && opener.files_key(other).is_none());
 }
@@ -166,8 +162,59 @@ fn a_grant_names_its_holder_and_end_and_is_not_taken_after_it() {
     assert_eq!((&grant.holder[..], grant.end), (&b"a researcher"[..], NOW));
     assert_eq!(Grants::default().add(grant.clone(), NOW), Ok(()));
     let mut late = Grants::default();
-    assert_eq!(late.add(grant, NOW + 1), Err(message::Error::Expired.into()));
-    assert!(late.opener(scene.owner.owner(), scene.hospital.node(), Epoch::default()).is_none());
+    let ended = Error::GrantEnded { provider: "hospital".into() };
+    assert_eq!(late.add(grant, NOW + 1), Err(ended.clone()));
+    assert_eq!(ended.to_string(), "the grant of records of provider 'hospital' has expired");
+    let (owner, hospital) = (scene.owner.owner(), scene.hospital.node());
+    assert!(late.opener(owner, hospital, Epoch::default(), NOW).is_none());
+}
+
+#[test]
+fn what_a_grant_opened_is_closed_when_it_ends_and_stays_open_by_another() {
+    let scene = scene();
+    let part = scene.parts().remove(0);
+    let give = |portions: Option<&[String]>, ids: Option<&[i64]>, end| {
+        let share = Share { ids: ids.map(Ids::Integers), portions, end, ..ALL };
+        scene.hospital.grant(scene.hospital.node(), &share).unwrap()
+    };
+    let of = |grants: &[Zeroizing<Vec<u8>>]| {
+        let mut known = Grants::default();
+        for grant in grants {
+            known.add(Grant::decode(grant).unwrap(), NOW).unwrap();
+        }
+        known
+    };
+    let at = |grants: &Grants, now| grants.open_part(&part, &[], &schema(), now);
+    let report = |grants: &Grants, now| grants.report_part(&part, &[], &schema(), now);
+    let ended = Error::GrantEnded { provider: "hospital".into() };
+    let all = of(&[give(None, None, NOW)]);
+    assert_eq!(at(&all, NOW).unwrap().handles.len(), 4);
+    assert_eq!(at(&all, NOW + 1), Err(ended.clone()));
+    let closed = report(&all, NOW + 1);
+    assert_eq!(closed.faults.iter().map(|fault| fault.handle).collect::<Vec<_>>(), part.handles);
+    assert!(closed.faults.iter().all(|fault| fault.error == ended));
+    let empty = Part { handles: Vec::new(), portions: Vec::new(), ..part.clone() };
+    assert!(all.open_part(&empty, &[], &schema(), NOW + 1).unwrap().handles.is_empty());
+
+    // What another grant opens too is opened, in whichever order they came.
+    for grants in [[NOW, NOW + 1], [NOW + 1, NOW]] {
+        let both = of(&grants.map(|end| give(None, None, end)));
+        assert_eq!(at(&both, NOW + 1).unwrap().handles.len(), 4);
+        assert_eq!(at(&both, NOW + 2), Err(ended.clone()));
+    }
+    let some = of(&[give(None, Some(&[1, 3]), NOW), give(None, Some(&[3, 4]), NOW + 1)]);
+    assert_eq!(at(&some, NOW).unwrap().handles.len(), 3);
+    assert_eq!(at(&some, NOW + 1), Err(ended.clone()), "one of them is missing");
+    let left = report(&some, NOW + 1);
+    let gone = part.handles[scene.position(&part, 1)];
+    assert_eq!(
+        (left.handles.len(), &left.faults[..]),
+        (2, &[Fault { handle: gone, error: ended.clone() }][..])
+    );
+    let (vitals, text) = (["vitals".to_owned()], ["text".to_owned()]);
+    let apart = of(&[give(Some(&vitals), None, NOW), give(Some(&text), None, NOW + 1)]);
+    assert_eq!(told(&at(&apart, NOW).unwrap()), (vec!["age", "sbp", "note"], 4));
+    assert_eq!(at(&apart, NOW + 1), Err(ended), "a portion is missing");
 }
 
 #[test]
@@ -259,7 +306,7 @@ fn a_holder_of_a_grant_writes_nothing_that_the_owner_takes() {
     let scene = scene();
     let part = scene.parts().remove(0);
     let grants = scene.granted(None, None);
-    let opener = grants.opener(part.owner, &part.provider, part.readers).unwrap();
+    let opener = grants.opener(part.owner, &part.provider, part.readers, NOW).unwrap();
     let key = opener.all.as_ref().unwrap();
     // It knows everything that the hospital knows, but for what its author tags are made with.
     let author = Author::new(key);
@@ -323,7 +370,7 @@ fn a_record_with_other_contents_under_the_true_tag_is_noticed() {
     let scene = scene();
     let part = scene.parts().remove(0);
     let grants = scene.granted(None, None);
-    let opener = grants.opener(part.owner, &part.provider, part.readers).unwrap();
+    let opener = grants.opener(part.owner, &part.provider, part.readers, NOW).unwrap();
     let key = opener.all.as_ref().unwrap();
     let Part { owner: of, provider, readers, upload, .. } = &part;
     let origin = Origin { owner: of, provider, readers: *readers, upload: *upload };

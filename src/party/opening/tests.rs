@@ -72,12 +72,12 @@ fn a_layout_with_a_fault_names_every_record_that_was_granted() {
     assert_eq!(owner.open_part(&part, &[]), Err(error));
 
     let mut grants = Grants::default();
-    assert_eq!(told(&grants.report_part(&part, &[], &owner.schema)).len(), 3);
+    assert_eq!(told(&grants.report_part(&part, &[], &owner.schema, scene::NOW)).len(), 3);
     let ids = Some(Ids::Integers(&[2]));
     let share = Share { ids, portions: None, holder: b"", end: scene::NOW };
     let granted = owner.grant(&part.provider, &share).unwrap();
     grants.add(Grant::decode(&granted).unwrap(), scene::NOW).unwrap();
-    let opened = grants.report_part(&part, &[], &owner.schema);
+    let opened = grants.report_part(&part, &[], &owner.schema, scene::NOW);
     assert_eq!(told(&opened), [(Some("age"), why.to_owned())]);
 }
 

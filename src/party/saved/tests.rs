@@ -475,7 +475,7 @@ fn use_it(mut keyring: Keyring) {
     let _ = keyring.renew_readers(&[]);
     let _ = keyring.announcements();
     let indexed = [Indexed { field: "age", rows: &[0], plaintexts: &[40] }];
-    let table = Table { columns: &[], ids, id: None, indexed: &indexed, portions: &[], now: 0 };
+    let table = Table { columns: &[], ids, id: None, indexed: &indexed, now: 0 };
     let _ = keyring.upload(&table, Change::Add, &Versions::default());
     let _ = keyring.deletion(ids, &Versions::default(), 0);
     let _ = attach(&mut keyring, &[b"x-ray", b"0171"]);
