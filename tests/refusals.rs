@@ -18,7 +18,7 @@ use mopse::message::upload::{Portion, Upload};
 use mopse::party::columns::{Column, Values};
 use mopse::party::records::Ids;
 use mopse::party::saved::{self, Kind};
-use mopse::party::uploading::{Change, Table, Versions, check_names};
+use mopse::party::uploading::{Change, Table, Versions, check_names, spell_names};
 use mopse::party::{Indexed, Keyring};
 use mopse::scheme;
 use mopse::wire;
@@ -182,6 +182,12 @@ fn impossible_portions_are_refused_before_anything_is_sealed() {
         assert!(matches!(refused, Err(party::Error::Portion { .. })), "{bad:?}");
         assert_eq!(check_names(&names(bad)), refused);
     }
+    for bad in
+        [&["a", "A"][..], &["a", "\u{430}"], &["Files"], &["a "], &["a\u{200b}"], &["a", "a"]]
+    {
+        assert!(matches!(spell_names(names(bad)), Err(party::Error::Portion { .. })), "{bad:?}");
+    }
+    assert_eq!(spell_names(names(&["u\u{308}"])), Ok(names(&["\u{fc}"])));
     assert_eq!(upload(&names(&many[..62])), Ok(()));
     assert_eq!(upload(&names(&[&long[..255], "a", "b"])), Ok(()));
 }
