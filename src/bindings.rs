@@ -134,7 +134,7 @@ mod _mopse {
     mod party {
         #[pymodule_export]
         use crate::bindings::party::{
-            Grants, Keyring, Versions, check_portions, first_fault, type_of,
+            Grants, Keyring, Versions, first_fault, spell_portions, type_of,
         };
     }
 
@@ -161,7 +161,7 @@ mod _mopse {
     #[pymodule]
     mod wire {
         #[pymodule_export]
-        use crate::bindings::wire::{category, keyword};
+        use crate::bindings::wire::{category, first_id_fault, hides, keyword};
     }
 
     /// Makes every room a module that can be imported by its name.

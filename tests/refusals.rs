@@ -18,7 +18,7 @@ use mopse::message::upload::{Portion, Upload};
 use mopse::party::columns::{Column, Values};
 use mopse::party::records::Ids;
 use mopse::party::saved::{self, Kind};
-use mopse::party::uploading::check_names;
+use mopse::party::uploading::{check_names, spell_names};
 use mopse::party::{Indexed, Keyring};
 use mopse::scheme;
 use mopse::wire;
@@ -182,6 +182,12 @@ fn impossible_portions_are_refused_and_none_is_declared() {
         assert_eq!(hospital.declare_portions(names(good)), Ok(()));
         assert_eq!(hospital.portions(), names(good));
     }
+    for bad in
+        [&["a", "A"][..], &["a", "\u{430}"], &["Files"], &["a "], &["a\u{200b}"], &["a", "a"]]
+    {
+        assert!(matches!(spell_names(names(bad)), Err(party::Error::Portion { .. })), "{bad:?}");
+    }
+    assert_eq!(spell_names(names(&["u\u{308}"])), Ok(names(&["\u{fc}"])));
 }
 
 #[test]

@@ -165,14 +165,12 @@ def matching(
         stretches[-1].parts.append((part.provider, columns, handles))
     answer.excess, answer.unchecked, answer.left = excess, tuple(no_column), left
     frames = {
-        provider: _together(stretches, schema.types, listed if is_report else None)
+        provider: _together(stretches, schema, listed if is_report else None)
         for provider, stretches in groups.items()
     }
-    records = frames if by_provider else frames.get("", _NOTHING)
+    records = frames if by_provider else frames.get("", schema._no_records())
     return Opened(records, _faults(listed, "column")) if is_report else records
 
-
-_NOTHING = pl.DataFrame(schema={PROVIDER: pl.String})
 
 _NO_ZONE = "its time zone is none that is known here"
 
@@ -206,14 +204,13 @@ class _Stretch:
         return from_columns(joined).insert_column(len(joined), providers)
 
 
-def _together(
-    stretches: list[_Stretch], types: Mapping[str, pl.DataType], listed: Faults | None
-) -> pl.DataFrame:
+def _together(stretches: list[_Stretch], schema: Schema, listed: Faults | None) -> pl.DataFrame:
     """Return stretches as one frame, in which columns of one name have one type.
 
     Where no type holds all values as they are, records of the fewer providers are left out and
     listed; without a list that is an error.
     """
+    types = schema.types
     frames = dict(enumerate(stretch.frame() for stretch in stretches))
     of_name: dict[str, dict[int, pl.Series]] = {}
     for number, frame in frames.items():
@@ -231,14 +228,17 @@ def _together(
             most = _most(held, stretches, types.get(name))
             odd = [number for number in held if number not in most]
             one, other = held[most[0]].dtype, held[odd[0]].dtype
+            divided = _divided(held, stretches)
             if listed is None:
                 # `most` has values first, so both columns are what they are called.
                 raise InvalidInputError(
-                    _apart(name, (one, stretches[most[0]]), (other, stretches[odd[0]]))
+                    _apart(name, (one, stretches[most[0]]), (other, stretches[odd[0]]), divided)
                 )
             for number in odd:
                 is_of = name_of(held[number].dtype)
-                cause = f"it is {is_of}, and {name_of(one)} elsewhere: see by_provider=True"
+                cause = f"it is {is_of}, and {name_of(one)} elsewhere"
+                if divided is None:
+                    cause += ": see by_provider=True"
                 for provider, _, handles in stretches[number].parts:
                     listed += [(provider, record, name, cause) for record in _texts(handles)]
                 del frames[number], held[number]
@@ -248,7 +248,7 @@ def _together(
         if target is not None:
             targets[name] = target
     if not frames:
-        return _NOTHING
+        return schema._no_records()
     aligned = [
         frame.with_columns(
             as_type(frame[name], dtype) for name, dtype in targets.items() if name in frame.columns
@@ -289,10 +289,30 @@ def _most(
     return most + empty
 
 
-def _apart(name: str, *both: tuple[pl.DataType, _Stretch]) -> str:
-    """Say that no type holds two columns."""
-    (one, here), (other, there) = ((name_of(dtype), min(s.providers)) for dtype, s in both)
-    return (
-        f"column {name!r} is {one} at provider {here!r} and {other} at provider {there!r}, and no "
-        "type holds both: by_provider=True gives each provider's records as they are"
+def _divided(columns: Mapping[int, pl.Series], stretches: list[_Stretch]) -> str | None:
+    """Return the first provider of which no type holds its own columns, if there is one."""
+    of_provider: dict[str, list[pl.Series]] = {}
+    for number, column in columns.items():
+        for provider in stretches[number].providers:
+            of_provider.setdefault(provider, []).append(column)
+    return min((p for p, of in of_provider.items() if holding(of) is None), default=None)
+
+
+def _apart(
+    name: str,
+    one: tuple[pl.DataType, _Stretch],
+    other: tuple[pl.DataType, _Stretch],
+    divided: str | None,
+) -> str:
+    """Say that no type holds two columns, and what helps."""
+    (here, there) = (
+        f"{name_of(dtype)} at provider {min(s.providers)!r}" for dtype, s in (one, other)
     )
+    if divided is None:
+        helps = "by_provider=True gives each provider's records as they are"
+    else:
+        helps = (
+            f"faults='report' gives most of them and lists the others, as provider {divided!r} "
+            "itself has several types there, until it deletes some and sends them again as one"
+        )
+    return f"column {name!r} is {here} and {there}, and no type holds both: {helps}"

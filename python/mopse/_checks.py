@@ -1,6 +1,7 @@
 """What callers hand in, as the core takes it: nothing is cast in silence."""
 
 import contextlib
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
@@ -27,7 +28,9 @@ __all__ = [
     "is_integer",
     "items",
     "key_bytes",
+    "listed",
     "mapping",
+    "near",
     "password_bytes",
     "spelt",
     "string",
@@ -55,7 +58,9 @@ def instance(value: object, kind: type[_Kind], what: str) -> _Kind:
 
 def items(values: Any, what: str, expected: str) -> list[Any]:
     """Return what an iterable holds; a string or bytes is none, although it could be."""
-    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+    is_one = isinstance(values, str | bytes | bytearray | memoryview)
+    is_scalar = isinstance(values, np.ndarray) and values.ndim == 0
+    if is_one or is_scalar or not isinstance(values, Iterable):
         raise WrongTypeError(f"{what} must be a {expected}, not {type(values).__name__}")
     return list(values)
 
@@ -195,6 +200,64 @@ def spelt(name: Any) -> Any:
         return _mopse.wire.category(name)
     except (TypeError, UnicodeEncodeError):
         return name
+
+
+def near(name: Any, others: Iterable[str]) -> str | None:
+    """Return the first of some names of which another one is probably a slip, if there is one.
+
+    Case, spaces, signs and what cannot be seen do not count. Beyond that, one letter in one word
+    may be left out, added, replaced, or have changed places with the next. Digits count:
+    ``phone_1`` is no ``phone_2``; and so do short words, as ``am`` and ``pm``.
+
+    Examples
+    --------
+    >>> near("phnoe", ["name", "phone"]), near("Home Phone ", ["home_phone"])
+    ('phone', 'home_phone')
+    >>> near("weight", ["height"]), near("glucose_am", ["glucose_pm"])
+    (None, None)
+    """
+    words = _words(name)
+    return next((other for other in others if _is_like(words, _words(other))), None)
+
+
+def _words(name: Any) -> list[str]:
+    try:
+        return re.findall(r"[^\W_]+", _mopse.wire.keyword(name) or "")
+    except (TypeError, UnicodeEncodeError):  # no text, or none that can be written down
+        return []
+
+
+def _is_like(one: list[str], other: list[str]) -> bool:
+    if "".join(one) == "".join(other):
+        return bool(one)
+    if len(one) != len(other):
+        return False
+    odd = [pair for pair in zip(one, other, strict=True) if pair[0] != pair[1]]
+    return len(odd) == 1 and _is_slip(*odd[0])
+
+
+def _is_slip(one: str, other: str) -> bool:
+    if re.findall(r"\d", one) != re.findall(r"\d", other):
+        return False
+    short, long = sorted((one, other), key=len)
+    at = next(
+        (at for at, (a, b) in enumerate(zip(short, long, strict=False)) if a != b), len(short)
+    )
+    if len(short) < len(long):
+        return len(short) >= 3 and at > 0 and short[at:] == long[at + 1 :]
+    is_swapped = short[at : at + 2] == long[at : at + 2][::-1] and short[at + 2 :] == long[at + 2 :]
+    is_replaced = len(short) >= 5 and at > 0 and short[at + 1 :] == long[at + 1 :]
+    return is_swapped or is_replaced
+
+
+def listed(name: Any, others: Iterable[str]) -> str:
+    """Return what messages say of a name that is none of some others: the near one, or all."""
+    known = list(others)
+    like = near(name, known)
+    if like is not None:
+        return f"did you mean {like!r}?"
+    more = f" and {len(known) - 12} more" if len(known) > 12 else ""
+    return f"there are {', '.join(map(repr, known[:12]))}{more}"
 
 
 def key_bytes(key: object) -> bytes:

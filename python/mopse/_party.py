@@ -14,13 +14,15 @@ from mopse._checks import (
     ceiling,
     instance,
     items,
+    listed,
     mapping,
     password_bytes,
+    spelt,
     text,
     with_password,
 )
 from mopse._files import as_file, read_whole, write_whole
-from mopse._table import record_ids
+from mopse._table import as_column, record_ids
 from mopse.errors import InvalidInputError, OutdatedError, WrongTypeError
 from mopse.messages import (
     Answer,
@@ -163,7 +165,9 @@ class Party:
         plain: dict[str, tuple[int, int] | None] = {}
         for name, bounds in asked.items():
             if name not in self._schema:
-                raise InvalidInputError(f"the schema has no field {name!r}")
+                raise InvalidInputError(
+                    f"the schema has no field {name!r}: {listed(name, self._schema)}"
+                )
             try:
                 low, high = bounds if isinstance(bounds, tuple | list) else (bounds, bounds)
             except ValueError:
@@ -408,7 +412,14 @@ class Party:
         **Types.** Columns have the types that the schema declares, if these hold all values as
         they are. Otherwise those of a name get the narrowest type that does: the wider integer,
         Float64, text, the finer unit of time. A column without values fits any. Where there is no
-        such type, a report leaves out the records of the fewer providers.
+        such type, a report leaves out the records of the fewer providers, and lists them. A
+        provider and all below it count as one, and where as many stand against each other, records
+        count: so of two providers the one that sends more decides, be it right or not. A type that
+        the schema declares, with ``types=``, comes before all of them, and nobody can outvote it.
+
+        **No record.** If no upload was reached, the table has the columns that are known of the
+        schema: fields, and what it declares types for. A field of numbers without a declared type
+        is of Polars' type Null, which is every type's.
         """
         open_part = self._keyring.open_part
         return matching(answer, query, self._schema, open_part, faults, by_provider)
@@ -719,11 +730,13 @@ def search(cloud: "Cloud", query: Query) -> Answer:
 
 def as_ids(ids: Any) -> pl.Series:
     """Return record ids as a column."""
+    if isinstance(ids, Mapping) or hasattr(ids, "columns"):  # whose names would be taken
+        raise WrongTypeError(f"ids must be a sequence, not {type(ids).__name__}")
     given = ids if isinstance(ids, pl.Series) else items(ids, "ids", "sequence")
     try:
-        column = pl.Series("ids", given)
-    except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
-        raise WrongTypeError("ids must be all integers of 64 bits or all text") from None
+        column = as_column("ids", given)
+    except WrongTypeError as error:
+        raise WrongTypeError(f"ids must be all integers of 64 bits or all text: {error}") from None
     return column.cast(pl.Int64) if column.is_empty() else column.alias("ids")
 
 
@@ -740,9 +753,8 @@ def grant(
     known = [*party.schema.portions, "rest", "files"]
     named = None
     if portions is not None:
-        if isinstance(portions, str):
-            raise WrongTypeError("portions must be a list of strings")
-        named = [text(name, "a portion") for name in items(portions, "portions", "list of strings")]
+        given = items(portions, "portions", "list of strings")
+        named = [spelt(text(name, "a portion")) for name in given]
         unknown = [name for name in named if name not in known]
         if unknown:
             raise InvalidInputError(f"the schema has no portion {unknown[0]!r}: {known}")

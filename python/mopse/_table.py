@@ -5,11 +5,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from mopse._checks import integers
+from mopse import _mopse
+from mopse._checks import integers, listed
 from mopse._types import dtype_of, dtype_words
 from mopse.errors import InvalidInputError, WrongTypeError
 
-__all__ = ["Column", "as_frame", "from_columns", "record_ids", "to_columns"]
+__all__ = ["Column", "as_column", "as_frame", "from_columns", "record_ids", "to_columns"]
 
 Column = tuple[str, str, str, Any, Any]
 """Name, kind for the core, Polars dtype in words, values, and which rows hold one.
@@ -18,12 +19,14 @@ The kind is ``"int64"``, ``"uint64"``, ``"float64"``, ``"boolean"`` or ``"text"`
 are a pair: end of each row's bytes, and all bytes.
 """
 
-_UNREADABLE = (
+_UNREADABLE = (  # what Polars raises for values of types that it does not take
+    ArithmeticError,
+    AttributeError,
+    RuntimeError,
     TypeError,
     ValueError,
-    OverflowError,
-    NotImplementedError,  # what Polars raises for types that it does not take
     pl.exceptions.PolarsError,
+    pl.exceptions.PanicException,
 )
 
 _KINDS = {"int64": pl.Int64, "uint64": pl.UInt64, "float64": pl.Float64, "boolean": pl.Boolean}
@@ -55,6 +58,8 @@ def as_frame(table: Any) -> pl.DataFrame:
         elif _is_pandas(table):
             table = pl.from_pandas(table)
         elif isinstance(table, dict):
+            if any(_mixes_truths(column) for column in table.values()):
+                raise TypeError
             table = pl.DataFrame(table)
         elif hasattr(table, "__arrow_c_stream__") and not isinstance(table, pl.DataFrame):
             table = pl.from_arrow(table)
@@ -79,10 +84,70 @@ def _fault(table: Any) -> str:
         if not isinstance(name, str):
             return f"a column has a name of type {type(name).__name__}"
         try:
-            pl.Series(name, table[name])
-        except _UNREADABLE:
-            return f"column {name!r} holds values of several types, or of none that can be sealed"
+            as_column(name, table[name])
+        except WrongTypeError as error:
+            return str(error)
     return "its columns differ in length, share a name, or are of a kind that cannot be sealed"
+
+
+def as_column(name: str, values: Any) -> pl.Series:
+    """Return values as a column of one type.
+
+    Raises
+    ------
+    mopse.errors.WrongTypeError
+        If they are of several types, or of none that a column has; the message names the first row
+        that differs from those before it, and no value.
+    """
+    try:
+        if not _mixes_truths(values):
+            return pl.Series(name, values)
+    except _UNREADABLE:
+        pass
+    raise WrongTypeError(f"column {name!r} {_odd(values)}")
+
+
+def _mixes_truths(values: Any) -> bool:
+    """Say whether a list holds truth values beside numbers, which Polars makes numbers of."""
+    if not isinstance(values, list | tuple):
+        return False
+    truths = sum(isinstance(value, bool | np.bool_) for value in values)
+    return 0 < truths < sum(value is not None for value in values)
+
+
+def _odd(values: Any) -> str:
+    """Say of values of several types which is the first that differs from those before it."""
+    unclear = "holds values of several types, or of none that can be sealed"
+    if isinstance(values, str | bytes) or not hasattr(values, "__iter__"):
+        return unclear
+    first: str | None = None
+    for row, value in enumerate(values):
+        if _is_missing(value):
+            continue
+        kind = _kind_of(value)
+        first = first or kind
+        if kind != first:
+            return (
+                f"holds values of several types: {first} up to row {row - 1}, {kind} in row {row}"
+            )
+        if kind == "integer" and not -(2**63) <= value < 2**64:
+            return f"holds an integer of more than 64 bits in row {row}"
+    return unclear
+
+
+def _is_missing(value: Any) -> bool:
+    """Say whether a value is none, also as pandas has it."""
+    is_nan = isinstance(value, float) and value != value
+    return value is None or is_nan or type(value).__name__ in ("NAType", "NaTType")
+
+
+def _kind_of(value: Any) -> str:
+    kinds = {
+        "truth value": bool | np.bool_,
+        "integer": int | np.integer,
+        "float": float | np.floating,
+    }
+    return next((kind for kind, of in kinds.items() if isinstance(value, of)), type(value).__name__)
 
 
 def record_ids(frame: pl.DataFrame, name: str) -> Any:
@@ -94,19 +159,26 @@ def record_ids(frame: pl.DataFrame, name: str) -> Any:
     Raises
     ------
     mopse.errors.InvalidInputError
-        If there is no such column, or an id is null.
+        If there is no such column, an id is null, or one is text that reads like another: it is
+        not in Unicode's form NFC, or holds what cannot be seen.
     mopse.errors.WrongTypeError
         If ids are neither integers nor text.
     """
     if name not in frame.columns:
-        raise InvalidInputError(f"the table has no column {name!r} of ids")
+        raise InvalidInputError(
+            f"the table has no column {name!r} of ids: {listed(name, frame.columns)}"
+        )
     ids = frame[name]
     if ids.null_count():
         raise InvalidInputError(f"column {name!r}, row {ids.is_null().arg_max()}: the id is null")
     if ids.dtype.is_integer() and ids.dtype not in (pl.Int128, pl.UInt128):
         return integers(ids, f"column {name!r}")
     if ids.dtype == pl.String or isinstance(ids.dtype, pl.Enum | pl.Categorical):
-        return _text(ids.cast(pl.String))
+        ends, joined = _text(ids.cast(pl.String))
+        fault = _mopse.wire.first_id_fault(ends, joined)
+        if fault is not None:
+            raise InvalidInputError(f"column {name!r}, row {fault[0]}: {fault[1]}")
+        return ends, joined
     raise WrongTypeError(f"column {name!r}: ids must be 64-bit integers or text, not {ids.dtype}")
 
 

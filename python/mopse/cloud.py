@@ -172,8 +172,8 @@ class Cloud:
         Raises
         ------
         mopse.errors.ChangedError
-            If ``after`` is of a state that is not kept: the last eight answers of an owner that were
-            not fetched to their end can go on.
+            If ``after`` is of a state that is not kept: the last eight answers of an owner that did
+            not come to their end can go on.
         mopse.errors.InvalidInputError
             If ``after`` is the whole answer, or one to another query.
         mopse.errors.SignatureError

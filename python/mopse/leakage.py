@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from mopse._checks import instance, items
+from mopse._checks import instance, items, listed
 from mopse._formulas import (
     expected_queries,
     expected_rank_recovery,
@@ -173,7 +173,9 @@ def leakage_report(table: Any, schema: Schema) -> LeakageReport:
     rows = []
     for name, field in schema.items():
         if name not in frame.columns:
-            raise InvalidInputError(f"the table has no column for field {name!r}")
+            raise InvalidInputError(
+                f"the table has no column for field {name!r}: {listed(name, frame.columns)}"
+            )
         _, plaintexts = field.plaintexts_of(frame[name])
         if not len(plaintexts):
             raise InvalidInputError(f"field {name!r} has no value to report on")

@@ -219,11 +219,13 @@ class Receipt:
     provider : str
         Path of the provider whose records or files they are.
     added, replaced, removed : int
-        How many records are new, took the place of an older version, and were removed.
+        How many records are new, took the place of an older version, and were removed: of a
+        repeated message, when it first came.
     files : int
-        How many files were added, or removed with their provider.
+        How many files were added, or removed with their provider; so too.
     repeated : bool
-        Whether the same message was carried out before, so that nothing was changed now.
+        Whether the same message was carried out before. **Nothing was done now**, then, and the
+        other numbers say what was done the first time.
     """
 
     provider: str
@@ -232,6 +234,15 @@ class Receipt:
     removed: int
     files: int
     repeated: bool
+
+    def __repr__(self) -> str:
+        counts = ", ".join(
+            f"{name}={getattr(self, name)!r}"
+            for name in ("provider", "added", "replaced", "removed", "files")
+        )
+        if self.repeated:
+            return f"Receipt(repeated=True: nothing was done now; the first time {counts})"
+        return f"Receipt({counts}, repeated=False)"
 
 
 class Renewed(int):

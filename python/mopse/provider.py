@@ -24,7 +24,7 @@ from mopse._party import (
     names,
     search,
 )
-from mopse._table import as_frame, record_ids, to_columns
+from mopse._table import as_column, as_frame, record_ids, to_columns
 from mopse._types import check_times, has_values, typed
 from mopse.errors import InvalidInputError, MopseError, WrongTypeError
 from mopse.files import content
@@ -109,7 +109,9 @@ class Provider(Party):
             there is no row, a field or the ids are missing, two columns have one name in two
             Unicode forms, an id is null or stands twice, a value is outside its field's domain or
             off its grid, or none of the type that the schema declares, or a time no table shows;
-            the message names column and row.
+            the message names column and row. Or if a column that the schema declares is missing
+            and one of nearly the same name is there, or an id of text reads like another one: it
+            is not in Unicode's form NFC, or holds what cannot be seen.
         mopse.errors.WrongTypeError
             If a column's type does not fit its field or its declared type, or cannot be sealed.
 
@@ -266,12 +268,10 @@ class Provider(Party):
         check_times(frame)
         if PROVIDER in frame.columns:
             raise InvalidInputError(f"column {PROVIDER!r} is the name of what `decrypt` adds")
-        id_column = self._schema._spelt(id)
+        id_column = self._schema._spelt(text(id, "the name of the column of ids"))
         ids = record_ids(frame, id_column)
         is_accepted = accepted(accept_leakage, self._schema)
-        missing = [name for name in self._schema if name not in frame.columns]
-        if missing:
-            raise InvalidInputError(f"the table has no column for field {missing[0]!r}")
+        self._schema._check_columns(frame.columns)
         indexed = [(name, *_plaintexts(field, frame[name])) for name, field in self._schema.items()]
         warn_of(self._schema, indexed, is_accepted)
         known = self._versions(frame[id_column], cloud, versions)
@@ -345,7 +345,7 @@ class Provider(Party):
         words = _words(keywords)
         if isinstance(record_id, str):
             text(record_id, "the record's id")
-        ids = record_ids(pl.DataFrame({"id": [record_id]}), "id")
+        ids = record_ids(as_ids([record_id]).to_frame(), "ids")
         called = text(name, "a file's name"), text(media_type, "a media type")
         contents = byte_array(content(source), "the file")
         message = self._keyring.attach(ids, text(cipher, "a cipher"), *called, contents, words)
@@ -464,7 +464,7 @@ class Provider(Party):
         -----
         Costs one AES block per integer and one HMAC-SHA-256 per text, on all cores.
         """
-        return self._keyring.handles(record_ids(_series("ids", ids).to_frame(), "ids"))
+        return self._keyring.handles(record_ids(as_ids(ids).to_frame(), "ids"))
 
     def entries(self, field: str, values: Any, handles: NDArray[np.uint64]) -> NDArray[np.int64]:
         """Return the index entries of values, as the cloud would see them, for research.
@@ -494,10 +494,10 @@ class Provider(Party):
         Costs one AES block per value. They show the order of the values of all providers of the
         group, to the cell.
         """
-        field = self._schema._spelt(field)
+        field = self._schema._spelt(text(field, "a field's name"))
         if field not in self._schema:
             raise InvalidInputError(f"the schema has no field {field!r}")
-        column = _series(field, values)
+        column = as_column(field, values)
         rows, plaintexts = self._schema[field].plaintexts_of(column)
         if len(rows) < len(column):
             raise InvalidInputError(f"field {field!r}: the value in row {_gap(rows)} is null")
@@ -611,14 +611,6 @@ def _plaintexts(field: Field, column: pl.Series) -> tuple[NDArray[np.uint32], ND
 def _words(keywords: Any) -> list[bytes]:
     """Return what stands for each keyword."""
     return [keyword_bytes(word) for word in items(keywords, "keywords", "list of strings")]
-
-
-def _series(name: str, values: Any) -> pl.Series:
-    """Return values as a column; what Polars says of others may hold one."""
-    try:
-        return pl.Series(name, values)
-    except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
-        raise WrongTypeError(f"{name} cannot be a column of one type") from None
 
 
 def _gap(rows: NDArray[np.uint32]) -> int:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Context, Decimal, Inexact
 from fractions import Fraction
+from itertools import chain
 from types import MappingProxyType
 from typing import Any
 
@@ -14,7 +15,17 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mopse import _mopse
-from mopse._checks import instance, integer, is_integer, items, mapping, spelt, text
+from mopse._checks import (
+    instance,
+    integer,
+    is_integer,
+    items,
+    listed,
+    mapping,
+    near,
+    spelt,
+    text,
+)
 from mopse._types import PROVIDER, declared, name_of
 from mopse.errors import InvalidInputError, WrongTypeError
 
@@ -124,14 +135,21 @@ class Field:
         Raises
         ------
         mopse.errors.InvalidInputError
-            If there is no category, or one twice, be it in two Unicode forms.
+            If there is no category, or one twice, be it in two Unicode forms or with spaces of
+            another kind, or one holds what cannot be seen, such as a zero-width space.
         """
-        given = [levels] if isinstance(levels, str) else items(levels, "categories", "list of str")
+        given = items(levels, "categories", "list of strings")
         if not all(isinstance(level, str) for level in given):
             raise WrongTypeError("categories must be strings")
         levels = [spelt(text(level, "a category")) for level in given]
-        if not levels or len(set(levels)) != len(levels):
-            raise InvalidInputError("categories must be at least one, and differ")
+        hidden = next((at for at, level in enumerate(levels) if _mopse.wire.hides(level)), None)
+        if hidden is not None:
+            raise InvalidInputError(
+                f"categories must hold nothing that cannot be seen, as number {hidden} does"
+            )
+        read = {" ".join(level.split()) for level in levels}
+        if not levels or len(read) != len(levels):
+            raise InvalidInputError("categories must be at least one, and differ to who reads them")
         field = cls.__new__(cls)
         field._init("category", 0, len(levels) - 1, 1, cell, levels)
         return field
@@ -176,7 +194,7 @@ class Field:
             If a value is outside the domain, off the grid, infinite or not a number; the message
             names column and row.
         """
-        name = repr(column.name)
+        name = repr(instance(column, pl.Series, "a column").name)
         is_valid = column.is_not_null().to_numpy()
         dtype = column.dtype
         try:
@@ -294,7 +312,9 @@ class Schema(Mapping[str, Field]):
         refuses a value that the type does not hold as it is, so that those of all providers meet.
     portions : mapping from str to sequence of str, optional
         Parts of a record that are sealed apart, so that each can be granted alone: the columns of
-        each, by the portion's name. A column may lie in several; what is in none is in ``rest``.
+        each, by the portion's name. A column may lie in several; what is in none is in ``rest``. A
+        table may lack them, but not have one of nearly the same name in no portion instead: a slip
+        would seal it in ``rest``. So too for `types`.
     **more_fields : Field
         One per indexed column, by the column's name.
 
@@ -302,7 +322,9 @@ class Schema(Mapping[str, Field]):
     ------
     mopse.errors.InvalidInputError
         If there is no field, one is given twice, be it in two Unicode forms, a name is longer than
-        255 bytes, or it is ``provider``, which is the column that decrypted records get.
+        255 bytes, or it is ``provider``, which is the column that decrypted records get. Or if a
+        portion cannot have its name, which is spelt as that of a provider is, see
+        `mopse.Owner.authorize`, and looks like no other.
     mopse.errors.WrongTypeError
         If something is not a Field, or not a dtype that records hold.
 
@@ -394,6 +416,12 @@ class Schema(Mapping[str, Field]):
         name = spelt(name)
         return self._spellings.get(name, name) if isinstance(name, str) else name
 
+    def _no_records(self) -> pl.DataFrame:
+        """Return a table of no record, with the columns that are known of the schema."""
+        kinds: dict[str, Any] = {"boolean": pl.Boolean, "date": pl.Date, "category": pl.String}
+        columns = {name: kinds.get(field._kind, pl.Null) for name, field in self.items()}
+        return pl.DataFrame(schema={**columns, **self._types, PROVIDER: pl.String})
+
     def _named(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Return a frame whose columns are spelt as the schema spells them."""
         known: dict[str, str] = {}
@@ -404,6 +432,30 @@ class Schema(Mapping[str, Field]):
                     f"columns {other!r} and {column!r} are one name, typed twice"
                 )
         return frame.rename({column: name for name, column in known.items() if column != name})
+
+    def _check_columns(self, columns: Sequence[str]) -> None:
+        """Refuse columns of a table that lack a field, or have a near name for a declared one."""
+        for name in self:
+            if name not in columns:
+                raise InvalidInputError(
+                    f"the table has no column for field {name!r}: {listed(name, columns)}"
+                )
+        for what, names, known in (
+            ("types", self._types, self._types),
+            *(
+                (f"portion {portion!r}", of, {*chain(*self._portions.values())})
+                for portion, of in self._portions.items()
+            ),
+        ):
+            others = [column for column in columns if column not in known]
+            for name in names:
+                like = None if name in columns else near(name, others)
+                if like is not None:
+                    where = "has no declared type" if what == "types" else "is in no portion"
+                    raise InvalidInputError(
+                        f"{what}: the table has no column {name!r}, and its {like!r} {where}: "
+                        "correct one of the names, or declare both"
+                    )
 
     def __getitem__(self, name: str) -> Field:
         return self._fields[name]
@@ -429,8 +481,8 @@ class Schema(Mapping[str, Field]):
             types = (f"{name!r}: {name_of(dtype)}" for name, dtype in self._types.items())
             parts.append(f"types={{{', '.join(types)}}}")
         if self._portions:
-            listed = {name: list(columns) for name, columns in self._portions.items()}
-            parts.append(f"portions={listed}")
+            portions = {name: list(columns) for name, columns in self._portions.items()}
+            parts.append(f"portions={portions}")
         return f"Schema({', '.join(parts)})"
 
     def _repr_html_(self) -> str:
@@ -476,16 +528,12 @@ def _exact(value: Any, what: str) -> Fraction | float:
 
 def _portions(portions: Mapping[str, Sequence[str]] | None) -> dict[str, tuple[str, ...]]:
     given = {} if portions is None else mapping(portions, "portions")
-    checked = {}
+    checked = []
     for name, columns in given.items():
-        if isinstance(columns, str):
-            raise WrongTypeError(f"portion {name!r}: columns must be a list of strings")
-        listed = items(columns, f"portion {name!r}", "list of strings")
-        checked[text(name, "a portion's name")] = tuple(
-            spelt(text(column, "a column's name")) for column in listed
-        )
-    _mopse.party.check_portions([(name, list(columns)) for name, columns in checked.items()])
-    return checked
+        portion = text(name, "a portion's name")
+        named = items(columns, f"portion {portion!r}", "list of strings")
+        checked.append((portion, [spelt(text(column, "a column's name")) for column in named]))
+    return {name: tuple(columns) for name, columns in _mopse.party.spell_portions(checked)}
 
 
 def _shortest(value: Any) -> str:

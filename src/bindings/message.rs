@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
@@ -143,6 +145,15 @@ impl Announcement {
     }
 }
 
+/// Refuse what is of an epoch that its group has left, by the announcements that a store has kept.
+fn check_epochs(announcements: &[PyBackedBytes], provider: &Node) -> PyResult<()> {
+    let kept = announcements
+        .iter()
+        .map(|message| announcement::Announcement::decode(message).map(Arc::new))
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(announcement::Announced::shown(&kept)?.accepts(provider)?)
+}
+
 /// Behind `mopse.Upload`, and what a store is handed of one.
 #[pyclass(module = "mopse._mopse.message", frozen)]
 pub(super) struct StoredUpload(pub(super) upload::Upload);
@@ -249,6 +260,11 @@ impl StoredUpload {
     #[getter]
     fn portions<'py>(&self, py: Python<'py>) -> Vec<PortionColumns<'py>> {
         portions(py, &self.0.portions)
+    }
+
+    /// Refuse it if its provider's group has left its epoch, by the announcements that are kept.
+    fn check_epochs(&self, announcements: Vec<PyBackedBytes>) -> PyResult<()> {
+        check_epochs(&announcements, &self.0.provider)
     }
 
     /// The version that each record has from now on.
@@ -646,6 +662,11 @@ impl Attachment {
     #[staticmethod]
     fn decode(py: Python<'_>, message: &[u8]) -> PyResult<Self> {
         Ok(Self(py.detach(|| attachment::Attachment::decode(message))?))
+    }
+
+    /// Refuse it if its provider's group has left its epoch, by the announcements that are kept.
+    fn check_epochs(&self, announcements: Vec<PyBackedBytes>) -> PyResult<()> {
+        check_epochs(&announcements, &self.0.file.provider)
     }
 
     /// The stored file.

@@ -147,10 +147,12 @@ pub(super) fn first_fault(
     Ok(Type::parse(words).and_then(|of| of.first_fault(values, is_valid)))
 }
 
-/// Refuse portions whose names they cannot have.
+/// Portions that are declared, with names in their one spelling.
 #[pyfunction]
-pub(super) fn check_portions(portions: Vec<(String, Vec<String>)>) -> PyResult<()> {
-    Ok(uploading::check_names(&portions)?)
+pub(super) fn spell_portions(
+    portions: Vec<(String, Vec<String>)>,
+) -> PyResult<Vec<(String, Vec<String>)>> {
+    Ok(uploading::spell_names(portions)?)
 }
 
 fn as_ranges(ranges: Vec<(String, i64, i64)>) -> Vec<Range> {

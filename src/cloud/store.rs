@@ -124,9 +124,12 @@ pub trait Store: Send + Sync {
 
     /// Carries out an upload, whole or not at all, and says what it did.
     ///
+    /// The gate has checked it against what was announced before. A revocation that was enrolled since
+    /// has come first: compare again, with [`Announced::accepts`], in the transaction that stores it.
+    ///
     /// # Errors
     ///
-    /// [`Error::Id`] if another upload had its number, [`Error::Replay`] if it was taken and removed
+    /// [`message::Error::Epoch`] if the provider's group has left its epoch meanwhile; else [`Error::Id`] if another upload had its number, [`Error::Replay`] if it was taken and removed
     /// since; then the first of its rows, removed ones last, that does not name the version which is live:
     /// [`Error::Stored`] if the row should be new, [`Error::NotStored`] if there is none,
     /// [`Error::Changed`] if it has another version.
@@ -137,7 +140,7 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`Error::StoredFile`] if the owner's number was ever used; else [`Error::StoredKeyword`] if a
+    /// [`message::Error::Epoch`] as of [`add`](Self::add); else [`Error::StoredFile`] if the owner's number was ever used; else [`Error::StoredKeyword`] if a
     /// label of the provider and epoch was.
     fn add_file(
         &self,

@@ -28,6 +28,7 @@ use crate::message::upload::{
 use crate::scheme::Scheme;
 use crate::scheme::mopse::Handle;
 use crate::wire::length;
+use crate::wire::text::{self, Look};
 
 /// Bytes in the name of a portion at most.
 const LONGEST_NAME: usize = 255;
@@ -597,6 +598,34 @@ fn portions<'a>(
         portions.push((REST, rest));
     }
     portions
+}
+
+/// Portions that somebody declares, with their names in their one spelling, which is that of
+/// [`name`](text::name).
+///
+/// # Errors
+///
+/// [`Error::Portion`] names the first that cannot be called so, or that looks like another one before it,
+/// or like what is kept.
+pub fn spell_names(
+    portions: Vec<(String, Vec<String>)>,
+) -> Result<Vec<(String, Vec<String>)>, Error> {
+    let refuse = |name: &str, why| Error::Portion { name: name.escape_default().to_string(), why };
+    let spell = |(name, columns): (String, Vec<String>)| match text::name(&name) {
+        Ok(spelt) => Ok((spelt, columns)),
+        Err(why) => Err(refuse(&name, why)),
+    };
+    let spelt: Vec<_> = portions.into_iter().map(spell).collect::<Result<_, _>>()?;
+    check_names(&spelt)?;
+    let mut looks: Vec<Look> = [REST, FILES].map(Look::of).into();
+    for (name, _) in &spelt {
+        let look = Look::of(name);
+        if looks.iter().any(|other| other.is_like(&look)) {
+            return Err(refuse(name, "it looks like another one, or like \"rest\" or \"files\""));
+        }
+        looks.push(look);
+    }
+    Ok(spelt)
 }
 
 /// Checks that portions can have their names.

@@ -8,9 +8,12 @@
 //! | fold | what it keeps apart | used for |
 //! | --- | --- | --- |
 //! | [`keyword`] | letters of another script, accents, words | what attachments are found by |
-//! | [`name`] | all but Unicode forms and kinds of space | providers; others are refused |
+//! | [`name`] | all but Unicode forms and kinds of space | providers, portions; others are refused |
 //! | [`category`] | all but Unicode forms | categories, names of fields and columns |
 //! | [`Look`] | what is drawn differently | refusing a name beside one that it looks like; never stored |
+//!
+//! Ids of records have no fold, since what was stored under one is found under the same bytes only: what
+//! reads like another id is refused instead ([`id_fault`]).
 //!
 //! Passwords have a fold of their own, [`crate::cipher::password::opaque`].
 //!
@@ -22,7 +25,10 @@
 use icu_casemap::CaseMapper;
 use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory};
 use icu_properties::{CodePointMapData, CodePointSetData};
+use rayon::prelude::*;
 use unicode_normalization::{UnicodeNormalization, is_nfc};
+
+use super::Packed;
 
 /// The version of Unicode whose tables decide.
 pub const UNICODE: (u8, u8, u8) = unicode_normalization::UNICODE_VERSION;
@@ -141,6 +147,55 @@ fn punctuation(letter: char) -> Option<&'static str> {
         '\u{2044}' | '\u{2215}' => "/",
         _ => return None,
     })
+}
+
+/// Whether a text holds something of which there is nothing to be seen, not even a space.
+#[must_use]
+pub fn hides(text: &str) -> bool {
+    text.chars().any(is_unseen)
+}
+
+/// Why a text is no record's id, for another one reads like it; `None` if it is one.
+///
+/// # Examples
+///
+/// ```
+/// use mopse::wire::text::id_fault;
+///
+/// assert_eq!(id_fault("Z\u{fc}rich-17"), None);
+/// assert!(id_fault("Zu\u{308}rich-17").is_some() && id_fault("17\u{200b}").is_some());
+/// ```
+#[must_use]
+pub fn id_fault(id: &str) -> Option<&'static str> {
+    if id.chars().all(is_plain) {
+        None
+    } else if hides(id) {
+        Some("the id holds a character that cannot be seen, such as a zero-width space: remove it")
+    } else if is_nfc(id) {
+        None
+    } else {
+        Some(
+            "the id is not in Unicode's form NFC, so that another one reads like it: normalise the \
+             ids, as str.normalize(\"NFC\") of Polars and pandas does",
+        )
+    }
+}
+
+/// The first of some ids that is none, and why.
+#[must_use]
+pub fn first_id_fault(ids: &Packed<'_>) -> Option<(usize, &'static str)> {
+    if ids.bytes.iter().all(|byte| matches!(byte, b' '..=b'~')) {
+        return None;
+    }
+    let fault = |row| std::str::from_utf8(ids.get(row)).ok().and_then(id_fault);
+    let faulty = |row| fault(row).map(|why| (row, why));
+    (0..ids.len()).into_par_iter().find_map_first(faulty)
+}
+
+/// Whether a character is seen, and part of no other: so are most of those before the first accent that
+/// stands apart.
+fn is_plain(letter: char) -> bool {
+    matches!(letter, ' '..='~' | '\u{a0}'..='\u{2ff}') && letter != '\u{ad}'
 }
 
 pub(crate) fn category_of(letter: char) -> GeneralCategory {

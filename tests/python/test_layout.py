@@ -38,7 +38,7 @@ PYTHON = {
     "_formulas": _PRIMITIVE,
     "_scheme_names": set(),
     "_types": _PRIMITIVE,
-    "_table": {"_checks", "_types", "errors"},
+    "_table": {*_PRIMITIVE, "_types"},
     "schema": {*_PRIMITIVE, "_types"},
     "messages": _PRIMITIVE,
     "stores": {"_mopse", "errors", "messages"},

@@ -37,7 +37,8 @@ def test_pages_are_added_up() -> None:
     owner, _, cloud = filled(500)
     query = owner.query(age=(0, 99))
     answer = cloud.search(query)
-    assert answer.goes_on(query) and 0 < len(answer) < RECORDS
+    assert answer.goes_on(query)
+    assert 0 < len(answer) < RECORDS
     with pytest.raises(AnswerError, match="not to its end"):
         owner.decrypt(answer, query)
     pages = 1

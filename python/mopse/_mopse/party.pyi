@@ -8,7 +8,7 @@ from mopse._mopse.message import Fetched, Listing, Notes, Part, Request
 from mopse._mopse.schema import Field, Schema
 from mopse.errors import MopseError
 
-__all__ = ["Grants", "Keyring", "Versions", "check_portions", "first_fault", "type_of"]
+__all__ = ["Grants", "Keyring", "Versions", "first_fault", "spell_portions", "type_of"]
 
 _OpenedColumn: TypeAlias = tuple[str, str, str, Any, Any]
 _Fault: TypeAlias = tuple[str, str | None, str]
@@ -22,11 +22,11 @@ _Indexed: TypeAlias = tuple[str, NDArray[np.uint32], NDArray[np.int64]]
 _Range: TypeAlias = tuple[str, int, int]
 _Described: TypeAlias = tuple[str, str, int]
 
+def spell_portions(portions: _Portions) -> _Portions: ...
 def type_of(words: str) -> tuple[str, list[str]] | None: ...
 def first_fault(
     words: str, values: NDArray[np.int64], is_valid: NDArray[np.bool_]
 ) -> int | None: ...
-def check_portions(portions: _Portions) -> None: ...
 
 @final
 class Versions:

@@ -61,6 +61,10 @@ class Store(Protocol):
     all their bytes; a run is a field, an ascending (m,) int64 array of ciphertexts, and an (m,)
     uint32 array of the record of each.
 
+    **Revocations.** The door checks an upload or attachment before it hands it over, and a
+    revocation may be enrolled in between. So `add` and `add_file` call
+    ``check_epochs(self.announcements(owner))`` of it, in the transaction that stores it.
+
     **Versions.** ``upload.versions()`` gives the version of each record that it brings, and
     `tombstone` that of one that an upload removed. ``upload.replaced`` (row, version) and
     ``upload.removed`` (epochs of a place of the provider; handle and version of each record) say
@@ -111,9 +115,11 @@ class Store(Protocol):
 
         Raises
         ------
+        mopse.errors.ScopeError
+            If a revocation that is kept has overtaken it: ``upload.check_epochs`` raises it.
         mopse.errors.ReplayError
-            If another upload or removal of the owner had its ``id``, or this one was carried out
-            and its records were removed with their provider since.
+            Else, if another upload or removal of the owner had its ``id``, or this one was carried
+            out and its records were removed with their provider since.
         mopse.errors.InvalidInputError
             Else, for the first row, removed ones last, that names no version though its record is
             there, or names one though nothing of it is known. The attribute ``position`` of the
@@ -130,8 +136,10 @@ class Store(Protocol):
 
         Raises
         ------
+        mopse.errors.ScopeError
+            If a revocation that is kept has overtaken it: ``attachment.check_epochs`` raises it.
         mopse.errors.ReplayError
-            If the owner's files ever had its number.
+            Else, if the owner's files ever had its number.
         mopse.errors.InvalidInputError
             Else, if the entries of this provider and epochs ever had one of its labels.
         """

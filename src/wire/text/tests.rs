@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::*;
+use crate::wire::Blobs;
 
 fn all() -> impl Iterator<Item = char> {
     '\0'..=char::MAX
@@ -256,4 +257,34 @@ proptest! {
         prop_assert!(looks_like(&one, &one));
         prop_assert!(keyword(&one) != keyword(&other) || looks_like(&one, &other));
     }
+}
+
+#[test]
+fn an_id_that_reads_like_another_one_is_none() {
+    for id in
+        ["", "17", " 17 ", "a\tb", "Z\u{fc}rich", "\u{6771}", "\u{ff41}", "\u{2163}", "\u{1fa7a}"]
+    {
+        assert_eq!(id_fault(id), None, "{id:?}");
+    }
+    let hidden = ["\u{200b}17", "1\u{ad}7", "17\u{feff}", "17\0", "\u{200d}", "\u{fff9}17"];
+    assert!(
+        hidden.iter().all(|id| hides(id) && id_fault(id).is_some_and(|why| why.contains("seen")))
+    );
+    for apart in ["u\u{308}", "\u{1112}\u{1161}\u{11ab}", "\u{2126}", "\u{958}"] {
+        assert!(
+            !hides(apart) && id_fault(apart).is_some_and(|why| why.contains("NFC")),
+            "{apart:?}"
+        );
+    }
+}
+
+#[test]
+fn the_first_id_that_is_none_is_found() {
+    let mut ids = Blobs::default();
+    for id in ["17", "Z\u{fc}rich"] {
+        ids.push(id.as_bytes());
+        assert_eq!(first_id_fault(&ids), None);
+    }
+    ["u\u{308}", "\u{200b}"].iter().for_each(|id| ids.push(id.as_bytes()));
+    assert_eq!(first_id_fault(&ids).map(|(row, _)| row), Some(2));
 }

@@ -59,6 +59,7 @@ class DictStore:
 
     def add(self, upload: StoredUpload, message: bytes) -> tuple[int, int, int, bool]:
         """See `mopse.stores.Store.add`."""
+        upload.check_epochs(self.announcements(upload.owner))
         number = upload.owner, upload.id
         repeated = self._repeated(number, upload.digest)
         if repeated is not None:
@@ -162,6 +163,7 @@ class DictStore:
     def add_file(self, attachment: Attachment, missing: Sequence[int], message: bytes) -> None:
         """See `mopse.stores.Store.add_file`."""
         file = attachment.file
+        attachment.check_epochs(self.announcements(file.owner))
         if (file.owner, file.number) in self.kept["files"]:
             raise ReplayError("the file was received before")
         place = file.owner, file.provider, tuple(file.epochs)

@@ -16,12 +16,13 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from scene import Scene
 from stores.dict_store import DictStore
 
 import mopse
 from mopse._mopse.cloud import Gate
-from mopse.errors import InvalidInputError, MopseError
-from mopse.stores import SPENT, MemoryStore, Store
+from mopse.errors import InvalidInputError, MopseError, ScopeError
+from mopse.stores import SPENT, Attachment, MemoryStore, Store, StoredUpload
 
 SCRIPTS = sorted((Path(__file__).parents[2] / "vectors" / "store").glob("*.json"))
 
@@ -126,6 +127,27 @@ def test_there_are_scripts():
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
 def test_a_store_answers_as_the_script_says(script, store):
     run(script, store())
+
+
+@pytest.mark.parametrize("store", STORES, ids=lambda store: store.__name__)
+def test_what_a_revocation_overtook_is_refused(store):
+    kept = store()
+    scene = Scene(mopse.Schema(age=mopse.Field(0, 120)), "ward", "other", cloud=mopse.Cloud(kept))
+    sent = scene.send("ward", {"id": [1], "age": [40]})
+    late = scene["ward"].encrypt({"id": [2], "age": [41]}, id="id")
+    file = scene["ward"].attach(1, b"x", name="x", media_type="a/b", keywords=["x-ray"])
+    scene.owner.revoke("other")
+    scene.enroll()
+    before = kept.contents, kept.totals
+    for upload in (sent, late):  # handed over by a door that looked before
+        with pytest.raises(ScopeError):
+            kept.add(StoredUpload.decode(bytes(upload)), bytes(upload))
+    with pytest.raises(ScopeError):
+        kept.add_file(Attachment.decode(bytes(file)), [], bytes(file))
+    assert (kept.contents, kept.totals) == before
+    again = scene.authorize("ward")
+    scene.cloud.receive(again.encrypt({"id": [2], "age": [41]}, id="id"))
+    assert scene.owner.ask(scene.cloud, age=(0, 120))["id"].sort().to_list() == [1, 2]
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
