@@ -658,7 +658,7 @@ fn a_listing_under_a_keyword_holds_files_with_it_only() {
             let files = files[usize::from(at == 2)..].to_vec();
             let relabelled = Listing { request: request.id, files };
             let by_owner = scene.owner.describe(&relabelled, &request);
-            let by_reader = grants.describe(&relabelled, &request);
+            let by_reader = grants.describe(&relabelled, &request, NOW);
             assert_eq!(by_owner, by_reader, "a reader finds out as well");
             if having.contains(&at) {
                 assert!(by_owner.unwrap().iter().all(Result::is_ok));
@@ -692,7 +692,7 @@ fn after_revoking(scene: &mut Scene, leaver: &str) -> Keyring {
 
 fn renew(hospital: &Keyring, cloud: &Cloud) {
     let answer = cloud.answer(&hospital.renewal(NOW).unwrap()).unwrap();
-    for made in hospital.renew(&answer.parts, &[], NOW).unwrap() {
+    for made in hospital.renew(&answer.parts, &Versions::default(), NOW).unwrap() {
         cloud.receive(&made.message).unwrap();
     }
 }
@@ -832,7 +832,7 @@ fn a_column_of_other_ids_leads_to_no_files_of_others() {
     let indexed = [Indexed { field: "age", rows: &[0], plaintexts: &[40] }];
     let ids = Ids::Integers(&[17]);
     let (columns, id) = (&[column][..], Some("id"));
-    let table = Table { columns, ids, id, indexed: &indexed, portions: &[], now: NOW };
+    let table = Table { columns, ids, id, indexed: &indexed, now: NOW };
     let sent = again.upload(&table, Change::Add, &Versions::default()).unwrap();
     scene.cloud.receive(&sent.message).unwrap();
     let parts = parts(&scene.owner, &scene.cloud, (40, 40));
