@@ -730,7 +730,7 @@ def search(cloud: "Cloud", query: Query) -> Answer:
 
 def as_ids(ids: Any) -> pl.Series:
     """Return record ids as a column."""
-    if isinstance(ids, Mapping) or hasattr(ids, "columns"):  # whose names would be taken
+    if isinstance(ids, Mapping) or hasattr(type(ids), "columns"):  # whose names would be taken
         raise WrongTypeError(f"ids must be a sequence, not {type(ids).__name__}")
     given = ids if isinstance(ids, pl.Series) else items(ids, "ids", "sequence")
     try:
