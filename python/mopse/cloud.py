@@ -106,7 +106,7 @@ class Cloud:
         return self._gate.announcements(key)
 
     def receive(self, message: Upload | FileUpload | Removal | bytes) -> Receipt:
-        """Check an upload, an attachment or a removal and carry it out; the next search merges.
+        """Check an upload, an attachment or a removal and carry it out.
 
         Parameters
         ----------
@@ -137,6 +137,12 @@ class Cloud:
             If a run is faulty, a record is stored already, or not stored, the upload is dated more
             than two days ahead, or an attachment is of a keyring that must catch up first, because
             it might not be found: see `mopse.Provider.catch_up`.
+
+        Notes
+        -----
+        In memory r records cost O(r log n) on average, however many are stored. Sorted levels are
+        merged by a thread of the cloud's own, and no search waits for that or for an upload; uploads
+        of one owner wait for each other.
         """
         kinds = (FileUpload, Removal)
         kind = next((kind for kind in kinds if isinstance(message, kind)), Upload)
@@ -190,7 +196,8 @@ class Cloud:
 
         Notes
         -----
-        Two binary searches per range, then the records are copied out.
+        Two binary searches per range and sorted level, of which there are O(log n), then the records
+        are copied out.
         """
         before = None if after is None else instance(after, Answer, "after")._parts
         return Answer(*self._gate.search(as_message(query, "a query", Query), _now(), before))

@@ -22,6 +22,8 @@ const REPEATS: usize = 5;
 fn main() {
     seal(100_000).expect("the example is sealed");
     search(10_000_000).expect("the example is searched");
+    grow(100_000).expect("the example grows");
+    levels(4_000_000).expect("the example is searched");
 }
 
 /// Prints the median over repeats of one call that handles `values` values.
@@ -74,6 +76,69 @@ fn seal(records: usize) -> Result<(), mopse::Error> {
     let origin = Origin { owner: of, provider, readers: *readers, upload: *id };
     let opener = owner.opener(provider, *readers)?;
     report("open records", records, || opener.open(origin, handles, portions));
+    Ok(())
+}
+
+/// A level of one field, whose rows come after those of an index.
+fn level(index: &Index, ciphertexts: Vec<i64>) -> Result<Arc<Level>, mopse::Error> {
+    let rows = u32::try_from(ciphertexts.len()).unwrap_or(u32::MAX);
+    let run = Run { field: "age".into(), ciphertexts, records: (0..rows).collect() };
+    Ok(Arc::new(Level::new(index.end(), rows, Arc::default(), Arc::new(vec![run]))?))
+}
+
+/// Records that come one at a time, whatever their ciphertexts.
+fn grow(rows: usize) -> Result<(), mopse::Error> {
+    let count = rows as u64;
+    let odd = 0x9e37_79b9_7f4a_7c15_u64;
+    let spread = |row: u64| row.wrapping_mul(odd) >> 1;
+    for (what, ciphertext) in [
+        ("uniform", &spread as &dyn Fn(u64) -> u64),
+        ("all equal", &|_| 7),
+        ("ascending", &|row| row),
+        ("descending", &|row| count - row),
+        ("two ends in turn", &|row| if row % 2 == 0 { row } else { (1 << 62) - row }),
+    ] {
+        let dead = Marks::default();
+        let grown = || -> Result<usize, mopse::Error> {
+            let mut index = Index::default();
+            for row in 0..count {
+                let level = level(&index, vec![ciphertext(row).cast_signed()])?;
+                index.push(level);
+                index.settle(&dead, 0, usize::MAX, false);
+            }
+            Ok(index.levels())
+        };
+        report(&format!("add entries one at a time, {what}"), rows, grown);
+    }
+    Ok(())
+}
+
+/// Ranges over one level, and over as many as there can be at rest.
+fn levels(entries: usize) -> Result<(), mopse::Error> {
+    let dead = Marks::default();
+    let of_size = |index: &Index, size: usize| -> Result<Arc<Level>, mopse::Error> {
+        let step = i64::MAX / i64::try_from(size).unwrap_or(i64::MAX);
+        level(index, (0..).take(size).map(|at: i64| at * step).collect())
+    };
+    let (mut one, mut many) = (Index::default(), Index::default());
+    one.push(of_size(&one, entries)?);
+    let mut size = entries * 3 / 4;
+    while size > 0 {
+        many.push(of_size(&many, size)?);
+        size /= 4;
+    }
+    assert!(many.overdue(0, usize::MAX).is_none(), "it is at rest");
+    for (what, index) in [("one level", &one), ("levels at rest", &many)] {
+        let ranges: Vec<[Predicate; 1]> = (1..1000)
+            .map(|i| {
+                let low = i64::MAX / 1001 * i;
+                [Predicate { field: "age".into(), low, high: low + (i64::MAX >> 20), slots: None }]
+            })
+            .collect();
+        report(&format!("find a range in {what}: {}", index.levels()), ranges.len(), || {
+            ranges.iter().map(|range| index.count(range, &dead)).sum::<usize>()
+        });
+    }
     Ok(())
 }
 
