@@ -167,6 +167,9 @@ mod _mopse {
     /// Makes every room a module that can be imported by its name.
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        // Made here, where no fork can leave them half made.
+        crate::scheme::hypergeometric::prepare();
+        crate::plot::prepare();
         let modules = module.py().import("sys")?.getattr("modules")?;
         for room in module.dir()? {
             let name: String = room.extract()?;

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mopse import _mopse
 from mopse._checks import instance, integer, is_integer, items, mapping, spelt, text
+from mopse._fork import check_tables
 from mopse._types import PROVIDER, declared, name_of
 from mopse.errors import InvalidInputError, WrongTypeError
 
@@ -176,6 +177,7 @@ class Field:
             If a value is outside the domain, off the grid, infinite or not a number; the message
             names column and row.
         """
+        check_tables()
         name = repr(column.name)
         is_valid = column.is_not_null().to_numpy()
         dtype = column.dtype

@@ -1,5 +1,5 @@
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
@@ -16,6 +16,7 @@ use crate::cloud::gate::Gate as Door;
 use crate::cloud::memory::Memory;
 use crate::cloud::merge::merge_into;
 use crate::cloud::store::{Content, Label, Receipt, Store, Totals};
+use crate::lock::Lock;
 use crate::message::announcement::Announced;
 use crate::message::certificate::Owner;
 use crate::message::notes::Note;
@@ -214,14 +215,14 @@ impl MemoryStore {
 
     /// See `mopse.stores.Store.contents`.
     #[getter]
-    fn contents(&self, py: Python<'_>) -> Vec<Line> {
-        py.detach(|| self.0.contents()).into_iter().map(line).collect()
+    fn contents(&self, py: Python<'_>) -> PyResult<Vec<Line>> {
+        Ok(py.detach(|| self.0.contents())?.into_iter().map(line).collect())
     }
 
     /// See `mopse.stores.Store.totals`.
     #[getter]
-    fn totals(&self, py: Python<'_>) -> TotalNumbers {
-        counts(py.detach(|| self.0.totals()))
+    fn totals(&self, py: Python<'_>) -> PyResult<TotalNumbers> {
+        Ok(counts(py.detach(|| self.0.totals())?))
     }
 
     /// See `mopse.stores.Store.merged`.
@@ -264,7 +265,7 @@ type Decoded = (Vec<Vec<u8>>, Arc<Announced>);
 /// A store written in Python, and the announcements that were read from it, as bytes and decoded.
 struct Foreign {
     store: Py<PyAny>,
-    known: RwLock<HashMap<Owner, Decoded>>,
+    known: Lock<HashMap<Owner, Decoded>>,
 }
 
 impl Foreign {
@@ -320,7 +321,7 @@ impl Store for Foreign {
         if messages.is_empty() {
             return Ok(None);
         }
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known.read()?;
         if let Some((_, decoded)) = known.get(owner).filter(|(bytes, _)| *bytes == messages) {
             return Ok(Some(Arc::clone(decoded)));
         }
@@ -328,7 +329,7 @@ impl Store for Foreign {
         let decode = |message: &Vec<u8>| announcement::Announcement::decode(message).map(Arc::new);
         let all = messages.iter().map(decode).collect::<Result<Vec<_>, _>>()?;
         let decoded = Arc::new(Announced::shown(&all)?);
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.write()?;
         known.insert(*owner, (messages, Arc::clone(&decoded)));
         Ok(Some(decoded))
     }
@@ -545,7 +546,7 @@ impl Gate {
                 Door::new(Arc::clone(&memory.get().0)).with_answer_bytes(answer_bytes),
             ),
             Err(_) => {
-                let (store, known) = (store.unbind(), RwLock::default());
+                let (store, known) = (store.unbind(), Lock::default());
                 let door = Door::new(Arc::new(Foreign { store, known }));
                 AnyGate::Foreign(door.with_answer_bytes(answer_bytes))
             }

@@ -19,13 +19,12 @@
 
 use std::collections::HashMap;
 
-use rayon::prelude::*;
-
 use super::Error;
 use super::certificate::Owner;
 use super::place::{Epoch, Node};
 use super::query::{Query, Selection, Token};
 use super::upload::Portion;
+use crate::pool;
 use crate::wire::{self, Blobs, Kind, Reader, Writer, column};
 
 /// Sealed records of one upload that answer a token.
@@ -220,7 +219,7 @@ fn check_repeats(parts: &[&Part]) -> Result<(), Error> {
         let mut all: Vec<u128> = removed.collect();
         if parts.len() > 1 || !all.is_empty() {
             all.extend(parts.iter().flat_map(|part| &part.handles));
-            all.par_sort_unstable();
+            pool::sort(&mut all);
             if all.windows(2).any(|pair| pair[0] == pair[1]) {
                 return refuse("a record comes twice");
             }

@@ -4,7 +4,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::Error;
@@ -25,6 +24,7 @@ use crate::message::request::Request;
 use crate::message::upload::{
     MOST_PORTIONS, Portion, Removed, Replaced, Run, Upload, Version, digest_of_row,
 };
+use crate::pool;
 use crate::scheme::Scheme;
 use crate::scheme::mopse::Handle;
 use crate::wire::length;
@@ -252,7 +252,7 @@ impl Keyring {
         let handles = self.handles_at(place, ids)?;
         let mut order: Order =
             handles.iter().enumerate().map(|(row, &handle)| (handle, row)).collect();
-        order.par_sort_unstable();
+        pool::sort(&mut order);
         let twice = order.windows(2).filter(|pair| pair[0].0 == pair[1].0).map(|pair| pair[1].1);
         match twice.min() {
             Some(row) => Err(Error::DuplicateId { row }),
@@ -325,7 +325,7 @@ impl Keyring {
             mopse.encrypt_batch(plaintexts, &of_rows, &mut ciphertexts)?;
             let mut entries: Vec<(i64, u32)> =
                 ciphertexts.into_iter().zip(rows.iter().map(|&row| numbers[row])).collect();
-            entries.par_sort_unstable();
+            pool::sort(&mut entries);
             let (ciphertexts, records) = entries.into_iter().unzip();
             runs.push(Run { field: field.to_owned(), ciphertexts, records });
         }
