@@ -123,6 +123,8 @@ mod _mopse {
     #[pymodule]
     mod message {
         #[pymodule_export]
+        const MOST_RECORDS: usize = crate::message::limits::MOST_RECORDS;
+        #[pymodule_export]
         use crate::bindings::message::{
             Announcement, Attachment, Fetched, Listing, Notes, Part, Query, Removal, Request,
             StoredFile, StoredUpload, Token, check_answer, goes_on, join_answer, split_answer,

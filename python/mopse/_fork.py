@@ -1,7 +1,7 @@
 """Whether tables can be worked on here: not in a process forked after Polars started its threads.
 
-Polars keeps its threads for ever, and a process that `fork` makes has none of them: most of what it is
-asked there waits without end. `mopse._mopse` has threads of its own in every process.
+Polars keeps its threads for ever, and a process that `fork` makes has none of them: most of what
+it is asked there waits without end. `mopse._mopse` has threads of its own in every process.
 """
 
 import os

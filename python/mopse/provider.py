@@ -103,6 +103,8 @@ class Provider(Party):
             the message names column and row.
         mopse.errors.WrongTypeError
             If a column's type does not fit its field or its declared type, or cannot be sealed.
+        mopse.errors.ForkedError
+            If the process was forked after Polars had worked in its parent.
 
         Warns
         -----
@@ -279,9 +281,13 @@ class Provider(Party):
         if cloud is not None:
             if versions is not None:
                 raise InvalidInputError("versions come from the cloud or are given, not both")
-            query = self.lookup(ids)
-            versions = search(as_cloud(cloud), query)
-            versions._check(query)
+            parts = []
+            for some in ids.iter_slices(_mopse.message.MOST_RECORDS):
+                query = self.lookup(some)
+                answer = search(as_cloud(cloud), query)
+                answer._check(query)
+                parts += answer._parts
+            return _mopse.party.Versions(parts)
         if versions is None:
             return _mopse.party.Versions([])
         return _mopse.party.Versions(instance(versions, Answer, "versions")._parts)

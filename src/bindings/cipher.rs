@@ -142,7 +142,7 @@ pub(super) fn split_credential<'py>(
     credential: &[u8],
     keys: Vec<PyBackedBytes>,
 ) -> PyResult<Vec<Bound<'py, PyBytes>>> {
-    let chunks = credential::split(credential, &slices(&keys))?;
+    let chunks = py.detach(|| credential::split(credential, &slices(&keys)))?;
     Ok(chunks.iter().map(|chunk| PyBytes::new(py, chunk)).collect())
 }
 
@@ -153,7 +153,8 @@ pub(super) fn join_credential<'py>(
     chunks: Vec<PyBackedBytes>,
     keys: Vec<PyBackedBytes>,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    Ok(PyBytes::new(py, &credential::join(&slices(&chunks), &slices(&keys))?))
+    let joined = py.detach(|| credential::join(&slices(&chunks), &slices(&keys)))?;
+    Ok(PyBytes::new(py, &joined))
 }
 
 /// Behind `mopse.ciphers.legacy.search_des_key`: keys, and the chunk in the clear.

@@ -56,8 +56,8 @@ impl MemoryStore {
     }
 
     /// See `mopse.stores.Store.owners`.
-    fn owners(&self) -> PyResult<Vec<[u8; 32]>> {
-        Ok(self.0.owners()?.into_iter().map(|owner| owner.0).collect())
+    fn owners(&self, py: Python<'_>) -> PyResult<Vec<[u8; 32]>> {
+        Ok(py.detach(|| self.0.owners())?.into_iter().map(|owner| owner.0).collect())
     }
 
     /// See `mopse.stores.Store.announcements`.
@@ -66,7 +66,7 @@ impl MemoryStore {
         py: Python<'py>,
         owner: [u8; 32],
     ) -> PyResult<Vec<Bound<'py, PyBytes>>> {
-        let messages = self.0.announcements(&Owner(owner))?;
+        let messages = py.detach(|| self.0.announcements(&Owner(owner)))?;
         Ok(messages.iter().map(|message| PyBytes::new(py, message)).collect())
     }
 
@@ -75,7 +75,8 @@ impl MemoryStore {
         let message = |announcement: &PyRef<'_, Announcement>| {
             (announcement.announcement.clone(), announcement.message.as_bytes(py).to_vec())
         };
-        Ok(self.0.enroll(announcements.iter().map(message).collect())?)
+        let announcements = announcements.iter().map(message).collect();
+        Ok(py.detach(|| self.0.enroll(announcements))?)
     }
 
     /// See `mopse.stores.Store.add`.
@@ -99,12 +100,14 @@ impl MemoryStore {
     /// See `mopse.stores.Store.arrived`.
     fn arrived(
         &self,
+        py: Python<'_>,
         owner: [u8; 32],
         provider: &str,
         epochs: Vec<EpochPair>,
         numbers: Vec<u128>,
     ) -> PyResult<Vec<Option<Vec<u128>>>> {
-        Ok(self.0.arrived(&Owner(owner), &place(provider, epochs)?, &numbers)?)
+        let place = place(provider, epochs)?;
+        Ok(py.detach(|| self.0.arrived(&Owner(owner), &place, &numbers))?)
     }
 
     /// See `mopse.stores.Store.notes`.
@@ -115,7 +118,8 @@ impl MemoryStore {
         provider: &str,
         epochs: Vec<EpochPair>,
     ) -> PyResult<Vec<(u128, Bound<'py, PyBytes>)>> {
-        let notes = self.0.notes(&Owner(owner), &place(provider, epochs)?)?;
+        let place = place(provider, epochs)?;
+        let notes = py.detach(|| self.0.notes(&Owner(owner), &place))?;
         let note = |note: Note| (note.number, PyBytes::new(py, &note.sealed));
         Ok(notes.into_iter().map(note).collect())
     }
@@ -123,12 +127,14 @@ impl MemoryStore {
     /// See `mopse.stores.Store.add_base`.
     fn add_base(
         &self,
+        py: Python<'_>,
         owner: [u8; 32],
         provider: &str,
         epochs: Vec<EpochPair>,
         base: u128,
     ) -> PyResult<()> {
-        Ok(self.0.add_base(&Owner(owner), &place(provider, epochs)?, base)?)
+        let place = place(provider, epochs)?;
+        Ok(py.detach(|| self.0.add_base(&Owner(owner), &place, base))?)
     }
 
     /// See `mopse.stores.Store.search`.
@@ -150,7 +156,8 @@ impl MemoryStore {
         epochs: Vec<EpochPair>,
         labels: Vec<u128>,
     ) -> PyResult<Vec<Option<Py<PyAny>>>> {
-        let found = self.0.labels(&Owner(owner), &place(provider, epochs)?, &labels)?;
+        let place = place(provider, epochs)?;
+        let found = py.detach(|| self.0.labels(&Owner(owner), &place, &labels))?;
         let number = |label: Option<Label>| -> PyResult<Option<Py<PyAny>>> {
             Ok(match label {
                 None => None,
@@ -164,40 +171,46 @@ impl MemoryStore {
     /// See `mopse.stores.Store.label_count`.
     fn label_count(
         &self,
+        py: Python<'_>,
         owner: [u8; 32],
         provider: &str,
         epochs: Vec<EpochPair>,
     ) -> PyResult<usize> {
-        Ok(self.0.label_count(&Owner(owner), &place(provider, epochs)?)?)
+        let place = place(provider, epochs)?;
+        Ok(py.detach(|| self.0.label_count(&Owner(owner), &place))?)
     }
 
     /// See `mopse.stores.Store.files`.
     fn files(
         &self,
+        py: Python<'_>,
         owner: [u8; 32],
         provider: &str,
         epochs: Vec<EpochPair>,
         numbers: Vec<u128>,
     ) -> PyResult<Vec<StoredFile>> {
-        let files = self.0.files(&Owner(owner), &place(provider, epochs)?, &numbers)?;
+        let place = place(provider, epochs)?;
+        let files = py.detach(|| self.0.files(&Owner(owner), &place, &numbers))?;
         Ok(files.into_iter().map(StoredFile).collect())
     }
 
     /// See `mopse.stores.Store.files_of`.
     fn files_of(
         &self,
+        py: Python<'_>,
         owner: [u8; 32],
         provider: &str,
         epochs: Vec<EpochPair>,
         handles: Vec<u128>,
     ) -> PyResult<Vec<StoredFile>> {
-        let files = self.0.files_of(&Owner(owner), &place(provider, epochs)?, &handles)?;
+        let place = place(provider, epochs)?;
+        let files = py.detach(|| self.0.files_of(&Owner(owner), &place, &handles))?;
         Ok(files.into_iter().map(StoredFile).collect())
     }
 
     /// See `mopse.stores.Store.file`.
-    fn file(&self, owner: [u8; 32], number: u128) -> PyResult<Option<StoredFile>> {
-        Ok(self.0.file(&Owner(owner), number)?.map(StoredFile))
+    fn file(&self, py: Python<'_>, owner: [u8; 32], number: u128) -> PyResult<Option<StoredFile>> {
+        Ok(py.detach(|| self.0.file(&Owner(owner), number))?.map(StoredFile))
     }
 
     /// See `mopse.stores.Store.remove`.
@@ -215,14 +228,14 @@ impl MemoryStore {
 
     /// See `mopse.stores.Store.contents`.
     #[getter]
-    fn contents(&self, py: Python<'_>) -> PyResult<Vec<Line>> {
-        Ok(py.detach(|| self.0.contents())?.into_iter().map(line).collect())
+    fn contents(&self, py: Python<'_>) -> Vec<Line> {
+        py.detach(|| self.0.contents()).into_iter().map(line).collect()
     }
 
     /// See `mopse.stores.Store.totals`.
     #[getter]
-    fn totals(&self, py: Python<'_>) -> PyResult<TotalNumbers> {
-        Ok(counts(py.detach(|| self.0.totals())?))
+    fn totals(&self, py: Python<'_>) -> TotalNumbers {
+        counts(py.detach(|| self.0.totals()))
     }
 
     /// See `mopse.stores.Store.merged`.

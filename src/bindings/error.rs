@@ -234,6 +234,7 @@ fn of_party(error: &party::Error) -> Exception {
         | party::Error::RowNumber { .. }
         | party::Error::Rows { .. }
         | party::Error::Stored { .. }
+        | party::Error::TwoRanges { .. }
         | party::Error::UnknownField { .. }
         | party::Error::UnknownProvider { .. }
         | party::Error::Uses { .. }

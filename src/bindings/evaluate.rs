@@ -70,6 +70,6 @@ impl ControlServer {
     }
 
     fn count(&self, py: Python<'_>, request: &[u8]) -> PyResult<usize> {
-        Ok(py.detach(|| self.0.write().map(|mut server| server.count(request)))??)
+        Ok(py.detach(|| self.0.read().map(|server| server.count(request)))??)
     }
 }

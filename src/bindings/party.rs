@@ -139,12 +139,13 @@ pub(super) fn type_of(words: &str) -> Option<(&'static str, Vec<String>)> {
 /// The first row of a column of whole numbers whose value its type does not hold.
 #[pyfunction]
 pub(super) fn first_fault(
+    py: Python<'_>,
     words: &str,
     values: PyReadonlyArray1<'_, i64>,
     is_valid: PyReadonlyArray1<'_, bool>,
 ) -> PyResult<Option<usize>> {
     let (values, is_valid) = (values.as_slice()?, is_valid.as_slice()?);
-    Ok(Type::parse(words).and_then(|of| of.first_fault(values, is_valid)))
+    Ok(py.detach(|| Type::parse(words).and_then(|of| of.first_fault(values, is_valid))))
 }
 
 /// Refuse portions whose names they cannot have.

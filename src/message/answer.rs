@@ -21,6 +21,7 @@ use std::collections::HashMap;
 
 use super::Error;
 use super::certificate::Owner;
+use super::limits::{MOST_PORTIONS, at_most};
 use super::place::{Epoch, Node};
 use super::query::{Query, Selection, Token};
 use super::upload::Portion;
@@ -135,7 +136,7 @@ impl Part {
         let (upload, readers) = (reader.u128()?, Epoch::read(&mut reader)?);
         let count = reader.count(16)?;
         let handles = column(&mut reader, count, u128::from_le_bytes)?;
-        let count = reader.count(40)?;
+        let count = at_most(MOST_PORTIONS, "portions of a part", reader.count(40)?)?;
         let mut portions = Vec::new();
         for _ in 0..count {
             let (name, layout) = (reader.text()?.to_owned(), reader.bytes()?.to_vec());

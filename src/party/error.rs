@@ -197,6 +197,13 @@ pub enum Error {
         got: u64,
     },
 
+    /// A field has two ranges.
+    #[error("field {field:?} has two ranges, expected one")]
+    TwoRanges {
+        /// The field.
+        field: String,
+    },
+
     /// A name looks like that of another provider of the same group.
     #[error(
         "the name {} looks like {}, which is another provider's there{}",

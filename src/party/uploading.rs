@@ -18,19 +18,17 @@ use crate::cipher::Algorithm;
 use crate::message;
 use crate::message::answer::Part;
 use crate::message::attachment::{Attachment, StoredFile};
+use crate::message::limits::{
+    LONGEST_DESCRIPTION, LONGEST_LAYOUT, LONGEST_NAME, MOST_PORTIONS, at_most,
+};
 use crate::message::notes::Notes;
 use crate::message::place::{Epoch, Node};
 use crate::message::request::Request;
-use crate::message::upload::{
-    MOST_PORTIONS, Portion, Removed, Replaced, Run, Upload, Version, digest_of_row,
-};
+use crate::message::upload::{Portion, Removed, Replaced, Run, Upload, Version, digest_of_row};
 use crate::pool;
 use crate::scheme::Scheme;
 use crate::scheme::mopse::Handle;
 use crate::wire::length;
-
-/// Bytes in the name of a portion at most.
-const LONGEST_NAME: usize = 255;
 
 /// The plaintexts of one field of a table: which rows hold a value, and its plaintext.
 #[derive(Debug, Clone, Copy)]
@@ -175,6 +173,10 @@ impl Keyring {
             records::seal(&key, &author, origin, (name, &names), &columns, table.id, &order)
         };
         let portions = portions.into_iter().map(seal).collect::<Result<Vec<_>, _>>()?;
+        for portion in &portions {
+            let length = portion.layout.len();
+            at_most(LONGEST_LAYOUT, "bytes of names and types of columns", length)?;
+        }
         let row = |row: usize| u32::try_from(row).unwrap_or(u32::MAX);
         let mut rows: Vec<u32> = order.iter().map(|&(_, at)| row(at)).collect();
         rows.extend(&changes.removed_rows);
@@ -390,7 +392,7 @@ impl Keyring {
     /// # Errors
     ///
     /// [`message::Error::Scope`] for the owner, who uploads nothing, [`Error::OneRecord`] if there is not one id or
-    /// a keyword was used too often, [`message::Error::TooMany`] if there are too many keywords,
+    /// a keyword was used too often, [`message::Error::TooMany`] if there are too many keywords or its name is too long,
     /// [`cipher::Error::NotAuthenticated`](crate::cipher::Error::NotAuthenticated) if the cipher has no tag, [`keys::Error::Randomness`](crate::keys::Error::Randomness).
     /// Nothing is counted then.
     pub fn attach(
@@ -419,6 +421,8 @@ impl Keyring {
         let place = Place { owner: &owner, provider: &provider, readers, handle, number };
         let (description, body) =
             attachments::seal(&record, place, algorithm, &described, contents)?;
+        let length = description.len();
+        at_most(LONGEST_DESCRIPTION, "bytes of the file's name and media type", length)?;
         let note = keywords::note(&self.key, (&owner, &provider, number), &made.used)?;
         let lineage = self.counts.lineage().clone();
         self.counts.count(number, &made);
