@@ -282,8 +282,9 @@ class Provider(Party):
             if versions is not None:
                 raise InvalidInputError("versions come from the cloud or are given, not both")
             parts = []
-            for some in ids.iter_slices(_mopse.message.MOST_RECORDS):
-                query = self.lookup(some)
+            most = _mopse.message.MOST_RECORDS
+            for start in range(0, max(len(ids), 1), most):
+                query = self.lookup(ids.slice(start, most))
                 answer = search(as_cloud(cloud), query)
                 answer._check(query)
                 parts += answer._parts

@@ -15,7 +15,7 @@
 //!
 //! Who belongs to whom since when, how often somebody was revoked and how often a reader left.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -258,21 +258,16 @@ pub fn join(owner: &Owner, announcements: &[Vec<u8>]) -> Vec<u8> {
 ///
 /// # Errors
 ///
-/// [`wire::Error::Format`] if the bytes are none, or two are of one authority, [`Error::TooMany`],
-/// [`Error::OtherOwner`] if one is of another owner, and those of [`Announcement::decode`].
+/// [`wire::Error::Format`] if the bytes are none, [`Error::TooMany`], [`Error::OtherOwner`] if one is of another owner, and those of [`Announcement::decode`].
 pub fn split(bytes: &[u8]) -> Result<Vec<(Announcement, Vec<u8>)>, Error> {
     let (mut reader, owner) = envelope::open(bytes, Kind::Announcements)?;
     let count = at_most(MOST_ANNOUNCEMENTS, "announcements", reader.count(8)?)?;
     let mut announcements = Vec::new();
-    let mut authorities = BTreeSet::new();
     for _ in 0..count {
         let message = reader.bytes()?;
         let announcement = Announcement::decode(message)?;
         if announcement.owner != owner {
             return Err(Error::OtherOwner { what: Kind::Announcement.name() });
-        }
-        if !authorities.insert(announcement.authority.clone()) {
-            return Err(reader.fault().into());
         }
         announcements.push((announcement, message.to_vec()));
     }

@@ -7,7 +7,7 @@
 //! | --- | --- | --- |
 //! | a place: levels; bytes of a name | [`DEEPEST`]; [`LONGEST_NAME`] | `Format`, [`Error::Name`] |
 //! | a chain: certificates | [`DEEPEST`] | [`Error::TooMany`] |
-//! | an enrolment: announcements, one of each authority | [`MOST_ANNOUNCEMENTS`] | [`Error::TooMany`] |
+//! | an enrolment: announcements | [`MOST_ANNOUNCEMENTS`] | [`Error::TooMany`] |
 //! | an announcement: those before it; epochs; readers' epochs; members | [`MOST_ANNOUNCED`] each | [`Error::TooMany`] |
 //! | a schema: fields; bytes of a name | [`MOST_FIELDS`]; [`LONGEST_NAME`] | `Schema` |
 //! | an upload: portions, each once | [`MOST_PORTIONS`] | `Format` |

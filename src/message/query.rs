@@ -20,7 +20,7 @@
 //! queries have equal bounds; and which tokens of other groups carry the same bounds. Of a query for
 //! records: which ones.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use super::Error;
 use super::announcement::Announced;
@@ -211,17 +211,9 @@ impl Query {
         let count = at_most(MOST_TOKENS, "tokens of the query", reader.count(16)?)?;
         let mut tokens: Vec<Token> = Vec::new();
         let (mut places, mut ids) = (HashSet::new(), HashSet::new());
-        // Whether all of a group is asked for, or single providers of it.
-        let mut groups: HashMap<Group, bool> = HashMap::new();
         for _ in 0..count {
             let token = Token::read(&mut reader)?;
-            let (group, scope) = (&token.group, &token.scope);
-            // A group reaches whatever one of its providers does.
-            let is_new = match scope {
-                Scope::Group => groups.insert(group.clone(), true).is_none(),
-                Scope::One(_) => !*groups.entry(group.clone()).or_insert(false),
-            };
-            let is_new = is_new && places.insert((group.clone(), scope.clone()));
+            let is_new = places.insert((token.group.clone(), token.scope.clone()));
             if !is_new || !ids.insert(token.id) {
                 return Err(reader.fault().into());
             }
