@@ -123,6 +123,8 @@ mod _mopse {
     #[pymodule]
     mod message {
         #[pymodule_export]
+        const MOST_RECORDS: usize = crate::message::limits::MOST_RECORDS;
+        #[pymodule_export]
         use crate::bindings::message::{
             Announcement, Attachment, Fetched, Listing, Notes, Part, Query, Removal, Request,
             StoredFile, StoredUpload, Token, check_answer, goes_on, join_answer, split_answer,
@@ -167,6 +169,9 @@ mod _mopse {
     /// Makes every room a module that can be imported by its name.
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        // Made here, where no fork can leave them half made.
+        crate::scheme::hypergeometric::prepare();
+        crate::plot::prepare();
         let modules = module.py().import("sys")?.getattr("modules")?;
         for room in module.dir()? {
             let name: String = room.extract()?;

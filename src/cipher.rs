@@ -41,10 +41,9 @@ pub mod rsa;
 pub mod secret_sharing;
 pub mod stream;
 
+use crate::pool;
 use std::fmt;
 use std::ops::RangeInclusive;
-
-use rayon::prelude::*;
 
 pub use error::Error;
 
@@ -272,12 +271,7 @@ fn in_pieces<T: Send>(
     if input.len() <= PIECE {
         return vec![work(0, input, output)];
     }
-    input
-        .par_chunks(PIECE)
-        .zip(output.par_chunks_mut(PIECE))
-        .enumerate()
-        .map(|(number, (input, output))| work(number, input, output))
-        .collect()
+    pool::map_pairs((input, PIECE), (output, PIECE), work)
 }
 
 #[cfg(test)]

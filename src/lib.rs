@@ -15,8 +15,8 @@
 //! | [`evaluate`] | the controls | whoever measures |
 //! | [`plot`] | figures | whoever measures |
 //!
-//! Below them lie [`wire`], the codec of all messages, and [`operations`], the counters. Every room has
-//! its own error; [`Error`] wraps them.
+//! Below them lie [`wire`], the codec of all messages, [`operations`], the counters, and what belongs to
+//! one process: `pool`, its threads, and [`lock`]. Every room has its own error; [`Error`] wraps them.
 //!
 //! The crate has no Python in it unless the `python` feature is on; then `bindings` exposes the
 //! same functions as `mopse._mopse`.
@@ -32,10 +32,12 @@ pub mod cloud;
 mod error;
 pub mod evaluate;
 pub mod keys;
+pub mod lock;
 pub mod message;
 pub mod operations;
 pub mod party;
 pub mod plot;
+mod pool;
 pub mod schema;
 pub mod scheme;
 pub mod wire;

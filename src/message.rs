@@ -2,6 +2,7 @@
 //!
 //! | module | what |
 //! | --- | --- |
+//! | [`limits`] | what any of it may hold at most |
 //! | [`place`] | where a party stands in its owner's hierarchy, and in which epochs |
 //! | [`signature`], [`certificate`], `tree` | who signed; who may; a digest of what is long |
 //! | [`announcement`] | what an authority tells every cloud |
@@ -16,6 +17,7 @@ pub mod attachment;
 pub mod certificate;
 pub(crate) mod envelope;
 mod error;
+pub mod limits;
 pub mod listing;
 pub mod notes;
 pub mod place;

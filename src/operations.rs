@@ -24,8 +24,10 @@
 //! Counts of key operations depend on secrets, as times do. They stay in the process.
 
 use std::ops::Index;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::lock::Lock;
 
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,7 +100,8 @@ impl Counts {
     #[must_use]
     pub fn now() -> Self {
         let mut sum = Self::default();
-        for tally in THREADS.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        let Ok(threads) = THREADS.read() else { return sum };
+        for tally in threads.iter() {
             for (sum, count) in sum.0.iter_mut().zip(tally.iter()) {
                 *sum += count.load(Ordering::Relaxed);
             }
@@ -124,12 +127,14 @@ impl Index<Operation> for Counts {
 type Tally = [AtomicU64; OPERATIONS];
 
 /// The tally of every thread that ever counted; a thread that ended leaves its own behind.
-static THREADS: Mutex<Vec<Arc<Tally>>> = Mutex::new(Vec::new());
+static THREADS: Lock<Vec<Arc<Tally>>> = Lock::new(Vec::new());
 
 thread_local! {
     static TALLY: Arc<Tally> = {
         let tally = Arc::<Tally>::default();
-        THREADS.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&tally));
+        if let Ok(mut threads) = THREADS.write() {
+            threads.push(Arc::clone(&tally));
+        }
         tally
     };
 }

@@ -29,6 +29,8 @@ pub use axis::Axis;
 pub use error::Error;
 pub use layer::{Layer, Role, Series};
 pub use scale::Scale;
+#[cfg(feature = "python")]
+pub(crate) use text::prepare;
 
 use axis::Reach;
 

@@ -25,7 +25,7 @@ use std::convert::Infallible;
 use sha2::{Digest, Sha256};
 
 use crate::scheme;
-use crate::wire::{self, Reader, Writer};
+use crate::wire::{self, LONGEST_NAME, MOST_FIELDS, Reader, Writer};
 
 pub use field::{Field, Kind, Value};
 pub use rational::{Bound, Rational};
@@ -90,20 +90,20 @@ impl From<Infallible> for Error {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Schema(Vec<(String, Field)>);
 
-/// Bytes in a field's name at most.
-const LONGEST_NAME: usize = 255;
-
 impl Schema {
     /// The schema of these fields, in this order.
     ///
     /// # Errors
     ///
-    /// [`Error::Schema`] if there is no field, two have one name, or a name is empty or longer than
+    /// [`Error::Schema`] if there is no field or more than 1024, two have one name, or a name is empty or longer than
     /// 255 bytes.
     pub fn new(fields: Vec<(String, Field)>) -> Result<Self, Error> {
         let refuse = |name: &str, why| Err(Error::Schema { name: name.to_owned(), why });
         if fields.is_empty() {
             return refuse("", "there is no field");
+        }
+        if fields.len() > MOST_FIELDS {
+            return refuse("", "there are more than 1024 fields");
         }
         for (i, (name, _)) in fields.iter().enumerate() {
             if name.is_empty() || name.len() > LONGEST_NAME {
@@ -154,6 +154,9 @@ impl Schema {
     fn labels(bytes: &[u8]) -> Result<Vec<(&str, &[u8])>, wire::Error> {
         let mut reader = Reader::headless(bytes, "the schema");
         let count = reader.be_count()?;
+        if count > MOST_FIELDS {
+            return Err(reader.fault());
+        }
         let labels = (0..count)
             .map(|_| Ok((reader.be_text()?, reader.be_bytes()?)))
             .collect::<Result<_, _>>()?;

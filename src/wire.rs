@@ -137,6 +137,12 @@ impl Kind {
     }
 }
 
+/// Bytes in a name of a place, a field or a portion at most.
+pub const LONGEST_NAME: usize = 255;
+
+/// Fields of a schema, runs of an upload and ranges of a token at most.
+pub const MOST_FIELDS: usize = 1 << 10;
+
 /// Bytes of the letters and the version.
 pub const HEAD_LEN: usize = 9;
 
@@ -384,6 +390,12 @@ impl<'a> Reader<'a> {
     pub fn text(&mut self) -> Result<&'a str, Error> {
         let bytes = self.bytes()?;
         std::str::from_utf8(bytes).map_err(|_| self.fault())
+    }
+
+    /// A text that is short enough for a name.
+    pub fn name(&mut self) -> Result<&'a str, Error> {
+        let name = self.text()?;
+        if name.len() <= LONGEST_NAME { Ok(name) } else { Err(self.fault()) }
     }
 
     /// What errors call the message.

@@ -13,8 +13,9 @@ use mopse::cipher::password::Cost;
 use mopse::cloud::store::{Receipt, Totals};
 use mopse::keys::{Key, Purpose};
 use mopse::message::answer::Part;
-use mopse::message::attachment::{Attachment, MOST_LOST, StoredFile};
+use mopse::message::attachment::{Attachment, StoredFile};
 use mopse::message::certificate::Owner;
+use mopse::message::limits::MOST_LOST;
 use mopse::message::listing::{Fetched, Listing};
 use mopse::message::notes::Notes;
 use mopse::message::place::{Epoch, Node};
@@ -446,7 +447,7 @@ fn an_upload_is_refused_that_is_changed_foreign_or_repeated() {
     let receipt =
         Receipt { provider: provider.clone(), added, replaced, removed: 0, files: 1, is_repeated };
     assert_eq!(removed, Ok(receipt));
-    assert_eq!(scene.cloud.gate.store().totals(), Totals::default());
+    assert_eq!(scene.cloud.gate.store().totals().unwrap(), Totals::default());
     assert_eq!(scene.receive(&message).unwrap_err(), again);
     let refused =
         scene.owner.attach(Ids::Integers(&[1]), &aes_gcm::AES_256, ("n", "a/b"), CONTENTS, &[]);

@@ -348,7 +348,7 @@ proptest! {
             }
             let shown = scripts::Answer::contents(&Shows::contents(&memory));
             prop_assert_eq!(shown, scripts::Answer::contents(&lists.contents()));
-            prop_assert_eq!(memory.totals(), lists.totals());
+            prop_assert_eq!(memory.totals().unwrap(), lists.totals());
             let groups: BTreeSet<String> =
                 lists.contents().iter().map(|content| content.group.to_string()).collect();
             for (group, owner) in groups.iter().flat_map(|group| [(group, 0), (group, 1)]) {

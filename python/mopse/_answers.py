@@ -10,6 +10,7 @@ import polars as pl
 
 from mopse import _mopse
 from mopse._checks import instance
+from mopse._fork import check_tables
 from mopse._table import from_columns
 from mopse._types import PROVIDER, as_type, has_values, holding, holds, is_known, name_of
 from mopse.errors import (
@@ -57,6 +58,7 @@ def described(
     faults: str,
 ) -> pl.DataFrame | Opened[pl.DataFrame]:
     """Return what the attachments of a listing are called; see `Party.files`."""
+    check_tables()
     is_report = _is_report(faults)
     found = instance(listing, FileListing, "a listing")._listing
     asked = instance(request, FileRequest, "a request")
@@ -118,6 +120,7 @@ def matching(
     by_provider: bool,
 ) -> Any:
     """Return the opened records of an answer that match the query; see `Party.decrypt`."""
+    check_tables()
     instance(answer, Answer, "an answer")
     ranges = instance(query, Query, "a query")._ranges
     is_report = _is_report(faults)

@@ -211,7 +211,8 @@ class Party:
         Raises
         ------
         mopse.errors.InvalidInputError
-            If there is no id, one is null, or there is no such provider.
+            If there is no id, one is null, there is no such provider, or there are more than 65,536
+            ids, which a query does not take.
 
         Notes
         -----

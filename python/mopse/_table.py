@@ -7,6 +7,7 @@ import polars as pl
 
 from mopse import _mopse
 from mopse._checks import integers, listed
+from mopse._fork import check_tables
 from mopse._types import dtype_of, dtype_words
 from mopse.errors import InvalidInputError, WrongTypeError
 
@@ -51,6 +52,7 @@ def as_frame(table: Any) -> pl.DataFrame:
     ImportError
         If a pandas column needs pyarrow to be read, and it is not there.
     """
+    check_tables()
     given = type(table).__name__
     try:
         if isinstance(table, pl.LazyFrame):
@@ -164,6 +166,7 @@ def record_ids(frame: pl.DataFrame, name: str) -> Any:
     mopse.errors.WrongTypeError
         If ids are neither integers nor text.
     """
+    check_tables()
     if name not in frame.columns:
         raise InvalidInputError(
             f"the table has no column {name!r} of ids: {listed(name, frame.columns)}"
@@ -190,6 +193,7 @@ def to_columns(frame: pl.DataFrame) -> list[Column]:
     mopse.errors.WrongTypeError
         If a column's type cannot be sealed and restored exactly; the message names the column.
     """
+    check_tables()
     return [_to_column(column) for column in frame]
 
 
@@ -247,6 +251,7 @@ def from_columns(columns: list[tuple[str, str, str, Any, Any]]) -> pl.DataFrame:
 
     They are as `to_columns` made them, but values of text are a list of strings.
     """
+    check_tables()
     series = []
     for name, kind, words, values, is_valid in columns:
         if kind == "text":

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from mopse._checks import whole
+from mopse._fork import check_tables
 from mopse.errors import DamagedFileError, InvalidInputError, WrongTypeError
 
 __all__ = ["card", "load", "names", "providers", "synthetic"]
@@ -115,6 +116,7 @@ def load(name: str) -> pl.DataFrame:
     >>> people.filter(people["age"].is_between(40, 60), people["systolic_1"] >= 140).height
     328
     """
+    check_tables()
     facts = card(name)
     content = (_FOLDER / name / "data.parquet").read_bytes()
     digest = hashlib.sha256(content).hexdigest()
@@ -292,6 +294,7 @@ def _ages(df: pl.DataFrame) -> pl.Series:
 
 def _require_table(df: pl.DataFrame, name: str) -> pl.DataFrame:
     """Return the table itself, or raise for anything else."""
+    check_tables()
     if not isinstance(df, pl.DataFrame):
         raise WrongTypeError(
             f"{name} is a {type(df).__name__}, expected a polars.DataFrame; "

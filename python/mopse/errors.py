@@ -7,6 +7,7 @@ __all__ = [
     "DecryptionError",
     "ExpiredError",
     "FileAccessError",
+    "ForkedError",
     "InvalidInputError",
     "MissingFileError",
     "MopseError",
@@ -82,6 +83,10 @@ class ExpiredError(MopseError):
 
 class ScopeError(MopseError):
     """A key, query or grant does not reach what it is used on: of another owner, group or epoch."""
+
+
+class ForkedError(MopseError, RuntimeError):
+    """A process that was forked needs what only its parent has: start it by spawn or forkserver."""
 
 
 class OutdatedError(ScopeError):

@@ -114,6 +114,8 @@ class Provider(Party):
             is not in Unicode's form NFC, or holds what cannot be seen.
         mopse.errors.WrongTypeError
             If a column's type does not fit its field or its declared type, or cannot be sealed.
+        mopse.errors.ForkedError
+            If the process was forked after Polars had worked in its parent.
 
         Warns
         -----
@@ -291,7 +293,12 @@ class Provider(Party):
         if cloud is not None:
             if versions is not None:
                 raise InvalidInputError("versions come from the cloud or are given, not both")
-            versions = _answered(as_cloud(cloud), bytes(self.lookup(ids)))
+            parts = []
+            most = _mopse.message.MOST_RECORDS
+            for start in range(0, max(len(ids), 1), most):
+                query = bytes(self.lookup(ids.slice(start, most)))
+                parts += _answered(as_cloud(cloud), query)._parts
+            return _mopse.party.Versions(parts)
         if versions is None:
             return _mopse.party.Versions([])
         return _mopse.party.Versions(instance(versions, Answer, "versions")._parts)

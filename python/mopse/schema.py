@@ -26,6 +26,7 @@ from mopse._checks import (
     spelt,
     text,
 )
+from mopse._fork import check_tables
 from mopse._types import PROVIDER, declared, name_of
 from mopse.errors import InvalidInputError, WrongTypeError
 
@@ -194,6 +195,7 @@ class Field:
             If a value is outside the domain, off the grid, infinite or not a number; the message
             names column and row.
         """
+        check_tables()
         name = repr(instance(column, pl.Series, "a column").name)
         is_valid = column.is_not_null().to_numpy()
         dtype = column.dtype

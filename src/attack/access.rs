@@ -16,12 +16,14 @@
 //! The counts of Kellaris, Kollios, Nissim and O'Neill, CCS 2016, and Grubbs, Lacharité, Minaud and
 //! Paterson, IEEE S&P 2019 (eprint 2019/011).
 
-use rayon::prelude::*;
-
 use super::Error;
+use crate::pool;
 
 /// Patterns that one thread counts at a time.
 const PATTERNS: usize = 1024;
+
+/// Counts that are added up in the end, at most.
+const MOST_COUNTS: usize = 64;
 
 /// Access patterns of some queries over numbered records.
 #[derive(Debug, Clone)]
@@ -72,27 +74,21 @@ impl<'a> Patterns<'a> {
     }
 
     fn counts(&self, is_counted: impl Fn(&[i64]) -> bool + Sync) -> Vec<u64> {
-        self.parts
-            .par_chunks(PATTERNS)
-            .map(|parts| {
-                let mut counts = vec![0; self.records];
-                for &record in parts.iter().filter(|part| is_counted(part)).copied().flatten() {
-                    // Every record exists, as was checked once.
-                    if let Some(count) =
-                        usize::try_from(record).ok().and_then(|r| counts.get_mut(r))
-                    {
-                        *count += 1;
-                    }
+        let size = PATTERNS.max(self.parts.len().div_ceil(MOST_COUNTS));
+        let counts = pool::map_chunks(&self.parts, size, |_, parts| {
+            let mut counts = vec![0; self.records];
+            for &record in parts.iter().filter(|part| is_counted(part)).copied().flatten() {
+                // Every record exists, as was checked once.
+                if let Some(count) = usize::try_from(record).ok().and_then(|r| counts.get_mut(r)) {
+                    *count += 1;
                 }
-                counts
-            })
-            .reduce(
-                || vec![0; self.records],
-                |mut left, right| {
-                    left.iter_mut().zip(right).for_each(|(a, b): (&mut u64, u64)| *a += b);
-                    left
-                },
-            )
+            }
+            counts
+        });
+        counts.into_iter().fold(vec![0; self.records], |mut left, right| {
+            left.iter_mut().zip(right).for_each(|(a, b): (&mut u64, u64)| *a += b);
+            left
+        })
     }
 }
 

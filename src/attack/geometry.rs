@@ -17,9 +17,8 @@
 //! The law: Boldyreva, Chenette and O'Neill, CRYPTO 2011, sections 3 and 4 (eprint 2012/625). The
 //! mode in closed form: derived here.
 
-use rayon::prelude::*;
-
 use super::Error;
+use crate::pool;
 
 /// A term this much smaller than the mode's adds nothing to a sum of floats.
 const NEGLIGIBLE: f64 = 1e-25;
@@ -169,13 +168,11 @@ pub fn windows(
         return Err(Error::Window { got: width });
     }
     sizes.checked(ciphertexts)?;
-    Ok(ciphertexts
-        .par_iter()
-        .map(|ciphertext| {
-            let (low, mass) = sizes.window(ciphertext.cast_unsigned(), width);
-            (low.cast_signed(), mass)
-        })
-        .unzip())
+    let window = |at: usize| {
+        let (low, mass) = sizes.window(ciphertexts[at].cast_unsigned(), width);
+        (low.cast_signed(), mass)
+    };
+    Ok(pool::map(ciphertexts.len(), 2, window).into_iter().unzip())
 }
 
 /// Returns, for each ciphertext, the entropy of its plaintext in bits.
@@ -187,7 +184,7 @@ pub fn windows(
 pub fn entropies(ciphertexts: &[i64], plaintexts: u64, range: u64) -> Result<Vec<f64>, Error> {
     let sizes = Sizes::new(plaintexts, range)?;
     sizes.checked(ciphertexts)?;
-    Ok(ciphertexts.par_iter().map(|ciphertext| sizes.entropy(ciphertext.cast_unsigned())).collect())
+    Ok(pool::map(ciphertexts.len(), 2, |at| sizes.entropy(ciphertexts[at].cast_unsigned())))
 }
 
 #[cfg(test)]

@@ -18,12 +18,14 @@
 //! Non-crossing matching: Grubbs et al., IEEE S&P 2017 (eprint 2016/895). The most likely way:
 //! Bindschaedler et al., PVLDB 11(11), 2018. The probabilities of each match are derived here.
 
-use rayon::prelude::*;
-
 use super::{Error, check_costs, check_distribution, check_length};
+use crate::pool;
 
 /// More matches would not fit the memory of most machines: 16 GiB.
 const MOST_CELLS: usize = 1 << 31;
+
+/// Matches that are weighed on two cores, at least.
+const PARALLEL: usize = 1 << 12;
 
 /// Sums `exp` of what is added, in logarithms: `exp(highest) * sum`.
 ///
@@ -170,23 +172,32 @@ pub fn posterior(
         }
         backward
     };
-    let (forward, backward) = rayon::join(forward, backward);
+    let (forward, backward) = if rows * width < PARALLEL {
+        (forward(), backward())
+    } else {
+        pool::join(forward, backward)
+    };
     if forward[(rows - 1) * width..].iter().all(|log| log.is_infinite()) {
         return Err(Error::NoMatching);
     }
-    posterior.par_chunks_mut(columns).enumerate().for_each(|(row, out)| {
-        out.fill(0.0);
-        let band = row * width..(row + 1) * width;
-        let joint = forward[band.clone()].iter().zip(&backward[band]);
-        let out = &mut out[row..row + width];
-        for (out, (forward, backward)) in out.iter_mut().zip(joint) {
-            *out = forward + backward;
-        }
-        let highest = out.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        out.iter_mut().for_each(|log| *log = (*log - highest).exp());
-        let sum: f64 = out.iter().sum();
-        out.iter_mut().for_each(|mass| *mass /= sum);
-    });
+    let rows: Vec<_> = posterior.chunks_mut(columns).enumerate().collect();
+    pool::each(
+        rows,
+        || (),
+        |(), (row, out)| {
+            out.fill(0.0);
+            let band = row * width..(row + 1) * width;
+            let joint = forward[band.clone()].iter().zip(&backward[band]);
+            let out = &mut out[row..row + width];
+            for (out, (forward, backward)) in out.iter_mut().zip(joint) {
+                *out = forward + backward;
+            }
+            let highest = out.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            out.iter_mut().for_each(|log| *log = (*log - highest).exp());
+            let sum: f64 = out.iter().sum();
+            out.iter_mut().for_each(|mass| *mass /= sum);
+        },
+    );
     Ok(())
 }
 

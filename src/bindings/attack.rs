@@ -172,7 +172,7 @@ impl Marks {
     }
 
     fn spans<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray2<i64>>> {
-        table(py, self.0.layout().spans())
+        table(py, py.detach(|| self.0.layout().spans()))
     }
 }
 
@@ -184,7 +184,9 @@ pub(super) fn ruler_spans<'py>(
     domain: u64,
     cell: u64,
 ) -> PyResult<Bound<'py, PyArray2<i64>>> {
-    table(py, Ruler::new(&Key::from_bytes(ruler)?, domain, cell)?.spans())
+    let key = Key::from_bytes(ruler)?;
+    let spans = py.detach(|| Ruler::new(&key, domain, cell).map(|ruler| ruler.spans()))?;
+    table(py, spans)
 }
 
 /// One row for each pair.

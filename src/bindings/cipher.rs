@@ -6,13 +6,13 @@ use numpy::{PyReadonlyArray1, PyReadwriteArray1};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
-use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::error::InvalidInputError;
 use crate::cipher::legacy::credential;
 use crate::cipher::secret_sharing;
 use crate::cipher::{self, ALGORITHMS, Error, envelope, legacy};
 use crate::keys::{self, Key};
+use crate::pool::Pool;
 
 /// Name, shortest and longest key, nonce, tag, block, longest plaintext; lengths in bytes.
 type AlgorithmSpec = (&'static str, usize, usize, usize, usize, usize, u64);
@@ -33,7 +33,7 @@ pub(super) fn algorithms(is_legacy: bool) -> Vec<AlgorithmSpec> {
 pub(super) struct Cipher {
     cipher: Box<dyn cipher::Cipher>,
     /// The cores it may use; all if there is none.
-    pool: Option<ThreadPool>,
+    pool: Option<Pool>,
 }
 
 impl Cipher {
@@ -43,7 +43,7 @@ impl Cipher {
         work: impl FnOnce() -> Result<T, Error> + Send,
     ) -> PyResult<T> {
         Ok(py.detach(|| match &self.pool {
-            Some(pool) => pool.install(work),
+            Some(pool) => pool.run(work),
             None => work(),
         })?)
     }
@@ -55,7 +55,7 @@ impl Cipher {
     fn new(name: &str, key: &[u8], is_legacy: bool, cores: Option<usize>) -> PyResult<Self> {
         let algorithm = if is_legacy { legacy::find(name)? } else { cipher::find(name)? };
         let cipher = algorithm.with_key(key)?;
-        let pool = cores.map(|cores| ThreadPoolBuilder::new().num_threads(cores).build());
+        let pool = cores.map(Pool::of);
         let pool = pool.transpose().map_err(|_| {
             let got = cores.unwrap_or(0);
             InvalidInputError::new_err(format!(
@@ -142,7 +142,7 @@ pub(super) fn split_credential<'py>(
     credential: &[u8],
     keys: Vec<PyBackedBytes>,
 ) -> PyResult<Vec<Bound<'py, PyBytes>>> {
-    let chunks = credential::split(credential, &slices(&keys))?;
+    let chunks = py.detach(|| credential::split(credential, &slices(&keys)))?;
     Ok(chunks.iter().map(|chunk| PyBytes::new(py, chunk)).collect())
 }
 
@@ -153,7 +153,8 @@ pub(super) fn join_credential<'py>(
     chunks: Vec<PyBackedBytes>,
     keys: Vec<PyBackedBytes>,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    Ok(PyBytes::new(py, &credential::join(&slices(&chunks), &slices(&keys))?))
+    let joined = py.detach(|| credential::join(&slices(&chunks), &slices(&keys)))?;
+    Ok(PyBytes::new(py, &joined))
 }
 
 /// Behind `mopse.ciphers.legacy.search_des_key`: keys, and the chunk in the clear.

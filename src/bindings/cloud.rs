@@ -1,5 +1,5 @@
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
@@ -16,6 +16,7 @@ use crate::cloud::gate::Gate as Door;
 use crate::cloud::memory::Memory;
 use crate::cloud::merge::merge_into;
 use crate::cloud::store::{Content, Label, Receipt, Store, Totals};
+use crate::lock::Lock;
 use crate::message::announcement::Announced;
 use crate::message::certificate::Owner;
 use crate::message::notes::Note;
@@ -55,8 +56,8 @@ impl MemoryStore {
     }
 
     /// See `mopse.stores.Store.owners`.
-    fn owners(&self) -> PyResult<Vec<[u8; 32]>> {
-        Ok(self.0.owners()?.into_iter().map(|owner| owner.0).collect())
+    fn owners(&self, py: Python<'_>) -> PyResult<Vec<[u8; 32]>> {
+        Ok(py.detach(|| self.0.owners())?.into_iter().map(|owner| owner.0).collect())
     }
 
     /// See `mopse.stores.Store.announcements`.
@@ -65,7 +66,7 @@ impl MemoryStore {
         py: Python<'py>,
         owner: [u8; 32],
     ) -> PyResult<Vec<Bound<'py, PyBytes>>> {
-        let messages = self.0.announcements(&Owner(owner))?;
+        let messages = py.detach(|| self.0.announcements(&Owner(owner)))?;
         Ok(messages.iter().map(|message| PyBytes::new(py, message)).collect())
     }
 
@@ -74,7 +75,8 @@ impl MemoryStore {
         let message = |announcement: &PyRef<'_, Announcement>| {
             (announcement.announcement.clone(), announcement.message.as_bytes(py).to_vec())
         };
-        Ok(self.0.enroll(announcements.iter().map(message).collect())?)
+        let announcements = announcements.iter().map(message).collect();
+        Ok(py.detach(|| self.0.enroll(announcements))?)
     }
 
     /// See `mopse.stores.Store.add`.
@@ -98,12 +100,14 @@ impl MemoryStore {
     /// See `mopse.stores.Store.arrived`.
     fn arrived(
         &self,
+        py: Python<'_>,
         owner: [u8; 32],
         provider: &str,
         epochs: Vec<EpochPair>,
         numbers: Vec<u128>,
     ) -> PyResult<Vec<Option<Vec<u128>>>> {
-        Ok(self.0.arrived(&Owner(owner), &place(provider, epochs)?, &numbers)?)
+        let place = place(provider, epochs)?;
+        Ok(py.detach(|| self.0.arrived(&Owner(owner), &place, &numbers))?)
     }
 
     /// See `mopse.stores.Store.notes`.
@@ -114,7 +118,8 @@ impl MemoryStore {
         provider: &str,
         epochs: Vec<EpochPair>,
     ) -> PyResult<Vec<(u128, Bound<'py, PyBytes>)>> {
-        let notes = self.0.notes(&Owner(owner), &place(provider, epochs)?)?;
+        let place = place(provider, epochs)?;
+        let notes = py.detach(|| self.0.notes(&Owner(owner), &place))?;
         let note = |note: Note| (note.number, PyBytes::new(py, &note.sealed));
         Ok(notes.into_iter().map(note).collect())
     }
@@ -122,12 +127,14 @@ impl MemoryStore {
     /// See `mopse.stores.Store.add_base`.
     fn add_base(
         &self,
+        py: Python<'_>,
         owner: [u8; 32],
         provider: &str,
         epochs: Vec<EpochPair>,
         base: u128,
     ) -> PyResult<()> {
-        Ok(self.0.add_base(&Owner(owner), &place(provider, epochs)?, base)?)
+        let place = place(provider, epochs)?;
+        Ok(py.detach(|| self.0.add_base(&Owner(owner), &place, base))?)
     }
 
     /// See `mopse.stores.Store.search`.
@@ -149,7 +156,8 @@ impl MemoryStore {
         epochs: Vec<EpochPair>,
         labels: Vec<u128>,
     ) -> PyResult<Vec<Option<Py<PyAny>>>> {
-        let found = self.0.labels(&Owner(owner), &place(provider, epochs)?, &labels)?;
+        let place = place(provider, epochs)?;
+        let found = py.detach(|| self.0.labels(&Owner(owner), &place, &labels))?;
         let number = |label: Option<Label>| -> PyResult<Option<Py<PyAny>>> {
             Ok(match label {
                 None => None,
@@ -163,40 +171,46 @@ impl MemoryStore {
     /// See `mopse.stores.Store.label_count`.
     fn label_count(
         &self,
+        py: Python<'_>,
         owner: [u8; 32],
         provider: &str,
         epochs: Vec<EpochPair>,
     ) -> PyResult<usize> {
-        Ok(self.0.label_count(&Owner(owner), &place(provider, epochs)?)?)
+        let place = place(provider, epochs)?;
+        Ok(py.detach(|| self.0.label_count(&Owner(owner), &place))?)
     }
 
     /// See `mopse.stores.Store.files`.
     fn files(
         &self,
+        py: Python<'_>,
         owner: [u8; 32],
         provider: &str,
         epochs: Vec<EpochPair>,
         numbers: Vec<u128>,
     ) -> PyResult<Vec<StoredFile>> {
-        let files = self.0.files(&Owner(owner), &place(provider, epochs)?, &numbers)?;
+        let place = place(provider, epochs)?;
+        let files = py.detach(|| self.0.files(&Owner(owner), &place, &numbers))?;
         Ok(files.into_iter().map(StoredFile).collect())
     }
 
     /// See `mopse.stores.Store.files_of`.
     fn files_of(
         &self,
+        py: Python<'_>,
         owner: [u8; 32],
         provider: &str,
         epochs: Vec<EpochPair>,
         handles: Vec<u128>,
     ) -> PyResult<Vec<StoredFile>> {
-        let files = self.0.files_of(&Owner(owner), &place(provider, epochs)?, &handles)?;
+        let place = place(provider, epochs)?;
+        let files = py.detach(|| self.0.files_of(&Owner(owner), &place, &handles))?;
         Ok(files.into_iter().map(StoredFile).collect())
     }
 
     /// See `mopse.stores.Store.file`.
-    fn file(&self, owner: [u8; 32], number: u128) -> PyResult<Option<StoredFile>> {
-        Ok(self.0.file(&Owner(owner), number)?.map(StoredFile))
+    fn file(&self, py: Python<'_>, owner: [u8; 32], number: u128) -> PyResult<Option<StoredFile>> {
+        Ok(py.detach(|| self.0.file(&Owner(owner), number))?.map(StoredFile))
     }
 
     /// See `mopse.stores.Store.remove`.
@@ -214,14 +228,14 @@ impl MemoryStore {
 
     /// See `mopse.stores.Store.contents`.
     #[getter]
-    fn contents(&self, py: Python<'_>) -> Vec<Line> {
-        py.detach(|| self.0.contents()).into_iter().map(line).collect()
+    fn contents(&self, py: Python<'_>) -> PyResult<Vec<Line>> {
+        Ok(py.detach(|| self.0.contents())?.into_iter().map(line).collect())
     }
 
     /// See `mopse.stores.Store.totals`.
     #[getter]
-    fn totals(&self, py: Python<'_>) -> TotalNumbers {
-        counts(py.detach(|| self.0.totals()))
+    fn totals(&self, py: Python<'_>) -> PyResult<TotalNumbers> {
+        Ok(counts(py.detach(|| self.0.totals())?))
     }
 
     /// See `mopse.stores.Store.merged`.
@@ -237,8 +251,8 @@ impl MemoryStore {
     }
 
     /// Merge all that is overdue, which otherwise threads do meanwhile.
-    fn settle(&self, py: Python<'_>) {
-        py.detach(|| self.0.settle());
+    fn settle(&self, py: Python<'_>) -> PyResult<()> {
+        Ok(py.detach(|| self.0.settle())?)
     }
 }
 
@@ -264,7 +278,7 @@ type Decoded = (Vec<Vec<u8>>, Arc<Announced>);
 /// A store written in Python, and the announcements that were read from it, as bytes and decoded.
 struct Foreign {
     store: Py<PyAny>,
-    known: RwLock<HashMap<Owner, Decoded>>,
+    known: Lock<HashMap<Owner, Decoded>>,
 }
 
 impl Foreign {
@@ -320,7 +334,7 @@ impl Store for Foreign {
         if messages.is_empty() {
             return Ok(None);
         }
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known.read()?;
         if let Some((_, decoded)) = known.get(owner).filter(|(bytes, _)| *bytes == messages) {
             return Ok(Some(Arc::clone(decoded)));
         }
@@ -328,7 +342,7 @@ impl Store for Foreign {
         let decode = |message: &Vec<u8>| announcement::Announcement::decode(message).map(Arc::new);
         let all = messages.iter().map(decode).collect::<Result<Vec<_>, _>>()?;
         let decoded = Arc::new(Announced::shown(&all)?);
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.write()?;
         known.insert(*owner, (messages, Arc::clone(&decoded)));
         Ok(Some(decoded))
     }
@@ -545,7 +559,7 @@ impl Gate {
                 Door::new(Arc::clone(&memory.get().0)).with_answer_bytes(answer_bytes),
             ),
             Err(_) => {
-                let (store, known) = (store.unbind(), RwLock::default());
+                let (store, known) = (store.unbind(), Lock::default());
                 let door = Door::new(Arc::new(Foreign { store, known }));
                 AnyGate::Foreign(door.with_answer_bytes(answer_bytes))
             }

@@ -2,7 +2,7 @@ use pyo3::prelude::*;
 use pyo3::{PyErr, import_exception};
 
 use crate::{
-    Error, attack, cipher, cloud, evaluate, keys, message, party, plot, schema, scheme, wire,
+    Error, attack, cipher, cloud, evaluate, keys, lock, message, party, plot, schema, scheme, wire,
 };
 
 import_exception!(mopse.errors, AnswerError);
@@ -10,6 +10,7 @@ import_exception!(mopse.errors, ChangedError);
 import_exception!(mopse.errors, DamagedFileError);
 import_exception!(mopse.errors, DecryptionError);
 import_exception!(mopse.errors, ExpiredError);
+import_exception!(mopse.errors, ForkedError);
 import_exception!(mopse.errors, InvalidInputError);
 import_exception!(mopse.errors, OutdatedError);
 import_exception!(mopse.errors, RandomnessError);
@@ -34,6 +35,7 @@ macro_rules! exceptions {
 
 exceptions! {
     wire::Error: of_wire,
+    lock::Forked: of_fork,
     keys::Error: of_keys,
     schema::Error: of_schema,
     scheme::Error: of_scheme,
@@ -81,6 +83,10 @@ fn of_wire(error: &wire::Error) -> Exception {
     match error {
         wire::Error::Format { .. } | wire::Error::Version { .. } => DamagedFileError::new_err,
     }
+}
+
+fn of_fork(_: &lock::Forked) -> Exception {
+    ForkedError::new_err
 }
 
 fn of_keys(error: &keys::Error) -> Exception {
@@ -228,6 +234,7 @@ fn of_party(error: &party::Error) -> Exception {
         | party::Error::RowNumber { .. }
         | party::Error::Rows { .. }
         | party::Error::Stored { .. }
+        | party::Error::TwoRanges { .. }
         | party::Error::UnknownField { .. }
         | party::Error::UnknownProvider { .. }
         | party::Error::Uses { .. }
@@ -239,6 +246,7 @@ fn of_party(error: &party::Error) -> Exception {
         | party::Error::Note { .. }
         | party::Error::Record { .. } => DecryptionError::new_err,
         party::Error::Elsewhere { .. } => AnswerError::new_err,
+        party::Error::Forked(error) => of_fork(error),
         party::Error::GrantEnded { .. } => ExpiredError::new_err,
         party::Error::NoGrant { .. } => ScopeError::new_err,
         party::Error::Cipher(error) => of_cipher(error),
@@ -252,6 +260,7 @@ fn of_party(error: &party::Error) -> Exception {
 
 fn of_cloud(error: &cloud::Error) -> Exception {
     match error {
+        cloud::Error::Forked(error) => of_fork(error),
         cloud::Error::Answers { .. }
         | cloud::Error::LostFiles { .. }
         | cloud::Error::NoMore

@@ -1,11 +1,10 @@
-use std::sync::{Mutex, PoisonError};
-
 use numpy::PyReadonlyArray1;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::evaluate;
 use crate::keys::Key;
+use crate::lock::Lock;
 use crate::operations::{Counts, Operation};
 
 /// Behind `mopse.evaluate.operations`.
@@ -51,21 +50,26 @@ impl ControlQuerier {
 
 /// The server of `mopse.evaluate`'s controls.
 #[pyclass(module = "mopse._mopse.evaluate", frozen)]
-pub(super) struct ControlServer(Mutex<evaluate::Server>);
+pub(super) struct ControlServer(Lock<evaluate::Server>);
 
 #[pymethods]
 impl ControlServer {
     #[new]
     fn new(verification_key: [u8; 32], indexes: usize) -> Self {
-        Self(Mutex::new(evaluate::Server::new(verification_key, indexes)))
+        Self(Lock::new(evaluate::Server::new(verification_key, indexes)))
     }
 
-    fn add(&self, index: usize, ciphertexts: PyReadonlyArray1<'_, i64>) -> PyResult<()> {
+    fn add(
+        &self,
+        py: Python<'_>,
+        index: usize,
+        ciphertexts: PyReadonlyArray1<'_, i64>,
+    ) -> PyResult<()> {
         let ciphertexts = ciphertexts.as_slice()?.to_vec();
-        Ok(self.0.lock().unwrap_or_else(PoisonError::into_inner).add(index, ciphertexts)?)
+        Ok(py.detach(|| self.0.write().map(|mut server| server.add(index, ciphertexts)))??)
     }
 
     fn count(&self, py: Python<'_>, request: &[u8]) -> PyResult<usize> {
-        Ok(py.detach(|| self.0.lock().unwrap_or_else(PoisonError::into_inner).count(request))?)
+        Ok(py.detach(|| self.0.read().map(|server| server.count(request)))??)
     }
 }

@@ -102,8 +102,9 @@ pub(super) struct Announcement {
 impl Announcement {
     /// Read what travelled, and verify its signature if it has one.
     #[staticmethod]
-    fn decode(message: Bound<'_, PyBytes>) -> PyResult<Self> {
-        let announcement = announcement::Announcement::decode(message.as_bytes())?;
+    fn decode(py: Python<'_>, message: Bound<'_, PyBytes>) -> PyResult<Self> {
+        let bytes = message.as_bytes();
+        let announcement = py.detach(|| announcement::Announcement::decode(bytes))?;
         Ok(Self { announcement, message: message.unbind() })
     }
 
@@ -134,8 +135,8 @@ impl Announcement {
     }
 
     /// Whether it comes later in the chain than one that is known; not if it is the same.
-    fn follows(&self, known: &Self) -> PyResult<bool> {
-        Ok(self.announcement.follows(&known.announcement)?)
+    fn follows(&self, py: Python<'_>, known: &Self) -> PyResult<bool> {
+        Ok(py.detach(|| self.announcement.follows(&known.announcement))?)
     }
 
     /// The announcement as it came, signed.
@@ -328,8 +329,8 @@ pub(super) struct Removal(pub(super) removal::Removal);
 impl Removal {
     /// Read what travelled, and verify its signature if it has one.
     #[staticmethod]
-    fn decode(message: &[u8]) -> PyResult<Self> {
-        Ok(Self(removal::Removal::decode(message)?))
+    fn decode(py: Python<'_>, message: &[u8]) -> PyResult<Self> {
+        Ok(Self(py.detach(|| removal::Removal::decode(message))?))
     }
 
     /// Verification key of the owner, 32 bytes.
@@ -427,8 +428,8 @@ pub(super) struct Query(pub(super) query::Query);
 impl Query {
     /// Read what travelled, and verify its signature if it has one.
     #[staticmethod]
-    fn decode(message: &[u8]) -> PyResult<Self> {
-        Ok(Self(query::Query::decode(message)?))
+    fn decode(py: Python<'_>, message: &[u8]) -> PyResult<Self> {
+        Ok(Self(py.detach(|| query::Query::decode(message))?))
     }
 
     /// Verification key of the owner, 32 bytes.
@@ -519,13 +520,13 @@ impl Part {
 
     /// Read what travelled, and verify its signature if it has one.
     #[staticmethod]
-    fn decode(message: &[u8]) -> PyResult<Self> {
-        Ok(Self(answer::Part::decode(message)?))
+    fn decode(py: Python<'_>, message: &[u8]) -> PyResult<Self> {
+        Ok(Self(py.detach(|| answer::Part::decode(message))?))
     }
 
     /// What travels.
     fn encode<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &self.0.encode())
+        PyBytes::new(py, &py.detach(|| self.0.encode()))
     }
 
     /// Verification key of the owner, 32 bytes.
@@ -620,13 +621,14 @@ pub(super) fn join_answer<'py>(
     query: u128,
     parts: Vec<PyRef<'py, Part>>,
 ) -> Bound<'py, PyBytes> {
-    PyBytes::new(py, &answer::join(query, &borrowed(&parts)))
+    let parts = borrowed(&parts);
+    PyBytes::new(py, &py.detach(|| answer::join(query, &parts)))
 }
 
 /// The number of a query and the parts that answer it, of what travelled.
 #[pyfunction]
-pub(super) fn split_answer(message: &[u8]) -> PyResult<(u128, Vec<Part>)> {
-    let answer::Answer { query, parts } = answer::Answer::decode(message)?;
+pub(super) fn split_answer(py: Python<'_>, message: &[u8]) -> PyResult<(u128, Vec<Part>)> {
+    let answer::Answer { query, parts } = py.detach(|| answer::Answer::decode(message))?;
     Ok((query, parts.into_iter().map(Part).collect()))
 }
 
@@ -714,8 +716,8 @@ pub(super) struct Request(pub(super) request::Request);
 impl Request {
     /// Read what travelled, and verify its signature if it has one.
     #[staticmethod]
-    fn decode(message: &[u8]) -> PyResult<Self> {
-        Ok(Self(request::Request::decode(message)?))
+    fn decode(py: Python<'_>, message: &[u8]) -> PyResult<Self> {
+        Ok(Self(py.detach(|| request::Request::decode(message))?))
     }
 
     /// Verification key of the owner, 32 bytes.
@@ -852,13 +854,13 @@ impl Listing {
 
     /// Read what travelled.
     #[staticmethod]
-    fn decode(message: &[u8]) -> PyResult<Self> {
-        Ok(Self(listing::Listing::decode(message)?))
+    fn decode(py: Python<'_>, message: &[u8]) -> PyResult<Self> {
+        Ok(Self(py.detach(|| listing::Listing::decode(message))?))
     }
 
     /// What travels.
     fn encode<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &self.0.encode())
+        PyBytes::new(py, &py.detach(|| self.0.encode()))
     }
 
     /// The id of the request.
@@ -891,13 +893,13 @@ impl Fetched {
 
     /// Read what travelled.
     #[staticmethod]
-    fn decode(message: &[u8]) -> PyResult<Self> {
-        Ok(Self(listing::Fetched::decode(message)?))
+    fn decode(py: Python<'_>, message: &[u8]) -> PyResult<Self> {
+        Ok(Self(py.detach(|| listing::Fetched::decode(message))?))
     }
 
     /// What travels.
     fn encode<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &self.0.encode())
+        PyBytes::new(py, &py.detach(|| self.0.encode()))
     }
 
     /// The id of the request.
@@ -934,13 +936,13 @@ impl Notes {
 
     /// Read what travelled.
     #[staticmethod]
-    fn decode(message: &[u8]) -> PyResult<Self> {
-        Ok(Self(notes::Notes::decode(message)?))
+    fn decode(py: Python<'_>, message: &[u8]) -> PyResult<Self> {
+        Ok(Self(py.detach(|| notes::Notes::decode(message))?))
     }
 
     /// What travels.
     fn encode<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &self.0.encode())
+        PyBytes::new(py, &py.detach(|| self.0.encode()))
     }
 
     /// The id of the request.

@@ -1,6 +1,5 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
@@ -14,7 +13,8 @@ use super::schema::{Field, Schema};
 use super::{filled, halves, interruptible, joined};
 use crate::cipher::{self, password::Cost};
 use crate::keys::Key;
-use crate::message::place::Group;
+use crate::lock::Lock;
+use crate::message::place::{Group, Node};
 use crate::party::Error;
 use crate::party::asking::FilesOf;
 use crate::party::attachments::Description;
@@ -91,13 +91,13 @@ fn texts<'a>(ends: &'a PyReadonlyArray1<'_, u64>, bytes: &'a [u8]) -> PyResult<P
 /// Runs `use_ids` with the ids that Python lends.
 fn with_ids<T>(
     ids: &Bound<'_, PyAny>,
-    use_ids: impl FnOnce(Ids<'_>) -> Result<T, Error>,
+    use_ids: impl FnOnce(Ids<'_>) -> PyResult<T>,
 ) -> PyResult<T> {
     if let Ok(integers) = ids.extract::<PyReadonlyArray1<'_, i64>>() {
-        return Ok(use_ids(Ids::Integers(integers.as_slice()?))?);
+        return use_ids(Ids::Integers(integers.as_slice()?));
     }
     let (ends, bytes): (PyReadonlyArray1<'_, u64>, PyBackedBytes) = ids.extract()?;
-    Ok(use_ids(Ids::Texts(&texts(&ends, &bytes)?))?)
+    use_ids(Ids::Texts(&texts(&ends, &bytes)?))
 }
 
 /// What was opened, as Python takes it. Handles are for reports only.
@@ -139,12 +139,13 @@ pub(super) fn type_of(words: &str) -> Option<(&'static str, Vec<String>)> {
 /// The first row of a column of whole numbers whose value its type does not hold.
 #[pyfunction]
 pub(super) fn first_fault(
+    py: Python<'_>,
     words: &str,
     values: PyReadonlyArray1<'_, i64>,
     is_valid: PyReadonlyArray1<'_, bool>,
 ) -> PyResult<Option<usize>> {
     let (values, is_valid) = (values.as_slice()?, is_valid.as_slice()?);
-    Ok(Type::parse(words).and_then(|of| of.first_fault(values, is_valid)))
+    Ok(py.detach(|| Type::parse(words).and_then(|of| of.first_fault(values, is_valid))))
 }
 
 /// Portions that are declared, with names in their one spelling.
@@ -184,33 +185,44 @@ fn all_described(
 
 /// Behind `mopse.Owner` and `mopse.Provider`.
 #[pyclass(module = "mopse._mopse.party", frozen)]
-pub(super) struct Keyring(RwLock<party::Keyring>);
+pub(super) struct Keyring(Lock<party::Keyring>);
 
 impl Keyring {
     fn new(keyring: party::Keyring) -> Self {
-        Self(RwLock::new(keyring))
+        Self(Lock::new(keyring))
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, party::Keyring> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    /// What some work makes of the keyring, while which the interpreter is free.
+    fn read<T: Send>(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce(&party::Keyring) -> T + Send,
+    ) -> PyResult<T> {
+        Ok(py.detach(|| self.0.read().map(|keyring| work(&keyring)))?)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, party::Keyring> {
-        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    /// The same of work that changes it.
+    fn write<T: Send>(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce(&mut party::Keyring) -> T + Send,
+    ) -> PyResult<T> {
+        Ok(py.detach(|| self.0.write().map(|mut keyring| work(&mut keyring)))?)
     }
 }
 
 #[pymethods]
 impl Keyring {
     #[staticmethod]
-    fn generate(schema: &Schema) -> PyResult<Self> {
-        Ok(Self::new(party::Keyring::generate(schema.0.clone())?))
+    fn generate(py: Python<'_>, schema: &Schema) -> PyResult<Self> {
+        Ok(Self::new(py.detach(|| party::Keyring::generate(schema.0.clone()))?))
     }
 
     /// The owner of a key from which all its randomness follows.
     #[staticmethod]
-    fn insecure(key: &[u8], schema: &Schema) -> PyResult<Self> {
-        Ok(Self::new(party::Keyring::insecure(Key::from_bytes(key)?, schema.0.clone())))
+    fn insecure(py: Python<'_>, key: &[u8], schema: &Schema) -> PyResult<Self> {
+        let key = Key::from_bytes(key)?;
+        Ok(Self::new(py.detach(|| party::Keyring::insecure(key, schema.0.clone()))))
     }
 
     #[staticmethod]
@@ -239,81 +251,86 @@ impl Keyring {
             passes,
             lanes,
         });
-        let file = py.detach(|| saved::seal(&self.read(), password, cost))?;
+        let file = self.read(py, |keyring| saved::seal(keyring, password, cost))??;
         Ok(PyBytes::new(py, &file))
     }
 
     #[getter]
-    fn owner(&self) -> [u8; 32] {
-        self.read().owner().0
+    fn owner(&self, py: Python<'_>) -> PyResult<[u8; 32]> {
+        self.read(py, |keyring| keyring.owner().0)
     }
 
     #[getter]
-    fn path(&self) -> String {
-        self.read().node().path()
+    fn path(&self, py: Python<'_>) -> PyResult<String> {
+        self.read(py, |keyring| keyring.node().path())
     }
 
     #[getter]
-    fn epochs(&self) -> Vec<u32> {
-        self.read().node().epochs().iter().map(|epoch| epoch.number).collect()
+    fn epochs(&self, py: Python<'_>) -> PyResult<Vec<u32>> {
+        self.read(py, |keyring| keyring.node().epochs().iter().map(|epoch| epoch.number).collect())
     }
 
     #[getter]
-    fn members(&self) -> Vec<String> {
-        self.read().members().iter().map(crate::message::place::Node::path).collect()
+    fn members(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        self.read(py, |keyring| keyring.members().iter().map(Node::path).collect())
     }
 
     #[getter]
-    fn groups(&self) -> Vec<String> {
-        self.read().groups().iter().map(ToString::to_string).collect()
+    fn groups(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        self.read(py, |keyring| keyring.groups().iter().map(ToString::to_string).collect())
     }
 
     #[getter]
-    fn fields(&self) -> Vec<(String, Field)> {
+    fn fields(&self, py: Python<'_>) -> PyResult<Vec<(String, Field)>> {
         let field = |(name, field): &(String, _)| (name.clone(), Field::of(field));
-        self.read().schema().fields().iter().map(field).collect()
+        self.read(py, |keyring| keyring.schema().fields().iter().map(field).collect())
     }
 
     #[getter]
-    fn portions(&self) -> Vec<(String, Vec<String>)> {
-        self.read().portions().to_vec()
+    fn portions(&self, py: Python<'_>) -> PyResult<Vec<(String, Vec<String>)>> {
+        self.read(py, |keyring| keyring.portions().to_vec())
     }
 
-    fn declare_portions(&self, portions: Vec<(String, Vec<String>)>) -> PyResult<()> {
-        Ok(self.write().declare_portions(portions)?)
+    fn declare_portions(
+        &self,
+        py: Python<'_>,
+        portions: Vec<(String, Vec<String>)>,
+    ) -> PyResult<()> {
+        Ok(self.write(py, |keyring| keyring.declare_portions(portions))??)
     }
 
-    fn authorize(&self, name: &str, under: Vec<String>) -> PyResult<Self> {
+    fn authorize(&self, py: Python<'_>, name: &str, under: Vec<String>) -> PyResult<Self> {
         let under: Vec<&str> = under.iter().map(String::as_str).collect();
-        Ok(Self::new(self.write().authorize(name, &under)?))
+        Ok(Self::new(self.write(py, |keyring| keyring.authorize(name, &under))??))
     }
 
-    fn revoke(&self, path: Vec<String>) -> PyResult<()> {
+    fn revoke(&self, py: Python<'_>, path: Vec<String>) -> PyResult<()> {
         let path: Vec<&str> = path.iter().map(String::as_str).collect();
-        Ok(self.write().revoke(&path)?)
+        Ok(self.write(py, |keyring| keyring.revoke(&path))??)
     }
 
-    fn learn(&self, certificates: &[u8]) -> PyResult<()> {
-        Ok(self.write().learn(certificates)?)
+    fn learn(&self, py: Python<'_>, certificates: &[u8]) -> PyResult<()> {
+        Ok(self.write(py, |keyring| keyring.learn(certificates))??)
     }
 
-    fn certificates<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &self.read().certificates())
+    fn certificates<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let certificates = self.read(py, party::Keyring::certificates)?;
+        Ok(PyBytes::new(py, &certificates))
     }
 
-    fn renew_readers(&self, path: Vec<String>) -> PyResult<()> {
+    fn renew_readers(&self, py: Python<'_>, path: Vec<String>) -> PyResult<()> {
         let path: Vec<&str> = path.iter().map(String::as_str).collect();
-        Ok(self.write().renew_readers(&path)?)
+        Ok(self.write(py, |keyring| keyring.renew_readers(&path))??)
     }
 
     fn announcements<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        let message = py.detach(|| self.write().announcements())?;
+        let message = self.write(py, party::Keyring::announcements)??;
         Ok(PyBytes::new(py, &message))
     }
 
     /// Take over what was announced; whether anything was.
     fn catch_up(&self, py: Python<'_>, announcements: &[u8]) -> PyResult<bool> {
-        Ok(py.detach(|| self.write().catch_up(announcements))?)
+        Ok(self.write(py, |keyring| keyring.catch_up(announcements))??)
     }
 
     /// An upload, and the row of the table that each of its records is, removed ones last.
@@ -353,7 +370,7 @@ impl Keyring {
         let made = with_ids(&ids, |ids| {
             let (columns, indexed) = (&columns, &indexed);
             let table = Table { columns, ids, id: Some(id_column), indexed, now };
-            py.detach(|| self.read().upload(&table, change, &versions.0))
+            Ok(self.read(py, |keyring| keyring.upload(&table, change, &versions.0))??)
         })?;
         Ok(made_upload(py, made))
     }
@@ -365,7 +382,9 @@ impl Keyring {
         versions: &Versions,
         now: u64,
     ) -> PyResult<MadeUpload<'py>> {
-        let made = with_ids(&ids, |ids| py.detach(|| self.read().deletion(ids, &versions.0, now)))?;
+        let made = with_ids(&ids, |ids| {
+            Ok(self.read(py, |keyring| keyring.deletion(ids, &versions.0, now))??)
+        })?;
         Ok(made_upload(py, made))
     }
 
@@ -377,7 +396,7 @@ impl Keyring {
         expiry: u64,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let parts = borrowed(&parts);
-        let query = py.detach(|| self.read().renewed(parts, expiry))?;
+        let query = self.read(py, |keyring| keyring.renewed(parts, expiry))??;
         Ok(PyBytes::new(py, &query))
     }
 
@@ -390,7 +409,7 @@ impl Keyring {
         now: u64,
     ) -> PyResult<Vec<MadeUpload<'py>>> {
         let parts = borrowed(&parts);
-        let made = py.detach(|| self.read().renew(parts, &present.0, now))?;
+        let made = self.read(py, |keyring| keyring.renew(parts, &present.0, now))??;
         Ok(made.into_iter().map(|made| made_upload(py, made)).collect())
     }
 
@@ -399,7 +418,7 @@ impl Keyring {
         py: Python<'py>,
         ids: Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyArray2<u64>>> {
-        let handles = with_ids(&ids, |ids| py.detach(|| Ok(self.read().handles(ids))))?;
+        let handles = with_ids(&ids, |ids| self.read(py, |keyring| keyring.handles(ids)))?;
         rows_of(py, handles)
     }
 
@@ -415,15 +434,16 @@ impl Keyring {
             let (handles, _) = handles.as_chunks::<2>();
             if handles.len() != plaintexts.len() {
                 let (expected, got) = (plaintexts.len(), handles.len());
-                return Err(Error::Length { what: "the array of handles", expected, got });
+                return Err(Error::Length { what: "the array of handles", expected, got }.into());
             }
             let handle = |position: usize| joined(handles[position]);
-            Ok(self.read().mopse(field)?.encrypt_each(plaintexts, handle, entries)?)
+            let keyring = self.0.read()?;
+            Ok::<_, PyErr>(keyring.mopse(field)?.encrypt_each(plaintexts, handle, entries)?)
         })
     }
 
     fn spans<'py>(&self, py: Python<'py>, field: &str) -> PyResult<Vec<GroupSpans<'py>>> {
-        let groups = py.detach(|| self.read().spans(field))?;
+        let groups = self.read(py, |keyring| keyring.spans(field))??;
         let table = |(group, spans): (Group, Spans)| {
             let (rows, flat) = (spans.len(), spans.into_iter().flat_map(|(low, high)| [low, high]));
             let table = PyArray1::from_iter(py, flat).reshape([rows, 2])?;
@@ -439,7 +459,7 @@ impl Keyring {
         expiry: u64,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let ranges = as_ranges(ranges);
-        let query = py.detach(|| self.read().query(&ranges, expiry))?;
+        let query = self.read(py, |keyring| keyring.query(&ranges, expiry))??;
         Ok(PyBytes::new(py, &query))
     }
 
@@ -450,16 +470,17 @@ impl Keyring {
         ids: Bound<'py, PyAny>,
         expiry: u64,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let query = with_ids(&ids, |ids| py.detach(|| self.read().lookup(path, ids, expiry)))?;
+        let query =
+            with_ids(&ids, |ids| Ok(self.read(py, |keyring| keyring.lookup(path, ids, expiry))??))?;
         Ok(PyBytes::new(py, &query))
     }
 
     fn renewal<'py>(&self, py: Python<'py>, expiry: u64) -> PyResult<Bound<'py, PyBytes>> {
-        Ok(PyBytes::new(py, &self.read().renewal(expiry)?))
+        Ok(PyBytes::new(py, &self.read(py, |keyring| keyring.renewal(expiry))??))
     }
 
     fn removal<'py>(&self, py: Python<'py>, path: &str) -> PyResult<Bound<'py, PyBytes>> {
-        Ok(PyBytes::new(py, &self.read().removal(path)?))
+        Ok(PyBytes::new(py, &self.read(py, |keyring| keyring.removal(path))??))
     }
 
     fn open_part<'py>(
@@ -470,14 +491,13 @@ impl Keyring {
         is_report: bool,
     ) -> PyResult<Opened<'py>> {
         let ranges = as_ranges(ranges);
-        let found = py.detach(|| {
-            let keyring = self.read();
+        let found = self.read(py, |keyring| {
             if is_report {
                 Ok(keyring.report_part(&part.0, &ranges))
             } else {
                 keyring.open_part(&part.0, &ranges)
             }
-        })?;
+        })??;
         opened(py, found, is_report)
     }
 
@@ -496,17 +516,20 @@ impl Keyring {
         let (algorithm, contents) = (cipher::find(cipher)?, contents.as_slice()?);
         let (keywords, named) = (slices(&keywords), (name, media_type));
         let message = with_ids(&record_id, |id| {
-            py.detach(|| self.write().attach(id, algorithm, named, contents, &keywords))
+            let attach = |keyring: &mut party::Keyring| {
+                keyring.attach(id, algorithm, named, contents, &keywords)
+            };
+            Ok(self.write(py, attach)??)
         })?;
         Ok(PyBytes::new(py, &message))
     }
 
     fn request_notes<'py>(&self, py: Python<'py>, expiry: u64) -> PyResult<Bound<'py, PyBytes>> {
-        Ok(PyBytes::new(py, &self.read().request_notes(expiry)?))
+        Ok(PyBytes::new(py, &self.read(py, |keyring| keyring.request_notes(expiry))??))
     }
 
     fn learn_uses(&self, py: Python<'_>, notes: &Notes, request: &Request) -> PyResult<bool> {
-        Ok(py.detach(|| self.write().learn_uses(&notes.0, &request.0))?)
+        Ok(self.write(py, |keyring| keyring.learn_uses(&notes.0, &request.0))??)
     }
 
     fn search_files<'py>(
@@ -516,7 +539,7 @@ impl Keyring {
         expiry: u64,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let keywords = slices(&keywords);
-        let request = py.detach(|| self.read().search_files(&keywords, expiry))?;
+        let request = self.read(py, |keyring| keyring.search_files(&keywords, expiry))??;
         Ok(PyBytes::new(py, &request))
     }
 
@@ -528,7 +551,8 @@ impl Keyring {
         expiry: u64,
     ) -> PyResult<(Bound<'py, PyBytes>, KnownAs)> {
         let parts = borrowed(&parts);
-        let FilesOf { message, known_as } = py.detach(|| self.read().files_of(parts, expiry))?;
+        let FilesOf { message, known_as } =
+            self.read(py, |keyring| keyring.files_of(parts, expiry))??;
         let known =
             known_as.into_iter().map(|((place, there), here)| ((place.path(), there), here));
         Ok((PyBytes::new(py, &message), known.collect()))
@@ -540,7 +564,7 @@ impl Keyring {
         number: u128,
         expiry: u64,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        Ok(PyBytes::new(py, &self.read().fetch_file(number, expiry)?))
+        Ok(PyBytes::new(py, &self.read(py, |keyring| keyring.fetch_file(number, expiry))??))
     }
 
     fn describe<'py>(
@@ -549,7 +573,7 @@ impl Keyring {
         listing: &Listing,
         request: &Request,
     ) -> PyResult<Vec<Bound<'py, PyAny>>> {
-        let files = py.detach(|| self.read().describe(&listing.0, &request.0))?;
+        let files = self.read(py, |keyring| keyring.describe(&listing.0, &request.0))??;
         all_described(py, files)
     }
 
@@ -560,7 +584,7 @@ impl Keyring {
         request: &Request,
     ) -> PyResult<(Described, Bound<'py, PyBytes>)> {
         let (description, contents) =
-            py.detach(|| self.read().open_file(&fetched.0, &request.0))?;
+            self.read(py, |keyring| keyring.open_file(&fetched.0, &request.0))??;
         Ok((described(description), PyBytes::new(py, &contents)))
     }
 
@@ -572,14 +596,13 @@ impl Keyring {
         portions: Option<Vec<String>>,
         end: u64,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let keyring = self.read();
-        let provider = keyring.find(path)?;
-        let share = Share { ids: None, portions: portions.as_deref(), holder: b"", end };
+        let grant_of = |ids: Option<Ids<'_>>| -> PyResult<Zeroizing<Vec<u8>>> {
+            let share = Share { ids, portions: portions.as_deref(), holder: b"", end };
+            Ok(self.read(py, |keyring| keyring.grant(&keyring.find(path)?, &share))??)
+        };
         let grant = match ids {
-            None => keyring.grant(&provider, &share)?,
-            Some(ids) => {
-                with_ids(&ids, |ids| keyring.grant(&provider, &Share { ids: Some(ids), ..share }))?
-            }
+            None => grant_of(None)?,
+            Some(ids) => with_ids(&ids, |ids| grant_of(Some(ids)))?,
         };
         Ok(PyBytes::new(py, &grant))
     }
@@ -613,12 +636,14 @@ pub(super) struct Grants(grants::Grants);
 #[pymethods]
 impl Grants {
     #[staticmethod]
-    fn decode(grants: Vec<PyBackedBytes>, now: u64) -> PyResult<Self> {
-        let mut known = grants::Grants::default();
-        for grant in grants {
-            known.add(grants::Grant::decode(&grant)?, now)?;
-        }
-        Ok(Self(known))
+    fn decode(py: Python<'_>, grants: Vec<PyBackedBytes>, now: u64) -> PyResult<Self> {
+        py.detach(|| {
+            let mut known = grants::Grants::default();
+            for grant in grants {
+                known.add(grants::Grant::decode(&grant)?, now)?;
+            }
+            Ok(Self(known))
+        })
     }
 
     fn open_part<'py>(

@@ -73,12 +73,12 @@ impl Field {
     }
 
     #[staticmethod]
-    fn of_label(label: &[u8]) -> PyResult<Self> {
-        Ok(Self(schema::Field::of_label(label)?))
+    fn of_label(py: Python<'_>, label: &[u8]) -> PyResult<Self> {
+        Ok(Self(py.detach(|| schema::Field::of_label(label))?))
     }
 
     fn label<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &self.0.label())
+        PyBytes::new(py, &py.detach(|| self.0.label()))
     }
 
     #[getter]
@@ -199,12 +199,12 @@ pub(super) struct Schema(pub(super) schema::Schema);
 #[pymethods]
 impl Schema {
     #[new]
-    fn new(fields: Vec<(String, Field)>) -> PyResult<Self> {
+    fn new(py: Python<'_>, fields: Vec<(String, Field)>) -> PyResult<Self> {
         let fields = fields.into_iter().map(|(name, field)| (name, field.0)).collect();
-        Ok(Self(schema::Schema::new(fields)?))
+        Ok(Self(py.detach(|| schema::Schema::new(fields))?))
     }
 
-    fn digest(&self) -> [u8; 32] {
-        self.0.digest()
+    fn digest(&self, py: Python<'_>) -> [u8; 32] {
+        py.detach(|| self.0.digest())
     }
 }

@@ -22,18 +22,18 @@ impl Opse {
         Ok(Self(opse::Opse::new(&Key::from_bytes(key)?, domain)?))
     }
 
-    fn encrypt(&self, plaintext: i64, record_id: Option<i64>) -> PyResult<i64> {
-        Ok(match record_id {
+    fn encrypt(&self, py: Python<'_>, plaintext: i64, record_id: Option<i64>) -> PyResult<i64> {
+        Ok(py.detach(|| match record_id {
             None => self.0.encrypt(plaintext, ()),
             Some(id) => OneToMany(&self.0).encrypt(plaintext, id),
-        }?)
+        })?)
     }
 
-    fn decrypt(&self, ciphertext: i64, record_id: Option<i64>) -> PyResult<i64> {
-        Ok(match record_id {
+    fn decrypt(&self, py: Python<'_>, ciphertext: i64, record_id: Option<i64>) -> PyResult<i64> {
+        Ok(py.detach(|| match record_id {
             None => self.0.decrypt(ciphertext, ()),
             Some(id) => OneToMany(&self.0).decrypt(ciphertext, id),
-        }?)
+        })?)
     }
 
     fn encrypt_batch<'py>(

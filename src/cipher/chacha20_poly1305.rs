@@ -27,6 +27,7 @@ use zeroize::Zeroizing;
 
 use super::{Algorithm, Cipher, Error, Make, PIECE, TAG_LEN, in_pieces};
 use crate::keys::KEY_LEN;
+use crate::pool;
 
 /// ChaCha20-Poly1305.
 pub static CHACHA20: Algorithm = algorithm("chacha20-poly1305", 12, |key| {
@@ -106,7 +107,7 @@ impl<S: KeyIvInit + StreamCipher + StreamCipherSeek> Cipher for ChaChaPoly<S> {
             if done.is_empty() {
                 encrypt();
             } else {
-                rayon::join(encrypt, || authenticator.update_padded(done));
+                pool::join(encrypt, || authenticator.update_padded(done));
             }
             done = output;
         }

@@ -20,11 +20,11 @@
 //! V. T. Hoang, R. Reyhanitabar, P. Rogaway and D. Vizár, "Online Authenticated-Encryption and its
 //! Nonce-Reuse Misuse-Resistance", CRYPTO 2015, section 7 (STREAM).
 
-use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use crate::cipher::{self, Algorithm, Cipher, Error, TAG_LEN, check_length};
 use crate::keys::{Key, Purpose, fill_random};
+use crate::pool;
 use crate::wire;
 use crate::wire::{Kind, Reader, Writer};
 
@@ -82,12 +82,11 @@ impl State {
         if count == 1 {
             work(&*self.cipher, &nonce(self.next), input, output)?;
         } else {
-            (self.next..end)
-                .into_par_iter()
-                .zip(input.par_chunks(from).zip(output.par_chunks_mut(to)))
-                .try_for_each(|(number, (input, output))| {
-                    work(&*self.cipher, &nonce(number), input, output)
-                })?;
+            let (first, cipher) = (self.next, &*self.cipher);
+            pool::try_pairs((input, from), (output, to), |number, input, output| {
+                let number = u32::try_from(number).map_err(|_| too_long())?;
+                work(cipher, &nonce(first + number), input, output)
+            })?;
         }
         (self.next, self.is_over) = (end, is_last);
         Ok(())

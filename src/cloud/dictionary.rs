@@ -44,11 +44,11 @@ use std::collections::{HashMap, HashSet};
 
 use super::Error;
 use super::store::Label;
-use crate::message::attachment;
+use crate::message::limits;
 use crate::message::trapdoor::{Entry, Prepared, Trapdoor};
 
 /// Uses in a row that may be missing without hiding those that come after them.
-pub const MOST_LOST: u64 = attachment::MOST_LOST as u64;
+pub const MOST_LOST: u64 = limits::MOST_LOST as u64;
 
 /// The labels of a provider's keyword entries, wherever they are kept.
 pub trait Labels {
@@ -124,6 +124,9 @@ pub fn find_all<L: Labels>(trapdoors: &[Trapdoor], labels: &L) -> Result<Vec<u12
     let Some((first, others)) = trapdoors.split_first() else { return Ok(Vec::new()) };
     let mut files = find(first, labels)?;
     for trapdoor in others {
+        if files.is_empty() {
+            break;
+        }
         let matching: HashSet<u128> = find(trapdoor, labels)?.into_iter().collect();
         files.retain(|file| matching.contains(file));
     }

@@ -1,4 +1,4 @@
-use crate::{message, wire};
+use crate::{lock, message, wire};
 
 /// Why a cloud refuses.
 ///
@@ -9,6 +9,10 @@ pub enum Error {
     /// A message is no good.
     #[error(transparent)]
     Message(#[from] message::Error),
+
+    /// The process was forked while the cloud was in use.
+    #[error(transparent)]
+    Forked(#[from] lock::Forked),
 
     /// An upload was received before, and removed since.
     #[error(

@@ -32,14 +32,13 @@ mod marks;
 use std::ops::Range;
 use std::sync::Arc;
 
-use rayon::prelude::*;
-
 use self::level::How;
 pub use self::level::Level;
 pub use self::marks::Marks;
 use super::merge::Threads;
 use crate::message::query::Predicate;
 use crate::operations::{Operation, count};
+use crate::pool;
 use crate::wire::length;
 
 /// A level has at least so many times the rows of the next.
@@ -278,7 +277,7 @@ fn conjunction(mut ranges: Vec<&[u32]>) -> Vec<u32> {
     if found.len() <= FEW {
         found.sort_unstable();
     } else {
-        found.par_sort_unstable();
+        pool::sort(&mut found);
     }
     for range in others {
         let (Some(&first), Some(&last)) = (found.first(), found.last()) else { break };

@@ -10,16 +10,16 @@
 //! That of uploads, attachments and of the index; and, over time, which providers send what when.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{
-    Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
-};
+use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use super::Error;
 use super::attachments::Attachments;
 use super::pages::Cursor;
 use super::records::{Busy, Log, Records};
 use super::store::{Content, Label, Merged, Receipt, Store, Totals};
+use crate::lock::{Forked, Lock};
 use crate::message::announcement::{Announced, Announcement};
 use crate::message::answer::Part;
 use crate::message::attachment::{Attachment, StoredFile};
@@ -33,13 +33,16 @@ use crate::message::upload::Upload;
 /// An index that has so many levels waits for its merging before it takes more.
 const MOST_LEVELS: usize = 64;
 
+/// How long who waits for merging sleeps between two looks.
+const PAUSE: Duration = Duration::from_micros(200);
+
 /// Answers of an owner that may go on at a time, whatever changes meanwhile.
 const MOST_READING: usize = 8;
 
 /// Everything a cloud holds, in memory.
 #[derive(Debug, Default)]
 pub struct Memory {
-    owners: RwLock<BTreeMap<Owner, Arc<Served>>>,
+    owners: Lock<BTreeMap<Owner, Arc<Served>>>,
 }
 
 /// What an owner announced, and the bytes that were signed.
@@ -53,14 +56,13 @@ struct Enrolled {
 #[derive(Debug, Default)]
 struct Served {
     /// `None` before the owner announced anything.
-    enrolled: RwLock<Option<Arc<Enrolled>>>,
-    records: RwLock<Arc<Records>>,
-    attachments: RwLock<Attachments>,
+    enrolled: Lock<Option<Arc<Enrolled>>>,
+    records: Lock<Arc<Records>>,
+    attachments: Lock<Attachments>,
     /// What answers began with that go on.
-    reading: Mutex<VecDeque<Reading>>,
+    reading: Lock<VecDeque<Reading>>,
     /// Whoever changes something has this, so that what it checked stays so.
-    writing: Mutex<Writing>,
-    is_tidied: Condvar,
+    writing: Lock<Writing>,
 }
 
 /// The state that an answer began with.
@@ -91,50 +93,39 @@ impl Writing {
     }
 }
 
-/// The end of a thread's merging, also by a panic.
+/// The end of a thread's merging by a panic or a fork.
 struct Tidier<'a>(&'a Served);
 
 impl Drop for Tidier<'_> {
     fn drop(&mut self) {
-        let mut writing = self.0.writing();
-        (writing.tidier, writing.busy) = (None, None);
-        self.0.is_tidied.notify_all();
+        if let Ok(mut writing) = self.0.writing.write() {
+            (writing.tidier, writing.busy) = (None, None);
+        }
     }
 }
 
 impl Served {
-    fn writing(&self) -> MutexGuard<'_, Writing> {
-        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
+    fn enrolled(&self) -> Result<Option<Arc<Enrolled>>, Forked> {
+        Ok(self.enrolled.read()?.clone())
     }
 
-    fn enrolled(&self) -> Option<Arc<Enrolled>> {
-        self.enrolled.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn records(&self) -> Arc<Records> {
-        Arc::clone(&self.records.read().unwrap_or_else(PoisonError::into_inner))
+    fn records(&self) -> Result<Arc<Records>, Forked> {
+        Ok(Arc::clone(&*self.records.read()?))
     }
 
     /// Shows the records as they are now to whoever comes.
-    fn publish(&self, records: Records) {
+    fn publish(&self, records: Records) -> Result<(), Forked> {
         let records = Arc::new(records);
-        let mut known = self.records.write().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.records.write()?;
         let before = std::mem::replace(&mut *known, records);
         drop(known);
         drop(before); // which may take long, if nobody reads it any more
-    }
-
-    fn attachments(&self) -> RwLockReadGuard<'_, Attachments> {
-        self.attachments.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn attachments_mut(&self) -> RwLockWriteGuard<'_, Attachments> {
-        self.attachments.write().unwrap_or_else(PoisonError::into_inner)
+        Ok(())
     }
 
     /// Refuses what was checked before a revocation and comes after it.
     fn still_accepts(&self, provider: &Node) -> Result<(), Error> {
-        match self.enrolled() {
+        match self.enrolled()? {
             Some(enrolled) => Ok(enrolled.announced.accepts(provider)?),
             None => Ok(()),
         }
@@ -143,22 +134,21 @@ impl Served {
     /// A page of an answer. While it goes on, the state that it began with is kept, of the last
     /// [`MOST_READING`] that did not come to their end.
     fn page(&self, query: &Query, from: &Cursor, most: usize) -> Result<Vec<Part>, Error> {
-        let is_it = |reading: &Reading| {
+        let is_it = |reading: &&Reading| {
             reading.query == query.id && Some(reading.records.changes) == from.snapshot
         };
-        let newest = self.records();
+        let newest = self.records()?;
         let records = match from.snapshot {
             Some(snapshot) if snapshot != newest.changes => {
-                let reading = self.reading();
-                let kept = reading.iter().find(|reading| is_it(reading)).ok_or(Error::Moved)?;
-                Arc::clone(&kept.records)
+                let reading = self.reading.read()?;
+                Arc::clone(&reading.iter().find(is_it).ok_or(Error::Moved)?.records)
             }
             _ => newest,
         };
         let parts = records.page(query, from, most);
         let goes_on = parts.last().is_some_and(|last| Cursor::after(query, &[last]).is_some());
         if goes_on || from.snapshot.is_some() {
-            let mut reading = self.reading();
+            let mut reading = self.reading.write()?;
             reading.retain(|reading| reading.query != query.id);
             if goes_on {
                 if reading.len() == MOST_READING {
@@ -170,24 +160,27 @@ impl Served {
         Ok(parts)
     }
 
-    fn reading(&self) -> MutexGuard<'_, VecDeque<Reading>> {
-        self.reading.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn add(self: &Arc<Self>, upload: &Upload) -> Result<Receipt, Error> {
-        let mut writing = self.writing();
-        while writing.is_tidying() && self.records().levels() > MOST_LEVELS {
-            writing = self.is_tidied.wait(writing).unwrap_or_else(PoisonError::into_inner);
+        let mut writing = self.writing.write()?;
+        while writing.is_tidying() && self.records()?.levels() > MOST_LEVELS {
+            drop(writing);
+            thread::sleep(PAUSE);
+            writing = self.writing.write()?;
         }
         self.still_accepts(&upload.provider)?;
         let path = upload.provider.path();
         if let Some(receipt) = writing.log.repeated(upload.id, &upload.digest, &path)? {
             return Ok(receipt);
         }
-        let (records, receipt) = self.records().with(upload, writing.busy())?;
-        writing.log.add(upload.id, upload.digest, &receipt, records.changes);
-        self.publish(records);
-        self.start_tidying(writing);
+        let (records, receipt) = self.records()?.with(upload, writing.busy())?;
+        let changes = records.changes;
+        self.publish(records)?;
+        writing.log.add(upload.id, upload.digest, &receipt, changes);
+        let is_due = self.is_due(&mut writing)?;
+        drop(writing);
+        if is_due {
+            self.start_tidying();
+        }
         Ok(receipt)
     }
 
@@ -196,14 +189,14 @@ impl Served {
         provider: &str,
         removal: Option<&Removal>,
     ) -> Result<Receipt, Error> {
-        let mut writing = self.writing();
+        let mut writing = self.writing.write()?;
         if let Some(removal) = removal
             && let Some(receipt) = writing.log.repeated(removal.id, &removal.digest, provider)?
         {
             return Ok(receipt);
         }
-        let (mut records, removed) = self.records().without(provider, writing.busy());
-        let files = self.attachments_mut().remove(provider);
+        let (mut records, removed) = self.records()?.without(provider, writing.busy());
+        let files = self.attachments.write()?.remove(provider);
         let provider = provider.to_owned();
         let (added, replaced, is_repeated) = (0, 0, false);
         let receipt = Receipt { provider, added, replaced, removed, files, is_repeated };
@@ -211,113 +204,152 @@ impl Served {
             return Ok(receipt);
         }
         records.changes += 1;
+        let changes = records.changes;
+        self.publish(records)?;
         let message = removal.map(|removal| (removal.id, removal.digest));
-        writing.log.remove(message, &receipt, records.changes);
-        self.publish(records);
-        self.start_tidying(writing);
+        writing.log.remove(message, &receipt, changes);
+        let is_due = self.is_due(&mut writing)?;
+        drop(writing);
+        if is_due {
+            self.start_tidying();
+        }
         Ok(receipt)
     }
 
-    /// Has a thread merge what is overdue, if there is something and none does.
-    fn start_tidying(self: &Arc<Self>, mut writing: MutexGuard<'_, Writing>) {
-        if writing.is_tidying() || self.records().chore().is_none() {
-            return;
+    /// Whether something is overdue and nobody does it; then whoever asks has to.
+    fn is_due(&self, writing: &mut Writing) -> Result<bool, Forked> {
+        if writing.is_tidying() || self.records()?.chore().is_none() {
+            return Ok(false);
         }
         (writing.tidier, writing.busy) = (Some(std::process::id()), None);
-        drop(writing);
+        Ok(true)
+    }
+
+    /// Has a thread merge what is overdue.
+    fn start_tidying(self: &Arc<Self>) {
         let served = Arc::clone(self);
         let thread = thread::Builder::new().name("mopse-merge".to_owned());
         if thread.spawn(move || served.tidy(false)).is_err() {
-            self.tidy(false);
+            let _ = self.tidy(false); // a fork meanwhile is told to whoever comes next
         }
     }
 
     /// Merges what is overdue, as the one thread that does.
-    fn tidy(&self, with_all_threads: bool) {
+    fn tidy(&self, with_all_threads: bool) -> Result<(), Forked> {
         let tidier = Tidier(self);
         loop {
-            let mut writing = self.writing();
-            let Some(chore) = self.records().chore() else {
+            let mut writing = self.writing.write()?;
+            let Some(chore) = self.records()?.chore() else {
+                // Under the same lock, so that nobody relies on a thread that is ending; and once only,
+                // as another may begin.
                 (writing.tidier, writing.busy) = (None, None);
-                break;
+                std::mem::forget(tidier);
+                return Ok(());
             };
             writing.busy = Some(chore.busy());
             drop(writing);
             let done = chore.done(with_all_threads);
-            let mut writing = self.writing();
-            self.publish(self.records().tidied(done));
+            let mut writing = self.writing.write()?;
+            self.publish(self.records()?.tidied(done))?;
             writing.busy = None;
-            self.is_tidied.notify_all();
         }
-        drop(tidier);
     }
 
     /// Merges all that is overdue before it returns.
-    fn settle(&self) {
-        let mut writing = self.writing();
+    fn settle(&self) -> Result<(), Forked> {
+        let mut writing = self.writing.write()?;
         while writing.is_tidying() {
-            writing = self.is_tidied.wait(writing).unwrap_or_else(PoisonError::into_inner);
+            drop(writing);
+            thread::sleep(PAUSE);
+            writing = self.writing.write()?;
         }
-        (writing.tidier, writing.busy) = (Some(std::process::id()), None);
+        let is_due = self.is_due(&mut writing)?;
         drop(writing);
-        self.tidy(true);
+        if is_due { self.tidy(true) } else { Ok(()) }
     }
 }
 
 impl Memory {
     /// What is held for an owner, if there is something.
-    fn known(&self, owner: &Owner) -> Option<Arc<Served>> {
-        self.owners.read().unwrap_or_else(PoisonError::into_inner).get(owner).cloned()
+    fn known(&self, owner: &Owner) -> Result<Option<Arc<Served>>, Forked> {
+        Ok(self.owners.read()?.get(owner).cloned())
     }
 
     /// What is held for an owner, from now on.
-    fn served(&self, owner: &Owner) -> Arc<Served> {
-        self.known(owner).unwrap_or_else(|| {
-            let mut owners = self.owners.write().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(owners.entry(*owner).or_default())
-        })
+    fn served(&self, owner: &Owner) -> Result<Arc<Served>, Forked> {
+        match self.known(owner)? {
+            Some(served) => Ok(served),
+            None => Ok(Arc::clone(self.owners.write()?.entry(*owner).or_default())),
+        }
     }
 
     /// All that is held, owner by owner.
-    fn all(&self) -> Vec<(Owner, Arc<Served>)> {
-        let owners = self.owners.read().unwrap_or_else(PoisonError::into_inner);
-        owners.iter().map(|(owner, served)| (*owner, Arc::clone(served))).collect()
+    fn all(&self) -> Result<Vec<(Owner, Arc<Served>)>, Forked> {
+        let owners = self.owners.read()?;
+        Ok(owners.iter().map(|(owner, served)| (*owner, Arc::clone(served))).collect())
+    }
+
+    /// What is made of an owner's attachments; as of none, if it has none.
+    fn attachments<T>(
+        &self,
+        owner: &Owner,
+        make: impl FnOnce(&Attachments) -> T,
+    ) -> Result<T, Error> {
+        match self.known(owner)? {
+            Some(served) => Ok(make(&*served.attachments.read()?)),
+            None => Ok(make(&Attachments::default())),
+        }
     }
 
     /// Merges all that is overdue, which otherwise threads do meanwhile.
-    pub fn settle(&self) {
-        self.all().iter().for_each(|(_, served)| served.settle());
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Forked`]; so too below.
+    pub fn settle(&self) -> Result<(), Error> {
+        Ok(self.all()?.iter().try_for_each(|(_, served)| served.settle())?)
     }
 
     /// What there is, one line per upload, by owner, group and arrival.
-    #[must_use]
-    pub fn contents(&self) -> Vec<Content> {
-        let all = self.all().into_iter();
-        all.flat_map(|(owner, served)| served.records().contents(owner)).collect()
+    ///
+    /// # Errors
+    ///
+    /// See [`settle`](Self::settle).
+    pub fn contents(&self) -> Result<Vec<Content>, Error> {
+        let mut contents = Vec::new();
+        for (owner, served) in self.all()? {
+            contents.extend(served.records()?.contents(owner));
+        }
+        Ok(contents)
     }
 
     /// How much there is besides records.
-    #[must_use]
-    pub fn totals(&self) -> Totals {
+    ///
+    /// # Errors
+    ///
+    /// See [`settle`](Self::settle).
+    pub fn totals(&self) -> Result<Totals, Error> {
         let mut totals = Totals::default();
-        for (_, served) in self.all() {
-            let of = served.attachments().totals();
-            totals.entries += served.records().entries();
+        for (_, served) in self.all()? {
+            let of = served.attachments.read()?.totals();
+            totals.entries += served.records()?.entries();
             totals.files += of.files;
             totals.file_size += of.file_size;
             totals.keywords += of.keywords;
         }
-        totals
+        Ok(totals)
     }
 
     /// The entries of a field of a group in order: all that a copy of the store shows of the field.
     ///
     /// # Errors
     ///
-    /// [`Error::Records`] if the group has 2^32 records or more.
+    /// See [`settle`](Self::settle); [`Error::Records`] if the group has 2^32 records or more.
     pub fn merged(&self, owner: &Owner, group: &str, field: &str) -> Result<Merged, Error> {
-        let records = self.known(owner).map(|served| served.records());
-        records.map_or_else(|| Ok(Merged::default()), |records| records.merged(group, field))
+        match self.known(owner)? {
+            Some(served) => served.records()?.merged(group, field),
+            None => Ok(Merged::default()),
+        }
     }
 }
 
@@ -325,49 +357,51 @@ impl Store for Memory {
     type Error = Error;
 
     fn owners(&self) -> Result<Vec<Owner>, Error> {
-        let all = self.all().into_iter();
-        Ok(all.filter_map(|(owner, served)| served.enrolled().map(|_| owner)).collect())
+        let mut owners = Vec::new();
+        for (owner, served) in self.all()? {
+            owners.extend(served.enrolled()?.map(|_| owner));
+        }
+        Ok(owners)
     }
 
     fn announced(&self, owner: &Owner) -> Result<Option<Arc<Announced>>, Error> {
-        let enrolled = self.known(owner).and_then(|served| served.enrolled());
-        Ok(enrolled.map(|enrolled| Arc::clone(&enrolled.announced)))
+        let Some(served) = self.known(owner)? else { return Ok(None) };
+        Ok(served.enrolled()?.map(|enrolled| Arc::clone(&enrolled.announced)))
     }
 
     fn announcements(&self, owner: &Owner) -> Result<Vec<Vec<u8>>, Error> {
-        let enrolled = self.known(owner).and_then(|served| served.enrolled());
-        let messages = enrolled.map(|enrolled| enrolled.messages.values().cloned().collect());
+        let Some(served) = self.known(owner)? else { return Ok(Vec::new()) };
+        let messages = served.enrolled()?.map(|of| of.messages.values().cloned().collect());
         Ok(messages.unwrap_or_default())
     }
 
     fn enroll(&self, announcements: Vec<(Announcement, Vec<u8>)>) -> Result<(), Error> {
         let Some((first, _)) = announcements.first() else { return Ok(()) };
+        let served = self.served(&first.owner)?;
         let (more, messages): (Vec<_>, Vec<_>) = announcements
-            .iter()
-            .map(|(announcement, message)| (Arc::new(announcement.clone()), message.clone()))
+            .into_iter()
+            .map(|(announcement, message)| (Arc::new(announcement), message))
             .unzip();
-        let served = self.served(&first.owner);
-        let writing = served.writing();
-        let mut enrolled = served.enrolled().map_or_else(Enrolled::default, Arc::unwrap_or_clone);
+        let writing = served.writing.write()?;
+        let mut enrolled = served.enrolled()?.map_or_else(Enrolled::default, Arc::unwrap_or_clone);
         enrolled.announced = Arc::new(enrolled.announced.with(&more)?);
         for (announcement, message) in more.into_iter().zip(messages) {
             enrolled.messages.insert(announcement.authority.clone(), message);
         }
-        let mut known = served.enrolled.write().unwrap_or_else(PoisonError::into_inner);
-        *known = Some(Arc::new(enrolled));
-        drop((known, writing));
+        *served.enrolled.write()? = Some(Arc::new(enrolled));
+        drop(writing);
         Ok(())
     }
 
     fn add(&self, upload: Upload, _: &[u8]) -> Result<Receipt, Error> {
-        self.served(&upload.owner).add(&upload)
+        self.served(&upload.owner)?.add(&upload)
     }
 
     fn add_file(&self, attachment: Attachment, missing: &[u128], _: &[u8]) -> Result<(), Error> {
-        let served = self.served(&attachment.file.owner);
-        let writing = served.writing();
+        let served = self.served(&attachment.file.owner)?;
+        let writing = served.writing.write()?;
         served.still_accepts(&attachment.file.provider)?;
-        served.attachments_mut().add(attachment, missing)?;
+        served.attachments.write()?.add(attachment, missing)?;
         drop(writing);
         Ok(())
     }
@@ -378,19 +412,15 @@ impl Store for Memory {
         provider: &Node,
         numbers: &[u128],
     ) -> Result<Vec<Option<Vec<u128>>>, Error> {
-        Ok(match self.known(owner) {
-            Some(served) => served.attachments().arrived(provider, numbers),
-            None => vec![None; numbers.len()],
-        })
+        self.attachments(owner, |attachments| attachments.arrived(provider, numbers))
     }
 
     fn notes(&self, owner: &Owner, provider: &Node) -> Result<Vec<Note>, Error> {
-        let served = self.known(owner);
-        Ok(served.map(|served| served.attachments().notes(provider)).unwrap_or_default())
+        self.attachments(owner, |attachments| attachments.notes(provider))
     }
 
     fn add_base(&self, owner: &Owner, provider: &Node, base: u128) -> Result<(), Error> {
-        self.served(owner).attachments_mut().add_base(provider, base);
+        self.served(owner)?.attachments.write()?.add_base(provider, base);
         Ok(())
     }
 
@@ -399,15 +429,17 @@ impl Store for Memory {
     }
 
     fn page(&self, query: &Query, from: &Cursor, most: usize) -> Result<Vec<Part>, Error> {
-        match self.known(&query.owner) {
+        match self.known(&query.owner)? {
             Some(served) => served.page(query, from, most),
             None => Ok(Records::default().page(query, from, most)),
         }
     }
 
     fn count(&self, query: &Query) -> Result<usize, Error> {
-        let records = self.known(&query.owner).map(|served| served.records());
-        Ok(records.unwrap_or_default().count(query))
+        match self.known(&query.owner)? {
+            Some(served) => Ok(served.records()?.count(query)),
+            None => Ok(0),
+        }
     }
 
     fn labels(
@@ -416,14 +448,11 @@ impl Store for Memory {
         provider: &Node,
         labels: &[u128],
     ) -> Result<Vec<Option<Label>>, Error> {
-        Ok(match self.known(owner) {
-            Some(served) => served.attachments().labels(provider, labels),
-            None => vec![None; labels.len()],
-        })
+        self.attachments(owner, |attachments| attachments.labels(provider, labels))
     }
 
     fn label_count(&self, owner: &Owner, provider: &Node) -> Result<usize, Error> {
-        Ok(self.known(owner).map_or(0, |served| served.attachments().label_count(provider)))
+        self.attachments(owner, |attachments| attachments.label_count(provider))
     }
 
     fn files(
@@ -432,8 +461,7 @@ impl Store for Memory {
         provider: &Node,
         numbers: &[u128],
     ) -> Result<Vec<StoredFile>, Error> {
-        let served = self.known(owner);
-        Ok(served.map(|served| served.attachments().files(provider, numbers)).unwrap_or_default())
+        self.attachments(owner, |attachments| attachments.files(provider, numbers))
     }
 
     fn files_of(
@@ -442,14 +470,11 @@ impl Store for Memory {
         provider: &Node,
         handles: &[u128],
     ) -> Result<Vec<StoredFile>, Error> {
-        let served = self.known(owner);
-        Ok(served
-            .map(|served| served.attachments().files_of(provider, handles))
-            .unwrap_or_default())
+        self.attachments(owner, |attachments| attachments.files_of(provider, handles))
     }
 
     fn file(&self, owner: &Owner, number: u128) -> Result<Option<StoredFile>, Error> {
-        let file = self.known(owner).and_then(|served| served.attachments().file(number));
+        let file = self.attachments(owner, |attachments| attachments.file(number))?;
         Ok(file.map(|file| StoredFile::clone(&file)))
     }
 
@@ -459,6 +484,6 @@ impl Store for Memory {
         provider: &str,
         removal: Option<&Removal>,
     ) -> Result<Receipt, Error> {
-        self.served(owner).remove(provider, removal)
+        self.served(owner)?.remove(provider, removal)
     }
 }

@@ -27,15 +27,17 @@
 //!
 //! [doi:10.1109/ACCESS.2018.2793304]: https://doi.org/10.1109/ACCESS.2018.2793304
 
-use rayon::prelude::*;
-
 use super::Error;
 use crate::message::upload::check_order;
 use crate::operations::{Operation, count};
+use crate::pool;
 use crate::wire::length;
 
 /// Entries of a piece, as a rule: its words and places fit the cache beside the runs.
 const PIECE: usize = 4096;
+
+/// Entries whose order is checked on several cores, at least.
+const CHECKED: usize = 1 << 14;
 
 /// One of so many entries is sampled to find splitters.
 const SAMPLED: usize = 64;
@@ -122,9 +124,9 @@ pub(super) fn merge_sorted(runs: &[&[i64]], order: &mut [i64], threads: Threads)
         }
     }
     match threads {
-        Threads::All => tasks.into_par_iter().for_each_init(Piece::default, |piece, task| {
-            task.merge(runs, &starts, piece);
-        }),
+        Threads::All => {
+            pool::each(tasks, Piece::default, |piece, task| task.merge(runs, &starts, piece));
+        }
         Threads::One => {
             let mut piece = Piece::default();
             tasks.into_iter().for_each(|task| task.merge(runs, &starts, &mut piece));
@@ -307,7 +309,7 @@ fn splitters(runs: &[&[i64]], total: usize, threads: Threads) -> Vec<i64> {
         skip = SAMPLED - 1 - left;
     }
     match threads {
-        Threads::All => sample.par_sort_unstable(),
+        Threads::All => pool::sort(&mut sample),
         Threads::One => sample.sort_unstable(),
     }
     // More runs, larger pieces: a piece costs a look at every run.
@@ -344,9 +346,11 @@ fn below(run: &[i64], cursor: usize, splitter: Option<i64>) -> usize {
 }
 
 fn check_runs(runs: &[&[i64]]) -> Result<(), Error> {
-    let fault = runs.par_iter().enumerate().find_map_first(|(number, run)| {
-        count(Operation::Comparison, run.len());
-        check_order(number, run).err()
+    let total: usize = runs.iter().map(|run| run.len()).sum();
+    let least = if total < CHECKED { usize::MAX } else { 0 };
+    let fault = pool::find_first(runs.len(), least, |number| {
+        count(Operation::Comparison, runs[number].len());
+        check_order(number, runs[number]).err()
     });
     fault.map_or(Ok(()), |fault| Err(fault.into()))
 }

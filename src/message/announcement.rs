@@ -24,6 +24,7 @@ use sha2::{Digest, Sha256};
 use super::Error;
 use super::certificate::{Chain, Owner};
 use super::envelope;
+use super::limits::{MOST_ANNOUNCED, MOST_ANNOUNCEMENTS, at_most};
 use super::place::{Epoch, Node, Stamp};
 use crate::wire::{self, Buffer, Kind, Reader, Writer};
 
@@ -134,7 +135,7 @@ impl Announcement {
     fn read(reader: &mut Reader<'_>, owner: Owner) -> Result<Self, Error> {
         let authority = Node::read(reader)?;
         let schema = reader.array()?;
-        let trail = list(reader, 32, |reader| Ok(reader.array()?))?;
+        let trail = list(reader, "announcements before it", 32, |reader| Ok(reader.array()?))?;
         let (epochs, readers) = (epochs(reader)?, epochs(reader)?);
         let members = members(reader, epochs.len())?;
         let signer = Chain::read(reader)?;
@@ -186,7 +187,7 @@ pub(crate) fn write_members<B: Buffer>(writer: &mut Writer<B>, members: &[Member
 
 /// Members, by name and first epoch, of so many epochs.
 pub(crate) fn members(reader: &mut Reader<'_>, epochs: usize) -> Result<Vec<Member>, Error> {
-    let members = list(reader, 13, |reader| member(reader, epochs))?;
+    let members = list(reader, "members", 13, |reader| member(reader, epochs))?;
     if members.is_sorted_by(|a, b| (&a.name, a.first) < (&b.name, b.first)) {
         Ok(members)
     } else {
@@ -196,7 +197,7 @@ pub(crate) fn members(reader: &mut Reader<'_>, epochs: usize) -> Result<Vec<Memb
 
 /// Epochs from the first on.
 pub(crate) fn epochs(reader: &mut Reader<'_>) -> Result<Vec<Epoch>, Error> {
-    let epochs = list(reader, 5, |reader| Ok(Epoch::read(reader)?))?;
+    let epochs = list(reader, "epochs", 5, |reader| Ok(Epoch::read(reader)?))?;
     let ascend = epochs.windows(2).all(|pair| pair[0].number < pair[1].number);
     if epochs.first() == Some(&Epoch::default()) && ascend {
         Ok(epochs)
@@ -207,10 +208,11 @@ pub(crate) fn epochs(reader: &mut Reader<'_>) -> Result<Vec<Epoch>, Error> {
 
 fn list<T>(
     reader: &mut Reader<'_>,
+    what: &'static str,
     size: usize,
     read: impl Fn(&mut Reader<'_>) -> Result<T, Error>,
 ) -> Result<Vec<T>, Error> {
-    let count = reader.count(size)?;
+    let count = at_most(MOST_ANNOUNCED, what, reader.count(size)?)?;
     (0..count).map(|_| read(reader)).collect()
 }
 
@@ -256,11 +258,10 @@ pub fn join(owner: &Owner, announcements: &[Vec<u8>]) -> Vec<u8> {
 ///
 /// # Errors
 ///
-/// [`wire::Error::Format`] if the bytes are none, [`Error::OtherOwner`] if one is of another owner, and
-/// those of [`Announcement::decode`].
+/// [`wire::Error::Format`] if the bytes are none, [`Error::TooMany`], [`Error::OtherOwner`] if one is of another owner, and those of [`Announcement::decode`].
 pub fn split(bytes: &[u8]) -> Result<Vec<(Announcement, Vec<u8>)>, Error> {
     let (mut reader, owner) = envelope::open(bytes, Kind::Announcements)?;
-    let count = reader.count(8)?;
+    let count = at_most(MOST_ANNOUNCEMENTS, "announcements", reader.count(8)?)?;
     let mut announcements = Vec::new();
     for _ in 0..count {
         let message = reader.bytes()?;
@@ -349,8 +350,11 @@ impl Announced {
         let mut known = self.clone();
         let mut more: Vec<_> = more.iter().collect();
         more.sort_by_key(|announcement| announcement.authority.names().len());
+        // All that are known are of one owner.
+        let owner = known.0.values().next().map(|known| known.owner);
+        let owner = owner.or(more.first().map(|announcement| announcement.owner));
         for announcement in more {
-            if known.0.values().any(|other| other.owner != announcement.owner) {
+            if owner != Some(announcement.owner) {
                 return Err(Error::OtherOwner { what: Kind::Announcement.name() });
             }
             if let Some(last) = known.0.get(&announcement.authority)

@@ -19,13 +19,13 @@
 
 use std::collections::HashMap;
 
-use rayon::prelude::*;
-
 use super::Error;
 use super::certificate::Owner;
+use super::limits::{MOST_PORTIONS, at_most};
 use super::place::{Epoch, Node};
 use super::query::{Query, Selection, Token};
 use super::upload::Portion;
+use crate::pool;
 use crate::wire::{self, Blobs, Kind, Reader, Writer, column};
 
 /// Sealed records of one upload that answer a token.
@@ -136,7 +136,7 @@ impl Part {
         let (upload, readers) = (reader.u128()?, Epoch::read(&mut reader)?);
         let count = reader.count(16)?;
         let handles = column(&mut reader, count, u128::from_le_bytes)?;
-        let count = reader.count(40)?;
+        let count = at_most(MOST_PORTIONS, "portions of a part", reader.count(40)?)?;
         let mut portions = Vec::new();
         for _ in 0..count {
             let (name, layout) = (reader.text()?.to_owned(), reader.bytes()?.to_vec());
@@ -220,7 +220,7 @@ fn check_repeats(parts: &[&Part]) -> Result<(), Error> {
         let mut all: Vec<u128> = removed.collect();
         if parts.len() > 1 || !all.is_empty() {
             all.extend(parts.iter().flat_map(|part| &part.handles));
-            all.par_sort_unstable();
+            pool::sort(&mut all);
             if all.windows(2).any(|pair| pair[0] == pair[1]) {
                 return refuse("a record comes twice");
             }

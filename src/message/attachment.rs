@@ -16,17 +16,14 @@
 
 use super::Error;
 use super::envelope;
-use super::trapdoor::{Entry, MOST_NAMED, at_most};
+use super::limits::{LONGEST_DESCRIPTION, LONGEST_NOTE, MOST_LOST, MOST_NAMED, at_most};
+use super::trapdoor::Entry;
 use crate::message::announcement::Announced;
 use crate::message::certificate::{Chain, Owner};
 use crate::message::place::{Epoch, Node};
 use crate::wire::{Buffer, Kind, Reader, Writer};
 
 const WHAT: &str = "the file";
-
-/// How many attachments in a row a message names of those before it. Of all that its keyring made since
-/// its base, fewer than these may be missing.
-pub const MOST_LOST: usize = 16;
 
 /// What a keyring made before an attachment, since it last knew where to count from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -127,7 +124,9 @@ impl StoredFile {
         let owner = Owner(reader.array()?);
         let (provider, readers) = (Node::read(reader)?, Epoch::read(reader)?);
         let (handle, number) = (reader.u128()?, reader.u128()?);
-        let description = reader.bytes()?.to_vec();
+        let description = reader.bytes()?;
+        at_most(LONGEST_DESCRIPTION, "bytes of the file's description", description.len())?;
+        let description = description.to_vec();
         let body = match reader.u8()? {
             0 => None,
             1 => Some(reader.bytes()?.to_vec()),
@@ -191,7 +190,9 @@ impl Attachment {
         if lineage.previous.contains(&file.number) {
             return Err(reader.fault().into());
         }
-        let note = reader.bytes()?.to_vec();
+        let note = reader.bytes()?;
+        at_most(LONGEST_NOTE, "bytes of the file's note", note.len())?;
+        let note = note.to_vec();
         let chain = Chain::read(&mut reader)?;
         envelope::close(reader, bytes, &file.owner, &chain, Some(&file.provider))?;
         Ok(Self { file, entries, lineage, note, chain })

@@ -18,6 +18,7 @@
 use std::fmt;
 
 use super::Error;
+use super::limits::{DEEPEST, at_most};
 use super::place::{Node, Stamp};
 use super::signature::{SIGNATURE_LEN, VERIFICATION_KEY_LEN, verify};
 use crate::wire::{Buffer, Kind, Reader, Writer};
@@ -146,7 +147,7 @@ impl Chain {
     }
 
     pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
-        let count = reader.count(VERIFICATION_KEY_LEN + SIGNATURE_LEN)?;
+        let count = length(reader)?;
         let certificate = |reader: &mut Reader<'_>| -> Result<Certificate, Error> {
             let (subject, key) = (Node::read(reader)?, reader.array()?);
             let stamp = match reader.u8()? {
@@ -161,13 +162,19 @@ impl Chain {
 
     /// Reads certificates from before there were salts and stamps.
     pub(crate) fn read_without_stamps(reader: &mut Reader<'_>) -> Result<Self, Error> {
-        let count = reader.count(VERIFICATION_KEY_LEN + SIGNATURE_LEN)?;
+        let count = length(reader)?;
         let certificate = |reader: &mut Reader<'_>| -> Result<Certificate, Error> {
             let (subject, key) = (Node::read_without_salts(reader)?, reader.array()?);
             Ok(Certificate { subject, key, stamp: None, signature: reader.array()? })
         };
         Ok(Self((0..count).map(|_| certificate(reader)).collect::<Result<_, _>>()?))
     }
+}
+
+/// How many certificates follow.
+fn length(reader: &mut Reader<'_>) -> Result<usize, Error> {
+    let count = reader.count(VERIFICATION_KEY_LEN + SIGNATURE_LEN)?;
+    at_most(DEEPEST, "certificates of the chain", count)
 }
 
 #[cfg(test)]

@@ -10,13 +10,8 @@
 use std::fmt;
 
 use super::Error;
+use super::limits::{DEEPEST, LONGEST_NAME};
 use crate::wire::{self, Buffer, Reader, Writer, text};
-
-/// Bytes in a name at most.
-const LONGEST_NAME: usize = 255;
-
-/// Levels below the owner at most.
-const DEEPEST: usize = 16;
 
 /// Bytes of a salt.
 pub const SALT_LEN: usize = 16;
@@ -117,6 +112,13 @@ impl Node {
         name: &str,
         epoch: impl Into<Epoch>,
     ) -> Result<Self, Error> {
+        let mut child = self.clone();
+        child.descend(name, epoch.into())?;
+        Ok(child)
+    }
+
+    /// Goes down to a place below.
+    fn descend(&mut self, name: &str, epoch: Epoch) -> Result<(), Error> {
         let why = if name.is_empty() || name.len() > LONGEST_NAME {
             "a name has 1 to 255 bytes"
         } else if name.contains(|letter: char| letter == '/' || letter.is_control()) {
@@ -124,10 +126,9 @@ impl Node {
         } else if self.names.len() == DEEPEST {
             "there are at most 16 levels"
         } else {
-            let mut child = self.clone();
-            child.names.push(name.to_owned());
-            child.epochs.push(epoch.into());
-            return Ok(child);
+            self.names.push(name.to_owned());
+            self.epochs.push(epoch);
+            return Ok(());
         };
         Err(no_name(name, why))
     }
@@ -223,12 +224,10 @@ impl Node {
         let mut node = Self::root();
         for _ in 0..reader.count(12)? {
             let (name, epoch) = (reader.text()?, epoch(reader)?);
-            let child = if reader.has_old_names() {
-                node.child_as_spelt(name, epoch)
-            } else {
-                node.child(name, epoch)
-            };
-            node = child.map_err(|_| reader.fault())?;
+            let is_spelt = reader.has_old_names() || text::fault(name).is_none();
+            if !is_spelt || node.descend(name, epoch).is_err() {
+                return Err(reader.fault().into());
+            }
         }
         Ok(node)
     }

@@ -26,6 +26,7 @@ use super::Error;
 use super::announcement::Announced;
 use super::certificate::{Chain, Owner};
 use super::envelope;
+use super::limits::{MOST_FIELDS, MOST_RECORDS, MOST_TOKENS, at_most};
 use super::place::{Group, Node, Stamp};
 use crate::wire::{Kind, Reader, Writer};
 
@@ -131,7 +132,7 @@ impl Token {
         let (id, group, stamp) = (reader.u128()?, Group::read(reader)?, Stamp::read(reader)?);
         let scope = match reader.u8()? {
             0 => Scope::Group,
-            1 => Scope::One(reader.text()?.to_owned()),
+            1 => Scope::One(reader.name()?.to_owned()),
             _ => return Err(reader.fault().into()),
         };
         let selection = match reader.u8()? {
@@ -155,16 +156,16 @@ impl Token {
 }
 
 fn predicates(reader: &mut Reader<'_>) -> Result<Vec<Predicate>, Error> {
-    let mut predicates = Vec::new();
-    for _ in 0..reader.count(25)? {
-        let field = reader.text()?.to_owned();
+    let (mut predicates, mut fields) = (Vec::new(), HashSet::new());
+    for _ in 0..at_most(MOST_FIELDS, "ranges of a token", reader.count(25)?)? {
+        let field = reader.name()?.to_owned();
         let (low, high) = (reader.i64()?, reader.i64()?);
         let slots = match reader.u8()? {
             0 => None,
             1 => Some([reader.u32()?, reader.u32()?]),
             _ => return Err(reader.fault().into()),
         };
-        if low < 0 || high < low {
+        if low < 0 || high < low || !fields.insert(field.clone()) {
             return Err(reader.fault().into());
         }
         predicates.push(Predicate { field, low, high, slots });
@@ -174,7 +175,7 @@ fn predicates(reader: &mut Reader<'_>) -> Result<Vec<Predicate>, Error> {
 
 fn handles(reader: &mut Reader<'_>) -> Result<Vec<u128>, Error> {
     let mut handles: Vec<u128> = Vec::new();
-    for _ in 0..reader.count(16)? {
+    for _ in 0..at_most(MOST_RECORDS, "records of a token", reader.count(16)?)? {
         let handle = reader.u128()?;
         if handles.last().is_some_and(|&last| last >= handle) {
             return Err(reader.fault().into());
@@ -200,13 +201,14 @@ impl Query {
     /// # Errors
     ///
     /// [`wire::Error::Format`](crate::wire::Error::Format) if the bytes are no query, or two tokens ask for
-    /// the same records or have one number, [`Error::Signature`] if it is forged.
+    /// the same records or have one number, or two ranges of a token are of one field,
+    /// [`Error::TooMany`], [`Error::Signature`] if it is forged.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
         let (mut reader, owner) = envelope::open(bytes, Kind::Query)?;
         let schema = reader.array()?;
         let (id, expiry) = (reader.u128()?, reader.u64()?);
         let issuer = Chain::read(&mut reader)?;
-        let count = reader.count(16)?;
+        let count = at_most(MOST_TOKENS, "tokens of the query", reader.count(16)?)?;
         let mut tokens: Vec<Token> = Vec::new();
         let (mut places, mut ids) = (HashSet::new(), HashSet::new());
         for _ in 0..count {

@@ -7,8 +7,8 @@
 //!
 //! # Limits
 //!
-//! A request names no provider twice, and of each at most [`MOST_NAMED`] trapdoors or handles, none
-//! twice.
+//! A request names at most [`MOST_PLACES`] providers, none twice, and of each at most [`MOST_NAMED`]
+//! trapdoors or handles, none twice; two trapdoors that lead to the same entries are one twice.
 //!
 //! # Leakage
 //!
@@ -21,8 +21,9 @@ use super::Error;
 use super::announcement::Announced;
 use super::certificate::{Chain, Owner};
 use super::envelope;
+use super::limits::{MOST_NAMED, MOST_PLACES, at_most};
 use super::place::Node;
-use super::trapdoor::{MOST_NAMED, TRAPDOOR_LEN, Trapdoor, at_most};
+use super::trapdoor::{LABEL_KEY_LEN, TRAPDOOR_LEN, Trapdoor};
 use crate::wire::{Kind, Reader};
 
 const WHAT: &str = "the request";
@@ -168,11 +169,13 @@ fn providers<const N: usize>(
     what: &'static str,
 ) -> Result<Lists<[u8; N]>, Error> {
     let (mut providers, mut named) = (Vec::new(), BTreeSet::new());
-    for _ in 0..reader.count(16)? {
+    for _ in 0..at_most(MOST_PLACES, "providers of the request", reader.count(16)?)? {
         let provider = Node::read(reader)?;
         let count = at_most(MOST_NAMED, what, reader.count(N)?)?;
         let list = (0..count).map(|_| reader.array()).collect::<Result<Vec<_>, _>>()?;
-        let distinct: BTreeSet<&[u8; N]> = list.iter().collect();
+        // Of a trapdoor, what stands first decides what is found.
+        let distinct: BTreeSet<&[u8]> =
+            list.iter().map(|item| &item[..N.min(LABEL_KEY_LEN)]).collect();
         if distinct.len() < count || !named.insert(provider.clone()) {
             return Err(reader.fault().into());
         }

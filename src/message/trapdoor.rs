@@ -26,22 +26,11 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::Zeroize;
 
-use super::Error;
-
 /// Bytes of a trapdoor.
 pub const TRAPDOOR_LEN: usize = 64;
 
-/// How many keywords a file has, and how many keywords or records a request names of each provider.
-pub const MOST_NAMED: usize = 4096;
-
-/// A count of what a message names, if it is not too high.
-///
-/// # Errors
-///
-/// [`Error::TooMany`].
-pub fn at_most(most: usize, what: &'static str, got: usize) -> Result<usize, Error> {
-    if got <= most { Ok(got) } else { Err(Error::TooMany { what, got, most }) }
-}
+/// Bytes of the key that says where entries are found: two trapdoors with one find the same.
+pub(crate) const LABEL_KEY_LEN: usize = TRAPDOOR_LEN / 2;
 
 /// What finds the files of one keyword at one provider.
 #[derive(Clone, PartialEq, Eq)]
@@ -97,7 +86,7 @@ impl Trapdoor {
     }
 
     pub(crate) fn prepared(&self) -> Prepared {
-        let (label, mask) = self.0.split_at(TRAPDOOR_LEN / 2);
+        let (label, mask) = self.0.split_at(LABEL_KEY_LEN);
         let mac = |key| Hmac::new_from_slice(key).expect("HMAC takes keys of any length");
         Prepared { labels: mac(label), masks: mac(mask) }
     }

@@ -14,7 +14,7 @@
 //! * The tree: Merkle, *A Certified Digital Signature*, CRYPTO 1989; leaves and nodes told apart as
 //!   in RFC 6962, section 2.1.
 
-use rayon::prelude::*;
+use crate::pool;
 use sha2::{Digest, Sha256};
 
 /// Bytes of a digest.
@@ -38,7 +38,7 @@ pub(crate) fn root(bytes: &[u8]) -> Hash {
     if bytes.len() <= CHUNK {
         return leaf(bytes);
     }
-    let mut level: Vec<Hash> = bytes.par_chunks(CHUNK).map(leaf).collect();
+    let mut level: Vec<Hash> = pool::map_chunks(bytes, CHUNK, |_, chunk| leaf(chunk));
     while level.len() > 1 {
         let up = level.chunks(2).map(|pair| match pair {
             [left, right] => node(left, right),

@@ -42,6 +42,7 @@ use sha2::{Digest, Sha256};
 use super::Error;
 use super::announcement::Announced;
 use super::certificate::{Chain, Owner};
+use super::limits::{LONGEST_LAYOUT, MOST_FIELDS, MOST_PLACES, MOST_PORTIONS, at_most};
 use super::place::{Epoch, Node, Stamp};
 use super::{envelope, tree};
 use crate::wire::{self, Blobs, Kind, Reader, Writer, column};
@@ -50,9 +51,6 @@ const WHAT: &str = "the upload";
 
 /// Hours that a provider's clock may be ahead of the cloud's.
 pub const SKEW: u64 = 48;
-
-/// Portions of a record at most.
-pub const MOST_PORTIONS: usize = 64;
 
 /// What a row was when it was last changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -245,7 +243,7 @@ impl Upload {
     ///
     /// # Errors
     ///
-    /// [`wire::Error::Format`] if the bytes are no upload, [`Error::UnsortedRun`],
+    /// [`wire::Error::Format`] if the bytes are no upload, [`Error::TooMany`], [`Error::UnsortedRun`],
     /// [`Error::NegativeCiphertext`] or [`Error::Run`] if a run is faulty, [`Error::Signature`] if it
     /// is forged, [`Error::Scope`] if it removes what is not the provider's.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
@@ -257,11 +255,13 @@ impl Upload {
         let mut heads: Vec<(String, Vec<u8>)> = Vec::new();
         let count = reader.count(16)?;
         for _ in 0..count {
-            let name = reader.text()?.to_owned();
+            let name = reader.name()?.to_owned();
             if heads.len() == MOST_PORTIONS || heads.iter().any(|(other, _)| *other == name) {
                 return Err(reader.fault().into());
             }
-            heads.push((name, reader.bytes()?.to_vec()));
+            let layout = reader.bytes()?;
+            at_most(LONGEST_LAYOUT, "bytes of a portion's layout", layout.len())?;
+            heads.push((name, layout.to_vec()));
         }
         let (length, root) = (reader.u64()?, reader.array::<32>()?);
         let chain = Chain::read(&mut reader)?;
@@ -414,8 +414,8 @@ impl Body {
         }
         let mut runs: Vec<Run> = Vec::new();
         let mut checks = Checks::new(handles.len());
-        for _ in 0..reader.count(16)? {
-            let field = reader.text()?.to_owned();
+        for _ in 0..at_most(MOST_FIELDS, "runs of the upload", reader.count(16)?)? {
+            let field = reader.name()?.to_owned();
             let count = reader.count(12)?;
             let ciphertexts = column(&mut reader, count, i64::from_le_bytes)?;
             let records = column(&mut reader, count, u32::from_le_bytes)?;
@@ -448,7 +448,8 @@ fn replaced(reader: &mut Reader<'_>, rows: usize) -> Result<Vec<Replaced>, wire:
 /// Removed rows of places that ascend, each row once and in order.
 fn removed(reader: &mut Reader<'_>) -> Result<Vec<Removed>, Error> {
     let mut removed: Vec<Removed> = Vec::new();
-    for _ in 0..reader.count(16)? {
+    let places = at_most(MOST_PLACES, "places that rows are removed of", reader.count(16)?)?;
+    for _ in 0..places {
         let provider = Node::read(reader)?;
         if removed.last().is_some_and(|last| last.provider >= provider) {
             return Err(reader.fault().into());

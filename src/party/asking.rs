@@ -7,11 +7,11 @@ use super::keyring::Keyring;
 use super::keywords;
 use super::records::Ids;
 use crate::message::answer::Part;
+use crate::message::limits::{MOST_NAMED, MOST_RECORDS, at_most};
 use crate::message::place::{Group, Node};
 use crate::message::query::{Predicate, Query, Scope, Selection, Token};
 use crate::message::removal::Removal;
 use crate::message::request::{Ask, Request};
-use crate::message::trapdoor::{MOST_NAMED, at_most};
 use crate::scheme::mopse::Handle;
 use crate::scheme::ruler::Layout;
 
@@ -42,9 +42,13 @@ impl Keyring {
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownField`], [`scheme::Error::OutOfDomain`](crate::scheme::Error::OutOfDomain) or [`scheme::Error::BoundsOrder`](crate::scheme::Error::BoundsOrder) for a range that is
+    /// [`Error::UnknownField`], [`Error::TwoRanges`], [`scheme::Error::OutOfDomain`](crate::scheme::Error::OutOfDomain) or [`scheme::Error::BoundsOrder`](crate::scheme::Error::BoundsOrder) for a range that is
     /// none.
     pub fn query(&self, ranges: &[Range], expiry: u64) -> Result<Vec<u8>, Error> {
+        let mut named = BTreeSet::new();
+        if let Some(range) = ranges.iter().find(|range| !named.insert(&range.field)) {
+            return Err(Error::TwoRanges { field: range.field.clone() });
+        }
         let own = self.places().filter_map(own_scope);
         let below = self.below.groups().into_iter().map(|group| (group, Scope::Group));
         let mut reached: Vec<(Group, Scope)> = own.chain(below).collect();
@@ -69,7 +73,8 @@ impl Keyring {
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownProvider`] if there is none with this path, [`Error::Rows`] without an id.
+    /// [`Error::UnknownProvider`] if there is none with this path, [`Error::Rows`] without an id,
+    /// [`message::Error::TooMany`](crate::message::Error::TooMany) for more than [`MOST_RECORDS`].
     pub fn lookup(&self, path: &str, ids: Ids<'_>, expiry: u64) -> Result<Vec<u8>, Error> {
         if ids.count() == 0 {
             return Err(Error::Rows { got: 0 });
@@ -84,6 +89,7 @@ impl Keyring {
             let mut of_place = self.handles_at(place, ids)?;
             of_place.sort_unstable();
             of_place.dedup();
+            at_most(MOST_RECORDS, "records of the query", of_place.len())?;
             handles.push(of_place);
         }
         let mut handles = handles.into_iter();

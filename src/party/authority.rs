@@ -1,8 +1,7 @@
 //! Authorising, revoking, announcing, catching up: what a node does for those below it, and knows of them.
 
+use std::collections::HashMap;
 use std::sync::Arc;
-
-use std::sync::PoisonError;
 
 use super::Error;
 use super::keyring::{Derived, Earlier, Keyring, Seed, Standing, ruler_key, sign, signing_key};
@@ -44,7 +43,9 @@ impl Keyring {
             return Ok(());
         }
         let look = Look::of(name);
-        let mut looks = self.derived.looks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.derived.looks.write().ok();
+        let mut anew = HashMap::new(); // where a fork has left the lock behind
+        let looks = kept.as_deref_mut().unwrap_or(&mut anew);
         for known in group.current() {
             let is_like = match looks.get(known) {
                 Some(known) => known.is_like(&look),
@@ -88,7 +89,7 @@ impl Keyring {
             counts: Uses::new(),
             derived: Derived::default(),
             portions: self.portions.clone(),
-            seed: self.seed.as_ref().map(|seed: &Seed| seed.of(node)),
+            seed: self.seed.as_ref().map(|seed: &Seed| seed.of(node)).transpose()?,
         })
     }
 

@@ -1,4 +1,4 @@
-use crate::{cipher, keys, message, schema, scheme, wire};
+use crate::{cipher, keys, lock, message, schema, scheme, wire};
 
 /// Why a party cannot do something.
 ///
@@ -13,6 +13,10 @@ pub enum Error {
     /// There is no key.
     #[error(transparent)]
     Keys(#[from] keys::Error),
+
+    /// The process was forked while the keyring was in use.
+    #[error(transparent)]
+    Forked(#[from] lock::Forked),
 
     /// Something is no field, schema or value.
     #[error(transparent)]
@@ -202,6 +206,13 @@ pub enum Error {
     Rows {
         /// How many it has.
         got: u64,
+    },
+
+    /// A field has two ranges.
+    #[error("field {field:?} has two ranges, expected one")]
+    TwoRanges {
+        /// The field.
+        field: String,
     },
 
     /// A name looks like that of another provider of the same group.

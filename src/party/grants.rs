@@ -13,7 +13,6 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use rayon::prelude::*;
 use zeroize::Zeroizing;
 
 use super::Error;
@@ -31,6 +30,7 @@ use crate::message::certificate::{Chain, Owner};
 use crate::message::place::{Epoch, Node};
 use crate::message::signature::verify;
 use crate::message::upload::Portion;
+use crate::pool;
 use crate::scheme::mopse::Handle;
 use crate::wire::{Buffer, Kind, Reader, Writer};
 
@@ -252,56 +252,49 @@ fn open_portion(
     let types = types(&columns)?;
     let context = origin.of_records(name, layout);
     let tags = author.map(|author| author.of(&context));
-    let chunks: Vec<Rows> = handles
-        .par_chunks(ROWS)
-        .enumerate()
-        .map(|(number, handles)| {
-            let first = number * ROWS;
-            let mut opened =
-                Rows { columns: columns.iter().map(Column::empty).collect(), ..Rows::default() };
-            opened.columns.iter_mut().for_each(|column| column.reserve(handles.len()));
-            let mut row = Zeroizing::new(Vec::new());
-            let wrote = tags.as_ref().map(|tags| {
-                let sealed =
-                    |at| split(portion.records.get(first + at)).map_or(&[][..], |(of, _)| of);
-                tags.of(handles.iter().enumerate().map(|(at, &handle)| (handle, sealed(at))))
-            });
-            let mut position = 0;
-            let mut open = |key: Option<&[u8; 32]>| {
-                let sealed = portion.records.get(first + position);
-                let associated = associated(&context, handles[position]);
-                let wrote = wrote.as_ref().map(|tags| &tags[position]);
-                let decoded = match key {
-                    None => {
+    let chunks = pool::map_chunks(handles, ROWS, |number, handles| {
+        let first = number * ROWS;
+        let mut opened =
+            Rows { columns: columns.iter().map(Column::empty).collect(), ..Rows::default() };
+        opened.columns.iter_mut().for_each(|column| column.reserve(handles.len()));
+        let mut row = Zeroizing::new(Vec::new());
+        let wrote = tags.as_ref().map(|tags| {
+            let sealed = |at| split(portion.records.get(first + at)).map_or(&[][..], |(of, _)| of);
+            tags.of(handles.iter().enumerate().map(|(at, &handle)| (handle, sealed(at))))
+        });
+        let mut position = 0;
+        let mut open = |key: Option<&[u8; 32]>| {
+            let sealed = portion.records.get(first + position);
+            let associated = associated(&context, handles[position]);
+            let wrote = wrote.as_ref().map(|tags| &tags[position]);
+            let decoded = match key {
+                None => {
+                    void_row(position, &mut opened.columns);
+                    Ok(())
+                }
+                Some(key) => match open_row(key, &nonce, &associated, sealed, wrote, &mut row) {
+                    Ok(()) => decode_or_void(&row, position, &mut opened.columns),
+                    Err(error) => {
                         void_row(position, &mut opened.columns);
-                        Ok(())
+                        Err(error)
                     }
-                    Some(key) => {
-                        match open_row(key, &nonce, &associated, sealed, wrote, &mut row) {
-                            Ok(()) => decode_or_void(&row, position, &mut opened.columns),
-                            Err(error) => {
-                                void_row(position, &mut opened.columns);
-                                Err(error)
-                            }
-                        }
-                    }
-                };
-                if let Err(error) = decoded {
-                    opened.faults.insert(first + position, error.at(first + position));
-                }
-                position += 1;
+                },
             };
-            match keys {
-                Keys::All(keys) => {
-                    keys.for_each(handles.iter().copied(), |key| open(Some(key)));
-                }
-                Keys::Some(keys) => {
-                    handles.iter().for_each(|&handle| open(keys.get(handle).map(Key::expose)));
-                }
+            if let Err(error) = decoded {
+                opened.faults.insert(first + position, error.at(first + position));
             }
-            opened
-        })
-        .collect();
+            position += 1;
+        };
+        match keys {
+            Keys::All(keys) => {
+                keys.for_each(handles.iter().copied(), |key| open(Some(key)));
+            }
+            Keys::Some(keys) => {
+                handles.iter().for_each(|&handle| open(keys.get(handle).map(Key::expose)));
+            }
+        }
+        opened
+    });
     let mut joined = Rows { columns, places, types, id, faults: BTreeMap::new() };
     joined.columns.iter_mut().for_each(|column| column.reserve(handles.len()));
     for mut chunk in chunks {

@@ -29,7 +29,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use ed25519_dalek::{Signer, SigningKey};
 
@@ -39,6 +39,7 @@ use super::keywords::Uses;
 use super::records::Ids;
 use super::uploading::check_names;
 use crate::keys::{Key, Purpose, fill_random};
+use crate::lock::{Forked, Lock};
 use crate::message;
 use crate::message::certificate::{Chain, Owner};
 use crate::message::place::{Epoch, Group, Node, Stamp};
@@ -107,17 +108,21 @@ pub(super) struct Seed {
     key: Key,
     drawn: AtomicU64,
     /// How often a keyring was made of each party below.
-    made: Mutex<HashMap<Node, u64>>,
+    made: Lock<HashMap<Node, u64>>,
 }
 
 impl Seed {
     pub(super) fn new(key: Key) -> Self {
-        Self { key, drawn: AtomicU64::new(0), made: Mutex::default() }
+        Self { key, drawn: AtomicU64::new(0), made: Lock::default() }
     }
 
     /// The seed of a keyring of a party below: each draws other numbers, also where the keys are the same.
-    pub(super) fn of(&self, node: &Node) -> Self {
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+    ///
+    /// # Errors
+    ///
+    /// [`Forked`].
+    pub(super) fn of(&self, node: &Node) -> Result<Self, Forked> {
+        let mut made = self.made.write()?;
         let before = made.entry(node.clone()).or_default();
         let key = self.key.child(Purpose::Seed, node.path().as_bytes(), 0);
         let key = match *before {
@@ -125,7 +130,7 @@ impl Seed {
             again => key.child(Purpose::Seed, &[&b"/again/"[..], &again.to_be_bytes()].concat(), 0),
         };
         *before += 1;
-        Self::new(key)
+        Ok(Self::new(key))
     }
 
     fn draw(&self, of: &[u8]) -> [u8; 16] {
@@ -140,9 +145,9 @@ impl Seed {
 /// What is derived once and kept, as long as the keyring is.
 #[derive(Default)]
 pub(super) struct Derived {
-    rulers: Mutex<HashMap<(Group, usize), Arc<Ruler>>>,
+    rulers: Lock<HashMap<(Group, usize), Arc<Ruler>>>,
     /// How the names of members look.
-    pub(super) looks: Mutex<HashMap<String, Look>>,
+    pub(super) looks: Lock<HashMap<String, Look>>,
     /// What the node signs with; wiped with the keyring.
     signer: OnceLock<SigningKey>,
 }
@@ -252,7 +257,9 @@ impl Keyring {
     }
 
     pub(super) fn signer(&self) -> &SigningKey {
-        self.derived.signer.get_or_init(|| signing_key(&self.key))
+        // Made before it is set, so that a fork leaves nothing behind that is for ever being made.
+        let made = self.derived.signer.get().is_none().then(|| signing_key(&self.key));
+        self.derived.signer.get_or_init(|| made.unwrap_or_else(|| signing_key(&self.key)))
     }
 
     pub(crate) fn sign(&self, message: &[u8]) -> [u8; SIGNATURE_LEN] {
@@ -272,9 +279,9 @@ impl Keyring {
     /// The ruler of a field in the own group or a group below.
     pub(super) fn ruler(&self, group: &Group, field: usize) -> Result<Arc<Ruler>, Error> {
         let place = (group.clone(), field);
-        let known =
-            self.derived.rulers.lock().unwrap_or_else(PoisonError::into_inner).get(&place).cloned();
-        if let Some(ruler) = known {
+        // Where a fork has left the lock behind, each is made when it is needed.
+        let known = self.derived.rulers.read().ok();
+        if let Some(ruler) = known.and_then(|rulers| rulers.get(&place).cloned()) {
             return Ok(ruler);
         }
         let own = std::iter::once((&self.node, &self.rulers));
@@ -286,9 +293,10 @@ impl Keyring {
         };
         let definition = &self.schema.fields()[field].1;
         let ruler = Arc::new(Ruler::new(&key, definition.plaintexts(), definition.cell())?);
-        let mut cache = self.derived.rulers.lock().unwrap_or_else(PoisonError::into_inner);
-        cache.insert(place, Arc::clone(&ruler));
-        Ok(ruler)
+        match self.derived.rulers.write() {
+            Ok(mut known) => Ok(Arc::clone(known.entry(place).or_insert(ruler))),
+            Err(Forked) => Ok(ruler),
+        }
     }
 
     /// How this provider encrypts the entries of a field.

@@ -45,9 +45,10 @@ use crate::cipher::{aes_gcm_siv, envelope};
 use crate::keys::{Key, Purpose, fill_random};
 use crate::message::attachment::Lineage;
 use crate::message::certificate::Owner;
+use crate::message::limits::{MOST_NAMED, at_most};
 use crate::message::notes::Notes;
 use crate::message::place::Node;
-use crate::message::trapdoor::{Entry, MOST_NAMED, Proof, TRAPDOOR_LEN, Trapdoor, at_most};
+use crate::message::trapdoor::{Entry, Proof, TRAPDOOR_LEN, Trapdoor};
 use crate::wire::{Buffer, Kind, Reader, Writer};
 
 /// What stands for a keyword where its uses are counted.

@@ -43,7 +43,6 @@ use aes::cipher::BlockCipherEncrypt;
 use hmac::{Hmac, KeyInit, Mac};
 use polyval::Polyval;
 use polyval::universal_hash::UniversalHash;
-use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
@@ -57,6 +56,7 @@ use crate::message::certificate::Owner;
 use crate::message::place::{Epoch, Node};
 use crate::message::upload::Portion;
 use crate::operations::{Operation, count};
+use crate::pool;
 use crate::scheme::mopse::Handle;
 use crate::wire::{Blobs, Kind, Packed, Writer};
 
@@ -68,6 +68,9 @@ pub const FILES: &str = "files";
 
 /// Bytes of the tag that shows who wrote a record.
 pub(super) const AUTHOR_LEN: usize = 16;
+
+/// Handles of texts that are made on several cores, at least.
+const HANDLES: usize = 64;
 
 /// Rows that are sealed, or opened, one after the other.
 pub(super) const ROWS: usize = 1 << 10;
@@ -108,7 +111,7 @@ impl Ids<'_> {
             let (handle, _) = bytes.as_chunks::<16>();
             u128::from_be_bytes(handle[0])
         };
-        (0..self.count()).into_par_iter().map(handle).collect()
+        pool::map(self.count(), HANDLES, handle)
     }
 }
 
@@ -117,7 +120,7 @@ fn integer_handles(key: &Key, ids: &[i64]) -> Vec<Handle> {
     const CHUNK: usize = 1 << 12;
     let coins = Coins::new(&key.child(Purpose::Handle, b"integers", 0));
     let mut handles = vec![0; ids.len()];
-    handles.par_chunks_mut(CHUNK).zip(ids.par_chunks(CHUNK)).for_each(|(handles, ids)| {
+    pool::map_pairs((ids, CHUNK), (&mut handles, CHUNK), |_, ids, handles| {
         let block = |id: &i64| Coins::block(Tag::Handle, 0, 0, id.cast_unsigned());
         let mut blocks: Vec<Block> = ids.iter().map(block).collect();
         coins.toss(&mut blocks);
@@ -365,39 +368,35 @@ pub(super) fn seal(
     let (key, nonce) = (portion_key(readers_key, name), origin.nonce());
     let (keys, context) = (RowKeys::new(&key), origin.of_records(name, &layout));
     let tags = author.of(&context);
-    let sealed: Vec<(Vec<usize>, Vec<u8>)> = rows
-        .par_chunks(ROWS)
-        .map(|rows| {
-            let lengths: Vec<usize> =
-                rows.iter().map(|&(_, row)| row_len(columns, row) + TAG_LEN + AUTHOR_LEN).collect();
-            // It never grows, so that no row is left anywhere in the clear.
-            let mut sealed = Writer(Vec::with_capacity(lengths.iter().sum()));
-            let mut left = rows.iter();
-            keys.for_each(rows.iter().map(|&(handle, _)| handle), |key| {
-                let Some(&(handle, row)) = left.next() else { return };
-                let associated = associated(&context, handle);
-                let start = sealed.0.len();
-                encode_row(columns, row, &mut sealed);
-                let tag =
-                    aes_gcm_siv::seal_in_place(key, &nonce, &associated, &mut sealed.0[start..]);
-                sealed.raw(&tag).raw(&[0; AUTHOR_LEN]);
-            });
-            let mut sealed = sealed.0;
-            let mut left = &sealed[..];
-            let records = rows.iter().zip(&lengths).map(|(&(handle, _), &length)| {
-                let (record, more) = left.split_at(length);
-                left = more;
-                (handle, &record[..length - AUTHOR_LEN])
-            });
-            let tags = tags.of(records);
-            let mut end = 0;
-            for (length, tag) in lengths.iter().zip(tags) {
-                end += length;
-                sealed[end - AUTHOR_LEN..end].copy_from_slice(&tag);
-            }
-            (lengths, sealed)
-        })
-        .collect();
+    let sealed = pool::map_chunks(rows, ROWS, |_, rows| {
+        let lengths: Vec<usize> =
+            rows.iter().map(|&(_, row)| row_len(columns, row) + TAG_LEN + AUTHOR_LEN).collect();
+        // It never grows, so that no row is left anywhere in the clear.
+        let mut sealed = Writer(Vec::with_capacity(lengths.iter().sum()));
+        let mut left = rows.iter();
+        keys.for_each(rows.iter().map(|&(handle, _)| handle), |key| {
+            let Some(&(handle, row)) = left.next() else { return };
+            let associated = associated(&context, handle);
+            let start = sealed.0.len();
+            encode_row(columns, row, &mut sealed);
+            let tag = aes_gcm_siv::seal_in_place(key, &nonce, &associated, &mut sealed.0[start..]);
+            sealed.raw(&tag).raw(&[0; AUTHOR_LEN]);
+        });
+        let mut sealed = sealed.0;
+        let mut left = &sealed[..];
+        let records = rows.iter().zip(&lengths).map(|(&(handle, _), &length)| {
+            let (record, more) = left.split_at(length);
+            left = more;
+            (handle, &record[..length - AUTHOR_LEN])
+        });
+        let tags = tags.of(records);
+        let mut end = 0;
+        for (length, tag) in lengths.iter().zip(tags) {
+            end += length;
+            sealed[end - AUTHOR_LEN..end].copy_from_slice(&tag);
+        }
+        (lengths, sealed)
+    });
     let mut ends = Vec::with_capacity(rows.len());
     let mut bytes = Vec::with_capacity(sealed.iter().map(|(_, bytes)| bytes.len()).sum());
     let mut end = 0;

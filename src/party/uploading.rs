@@ -4,7 +4,6 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::Error;
@@ -19,19 +18,18 @@ use crate::cipher::Algorithm;
 use crate::message;
 use crate::message::answer::Part;
 use crate::message::attachment::{Attachment, StoredFile};
+use crate::message::limits::{
+    LONGEST_DESCRIPTION, LONGEST_LAYOUT, LONGEST_NAME, MOST_PORTIONS, at_most,
+};
 use crate::message::notes::Notes;
 use crate::message::place::{Epoch, Node};
 use crate::message::request::Request;
-use crate::message::upload::{
-    MOST_PORTIONS, Portion, Removed, Replaced, Run, Upload, Version, digest_of_row,
-};
+use crate::message::upload::{Portion, Removed, Replaced, Run, Upload, Version, digest_of_row};
+use crate::pool;
 use crate::scheme::Scheme;
 use crate::scheme::mopse::Handle;
 use crate::wire::length;
 use crate::wire::text::{self, Look};
-
-/// Bytes in the name of a portion at most.
-const LONGEST_NAME: usize = 255;
 
 /// The plaintexts of one field of a table: which rows hold a value, and its plaintext.
 #[derive(Debug, Clone, Copy)]
@@ -177,6 +175,10 @@ impl Keyring {
             records::seal(&key, &author, origin, (name, &names), &columns, table.id, &order)
         };
         let portions = portions.into_iter().map(seal).collect::<Result<Vec<_>, _>>()?;
+        for portion in &portions {
+            let length = portion.layout.len();
+            at_most(LONGEST_LAYOUT, "bytes of names and types of columns", length)?;
+        }
         let row = |row: usize| u32::try_from(row).unwrap_or(u32::MAX);
         let mut rows: Vec<u32> = order.iter().map(|&(_, at)| row(at)).collect();
         rows.extend(&changes.removed_rows);
@@ -254,7 +256,7 @@ impl Keyring {
         let handles = self.handles_at(place, ids)?;
         let mut order: Order =
             handles.iter().enumerate().map(|(row, &handle)| (handle, row)).collect();
-        order.par_sort_unstable();
+        pool::sort(&mut order);
         let twice = order.windows(2).filter(|pair| pair[0].0 == pair[1].0).map(|pair| pair[1].1);
         match twice.min() {
             Some(row) => Err(Error::DuplicateId { row }),
@@ -327,7 +329,7 @@ impl Keyring {
             mopse.encrypt_batch(plaintexts, &of_rows, &mut ciphertexts)?;
             let mut entries: Vec<(i64, u32)> =
                 ciphertexts.into_iter().zip(rows.iter().map(|&row| numbers[row])).collect();
-            entries.par_sort_unstable();
+            pool::sort(&mut entries);
             let (ciphertexts, records) = entries.into_iter().unzip();
             runs.push(Run { field: field.to_owned(), ciphertexts, records });
         }
@@ -450,7 +452,7 @@ impl Keyring {
     /// # Errors
     ///
     /// [`message::Error::Scope`] for the owner, who uploads nothing, [`Error::OneRecord`] if there is not one id or
-    /// a keyword was used too often, [`message::Error::TooMany`] if there are too many keywords,
+    /// a keyword was used too often, [`message::Error::TooMany`] if there are too many keywords or its name is too long,
     /// [`cipher::Error::NotAuthenticated`](crate::cipher::Error::NotAuthenticated) if the cipher has no tag, [`keys::Error::Randomness`](crate::keys::Error::Randomness).
     /// Nothing is counted then.
     pub fn attach(
@@ -479,6 +481,8 @@ impl Keyring {
         let place = Place { owner: &owner, provider: &provider, readers, handle, number };
         let (description, body) =
             attachments::seal(&record, place, algorithm, &described, contents)?;
+        let length = description.len();
+        at_most(LONGEST_DESCRIPTION, "bytes of the file's name and media type", length)?;
         let note = keywords::note(&self.key, (&owner, &provider, number), &made.used)?;
         let lineage = self.counts.lineage().clone();
         self.counts.count(number, &made);

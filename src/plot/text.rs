@@ -29,6 +29,12 @@ static FONT: LazyLock<Face<'static>> = LazyLock::new(|| {
     Face::parse(dejavu::sans::regular(), 0).expect("the embedded font is a whole font")
 });
 
+/// Reads the font, which the first text does otherwise.
+#[cfg(feature = "python")]
+pub(crate) fn prepare() {
+    LazyLock::force(&FONT);
+}
+
 /// Calls `each` with every glyph of a line of text and where it begins, and returns where the
 /// line ends, all in units of the font.
 fn set(text: &str, mut each: impl FnMut(GlyphId, i32)) -> i32 {

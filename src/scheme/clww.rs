@@ -26,8 +26,6 @@
 use std::cmp::Ordering;
 use std::fmt;
 
-use rayon::prelude::*;
-
 use super::batch::{CHUNK, decrypt_each, encrypt_chunks};
 use super::{
     Error, Scheme, bits, check_bounds, check_domain, check_lengths, check_plaintext, pairs, sign,
@@ -35,6 +33,7 @@ use super::{
 use crate::keys::coins::{Block, Coins, Tag, halves};
 use crate::keys::{Key, Purpose};
 use crate::operations::{Operation, count};
+use crate::pool;
 
 /// The most bits a plaintext has.
 const MOST_BITS: usize = 32;
@@ -144,18 +143,26 @@ pub fn compare_batch(left: &[u64], right: &[u64]) -> Result<Vec<i8>, Error> {
     let pairs = pairs(left.len(), right.len())?;
     for ciphertexts in [left, right] {
         let no_digits = |c: &u64| c & c >> 1 & LOWER_BITS != 0;
-        if let Some(position) = ciphertexts.par_iter().position_first(no_digits) {
+        let chunks = pool::map_chunks(ciphertexts, CHUNK, |chunk, ciphertexts| {
+            ciphertexts.iter().position(no_digits).map(|position| chunk * CHUNK + position)
+        });
+        if let Some(position) = chunks.into_iter().flatten().next() {
             return Err(Error::InvalidCiphertext { position });
         }
     }
     count(Operation::Comparison, pairs);
     let at = |array: &[u64], i: usize| array[if array.len() == 1 { 0 } else { i }];
     let mut signs = vec![0; pairs];
-    signs.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, signs)| {
-        for (i, sign_of) in (chunk * CHUNK..).zip(signs) {
-            *sign_of = sign(order(at(left, i), at(right, i)));
-        }
-    });
+    let chunks: Vec<_> = signs.chunks_mut(CHUNK).enumerate().collect();
+    pool::each(
+        chunks,
+        || (),
+        |(), (chunk, signs)| {
+            for (i, sign_of) in (chunk * CHUNK..).zip(signs) {
+                *sign_of = sign(order(at(left, i), at(right, i)));
+            }
+        },
+    );
     Ok(signs)
 }
 

@@ -390,6 +390,12 @@ struct Histogram {
 
 static HISTOGRAM: LazyLock<Histogram> = LazyLock::new(Histogram::new);
 
+/// Makes the tables that all draws use, which the first draw does otherwise.
+#[cfg(feature = "python")]
+pub(crate) fn prepare() {
+    LazyLock::force(&HISTOGRAM);
+}
+
 impl Histogram {
     #[expect(
         clippy::cast_precision_loss,

@@ -28,20 +28,23 @@ mod shape;
 use std::cmp::Ordering;
 use std::fmt;
 
-use rayon::prelude::*;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::batch::decrypt_each;
+use super::batch::{FEW, decrypt_each};
 use super::{
     Error, Scheme, check_bounds, check_length, check_lengths, check_plaintext, pairs, sign,
 };
 use crate::keys::coins::{Block, Coins, Tag};
 use crate::keys::{Key, Purpose, fill_random};
 use crate::operations::{Operation, count};
+use crate::pool;
 use shape::{WORD, mask};
 
 pub use shape::{Ciphertext, Shape};
+
+/// Pairs that are compared on several cores, at least.
+const COMPARED: usize = 1 << 10;
 
 /// A number that serves for one ciphertext only.
 pub type Nonce = u128;
@@ -121,10 +124,13 @@ impl LewiWu {
         let expected = plaintexts.len().saturating_mul(size);
         check_length("the ciphertext array", expected, bytes.len())?;
         self.check_all(plaintexts)?;
-        plaintexts.par_iter().zip(bytes.par_chunks_mut(size)).try_for_each(|(x, bytes)| {
-            let mut nonce = [0; WORD];
-            fill_random(&mut nonce)?;
-            self.write(x.cast_unsigned(), Nonce::from_be_bytes(nonce), bytes);
+        let output = (bytes, FEW.saturating_mul(size));
+        pool::try_pairs((plaintexts, FEW), output, |_, plaintexts, bytes| {
+            for (x, bytes) in plaintexts.iter().zip(bytes.chunks_mut(size)) {
+                let mut nonce = [0; WORD];
+                fill_random(&mut nonce)?;
+                self.write(x.cast_unsigned(), Nonce::from_be_bytes(nonce), bytes);
+            }
             Ok(())
         })
     }
@@ -145,7 +151,7 @@ impl LewiWu {
 
     fn check_all(&self, plaintexts: &[i64]) -> Result<(), Error> {
         let outside = |&x: &i64| x.cast_unsigned() >= self.domain;
-        match plaintexts.par_iter().position_first(outside) {
+        match plaintexts.iter().position(outside) {
             Some(position) => Err(Error::OutOfDomain { position, domain: self.domain }),
             None => Ok(()),
         }
@@ -268,7 +274,7 @@ pub fn compare_batch(layout: Shape, left: &[u8], right: &[u8]) -> Result<Vec<i8>
         let (left, right) = (lefts[at(i, lefts.len())], rights[at(i, rights.len())]);
         sign(layout.order(&left[..layout.left_size()], &right[layout.left_size()..]))
     };
-    Ok((0..pairs).into_par_iter().map(order).collect())
+    Ok(pool::map(pairs, COMPARED, order))
 }
 
 /// The ciphertexts that lie one after another in these bytes.
@@ -313,12 +319,14 @@ impl Scheme for LewiWu {
     ) -> Result<(), Error> {
         check_lengths(plaintexts.len(), nonces.len(), ciphertexts.len())?;
         self.check_all(plaintexts)?;
-        plaintexts.par_iter().zip(nonces).zip(ciphertexts).try_for_each(
-            |((&plaintext, &nonce), ciphertext)| {
+        let output = (ciphertexts, FEW);
+        pool::try_pairs((plaintexts, FEW), output, |number, plaintexts, ciphertexts| {
+            let given = plaintexts.iter().zip(&nonces[number * FEW..]);
+            for ((&plaintext, &nonce), ciphertext) in given.zip(ciphertexts) {
                 *ciphertext = self.encrypt(plaintext, nonce)?;
-                Ok(())
-            },
-        )
+            }
+            Ok(())
+        })
     }
 
     fn decrypt(&self, ciphertext: Ciphertext, nonce: Nonce) -> Result<i64, Error> {

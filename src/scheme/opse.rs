@@ -35,7 +35,6 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::OnceLock;
 
-use rayon::prelude::*;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::batch::{decrypt_each, encrypt_chunks};
@@ -44,6 +43,7 @@ use super::{
 };
 use crate::keys::coins::{Block, Coins, Tag};
 use crate::keys::{Key, Purpose};
+use crate::pool;
 use crate::scheme::hypergeometric::split;
 use crate::wire::length;
 
@@ -224,17 +224,16 @@ impl Opse {
             None => self.fill(self.root(), &mut leaves),
         }
         let mut ciphertexts = vec![0; leaves.len()];
-        ciphertexts.par_chunks_mut(BLOCKS).zip(leaves.par_chunks(BLOCKS)).enumerate().for_each(
-            |(chunk, (ciphertexts, leaves))| {
-                let plaintext = |i: usize| (chunk * BLOCKS + i) as u64;
-                let mut blocks: [Block; BLOCKS] =
-                    std::array::from_fn(|i| Coins::block(Tag::Leaf, 0, major(plaintext(i)), 0));
-                self.coins.toss(&mut blocks[..leaves.len()]);
-                for (i, (ciphertext, leaf)) in ciphertexts.iter_mut().zip(leaves).enumerate() {
-                    *ciphertext = self.place(plaintext(i), *leaf, Some(blocks[i]));
-                }
-            },
-        );
+        let output = (&mut *ciphertexts, BLOCKS);
+        pool::map_pairs((&leaves, BLOCKS), output, |chunk, leaves, ciphertexts| {
+            let plaintext = |i: usize| (chunk * BLOCKS + i) as u64;
+            let mut blocks: [Block; BLOCKS] =
+                std::array::from_fn(|i| Coins::block(Tag::Leaf, 0, major(plaintext(i)), 0));
+            self.coins.toss(&mut blocks[..leaves.len()]);
+            for (i, (ciphertext, leaf)) in ciphertexts.iter_mut().zip(leaves).enumerate() {
+                *ciphertext = self.place(plaintext(i), *leaf, Some(blocks[i]));
+            }
+        });
         ciphertexts
     }
 
@@ -246,11 +245,13 @@ impl Opse {
     fn prepare(&self, values: usize) {
         let is_worth_it = values as u64 >= self.domain / 16;
         if is_worth_it && self.domain <= LARGEST_CODEBOOK && self.range.is_power_of_two() {
-            self.codebook.get_or_init(|| {
-                let mut leaves = vec![PackedLeaf::default(); length(self.domain)];
-                self.fill(self.root(), &mut leaves);
-                Codebook(leaves)
-            });
+            if self.codebook.get().is_some() {
+                return;
+            }
+            let mut leaves = vec![PackedLeaf::default(); length(self.domain)];
+            self.fill(self.root(), &mut leaves);
+            // Two threads may both make one, but none waits for another, which a fork may have left behind.
+            let _ = self.codebook.set(Codebook(leaves));
         }
     }
 
@@ -263,7 +264,7 @@ impl Opse {
                 let (lower, upper) = node.halves(&self.coins);
                 let (below, above) = leaves.split_at_mut(length(lower.count));
                 if node.count >= PARALLEL_BELOW {
-                    rayon::join(|| self.fill(lower, below), || self.fill(upper, above));
+                    pool::join(|| self.fill(lower, below), || self.fill(upper, above));
                 } else {
                     self.fill(lower, below);
                     self.fill(upper, above);
@@ -336,7 +337,7 @@ impl Opse {
                 let plaintext = check_plaintext(plaintext, self.domain, start + position)?;
                 values.push(plaintext << 32 | position as u64);
             }
-            values.par_sort_unstable();
+            pool::sort(&mut values);
             let mut sorted = vec![0; values.len()];
             let encrypt =
                 |position: usize, plaintext, leaf| encrypt(start + position, plaintext, leaf);
@@ -374,7 +375,7 @@ impl Opse {
             } else if values_above.is_empty() {
                 (node, values, ciphertexts) = (lower, values_below, ciphertexts_below);
             } else if values.len() as u64 >= PARALLEL_BELOW / 8 {
-                rayon::join(
+                pool::join(
                     || self.walk_below(lower, values_below, ciphertexts_below, encrypt),
                     || self.walk_below(upper, values_above, ciphertexts_above, encrypt),
                 );

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from rooms import circle, modules, python_imports, rust_imports, rust_reexports
+from rooms import circle, modules, python_imports, rust_code, rust_imports, rust_reexports
 
 import mopse
 
@@ -28,18 +28,21 @@ MODULES = sorted(
 
 BINDINGS = {"bindings.rs", "bindings"}
 
-_KEYRINGS = {"_answers", "_checks", "_mopse", "_table", "_types", "errors", "messages", "schema"}
+_KEYRINGS = {
+    *("_answers", "_checks", "_fork", "_mopse", "_table", "_types", "errors", "messages", "schema"),
+}
 _PRIMITIVE = {"_checks", "_mopse", "errors"}
 PYTHON = {
     "_mopse": {"errors"},  # the core, which raises them
     "errors": set(),
     "_checks": {"_mopse", "errors"},
     "_files": {"errors"},
+    "_fork": {"errors"},
     "_formulas": _PRIMITIVE,
     "_scheme_names": set(),
     "_types": _PRIMITIVE,
-    "_table": {*_PRIMITIVE, "_types"},
-    "schema": {*_PRIMITIVE, "_types"},
+    "_table": {*_PRIMITIVE, "_fork", "_types"},
+    "schema": {*_PRIMITIVE, "_fork", "_types"},
     "messages": _PRIMITIVE,
     "stores": {"_mopse", "errors", "messages"},
     "cloud": {*_PRIMITIVE, "messages", "stores"},
@@ -55,17 +58,27 @@ PYTHON = {
     "provider": {*_KEYRINGS, "_party", "cloud", "files", "leakage"},
     "owner": {*_KEYRINGS, "_party", "provider"},
     "user": {*_KEYRINGS, "_party", "cloud"},
-    "plot": {"_files", "_mopse", "errors"},
-    "datasets": {"_checks", "errors"},
+    "plot": {"_files", "_fork", "_mopse", "errors"},
+    "datasets": {"_checks", "_fork", "errors"},
     "specimens": {"_checks", "errors"},
     "labs": {"errors"},
     "attacks": {
-        *(_PRIMITIVE | {"_formulas", "_scheme_names", "_table", "cloud", "messages", "owner"}),
-        *("provider", "schema", "schemes", "stores"),
+        *(_PRIMITIVE | {"_fork", "_formulas", "_scheme_names", "_table", "cloud", "messages"}),
+        *("owner", "provider", "schema", "schemes", "stores"),
     },
     "evaluate": {
-        *(_PRIMITIVE | {"_files", "_formulas", "_scheme_names", "attacks", "ciphers", "cloud"}),
-        *("datasets", "owner", "passwords", "plot", "provider", "rsa", "schema", "schemes"),
+        *(_PRIMITIVE | {"_files", "_fork", "_formulas", "_scheme_names", "attacks", "ciphers"}),
+        *(
+            "cloud",
+            "datasets",
+            "owner",
+            "passwords",
+            "plot",
+            "provider",
+            "rsa",
+            "schema",
+            "schemes",
+        ),
         "specimens",
     },
     "cli": {"", "_scheme_names", "errors", "evaluate", "labs", "plot"},
@@ -79,16 +92,20 @@ PYTHON_WITH_KEYS = {
 }
 
 RUST = {
-    "operations": set(),
+    "lock": set(),
+    "pool": set(),
+    "operations": {"lock"},
     "wire": set(),
     "keys": {"operations"},
-    "scheme": {"keys", "operations", "wire"},
+    "scheme": {"keys", "operations", "pool", "wire"},
     "schema": {"scheme", "wire"},
-    "cipher": {"keys", "operations", "wire"},
-    "message": {"operations", "wire"},
-    "cloud": {"message", "operations", "wire"},
-    "party": {"cipher", "keys", "message", "operations", "schema", "scheme", "wire"},
-    "attack": set(),
+    "cipher": {"keys", "operations", "pool", "wire"},
+    "message": {"operations", "pool", "wire"},
+    "cloud": {"lock", "message", "operations", "pool", "wire"},
+    "party": {
+        *("cipher", "keys", "lock", "message", "operations", "pool", "schema", "scheme", "wire"),
+    },
+    "attack": {"pool"},
     "plot": set(),
     "evaluate": {"cloud", "keys", "message", "operations", "scheme", "wire"},
     "error": {
@@ -96,8 +113,8 @@ RUST = {
         *("scheme", "wire"),
     },  # wraps the error of every room
     "bindings": {
-        *("attack", "cipher", "cloud", "error", "evaluate", "keys", "message", "operations"),
-        *("party", "plot", "schema", "scheme", "wire"),
+        *("attack", "cipher", "cloud", "error", "evaluate", "keys", "lock", "message"),
+        *("operations", "party", "plot", "pool", "schema", "scheme", "wire"),
     },
 }
 """Room of the crate: rooms it may use. The root, ``lib.rs``, maps them all and does nothing."""
@@ -115,6 +132,12 @@ def test_only_the_bindings_know_python():
     core = [f for f in SRC.rglob("*.rs") if f.relative_to(SRC).parts[0] not in BINDINGS]
     assert mentions(r"\b(pyo3|numpy)\b", core) == []
     assert mentions(r"\bpyo3\b", [SRC / "bindings.rs"]) == ["src/bindings.rs"]
+
+
+def test_only_the_pool_has_threads_of_its_own():
+    sources = {f: rust_code(f.read_text("utf-8")) for f in SRC.rglob("*.rs") if f.stem != "tests"}
+    with_threads = [f for f, code in sources.items() if re.search(r"\brayon\b", code)]
+    assert [str(f.relative_to(SRC)) for f in with_threads] == ["pool.rs"]
 
 
 def test_core_builds_without_python():

@@ -226,11 +226,11 @@ pub trait Shows: Store {
 
 impl Shows for Memory {
     fn contents(&self) -> Vec<Content> {
-        self.contents()
+        self.contents().unwrap()
     }
 
     fn totals(&self) -> Totals {
-        self.totals()
+        self.totals().unwrap()
     }
 
     fn merged(&self, owner: &Owner, group: &str, field: &str) -> Merged {

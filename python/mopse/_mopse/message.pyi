@@ -1,10 +1,11 @@
 from collections.abc import Sequence
-from typing import TypeAlias, final
+from typing import Final, TypeAlias, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "MOST_RECORDS",
     "Announcement",
     "Attachment",
     "Fetched",
@@ -23,6 +24,8 @@ __all__ = [
     "split_answer",
     "tombstone",
 ]
+
+MOST_RECORDS: Final[int]
 
 _Handles: TypeAlias = NDArray[np.uint64]
 _Packed: TypeAlias = tuple[NDArray[np.uint64], bytes]

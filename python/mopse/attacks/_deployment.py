@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mopse import _mopse
 from mopse._checks import is_integer
+from mopse._fork import check_tables
 from mopse._scheme_names import (
     COMMON,
     DETERMINISTIC,
@@ -74,6 +75,7 @@ class Deployment:
     def __init__(
         self, scheme: str, tables: Mapping[str, pl.DataFrame], schema: Schema, *, seed: int
     ) -> None:
+        check_tables()
         if scheme not in SCHEMES:
             raise InvalidInputError(f"there is no scheme {scheme!r}, only {', '.join(SCHEMES)}")
         if not tables:

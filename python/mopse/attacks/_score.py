@@ -8,6 +8,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mopse._checks import integers, whole
+from mopse._fork import check_tables
 from mopse.attacks._auxiliary import Auxiliary
 from mopse.attacks._guess import Guess, Posterior
 from mopse.attacks._view import Domain
@@ -73,6 +74,7 @@ def score(
     -----
     Errors are not minimised over reflection: an order-preserving ciphertext says which end is up.
     """
+    check_tables()
     steps = [whole(tolerance, "tolerances", least=0) for tolerance in tolerances]
     truth, senders = integers(truth, "the truth"), integers(senders, "the senders")
     guesses = _guesses(guess, steps)
@@ -254,6 +256,7 @@ def summary(
     mopse.errors.InvalidInputError
         If a column is missing.
     """
+    check_tables()
     whole(resamples, "resamples", least=1)
     needed = [*by, *clusters, "records", "value", "baseline"]
     missing = [name for name in needed if name not in table.columns]

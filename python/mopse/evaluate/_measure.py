@@ -14,6 +14,7 @@ import polars as pl
 
 from mopse import _mopse
 from mopse._checks import whole
+from mopse._fork import check_tables
 from mopse.evaluate._resume import PATH, completed
 
 __all__ = ["Block", "Watch", "machine", "operations", "record", "seconds"]
@@ -152,6 +153,7 @@ def record(
     -----
     All schemes of a block take turns within a repeat, so that a busy machine slows all of them.
     """
+    check_tables()
     whole(repeats, "repeats", least=1)
     asked = {"seed": seed, "asked_repeats": repeats}
     keys = [{**block.about, **asked} for block in blocks]

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from mopse._files import access_error
+from mopse._fork import check_tables
 from mopse.errors import InvalidInputError
 from mopse.evaluate._experiment import Experiment, Room
 from mopse.evaluate._measure import machine
@@ -123,6 +124,7 @@ def run(
     mopse.errors.FileAccessError
         If the folder cannot be written.
     """
+    check_tables()
     chosen = _chosen(experiments_of(room), only)
     folder = Path(out)
     tables = {name: folder / f"{name}.parquet" for name in chosen}

@@ -9,6 +9,7 @@ import polars as pl
 
 from mopse._checks import whole
 from mopse._files import access_error, replacing
+from mopse._fork import check_tables
 from mopse.errors import DamagedFileError, InvalidInputError, MissingFileError
 
 __all__ = ["growth", "medians", "summed", "write", "written"]
@@ -22,6 +23,7 @@ def summed(
     steps: Collection[str] | None = None,
 ) -> pl.DataFrame:
     """Return a column summed over steps, all or some, per case and repeat."""
+    check_tables()
     _require(table, [*by, "repeat", "step", of])
     if steps is not None:
         table = table.filter(pl.col("step").is_in(steps))

@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
+from mopse._fork import check_tables
 from mopse.errors import InvalidInputError
 from mopse.plot._style import CONTROL, OPEN, Range, Role, Scale
 
@@ -27,6 +28,7 @@ def column_of(values: ArrayLike) -> NDArray[np.float64]:
 
 def existing(table: pl.DataFrame, name: str) -> pl.Series:
     """Return a column that is there and has no null."""
+    check_tables()
     if name not in table.columns:
         raise InvalidInputError(f'the table has no column "{name}"')
     column = table[name]

@@ -18,12 +18,12 @@
 
 use ::des::Des;
 use ::des::cipher::{BlockCipherDecrypt, KeyInit};
-use rayon::prelude::*;
 use zeroize::Zeroizing;
 
 use super::{blowfish, des};
 use crate::cipher::{Algorithm, Error, aes_cbc, check_length, envelope};
 use crate::keys::fill_random;
+use crate::pool;
 use crate::wire::append_secret;
 
 /// The cipher of each chunk.
@@ -32,6 +32,12 @@ pub static CIPHERS: [&Algorithm; 4] =
 
 /// Unknown bits that a search takes at most.
 pub const MOST_UNKNOWN_BITS: u32 = 40;
+
+/// Bits that one thread tries by itself, at least.
+const LEAST_BITS: u32 = 6;
+
+/// Bits by which the trials are told apart that threads share out, at most.
+const MOST_BATCH_BITS: u32 = 16;
 
 /// Returns the chunks of a credential, each as initialisation vector and ciphertext.
 ///
@@ -119,7 +125,13 @@ pub fn search(
             && chunk.iter().all(|byte| (b' '..=b'~').contains(byte));
         fits.then(|| Candidate { key, chunk: chunk.to_vec() })
     };
-    Ok((0..1_u64 << unknown_bits).into_par_iter().filter_map(candidate).collect())
+    let batch_bits = unknown_bits.saturating_sub(MOST_BATCH_BITS).max(unknown_bits.min(LEAST_BITS));
+    let of_batch = 1_u64 << batch_bits;
+    let found = pool::map(1 << (unknown_bits - batch_bits), 2, |batch| {
+        let first = batch as u64 * of_batch;
+        (first..first + of_batch).filter_map(candidate).collect::<Vec<_>>()
+    });
+    Ok(found.concat())
 }
 
 /// The bits of a key that count, without each byte's parity.

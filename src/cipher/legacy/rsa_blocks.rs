@@ -16,10 +16,9 @@
 //!
 //! RFC 8017 section 7.1.
 
-use rayon::prelude::*;
-
 use crate::cipher::rsa::{PrivateKey, PublicKey, wire_bits};
 use crate::cipher::{Error, check_length};
+use crate::pool;
 use crate::wire::{Kind, Reader, Writer};
 
 const KIND: Kind = Kind::RsaBlocks;
@@ -52,12 +51,11 @@ pub fn encrypt_into(key: &PublicKey, plaintext: &[u8], message: &mut [u8]) -> Re
     head.u32(wire_bits(key)).count(plaintext.len());
     let (front, blocks) = message.split_at_mut(FRONT_LEN);
     front.copy_from_slice(&head.0);
-    plaintext.par_chunks(key.size() - OVERHEAD).zip(blocks.par_chunks_mut(key.size())).try_for_each(
-        |(input, output)| {
-            output.copy_from_slice(&key.encrypt_oaep(LABEL, input)?);
-            Ok(())
-        },
-    )
+    let (input, output) = ((plaintext, key.size() - OVERHEAD), (blocks, key.size()));
+    pool::try_pairs(input, output, |_, input, output| {
+        output.copy_from_slice(&key.encrypt_oaep(LABEL, input)?);
+        Ok(())
+    })
 }
 
 /// Returns a plaintext encrypted block by block.
@@ -99,16 +97,15 @@ pub fn decrypted_len(key: &PrivateKey, message: &[u8]) -> Result<usize, Error> {
 pub fn decrypt_into(key: &PrivateKey, message: &[u8], plaintext: &mut [u8]) -> Result<(), Error> {
     check_length("the buffer for the plaintext", decrypted_len(key, message)?, plaintext.len())?;
     let size = key.public().size();
-    let blocks = message[FRONT_LEN..].par_chunks(size);
-    let opened =
-        blocks.zip(plaintext.par_chunks_mut(size - OVERHEAD)).try_for_each(|(input, output)| {
-            let block = key.decrypt_oaep(LABEL, input)?;
-            if block.len() != output.len() {
-                return Err(Error::Decryption);
-            }
-            output.copy_from_slice(&block);
-            Ok(())
-        });
+    let (input, output) = ((&message[FRONT_LEN..], size), (&mut *plaintext, size - OVERHEAD));
+    let opened = pool::try_pairs(input, output, |_, input, output| {
+        let block = key.decrypt_oaep(LABEL, input)?;
+        if block.len() != output.len() {
+            return Err(Error::Decryption);
+        }
+        output.copy_from_slice(&block);
+        Ok(())
+    });
     opened.inspect_err(|_| plaintext.fill(0))
 }
 

@@ -7,14 +7,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use rayon::prelude::*;
-
 use super::marks::Marks;
 use crate::cloud::Error;
 use crate::cloud::merge::{Threads, merge_sorted};
 use crate::message::query::Predicate;
 use crate::message::upload::{Run, check_order};
 use crate::operations::{Operation, count};
+use crate::pool;
 use crate::wire::length;
 
 /// Up to so many entries a stable sort is as fast as cutting them into pieces.
@@ -201,8 +200,8 @@ impl Whole<'_> {
         let place = |&place: &i64| length(place.cast_unsigned());
         let (ciphertexts, records) = match threads {
             Threads::All => (
-                order.par_iter().map(|at| keys[place(at)]).collect(),
-                order.par_iter().map(|at| rows[place(at)]).collect(),
+                pool::map(order.len(), FEW, |at| keys[place(&order[at])]),
+                pool::map(order.len(), FEW, |at| rows[place(&order[at])]),
             ),
             Threads::One => (
                 order.iter().map(|at| keys[place(at)]).collect(),
