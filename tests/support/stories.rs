@@ -393,9 +393,7 @@ fn ranges() -> Script {
     ask(&mut world, "The highest value", &[age(120, 120)], 1);
     ask(&mut world, "Two ranges", &[age(50, 120), sbp(0, 300)], 2);
     ask(&mut world, "Two ranges of which one is full", &[everything(), sbp(150, 299)], 1);
-    ask(&mut world, "Two ranges that meet", &[age(0, 50), age(50, 120)], 3);
-    ask(&mut world, "Two ranges that do not", &[age(0, 50), age(60, 120)], 0);
-    ask(&mut world, "Three ranges", &[age(1, 120), sbp(0, 300), sbp(151, 300)], 1);
+    ask(&mut world, "Two ranges that no record is in", &[age(0, 0), sbp(151, 300)], 0);
     ask(&mut world, "Nothing, but a layout of the newest upload", &[age(1, 2)], 0);
     ask(&mut world, "Nothing of the conjunction", &[age(0, 0), sbp(1, 300)], 0);
     world.search("Nothing of its own", &hospital, &[age(60, 60)], 0);

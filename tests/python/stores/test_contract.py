@@ -43,7 +43,7 @@ STORES: list[Callable[[], Store]] = [MemoryStore, Relay, DictStore]
 
 def answered(store: Store, call: dict[str, Any]) -> Any:
     """Return what a store answers to a call of a script, in the words of the script."""
-    gate = Gate(store)  # one for each call: nothing is kept in it
+    gate = Gate(store, 1 << 28)  # one for each call: nothing is kept in it
     message = bytes.fromhex(call.get("message", ""))
     now = call.get("now")
     match call["do"]:
