@@ -15,6 +15,7 @@ from mopse.evaluate._tables import write
 from mopse.evaluate.performance import (
     _authorization,
     _cell_width,
+    _growing,
     _index_encryption,
     _large,
     _merging,
@@ -48,6 +49,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         _user_query,
         _provider_query,
         _merging,
+        _growing,
         _storage,
         _cell_width,
         _authorization,

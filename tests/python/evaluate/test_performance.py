@@ -105,6 +105,35 @@ def test_merging_compares_n_log_k_times():
     assert first(table, runs=4, scheme="MOPSE", step="add")["comparisons"] < 2.3 * 50_000
 
 
+def test_growing_counts_what_the_values_say_and_passes_over_nothing():
+    table = performance.growing((800, 8000), uploads=64, arriving=500, reads=50, repeats=1)
+    fewest, most = (
+        {
+            (row["scheme"], row["step"]): row
+            for row in table.filter(pl.col("records") == count).iter_rows(named=True)
+        }
+        for count in (800, 8000)
+    )
+    for count, steps in ((800, fewest), (8000, most)):
+        calls = {key: row["calls"] for key, row in steps.items()}
+        assert calls.pop(("MOPSE", "read beside")) >= 1
+        assert calls.pop(("MOPSE", "read meanwhile")) >= 1
+        assert calls == {
+            ("MOPSE", "read"): 50,
+            ("MOPSE", "add"): 64,
+            ("MOPSE", "correct"): 64,
+            ("merged anew", "add"): 2,
+            ("merged anew", "upload"): 8,
+        }
+        anew = steps["merged anew", "add"]["comparisons"] / 2
+        assert anew > 2 * count, "every entry of two fields is looked at"
+        assert steps["MOPSE", "add"]["comparisons"] / 64 < anew / 10
+    added = most["MOPSE", "add"]["comparisons"] / fewest["MOPSE", "add"]["comparisons"]
+    assert added < 2, "ten times as many are stored"
+    times = table.select("median_s", "p999_s", "worst_s").rows()
+    assert all(0 < median <= high <= worst for median, high, worst in times)
+
+
 def test_storage_measures_real_messages():
     table = performance.storage(10)
     sizes = {(row["scheme"], row["party"], row["step"]): row for row in table.iter_rows(named=True)}
@@ -193,6 +222,7 @@ SMALL = {
     "user_query": [{"providers": (0,)}, {"providers": ()}, {"shares": (0.0,)}, {"shares": (2,)}],
     "provider_query": [{"below": (-1,)}],
     "merging": [{"runs": (1,)}, {"entries": (3,)}],
+    "growing": [{"records": (9,)}, {"uploads": 0}, {"arriving": 0}, {"reads": 0}],
     "storage": [{"providers": 0}],
     "cell_width": [{"widths": (0,)}, {"fields": ("shoe",)}, {"queries": 0}],
     "authorization": [{"providers": (0,)}],

@@ -7,6 +7,7 @@ from mopse.evaluate.performance._authorization import authorization, draw_author
 from mopse.evaluate.performance._cell_width import cell_width, draw_cell_width, excess
 from mopse.evaluate.performance._copying import copying
 from mopse.evaluate.performance._files import Contender, contenders, files
+from mopse.evaluate.performance._growing import draw_growing, growing
 from mopse.evaluate.performance._index_encryption import draw_index_encryption, index_encryption
 from mopse.evaluate.performance._large import draw_large, large
 from mopse.evaluate.performance._merging import draw_merging, merging
@@ -27,6 +28,7 @@ __all__ = [
     "draw_authorization",
     "draw_cell_width",
     "draw_gain",
+    "draw_growing",
     "draw_index_encryption",
     "draw_large",
     "draw_merging",
@@ -37,6 +39,7 @@ __all__ = [
     "excess",
     "files",
     "gain",
+    "growing",
     "index_encryption",
     "large",
     "merging",

@@ -50,7 +50,7 @@ def merging(
         Step ``merge`` for schemes ``MOPSE`` (`mopse.merge` over ciphertexts), ``Plain`` (the same
         over plaintexts of 121 values) and ``numpy`` (a stable argsort of the joined ciphertexts,
         the joining included), and step ``add`` of ``MOPSE`` (merging the last run into the others,
-        merged already).
+        merged already: one pass, which a cloud with levels spares itself; see `growing`).
 
     Raises
     ------
