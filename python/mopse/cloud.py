@@ -196,8 +196,8 @@ class Cloud:
 
         Notes
         -----
-        Two binary searches per range and sorted level, of which there are O(log n), then the records
-        are copied out.
+        Two binary searches per range and sorted level, of which there are O(log n), then the
+        records are copied out.
         """
         before = None if after is None else instance(after, Answer, "after")._parts
         return Answer(*self._gate.search(as_message(query, "a query", Query), _now(), before))
