@@ -141,8 +141,8 @@ class Cloud:
         Notes
         -----
         In memory r records cost O(r log n) on average, however many are stored. Sorted levels are
-        merged by a thread of the cloud's own, and no search waits for that or for an upload; uploads
-        of one owner wait for each other.
+        merged by a thread of the cloud's own, and no search waits for that or for an upload;
+        uploads of one owner wait for each other.
         """
         kinds = (FileUpload, Removal)
         kind = next((kind for kind in kinds if isinstance(message, kind)), Upload)

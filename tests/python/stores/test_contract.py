@@ -54,7 +54,7 @@ def answered(store: Store, call: dict[str, Any]) -> Any:
             words = "provider", "added", "replaced", "removed", "files", "repeated"
             return {"receipt": dict(zip(words, gate.receive(message, now), strict=True))}
         case "search":
-            query, parts = gate.search(message, now)
+            query, parts = gate.search(message, now, None)
             assert gate.count(message, now) == sum(map(len, parts)), "what is counted is found"
             return {"found": bytes(mopse.Answer(query, parts)).hex()}
         case "count":
