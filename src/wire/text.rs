@@ -25,7 +25,6 @@
 use icu_casemap::CaseMapper;
 use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory};
 use icu_properties::{CodePointMapData, CodePointSetData};
-use rayon::prelude::*;
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 use super::Packed;
@@ -189,7 +188,7 @@ pub fn first_id_fault(ids: &Packed<'_>) -> Option<(usize, &'static str)> {
     }
     let fault = |row| std::str::from_utf8(ids.get(row)).ok().and_then(id_fault);
     let faulty = |row| fault(row).map(|why| (row, why));
-    (0..ids.len()).into_par_iter().find_map_first(faulty)
+    (0..ids.len()).find_map(faulty)
 }
 
 /// Whether a character is seen, and part of no other: so are most of those before the first accent that
