@@ -19,7 +19,8 @@ use mopse::cloud::gate::Gate;
 use mopse::cloud::memory::Memory;
 use mopse::cloud::store::Receipt;
 use mopse::keys::Key;
-use mopse::message::answer::Answer;
+use mopse::message::answer::{Answer, Part};
+use mopse::message::limits::MOST_RECORDS;
 use mopse::message::place::Node;
 use mopse::message::query::Query;
 use mopse::message::upload::Upload;
@@ -411,8 +412,10 @@ fn renewing_keeps_portions_and_is_refused_if_something_changed_since() {
 /// Brings all of a provider's records into the present epoch; what was added, and removed.
 fn renew(cloud: &Cloud, provider: &Keyring) -> (usize, usize) {
     let left = cloud.answer(&provider.renewal(NOW).unwrap()).unwrap();
-    let query = provider.renewed(&left.parts, NOW).unwrap();
-    let present = Versions::of(&cloud.answer(&query).unwrap().parts);
+    let queries = provider.renewed(&left.parts, NOW).unwrap();
+    let parts: Vec<Part> =
+        queries.iter().flat_map(|query| cloud.answer(query).unwrap().parts).collect();
+    let present = Versions::of(&parts);
     let made = provider.renew(&left.parts, &present, NOW).unwrap();
     let receipts = made.iter().map(|made| cloud.receive(&made.message).unwrap());
     receipts.fold((0, 0), |(added, removed), receipt| {
@@ -445,7 +448,25 @@ fn of_records_that_several_epochs_hold_the_newest_rows_are_kept() {
     assert!(cloud.find(&owner, &[sbp(0, 300)]).is_empty(), "an entry went with its row");
     let nothing = cloud.answer(&third.renewal(NOW).unwrap()).unwrap();
     assert!(nothing.parts.iter().all(|part| part.handles.is_empty()));
-    assert_eq!(third.renewed(&nothing.parts, NOW), Err(party::Error::Rows { got: 0 }));
+    assert_eq!(third.renewed(&nothing.parts, NOW), Ok(vec![]));
+}
+
+#[test]
+fn more_records_are_renewed_than_one_query_names() {
+    let mut owner = owner(1);
+    let first = owner.authorize("hospital", &[]).unwrap();
+    owner.authorize("clinic", &[]).unwrap();
+    let cloud = Cloud::of(&mut owner);
+    let count = i64::try_from(MOST_RECORDS).unwrap() + 3;
+    let rows: Vec<Row> = (0..count).map(|id| (id, 40, None)).collect();
+    cloud.receive(&upload(&first, &rows)).unwrap();
+    owner.revoke(&["clinic"]).unwrap();
+    cloud.enroll(&mut owner);
+    let second = owner.authorize("hospital", &[]).unwrap();
+    cloud.receive(&upload(&second, &[(7, 41, None)])).unwrap();
+    let renewed = MOST_RECORDS + 2;
+    assert_eq!(renew(&cloud, &second), (renewed, renewed + 1), "and one that was there already");
+    assert_eq!(cloud.gate.count(&ask(&owner, &[age(40, 41)]), NOW), Ok(renewed + 1));
 }
 
 #[test]

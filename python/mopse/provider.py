@@ -245,10 +245,9 @@ class Provider(Party):
         where = as_cloud(cloud)
         expiry = int(time.time()) + 3600
         answer = _answered(where, self._keyring.renewal(expiry))
-        if not len(answer):
-            return Renewed(0, 0)
-        present = _answered(where, self._keyring.renewed(answer._parts, expiry))
-        known = _mopse.party.Versions(present._parts)
+        queries = self._keyring.renewed(answer._parts, expiry)
+        present = [part for query in queries for part in _answered(where, query)._parts]
+        known = _mopse.party.Versions(present)
         renewed = removed = 0
         for message, _ in self._keyring.renew(answer._parts, known, int(time.time())):
             receipt = where.receive(Upload._signed(message))

@@ -43,8 +43,8 @@ pub(super) fn merge<'py>(
 
 /// Merged indexes, sealed records and stored files in memory, gone when the process ends.
 ///
-/// Runs are merged when the next search needs them. Twelve bytes per entry are kept of each run and
-/// twelve more of the merged index.
+/// Levels are merged by a thread that is there while some are overdue. At rest an entry takes twelve bytes in
+/// the index of its group and twelve in that of its provider.
 #[pyclass(module = "mopse.stores", frozen, subclass)]
 pub(super) struct MemoryStore(Arc<Memory>);
 

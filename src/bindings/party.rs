@@ -388,16 +388,16 @@ impl Keyring {
         Ok(made_upload(py, made))
     }
 
-    /// The query for what the present epoch holds of the records of an answer.
+    /// The queries for what the present epoch holds of the records of an answer.
     fn renewed<'py>(
         &self,
         py: Python<'py>,
         parts: Vec<PyRef<'py, Part>>,
         expiry: u64,
-    ) -> PyResult<Bound<'py, PyBytes>> {
+    ) -> PyResult<Vec<Bound<'py, PyBytes>>> {
         let parts = borrowed(&parts);
-        let query = self.read(py, |keyring| keyring.renewed(parts, expiry))??;
-        Ok(PyBytes::new(py, &query))
+        let queries = self.read(py, |keyring| keyring.renewed(parts, expiry))??;
+        Ok(queries.iter().map(|query| PyBytes::new(py, query)).collect())
     }
 
     /// Uploads that renew the records of an answer.

@@ -129,9 +129,9 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`message::Error::Epoch`] if the provider's group has left its epoch meanwhile; else [`Error::Id`] if another upload had its number, [`Error::Replay`] if it was taken and removed
-    /// since; then the first of its rows, removed ones last, that does not name the version which is live:
-    /// [`Error::Stored`] if the row should be new, [`Error::NotStored`] if there is none,
+    /// [`message::Error::Epoch`] if the provider's group has left its epoch meanwhile; else [`Error::Id`] if
+    /// another upload had its number, [`Error::Replay`] if it was taken and removed since; then the first of
+    /// its rows, removed ones last, that does not name the version which is live: [`Error::Stored`] if the row should be new, [`Error::NotStored`] if there is none,
     /// [`Error::Changed`] if it has another version.
     fn add(&self, upload: Upload, message: &[u8]) -> Result<Receipt, Self::Error>;
 
@@ -140,8 +140,8 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`message::Error::Epoch`] as of [`add`](Self::add); else [`Error::StoredFile`] if the owner's number was ever used; else [`Error::StoredKeyword`] if a
-    /// label of the provider and epoch was.
+    /// [`message::Error::Epoch`] as of [`add`](Self::add); else [`Error::StoredFile`] if the owner's number
+    /// was ever used; else [`Error::StoredKeyword`] if a label of the provider and epoch was.
     fn add_file(
         &self,
         attachment: Attachment,

@@ -258,7 +258,8 @@ pub fn join(owner: &Owner, announcements: &[Vec<u8>]) -> Vec<u8> {
 ///
 /// # Errors
 ///
-/// [`wire::Error::Format`] if the bytes are none, [`Error::TooMany`], [`Error::OtherOwner`] if one is of another owner, and those of [`Announcement::decode`].
+/// [`wire::Error::Format`] if the bytes are none, [`Error::TooMany`], [`Error::OtherOwner`] if one is of
+/// another owner, and those of [`Announcement::decode`].
 pub fn split(bytes: &[u8]) -> Result<Vec<(Announcement, Vec<u8>)>, Error> {
     let (mut reader, owner) = envelope::open(bytes, Kind::Announcements)?;
     let count = at_most(MOST_ANNOUNCEMENTS, "announcements", reader.count(8)?)?;

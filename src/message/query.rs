@@ -230,7 +230,7 @@ impl Query {
     ///
     /// [`Error::Expired`], [`Error::OtherOwner`], [`Error::OtherSchema`], [`Error::Epoch`] if the
     /// issuer's keys are of an epoch that its group has left, [`Error::Scope`] if the issuer may not
-    /// search a group, [`Error::Behind`] or [`Error::Fork`] if it has missed an announcement.
+    /// search a group, or if records are asked for by their handles and not of one provider, [`Error::Behind`] or [`Error::Fork`] if it has missed an announcement.
     pub fn check(&self, announced: &Announced, now: u64) -> Result<(), Error> {
         announced.serves(WHAT, &self.owner)?;
         announced.indexes(WHAT, &self.schema)?;
@@ -251,6 +251,12 @@ impl Query {
             if !may {
                 let (who, what) = (issuer.to_string(), token.group.to_string());
                 return Err(Error::Scope { who, what });
+            }
+            let is_by_handle = matches!(token.selection, Selection::Records(_));
+            if is_by_handle && token.scope == Scope::Group {
+                // Each handle would be looked up at each of its providers.
+                let what = format!("records of all of {} by their handles", token.group);
+                return Err(Error::Scope { who: issuer.to_string(), what });
             }
             if token.scope == Scope::Group {
                 announced.knows(authority, &token.stamp)?;

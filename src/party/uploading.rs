@@ -19,7 +19,7 @@ use crate::message;
 use crate::message::answer::Part;
 use crate::message::attachment::{Attachment, StoredFile};
 use crate::message::limits::{
-    LONGEST_DESCRIPTION, LONGEST_LAYOUT, LONGEST_NAME, MOST_PORTIONS, at_most,
+    LONGEST_DESCRIPTION, LONGEST_LAYOUT, LONGEST_NAME, MOST_PORTIONS, MOST_RECORDS, at_most,
 };
 use crate::message::notes::Notes;
 use crate::message::place::{Epoch, Node};
@@ -337,17 +337,17 @@ impl Keyring {
     }
 
     /// Asks what the present epoch holds of the records of some parts that answer [`Keyring::renewal`], as
-    /// [`renew`](Self::renew) must know.
+    /// [`renew`](Self::renew) must know; in as many queries as name all of them.
     ///
     /// # Errors
     ///
     /// Those of opening the records, [`Error::NoIds`] if a part does not say which of its columns holds the
-    /// ids, [`Error::Rows`] if there is no record.
+    /// ids.
     pub fn renewed<'a>(
         &self,
         parts: impl IntoIterator<Item = &'a Part>,
         expiry: u64,
-    ) -> Result<Vec<u8>, Error> {
+    ) -> Result<Vec<Vec<u8>>, Error> {
         let mut handles = Vec::new();
         for part in parts.into_iter().filter(|part| !part.handles.is_empty()) {
             let rows = self.rows_of(part)?;
@@ -355,10 +355,7 @@ impl Keyring {
         }
         handles.sort_unstable();
         handles.dedup();
-        if handles.is_empty() {
-            return Err(Error::Rows { got: 0 });
-        }
-        self.lookup_present(&handles, expiry)
+        handles.chunks(MOST_RECORDS).map(|some| self.lookup_present(some, expiry)).collect()
     }
 
     /// Makes uploads that seal records of earlier epochs anew in the present one and remove the old ones,

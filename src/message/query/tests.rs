@@ -169,6 +169,11 @@ fn records_are_asked_for_once_each_and_in_order() {
     for handles in [&[][..], &[2, 1], &[1, 1]] {
         assert!(malformed(&with(handles)), "{handles:?}");
     }
+    let of_all = parties.changed(&parties.owner, |query| {
+        query.tokens.truncate(1);
+        query.tokens[0].selection = Selection::Records(vec![1, 2]);
+    });
+    assert!(no_right(&of_all), "they are looked up at one provider, not at all of a group");
 }
 
 #[test]
