@@ -12,11 +12,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use ed25519_dalek::{Signer, SigningKey};
 use mopse::cloud::Error;
 use mopse::cloud::gate::Gate;
+use mopse::cloud::index::{Index, Level, Marks};
 use mopse::cloud::memory::Memory;
 use mopse::message::limits::{
     DEEPEST, LONGEST_DESCRIPTION, MOST_ANNOUNCEMENTS, MOST_FIELDS, MOST_LOST, MOST_NAMED,
     MOST_PORTIONS, MOST_RECORDS,
 };
+use mopse::message::upload::Run;
 use mopse::message::{self, answer, listing, notes};
 use mopse::operations::{Counts, Operation};
 use mopse::wire::{self, Kind};
@@ -32,6 +34,7 @@ struct Counting;
 static ALLOCATOR: Counting = Counting;
 
 static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
+static FREED: AtomicUsize = AtomicUsize::new(0);
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 // SAFETY: all is left to the system's allocator.
@@ -42,6 +45,7 @@ unsafe impl GlobalAlloc for Counting {
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        FREED.fetch_add(layout.size(), Relaxed);
         unsafe { System.dealloc(block, layout) }
     }
 }
@@ -56,6 +60,14 @@ fn allocated<T>(work: impl FnOnce() -> T) -> (T, usize) {
     let before = ALLOCATED.load(Relaxed);
     let done = work();
     (done, ALLOCATED.load(Relaxed) - before)
+}
+
+/// Does some work, and says how many bytes more are held after it.
+fn held<T>(work: impl FnOnce() -> T) -> (T, usize) {
+    let now = || ALLOCATED.load(Relaxed).wrapping_sub(FREED.load(Relaxed));
+    let before = now();
+    let done = work();
+    (done, now() - before)
 }
 
 /// A message that grows by its parts.
@@ -522,4 +534,36 @@ fn random_ends_of_every_hostile_message_allocate_little() {
             assert!(admitted(&message[..at]).is_err(), "cut at byte {at}");
         }
     }
+}
+
+/// The index of a group and that of its provider, which finds rows by their handles too.
+#[test]
+fn at_rest_an_entry_takes_24_bytes_and_a_handle_20() {
+    let _alone = alone();
+    let (levels, rows) = (16_u32, 20_000_u32);
+    let dead = Marks::default();
+    let ((group, provider), bytes) = held(|| {
+        let (mut group, mut provider) = (Index::default(), Index::with_handles());
+        for level in 0..levels {
+            let run = |field: &str| Run {
+                field: field.to_owned(),
+                ciphertexts: (0..i64::from(rows)).map(|at| at * 97 + i64::from(level)).collect(),
+                records: (0..rows).collect(),
+            };
+            let runs = Arc::new(vec![run("age"), run("sbp")]);
+            let handles = (0..u128::from(rows)).map(|at| at * 31 + u128::from(level)).collect();
+            let level = Level::new(group.end(), rows, Arc::new(handles), runs).unwrap();
+            let level = Arc::new(level);
+            group.push(Arc::clone(&level));
+            provider.push(level);
+        }
+        group.settle(&dead, 0, usize::MAX, false);
+        provider.settle(&dead, 0, usize::MAX, false);
+        (group, provider)
+    });
+    let rows = usize::try_from(levels * rows).unwrap();
+    assert_eq!((group.levels(), provider.levels()), (1, 1));
+    assert_eq!((group.entries(&dead), provider.entries(&dead)), (2 * rows, 2 * rows));
+    let expected = 24 * 2 * rows + 20 * rows;
+    assert!(bytes >= expected && bytes < expected + expected / 10, "{bytes}, expected {expected}");
 }

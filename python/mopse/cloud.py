@@ -32,6 +32,9 @@ from mopse.stores import MemoryStore, Store
 
 __all__ = ["Cloud", "merge"]
 
+_SHOWN = 100
+"""Uploads that a table of a cloud lists."""
+
 
 class Cloud:
     """The untrusted cloud: keeps, merges and searches what it is sent, and holds no key.
@@ -308,15 +311,18 @@ class Cloud:
         )
 
     def _repr_html_(self) -> str:
+        contents = self._store.contents
         head = "".join(
             f"<th>{title}</th>" for title in ("owner", "group", "provider", "records", "bytes")
         )
         rows = "".join(
             f"<tr><td>{owner[:8].hex()}</td><td>{html.escape(group)}</td>"
             f"<td>{html.escape(provider)}</td><td>{records:,}</td><td>{size:,}</td></tr>"
-            for owner, group, provider, records, size in self._store.contents
+            for owner, group, provider, records, size in contents[:_SHOWN]
         )
-        return f"<table><tr>{head}</tr>{rows}</table>"
+        more = len(contents) - _SHOWN
+        caption = f"<caption>and {more:,} uploads more</caption>" if more > 0 else ""
+        return f"<table>{caption}<tr>{head}</tr>{rows}</table>"
 
 
 def _request(request: FileRequest | bytes) -> bytes:

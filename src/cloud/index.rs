@@ -54,6 +54,8 @@ const FEW: usize = 1 << 16;
 #[derive(Debug, Clone)]
 pub struct Index {
     tiers: Vec<Tier>,
+    /// The row after the last that ever came.
+    end: u64,
     has_handles: bool,
     most_rows: u64,
 }
@@ -74,7 +76,7 @@ impl Tier {
 impl Default for Index {
     /// An index that finds rows by their ciphertexts only.
     fn default() -> Self {
-        Self { tiers: Vec::new(), has_handles: false, most_rows: MOST_ROWS }
+        Self { tiers: Vec::new(), end: 0, has_handles: false, most_rows: MOST_ROWS }
     }
 }
 
@@ -117,13 +119,14 @@ impl Index {
 
     /// Adds a level, whose rows come after all others.
     pub fn push(&mut self, level: Arc<Level>) {
+        self.end = level.end();
         self.tiers.push(Tier { level, dead: 0 });
     }
 
-    /// The row after the last.
+    /// The row after the last that ever came, also where that is dead and forgotten: a number is used once.
     #[must_use]
     pub fn end(&self) -> u64 {
-        self.tiers.last().map_or(0, |tier| tier.level.end)
+        self.end
     }
 
     /// How many levels there are.

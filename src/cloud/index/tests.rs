@@ -114,6 +114,18 @@ fn dead_rows_leave_a_level_when_they_are_a_quarter_of_it() {
 }
 
 #[test]
+fn the_number_of_a_row_that_is_forgotten_is_not_given_again() {
+    let (mut index, mut dead) = (Index::default(), Marks::default());
+    add(&mut index, &[1], vec![run("age", &[(40, 0)])]);
+    assert!(dead.mark(0));
+    index.kill(0);
+    index.settle(&dead, 0, usize::MAX, false);
+    assert_eq!((index.levels(), index.end()), (0, 1));
+    add(&mut index, &[2], vec![run("age", &[(40, 0)])]);
+    assert_eq!(index.search(&[between("age", 40, 40)], &dead), [1]);
+}
+
+#[test]
 fn a_level_that_was_merged_meanwhile_is_not_put_in_place() {
     let (mut index, dead) = (two_uploads(), Marks::default());
     let work = index.overdue(0, usize::MAX).unwrap();
