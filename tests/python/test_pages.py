@@ -49,6 +49,19 @@ def test_pages_are_added_up() -> None:
     assert owner.decrypt(answer, query)["id"].sort().to_list() == list(range(RECORDS))
 
 
+def test_a_table_of_a_cloud_lists_so_many_uploads_and_counts_the_rest() -> None:
+    _, hospital, cloud = filled(1000)
+    whole = cloud._repr_html_()
+    assert whole.count("<tr>") == 1 + 3
+    assert "more" not in whole
+    for number in range(1000, 1100):
+        cloud.receive(hospital.encrypt({"id": [number], "age": [1]}, id="id"))
+    shown = cloud._repr_html_()
+    assert shown.count("<tr>") == 1 + 100
+    assert "and 3 uploads more" in shown
+    assert "uploads=103" in repr(cloud)
+
+
 def test_what_cannot_go_on_is_refused() -> None:
     owner, hospital, cloud = filled(500)
     query, other = owner.query(age=(0, 99)), owner.query(age=(0, 99))
