@@ -86,11 +86,14 @@ fn level(index: &Index, ciphertexts: Vec<i64>) -> Result<Arc<Level>, mopse::Erro
     Ok(Arc::new(Level::new(index.end(), rows, Arc::default(), Arc::new(vec![run]))?))
 }
 
+/// Numbers below 2^63 that look random, the same in every run.
+fn spread(number: u64) -> u64 {
+    number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 1
+}
+
 /// Records that come one at a time, whatever their ciphertexts.
 fn grow(rows: usize) -> Result<(), mopse::Error> {
     let count = rows as u64;
-    let odd = 0x9e37_79b9_7f4a_7c15_u64;
-    let spread = |row: u64| row.wrapping_mul(odd) >> 1;
     for (what, ciphertext) in [
         ("uniform", &spread as &dyn Fn(u64) -> u64),
         ("all equal", &|_| 7),
@@ -129,9 +132,10 @@ fn levels(entries: usize) -> Result<(), mopse::Error> {
     }
     assert!(many.overdue(0, usize::MAX).is_none(), "it is at rest");
     for (what, index) in [("one level", &one), ("levels at rest", &many)] {
-        let ranges: Vec<[Predicate; 1]> = (1..1000)
+        // So many and so scattered that the way to one is not in the cache from another.
+        let ranges: Vec<[Predicate; 1]> = (0..100_000)
             .map(|i| {
-                let low = i64::MAX / 1001 * i;
+                let low = (spread(i) >> 1).cast_signed();
                 [Predicate { field: "age".into(), low, high: low + (i64::MAX >> 20), slots: None }]
             })
             .collect();

@@ -88,12 +88,12 @@ def growing(
 
     Notes
     -----
-    Every repeat begins with a cloud of its own that is merged. The other cloud is sent all that this
-    one is, and in every other repeat it is read first: whichever comes second is slower by a little.
-    The range is one age of 121. While
-    uploads come, three threads work: one reads, one sends, one merges; and those of the core that
-    check an upload. Where fewer cores are free, the longest reads show the system's turns:
-    ``read beside`` has the same threads at work, and nothing that a reader could wait for.
+    Every repeat begins with a cloud of its own that is merged. The other cloud is sent all that
+    this one is, and every other repeat begins with uploads to it: whichever comes second is slower
+    by a little. The range is one age of 121. While uploads come, three threads work: one reads, one
+    sends, one merges; and those of the core that check an upload. Where fewer cores are free, the
+    longest reads show the system's turns: ``read beside`` has the same threads at work, and nothing
+    that a reader could wait for.
 
     A cloud without levels merges, for each field, what is stored with what is new (`mopse.merge`),
     and puts ciphertexts and record numbers in that order; whoever asks next waits for it. It is
@@ -128,7 +128,7 @@ class _Scene:
         larger = _tables(rng, stored + uploads, [arriving] * _PROVIDERS)
         self.corrected = pl.concat(_tables(rng, 0, [1] * uploads))
         self.first, self.ones, self.larger = map(self._sealed, (shares, ones, larger))
-        self.reads_beside_first = cycle([True, False])
+        self.is_beside_first = cycle([True, False])
 
         # How many a reader finds: after each upload, after the corrections, and in the end.
         corrected = _asked(self.corrected) - _asked(shares[0].head(uploads))
@@ -223,7 +223,7 @@ class _Scene:
         its_store.settle()
         beside = ("read beside", partial(self._send, another, its_store))
         here = ("read meanwhile", partial(self._send, cloud, store))
-        is_first = next(self.reads_beside_first)
+        is_first = next(self.is_beside_first)
         for step, send in (beside, here) if is_first else (here, beside):
             with watch.step(step, "cloud") as more:
                 more |= _spread(_while(send, read))
