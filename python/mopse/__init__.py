@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     )
     from mopse.owner import Owner
     from mopse.provider import Provider
-    from mopse.schema import Field, Schema
+    from mopse.schema import Field, ProposedSchema, Schema
     from mopse.schemes import Clww, LewiWu, Opse
     from mopse.user import User
 
@@ -63,6 +63,7 @@ __all__ = [
     "Opened",
     "Opse",
     "Owner",
+    "ProposedSchema",
     "Provider",
     "Query",
     "Schema",
@@ -102,6 +103,7 @@ _HOMES = {
     "Owner": "owner",
     "Provider": "provider",
     "Query": "messages",
+    "ProposedSchema": "schema",
     "Schema": "schema",
     "SealedFile": "messages",
     "Upload": "messages",
