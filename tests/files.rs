@@ -385,12 +385,19 @@ fn one_request_reaches_every_provider_below_and_no_other() {
         scene.found(&asker.search_files(words, NOW).unwrap()).unwrap().files.len()
     };
     assert_eq!(count(&scene.owner, &[b"fracture"]), 3);
-    assert_eq!(count(&scene.hospital, &[b"fracture"]), 1, "it has not learned of the ward");
     assert_eq!(count(&scene.ward, &[b"fracture"]), 1);
     assert_eq!(count(&scene.owner, &[b"fractures"]), 0);
     assert_eq!(count(&scene.owner, &[b"fracture", b"x-ray"]), 0);
     let other = owner(2).search_files(&[b"fracture"], NOW).unwrap();
     assert_eq!(scene.found(&other).unwrap_err(), cloud::Error::NotEnrolled);
+
+    let request = scene.hospital.search_files(&[b"fracture"], NOW).unwrap();
+    let behind = message::Error::Behind { authority: "hospital".into() };
+    assert_eq!(scene.found(&request).unwrap_err(), behind.into(), "it does not know of the ward");
+    let announced = scene.cloud.gate.announcements(&scene.owner.owner()).unwrap();
+    assert!(scene.hospital.catch_up(&announced).unwrap());
+    let request = scene.hospital.search_files(&[b"fracture"], NOW).unwrap();
+    assert_eq!(scene.found(&request).unwrap().files.len(), 2);
 }
 
 #[test]
@@ -531,7 +538,7 @@ fn notes_are_for_the_provider_that_asks() {
     let refused = other.authorize("hospital", &[]).unwrap().learn_uses(&notes, &request);
     let what = "the request";
     assert_eq!(refused, Err(message::Error::OtherOwner { what }.into()));
-    let keywords = scene.hospital.search_files(&[b"x-ray"], NOW).unwrap();
+    let keywords = scene.clinic.search_files(&[b"x-ray"], NOW).unwrap();
     assert_eq!(scene.cloud.gate.notes(&keywords, NOW), Err(cloud::Error::NoNotes));
     let next = attached(&mut scene.hospital, 1, &[b"x-ray"]);
     scene.receive(&next).unwrap();

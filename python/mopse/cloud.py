@@ -226,6 +226,9 @@ class Cloud:
             If the request is forged.
         mopse.errors.ExpiredError
             If its time has run out.
+        mopse.errors.OutdatedError
+            If it is for keywords and its keyring does not know of a provider that was announced
+            here: ``catch_up`` with the cloud, then ask again.
         mopse.errors.ScopeError
             If its issuer does not reach a provider in it or is of an epoch that its group has left,
             or its owner is not enrolled.

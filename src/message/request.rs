@@ -15,7 +15,7 @@
 //! That of [`super::trapdoor`]; which records are asked about, and who asks. Where the same records are asked
 //! for in several epochs of a provider, which of one are, together, those of another.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::Error;
 use super::announcement::Announced;
@@ -126,8 +126,9 @@ impl Request {
     /// # Errors
     ///
     /// [`Error::Expired`], [`Error::OtherOwner`], [`Error::Epoch`] if the issuer's keys are of an epoch
-    /// that its group has left, or [`Error::Scope`] if a provider is not at or below the issuer, or the
-    /// owner asks for notes of its own.
+    /// that its group has left, [`Error::Scope`] if a provider is not at or below the issuer, or the
+    /// owner asks for notes of its own, [`Error::Behind`] if a request for keywords leaves out a member
+    /// that was announced.
     pub fn check(&self, announced: &Announced, now: u64) -> Result<(), Error> {
         announced.serves(WHAT, &self.owner)?;
         if now > self.expiry {
@@ -136,7 +137,8 @@ impl Request {
         announced.accepts(&self.issuer.subject())?;
         match &self.ask {
             Ask::Keywords(providers) => {
-                providers.iter().try_for_each(|(node, _)| self.reaches(node))
+                providers.iter().try_for_each(|(node, _)| self.reaches(node))?;
+                self.names_all(providers, announced)
             }
             Ask::Records(providers) => {
                 providers.iter().try_for_each(|(node, _)| self.reaches(node))
@@ -148,6 +150,24 @@ impl Request {
             }
             Ask::Notes => Ok(()),
         }
+    }
+
+    /// Checks that a request for keywords, which is one to everybody below, leaves no member out.
+    fn names_all(&self, providers: &Lists<Trapdoor>, announced: &Announced) -> Result<(), Error> {
+        let issuer = self.issuer.subject();
+        let named: HashSet<&Node> = providers.iter().map(|(node, _)| node).collect();
+        for last in announced.iter() {
+            let authority = &last.authority;
+            if !issuer.holds(authority) || announced.accepts(authority).is_err() {
+                continue;
+            }
+            for member in last.members.iter().filter(|member| member.last.is_none()) {
+                if !named.contains(&authority.child_as_spelt(&member.name, last.epoch())?) {
+                    return Err(Error::Behind { authority: authority.to_string() });
+                }
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn reaches(&self, provider: &Node) -> Result<(), Error> {

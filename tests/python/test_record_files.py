@@ -24,6 +24,7 @@ from mopse.errors import (
     InvalidInputError,
     MissingFileError,
     MopseError,
+    OutdatedError,
     ReplayError,
     ScopeError,
     SignatureError,
@@ -431,6 +432,26 @@ def test_files_of_an_epoch_that_was_left_stay_readable_for_the_owner(story):
     assert story.fetched(story.owner, old).content == b"old"
     with pytest.raises(ScopeError):
         story.cloud.find(story.hospital.find("scan"))
+
+
+def test_a_keyring_that_does_not_know_of_a_provider_is_told_so_and_finds_its_files_then(tmp_path):
+    story = Story()
+    story.attach(story.hospital, 1, b"old", "scan")
+    story.owner.save(tmp_path / "owner", "password")
+    ward = story.owner.authorize("ward", under="hospital")
+    story.attach(ward, 2, b"new", "scan")
+    for leaver in (None, "clinic"):  # a member more, and an epoch more
+        if leaver:
+            story.owner.save(tmp_path / "owner", "password")
+            story.owner.revoke(leaver)
+        story.enroll()
+        restored = mopse.Owner.open(tmp_path / "owner", "password")
+        with pytest.raises(OutdatedError, match="catch up"):
+            story.found(restored, "scan")
+        assert restored.catch_up(story.cloud)
+        assert len(story.found(restored, "scan")) == 2
+    with pytest.raises(OutdatedError, match="hospital"):
+        story.found(story.hospital, "scan")
 
 
 @pytest.mark.parametrize("ids", [[17, 18], ["ann", "bob"]], ids=["integers", "text"])
