@@ -438,8 +438,8 @@ def test_a_keyring_that_does_not_know_of_a_provider_is_told_so_and_finds_its_fil
     story = Story()
     story.attach(story.hospital, 1, b"old", "scan")
     story.owner.save(tmp_path / "owner", "password")
-    ward = story.owner.authorize("ward", under="hospital")
-    story.attach(ward, 2, b"new", "scan")
+    annex = story.owner.authorize("annex", under="hospital")
+    story.attach(annex, 2, b"new", "scan")
     story.enroll()
     with pytest.raises(OutdatedError, match="hospital"):
         story.found(story.hospital, "scan")
