@@ -127,12 +127,11 @@ def unsigned(values: Any, what: str) -> NDArray[np.uint64]:
 def _whole(values: Any, what: str, dtype: type[pl.DataType]) -> Any:
     target = np.dtype(dtype.__name__.lower())
     if type(values) is np.ndarray and values.dtype.kind in "iu" and values.ndim == 1:
-        if values.dtype != target and values.size:
-            limits = np.iinfo(target)
-            is_odd = (values < limits.min) | (values > limits.max)
-            if is_odd.any():
-                entry = int(is_odd.argmax())
-                _refuse_number(what, entry, bool(values[entry] < 0), dtype)
+        limits = np.iinfo(target)
+        is_safe = np.can_cast(values.dtype, target) or not values.size
+        if not is_safe and (values.min() < limits.min or values.max() > limits.max):
+            entry = int(((values < limits.min) | (values > limits.max)).argmax())
+            _refuse_number(what, entry, bool(values[entry] < 0), dtype)
         return np.ascontiguousarray(values, dtype=target)
     if isinstance(values, list | tuple) and values and set(map(type, values)) == {int}:
         limits = np.iinfo(target)
@@ -370,6 +369,7 @@ def _of_arrow(values: Any) -> pl.Series:
 
 def _of_list(values: list[Any], place: str, *, is_nan_null: bool = False) -> pl.Series:
     kinds = set(map(type, values)) - {type(None)}
+    is_nan_null = is_nan_null and any(issubclass(kind, float | np.floating) for kind in kinds)
     if is_nan_null or any(kind.__name__ in ("NAType", "NaTType") for kind in kinds):
         values = [None if is_missing(value, is_nan_null=is_nan_null) else value for value in values]
         kinds = set(map(type, values)) - {type(None)}

@@ -472,6 +472,10 @@ class Provider(Party):
         -----
         Costs one AES block per integer and one HMAC-SHA-256 per text, on all cores.
         """
+        if isinstance(ids, set | frozenset):
+            raise WrongTypeError(
+                "ids must be in an order, as their handles are, and a set has none"
+            )
         return self._keyring.handles(record_ids(as_ids(ids).to_frame(), "ids"))
 
     def entries(self, field: str, values: Any, handles: NDArray[np.uint64]) -> NDArray[np.int64]:

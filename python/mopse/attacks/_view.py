@@ -88,6 +88,9 @@ class Domain:
 
     def _shares(self, distribution: Any) -> Floats:
         shares = floats(distribution, "the probabilities")
+        if not np.isfinite(shares).all():
+            entry = int(np.isfinite(shares).argmin())
+            raise InvalidInputError(f"the probabilities: entry {entry} is not finite")
         if len(shares) != self.plaintexts:
             raise InvalidInputError(
                 f"probabilities of shape {shares.shape}, not ({self.plaintexts},)"
