@@ -91,7 +91,8 @@ class Provider(Party):
             A Polars, pandas or Arrow table, or a mapping from names to arrays. It holds a column
             for every field of the schema; others are sealed with the record and not indexed. It is
             read in place, so leave it unchanged during the call. Names of columns are taken, and
-            come back, in Unicode's form NFC.
+            come back, in Unicode's form NFC. Row labels of pandas are a column where they have a
+            name. Values of a list or of objects are of one type, which holds them as they are.
         id : str
             The column of record ids: integers or text, unique, no nulls.
         accept_leakage : collection of str
