@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from mopse import _mopse
+from mopse._arrays import integers, refuse_masked
 from mopse.errors import (
     DecryptionError,
     InvalidInputError,
@@ -129,52 +129,6 @@ def wholes(values: Iterable[int], name: str, *, least: int) -> list[int]:
     if not numbers:
         raise InvalidInputError(f"{name} is empty")
     return numbers
-
-
-def integers(values: Any, what: str) -> NDArray[np.int64]:
-    """Return a contiguous int64 array of integers, without a copy where it is one already.
-
-    Parameters
-    ----------
-    values : array-like
-        An integer array, or a Polars, pandas or Arrow column.
-    what : str
-        What the array is, for messages.
-
-    Raises
-    ------
-    mopse.errors.WrongTypeError
-        If it is not a one-dimensional array of integers.
-    mopse.errors.InvalidInputError
-        If an entry is null, or does not fit an int64.
-    """
-    is_arrow = hasattr(values, "__arrow_c_stream__") or hasattr(values, "__arrow_c_array__")
-    if is_arrow and not isinstance(values, pl.DataFrame):
-        values = pl.Series(values)
-    if isinstance(values, pl.Series):
-        if not values.dtype.is_integer():
-            raise WrongTypeError(f"{what} must hold integers, not {values.dtype}")
-        if values.null_count():
-            raise InvalidInputError(f"{what}: entry {values.is_null().arg_max()} is null")
-        column = values.cast(pl.Int64, strict=False)
-        if column.null_count():
-            row = column.is_null().arg_max()
-            raise InvalidInputError(f"{what}: entry {row} does not fit an int64")
-        return np.ascontiguousarray(column.to_numpy())
-    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
-        masked = np.argmax(np.ma.getmaskarray(values))
-        raise InvalidInputError(f"{what}: entry {masked} is null")
-    array = np.asarray(values)
-    if array.shape == (0,) and array.dtype == np.float64:  # what NumPy makes of an empty list
-        return np.empty(0, dtype=np.int64)
-    if array.dtype.kind not in "iu":
-        raise WrongTypeError(f"{what} must hold integers, not {array.dtype}")
-    if array.ndim != 1:
-        raise WrongTypeError(f"{what} must have one dimension, not {array.ndim}")
-    if array.dtype.kind == "u" and array.size and array.max() > _LARGEST:
-        large = np.argmax(array > _LARGEST)
-        raise InvalidInputError(f"{what}: entry {large} does not fit an int64")
-    return np.ascontiguousarray(array, dtype=np.int64)
 
 
 def string(value: object, what: str) -> str:
@@ -338,6 +292,7 @@ def byte_array(buffer: Any, what: str) -> NDArray[np.uint8]:
 
     It takes any contiguous buffer of bytes: bytes, bytearray, memoryview, uint8 array, mmap.
     """
+    refuse_masked(buffer, what)
     try:
         view = memoryview(buffer)
     except TypeError:

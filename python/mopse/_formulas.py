@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mopse import _mopse
+from mopse._arrays import floats, matrix
 from mopse._checks import whole
-from mopse.errors import InvalidInputError, WrongTypeError
+from mopse.errors import InvalidInputError
 
 __all__ = [
     "RANGE",
@@ -42,17 +43,7 @@ _MOST_ENUMERATED = 2**24
 
 def counts_of(values: Any, what: str, dimensions: int = 1) -> Floats:
     """Return counts, or say why they are none."""
-    if np.ma.is_masked(values):
-        raise InvalidInputError(f"{what}: a count is null")
-    try:
-        counts = np.asarray(values)
-    except ValueError:  # rows of different lengths
-        raise WrongTypeError(f"{what} must be an array of numbers") from None
-    if counts.dtype.kind not in "iuf":
-        raise WrongTypeError(f"{what} must be numbers, not {counts.dtype}")
-    if counts.ndim != dimensions:
-        raise WrongTypeError(f"{what} must have {dimensions} dimensions, not {counts.ndim}")
-    counts = counts.astype(np.float64)
+    counts = floats(values, what) if dimensions == 1 else matrix(values, what)
     if not np.isfinite(counts).all():
         raise InvalidInputError(f"{what}: a count is not finite")
     if counts.size and counts.min() < 0:

@@ -733,9 +733,8 @@ def as_ids(ids: Any) -> pl.Series:
     """Return record ids as a column."""
     if isinstance(ids, Mapping) or hasattr(type(ids), "columns"):  # whose names would be taken
         raise WrongTypeError(f"ids must be a sequence, not {type(ids).__name__}")
-    given = ids if isinstance(ids, pl.Series) else items(ids, "ids", "sequence")
     try:
-        column = as_column("ids", given)
+        column = as_column("ids", list(ids) if isinstance(ids, set | frozenset) else ids)
     except WrongTypeError as error:
         raise WrongTypeError(f"ids must be all integers of 64 bits or all text: {error}") from None
     return column.cast(pl.Int64) if column.is_empty() else column.alias("ids")

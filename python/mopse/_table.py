@@ -1,12 +1,14 @@
 """Tables of any library as Polars frames, and frames as columns that the core seals."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from mopse import _mopse
-from mopse._checks import integers, listed
+from mopse._arrays import UNREADABLE, column_of, integers, is_pandas
+from mopse._checks import listed, text
 from mopse._fork import check_tables
 from mopse._types import dtype_of, dtype_words
 from mopse.errors import InvalidInputError, WrongTypeError
@@ -20,76 +22,89 @@ The kind is ``"int64"``, ``"uint64"``, ``"float64"``, ``"boolean"`` or ``"text"`
 are a pair: end of each row's bytes, and all bytes.
 """
 
-_UNREADABLE = (  # what Polars raises for values of types that it does not take
-    ArithmeticError,
-    AttributeError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    pl.exceptions.PolarsError,
-    pl.exceptions.PanicException,
-)
-
 _KINDS = {"int64": pl.Int64, "uint64": pl.UInt64, "float64": pl.Float64, "boolean": pl.Boolean}
 
 
-def as_frame(table: Any) -> pl.DataFrame:
+def as_frame(table: Any, what: str = "the table") -> pl.DataFrame:
     """Return a table as a Polars frame, which shares its memory where possible.
 
     Parameters
     ----------
     table : table
-        A Polars, pandas or Arrow table, anything with the Arrow PyCapsule interface, or a dict from
-        names to arrays. What pandas takes for missing, NaN among it, becomes null; its row labels
-        are left out.
+        A Polars, pandas or Arrow table, anything with the Arrow PyCapsule interface, or a mapping
+        from names to arrays. What pandas takes for missing, NaN among it, becomes null; its row
+        labels are columns where they have a name that no column has, and are left out otherwise.
+    what : str
+        What it is, for messages.
 
     Raises
     ------
     mopse.errors.WrongTypeError
-        If it is none of these.
+        If it is none of these, columns share a name, or one mixes types.
     mopse.errors.InvalidInputError
-        If there is no row, columns differ in length or share a name, or one mixes types.
+        If there is no row, or columns differ in length.
     ImportError
         If a pandas column needs pyarrow to be read, and it is not there.
     """
     check_tables()
     given = type(table).__name__
     try:
-        if isinstance(table, pl.LazyFrame):
-            table = table.collect()
-        elif _is_pandas(table):
-            table = pl.from_pandas(table)
-        elif isinstance(table, dict):
-            if any(_mixes_truths(column) for column in table.values()):
-                raise TypeError
-            table = pl.DataFrame(table)
-        elif hasattr(table, "__arrow_c_stream__") and not isinstance(table, pl.DataFrame):
-            table = pl.from_arrow(table)
-    except _UNREADABLE:  # whose message may hold values
-        raise WrongTypeError(f"the {given} cannot be read: {_fault(table)}") from None
-    if not isinstance(table, pl.DataFrame):
+        frame = _frame_of(table)
+    except WrongTypeError as error:
+        raise WrongTypeError(f"the {given} cannot be read: {error}") from None
+    except UNREADABLE:  # whose message may hold values
+        fault = "it holds what no column does"
+        raise WrongTypeError(f"the {given} cannot be read: {fault}") from None
+    if frame is None:
         raise WrongTypeError(
-            f"a table must be Polars, pandas, Arrow or a dict of arrays, not {given}"
+            f"{what} must be Polars, pandas, Arrow or a dict of arrays, not {given}"
         )
-    if table.is_empty():
-        raise InvalidInputError("the table has no row")
-    return table
+    if frame.is_empty():
+        raise InvalidInputError(f"{what} has no row")
+    return frame
 
 
-def _is_pandas(table: Any) -> bool:
-    return type(table).__module__.split(".")[0] == "pandas" and hasattr(table, "columns")
+def _frame_of(table: Any) -> pl.DataFrame | None:
+    """Return a table of any library as a frame; None for what is no table."""
+    if isinstance(table, pl.DataFrame):
+        return table
+    if isinstance(table, pl.LazyFrame):
+        return table.collect()
+    if is_pandas(table) and hasattr(table, "columns"):
+        labels = [(str(name), at) for at, name in enumerate(table.index.names) if name is not None]
+        named = [(str(name), table.iloc[:, at]) for at, name in enumerate(table.columns)]
+        taken = {name for name, _ in named}
+        levels = [(name, table.index.get_level_values(at)) for name, at in labels]
+        return _joined([level for level in levels if level[0] not in taken] + named)
+    if isinstance(table, Mapping):
+        return _joined(table.items())
+    if type(table).__module__.split(".")[0] == "pyarrow" and hasattr(table, "schema"):
+        whole = table.read_all() if hasattr(table, "read_all") else table
+        return _joined(zip(whole.schema.names, whole.columns, strict=True))
+    if hasattr(table, "__arrow_c_stream__"):
+        frame = pl.from_arrow(table)
+        return frame if isinstance(frame, pl.DataFrame) else None
+    return None
 
 
-def _fault(table: Any) -> str:
-    """Say which column of a mapping or pandas table is no column, if it is that."""
-    for name in table if isinstance(table, dict) or _is_pandas(table) else ():
+def _joined(columns: Iterable[tuple[Any, Any]]) -> pl.DataFrame:
+    """Return columns as a frame, if all have names of their own and are equally long."""
+    read: dict[str, pl.Series] = {}
+    for name, values in columns:
         if not isinstance(name, str):
-            return f"a column has a name of type {type(name).__name__}"
-        try:
-            as_column(name, table[name])
-        except WrongTypeError as error:
-            return str(error)
-    return "its columns differ in length, share a name, or are of a kind that cannot be sealed"
+            raise WrongTypeError(f"a column has a name of type {type(name).__name__}")
+        text(name, "the name of a column")
+        if name in read:
+            raise WrongTypeError(f"two columns are called {name!r}")
+        read[name] = as_column(name, values)
+    lengths = {name: len(column) for name, column in read.items()}
+    for name, length in lengths.items():
+        first = next(iter(lengths))
+        if length != lengths[first]:
+            raise WrongTypeError(
+                f"columns differ in length: {first!r} has {lengths[first]} rows, {name!r} {length}"
+            )
+    return pl.DataFrame(list(read.values()))
 
 
 def as_column(name: str, values: Any) -> pl.Series:
@@ -101,55 +116,7 @@ def as_column(name: str, values: Any) -> pl.Series:
         If they are of several types, or of none that a column has; the message names the first row
         that differs from those before it, and no value.
     """
-    try:
-        if not _mixes_truths(values):
-            return pl.Series(name, values)
-    except _UNREADABLE:
-        pass
-    raise WrongTypeError(f"column {name!r} {_odd(values)}")
-
-
-def _mixes_truths(values: Any) -> bool:
-    """Say whether a list holds truth values beside numbers, which Polars makes numbers of."""
-    if not isinstance(values, list | tuple):
-        return False
-    truths = sum(isinstance(value, bool | np.bool_) for value in values)
-    return 0 < truths < sum(value is not None for value in values)
-
-
-def _odd(values: Any) -> str:
-    """Say of values of several types which is the first that differs from those before it."""
-    unclear = "holds values of several types, or of none that can be sealed"
-    if isinstance(values, str | bytes) or not hasattr(values, "__iter__"):
-        return unclear
-    first: str | None = None
-    for row, value in enumerate(values):
-        if _is_missing(value):
-            continue
-        kind = _kind_of(value)
-        first = first or kind
-        if kind != first:
-            return (
-                f"holds values of several types: {first} up to row {row - 1}, {kind} in row {row}"
-            )
-        if kind == "integer" and not -(2**63) <= value < 2**64:
-            return f"holds an integer of more than 64 bits in row {row}"
-    return unclear
-
-
-def _is_missing(value: Any) -> bool:
-    """Say whether a value is none, also as pandas has it."""
-    is_nan = isinstance(value, float) and value != value
-    return value is None or is_nan or type(value).__name__ in ("NAType", "NaTType")
-
-
-def _kind_of(value: Any) -> str:
-    kinds = {
-        "truth value": bool | np.bool_,
-        "integer": int | np.integer,
-        "float": float | np.floating,
-    }
-    return next((kind for kind, of in kinds.items() if isinstance(value, of)), type(value).__name__)
+    return column_of(values, f"column {name!r}", name=name)
 
 
 def record_ids(frame: pl.DataFrame, name: str) -> Any:

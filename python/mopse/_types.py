@@ -251,13 +251,15 @@ def _wider(dtypes: list[pl.DataType]) -> Iterable[pl.DataType]:
         return [pl.Decimal(38, max(getattr(dtype, "scale", 0) for dtype in dtypes))]
     if all(_kind(dtype) == "text" for dtype in dtypes):
         return [pl.String()]
-    first = dtypes[0]
     if all(isinstance(dtype, pl.Duration) for dtype in dtypes):
         return [pl.Duration(unit) for unit in _units(dtypes)]
+    first = dtypes[0]
     if isinstance(first, pl.Datetime) and all(
         isinstance(dtype, pl.Datetime) and dtype.time_zone == first.time_zone for dtype in dtypes
     ):
         return [pl.Datetime(unit, first.time_zone) for unit in _units(dtypes)]
+    if all(_is_kin(dtype, first) and isinstance(dtype, pl.Date | pl.Datetime) for dtype in dtypes):
+        return [pl.Date()]  # of pandas days are moments too
     return []
 
 

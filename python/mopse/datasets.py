@@ -13,6 +13,7 @@ import polars as pl
 
 from mopse._checks import whole
 from mopse._fork import check_tables
+from mopse._table import as_frame
 from mopse.errors import DamagedFileError, InvalidInputError, WrongTypeError
 
 __all__ = ["card", "load", "names", "providers", "synthetic"]
@@ -133,7 +134,7 @@ def load(name: str) -> pl.DataFrame:
 
 
 def providers(
-    df: pl.DataFrame, n: int, *, skew: float | None = None, seed: int = 0
+    df: Any, n: int, *, skew: float | None = None, seed: int = 0
 ) -> dict[str, pl.DataFrame]:
     """Deal the rows of a table to simulated providers, each row to exactly one.
 
@@ -142,8 +143,9 @@ def providers(
 
     Parameters
     ----------
-    df : polars.DataFrame
-        Any table; with `skew` it has a numeric column ``age``, in years.
+    df : table
+        Polars, pandas or Arrow, or a mapping from names to arrays; with `skew` it has a numeric
+        column ``age``, in years.
     n : int
         How many providers, at least 1 and at most one per row.
     skew : float, optional
@@ -174,7 +176,7 @@ def providers(
     >>> {name: rows.height for name, rows in providers(people, 3).items()}
     {'provider-1': 2789, 'provider-2': 2789, 'provider-3': 2788}
     """
-    _require_table(df, "df")
+    df = as_frame(df, "df")
     n = whole(n, "n", least=1)
     if n > df.height:
         raise InvalidInputError(f"n is {n}, expected at most one provider per row, {df.height}")
@@ -200,7 +202,7 @@ def providers(
 def synthetic(
     n: int,
     *,
-    like: pl.DataFrame | str = "nhanes-2017-2018",
+    like: Any = "nhanes-2017-2018",
     columns: Sequence[str] | None = None,
     seed: int = 0,
 ) -> pl.DataFrame:
@@ -213,8 +215,9 @@ def synthetic(
     ----------
     n : int
         How many rows, at least 0.
-    like : polars.DataFrame or str
-        The source, or the name of a data set to `load`. It has at least one row.
+    like : table or str
+        The source, as for `providers`, or the name of a data set to `load`. It has at least one
+        row.
     columns : sequence of str, optional
         Which columns to draw, in this order; all by default. ``record_id`` may be left out.
     seed : int
@@ -253,9 +256,7 @@ def synthetic(
     """
     n = whole(n, "n", least=0)
     seed = whole(seed, "seed", least=0)
-    source = load(like) if isinstance(like, str) else _require_table(like, "like")
-    if source.is_empty():
-        raise InvalidInputError("like has no rows to draw from")
+    source = load(like) if isinstance(like, str) else as_frame(like, "like")
 
     drawn = [pl.int_range(n, dtype=pl.Int64, eager=True).alias("record_id")]
     for name in _chosen(columns, source):
@@ -290,17 +291,6 @@ def _ages(df: pl.DataFrame) -> pl.Series:
     if not df["age"].dtype.is_numeric():
         raise WrongTypeError(f"column 'age' of df is {df['age'].dtype}, expected numbers")
     return df["age"].cast(pl.Float64)
-
-
-def _require_table(df: pl.DataFrame, name: str) -> pl.DataFrame:
-    """Return the table itself, or raise for anything else."""
-    check_tables()
-    if not isinstance(df, pl.DataFrame):
-        raise WrongTypeError(
-            f"{name} is a {type(df).__name__}, expected a polars.DataFrame; "
-            "polars.from_pandas and polars.from_arrow make one"
-        )
-    return df
 
 
 def _positive(value: float, name: str, *, most: float) -> float:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mopse import _mopse
 from mopse._answers import PROVIDER
+from mopse._arrays import handles_of
 from mopse._checks import byte_array, instance, items, text
 from mopse._party import (
     _HOUR,
@@ -25,7 +26,7 @@ from mopse._party import (
     search,
 )
 from mopse._table import as_column, as_frame, record_ids, to_columns
-from mopse._types import check_times, has_values, typed
+from mopse._types import check_times, typed
 from mopse.errors import InvalidInputError, MopseError, WrongTypeError
 from mopse.files import content
 from mopse.leakage import accepted, warn_of
@@ -39,7 +40,6 @@ from mopse.messages import (
     Upload,
     as_message,
 )
-from mopse.schema import Field
 
 if TYPE_CHECKING:
     from mopse.cloud import Cloud
@@ -91,7 +91,8 @@ class Provider(Party):
             A Polars, pandas or Arrow table, or a mapping from names to arrays. It holds a column
             for every field of the schema; others are sealed with the record and not indexed. It is
             read in place, so leave it unchanged during the call. Names of columns are taken, and
-            come back, in Unicode's form NFC.
+            come back, in Unicode's form NFC. Row labels of pandas are a column where they have a
+            name. Values of a list or of objects are of one type, which holds them as they are.
         id : str
             The column of record ids: integers or text, unique, no nulls.
         accept_leakage : collection of str
@@ -273,7 +274,9 @@ class Provider(Party):
         ids = record_ids(frame, id_column)
         is_accepted = accepted(accept_leakage, self._schema)
         self._schema._check_columns(frame.columns)
-        indexed = [(name, *_plaintexts(field, frame[name])) for name, field in self._schema.items()]
+        indexed = [
+            (name, *field.plaintexts_of(frame[name])) for name, field in self._schema.items()
+        ]
         warn_of(self._schema, indexed, is_accepted)
         known = self._versions(frame[id_column], cloud, versions)
         columns, now = to_columns(frame), int(time.time())
@@ -470,6 +473,10 @@ class Provider(Party):
         -----
         Costs one AES block per integer and one HMAC-SHA-256 per text, on all cores.
         """
+        if isinstance(ids, set | frozenset):
+            raise WrongTypeError(
+                "ids must be in an order, as their handles are, and a set has none"
+            )
         return self._keyring.handles(record_ids(as_ids(ids).to_frame(), "ids"))
 
     def entries(self, field: str, values: Any, handles: NDArray[np.uint64]) -> NDArray[np.int64]:
@@ -507,11 +514,7 @@ class Provider(Party):
         rows, plaintexts = self._schema[field].plaintexts_of(column)
         if len(rows) < len(column):
             raise InvalidInputError(f"field {field!r}: the value in row {_gap(rows)} is null")
-        if not (isinstance(handles, np.ndarray) and handles.dtype == np.uint64):
-            raise WrongTypeError("handles must be a uint64 array, as `handles` returns it")
-        if handles.shape != (len(column), 2):
-            raise InvalidInputError(f"handles have shape {handles.shape}, not ({len(column)}, 2)")
-        return self._keyring.entries(field, plaintexts, np.ascontiguousarray(handles))
+        return self._keyring.entries(field, plaintexts, handles_of(handles, len(column)))
 
     def authorize(self, name: str, under: str | None = None) -> "Provider":
         """Authorise a provider below this one and return it with its own keyring.
@@ -605,13 +608,6 @@ def _named(error: MopseError, ids: pl.Series) -> MopseError:
         return error
     record = f"record {ids[row]!r} (row {row} of the table)"
     return type(error)(str(error).replace(f"the record in row {row}", record, 1))
-
-
-def _plaintexts(field: Field, column: pl.Series) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-    """Return the rows with a value and their plaintexts; nulls are of every type."""
-    if has_values(column):
-        return field.plaintexts_of(column)
-    return np.empty(0, np.uint32), np.empty(0, np.int64)
 
 
 def _words(keywords: Any) -> list[bytes]:

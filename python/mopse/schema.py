@@ -38,6 +38,16 @@ from mopse.errors import InvalidInputError, WrongTypeError
 __all__ = ["Field", "ProposedSchema", "Schema"]
 
 _EPOCH = datetime.date(1970, 1, 1)
+_MICROSECOND = datetime.timedelta(microseconds=1)
+_PER_DAY = {"ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
+_LENGTHS = {
+    **{"W": Fraction(7), "D": Fraction(1), "h": Fraction(1, 24), "m": Fraction(1, 1440)},
+    **{
+        unit: Fraction(1, 86_400 * 1000**power)
+        for power, unit in enumerate(("s", "ms", "us", "ns", "ps", "fs", "as"))
+    },
+}
+"""Units of NumPy's moments in days."""
 _NARROW = [pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32]
 """Integers that an int64 holds."""
 _MOST_EXPONENT = 10_000
@@ -50,7 +60,8 @@ class Field:
     Parameters
     ----------
     minimum, maximum : int, float, decimal.Decimal, fractions.Fraction or datetime.date
-        The lowest and the highest value, both included. Dates make a field of calendar days.
+        The lowest and the highest value, both included. Dates make a field of calendar days; whole
+        days may be moments without a time zone, of Python, pandas or NumPy.
     step : int, float, decimal.Decimal or fractions.Fraction, default 1
         The distance of neighbouring values, in the values' unit; in days for dates.
     cell : int, optional
@@ -76,7 +87,8 @@ class Field:
 
     Values are read alike. Whole numbers, decimals, dates, and floats where minimum and step are
     whole must be on the grid; other floats may lie up to 1e-6 steps off, as results of a
-    calculation do.
+    calculation do. Of a field of days a moment is the day that it begins, and is in no other place
+    as a value; as a bound it may lie within a day, and is exact to the nanosecond and beyond.
 
     Examples
     --------
@@ -97,9 +109,13 @@ class Field:
         step: float | Decimal | Fraction = 1,
         cell: int | None = None,
     ) -> None:
-        is_date = [_is_date(bound) for bound in (minimum, maximum)]
+        is_date = [_is_time(bound) for bound in (minimum, maximum)]
         if any(is_date) and not all(is_date):
             raise WrongTypeError("minimum and maximum must both be dates, or both numbers")
+        if _is_time(step):
+            raise WrongTypeError(f"the step must be a number, not {type(step).__name__}")
+        if any(is_date) and any(_days(bound).denominator > 1 for bound in (minimum, maximum)):
+            raise InvalidInputError("minimum and maximum must be whole days")
         self._init("date" if all(is_date) else "number", minimum, maximum, step, cell, ())
 
     def _init(
@@ -204,16 +220,22 @@ class Field:
         name = repr(instance(column, pl.Series, "a column").name)
         is_valid = column.is_not_null().to_numpy()
         dtype = column.dtype
+        if not is_valid.any():  # nulls are of every type
+            return np.empty(0, np.uint32), np.empty(0, np.int64)
         try:
             if self._kind == "category":
                 return self._field.of_integers(self._ranks(column), is_valid)
             allowed = {
                 "number": dtype.is_numeric(),
                 "boolean": dtype == pl.Boolean,
-                "date": dtype == pl.Date,
+                "date": isinstance(dtype, pl.Date | pl.Datetime),
             }
             if not allowed[self._kind]:
-                raise WrongTypeError(f"the field is of {self._kind} values, not of {dtype}")
+                raise WrongTypeError(
+                    f"the field is of {self._kind} values, not of {name_of(dtype)}"
+                )
+            if isinstance(dtype, pl.Datetime):
+                return self._moments(column, dtype, is_valid)
             if dtype == pl.Float64:
                 return self._field.of_floats(_array(column, pl.Float64), is_valid)
             if dtype == pl.Float32:
@@ -229,9 +251,20 @@ class Field:
         except InvalidInputError as error:
             raise type(error)(f"field {name}: {error}") from None
 
+    def _moments(
+        self, column: pl.Series, dtype: pl.Datetime, is_valid: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+        if dtype.time_zone is not None:
+            raise WrongTypeError(
+                f"the field is of whole days, and {dtype} has a time zone: make dates of it, as "
+                "with .dt.date(), or leave the zone out, as with .dt.replace_time_zone(None)"
+            )
+        moments = _array(column.to_physical(), pl.Int64)
+        return self._field.of_moments(moments, _PER_DAY[dtype.time_unit], is_valid)
+
     def _ranks(self, column: pl.Series) -> NDArray[np.int64]:
         if not (column.dtype == pl.String or isinstance(column.dtype, pl.Enum | pl.Categorical)):
-            raise WrongTypeError(f"the field is of categories, not of {column.dtype}")
+            raise WrongTypeError(f"the field is of categories, not of {name_of(column.dtype)}")
         labels = column.cast(pl.String)
         known = {label: self._rank(label) for label in labels.unique().drop_nulls()}
         ranks = labels.replace_strict(known, default=None, return_dtype=pl.Int64)
@@ -279,7 +312,7 @@ class Field:
             if not isinstance(bound, bool | np.bool_):
                 raise WrongTypeError("a bound must be a truth value")
             return Fraction(int(bound))
-        if (self._kind == "date") != _is_date(bound):
+        if (self._kind == "date") != _is_time(bound):
             raise WrongTypeError(f"a bound must be a {self._kind}, not {type(bound).__name__}")
         number = _exact(bound, "a bound")
         if isinstance(number, float) and math.isnan(number):
@@ -688,8 +721,31 @@ def _proposed(proposal: Proposal) -> Field:
     return Field.categories(proposal.levels) if proposal.levels else Field.boolean()
 
 
-def _is_date(value: object) -> bool:
-    return isinstance(value, datetime.date) and not isinstance(value, datetime.datetime)
+def _is_time(value: object) -> bool:
+    """Say whether a value is a day or a moment: of Python, pandas or NumPy."""
+    return isinstance(value, datetime.date | np.datetime64)
+
+
+def _days(value: Any) -> Fraction:
+    """Return how many days a day or moment lies after the start of 1970."""
+    if value != value:  # NumPy's and pandas' NaT
+        raise InvalidInputError("a bound is no time")
+    if isinstance(value, np.datetime64):
+        unit, count = np.datetime_data(value.dtype)
+        if unit in ("Y", "M"):
+            day, unit, count = value.astype("M8[D]"), "D", 1
+            if day.astype(value.dtype) != value:
+                raise InvalidInputError("a bound lies too far away")
+            value = day
+        return Fraction(int(value.astype(np.int64)) * count) * _LENGTHS[unit]
+    if not isinstance(value, datetime.datetime):
+        return Fraction((value - _EPOCH).days)
+    if value.tzinfo is not None:
+        raise WrongTypeError("a bound must be a date, or a moment without a time zone")
+    of_day = value - datetime.datetime.combine(value, datetime.time())
+    # Those of pandas count nanoseconds beside.
+    nanoseconds = of_day // _MICROSECOND * 1000 + getattr(value, "nanosecond", 0)
+    return (value.date() - _EPOCH).days + Fraction(nanoseconds, 86_400 * 10**9)
 
 
 def _day(days: Fraction) -> str:
@@ -698,8 +754,8 @@ def _day(days: Fraction) -> str:
 
 def _exact(value: Any, what: str) -> Fraction | float:
     """Return a number exactly, or an infinite float or NaN."""
-    if _is_date(value):
-        return Fraction((value - _EPOCH).days)
+    if _is_time(value):
+        return _days(value)
     if is_integer(value) or isinstance(value, Fraction):
         return Fraction(int(value)) if is_integer(value) else value
     if isinstance(value, Decimal):
@@ -759,7 +815,7 @@ def _array(column: pl.Series, dtype: type[pl.DataType]) -> NDArray[Any]:
 def _half(column: pl.Series) -> NDArray[np.float64]:
     """Return floats of half precision as doubles that read as the same decimals."""
     floats, places = np.unique(column.fill_null(0.0).to_numpy(), return_inverse=True)
-    doubles = [float(_shortest(value)) for value in floats]
+    doubles = [float(value if np.trunc(value) == value else _shortest(value)) for value in floats]
     return np.asarray(doubles, dtype=np.float64)[places]
 
 

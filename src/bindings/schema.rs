@@ -1,3 +1,5 @@
+use std::num::NonZeroU64;
+
 use num_bigint::BigInt;
 use num_rational::BigRational;
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
@@ -176,6 +178,18 @@ impl Field {
             let values: Vec<i128> = upper.iter().zip(lower).map(whole).collect();
             self.0.plaintexts_of_decimals(&values, places, is_valid)
         })
+    }
+
+    /// Rows that hold a value, and its plaintext; values are moments, of which so many make a day.
+    fn of_moments<'py>(
+        &self,
+        py: Python<'py>,
+        values: PyReadonlyArray1<'py, i64>,
+        per_day: NonZeroU64,
+        is_valid: PyReadonlyArray1<'py, bool>,
+    ) -> PyResult<Plaintexts<'py>> {
+        let (values, is_valid) = (values.as_slice()?, is_valid.as_slice()?);
+        Self::placed(py, || self.0.plaintexts_of_parts(values, per_day, is_valid))
     }
 
     /// Bounds are integers, floats that are numbers, or instances of `fractions.Fraction`.

@@ -8,6 +8,7 @@
 //! schema, and one with a fault is left out and named, beside those that have none.
 
 use std::borrow::Cow;
+use std::num::NonZeroU64;
 
 use super::Error;
 use super::Range;
@@ -598,6 +599,10 @@ fn for_each_plaintext(
         }
         (Kind::Date, Values::Int64(values)) if *of == Type::Date => {
             each(values, is_valid, |value| value.plaintext(field), found);
+        }
+        (Kind::Date, Values::Int64(values)) if of.per_day().is_some() => {
+            let place = field.of_parts(of.per_day().unwrap_or(NonZeroU64::MIN));
+            each(values, is_valid, place, found);
         }
         (Kind::Number, Values::UInt64(values)) => {
             each(values, is_valid, |value| value.plaintext(field), found);

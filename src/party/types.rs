@@ -5,6 +5,7 @@
 
 use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
+use std::num::NonZeroU64;
 
 use super::columns::{Column, Values};
 use crate::wire::text::category;
@@ -202,6 +203,17 @@ impl Type {
     pub fn decimal_places(&self) -> Option<u8> {
         match self {
             Self::Decimal(_, places) => Some(*places),
+            _ => None,
+        }
+    }
+
+    /// How many of its units make a day, of moments of no time zone; `None` for other types.
+    #[must_use]
+    pub fn per_day(&self) -> Option<NonZeroU64> {
+        match self {
+            Self::Datetime(unit, None) => {
+                NonZeroU64::new((DAY_SECONDS * unit.per_second()).unsigned_abs())
+            }
             _ => None,
         }
     }

@@ -1,6 +1,7 @@
 //! A field: a grid of values.
 
 use std::hash::{Hash, Hasher};
+use std::num::NonZeroU64;
 
 use num_traits::{Signed, ToPrimitive, Zero};
 
@@ -256,6 +257,28 @@ impl Field {
     pub fn of_decimals(&self, places: u8) -> impl Fn(i128) -> Result<i64, Error> {
         let place = self.grid.of_decimals(places);
         move |value| place(value).map_err(|why| Error::Value { row: 0, why })
+    }
+
+    /// Returns the rows that hold a value, and the plaintext of each, of numbers of which `parts` make
+    /// one: of moments, counted in what has so many in a day.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`plaintexts_of`](Self::plaintexts_of).
+    pub fn plaintexts_of_parts(
+        &self,
+        values: &[i64],
+        parts: NonZeroU64,
+        is_valid: &[bool],
+    ) -> Result<(Vec<u32>, Vec<i64>), Error> {
+        let place = self.grid.of_parts(parts.get().into());
+        placed(values, is_valid, |value| place(value.into()))
+    }
+
+    /// Returns what gives the plaintext of one such number, as often as it is asked.
+    pub fn of_parts(&self, parts: NonZeroU64) -> impl Fn(i64) -> Result<i64, Error> {
+        let place = self.grid.of_parts(parts.get().into());
+        move |value| place(value.into()).map_err(|why| Error::Value { row: 0, why })
     }
 
     /// Returns the value of a plaintext.

@@ -1,12 +1,10 @@
 //! Numbers to their places on a grid: exactly, and quickly where that is just as exact.
 
-use std::fmt;
-
 use num_bigint::BigInt;
 use num_integer::Integer;
 use num_traits::{One, ToPrimitive, Zero};
 
-use super::rational::{Rational, power_of_ten};
+use super::rational::{Rational, power_of_ten, shortest, shortest_single};
 
 /// How far from the grid a float may lie, in steps, where the grid has fractions.
 const TOLERANCE: f64 = 1e-6;
@@ -238,7 +236,11 @@ impl Grid {
 
     /// How to place whole numbers that are counted in units of `10^-places`.
     pub(super) fn of_decimals(&self, places: u8) -> impl Fn(i128) -> Result<i64, &'static str> {
-        let unit = power_of_ten(places.into());
+        self.of_parts(power_of_ten(places.into()))
+    }
+
+    /// How to place whole numbers of which `unit` make one.
+    pub(super) fn of_parts(&self, unit: BigInt) -> impl Fn(i128) -> Result<i64, &'static str> {
         let whole = Whole::new(&self.minimum, &self.maximum, &self.step, &unit);
         move |number| match &whole {
             Some(whole) => whole.place(number),
@@ -259,7 +261,7 @@ impl Grid {
         } else if let Some(place @ Ok(_)) = self.decimals.as_ref().and_then(|it| it.place(value)) {
             place
         } else {
-            self.of_shortest(&format_args!("{value:e}"))
+            self.of_shortest(value.is_finite().then(|| shortest(value)))
                 .map_or_else(|| self.of_reading(value.is_nan(), Rational::try_from(value).ok()), Ok)
         }
     }
@@ -276,7 +278,7 @@ impl Grid {
         } else if let Some(place) = self.near.place(double, self.near.single_noise) {
             Ok(place)
         } else {
-            self.of_shortest(&format_args!("{value:e}"))
+            self.of_shortest(value.is_finite().then(|| shortest_single(value)))
                 .map_or_else(|| self.of_reading(value.is_nan(), Rational::try_from(value).ok()), Ok)
         }
     }
@@ -284,13 +286,9 @@ impl Grid {
     /// The place near the shortest decimal of a float that is not whole, by integers of the machine;
     /// `None` if there is none, or if it takes larger ones to tell.
     #[cold]
-    fn of_shortest(&self, shortest: &fmt::Arguments<'_>) -> Option<i64> {
-        let text = shortest.to_string();
-        let (digits, exponent) = text.split_once('e')?;
-        let (whole, after) = digits.split_once('.').unwrap_or((digits, ""));
-        let digits = format!("{whole}{after}").parse().ok()?;
-        let exponent = exponent.parse::<i32>().ok()? - i32::try_from(after.len()).ok()?;
-        self.whole.as_ref()?.place_near((digits, exponent), self.last)
+    fn of_shortest(&self, shortest: Option<(i64, i32)>) -> Option<i64> {
+        let (digits, exponent) = shortest?;
+        self.whole.as_ref()?.place_near((digits.into(), exponent), self.last)
     }
 
     #[inline]

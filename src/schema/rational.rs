@@ -102,7 +102,7 @@ macro_rules! from_integers {
 from_integers!(i32 i64 u32 u64 i128 u128 BigInt);
 
 macro_rules! from_floats {
-    ($($float:ty, $from:ident;)*) => {
+    ($($float:ty, $from:ident, $shortest:ident;)*) => {
         $(impl TryFrom<$float> for Rational {
             type Error = Error;
 
@@ -113,14 +113,61 @@ macro_rules! from_floats {
                 }
                 match BigInt::$from(number) {
                     Some(whole) if number.fract() == 0.0 => Ok(whole.into()),
-                    _ => format!("{number:e}").parse(),
+                    _ => {
+                        let (digits, exponent) = $shortest(number);
+                        format!("{digits}e{exponent}").parse()
+                    }
                 }
+            }
+        }
+
+        /// The shortest decimal of a finite float, which no nearer one is as short as: its digits, and
+        /// an exponent of ten. Of two that are as near it is the even one, as Python and NumPy have it.
+        pub(super) fn $shortest(number: $float) -> (i64, i32) {
+            let (digits, exponent) = digits_of(&format!("{number:e}"));
+            match even_of_two(number.into(), exponent) {
+                Some(even) if format!("{even}e{exponent}").parse() == Ok(number) => {
+                    (even, exponent)
+                }
+                _ => (digits, exponent),
             }
         })*
     };
 }
 
-from_floats!(f32, from_f32; f64, from_f64;);
+from_floats!(f32, from_f32, shortest_single; f64, from_f64, shortest;);
+
+/// The digits and the exponent of what formatting a float gives, such as `-1.25e-7`.
+fn digits_of(text: &str) -> (i64, i32) {
+    let (digits, exponent) = text.split_once('e').unwrap_or((text, "0"));
+    let (whole, after) = digits.split_once('.').unwrap_or((digits, ""));
+    // At most 17 digits, and an exponent of at most three.
+    let digits = format!("{whole}{after}").parse().unwrap_or(0);
+    let places = i32::try_from(after.len()).unwrap_or(0);
+    (digits, exponent.parse::<i32>().unwrap_or(0) - places)
+}
+
+/// The even one of two decimals of an exponent that a float lies right between; `None` if it lies
+/// between none.
+fn even_of_two(number: f64, exponent: i32) -> Option<i64> {
+    let bits = number.to_bits();
+    let raised = i32::try_from((bits >> 52) & 0x7ff).ok()?;
+    let hidden = if raised == 0 { 0 } else { 1 << 52 };
+    let significand = (bits & ((1 << 52) - 1)) | hidden;
+    // number = odd / 2^halvings
+    let zeros = significand.trailing_zeros();
+    let odd = significand.checked_shr(zeros)?;
+    let halvings = 1075 - raised.max(1) - i32::try_from(zeros).ok()?;
+    // In units of 10^exponent it is odd * 5^-exponent / 2^(halvings + exponent).
+    let places = u32::try_from(exponent.checked_neg()?).ok()?;
+    if halvings + exponent != 1 {
+        return None;
+    }
+    let twice = i64::try_from(odd.checked_mul(5_u64.checked_pow(places)?)?).ok()?;
+    let below = twice / 2;
+    let even = below + below % 2;
+    Some(if number < 0.0 { -even } else { even })
+}
 
 impl From<BigRational> for Rational {
     fn from(number: BigRational) -> Self {

@@ -29,13 +29,15 @@ MODULES = sorted(
 BINDINGS = {"bindings.rs", "bindings"}
 
 _KEYRINGS = {
-    *("_answers", "_checks", "_fork", "_mopse", "_table", "_types", "errors", "messages", "schema"),
+    *("_answers", "_arrays", "_checks", "_fork", "_mopse", "_table", "_types", "errors"),
+    *("messages", "schema"),
 }
-_PRIMITIVE = {"_checks", "_mopse", "errors"}
+_PRIMITIVE = {"_arrays", "_checks", "_mopse", "errors"}
 PYTHON = {
     "_mopse": {"errors"},  # the core, which raises them
     "errors": set(),
-    "_checks": {"_mopse", "errors"},
+    "_arrays": {"errors"},
+    "_checks": {"_arrays", "_mopse", "errors"},
     "_files": {"errors"},
     "_fork": {"errors"},
     "_formulas": _PRIMITIVE,
@@ -60,8 +62,8 @@ PYTHON = {
     "provider": {*_KEYRINGS, "_party", "cloud", "files", "leakage"},
     "owner": {*_KEYRINGS, "_party", "provider"},
     "user": {*_KEYRINGS, "_party", "cloud"},
-    "plot": {"_files", "_fork", "_mopse", "errors"},
-    "datasets": {"_checks", "_fork", "errors"},
+    "plot": {*_PRIMITIVE, "_files", "_table"},
+    "datasets": {"_checks", "_fork", "_table", "errors"},
     "specimens": {"_checks", "errors"},
     "labs": {"errors"},
     "attacks": {
@@ -281,6 +283,7 @@ def test_the_package_loads_nothing_before_it_is_asked():
 def test_the_cloud_loads_no_module_that_can_hold_a_key(statement):
     assert loaded_by(statement) == {
         "mopse",
+        "mopse._arrays",
         "mopse._checks",
         "mopse._mopse",
         "mopse.cloud",

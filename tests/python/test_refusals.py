@@ -118,7 +118,14 @@ TABLES = {
     "numbers for truth values": ({"flag": [0, 1, 0]}, "field 'flag'"),
     "numbers for categories": ({"level": [0, 1, 2]}, "field 'level'"),
     "numbers for dates": ({"day": [18262, 18263, 18264]}, "field 'day'"),
-    "moments for dates": ({"day": [datetime.datetime(2020, 1, 1)] * 3}, "field 'day'"),
+    "moments within days for dates": (
+        {"day": [datetime.datetime(2020, 1, 1), None, datetime.datetime(2020, 1, 2, 1)]},
+        "field 'day': the value in row 2 is not on the grid",
+    ),
+    "moments of a zone for dates": (
+        {"day": [datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)] * 3},
+        "field 'day'",
+    ),
     "dates for a number": ({"age": [DAY] * 3}, "field 'age'"),
     "decimals off the grid": (
         {"age": [decimal.Decimal("5.1")] * 3},
@@ -196,6 +203,7 @@ def test_a_column_of_ids_that_is_not_there_is_refused(world, name):
 
 # Queries
 
+MOMENT = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
 RANGES = {
     "nothing": {},
     "a field the schema lacks": {"height": (1, 2)},
@@ -217,9 +225,10 @@ RANGES = {
     "nested": {"age": ((1, 2), (3, 4))},
     "a date for a number": {"age": (DAY, None)},
     "a number for a date": {"day": (0, None)},
-    "a moment for a date": {"day": datetime.datetime(2020, 1, 1)},
+    "a moment of a zone for a date": {"day": MOMENT},
     "text for a date": {"day": "2020-01-01"},
-    "NumPy's date": {"day": np.datetime64("2020-01-01")},
+    "NumPy's no date": {"day": np.datetime64("NaT")},
+    "pandas' no date": {"day": (pd.NaT, None)},
     "a number for a category": {"level": 0},
     "an unknown category": {"level": "lower"},
     "a number for a truth value": {"flag": 1},

@@ -367,6 +367,9 @@ def test_impossible_ids_are_refused_by_column_and_row(ids, error, message):
         record_ids(pl.DataFrame({"id": ids}), "record_id")
 
 
+DAY = datetime.datetime(2020, 1, 1)
+
+
 def opened_of(*columns) -> pl.DataFrame:
     """Return what an owner opens of one record of each provider, with a column ``x``."""
     paths = [f"p{number}" for number in range(len(columns))]
@@ -392,6 +395,18 @@ def test_columns_of_two_providers_share_a_type_that_holds_both(one, other, joine
     assert table["x"].to_list() == [one[0], other[0]]
 
 
+@pytest.mark.parametrize("unit", ["ms", "us", "ns"])
+def test_days_and_moments_of_two_providers_meet_where_all_are_whole_days(unit):
+    days = pl.Series([datetime.date(9000, 1, 1)])
+    moments = pl.Series([DAY], dtype=pl.Datetime(unit))
+    for columns in ([days, moments], [moments, days]):
+        table = opened_of(*columns)
+        assert table["x"].dtype == pl.Date
+        assert sorted(table["x"]) == [DAY.date(), datetime.date(9000, 1, 1)]
+    with pytest.raises(InvalidInputError, match="column 'x' is"):
+        opened_of(days, moments.dt.offset_by("1h"))
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [
@@ -400,6 +415,7 @@ def test_columns_of_two_providers_share_a_type_that_holds_both(one, other, joine
         (pl.Series([True]), pl.Series([1])),
         (pl.Series([datetime.date(2020, 1, 1)]), pl.Series([1])),
         (pl.Series([datetime.date(2020, 1, 1)]), pl.Series(["a"])),
+        (pl.Series([DAY.date()]), pl.Series([DAY]).dt.replace_time_zone("UTC")),
     ],
 )
 def test_columns_that_no_type_holds_are_refused_by_name(one, other):

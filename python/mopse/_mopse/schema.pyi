@@ -55,6 +55,9 @@ class Field:
         places: int,
         is_valid: NDArray[np.bool_],
     ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]: ...
+    def of_moments(
+        self, values: NDArray[np.int64], per_day: int, is_valid: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]: ...
     def range(
         self, low: Fraction | int | float | None, high: Fraction | int | float | None
     ) -> tuple[int, int] | None: ...

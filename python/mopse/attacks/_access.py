@@ -251,6 +251,7 @@ def reflected(guess: Guess, plaintexts: int) -> Guess:
     Guess
         ``M - 1 - value`` where there is a guess.
     """
+    whole(plaintexts, "plaintexts", least=1)
     values = np.where(guess.is_guessed, plaintexts - 1 - guess.values, NO_GUESS)
     return Guess(values, guess.confidence)
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mopse._checks import listed
 from mopse._formulas import counts_of
 from mopse._table import as_frame
 from mopse.attacks._view import Domain
@@ -91,7 +92,9 @@ class Auxiliary:
         columns = {}
         for name, field in schema.items():
             if name not in frame.columns:
-                raise InvalidInputError(f"the table has no column {name!r}")
+                raise InvalidInputError(
+                    f"the table has no column {name!r}: {listed(name, frame.columns)}"
+                )
             rows, plaintexts = field.plaintexts_of(frame[name])
             columns[name] = np.full(frame.height, -1, np.int64)
             columns[name][rows] = plaintexts

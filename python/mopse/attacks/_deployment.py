@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mopse import _mopse
-from mopse._checks import is_integer
+from mopse._checks import is_integer, mapping
 from mopse._fork import check_tables
 from mopse._scheme_names import (
     COMMON,
@@ -23,7 +23,7 @@ from mopse._scheme_names import (
     PLUS,
     SCHEMES,
 )
-from mopse._table import from_columns
+from mopse._table import as_frame, from_columns
 from mopse.attacks._marks import Marks
 from mopse.attacks._view import Adversary, Domain, Index, Insider, ObservedToken, Replaced, View
 from mopse.cloud import Cloud
@@ -52,7 +52,7 @@ class Deployment:
         One of `SCHEMES`. Under MOPSE and MOPSE+ owner, providers, cloud and tokens are those of
         this package; the others are controls over the same tables. OPSE is one-to-many unless it
         says otherwise. ``"MOPSE, marks"`` is the layout that is for evaluation only.
-    tables : mapping from str to polars.DataFrame
+    tables : mapping from str to table
         For each provider's path its records, with a column ``record_id``. Only under MOPSE+ does
         the path say whom a provider is under; parents come first.
     schema : Schema
@@ -73,13 +73,14 @@ class Deployment:
     """
 
     def __init__(
-        self, scheme: str, tables: Mapping[str, pl.DataFrame], schema: Schema, *, seed: int
+        self, scheme: str, tables: Mapping[str, Any], schema: Schema, *, seed: int
     ) -> None:
         check_tables()
         if scheme not in SCHEMES:
             raise InvalidInputError(f"there is no scheme {scheme!r}, only {', '.join(SCHEMES)}")
         if not tables:
             raise InvalidInputError("a deployment needs a provider with records")
+        tables = {path: as_frame(table) for path, table in mapping(tables, "tables").items()}
         self.scheme, self.schema, self._seed = scheme, schema, seed
         self.domains = {name: Domain(f.plaintexts, f.cell) for name, f in schema.items()}
         self._owner = Owner.from_insecure_seed(schema, seed)
@@ -166,12 +167,12 @@ class Deployment:
         """For each field the last values of deleted records, as `View.remembered` numbers them."""
         return {name: values[self._deleted] for name, values in self._values.items()}
 
-    def update(self, tables: Mapping[str, pl.DataFrame]) -> None:
+    def update(self, tables: Mapping[str, Any]) -> None:
         """Replace records by new versions, and remember what the cloud sees of it.
 
         Parameters
         ----------
-        tables : mapping from str to polars.DataFrame
+        tables : mapping from str to table
             For each provider that changes some, its changed records: whole rows with a column
             ``record_id``.
 
@@ -182,6 +183,7 @@ class Deployment:
             schema; nothing has changed then.
         """
         uploads, serials, values = [], [], []
+        tables = {path: as_frame(table) for path, table in mapping(tables, "tables").items()}
         for path, table in tables.items():
             provider = self._changing(path)
             uploads.append(

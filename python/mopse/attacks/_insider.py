@@ -350,12 +350,16 @@ def linkage(truth: Integers, classes: Integers, senders: Integers) -> float:
     ------
     mopse.errors.InvalidInputError
         If the arrays differ in length.
+    mopse.errors.WrongTypeError
+        If they are not integers.
 
     Notes
     -----
     1 under deterministic encryption, whose classes are equal ciphertexts. Pairs that are in one
     class and not equal do not count here.
     """
+    truth, classes = integers(truth, "the truth"), integers(classes, "the classes")
+    senders = integers(senders, "the senders")
     if not len(truth) == len(classes) == len(senders):
         raise InvalidInputError("truth, classes and senders are of different records")
     is_held = truth >= 0

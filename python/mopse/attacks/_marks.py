@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mopse import _mopse
+from mopse._arrays import handles_of
 from mopse._checks import integers, is_integer, key_bytes, whole
 from mopse.attacks._guess import NO_GUESS, Guess
 from mopse.attacks._view import Domain, Index, View
@@ -83,11 +84,7 @@ class Marks:
             If plaintexts or handles are of another type.
         """
         values = integers(plaintexts, "the plaintexts")
-        if not (isinstance(handles, np.ndarray) and handles.dtype == np.uint64):
-            raise WrongTypeError("handles must be a uint64 array")
-        if handles.shape != (len(values), 2):
-            raise InvalidInputError(f"handles have shape {handles.shape}, not ({len(values)}, 2)")
-        return self._marks.encrypt(values, np.ascontiguousarray(handles))
+        return self._marks.encrypt(values, handles_of(handles, len(values)))
 
     def spans(self) -> Integers:
         """Return what the provider knows: the first and the last ciphertext of its parts.

@@ -7,8 +7,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from mopse._checks import integers, whole
+from mopse._arrays import floats
+from mopse._checks import instance, integers, listed, whole
 from mopse._fork import check_tables
+from mopse._table import as_frame
 from mopse.attacks._auxiliary import Auxiliary
 from mopse.attacks._guess import Guess, Posterior
 from mopse.attacks._view import Domain
@@ -83,7 +85,7 @@ def score(
     if not (truth >= 0).any():
         raise InvalidInputError("no record has a value to guess")
     exact = guesses[0]
-    confidence = exact.confidence
+    confidence = None if exact.confidence is None else floats(exact.confidence, "the confidence")
     for values, what in ((truth, "the truth"), (exact.values, "the guess")):
         if not -1 <= values.min() <= values.max() < domain.plaintexts:
             raise InvalidInputError(f"{what} has a value outside the domain")
@@ -129,7 +131,8 @@ def _guesses(guess: Guess | Posterior, tolerances: Sequence[int]) -> list[Guess]
     """Return the guess of a value, and for each tolerance the best for it."""
     if isinstance(guess, Posterior):
         return [guess.guess(tolerance) for tolerance in (0, *tolerances)]
-    return [guess] * (1 + len(tolerances))
+    values = integers(instance(guess, Guess, "a guess").values, "the guess")
+    return [Guess(values, guess.confidence)] * (1 + len(tolerances))
 
 
 def blind(
@@ -165,6 +168,7 @@ def blind(
     mopse.errors.InvalidInputError
         If aux is of another domain.
     """
+    truth = integers(truth, "the truth")
     pi = np.full(domain.plaintexts, 1 / domain.plaintexts)
     if aux is not None:
         pi = aux.distribution(field, domain)
@@ -205,12 +209,15 @@ def class_recovery(truth: Integers, classes: Integers) -> float:
     ------
     mopse.errors.InvalidInputError
         If there is no record, there are not as many classes, or one is negative.
+    mopse.errors.WrongTypeError
+        If they are not integers.
 
     Examples
     --------
     >>> class_recovery(np.array([4, 4, 7, 8]), np.array([0, 0, 1, 1]))
     0.5
     """
+    truth, classes = integers(truth, "the truth"), integers(classes, "the classes")
     if not len(truth) or len(truth) != len(classes):
         raise InvalidInputError(f"{len(truth)} values with {len(classes)} classes")
     if min(truth.min(), classes.min()) < 0:
@@ -259,9 +266,12 @@ def summary(
     check_tables()
     whole(resamples, "resamples", least=1)
     needed = [*by, *clusters, "records", "value", "baseline"]
+    table = as_frame(table)
     missing = [name for name in needed if name not in table.columns]
     if missing:
-        raise InvalidInputError(f"the table has no column {missing[0]!r}")
+        raise InvalidInputError(
+            f"the table has no column {missing[0]!r}: {listed(missing[0], table.columns)}"
+        )
     random = np.random.default_rng(seed)
     sums = table.group_by(*by, *clusters, maintain_order=True).agg(
         pl.col("records").sum().alias("weight"),

@@ -6,11 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mopse import _mopse
+from mopse._arrays import refuse_masked
 from mopse._checks import whole
 from mopse.attacks._auxiliary import Auxiliary
 from mopse.attacks._guess import NO_GUESS, Guess, Posterior
 from mopse.attacks._view import Domain, Index, View
-from mopse.errors import InvalidInputError
+from mopse.errors import InvalidInputError, WrongTypeError
 
 __all__ = [
     "assignment",
@@ -239,6 +240,9 @@ def non_crossing(
     """
     if mask is not None:
         view.index(field)
+        refuse_masked(mask, "the mask")
+        if not (isinstance(mask, np.ndarray) and mask.dtype == np.bool_):
+            raise WrongTypeError(f"the mask must be a bool array, not {type(mask).__name__}")
 
     def match(counts: Integers, domain: Domain) -> Integers:
         psi, pi = _histograms(counts, domain, aux, field)

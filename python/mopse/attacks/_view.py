@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mopse._arrays import floats
 from mopse._checks import integers, whole
 from mopse.errors import InvalidInputError
 
@@ -82,11 +83,19 @@ class Domain:
         mopse.errors.InvalidInputError
             If there is not one probability per value.
         """
-        if np.shape(distribution) != (self.plaintexts,):
+        shares = self._shares(distribution)
+        return np.add.reduceat(shares, np.arange(0, self.plaintexts, self.cell))
+
+    def _shares(self, distribution: Any) -> Floats:
+        shares = floats(distribution, "the probabilities")
+        if not np.isfinite(shares).all():
+            entry = int(np.isfinite(shares).argmin())
+            raise InvalidInputError(f"the probabilities: entry {entry} is not finite")
+        if len(shares) != self.plaintexts:
             raise InvalidInputError(
-                f"probabilities of shape {np.shape(distribution)}, not ({self.plaintexts},)"
+                f"probabilities of shape {shares.shape}, not ({self.plaintexts},)"
             )
-        return np.add.reduceat(distribution, np.arange(0, self.plaintexts, self.cell))
+        return shares
 
     def likeliest(self, distribution: Floats | None = None) -> Integers:
         """Return the best guess of a value when only its cell is known.
@@ -103,9 +112,12 @@ class Domain:
             One value per cell.
         """
         starts = np.arange(0, self.plaintexts, self.cell)
-        if distribution is None or self.cell == 1:
+        if distribution is None:
             return starts
-        parts = np.split(distribution, starts[1:])
+        shares = self._shares(distribution)
+        if self.cell == 1:
+            return starts
+        parts = np.split(shares, starts[1:])
         return starts + np.array([part.argmax() for part in parts], np.int64)
 
 

@@ -3,38 +3,23 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import numpy as np
 import polars as pl
-from numpy.typing import ArrayLike, NDArray
 
-from mopse._fork import check_tables
-from mopse.errors import InvalidInputError
+from mopse._checks import listed, string
+from mopse.errors import InvalidInputError, WrongTypeError
 from mopse.plot._style import CONTROL, OPEN, Range, Role, Scale
 
-__all__ = ["by_role", "column_of", "existing", "from_zero", "groups_of", "named", "numbers_of"]
-
-
-def column_of(values: ArrayLike) -> NDArray[np.float64]:
-    """Return an array of numbers as the core takes it."""
-    array = np.asarray(values)
-    if array.size == 0 and array.dtype.kind == "O":
-        array = array.astype(np.float64)
-    if array.dtype.kind not in "iuf":
-        raise TypeError(f"expected an array of numbers, got {array.dtype}")
-    if array.ndim != 1:
-        raise InvalidInputError(f"expected one dimension, got {array.ndim}")
-    return np.ascontiguousarray(array, dtype=np.float64)
+__all__ = ["by_role", "existing", "from_zero", "groups_of", "named", "numbers_of"]
 
 
 def existing(table: pl.DataFrame, name: str) -> pl.Series:
     """Return a column that is there and has no null."""
-    check_tables()
-    if name not in table.columns:
-        raise InvalidInputError(f'the table has no column "{name}"')
+    if string(name, "the name of a column") not in table.columns:
+        raise InvalidInputError(f"the table has no column {name!r}: {listed(name, table.columns)}")
     column = table[name]
     if column.null_count():
         row = column.is_null().arg_max()
-        raise InvalidInputError(f'the column "{name}" has a null in row {row}')
+        raise InvalidInputError(f"the column {name!r} has a null in row {row}")
     return column
 
 
@@ -42,7 +27,7 @@ def numbers_of(table: pl.DataFrame, name: str) -> pl.Series:
     """Return a column of numbers."""
     column = existing(table, name)
     if not column.dtype.is_numeric():
-        raise TypeError(f'the column "{name}" holds {column.dtype}, expected numbers')
+        raise WrongTypeError(f"the column {name!r} holds {column.dtype}, expected numbers")
     return column.cast(pl.Float64)
 
 
@@ -72,7 +57,7 @@ def by_role(
     names = [name for (name,) in parts]
     for wanted in [*expected, *([] if control is None else [control])]:
         if wanted not in names:
-            raise InvalidInputError(f'there is no series "{wanted}" among {names}')
+            raise InvalidInputError(f"there is no series {wanted!r} among {names}")
     grey = CONTROL if control is None else control
     for (name,), part in parts.items():
         role: Role = "control" if name == grey else "expected" if name in expected else "series"

@@ -1,11 +1,15 @@
 """Figures of tables by names and bins: bars, counts and cells."""
 
+from typing import Any
+
 import numpy as np
 import polars as pl
-from numpy.typing import ArrayLike
 
+from mopse._arrays import floats
+from mopse._checks import is_integer, whole
+from mopse._table import as_frame
 from mopse.errors import InvalidInputError
-from mopse.plot._columns import by_role, column_of, existing, groups_of, named, numbers_of
+from mopse.plot._columns import by_role, existing, groups_of, named, numbers_of
 from mopse.plot._figure import Figure
 from mopse.plot._style import OPEN, Range, Scale
 
@@ -15,7 +19,7 @@ _GROUP_WIDTH = 0.8  # of the distance between two categories
 
 
 def bars(
-    table: pl.DataFrame,
+    table: Any,
     *,
     x: str,
     y: str,
@@ -31,6 +35,7 @@ def bars(
 
     The values of `x` are names, in order of appearance.
     """
+    table = as_frame(table)
     rows, names = named(table.with_columns(existing(table, x).cast(pl.String)), x)
     figure = Figure(
         x=x,
@@ -58,12 +63,12 @@ def bars(
 
 
 def histogram(
-    table: pl.DataFrame,
+    table: Any,
     *,
     x: str,
     y: str = "records",
     by: str | None = None,
-    bins: int | ArrayLike = 30,
+    bins: Any = 30,
     control: str | None = None,
     title: str = "",
     y_scale: Scale = "linear",
@@ -74,7 +79,7 @@ def histogram(
 
     Parameters
     ----------
-    table : polars.DataFrame
+    table : table
         One row per value.
     x : str
         The column to count.
@@ -94,14 +99,19 @@ def histogram(
     mopse.errors.InvalidInputError
         Also if the borders do not ascend or a value lies outside them.
     """
+    table = as_frame(table)
     values = numbers_of(table, x).to_numpy()
     if len(values) == 0 or not np.isfinite(values).all():
-        raise InvalidInputError(f'the column "{x}" is empty or holds a number that is not finite')
-    edges = column_of(np.histogram_bin_edges(values, bins) if isinstance(bins, int) else bins)
+        raise InvalidInputError(f"the column {x!r} is empty or holds a number that is not finite")
+    edges = (
+        np.histogram_bin_edges(values, whole(bins, "bins", least=1))
+        if is_integer(bins)
+        else floats(bins, "bins")
+    )
     if len(edges) < 2 or not (np.diff(edges) > 0).all():
         raise InvalidInputError("the borders of the bins do not ascend")
     if values.min() < edges[0] or values.max() > edges[-1]:
-        raise InvalidInputError(f'the column "{x}" holds values outside the bins')
+        raise InvalidInputError(f"the column {x!r} holds values outside the bins")
     figure = Figure(x=x, y=y, title=title, y_scale=y_scale, width=width, height=height)
     tidy = pl.DataFrame({"x": values, "by": groups_of(table, by)})
     series = list(by_role(tidy, control, ()))
@@ -117,7 +127,7 @@ def histogram(
 
 
 def heatmap(
-    table: pl.DataFrame,
+    table: Any,
     *,
     x: str,
     y: str,
@@ -130,7 +140,7 @@ def heatmap(
 
     Parameters
     ----------
-    table : polars.DataFrame
+    table : table
         One row per repeat; every pair must occur.
     x, y : str
         Columns of names, which the axes carry in order of appearance; the first of `y` is the
@@ -145,6 +155,7 @@ def heatmap(
     mopse.errors.InvalidInputError
         Also if a pair does not occur.
     """
+    table = as_frame(table)
     across, columns = named(table.with_columns(existing(table, x).cast(pl.String)), x)
     up, rows = named(table.with_columns(existing(table, y).cast(pl.String)), y)
     if columns is None or rows is None:  # strings always have names
@@ -152,7 +163,7 @@ def heatmap(
     tidy = pl.DataFrame({"x": across, "y": up, "value": numbers_of(table, value)})
     cells = tidy.group_by("x", "y").agg(pl.col("value").median()).sort("y", "x")
     if cells.height != len(rows) * len(columns):
-        raise InvalidInputError(f'not every pair of "{x}" and "{y}" occurs')
+        raise InvalidInputError(f"not every pair of {x!r} and {y!r} occurs")
     figure = Figure(
         x=x,
         y=y,

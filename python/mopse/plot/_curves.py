@@ -1,9 +1,11 @@
 """Figures of tables along a scale: lines, markers and steps."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import polars as pl
 
+from mopse._table import as_frame
 from mopse.plot._columns import by_role, from_zero, groups_of, named, numbers_of
 from mopse.plot._figure import Figure
 from mopse.plot._style import OPEN, Range, Scale
@@ -12,7 +14,7 @@ __all__ = ["lines", "scatter", "steps"]
 
 
 def lines(
-    table: pl.DataFrame,
+    table: Any,
     *,
     x: str,
     y: str,
@@ -31,8 +33,9 @@ def lines(
 
     Parameters
     ----------
-    table : polars.DataFrame
-        One row per repeat. The names of the columns `x` and `y` become the axis labels.
+    table : table
+        Polars, pandas or Arrow, or a mapping from names to arrays: one row per repeat. The names of
+        the columns `x` and `y` become the axis labels.
     x, y, by : str
         Column names; without `by` there is one line. A column `x` of strings makes an axis of
         names, in order of appearance.
@@ -54,7 +57,7 @@ def lines(
     mopse.errors.InvalidInputError
         If a column is missing or holds nulls or numbers that cannot be drawn, or if `control` or
         `expected` names no series.
-    TypeError
+    mopse.errors.WrongTypeError
         If a column has the wrong type.
 
     Examples
@@ -66,6 +69,7 @@ def lines(
     >>> lines(table, x="runs", y="time [ms]", by="by", control="b")
     <mopse.plot.Figure of 1 panel, 700 by 420 pixels>
     """
+    table = as_frame(table)
     rows, names = named(table, x)
     heights = numbers_of(table, y)
     figure = Figure(
@@ -92,7 +96,7 @@ def lines(
 
 
 def scatter(
-    table: pl.DataFrame,
+    table: Any,
     *,
     x: str,
     y: str,
@@ -107,6 +111,7 @@ def scatter(
     height: int = 420,
 ) -> Figure:
     """Draw a marker per row of a table; see `lines`."""
+    table = as_frame(table)
     rows, names = named(table, x)
     figure = Figure(
         x=x,
@@ -127,7 +132,7 @@ def scatter(
 
 
 def steps(
-    table: pl.DataFrame,
+    table: Any,
     *,
     x: str,
     y: str,
@@ -143,6 +148,7 @@ def steps(
     height: int = 420,
 ) -> Figure:
     """Draw `y` as steps that hold until the next `x`, a column of numbers; see `lines`."""
+    table = as_frame(table)
     heights = numbers_of(table, y)
     figure = Figure(
         x=x,

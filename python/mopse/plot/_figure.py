@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from mopse import _mopse
+from mopse._arrays import floats, matrix
 from mopse._files import replacing
 from mopse.errors import InvalidInputError
-from mopse.plot._columns import column_of
 from mopse.plot._style import OPEN, SLOTS, Range, Role, Scale
 
 __all__ = ["Figure", "grid"]
@@ -44,7 +43,7 @@ class Figure:
     mopse.errors.InvalidInputError
         If bounds are out of order or a text cannot be shown. From layers, if lengths differ or a
         number cannot be drawn; series and position are named.
-    TypeError
+    mopse.errors.WrongTypeError
         From layers, if an array does not hold numbers.
 
     Notes
@@ -98,22 +97,22 @@ class Figure:
 
     def line(self, x: ArrayLike, y: ArrayLike, *, name: str = "", role: Role = "series") -> Self:
         """Add a line through points in the order given, with markers."""
-        self._panel.line(_series(name, role), column_of(x), column_of(y))
+        self._panel.line(_series(name, role), floats(x, "x"), floats(y, "y"))
         return self
 
     def dots(self, x: ArrayLike, y: ArrayLike, *, name: str = "", role: Role = "series") -> Self:
         """Add markers."""
-        self._panel.dots(_series(name, role), column_of(x), column_of(y))
+        self._panel.dots(_series(name, role), floats(x, "x"), floats(y, "y"))
         return self
 
     def repeats(self, x: ArrayLike, y: ArrayLike, *, name: str = "", role: Role = "series") -> Self:
         """Add small faint dots for all repeats."""
-        self._panel.repeats(_series(name, role), column_of(x), column_of(y))
+        self._panel.repeats(_series(name, role), floats(x, "x"), floats(y, "y"))
         return self
 
     def steps(self, x: ArrayLike, y: ArrayLike, *, name: str = "", role: Role = "series") -> Self:
         """Add a line that keeps each `y` until the next `x`; `x` ascends."""
-        self._panel.steps(_series(name, role), column_of(x), column_of(y))
+        self._panel.steps(_series(name, role), floats(x, "x"), floats(y, "y"))
         return self
 
     def bars(
@@ -126,8 +125,8 @@ class Figure:
         role: Role = "series",
     ) -> Self:
         """Add upright bars: where each begins and ends, and how high it is."""
-        who = _series(name, role)
-        self._panel.bars(who, column_of(left), column_of(right), column_of(height))
+        sides = floats(left, "left"), floats(right, "right")
+        self._panel.bars(_series(name, role), *sides, floats(height, "height"))
         return self
 
     def band(
@@ -140,7 +139,8 @@ class Figure:
         role: Role = "series",
     ) -> Self:
         """Fill the area between the curves from `x` to `low` and from `x` to `high`."""
-        self._panel.band(_series(name, role), column_of(x), column_of(low), column_of(high))
+        ends = floats(low, "low"), floats(high, "high")
+        self._panel.band(_series(name, role), floats(x, "x"), *ends)
         return self
 
     def intervals(
@@ -153,7 +153,8 @@ class Figure:
         role: Role = "series",
     ) -> Self:
         """Add upright lines: where each stands, and its ends."""
-        self._panel.intervals(_series(name, role), column_of(x), column_of(low), column_of(high))
+        ends = floats(low, "low"), floats(high, "high")
+        self._panel.intervals(_series(name, role), floats(x, "x"), *ends)
         return self
 
     def level(self, y: float, *, name: str = "", role: Role = "expected") -> Self:
@@ -190,12 +191,12 @@ class Figure:
         mopse.errors.InvalidInputError
             Also if borders do not ascend.
         """
-        cells = np.asarray(values)
-        across, down = column_of(x_edges), column_of(y_edges)
+        cells = matrix(values, "values")
+        across, down = floats(x_edges, "x_edges"), floats(y_edges, "y_edges")
         if cells.shape != (len(down) - 1, len(across) - 1):
             shape = (len(down) - 1, len(across) - 1)
             raise InvalidInputError(f"values has the shape {cells.shape}, the edges say {shape}")
-        self._panel.heat(across, down, column_of(cells.ravel()), label)
+        self._panel.heat(across, down, cells.ravel(), label)
         return self
 
     def svg(self) -> str:

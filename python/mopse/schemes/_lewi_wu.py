@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mopse import _mopse
+from mopse._arrays import refuse_masked
 from mopse._checks import byte_array, integer, is_integer, key_bytes
 from mopse.errors import InvalidInputError, WrongTypeError
 from mopse.schemes._values import domain_size, plaintexts_of
@@ -203,4 +204,5 @@ def _rows(c: Any) -> NDArray[np.uint8]:
         raise WrongTypeError(
             f"ciphertexts must be a uint8 array of two dimensions, not {c.dtype} of {c.ndim}"
         )
+    refuse_masked(c, "the ciphertexts")
     return np.ascontiguousarray(c)

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mopse._arrays import unsigned
 from mopse._checks import integer, integers, is_integer
-from mopse.errors import InvalidInputError, WrongTypeError
 
 __all__ = ["domain_size", "numbers_of", "plaintexts_of"]
 
@@ -28,19 +28,4 @@ def numbers_of(c: Any) -> NDArray[np.uint64]:
     if is_integer(c):
         fault = "{what} does not fit a uint64"
         return np.array([integer(c, "the ciphertext", 0, 2**64 - 1, fault=fault)], dtype=np.uint64)
-    if isinstance(c, list | tuple) and all(is_integer(number) for number in c):
-        # NumPy makes floats of integers on both sides of 2^63, and of an empty list.
-        for position, number in enumerate(c):
-            if not 0 <= number < 2**64:
-                raise InvalidInputError(
-                    f"the ciphertexts: entry {position} is negative or does not fit a uint64"
-                )
-        return np.array(c, dtype=np.uint64)
-    array = np.asarray(c)
-    if array.dtype.kind not in "iu":
-        raise WrongTypeError(f"the ciphertexts must hold integers, not {array.dtype}")
-    if array.ndim != 1:
-        raise WrongTypeError(f"the ciphertexts must have one dimension, not {array.ndim}")
-    if array.dtype.kind == "i" and array.size and array.min() < 0:
-        raise InvalidInputError(f"the ciphertexts: entry {np.argmax(array < 0)} is negative")
-    return np.ascontiguousarray(array, dtype=np.uint64)
+    return unsigned(c, "the ciphertexts")

@@ -116,6 +116,29 @@ fn numbers_beyond_the_machines_are_exact() {
 }
 
 #[test]
+fn moments_are_placed_where_a_day_begins() {
+    let days = Field::new(Kind::Date, 10, 20, 1, None).unwrap();
+    let per_day = |parts| NonZeroU64::new(parts).unwrap();
+    let valid = [true, false, true];
+    for parts in [86_400_000, 86_400_000_000, 86_400_000_000_000] {
+        let day = |day: i64| day * i64::try_from(parts).unwrap();
+        let placed = |values: [i64; 3]| days.plaintexts_of_parts(&values, per_day(parts), &valid);
+        assert_eq!(placed([day(10), -1, day(20)]), Ok((vec![0, 2], vec![0, 10])));
+        for (moment, why) in [
+            (day(11) + 1, "is not on the grid"),
+            (day(10) - 1, "lies outside the domain"),
+            (day(20) + 1, "lies outside the domain"),
+            (i64::MAX, "lies outside the domain"),
+            (i64::MIN, "lies outside the domain"),
+        ] {
+            assert_eq!(placed([day(10), 0, moment]), Err(Error::Value { row: 2, why }));
+            let one = days.of_parts(per_day(parts))(moment);
+            assert_eq!(one, Err(Error::Value { row: 0, why }));
+        }
+    }
+}
+
+#[test]
 fn a_bound_finds_the_value_it_is() {
     let field = grid(1e9, 1e9 + 1.0, 1e-5); // a float at 1e9 is up to 0.006 steps off
     for x in [0, 3, 777, 100_000] {

@@ -520,5 +520,5 @@ def test_bad_input_is_refused_by_name():
     with pytest.raises(InvalidInputError, match="were not counted together"):
         attacks.correlated(pair_of(np.arange(3), np.arange(3), (M, M)), "x", "y",
                            Auxiliary({"x": np.ones(M), "y": np.ones(M)}))  # fmt: skip
-    with pytest.raises(WrongTypeError, match="must be numbers"):
+    with pytest.raises(WrongTypeError, match="must hold numbers"):
         attacks.expected_density(["a"], 3)
