@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from mopse._checks import whole
+from mopse._files import access_error
 from mopse._fork import check_tables
 from mopse.errors import DamagedFileError, InvalidInputError, WrongTypeError
 
@@ -69,7 +70,7 @@ def card(name: str) -> dict[str, Any]:
     if name not in names():
         raise InvalidInputError(f"no data set {name!r}, there is {', '.join(names())}")
     try:
-        return tomllib.loads((_FOLDER / name / "card.toml").read_text(encoding="utf-8"))
+        return tomllib.loads(_content(name, "card.toml").decode())
     except ValueError as error:  # wrong TOML, or not UTF-8
         raise DamagedFileError(f"card.toml of {name} cannot be read") from error
 
@@ -118,7 +119,7 @@ def load(name: str) -> pl.DataFrame:
     """
     check_tables()
     facts = card(name)
-    content = (_FOLDER / name / "data.parquet").read_bytes()
+    content = _content(name, "data.parquet")
     digest = hashlib.sha256(content).hexdigest()
     if digest != facts["sha256"]:
         raise DamagedFileError(
@@ -130,6 +131,15 @@ def load(name: str) -> pl.DataFrame:
         if "levels" in about
     }
     return pl.read_parquet(io.BytesIO(content)).cast(categories)
+
+
+def _content(name: str, file: str) -> bytes:
+    """Return a file of a data set."""
+    entry = _FOLDER / name / file
+    try:
+        return entry.read_bytes()
+    except OSError as error:
+        raise access_error(error, entry) from None
 
 
 def providers(
