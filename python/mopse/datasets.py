@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from mopse._checks import whole
+from mopse._checks import require_memory, whole
 from mopse._files import access_error
 from mopse._fork import check_tables
 from mopse.errors import DamagedFileError, InvalidInputError, WrongTypeError
@@ -22,6 +22,9 @@ _FOLDER = files("mopse") / "_datasets"
 
 # Above this the Dirichlet shares are even to three digits, and far above it they overflow.
 _MOST_EVEN_SKEW = 1e6
+
+# Rows that are drawn between two looks whether to go on.
+_AT_ONCE = 1 << 22
 
 
 def names() -> list[str]:
@@ -267,12 +270,17 @@ def synthetic(
     if source.is_empty():
         raise InvalidInputError("like has no rows to draw from")
 
+    chosen = _chosen(columns, source)
+    require_memory(8 * n * (1 + len(chosen)), "the table")
     drawn = [pl.int_range(n, dtype=pl.Int64, eager=True).alias("record_id")]
-    for name in _chosen(columns, source):
+    for name in chosen:
         # The place of the column is part of the seed: another selection draws the same values.
         random = np.random.default_rng([seed, source.get_column_index(name)])
-        rows = random.integers(source.height, size=n, dtype=np.uint32)
-        drawn.append(source[name].gather(pl.Series(rows)))
+        values = [source[name].head(0)]
+        for at in range(0, n, _AT_ONCE):
+            rows = random.integers(source.height, size=min(n - at, _AT_ONCE), dtype=np.uint32)
+            values.append(source[name].gather(pl.Series(rows)))
+        drawn.append(pl.concat(values, rechunk=False))
     return pl.DataFrame(drawn)
 
 
