@@ -16,33 +16,78 @@ mod schema;
 mod scheme;
 mod wire;
 
-use std::sync::mpsc;
-use std::time::Duration;
-use std::{panic, thread};
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use numpy::{Element, PyArray1, PyArrayMethods};
 use pyo3::prelude::*;
 
-/// What long work gives that cannot be stopped: it is done on a thread of its own, with the interpreter
-/// released, and left alone when a signal such as Ctrl-C raises an exception.
-fn interruptible<T: Send + 'static>(
+use crate::stop::{self, Progress};
+
+/// What long work gives, done with the interpreter released; a signal such as Ctrl-C ends it by the
+/// exception that its handler raises.
+fn released<T: Send, E: Into<PyErr>>(
     py: Python<'_>,
-    work: impl FnOnce() -> T + Send + 'static,
+    work: impl FnOnce() -> Result<T, E> + Send,
 ) -> PyResult<T> {
-    const PATIENCE: Duration = Duration::from_millis(100);
-    let (running, mut ended) = mpsc::channel::<()>();
-    let worker = thread::Builder::new().spawn(move || {
-        let done = work();
-        drop(running);
-        done
-    })?;
-    loop {
-        let waited;
-        (waited, ended) = py.detach(move || (ended.recv_timeout(PATIENCE), ended));
-        match waited {
-            Err(mpsc::RecvTimeoutError::Timeout) => py.check_signals()?,
-            // It was dropped: the work is done, or has panicked.
-            _ => return worker.join().or_else(|panic| panic::resume_unwind(panic)),
+    py.detach(|| {
+        let raised = Rc::new(Cell::new(None));
+        let bar = Bar { begun: Instant::now(), shown: None };
+        match stop::until(asking(bar, Rc::clone(&raised)), work) {
+            Ok(done) => done.map_err(Into::into),
+            Err(stopped) => Err(raised.take().unwrap_or_else(|| stopped.into())),
+        }
+    })
+}
+
+/// Asks the interpreter for signals, and shows how far the work is meanwhile.
+fn asking(mut bar: Bar, raised: Rc<Cell<Option<PyErr>>>) -> impl FnMut(Progress) -> bool {
+    move |progress| {
+        Python::attach(|py| match py.check_signals() {
+            Ok(()) => {
+                bar.show(py, progress);
+                true
+            }
+            Err(exception) => {
+                raised.set(Some(exception));
+                false
+            }
+        })
+    }
+}
+
+/// What shows that work is under way, once it has taken long: `mopse._progress.Bar`.
+struct Bar {
+    begun: Instant,
+    shown: Option<Py<PyAny>>,
+}
+
+impl Bar {
+    /// How long work takes that shows nothing.
+    const QUIET: Duration = Duration::from_secs(2);
+
+    fn show(&mut self, py: Python<'_>, Progress { done, total }: Progress) {
+        if self.begun.elapsed() < Self::QUIET {
+            return;
+        }
+        if self.shown.is_none() {
+            let made = py.import("mopse._progress").and_then(|module| module.call_method0("bar"));
+            self.shown = made.ok().map(Bound::unbind);
+        }
+        // Work goes on also where nothing can be shown.
+        if let Some(bar) = &self.shown {
+            let _ = bar.call_method1(py, "reach", (done, total));
+        }
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        if let Some(bar) = self.shown.take() {
+            Python::attach(|py| {
+                let _ = bar.call_method0(py, "close");
+            });
         }
     }
 }
@@ -55,14 +100,14 @@ fn filled<'py, T, E>(
 ) -> PyResult<Bound<'py, PyArray1<T>>>
 where
     T: Element + Send,
-    E: Into<PyErr> + Send,
+    E: Into<PyErr>,
 {
     // NumPy's own memory comes in huge pages where the system has them.
     let array = PyArray1::zeros(py, length, false);
     {
         let mut array = array.try_readwrite()?;
         let slice = array.as_slice_mut()?;
-        py.detach(|| fill(slice)).map_err(Into::into)?;
+        released(py, || fill(slice))?;
     }
     Ok(array)
 }

@@ -191,7 +191,9 @@ pub trait Cipher: fmt::Debug + Send + Sync {
         check(self.algorithm(), nonce, associated)?;
         let expected = self.algorithm().sealed_len(plaintext.len())?;
         check_length("the buffer for the ciphertext", expected, sealed.len())?;
-        self.encrypt(nonce, associated, plaintext, sealed);
+        let mut sealed = Unfinished { bytes: sealed, is_whole: false };
+        self.encrypt(nonce, associated, plaintext, sealed.bytes);
+        sealed.is_whole = true;
         Ok(())
     }
 
@@ -218,7 +220,10 @@ pub trait Cipher: fmt::Debug + Send + Sync {
             expected,
             got,
         })?;
-        self.decrypt(nonce, associated, sealed, plaintext).inspect_err(|_| plaintext.fill(0))
+        let mut plaintext = Unfinished { bytes: plaintext, is_whole: false };
+        let length = self.decrypt(nonce, associated, sealed, plaintext.bytes)?;
+        plaintext.is_whole = true;
+        Ok(length)
     }
 
     /// Returns a plaintext sealed.
@@ -242,6 +247,20 @@ pub trait Cipher: fmt::Debug + Send + Sync {
         let length = self.open_into(nonce, associated, sealed, &mut plaintext)?;
         plaintext.truncate(length);
         Ok(plaintext)
+    }
+}
+
+/// What is being written: it holds zeros if that fails or is stopped.
+struct Unfinished<'a> {
+    bytes: &'a mut [u8],
+    is_whole: bool,
+}
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        if !self.is_whole {
+            self.bytes.fill(0);
+        }
     }
 }
 

@@ -16,7 +16,8 @@
 //! | [`plot`] | figures | whoever measures |
 //!
 //! Below them lie [`wire`], the codec of all messages, [`operations`], the counters, and what belongs to
-//! one process: `pool`, its threads, and [`lock`]. Every room has its own error; [`Error`] wraps them.
+//! one process: `pool`, its threads, [`stop`], which ends what they do, and [`lock`]. Every room has its own
+//! error; [`Error`] wraps them.
 //!
 //! The crate has no Python in it unless the `python` feature is on; then `bindings` exposes the
 //! same functions as `mopse._mopse`.
@@ -40,6 +41,7 @@ pub mod plot;
 mod pool;
 pub mod schema;
 pub mod scheme;
+pub mod stop;
 pub mod wire;
 
 #[cfg(feature = "python")]

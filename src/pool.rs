@@ -13,20 +13,35 @@
 //!
 //! There are as many threads as `RAYON_NUM_THREADS` says, or as the machine has cores. What is small stays
 //! on the thread that calls: handing work to the pool and waiting for it takes some ten microseconds.
+//!
+//! Between two pieces, and while this thread waits for the others, work may be [stopped](crate::stop).
 
 use std::mem;
 use std::process;
+use std::ptr;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 
+use crate::stop;
+
 /// Processes, each forked by the one before, that have several threads.
 const GENERATIONS: usize = 16;
 
 /// What is sorted on several cores, at least.
 const SORTED: usize = 1 << 13;
+
+/// Runs of pieces, about, that are shared out: each unwinds by itself when work is stopped, and a million
+/// of them would take seconds to.
+const LEAVES: usize = 1 << 10;
+
+/// What takes so long to sort that it may be stopped in the middle.
+const LONG_SORTED: usize = 1 << 22;
+
+/// Bytes between items at which it may.
+const SELDOM: usize = 1 << 18;
 
 static OF_ALL: Pool = Pool::new(0);
 
@@ -86,7 +101,15 @@ impl Pool {
     /// Does work on these threads.
     pub(crate) fn run<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
         match self.threads() {
-            Some(threads) => threads.install(work),
+            Some(threads) => match stop::current() {
+                None => threads.install(work),
+                Some(current) => threads.in_place_scope(|scope| {
+                    let part = stop::part();
+                    current.attend(false, |answer| {
+                        scope.spawn(move |_| answer.give(|| part.run(work)))
+                    })
+                }),
+            },
             // This thread becomes the only one of a pool; if it is one of another pool, that does it.
             None => match ThreadPoolBuilder::new().num_threads(1).use_current_thread().build() {
                 Ok(alone) => alone.install(work),
@@ -117,24 +140,38 @@ pub(crate) fn join<A: Send, B: Send>(
     one: impl FnOnce() -> A + Send,
     other: impl FnOnce() -> B + Send,
 ) -> (A, B) {
-    run(|| rayon::join(one, other))
+    let part = stop::part();
+    run(|| rayon::join(|| part.run(one), || part.run(other)))
 }
 
 /// Sorts; equal items may change places.
 pub(crate) fn sort<T: Ord + Send>(items: &mut [T]) {
     if items.len() < SORTED {
         items.sort_unstable();
-    } else {
+    } else if items.len() < LONG_SORTED {
         run(|| items.par_sort_unstable());
+    } else {
+        let part = stop::part();
+        run(|| {
+            items.par_sort_unstable_by(|one, other| {
+                // Every pass comes by here for a few of the items, each at its place.
+                if ptr::from_ref(one).addr() % SELDOM < size_of::<T>() {
+                    part.run(|| ());
+                }
+                one.cmp(other)
+            });
+        });
     }
 }
 
 /// What becomes of each number below `count`, in order; fewer than `least` stay on this thread.
 pub(crate) fn map<R: Send>(count: usize, least: usize, work: impl Fn(usize) -> R + Sync) -> Vec<R> {
+    let part = stop::part();
+    let piece = |number| part.run(|| work(number));
     if count < least.max(2) {
-        return (0..count).map(work).collect();
+        return (0..count).map(piece).collect();
     }
-    run(|| (0..count).into_par_iter().map(&work).collect())
+    run(|| (0..count).into_par_iter().with_min_len(count / LEAVES).map(piece).collect())
 }
 
 /// What becomes of chunks of so many items, by their number, in order; a lone one stays on this thread.
@@ -156,13 +193,18 @@ pub(crate) fn map_pairs<A: Sync, B: Send, R: Send>(
     (output, to): (&mut [B], usize),
     work: impl Fn(usize, &[A], &mut [B]) -> R + Sync,
 ) -> Vec<R> {
+    let part = stop::part();
+    let piece = |(number, (input, output)): (usize, (&[A], &mut [B]))| {
+        part.run(|| work(number, input, output))
+    };
     if input.len() <= from || output.len() <= to {
         let pairs = input.chunks(from).zip(output.chunks_mut(to)).enumerate();
-        return pairs.map(|(number, (input, output))| work(number, input, output)).collect();
+        return pairs.map(piece).collect();
     }
     run(|| {
         let pairs = input.par_chunks(from).zip(output.par_chunks_mut(to)).enumerate();
-        pairs.map(|(number, (input, output))| work(number, input, output)).collect()
+        let least = pairs.len() / LEAVES;
+        pairs.with_min_len(least).map(piece).collect()
     })
 }
 
@@ -172,13 +214,18 @@ pub(crate) fn try_pairs<A: Sync, B: Send, E: Send>(
     (output, to): (&mut [B], usize),
     work: impl Fn(usize, &[A], &mut [B]) -> Result<(), E> + Sync,
 ) -> Result<(), E> {
+    let part = stop::part();
+    let piece = |(number, (input, output)): (usize, (&[A], &mut [B]))| {
+        part.run(|| work(number, input, output))
+    };
     if input.len() <= from || output.len() <= to {
         let mut pairs = input.chunks(from).zip(output.chunks_mut(to)).enumerate();
-        return pairs.try_for_each(|(number, (input, output))| work(number, input, output));
+        return pairs.try_for_each(piece);
     }
     run(|| {
         let pairs = input.par_chunks(from).zip(output.par_chunks_mut(to)).enumerate();
-        pairs.try_for_each(|(number, (input, output))| work(number, input, output))
+        let least = pairs.len() / LEAVES;
+        pairs.with_min_len(least).try_for_each(piece)
     })
 }
 
@@ -188,11 +235,14 @@ pub(crate) fn each<T: Send, S>(
     start: impl Fn() -> S + Sync,
     work: impl Fn(&mut S, T) + Sync,
 ) {
+    let part = stop::part();
+    let piece = |used: &mut S, task| part.run(|| work(used, task));
     if tasks.len() < 2 {
         let mut used = start();
-        tasks.into_iter().for_each(|task| work(&mut used, task));
+        tasks.into_iter().for_each(|task| piece(&mut used, task));
     } else {
-        run(|| tasks.into_par_iter().for_each_init(&start, &work));
+        let least = tasks.len() / LEAVES;
+        run(|| tasks.into_par_iter().with_min_len(least).for_each_init(&start, piece));
     }
 }
 
@@ -202,10 +252,12 @@ pub(crate) fn find_first<R: Send>(
     least: usize,
     find: impl Fn(usize) -> Option<R> + Sync,
 ) -> Option<R> {
+    let part = stop::part();
+    let piece = |number| part.run(|| find(number));
     if count < least.max(2) {
-        return (0..count).find_map(find);
+        return (0..count).find_map(piece);
     }
-    run(|| (0..count).into_par_iter().find_map_first(&find))
+    run(|| (0..count).into_par_iter().with_min_len(count / LEAVES).find_map_first(piece))
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 """What callers hand in, as the core takes it: nothing is cast in silence."""
 
 import contextlib
+import io
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
@@ -18,10 +20,12 @@ from mopse.errors import (
 )
 
 __all__ = [
+    "LARGE",
     "associated",
     "byte_array",
     "bytes_of",
     "ceiling",
+    "filled",
     "instance",
     "integer",
     "integers",
@@ -32,6 +36,7 @@ __all__ = [
     "mapping",
     "near",
     "password_bytes",
+    "require_memory",
     "spelt",
     "string",
     "text",
@@ -302,6 +307,34 @@ def byte_array(buffer: Any, what: str) -> NDArray[np.uint8]:
     if view.nbytes == 0:  # NumPy makes no array of an empty buffer
         return np.empty(0, dtype=np.uint8)
     return np.frombuffer(view, dtype=np.uint8)
+
+
+LARGE = 1 << 26
+"""Bytes from which on new memory is made piece by piece, so that Ctrl-C is not kept waiting."""
+
+
+def filled(size: int, fill: Callable[[NDArray[np.uint8]], int | None]) -> bytes:
+    """Return so many bytes that a function writes, or as many of them as it says."""
+    memory, piece = io.BytesIO(), bytes(1 << 24)
+    for at in range(0, size, len(piece)):
+        memory.write(piece[: size - at])
+    with memory.getbuffer() as view:
+        written = fill(np.frombuffer(view, dtype=np.uint8))
+    memory.truncate(size if written is None else written)
+    return memory.getvalue()
+
+
+def require_memory(size: int, what: str) -> None:
+    """Refuse what takes more bytes than the machine has memory."""
+    try:
+        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):  # the system does not say
+        return
+    if 0 < memory < size:
+        raise InvalidInputError(
+            f"{what} would take {size / 2**30:,.1f} GiB of memory, of which there is "
+            f"{memory / 2**30:,.1f} GiB: do it in parts"
+        )
 
 
 def writable_array(buffer: Any, what: str, *inputs: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -1,28 +1,83 @@
-"""Files that are read, and files that are replaced whole or not at all."""
+"""All reading and writing of files: whole or not at all, and whatever a path can name.
+
+A file that is written takes the place of the one before in one step, with its owner, group and
+mode, when all went well; it is written through symbolic links, which stay. Where that cannot be
+(a file with several names, a folder that cannot be written, a file that is mounted) it is made
+beside or without a name first, and then copied over the one that is there. A pipe, a terminal, a
+device and what this process has open, as ``/dev/stdout``, take the bytes as they come.
+
+What the system says against any of this is a `mopse.errors.FileAccessError` with the path.
+"""
 
 import contextlib
+import errno
 import os
 import secrets
+import stat
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any
 
-from mopse.errors import FileAccessError, InvalidInputError, MissingFileError, WrongTypeError
+from mopse.errors import (
+    DamagedFileError,
+    FileAccessError,
+    InvalidInputError,
+    MissingFileError,
+    WrongTypeError,
+)
 
-__all__ = ["access_error", "as_file", "read_whole", "replacing", "write_whole"]
+__all__ = [
+    "PRIVATE",
+    "SHARED",
+    "Source",
+    "Target",
+    "access_error",
+    "as_file",
+    "as_folder",
+    "is_one_pipe",
+    "is_plain",
+    "made_folder",
+    "read_whole",
+    "reading",
+    "removed",
+    "replacing",
+    "write_whole",
+]
+
+PRIVATE = 0o600
+"""The mode of a new file that holds a secret or a plaintext."""
+
+SHARED = 0o666
+"""That of any other, of which the umask takes its part."""
+
+_PIECE = 1 << 24
+_MOST = 1 << 30
+_CLOSED_ON_EXEC = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+
+# Where a file cannot be made beside another, or not be put in its place, which may yet be written.
+_NOT_BESIDE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG}
+_NOT_REPLACED = {errno.EACCES, errno.EPERM, errno.EBUSY, errno.EXDEV}
+_NOT_RESERVED = {errno.EINVAL, errno.ENODEV, errno.ENOSYS, errno.EOPNOTSUPP}
 
 
-def as_file(path: str | os.PathLike[str]) -> Path:
+def as_file(path: Any) -> Path:
     """Return the path of a file, or say why it names none."""
+    file = as_folder(path)
+    if not file.name or os.fsencode(path).endswith((b"/", os.sep.encode())):
+        raise InvalidInputError("the path names no file")
+    return file
+
+
+def as_folder(path: Any) -> Path:
+    """Return the path of a folder, or say why it names none."""
     try:
-        file = Path(path)
+        file, given = Path(path), os.fsencode(path)
     except TypeError:
         raise WrongTypeError(f"a path must be a string, not {type(path).__name__}") from None
-    try:
-        named = os.fsencode(file)
     except UnicodeEncodeError:
         raise InvalidInputError("the path holds half of a surrogate pair") from None
-    if not file.name or b"\0" in named:
+    if not given or b"\0" in given:
         raise InvalidInputError("the path names no file")
     return file
 
@@ -30,40 +85,267 @@ def as_file(path: str | os.PathLike[str]) -> Path:
 def access_error(error: OSError, file: object) -> FileAccessError:
     """Return an error of the system as one of this package."""
     kind = MissingFileError if isinstance(error, FileNotFoundError) else FileAccessError
-    return kind(error.errno, error.strerror, str(file))
+    number = errno.EIO if error.errno is None else error.errno
+    return kind(number, error.strerror or str(error), str(file))
 
 
 @contextlib.contextmanager
-def replacing(target: Path, mode: int) -> Iterator[BinaryIO]:
-    """Lend a file that takes the place of another in one step when all went well.
-
-    It is written beside it, and removed if anything goes wrong: what was there before is left.
-    """
-    fresh = target.with_name(f".mopse.{secrets.token_hex(8)}")
-    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+def _told(path: object) -> Iterator[None]:
+    """Turn what the system says against what is done within into an error that names a path."""
     try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(target)
-    except BaseException:
-        fresh.unlink(missing_ok=True)
+        yield
+    except FileAccessError:
         raise
-
-
-def read_whole(path: Path) -> bytes:
-    """Return what a file holds; what the system says against it is an error of this package."""
-    try:
-        return path.read_bytes()
     except OSError as error:
         raise access_error(error, path) from None
 
 
-def write_whole(path: Path, content: bytes, mode: int) -> None:
-    """Replace a file by another, or say why it cannot be."""
+class Source:
+    """A file that is read from its beginning to its end."""
+
+    def __init__(self, handle: int, path: Path) -> None:
+        self._handle, self._path, self._status = handle, path, os.fstat(handle)
+
+    @property
+    def size(self) -> int | None:
+        """How many bytes there are; None for a pipe or device."""
+        return self._status.st_size if stat.S_ISREG(self._status.st_mode) else None
+
+    def read(self, size: int) -> bytes:
+        """Return so many bytes, or fewer; none at the end of what did not change meanwhile."""
+        with _told(self._path):
+            piece = os.read(self._handle, min(size, _PIECE))
+            if not piece and size and self.size is not None:
+                now, before = os.fstat(self._handle), self._status
+                if (now.st_size, now.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+                    raise OSError(errno.EBUSY, "the file was changed while it was read")
+        return piece
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[Source]:
+    """Lend a file to read."""
+    with _told(path):
+        handle = os.open(path, os.O_RDONLY | _CLOSED_ON_EXEC)
     try:
-        with replacing(path, mode) as file:
-            file.write(content)
+        with _told(path):
+            source = Source(handle, path)
+            if stat.S_ISDIR(os.fstat(handle).st_mode):
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        yield source
+    finally:
+        os.close(handle)
+
+
+def read_whole(path: Path, most: int = _MOST) -> bytes:
+    """Return what a file holds, of which nothing that is read here has more than `most` bytes."""
+    pieces, size = [], 0
+    with reading(path) as source:
+        while piece := source.read(_PIECE):
+            pieces.append(piece)
+            size += len(piece)
+            if size > most:
+                raise DamagedFileError(f"{path} is longer than any such file: over {most:,} bytes")
+    return b"".join(pieces)
+
+
+class Target:
+    """A file that is written from its beginning to its end."""
+
+    def __init__(self, handle: int, path: Path) -> None:
+        self._handle, self._path = handle, path
+
+    def write(self, part: Any) -> int:
+        """Write all of some bytes, and return how many there are."""
+        whole = memoryview(part).cast("B")
+        left = whole
+        with _told(self._path):
+            while left:
+                left = left[os.write(self._handle, left[:_PIECE]) :]
+        return len(whole)
+
+
+@contextlib.contextmanager
+def replacing(path: Path, mode: int) -> Iterator[Target]:
+    """Lend what is written in place of a file, of which nothing is left if anything goes wrong.
+
+    A file that is there keeps its mode, a new one gets this.
+    """
+    with _told(path):
+        own = _own_descriptor(path)
+        before = _status(path)
+        place = Path(os.path.realpath(path)) if path.is_symlink() else path
+    if own is not None or not (before is None or stat.S_ISREG(before.st_mode)):
+        with _told(path):
+            flags = os.O_WRONLY | getattr(os, "O_NOCTTY", 0) | _CLOSED_ON_EXEC
+            handle = os.open(path, flags) if own is None else os.dup(own)
+        try:
+            yield Target(handle, path)
+        finally:
+            os.close(handle)
+        return
+    beside = place.with_name(f".mopse.{secrets.token_hex(8)}")
+    try:
+        with _told(path):
+            handle, has_name = _made(beside, place, before, mode)
+        try:
+            yield Target(handle, path)
+            with _told(path):
+                _put(handle, beside if has_name else None, place, before)
+        finally:
+            os.close(handle)
+    finally:
+        with contextlib.suppress(OSError):  # as it is when all went well
+            beside.unlink()
+
+
+def _status(path: Path) -> os.stat_result | None:
+    """Return what a path names, through links; None if that is not there."""
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        return None
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    return status
+
+
+def _own_descriptor(path: Path) -> int | None:
+    """Return which of the files that this process has open a path names, as ``/dev/stdout``."""
+    own = {f"/proc/{os.getpid()}/fd", f"/proc/{os.getpid()}/task/{os.getpid()}/fd", "/dev/fd"}
+    at = os.path.abspath(path)
+    for _ in range(40):  # as many links as the system follows
+        folder, name = os.path.split(at)
+        if name.isascii() and name.isdigit() and os.path.realpath(folder) in own:
+            return int(name)
+        if not os.path.islink(at):
+            return None
+        at = os.path.join(folder, os.readlink(at))
+    return None
+
+
+def _made(beside: Path, place: Path, before: os.stat_result | None, mode: int) -> tuple[int, bool]:
+    """Return a new file to write, and whether it has a name beside its place."""
+    if before is not None and not os.access(place, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | _CLOSED_ON_EXEC
+    try:
+        return os.open(beside, flags, mode if before is None else PRIVATE), True
     except OSError as error:
-        raise access_error(error, path) from None
+        if before is None or error.errno not in _NOT_BESIDE:
+            raise
+    with tempfile.TemporaryFile() as nameless:
+        return os.dup(nameless.fileno()), False
+
+
+def _put(handle: int, beside: Path | None, place: Path, before: os.stat_result | None) -> None:
+    """Put what was written in its place."""
+    os.fsync(handle)
+    is_alone = before is None or (before.st_nlink == 1 and _is_made_alike(handle, place, before))
+    if beside is not None and is_alone:
+        try:
+            os.replace(beside, place)
+        except OSError as error:
+            if before is None or error.errno not in _NOT_REPLACED:
+                raise
+        else:
+            _settle(place.parent)
+            return
+    _copy(handle, place)
+
+
+def _is_made_alike(handle: int, place: Path, before: os.stat_result) -> bool:
+    """Give a new file what another has besides its bytes; say whether it has that."""
+    try:
+        now = os.fstat(handle)
+        if (now.st_uid, now.st_gid) != (before.st_uid, before.st_gid):
+            os.fchown(handle, before.st_uid, before.st_gid)
+        if hasattr(os, "listxattr"):
+            for name in os.listxattr(place):
+                os.setxattr(handle, name, os.getxattr(place, name))
+        os.chmod(handle if os.chmod in os.supports_fd else place, stat.S_IMODE(before.st_mode))
+        return not hasattr(os, "fchown") or os.fstat(handle).st_mode == before.st_mode
+    except OSError:
+        return False
+
+
+def _settle(folder: Path) -> None:
+    """Have the names in a folder outlast a loss of power, where the system can do that."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY | _CLOSED_ON_EXEC)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _copy(handle: int, place: Path) -> None:
+    """Copy a file over another, in the other's place.
+
+    The room is reserved first; after that it is done to its end also when it is interrupted.
+    """
+    size, stopped = os.fstat(handle).st_size, None
+    over = os.open(place, os.O_WRONLY | _CLOSED_ON_EXEC)
+    try:
+        _reserve(over, size)
+        at = 0
+        while at < size:
+            try:
+                os.lseek(handle, at, os.SEEK_SET)
+                part = os.read(handle, _PIECE)
+                os.lseek(over, at, os.SEEK_SET)
+                at += os.write(over, part)
+            except KeyboardInterrupt as interrupt:
+                stopped = interrupt
+        os.ftruncate(over, size)
+        os.fsync(over)
+    finally:
+        os.close(over)
+    if stopped is not None:
+        raise stopped
+
+
+def _reserve(handle: int, size: int) -> None:
+    """Make sure that a file has room for so many bytes, or leave it as it is."""
+    before = os.fstat(handle).st_size
+    if size <= before or not hasattr(os, "posix_fallocate"):
+        return
+    try:
+        os.posix_fallocate(handle, 0, size)
+    except OSError as error:
+        if error.errno not in _NOT_RESERVED:
+            os.ftruncate(handle, before)
+            raise
+
+
+def write_whole(path: Path, content: Any, mode: int) -> None:
+    """Write a file in place of what is there, or say why it cannot be."""
+    with replacing(path, mode) as target:
+        target.write(content)
+
+
+def is_plain(path: Path) -> bool:
+    """Say whether what is there is a file like most, and no pipe, device or folder."""
+    with _told(path):
+        return stat.S_ISREG(os.stat(path).st_mode)
+
+
+def made_folder(folder: Path) -> Path:
+    """Return a folder that is made, with those above it, if it is not there."""
+    with _told(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def removed(path: Path) -> None:
+    """Remove a file, if there is one."""
+    with _told(path):
+        path.unlink(missing_ok=True)
+
+
+def is_one_pipe(source: Path, target: Path) -> bool:
+    """Say whether two paths name one pipe, of which nobody could read what is written."""
+    try:
+        return stat.S_ISFIFO(os.stat(source).st_mode) and os.path.samefile(source, target)
+    except OSError:
+        return False

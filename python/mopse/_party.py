@@ -21,7 +21,7 @@ from mopse._checks import (
     text,
     with_password,
 )
-from mopse._files import as_file, read_whole, write_whole
+from mopse._files import PRIVATE, as_file, read_whole, write_whole
 from mopse._table import as_column, record_ids
 from mopse.errors import InvalidInputError, OutdatedError, WrongTypeError
 from mopse.messages import (
@@ -615,7 +615,8 @@ class Party:
         Parameters
         ----------
         path : path
-            The saved keyring; it is replaced in one step and readable for its owner only.
+            The saved keyring; it is replaced in one step. A new file is readable for its owner
+            only, one that is there keeps its owner and mode, a link stays a link.
         password : str or bytes
             Everything that protects it: Argon2id makes each guess cost 64 MiB and a good tenth of a
             second. A string is one text however it was typed, see `mopse.passwords`.
@@ -628,7 +629,7 @@ class Party:
             If the file cannot be written; what was there before is left. It is an OSError.
         """
         target = as_file(path)
-        write_whole(target, self._keyring.seal(password_bytes(password), None), 0o600)
+        write_whole(target, self._keyring.seal(password_bytes(password), None), PRIVATE)
 
     @classmethod
     def open(

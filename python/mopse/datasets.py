@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from mopse._checks import whole
+from mopse._checks import require_memory, whole
+from mopse._files import access_error
 from mopse._fork import check_tables
 from mopse._table import as_frame
 from mopse.errors import DamagedFileError, InvalidInputError, WrongTypeError
@@ -22,6 +23,9 @@ _FOLDER = files("mopse") / "_datasets"
 
 # Above this the Dirichlet shares are even to three digits, and far above it they overflow.
 _MOST_EVEN_SKEW = 1e6
+
+# Rows that are drawn between two looks whether to go on.
+_AT_ONCE = 1 << 22
 
 
 def names() -> list[str]:
@@ -70,7 +74,7 @@ def card(name: str) -> dict[str, Any]:
     if name not in names():
         raise InvalidInputError(f"no data set {name!r}, there is {', '.join(names())}")
     try:
-        return tomllib.loads((_FOLDER / name / "card.toml").read_text(encoding="utf-8"))
+        return tomllib.loads(_content(name, "card.toml").decode())
     except ValueError as error:  # wrong TOML, or not UTF-8
         raise DamagedFileError(f"card.toml of {name} cannot be read") from error
 
@@ -119,7 +123,7 @@ def load(name: str) -> pl.DataFrame:
     """
     check_tables()
     facts = card(name)
-    content = (_FOLDER / name / "data.parquet").read_bytes()
+    content = _content(name, "data.parquet")
     digest = hashlib.sha256(content).hexdigest()
     if digest != facts["sha256"]:
         raise DamagedFileError(
@@ -131,6 +135,15 @@ def load(name: str) -> pl.DataFrame:
         if "levels" in about
     }
     return pl.read_parquet(io.BytesIO(content)).cast(categories)
+
+
+def _content(name: str, file: str) -> bytes:
+    """Return a file of a data set."""
+    entry = _FOLDER / name / file
+    try:
+        return entry.read_bytes()
+    except OSError as error:
+        raise access_error(error, entry) from None
 
 
 def providers(
@@ -258,12 +271,17 @@ def synthetic(
     seed = whole(seed, "seed", least=0)
     source = load(like) if isinstance(like, str) else as_frame(like, "like")
 
+    chosen = _chosen(columns, source)
+    require_memory(8 * n * (1 + len(chosen)), "the table")
     drawn = [pl.int_range(n, dtype=pl.Int64, eager=True).alias("record_id")]
-    for name in _chosen(columns, source):
+    for name in chosen:
         # The place of the column is part of the seed: another selection draws the same values.
         random = np.random.default_rng([seed, source.get_column_index(name)])
-        rows = random.integers(source.height, size=n, dtype=np.uint32)
-        drawn.append(source[name].gather(pl.Series(rows)))
+        values = [source[name].head(0)]
+        for at in range(0, n, _AT_ONCE):
+            rows = random.integers(source.height, size=min(n - at, _AT_ONCE), dtype=np.uint32)
+            values.append(source[name].gather(pl.Series(rows)))
+        drawn.append(pl.concat(values, rechunk=False))
     return pl.DataFrame(drawn)
 
 

@@ -1,15 +1,15 @@
 """Encrypted streams: files of any length under authenticated encryption, in constant memory."""
 
 import contextlib
+import io
 import os
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, overload
 
-from tqdm import tqdm
-
 from mopse import _mopse
 from mopse._checks import associated, byte_array, key_bytes
-from mopse._files import access_error, as_file, replacing
+from mopse._files import PRIVATE, SHARED, access_error, as_file, is_one_pipe, reading, replacing
+from mopse._progress import counter
 from mopse.errors import DamagedFileError, FileAccessError, InvalidInputError, WrongTypeError
 
 __all__ = ["content", "decrypt", "encrypt"]
@@ -49,7 +49,7 @@ def encrypt(
     key: bytes,
     cipher: str = "aes-256-gcm",
     aad: Any = b"",
-    progress: bool = False,
+    progress: bool | None = None,
 ) -> bytes | int:
     """Encrypt a file in segments that can be neither changed, cut off, moved nor mixed.
 
@@ -59,7 +59,9 @@ def encrypt(
         What is encrypted; a file is read from where it stands to its end.
     target : path or binary file, optional
         Where it goes. A path is replaced in one step, when all was written: whatever goes wrong,
-        nothing half-written is left under that name, and what was there before is.
+        nothing half-written is left under that name, and what was there before is. A file that is
+        there keeps its owner and mode, a link stays a link. A pipe or device gets the bytes as
+        they come.
     key : bytes
         32 uniformly random bytes. Secret. Every stream gets a key of its own from it, so that one
         is good for any number of them.
@@ -67,8 +69,8 @@ def encrypt(
         One of `mopse.ciphers.names` that is authenticated.
     aad : bytes-like
         Associated data: not in the stream, not secret, and needed unchanged to decrypt.
-    progress : bool
-        Whether to show a progress bar.
+    progress : bool, optional
+        Whether to show a progress bar; by default where it takes long, on a terminal.
 
     Returns
     -------
@@ -82,8 +84,8 @@ def encrypt(
     mopse.errors.WrongTypeError
         If something is of another type, as a file in text mode is.
     mopse.errors.FileAccessError
-        If a file cannot be read or written; `mopse.errors.MissingFileError` if there is none. Both
-        are an OSError.
+        If a file cannot be read or written, or is changed while it is read;
+        `mopse.errors.MissingFileError` if there is none. Both are an OSError.
 
     Notes
     -----
@@ -111,7 +113,7 @@ def encrypt(
         for batch, is_last in _batches(read, _BATCH):
             yield sealer.push(byte_array(batch, "the file"), is_last)
 
-    return _transfer(source, target, parts, progress)
+    return _transfer(source, target, parts, progress, SHARED)
 
 
 @overload
@@ -133,7 +135,7 @@ def decrypt(
     *,
     key: bytes,
     aad: Any = b"",
-    progress: bool = False,
+    progress: bool | None = None,
 ) -> bytes | int:
     """Decrypt what `encrypt` made; source, target, key and errors are as there.
 
@@ -143,6 +145,7 @@ def decrypt(
         The encrypted stream.
     target : path or binary file, optional
         Where the file goes. A path is replaced in one step, after the last segment was checked; a
+        new file is readable for its owner only. A pipe, a device or a
         binary file is written to batch by batch, so that it holds a genuine beginning of the file
         if a later segment turns out to be damaged. Without a target the file is returned, when all
         of it was checked.
@@ -168,7 +171,7 @@ def decrypt(
         for batch, is_last in _batches(read, _SEALED_BATCH):
             yield opener.push(byte_array(batch, "the sealed file"), is_last)
 
-    return _transfer(source, target, parts, progress)
+    return _transfer(source, target, parts, progress, PRIVATE)
 
 
 def content(source: Any) -> Any:
@@ -177,7 +180,7 @@ def content(source: Any) -> Any:
     Sources and errors are those of `encrypt`.
     """
     with _opened(source) as (read, total):
-        if total is not None:
+        if total is not None and not isinstance(source, str | os.PathLike):
             return read(total)
         parts = []
         while part := read(_BATCH):
@@ -201,9 +204,19 @@ def _batches(read: _Read, size: int) -> Iterator[tuple[Any, bool]]:
 
 
 def _transfer(
-    source: Any, target: Any, parts: Callable[[_Read], Iterator[bytes]], progress: bool
+    source: Any,
+    target: Any,
+    parts: Callable[[_Read], Iterator[bytes]],
+    progress: bool | None,
+    mode: int,
 ) -> bytes | int:
-    with _opened(source) as (read, total), _bar(total, progress) as bar:
+    is_file = hasattr(target, "write")
+    file = None if target is None or is_file else as_file(target)
+    if file is not None and isinstance(source, str | os.PathLike):
+        origin = as_file(source)
+        if is_one_pipe(origin, file):
+            raise InvalidInputError(f"{file} is a pipe: it cannot be source and target")
+    with _opened(source) as (read, total), counter(total, progress) as bar:
 
         def counted(size: int) -> Any:
             batch = read(size)
@@ -211,20 +224,15 @@ def _transfer(
             return batch
 
         made = parts(counted)
-        if target is None:
-            return b"".join(made)
-        if hasattr(target, "write"):
+        if is_file:
             return sum(_write(target, part) for part in made)
-        file = as_file(target)
-        if file.is_dir():
-            raise access_error(IsADirectoryError(21, "Is a directory"), file)
-        try:
-            with replacing(file, 0o666) as fresh:
-                return sum(_write(fresh, part) for part in made)
-        except FileAccessError:  # the source's
-            raise
-        except OSError as error:
-            raise access_error(error, file) from None
+        if file is not None:
+            with replacing(file, mode) as fresh:
+                return sum(fresh.write(part) for part in made)
+        gathered = io.BytesIO()
+        for part in made:
+            gathered.write(part)
+        return gathered.getvalue()
 
 
 @contextlib.contextmanager
@@ -233,21 +241,8 @@ def _opened(source: Any) -> Iterator[tuple[_Read, int | None]]:
     if hasattr(source, "read"):
         yield _reader(source), None
     elif isinstance(source, str | os.PathLike):
-        path = as_file(source)
-        try:
-            file = path.open("rb")
-        except OSError as error:
-            raise access_error(error, path) from None
-        with file:
-            read_file = _reader(file)
-
-            def read_path(size: int) -> bytes:
-                try:
-                    return read_file(size)
-                except OSError as error:
-                    raise access_error(error, path) from None
-
-            yield read_path, os.fstat(file.fileno()).st_size
+        with reading(as_file(source)) as file:
+            yield _reader(file), file.size
     else:
         array = byte_array(source, "the source")
         at = 0
@@ -266,12 +261,17 @@ def _reader(file: Any) -> Callable[[int], bytes]:
     def read(size: int) -> bytes:
         pieces: list[bytes] = []
         while size:
-            piece = file.read(size)
+            with _lent(file, "source"):
+                piece = file.read(size)
+            if piece is None:
+                raise InvalidInputError("the source does not wait for its bytes: let it block")
             if not isinstance(piece, bytes | bytearray | memoryview):
                 kind = type(piece).__name__
                 raise WrongTypeError(f"the source gives {kind}, not bytes: open it in binary mode")
             if not piece:
                 break
+            if len(piece) > size:
+                raise InvalidInputError(f"the source gives {len(piece)} bytes, not {size} at most")
             pieces.append(bytes(piece))
             size -= len(piece)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
@@ -283,7 +283,8 @@ def _write(file: Any, part: bytes) -> int:
     left = memoryview(part)
     while left:
         try:
-            written = file.write(left)
+            with _lent(file, "target"):
+                written = file.write(left)
         except TypeError:
             raise WrongTypeError("the target takes no bytes: open it in binary mode") from None
         if written is None or written <= 0:
@@ -292,5 +293,16 @@ def _write(file: Any, part: bytes) -> int:
     return len(part)
 
 
-def _bar(total: int | None, progress: bool) -> Any:
-    return tqdm(total=total, unit="B", unit_scale=True, disable=not progress)
+@contextlib.contextmanager
+def _lent(file: Any, what: str) -> Iterator[None]:
+    """Turn what a file object raises of itself into errors of this package."""
+    try:
+        yield
+    except FileAccessError:
+        raise
+    except OSError as error:
+        raise access_error(error, getattr(file, "name", f"the {what}")) from None
+    except ValueError:
+        if getattr(file, "closed", False):
+            raise InvalidInputError(f"the {what} is closed") from None
+        raise

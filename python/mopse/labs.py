@@ -29,7 +29,17 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from mopse.errors import DamagedFileError, FileAccessError, InvalidInputError, MissingFileError
+from mopse._files import (
+    SHARED,
+    as_file,
+    as_folder,
+    is_plain,
+    made_folder,
+    read_whole,
+    removed,
+    write_whole,
+)
+from mopse.errors import DamagedFileError, InvalidInputError, MissingFileError
 
 __all__ = ["make", "solutions", "student_version"]
 
@@ -84,10 +94,10 @@ def make(
     mopse.errors.FileAccessError
         If a file cannot be read or written; `mopse.errors.MissingFileError` if there is none.
     """
-    folder = Path(out)
+    folder = as_folder(out)
     made: dict[Path, Path] = {}
-    contents: dict[Path, bytes] = {}
-    for solution in map(Path, notebooks):
+    contents: dict[Path, bytes | None] = {}
+    for solution in map(as_file, notebooks):
         target = folder / solution.name
         if target in contents:
             raise InvalidInputError(f"two solutions are called {solution.name}")
@@ -96,15 +106,17 @@ def make(
         except (DamagedFileError, InvalidInputError) as error:
             raise type(error)(f"{solution.name}: {error}") from None
         content = (json.dumps(student, indent=1, ensure_ascii=False) + "\n").encode()
-        if target.exists() and _read(target) != content:
-            raise InvalidInputError(f"{target} is there already and differs: it is left as it is")
-        made[solution], contents[target] = target, content
+        made[solution] = target
+        contents[target] = None if _is_there(target, content) else content
+    made_folder(folder)
+    new = {target: content for target, content in contents.items() if content is not None}
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for target, content in contents.items():
-            target.write_bytes(content)
-    except OSError as error:
-        raise FileAccessError(f"{error.filename} cannot be written: {error.strerror}") from None
+        for target, content in new.items():
+            write_whole(target, content, SHARED)
+    except BaseException:
+        for target in new:
+            removed(target)
+        raise
     return made
 
 
@@ -215,20 +227,21 @@ def _assigned(node: ast.AST) -> list[str]:
     return [name for child in children for name in _assigned(child)]
 
 
-def _read(path: Path) -> bytes:
-    """Return what a file holds."""
+def _is_there(target: Path, content: bytes) -> bool:
+    """Say whether a file is there already; one that holds anything else is left as it is."""
     try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise MissingFileError(f"there is no {path}") from None
-    except OSError as error:
-        raise FileAccessError(f"{path} cannot be read: {error.strerror}") from None
+        is_same = is_plain(target) and read_whole(target) == content
+    except MissingFileError:
+        return False
+    if not is_same:
+        raise InvalidInputError(f"{target} is there already and differs: it is left as it is")
+    return True
 
 
 def _notebook(path: Path) -> Any:
     """Return what a file holds as JSON."""
     try:
-        return json.loads(_read(path))
+        return json.loads(read_whole(path))
     except (ValueError, RecursionError):
         raise DamagedFileError("it is no notebook: it is not JSON") from None
 

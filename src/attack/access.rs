@@ -18,6 +18,7 @@
 
 use super::Error;
 use crate::pool;
+use crate::stop;
 
 /// Patterns that one thread counts at a time.
 const PATTERNS: usize = 1024;
@@ -47,6 +48,7 @@ impl<'a> Patterns<'a> {
             return Err(Error::Length { what: "the access patterns", expected, got });
         }
         let part = |(query, ends): (usize, &[i64])| {
+            stop::check();
             let place = |end: i64| usize::try_from(end).ok();
             let part = place(ends[0]).zip(place(ends[1])).and_then(|(a, b)| entries.get(a..b));
             let exists = |&record: &i64| usize::try_from(record).is_ok_and(|r| r < records);
@@ -77,7 +79,8 @@ impl<'a> Patterns<'a> {
         let size = PATTERNS.max(self.parts.len().div_ceil(MOST_COUNTS));
         let counts = pool::map_chunks(&self.parts, size, |_, parts| {
             let mut counts = vec![0; self.records];
-            for &record in parts.iter().filter(|part| is_counted(part)).copied().flatten() {
+            let counted = parts.iter().inspect(|_| stop::check()).filter(|part| is_counted(part));
+            for &record in counted.copied().flatten() {
                 // Every record exists, as was checked once.
                 if let Some(count) = usize::try_from(record).ok().and_then(|r| counts.get_mut(r)) {
                     *count += 1;

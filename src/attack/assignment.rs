@@ -10,6 +10,7 @@
 //! Problems*, Computing 38, 1987. For its use: Naveed, Kamara and Wright, CCS 2015, sections 4 and 5.
 
 use super::{Error, check_costs};
+use crate::stop;
 
 /// Returns the column of each row.
 ///
@@ -27,12 +28,15 @@ pub fn assign(costs: &[f64], rows: usize, columns: usize) -> Result<Vec<i64>, Er
     }
     let (mut of_row, mut of_column) = (vec![0.0; rows], vec![0.0; columns]);
     let mut row_at: Vec<Option<usize>> = vec![None; columns];
+    stop::expect(rows);
     for added in 0..rows {
+        stop::advance(1);
         let mut distance = vec![f64::INFINITY; columns];
         let mut before: Vec<Option<usize>> = vec![None; columns];
         let mut is_done = vec![false; columns];
         let (mut row, mut reached, mut from) = (added, 0.0, None);
         let end = loop {
+            stop::check();
             let (mut nearest, mut least) = (None, f64::INFINITY);
             for column in 0..columns {
                 if is_done[column] {

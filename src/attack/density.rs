@@ -19,6 +19,10 @@
 //! Biometrics 30(3), 1974, with the likelihood of a Poisson process. The trie: derived here.
 
 use super::Error;
+use crate::stop;
+
+/// Entries between two looks whether to go on.
+const SELDOM: usize = 1 << 16;
 
 /// Returns the first ciphertext of every piece but the lowest.
 ///
@@ -55,6 +59,7 @@ pub fn change_points(
     let mut cuts = Vec::new();
     let mut pieces = vec![(ciphertexts, low, high)];
     while let Some((entries, low, high)) = pieces.pop() {
+        stop::check();
         let Some((left, cut)) = best_cut(entries, low, high, penalty) else { continue };
         let (lower, upper) = entries.split_at(left);
         cuts.push(cut);
@@ -71,6 +76,9 @@ fn best_cut(entries: &[i64], low: i64, high: i64, penalty: f64) -> Option<(usize
     let mut best = None;
     let mut most = penalty;
     for (place, pair) in entries.windows(2).enumerate() {
+        if place.is_multiple_of(SELDOM) {
+            stop::check();
+        }
         if pair[0] == pair[1] {
             continue;
         }
@@ -128,6 +136,7 @@ fn cover(entries: &[i64], low: i64, high: i64, penalty: f64, cells: &mut Vec<(i6
     let whole = n * (span(low, high) / n).ln() + penalty;
     // One entry fits a cell of any width, and the narrowest would seem best.
     if entries.len() > 1 && low < high {
+        stop::check();
         let before = cells.len();
         let middle = low + (high - low) / 2;
         let (lower, upper) = entries.split_at(entries.partition_point(|&entry| entry <= middle));

@@ -20,6 +20,7 @@
 
 use super::{Error, check_costs, check_distribution, check_length};
 use crate::pool;
+use crate::stop;
 
 /// More matches would not fit the memory of most machines: 16 GiB.
 const MOST_CELLS: usize = 1 << 31;
@@ -101,6 +102,7 @@ pub fn increasing(costs: &[f64], rows: usize, columns: usize) -> Result<Vec<i64>
     let mut least = vec![0.0; width];
     let mut chosen = vec![0; rows * width];
     for row in 0..rows {
+        stop::check();
         let (mut best, mut at) = (f64::INFINITY, 0);
         for place in 0..width {
             let cost = least[place] + costs[row * columns + row + place];
@@ -150,6 +152,7 @@ pub fn posterior(
     let forward = || {
         let mut forward = vec![0.0; rows * width];
         for row in 0..rows {
+            stop::check();
             let mut sum = LogSum::EMPTY;
             for place in 0..width {
                 let before =
@@ -163,6 +166,7 @@ pub fn posterior(
     let backward = || {
         let mut backward = vec![0.0; rows * width];
         for row in (0..rows.saturating_sub(1)).rev() {
+            stop::check();
             let mut sum = LogSum::EMPTY;
             for place in (0..width).rev() {
                 let term = weight(row + 1, place) + backward[(row + 1) * width + place];

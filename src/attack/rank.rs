@@ -19,6 +19,7 @@
 use std::collections::VecDeque;
 
 use super::{Error, check_distribution};
+use crate::stop;
 
 /// Terms below this share of the largest are left out.
 const NEGLIGIBLE: f64 = 1e-22;
@@ -136,10 +137,13 @@ pub fn ranks(
     window.extend((0..tolerance).map(|_| next()));
     let mut guesses = vec![0; n];
     let mut masses = vec![-1.0; n];
+    stop::expect(values);
     for number in (0_i64..).take(values) {
         window.push_back(next());
         let (Some(low), Some(high)) = (window.front(), window.back()) else { continue };
         // Before the one's first rank both tails are 1, after the other's end both are 0.
+        stop::check();
+        stop::advance(1);
         for rank in low.first..high.end().min(n + 1) {
             let mass = high.at(rank) - low.at(rank);
             if mass > masses[rank - 1] {

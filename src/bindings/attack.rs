@@ -1,8 +1,7 @@
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 
-use super::filled;
-use super::joined;
+use super::{filled, joined, released};
 use crate::attack::access::Patterns;
 use crate::attack::{assignment, density, geometry, ordered, rank};
 use crate::keys::Key;
@@ -24,7 +23,7 @@ pub(super) fn windows<'py>(
 ) -> PyResult<(Array<'py, i64>, Array<'py, f64>)> {
     let ciphertexts = ciphertexts.as_slice()?;
     let (lowest, masses) =
-        py.detach(|| geometry::windows(ciphertexts, plaintexts, range_size, width))?;
+        released(py, || geometry::windows(ciphertexts, plaintexts, range_size, width))?;
     Ok((lowest.into_pyarray(py), masses.into_pyarray(py)))
 }
 
@@ -37,7 +36,7 @@ pub(super) fn entropies<'py>(
     range_size: u64,
 ) -> PyResult<Array<'py, f64>> {
     let ciphertexts = ciphertexts.as_slice()?;
-    Ok(py.detach(|| geometry::entropies(ciphertexts, plaintexts, range_size))?.into_pyarray(py))
+    Ok(released(py, || geometry::entropies(ciphertexts, plaintexts, range_size))?.into_pyarray(py))
 }
 
 /// Behind `mopse.attacks.segments`.
@@ -50,7 +49,7 @@ pub(super) fn change_points<'py>(
     penalty: f64,
 ) -> PyResult<Array<'py, i64>> {
     let ciphertexts = ciphertexts.as_slice()?;
-    let cuts = py.detach(|| density::change_points(ciphertexts, low, high, penalty))?;
+    let cuts = released(py, || density::change_points(ciphertexts, low, high, penalty))?;
     Ok(cuts.into_pyarray(py))
 }
 
@@ -63,7 +62,7 @@ pub(super) fn dyadic<'py>(
     penalty: f64,
 ) -> PyResult<(Array<'py, i64>, Array<'py, i64>)> {
     let ciphertexts = ciphertexts.as_slice()?;
-    let cells = py.detach(|| density::dyadic(ciphertexts, bits, penalty))?;
+    let cells = released(py, || density::dyadic(ciphertexts, bits, penalty))?;
     let (low, high): (Vec<i64>, Vec<i64>) = cells.into_iter().unzip();
     Ok((low.into_pyarray(py), high.into_pyarray(py)))
 }
@@ -77,7 +76,8 @@ pub(super) fn frequencies<'py>(
     records: usize,
 ) -> PyResult<Array<'py, u64>> {
     let (offsets, entries) = (offsets.as_slice()?, entries.as_slice()?);
-    let counts = py.detach(|| Patterns::new(offsets, entries, records).map(|p| p.frequencies()))?;
+    let counts =
+        released(py, || Patterns::new(offsets, entries, records).map(|p| p.frequencies()))?;
     Ok(counts.into_pyarray(py))
 }
 
@@ -92,7 +92,7 @@ pub(super) fn co_occurrence<'py>(
 ) -> PyResult<Array<'py, u64>> {
     let (offsets, entries) = (offsets.as_slice()?, entries.as_slice()?);
     let counts =
-        py.detach(|| Patterns::new(offsets, entries, records).map(|p| p.co_occurrence(anchor)))?;
+        released(py, || Patterns::new(offsets, entries, records).map(|p| p.co_occurrence(anchor)))?;
     Ok(counts.into_pyarray(py))
 }
 
@@ -104,7 +104,7 @@ pub(super) fn assign<'py>(
 ) -> PyResult<Array<'py, i64>> {
     let (rows, columns) = costs.as_array().dim();
     let costs = costs.as_slice()?;
-    Ok(py.detach(|| assignment::assign(costs, rows, columns))?.into_pyarray(py))
+    Ok(released(py, || assignment::assign(costs, rows, columns))?.into_pyarray(py))
 }
 
 /// Behind `mopse.attacks.non_crossing` and `mopse.attacks.multinomial`.
@@ -115,7 +115,7 @@ pub(super) fn increasing<'py>(
 ) -> PyResult<Array<'py, i64>> {
     let (rows, columns) = costs.as_array().dim();
     let costs = costs.as_slice()?;
-    Ok(py.detach(|| ordered::increasing(costs, rows, columns))?.into_pyarray(py))
+    Ok(released(py, || ordered::increasing(costs, rows, columns))?.into_pyarray(py))
 }
 
 /// Behind `mopse.attacks.ordered_posterior`.
@@ -141,7 +141,7 @@ pub(super) fn rank_guesses<'py>(
     tolerance: usize,
 ) -> PyResult<(Array<'py, i64>, Array<'py, f64>)> {
     let probabilities = probabilities.as_slice()?;
-    let (guesses, masses) = py.detach(|| rank::ranks(ranks, probabilities, tolerance))?;
+    let (guesses, masses) = released(py, || rank::ranks(ranks, probabilities, tolerance))?;
     Ok((guesses.into_pyarray(py), masses.into_pyarray(py)))
 }
 
@@ -185,7 +185,7 @@ pub(super) fn ruler_spans<'py>(
     cell: u64,
 ) -> PyResult<Bound<'py, PyArray2<i64>>> {
     let key = Key::from_bytes(ruler)?;
-    let spans = py.detach(|| Ruler::new(&key, domain, cell).map(|ruler| ruler.spans()))?;
+    let spans = released(py, || Ruler::new(&key, domain, cell).map(|ruler| ruler.spans()))?;
     table(py, spans)
 }
 

@@ -8,6 +8,7 @@ use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 
 use super::error::InvalidInputError;
+use super::released;
 use crate::cipher::legacy::credential;
 use crate::cipher::secret_sharing;
 use crate::cipher::{self, ALGORITHMS, Error, envelope, legacy};
@@ -42,10 +43,10 @@ impl Cipher {
         py: Python<'_>,
         work: impl FnOnce() -> Result<T, Error> + Send,
     ) -> PyResult<T> {
-        Ok(py.detach(|| match &self.pool {
+        released(py, || match &self.pool {
             Some(pool) => pool.run(work),
             None => work(),
-        })?)
+        })
     }
 }
 
@@ -142,7 +143,7 @@ pub(super) fn split_credential<'py>(
     credential: &[u8],
     keys: Vec<PyBackedBytes>,
 ) -> PyResult<Vec<Bound<'py, PyBytes>>> {
-    let chunks = py.detach(|| credential::split(credential, &slices(&keys)))?;
+    let chunks = released(py, || credential::split(credential, &slices(&keys)))?;
     Ok(chunks.iter().map(|chunk| PyBytes::new(py, chunk)).collect())
 }
 
@@ -153,7 +154,7 @@ pub(super) fn join_credential<'py>(
     chunks: Vec<PyBackedBytes>,
     keys: Vec<PyBackedBytes>,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    let joined = py.detach(|| credential::join(&slices(&chunks), &slices(&keys)))?;
+    let joined = released(py, || credential::join(&slices(&chunks), &slices(&keys)))?;
     Ok(PyBytes::new(py, &joined))
 }
 
@@ -166,7 +167,7 @@ pub(super) fn search_des_key<'py>(
     known: [u8; 8],
     unknown_bits: u32,
 ) -> PyResult<Vec<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)>> {
-    let found = py.detach(|| credential::search(chunk, length, known, unknown_bits))?;
+    let found = released(py, || credential::search(chunk, length, known, unknown_bits))?;
     let bytes = |found: &credential::Candidate| {
         (PyBytes::new(py, &found.key), PyBytes::new(py, &found.chunk))
     };
@@ -186,7 +187,7 @@ pub(super) fn split_secret<'py>(
     keys: Vec<PyBackedBytes>,
 ) -> PyResult<Vec<Bound<'py, PyBytes>>> {
     let keys = holders(&keys)?;
-    let shares = py.detach(|| secret_sharing::split(secret, threshold, &keys))?;
+    let shares = released(py, || secret_sharing::split(secret, threshold, &keys))?;
     Ok(shares.iter().map(|share| PyBytes::new(py, share)).collect())
 }
 
@@ -199,6 +200,6 @@ pub(super) fn join_secret<'py>(
 ) -> PyResult<Bound<'py, PyBytes>> {
     let keys = holders(&keys)?;
     let shares: Vec<_> = slices(&shares).into_iter().zip(&keys).collect();
-    let secret = py.detach(|| secret_sharing::join(&shares))?;
+    let secret = released(py, || secret_sharing::join(&shares))?;
     Ok(PyBytes::new(py, &secret))
 }

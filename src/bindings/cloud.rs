@@ -7,11 +7,11 @@ use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 
 use super::error::WrongTypeError;
-use super::filled;
 use super::message::{
     Announcement, Attachment, EpochPair, Fetched, Listing, Notes, Part, Place, Query, Removal,
     StoredFile, StoredUpload, borrowed, pairs, place,
 };
+use super::{filled, released};
 use crate::cloud::gate::Gate as Door;
 use crate::cloud::memory::Memory;
 use crate::cloud::merge::merge_into;
@@ -57,7 +57,7 @@ impl MemoryStore {
 
     /// See `mopse.stores.Store.owners`.
     fn owners(&self, py: Python<'_>) -> PyResult<Vec<[u8; 32]>> {
-        Ok(py.detach(|| self.0.owners())?.into_iter().map(|owner| owner.0).collect())
+        Ok(released(py, || self.0.owners())?.into_iter().map(|owner| owner.0).collect())
     }
 
     /// See `mopse.stores.Store.announcements`.
@@ -66,7 +66,7 @@ impl MemoryStore {
         py: Python<'py>,
         owner: [u8; 32],
     ) -> PyResult<Vec<Bound<'py, PyBytes>>> {
-        let messages = py.detach(|| self.0.announcements(&Owner(owner)))?;
+        let messages = released(py, || self.0.announcements(&Owner(owner)))?;
         Ok(messages.iter().map(|message| PyBytes::new(py, message)).collect())
     }
 
@@ -76,13 +76,13 @@ impl MemoryStore {
             (announcement.announcement.clone(), announcement.message.as_bytes(py).to_vec())
         };
         let announcements = announcements.iter().map(message).collect();
-        Ok(py.detach(|| self.0.enroll(announcements))?)
+        released(py, || self.0.enroll(announcements))
     }
 
     /// See `mopse.stores.Store.add`.
     fn add(&self, py: Python<'_>, upload: &StoredUpload, message: &[u8]) -> PyResult<Changes> {
         let upload = upload.0.clone();
-        Ok(changes(&py.detach(|| self.0.add(upload, message))?))
+        Ok(changes(&released(py, || self.0.add(upload, message))?))
     }
 
     /// See `mopse.stores.Store.add_file`.
@@ -94,7 +94,7 @@ impl MemoryStore {
         message: &[u8],
     ) -> PyResult<()> {
         let attachment = attachment.0.clone();
-        Ok(py.detach(|| self.0.add_file(attachment, &missing, message))?)
+        released(py, || self.0.add_file(attachment, &missing, message))
     }
 
     /// See `mopse.stores.Store.arrived`.
@@ -107,7 +107,7 @@ impl MemoryStore {
         numbers: Vec<u128>,
     ) -> PyResult<Vec<Option<Vec<u128>>>> {
         let place = place(provider, epochs)?;
-        Ok(py.detach(|| self.0.arrived(&Owner(owner), &place, &numbers))?)
+        released(py, || self.0.arrived(&Owner(owner), &place, &numbers))
     }
 
     /// See `mopse.stores.Store.notes`.
@@ -119,7 +119,7 @@ impl MemoryStore {
         epochs: Vec<EpochPair>,
     ) -> PyResult<Vec<(u128, Bound<'py, PyBytes>)>> {
         let place = place(provider, epochs)?;
-        let notes = py.detach(|| self.0.notes(&Owner(owner), &place))?;
+        let notes = released(py, || self.0.notes(&Owner(owner), &place))?;
         let note = |note: Note| (note.number, PyBytes::new(py, &note.sealed));
         Ok(notes.into_iter().map(note).collect())
     }
@@ -134,17 +134,17 @@ impl MemoryStore {
         base: u128,
     ) -> PyResult<()> {
         let place = place(provider, epochs)?;
-        Ok(py.detach(|| self.0.add_base(&Owner(owner), &place, base))?)
+        released(py, || self.0.add_base(&Owner(owner), &place, base))
     }
 
     /// See `mopse.stores.Store.search`.
     fn search(&self, py: Python<'_>, query: &Query) -> PyResult<Vec<Part>> {
-        Ok(py.detach(|| self.0.search(&query.0))?.into_iter().map(Part).collect())
+        Ok(released(py, || self.0.search(&query.0))?.into_iter().map(Part).collect())
     }
 
     /// See `mopse.stores.Store.count`.
     fn count(&self, py: Python<'_>, query: &Query) -> PyResult<usize> {
-        Ok(py.detach(|| self.0.count(&query.0))?)
+        released(py, || self.0.count(&query.0))
     }
 
     /// See `mopse.stores.Store.labels`.
@@ -157,7 +157,7 @@ impl MemoryStore {
         labels: Vec<u128>,
     ) -> PyResult<Vec<Option<Py<PyAny>>>> {
         let place = place(provider, epochs)?;
-        let found = py.detach(|| self.0.labels(&Owner(owner), &place, &labels))?;
+        let found = released(py, || self.0.labels(&Owner(owner), &place, &labels))?;
         let number = |label: Option<Label>| -> PyResult<Option<Py<PyAny>>> {
             Ok(match label {
                 None => None,
@@ -177,7 +177,7 @@ impl MemoryStore {
         epochs: Vec<EpochPair>,
     ) -> PyResult<usize> {
         let place = place(provider, epochs)?;
-        Ok(py.detach(|| self.0.label_count(&Owner(owner), &place))?)
+        released(py, || self.0.label_count(&Owner(owner), &place))
     }
 
     /// See `mopse.stores.Store.files`.
@@ -190,7 +190,7 @@ impl MemoryStore {
         numbers: Vec<u128>,
     ) -> PyResult<Vec<StoredFile>> {
         let place = place(provider, epochs)?;
-        let files = py.detach(|| self.0.files(&Owner(owner), &place, &numbers))?;
+        let files = released(py, || self.0.files(&Owner(owner), &place, &numbers))?;
         Ok(files.into_iter().map(StoredFile).collect())
     }
 
@@ -204,13 +204,13 @@ impl MemoryStore {
         handles: Vec<u128>,
     ) -> PyResult<Vec<StoredFile>> {
         let place = place(provider, epochs)?;
-        let files = py.detach(|| self.0.files_of(&Owner(owner), &place, &handles))?;
+        let files = released(py, || self.0.files_of(&Owner(owner), &place, &handles))?;
         Ok(files.into_iter().map(StoredFile).collect())
     }
 
     /// See `mopse.stores.Store.file`.
     fn file(&self, py: Python<'_>, owner: [u8; 32], number: u128) -> PyResult<Option<StoredFile>> {
-        Ok(py.detach(|| self.0.file(&Owner(owner), number))?.map(StoredFile))
+        Ok(released(py, || self.0.file(&Owner(owner), number))?.map(StoredFile))
     }
 
     /// See `mopse.stores.Store.remove`.
@@ -222,20 +222,20 @@ impl MemoryStore {
         removal: Option<&Removal>,
     ) -> PyResult<(usize, usize, bool)> {
         let removal = removal.map(|removal| &removal.0);
-        let removed = py.detach(|| self.0.remove(&Owner(owner), provider, removal))?;
+        let removed = released(py, || self.0.remove(&Owner(owner), provider, removal))?;
         Ok((removed.removed, removed.files, removed.is_repeated))
     }
 
     /// See `mopse.stores.Store.contents`.
     #[getter]
     fn contents(&self, py: Python<'_>) -> PyResult<Vec<Line>> {
-        Ok(py.detach(|| self.0.contents())?.into_iter().map(line).collect())
+        Ok(released(py, || self.0.contents())?.into_iter().map(line).collect())
     }
 
     /// See `mopse.stores.Store.totals`.
     #[getter]
     fn totals(&self, py: Python<'_>) -> PyResult<TotalNumbers> {
-        Ok(counts(py.detach(|| self.0.totals())?))
+        Ok(counts(released(py, || self.0.totals())?))
     }
 
     /// See `mopse.stores.Store.merged`.
@@ -246,13 +246,13 @@ impl MemoryStore {
         group: &str,
         field: &str,
     ) -> PyResult<Entries<'py>> {
-        let merged = py.detach(|| self.0.merged(&Owner(owner), group, field))?;
+        let merged = released(py, || self.0.merged(&Owner(owner), group, field))?;
         Ok((merged.ciphertexts.into_pyarray(py), merged.records.into_pyarray(py)))
     }
 
     /// Merge all that is overdue, which otherwise threads do meanwhile.
     fn settle(&self, py: Python<'_>) -> PyResult<()> {
-        Ok(py.detach(|| self.0.settle())?)
+        released(py, || self.0.settle())
     }
 }
 
@@ -543,8 +543,8 @@ pub(super) struct Gate(AnyGate);
 macro_rules! at {
     ($gate:expr, $py:expr, $call:ident($($argument:expr),*)) => {
         match &$gate.0 {
-            AnyGate::Memory(gate) => $py.detach(|| gate.$call($($argument),*)).map_err(PyErr::from),
-            AnyGate::Foreign(gate) => $py.detach(|| gate.$call($($argument),*)),
+            AnyGate::Memory(gate) => released($py, || gate.$call($($argument),*)),
+            AnyGate::Foreign(gate) => released($py, || gate.$call($($argument),*)),
         }
     };
 }

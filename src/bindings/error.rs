@@ -1,8 +1,10 @@
+use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 use pyo3::{PyErr, import_exception};
 
 use crate::{
-    Error, attack, cipher, cloud, evaluate, keys, lock, message, party, plot, schema, scheme, wire,
+    Error, attack, cipher, cloud, evaluate, keys, lock, message, party, plot, schema, scheme, stop,
+    wire,
 };
 
 import_exception!(mopse.errors, AnswerError);
@@ -71,6 +73,12 @@ impl From<party::Error> for PyErr {
         };
         let set = Python::attach(|py| exception.value(py).setattr("row", row));
         set.err().unwrap_or(exception)
+    }
+}
+
+impl From<stop::Stopped> for PyErr {
+    fn from(stopped: stop::Stopped) -> Self {
+        PyKeyboardInterrupt::new_err(stopped.to_string())
     }
 }
 

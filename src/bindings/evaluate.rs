@@ -2,6 +2,7 @@ use numpy::PyReadonlyArray1;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use super::released;
 use crate::evaluate;
 use crate::keys::Key;
 use crate::lock::Lock;
@@ -43,7 +44,7 @@ impl ControlQuerier {
         high: i64,
         per_message: usize,
     ) -> PyResult<Vec<Bound<'py, PyBytes>>> {
-        let requests = py.detach(|| self.0.requests(low, high, per_message))?;
+        let requests = released(py, || self.0.requests(low, high, per_message))?;
         Ok(requests.iter().map(|request| PyBytes::new(py, request)).collect())
     }
 }
@@ -66,10 +67,10 @@ impl ControlServer {
         ciphertexts: PyReadonlyArray1<'_, i64>,
     ) -> PyResult<()> {
         let ciphertexts = ciphertexts.as_slice()?.to_vec();
-        Ok(py.detach(|| self.0.write().map(|mut server| server.add(index, ciphertexts)))??)
+        Ok(released(py, || self.0.write().map(|mut server| server.add(index, ciphertexts)))??)
     }
 
     fn count(&self, py: Python<'_>, request: &[u8]) -> PyResult<usize> {
-        Ok(py.detach(|| self.0.read().map(|server| server.count(request)))??)
+        Ok(released(py, || self.0.read().map(|server| server.count(request)))??)
     }
 }

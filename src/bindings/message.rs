@@ -1,3 +1,4 @@
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
@@ -5,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 
-use super::{halves, joined};
+use super::{halves, joined, released};
 use crate::cloud::pages::Cursor;
 use crate::message::certificate::Owner;
 use crate::message::notes::Note;
@@ -16,6 +17,7 @@ use crate::message::upload::{Portion, Run, Version};
 use crate::message::{
     self, announcement, answer, attachment, listing, notes, query, removal, request, upload,
 };
+use crate::stop;
 use crate::wire::Blobs;
 
 type Handles<'py> = Bound<'py, PyArray2<u64>>;
@@ -104,7 +106,7 @@ impl Announcement {
     #[staticmethod]
     fn decode(py: Python<'_>, message: Bound<'_, PyBytes>) -> PyResult<Self> {
         let bytes = message.as_bytes();
-        let announcement = py.detach(|| announcement::Announcement::decode(bytes))?;
+        let announcement = released(py, || announcement::Announcement::decode(bytes))?;
         Ok(Self { announcement, message: message.unbind() })
     }
 
@@ -136,7 +138,7 @@ impl Announcement {
 
     /// Whether it comes later in the chain than one that is known; not if it is the same.
     fn follows(&self, py: Python<'_>, known: &Self) -> PyResult<bool> {
-        Ok(py.detach(|| self.announcement.follows(&known.announcement))?)
+        released(py, || self.announcement.follows(&known.announcement))
     }
 
     /// The announcement as it came, signed.
@@ -194,7 +196,7 @@ impl StoredUpload {
     /// Read what travelled, and verify its signature if it has one.
     #[staticmethod]
     fn decode(py: Python<'_>, message: &[u8]) -> PyResult<Self> {
-        Ok(Self(py.detach(|| upload::Upload::decode(message))?))
+        Ok(Self(released(py, || upload::Upload::decode(message))?))
     }
 
     /// Verification key of the owner, 32 bytes.
@@ -269,13 +271,15 @@ impl StoredUpload {
     }
 
     /// The version that each record has from now on.
-    fn versions(&self, py: Python<'_>) -> Vec<u128> {
+    fn versions(&self, py: Python<'_>) -> PyResult<Vec<u128>> {
         let upload = &self.0;
         let version = |(row, &handle): (usize, &u128)| {
+            stop::check();
             let digest = upload::digest_of_row(&upload.portions, row);
             Version::new(upload.id, handle, &digest).0
         };
-        py.detach(|| upload.handles.iter().enumerate().map(version).collect())
+        let versions = || upload.handles.iter().enumerate().map(version).collect();
+        released(py, || Ok::<_, Infallible>(versions()))
     }
 
     /// Rows that replace others, each with the version that it replaces.
@@ -330,7 +334,7 @@ impl Removal {
     /// Read what travelled, and verify its signature if it has one.
     #[staticmethod]
     fn decode(py: Python<'_>, message: &[u8]) -> PyResult<Self> {
-        Ok(Self(py.detach(|| removal::Removal::decode(message))?))
+        Ok(Self(released(py, || removal::Removal::decode(message))?))
     }
 
     /// Verification key of the owner, 32 bytes.
@@ -429,7 +433,7 @@ impl Query {
     /// Read what travelled, and verify its signature if it has one.
     #[staticmethod]
     fn decode(py: Python<'_>, message: &[u8]) -> PyResult<Self> {
-        Ok(Self(py.detach(|| query::Query::decode(message))?))
+        Ok(Self(released(py, || query::Query::decode(message))?))
     }
 
     /// Verification key of the owner, 32 bytes.
@@ -521,7 +525,7 @@ impl Part {
     /// Read what travelled, and verify its signature if it has one.
     #[staticmethod]
     fn decode(py: Python<'_>, message: &[u8]) -> PyResult<Self> {
-        Ok(Self(py.detach(|| answer::Part::decode(message))?))
+        Ok(Self(released(py, || answer::Part::decode(message))?))
     }
 
     /// What travels.
@@ -628,7 +632,7 @@ pub(super) fn join_answer<'py>(
 /// The number of a query and the parts that answer it, of what travelled.
 #[pyfunction]
 pub(super) fn split_answer(py: Python<'_>, message: &[u8]) -> PyResult<(u128, Vec<Part>)> {
-    let answer::Answer { query, parts } = py.detach(|| answer::Answer::decode(message))?;
+    let answer::Answer { query, parts } = released(py, || answer::Answer::decode(message))?;
     Ok((query, parts.into_iter().map(Part).collect()))
 }
 
@@ -641,7 +645,7 @@ pub(super) fn check_answer(
     asked: &Query,
 ) -> PyResult<()> {
     let parts = borrowed(&parts);
-    Ok(py.detach(|| answer::check(query, &parts, &asked.0))?)
+    released(py, || answer::check(query, &parts, &asked.0))
 }
 
 /// Whether there is more of the answer to a query after some parts of it.
@@ -663,7 +667,7 @@ impl Attachment {
     /// Read what travelled, and verify its signature if it has one.
     #[staticmethod]
     fn decode(py: Python<'_>, message: &[u8]) -> PyResult<Self> {
-        Ok(Self(py.detach(|| attachment::Attachment::decode(message))?))
+        Ok(Self(released(py, || attachment::Attachment::decode(message))?))
     }
 
     /// Refuse it if its provider's group has left its epoch, by the announcements that are kept.
@@ -717,7 +721,7 @@ impl Request {
     /// Read what travelled, and verify its signature if it has one.
     #[staticmethod]
     fn decode(py: Python<'_>, message: &[u8]) -> PyResult<Self> {
-        Ok(Self(py.detach(|| request::Request::decode(message))?))
+        Ok(Self(released(py, || request::Request::decode(message))?))
     }
 
     /// Verification key of the owner, 32 bytes.
@@ -855,7 +859,7 @@ impl Listing {
     /// Read what travelled.
     #[staticmethod]
     fn decode(py: Python<'_>, message: &[u8]) -> PyResult<Self> {
-        Ok(Self(py.detach(|| listing::Listing::decode(message))?))
+        Ok(Self(released(py, || listing::Listing::decode(message))?))
     }
 
     /// What travels.
@@ -894,7 +898,7 @@ impl Fetched {
     /// Read what travelled.
     #[staticmethod]
     fn decode(py: Python<'_>, message: &[u8]) -> PyResult<Self> {
-        Ok(Self(py.detach(|| listing::Fetched::decode(message))?))
+        Ok(Self(released(py, || listing::Fetched::decode(message))?))
     }
 
     /// What travels.
@@ -937,7 +941,7 @@ impl Notes {
     /// Read what travelled.
     #[staticmethod]
     fn decode(py: Python<'_>, message: &[u8]) -> PyResult<Self> {
-        Ok(Self(py.detach(|| notes::Notes::decode(message))?))
+        Ok(Self(released(py, || notes::Notes::decode(message))?))
     }
 
     /// What travels.

@@ -1,5 +1,6 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::convert::Infallible;
 
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
@@ -10,7 +11,7 @@ use zeroize::Zeroizing;
 use super::cipher::password::most;
 use super::message::{Fetched, Listing, Notes, Part, Request, borrowed};
 use super::schema::{Field, Schema};
-use super::{filled, halves, interruptible, joined};
+use super::{filled, halves, joined, released};
 use crate::cipher::{self, password::Cost};
 use crate::keys::Key;
 use crate::lock::Lock;
@@ -145,7 +146,10 @@ pub(super) fn first_fault(
     is_valid: PyReadonlyArray1<'_, bool>,
 ) -> PyResult<Option<usize>> {
     let (values, is_valid) = (values.as_slice()?, is_valid.as_slice()?);
-    Ok(py.detach(|| Type::parse(words).and_then(|of| of.first_fault(values, is_valid))))
+    released(py, || {
+        let fault = Type::parse(words).and_then(|of| of.first_fault(values, is_valid));
+        Ok::<_, Infallible>(fault)
+    })
 }
 
 /// Portions that are declared, with names in their one spelling.
@@ -198,10 +202,19 @@ impl Keyring {
         py: Python<'_>,
         work: impl FnOnce(&party::Keyring) -> T + Send,
     ) -> PyResult<T> {
-        Ok(py.detach(|| self.0.read().map(|keyring| work(&keyring)))?)
+        released(py, || self.0.read().map(|keyring| work(&keyring)))
     }
 
-    /// The same of work that changes it.
+    /// The same of work that changes it at its end, so that it may be stopped before.
+    fn write_last<T: Send>(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce(&mut party::Keyring) -> T + Send,
+    ) -> PyResult<T> {
+        released(py, || self.0.write().map(|mut keyring| work(&mut keyring)))
+    }
+
+    /// The same of work that changes it, and is done to its end.
     fn write<T: Send>(
         &self,
         py: Python<'_>,
@@ -234,10 +247,8 @@ impl Keyring {
         ceiling: (u32, u32, u32),
     ) -> PyResult<Self> {
         let kind = if is_owner { saved::Kind::Owner } else { saved::Kind::Provider };
-        let (file, password) = (file.to_vec(), Zeroizing::new(password.to_vec()));
-        let ceiling = most(ceiling);
-        let open = move || saved::open_within(ceiling, &file, &password, kind);
-        Ok(Self::new(interruptible(py, open)??))
+        let open = || saved::open_within(most(ceiling), file, password, kind);
+        Ok(Self::new(released(py, open)?))
     }
 
     fn seal<'py>(
@@ -519,7 +530,7 @@ impl Keyring {
             let attach = |keyring: &mut party::Keyring| {
                 keyring.attach(id, algorithm, named, contents, &keywords)
             };
-            Ok(self.write(py, attach)??)
+            Ok(self.write_last(py, attach)??)
         })?;
         Ok(PyBytes::new(py, &message))
     }
@@ -529,7 +540,7 @@ impl Keyring {
     }
 
     fn learn_uses(&self, py: Python<'_>, notes: &Notes, request: &Request) -> PyResult<bool> {
-        Ok(self.write(py, |keyring| keyring.learn_uses(&notes.0, &request.0))??)
+        Ok(self.write_last(py, |keyring| keyring.learn_uses(&notes.0, &request.0))??)
     }
 
     fn search_files<'py>(
@@ -616,9 +627,9 @@ pub(super) struct Versions(uploading::Versions);
 impl Versions {
     /// Of the parts that answer a query for records.
     #[new]
-    fn new(py: Python<'_>, parts: Vec<PyRef<'_, Part>>) -> Self {
+    fn new(py: Python<'_>, parts: Vec<PyRef<'_, Part>>) -> PyResult<Self> {
         let parts = borrowed(&parts);
-        Self(py.detach(|| uploading::Versions::of(parts)))
+        released(py, || Ok::<_, Infallible>(Self(uploading::Versions::of(parts))))
     }
 }
 
@@ -637,12 +648,12 @@ pub(super) struct Grants(grants::Grants);
 impl Grants {
     #[staticmethod]
     fn decode(py: Python<'_>, grants: Vec<PyBackedBytes>, now: u64) -> PyResult<Self> {
-        py.detach(|| {
+        released(py, || {
             let mut known = grants::Grants::default();
             for grant in grants {
                 known.add(grants::Grant::decode(&grant)?, now)?;
             }
-            Ok(Self(known))
+            Ok::<_, Error>(Self(known))
         })
     }
 
@@ -656,7 +667,7 @@ impl Grants {
         now: u64,
     ) -> PyResult<Opened<'py>> {
         let ranges = as_ranges(ranges);
-        let found = py.detach(|| {
+        let found = released(py, || {
             if is_report {
                 Ok(self.0.report_part(&part.0, &ranges, &schema.0, now))
             } else {
@@ -673,7 +684,7 @@ impl Grants {
         request: &Request,
         now: u64,
     ) -> PyResult<Vec<Bound<'py, PyAny>>> {
-        let files = py.detach(|| self.0.describe(&listing.0, &request.0, now))?;
+        let files = released(py, || self.0.describe(&listing.0, &request.0, now))?;
         all_described(py, files)
     }
 
@@ -685,7 +696,7 @@ impl Grants {
         now: u64,
     ) -> PyResult<(Described, Bound<'py, PyBytes>)> {
         let (description, contents) =
-            py.detach(|| self.0.open_file(&fetched.0, &request.0, now))?;
+            released(py, || self.0.open_file(&fetched.0, &request.0, now))?;
         Ok((described(description), PyBytes::new(py, &contents)))
     }
 }

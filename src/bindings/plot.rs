@@ -2,6 +2,7 @@ use numpy::PyReadonlyArray1;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use super::released;
 use crate::plot::{self, Axis, Error, Layer, Series};
 
 type Column<'py> = PyReadonlyArray1<'py, f64>;
@@ -169,7 +170,7 @@ pub(super) fn draw_svg(
     size: (u32, u32),
 ) -> PyResult<String> {
     let figure = figure(&panels, columns, title, size)?;
-    Ok(py.detach(|| figure.svg())?)
+    released(py, || figure.svg())
 }
 
 /// Behind `mopse.plot.Figure.png`.
@@ -182,6 +183,6 @@ pub(super) fn draw_png<'py>(
     size: (u32, u32),
 ) -> PyResult<Bound<'py, PyBytes>> {
     let figure = figure(&panels, columns, title, size)?;
-    let bytes = py.detach(|| figure.png())?;
+    let bytes = released(py, || figure.png())?;
     Ok(PyBytes::new(py, &bytes))
 }

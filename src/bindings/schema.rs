@@ -6,6 +6,7 @@ use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyFloat, PyInt};
 
+use super::released;
 use crate::schema::{self, Bound as Number, Error, Kind, Rational};
 
 type Plaintexts<'py> = (Bound<'py, PyArray1<u32>>, Bound<'py, PyArray1<i64>>);
@@ -24,7 +25,7 @@ impl Field {
         py: Python<'py>,
         place: impl Send + FnOnce() -> Result<(Vec<u32>, Vec<i64>), Error>,
     ) -> PyResult<Plaintexts<'py>> {
-        let (rows, plaintexts) = py.detach(place)?;
+        let (rows, plaintexts) = released(py, place)?;
         Ok((rows.into_pyarray(py), plaintexts.into_pyarray(py)))
     }
 }
@@ -76,7 +77,7 @@ impl Field {
 
     #[staticmethod]
     fn of_label(py: Python<'_>, label: &[u8]) -> PyResult<Self> {
-        Ok(Self(py.detach(|| schema::Field::of_label(label))?))
+        Ok(Self(released(py, || schema::Field::of_label(label))?))
     }
 
     fn label<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
@@ -215,7 +216,7 @@ impl Schema {
     #[new]
     fn new(py: Python<'_>, fields: Vec<(String, Field)>) -> PyResult<Self> {
         let fields = fields.into_iter().map(|(name, field)| (name, field.0)).collect();
-        Ok(Self(py.detach(|| schema::Schema::new(fields))?))
+        Ok(Self(released(py, || schema::Schema::new(fields))?))
     }
 
     fn digest(&self, py: Python<'_>) -> [u8; 32] {

@@ -3,7 +3,7 @@ pub(super) mod ore;
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
 
-use super::filled;
+use super::{filled, released};
 use crate::keys::Key;
 use crate::scheme::Scheme;
 use crate::scheme::opse::{self, OneToMany};
@@ -65,10 +65,10 @@ impl Opse {
     ) -> PyResult<Array<'py>> {
         let ciphertexts = ciphertexts.as_slice()?;
         let plaintexts = match ids {
-            None => py.detach(|| self.0.decrypt_batch(ciphertexts)),
+            None => released(py, || self.0.decrypt_batch(ciphertexts)),
             Some(ids) => {
                 let ids = ids.as_slice()?;
-                py.detach(|| OneToMany(&self.0).decrypt_batch(ciphertexts, ids))
+                released(py, || OneToMany(&self.0).decrypt_batch(ciphertexts, ids))
             }
         }?;
         Ok(plaintexts.into_pyarray(py))

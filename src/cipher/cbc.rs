@@ -18,6 +18,7 @@ use ::aes::cipher::{
 use ::cbc::{Decryptor, Encryptor};
 
 use super::{Algorithm, Cipher, Error, PIECE, in_pieces};
+use crate::stop;
 
 /// A block cipher in CBC mode.
 pub(super) struct Cbc<C> {
@@ -37,9 +38,23 @@ impl<C: BlockCipherEncrypt + BlockCipherDecrypt + Clone + Send + Sync> Cipher fo
     }
 
     fn encrypt(&self, nonce: &[u8], _: &[u8], plaintext: &[u8], sealed: &mut [u8]) {
-        let mode = Encryptor::inner_iv_slice_init(self.block.clone(), nonce);
-        mode.expect("the length was checked")
-            .encrypt_padded_b2b::<Pkcs7>(plaintext, sealed)
+        let mode = |previous: &[u8]| {
+            Encryptor::inner_iv_slice_init(self.block.clone(), previous)
+                .expect("the length was checked")
+        };
+        // The chain goes on from the last block of the piece before; the last piece is padded.
+        let (mut previous, mut output) = (nonce, sealed);
+        let mut pieces = plaintext.chunks_exact(PIECE);
+        for piece in &mut pieces {
+            stop::check();
+            let (done, rest) = output.split_at_mut(PIECE);
+            mode(previous)
+                .encrypt_padded_b2b::<NoPadding>(piece, done)
+                .expect("a piece is a multiple of a block");
+            (previous, output) = (&done[PIECE - nonce.len()..], rest);
+        }
+        mode(previous)
+            .encrypt_padded_b2b::<Pkcs7>(pieces.remainder(), output)
             .expect("the slice has room for the padding");
     }
 

@@ -28,6 +28,7 @@ use zeroize::Zeroizing;
 use super::{Algorithm, Cipher, Error, Make, PIECE, TAG_LEN, in_pieces};
 use crate::keys::KEY_LEN;
 use crate::pool;
+use crate::stop;
 
 /// ChaCha20-Poly1305.
 pub static CHACHA20: Algorithm = algorithm("chacha20-poly1305", 12, |key| {
@@ -124,7 +125,10 @@ impl<S: KeyIvInit + StreamCipher + StreamCipherSeek> Cipher for ChaChaPoly<S> {
     ) -> Result<usize, Error> {
         let (ciphertext, end) = sealed.split_at(plaintext.len());
         let mut authenticator = self.authenticator(nonce, associated);
-        authenticator.update_padded(ciphertext);
+        for window in ciphertext.chunks(WINDOW) {
+            stop::check();
+            authenticator.update_padded(window);
+        }
         if !bool::from(tag(authenticator, associated, ciphertext).ct_eq(end)) {
             return Err(Error::Decryption);
         }

@@ -33,6 +33,7 @@ use zeroize::Zeroizing;
 
 use crate::cipher::{self, Algorithm, Error};
 use crate::keys::{KEY_LEN, Key, Purpose, fill_random};
+use crate::stop;
 use crate::wire::{Kind, Reader, Writer};
 
 const SALT_LEN: usize = 16;
@@ -125,8 +126,14 @@ impl Derivation {
         if !(8..=64).contains(&salt.len()) {
             return Err(Error::Salt { least: 8, most: 64, got: salt.len() });
         }
+        let (derivation, salt) = (*self, salt.to_vec());
+        let password = Zeroizing::new(password.to_vec());
+        stop::apart(move || derivation.stretch(&password, &salt))
+    }
+
+    fn stretch(self, password: &[u8], salt: &[u8]) -> Result<Key, Error> {
         let mut key = Zeroizing::new([0; KEY_LEN]);
-        match *self {
+        match self {
             Self::Pbkdf2 { iterations } => {
                 pbkdf2::pbkdf2_hmac::<Sha256>(password, salt, iterations, key.as_mut_slice());
             }
@@ -381,7 +388,8 @@ pub fn hash(password: &[u8], cost: Cost) -> Result<String, Error> {
     Derivation::Argon2id(cost).check(password)?;
     let mut salt = [0; SALT_LEN];
     fill_random(&mut salt)?;
-    let hash = cost.argon2()?.hash_password_with_salt(password, &salt);
+    let (argon2, password) = (cost.argon2()?, Zeroizing::new(password.to_vec()));
+    let hash = stop::apart(move || argon2.hash_password_with_salt(&password, &salt));
     hash.map(|hash| hash.to_string()).map_err(|_| Error::PasswordCost)
 }
 
@@ -424,7 +432,8 @@ pub fn verify_within(ceiling: Ceiling, password: &[u8], stored: &str) -> Result<
     let derivation = Derivation::Argon2id(cost);
     derivation.check(password)?;
     ceiling.check(derivation)?;
-    cost.argon2()?.verify_password(password, &stored).map_err(|error| match error {
+    let (argon2, password) = (cost.argon2()?, Zeroizing::new(password.to_vec()));
+    stop::apart(move || argon2.verify_password(&password, &stored)).map_err(|error| match error {
         password_hash::Error::PasswordInvalid => Error::WrongPassword,
         _ => Error::StoredHash,
     })

@@ -36,6 +36,7 @@ use zeroize::Zeroizing;
 
 use super::{Error, TAG_LEN, aes_gcm, check_length};
 use crate::keys::{self, KEY_LEN, fill_random};
+use crate::stop;
 use crate::wire::{HEAD_LEN, Kind, Reader, Writer};
 
 /// Bits that a modulus may have.
@@ -180,9 +181,9 @@ impl PrivateKey {
     /// [`Error::Modulus`] if the modulus may not have so many bits, [`Error::Keys`].
     pub fn generate(bits: usize) -> Result<Self, Error> {
         check_bits(bits)?;
-        let mut generator = ChaCha20Rng::from_seed(*random_key()?);
-        let key = RsaPrivateKey::new(&mut generator, bits).map_err(|_| keys::Error::Randomness)?;
-        Ok(Self::of(key))
+        let seed = random_key()?;
+        let key = stop::apart(move || RsaPrivateKey::new(&mut ChaCha20Rng::from_seed(*seed), bits));
+        Ok(Self::of(key.map_err(|_| keys::Error::Randomness)?))
     }
 
     fn of(key: RsaPrivateKey) -> Self {

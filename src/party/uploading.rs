@@ -482,11 +482,13 @@ impl Keyring {
         at_most(LONGEST_DESCRIPTION, "bytes of the file's name and media type", length)?;
         let note = keywords::note(&self.key, (&owner, &provider, number), &made.used)?;
         let lineage = self.counts.lineage().clone();
-        self.counts.count(number, &made);
         let body = Some(body);
         let file = StoredFile { owner, provider, readers, handle, number, description, body };
-        let (entries, chain) = (made.entries, self.chain.clone());
-        Ok(self.signed(Attachment { file, entries, lineage, note, chain }.message()))
+        let (entries, chain) = (made.entries.clone(), self.chain.clone());
+        let message = self.signed(Attachment { file, entries, lineage, note, chain }.message());
+        // At the end: who is stopped before has used no keyword.
+        self.counts.count(number, &made);
+        Ok(message)
     }
 
     /// Learns from the notes of all that ever came from this provider how often it used each keyword, and

@@ -16,6 +16,7 @@ use plotters_backend::{
 use super::error::Error;
 use super::style::{Dash, Rgb};
 use super::text::{self, HALF_CAPITAL, HALF_EX};
+use crate::stop;
 use raster::Raster;
 
 /// A place in logical pixels, from the upper left corner.
@@ -111,6 +112,7 @@ pub(super) struct Pen<B> {
 
 impl<B: DrawingBackend> Pen<B> {
     pub fn line(&mut self, points: &[Point], stroke: &Stroke) -> Result<(), Error> {
+        stop::check();
         let style = ShapeStyle::new(stroke.color, stroke.alpha, stroke.width);
         let pieces = match stroke.dash {
             None => vec![points.to_vec()],
@@ -127,6 +129,7 @@ impl<B: DrawingBackend> Pen<B> {
     }
 
     pub fn polygon(&mut self, points: &[Point], fill: &Fill) -> Result<(), Error> {
+        stop::check();
         let mut path: Vec<BackendCoord> = points.iter().copied().map(units_at).collect();
         path.dedup();
         if path.len() < 3 {
@@ -137,6 +140,7 @@ impl<B: DrawingBackend> Pen<B> {
     }
 
     pub fn rectangle(&mut self, from: Point, to: Point, fill: &Fill) -> Result<(), Error> {
+        stop::check();
         let (a, b) = (units_at(from), units_at(to));
         let style = ShapeStyle::new(fill.color, fill.alpha, 0.0);
         let upper_left = (a.0.min(b.0), a.1.min(b.1));
@@ -145,6 +149,7 @@ impl<B: DrawingBackend> Pen<B> {
     }
 
     pub fn circle(&mut self, center: Point, radius: f64, fill: &Fill) -> Result<(), Error> {
+        stop::check();
         let style = ShapeStyle::new(fill.color, fill.alpha, 0.0);
         let radius = units(radius).unsigned_abs();
         self.backend.draw_circle(units_at(center), radius, &style, true).map_err(failed)

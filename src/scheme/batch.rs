@@ -2,6 +2,7 @@
 
 use super::Error;
 use crate::pool;
+use crate::stop;
 
 /// Values that one thread takes at a time.
 pub const CHUNK: usize = 1 << 14;
@@ -20,7 +21,9 @@ where
     C: Send,
     F: Fn(usize, &[i64], &mut [C]) + Sync,
 {
+    stop::expect(plaintexts.len());
     let chunk = |number: usize, plaintexts: &[i64], ciphertexts: &mut [C]| {
+        stop::advance(plaintexts.len());
         let start = number * CHUNK;
         match plaintexts.iter().position(|x| x.cast_unsigned() >= domain) {
             Some(position) => Some(start + position),
@@ -42,9 +45,11 @@ pub fn decrypt_each<C: Sync, F>(ciphertexts: &[C], decrypt: F) -> Result<Vec<i64
 where
     F: Fn(usize) -> Result<i64, Error> + Sync,
 {
+    stop::expect(ciphertexts.len());
     let mut plaintexts = vec![0; ciphertexts.len()];
     let few = (ciphertexts, FEW);
     let invalid = pool::map_pairs(few, (&mut plaintexts, FEW), |number, _, plaintexts| {
+        stop::advance(plaintexts.len());
         (number * FEW..).zip(plaintexts).find_map(|(position, plaintext)| match decrypt(position) {
             Ok(decrypted) => {
                 *plaintext = decrypted;

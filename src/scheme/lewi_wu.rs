@@ -39,6 +39,7 @@ use crate::keys::coins::{Block, Coins, Tag};
 use crate::keys::{Key, Purpose, fill_random};
 use crate::operations::{Operation, count};
 use crate::pool;
+use crate::stop;
 use shape::{WORD, mask};
 
 pub use shape::{Ciphertext, Shape};
@@ -125,7 +126,9 @@ impl LewiWu {
         check_length("the ciphertext array", expected, bytes.len())?;
         self.check_all(plaintexts)?;
         let output = (bytes, FEW.saturating_mul(size));
+        stop::expect(plaintexts.len());
         pool::try_pairs((plaintexts, FEW), output, |_, plaintexts, bytes| {
+            stop::advance(plaintexts.len());
             for (x, bytes) in plaintexts.iter().zip(bytes.chunks_mut(size)) {
                 let mut nonce = [0; WORD];
                 fill_random(&mut nonce)?;

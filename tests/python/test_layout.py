@@ -34,11 +34,12 @@ _KEYRINGS = {
 }
 _PRIMITIVE = {"_arrays", "_checks", "_mopse", "errors"}
 PYTHON = {
-    "_mopse": {"errors"},  # the core, which raises them
+    "_mopse": {"_progress", "errors"},  # the core, which raises them
     "errors": set(),
     "_arrays": {"errors"},
     "_checks": {"_arrays", "_mopse", "errors"},
     "_files": {"errors"},
+    "_progress": set(),
     "_fork": {"errors"},
     "_formulas": _PRIMITIVE,
     "_scheme_names": set(),
@@ -55,7 +56,7 @@ PYTHON = {
     "passwords": _PRIMITIVE,
     "rsa": _PRIMITIVE,
     "ciphers": {*_PRIMITIVE, "rsa"},
-    "files": {*_PRIMITIVE, "_files"},
+    "files": {*_PRIMITIVE, "_files", "_progress"},
     "leakage": {"_checks", "_table", "_verdict", "errors", "schema"},
     "_answers": _KEYRINGS - {"_answers"},
     "_party": {*_KEYRINGS, "_files", "cloud"},  # whom they ask; only its type
@@ -63,16 +64,17 @@ PYTHON = {
     "owner": {*_KEYRINGS, "_party", "provider"},
     "user": {*_KEYRINGS, "_party", "cloud"},
     "plot": {*_PRIMITIVE, "_files", "_table"},
-    "datasets": {"_checks", "_fork", "_table", "errors"},
+    "datasets": {"_checks", "_files", "_fork", "_table", "errors"},
     "specimens": {"_checks", "errors"},
-    "labs": {"errors"},
+    "labs": {"_files", "errors"},
     "attacks": {
         *(_PRIMITIVE | {"_fork", "_formulas", "_scheme_names", "_table", "cloud", "messages"}),
         *("owner", "provider", "schema", "schemes", "stores"),
     },
     "evaluate": {
-        *(_PRIMITIVE | {"_files", "_fork", "_formulas", "_scheme_names", "attacks", "ciphers"}),
+        *(_PRIMITIVE | {"_files", "_fork", "_formulas", "_progress", "_scheme_names", "attacks"}),
         *(
+            "ciphers",
             "cloud",
             "datasets",
             "owner",
@@ -97,20 +99,21 @@ PYTHON_WITH_KEYS = {
 
 RUST = {
     "lock": set(),
-    "pool": set(),
+    "stop": set(),
+    "pool": {"stop"},
     "operations": {"lock"},
     "wire": set(),
     "keys": {"operations"},
-    "scheme": {"keys", "operations", "pool", "wire"},
+    "scheme": {"keys", "operations", "pool", "stop", "wire"},
     "schema": {"scheme", "wire"},
-    "cipher": {"keys", "operations", "pool", "wire"},
+    "cipher": {"keys", "operations", "pool", "stop", "wire"},
     "message": {"operations", "pool", "wire"},
     "cloud": {"lock", "message", "operations", "pool", "wire"},
     "party": {
         *("cipher", "keys", "lock", "message", "operations", "pool", "schema", "scheme", "wire"),
     },
-    "attack": {"pool"},
-    "plot": set(),
+    "attack": {"pool", "stop"},
+    "plot": {"stop"},
     "evaluate": {"cloud", "keys", "message", "operations", "scheme", "wire"},
     "error": {
         *("attack", "cipher", "cloud", "evaluate", "keys", "message", "party", "plot", "schema"),
@@ -118,7 +121,7 @@ RUST = {
     },  # wraps the error of every room
     "bindings": {
         *("attack", "cipher", "cloud", "error", "evaluate", "keys", "lock", "message"),
-        *("operations", "party", "plot", "pool", "schema", "scheme", "wire"),
+        *("operations", "party", "plot", "pool", "schema", "scheme", "stop", "wire"),
     },
 }
 """Room of the crate: rooms it may use. The root, ``lib.rs``, maps them all and does nothing."""

@@ -8,11 +8,14 @@ from typing import Any, ClassVar, Never
 
 from mopse import _mopse
 from mopse._checks import (
+    LARGE,
     associated,
     byte_array,
     bytes_of,
+    filled,
     is_integer,
     key_bytes,
+    require_memory,
     string,
     writable_array,
 )
@@ -157,8 +160,13 @@ class Cipher:
             and no tag to protect it.
         """
         text, bound = byte_array(plaintext, "the plaintext"), associated(aad)
+        cipher = self._cipher
         with self._fresh(nonce) as chosen:
-            return self._cipher.seal(chosen, bound, text)
+            if len(text) < LARGE:
+                return cipher.seal(chosen, bound, text)
+            size = self.message_bytes(len(text))
+            require_memory(size, "the message")
+            return filled(size, lambda output: cipher.seal_into(chosen, bound, text, output))
 
     def encrypt_into(
         self, plaintext: Any, message: Any, aad: Any = b"", *, nonce: bytes | None = None
@@ -193,7 +201,13 @@ class Cipher:
         mopse.errors.InvalidInputError
             If there is associated data and no tag to protect it.
         """
-        return self._cipher.open(associated(aad), byte_array(message, "the message"))
+        bound, sealed = associated(aad), byte_array(message, "the message")
+        cipher, algorithm = self._cipher, self._algorithm
+        if len(sealed) < LARGE:
+            return cipher.open(bound, sealed)
+        size = len(sealed) - algorithm.nonce_bytes - algorithm.tag_bytes
+        require_memory(size, "the plaintext")
+        return filled(size, lambda output: cipher.open_into(bound, sealed, output))
 
     def decrypt_into(self, message: Any, plaintext: Any, aad: Any = b"") -> int:
         """Write the plaintext of a message into a buffer, and return its length; see `decrypt`.

@@ -4,6 +4,7 @@ A command is a module with `add`, which tells its arguments, and what it runs.
 """
 
 import argparse
+import os
 import sys
 
 import mopse
@@ -11,6 +12,9 @@ from mopse.cli import _attack, _demo, _evaluate, _labs
 from mopse.errors import MopseError
 
 __all__ = ["main"]
+
+_INTERRUPTED = 130
+"""What shells expect of a command that Ctrl-C ended: 128 and the signal's number."""
 
 _COMMANDS = (_demo, _evaluate, _attack, _labs)
 
@@ -35,5 +39,13 @@ def main(arguments: list[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     try:
         given.run(given)
+        sys.stdout.flush()
     except MopseError as error:
         sys.exit(f"mopse: {error}")
+    except BrokenPipeError:  # whoever read has had enough; nothing is left to flush at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        sys.exit(f"mopse: the output cannot be written: {error.strerror}")
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)

@@ -110,7 +110,7 @@ def record(
     seed: int,
     repeats: int = 5,
     path: PATH = None,
-    progress: bool = False,
+    progress: bool | None = None,
     patience_s: float = 60.0,
     warm_up: bool = True,
 ) -> pl.DataFrame:
@@ -125,8 +125,8 @@ def record(
     path : path, optional
         A Parquet file that is written after every block. What it holds already of the same run is
         not measured again; one of another run is refused.
-    progress : bool
-        Whether to show a progress bar.
+    progress : bool, optional
+        Whether to show a progress bar; by default where it takes long, on a terminal.
     patience_s : float
         No further repeat starts once the turns of a block took so long.
     warm_up : bool

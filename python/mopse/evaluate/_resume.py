@@ -2,13 +2,13 @@
 
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from mopse._files import as_file
+from mopse._progress import steps
 from mopse.errors import InvalidInputError
-from mopse.evaluate._progress import progressing
 from mopse.evaluate._tables import write, written
 
 __all__ = ["PATH", "completed"]
@@ -22,7 +22,7 @@ def completed(
     make: Callable[[Sequence[int]], Iterable[pl.DataFrame]],
     *,
     path: PATH,
-    progress: bool,
+    progress: bool | None,
     columns: Collection[str] = (),
 ) -> pl.DataFrame:
     """Return the rows of all blocks; those that a file holds are not made again.
@@ -35,8 +35,8 @@ def completed(
         Yields the tables of those blocks whose places it is given, in that order.
     path : path, optional
         A Parquet file, written after every block.
-    progress : bool
-        Whether to show a bar.
+    progress : bool, optional
+        Whether to show a bar; by default where it takes long, on a terminal.
     columns : collection of str
         What every such table has besides the keys.
 
@@ -53,14 +53,14 @@ def completed(
     texts = _texts(pl.DataFrame([dict(key) for key in keys], infer_schema_length=None), names)
     if len(texts) < len(keys):
         raise InvalidInputError("two blocks have equal circumstances")
-    file = None if path is None else Path(path)
+    file = None if path is None else as_file(path)
     table = pl.DataFrame() if file is None else written(file)
     finished = set(_texts(table, names))
     is_ours = finished <= set(texts) and {*columns, *(keys[0] if keys else ())} <= {*table.columns}
     if table.width and not is_ours:
         raise InvalidInputError(f"{file} holds another run: remove it, or choose another file")
     left = [place for place, text in enumerate(texts) if text not in finished]
-    for frame in progressing(
+    for frame in steps(
         make(left),
         progress,
         name=None if file is None else file.stem,

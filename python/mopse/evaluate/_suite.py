@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from mopse._files import access_error
+from mopse._files import SHARED, as_folder, made_folder, removed, write_whole
 from mopse._fork import check_tables
 from mopse.errors import InvalidInputError
 from mopse.evaluate._experiment import Experiment, Room
@@ -92,7 +92,7 @@ def run(
     fast: bool = False,
     anew: bool = False,
     rust_peers: str | None = None,
-    progress: bool = False,
+    progress: bool | None = None,
 ) -> dict[str, Path]:
     """Run experiments and write their tables and figures.
 
@@ -128,14 +128,10 @@ def run(
     """
     check_tables()
     chosen = _chosen(experiments_of(room), only)
-    folder = Path(out)
+    folder = made_folder(as_folder(out))
     tables = {name: folder / f"{name}.parquet" for name in chosen}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for path in tables.values() if anew else ():
-            path.unlink(missing_ok=True)
-    except OSError as error:
-        raise access_error(error, folder) from None
+    for path in tables.values() if anew else ():
+        removed(path)
     for name, experiment in chosen.items():
         arguments = dict(experiment.fast) if fast else {}
         if name == "peers":
@@ -145,7 +141,8 @@ def run(
         table = experiment.measure(**arguments)
         write(table, tables[name])
         experiment.draw(table).save(tables[name].with_suffix(".png"))
-    (folder / "machine.json").write_text(json.dumps(machine(), indent=2) + "\n", encoding="utf-8")
+    told = json.dumps(machine(), indent=2) + "\n"
+    write_whole(folder / "machine.json", told.encode(), SHARED)
     return tables
 
 

@@ -1,6 +1,7 @@
 """Tables of measurements: summed up, fitted, and kept in files."""
 
 import errno
+import io
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from mopse._checks import whole
-from mopse._files import access_error, replacing
+from mopse._files import SHARED, read_whole, write_whole
 from mopse._fork import check_tables
 from mopse.errors import DamagedFileError, InvalidInputError, MissingFileError
 
@@ -147,14 +148,14 @@ def written(file: Path) -> pl.DataFrame:
     mopse.errors.FileAccessError
         If it cannot be read; `mopse.errors.MissingFileError` if there is no such folder.
     """
-    if not file.exists():
+    try:
+        content = read_whole(file)
+    except MissingFileError:
         if not file.parent.is_dir():
-            raise MissingFileError(errno.ENOENT, "there is no such folder", str(file.parent))
+            raise MissingFileError(errno.ENOENT, "there is no such folder", str(file)) from None
         return pl.DataFrame()
     try:
-        return pl.read_parquet(file)
-    except OSError as error:
-        raise access_error(error, file) from None
+        return pl.read_parquet(io.BytesIO(content))
     except pl.exceptions.PolarsError:
         raise DamagedFileError(f"{file} is no Parquet file, or damaged") from None
 
@@ -167,8 +168,6 @@ def write(table: pl.DataFrame, file: Path) -> None:
     mopse.errors.FileAccessError
         If the file cannot be written; `mopse.errors.MissingFileError` if there is no such folder.
     """
-    try:
-        with replacing(file, 0o644) as target:
-            table.write_parquet(target)
-    except OSError as error:
-        raise access_error(error, file) from None
+    content = io.BytesIO()
+    table.write_parquet(content)
+    write_whole(file, content.getbuffer(), SHARED)

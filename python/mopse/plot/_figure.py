@@ -3,14 +3,13 @@
 import base64
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Self
 
 from numpy.typing import ArrayLike
 
 from mopse import _mopse
 from mopse._arrays import floats, matrix
-from mopse._files import replacing
+from mopse._files import SHARED, as_file, write_whole
 from mopse.errors import InvalidInputError
 from mopse.plot._style import OPEN, SLOTS, Range, Role, Scale
 
@@ -225,10 +224,10 @@ class Figure:
         ------
         mopse.errors.InvalidInputError
             If the suffix is another one, or the figure cannot be drawn.
-        OSError
-            If the file cannot be written.
+        mopse.errors.FileAccessError
+            If the file cannot be written. It is an OSError.
         """
-        target = Path(path)
+        target = as_file(path)
         match target.suffix.lower():
             case ".svg":
                 content = self.svg().encode()
@@ -236,8 +235,7 @@ class Figure:
                 content = self.png()
             case suffix:
                 raise InvalidInputError(f'cannot save as "{suffix}": the suffix is .svg or .png')
-        with replacing(target, 0o666) as file:
-            file.write(content)
+        write_whole(target, content, SHARED)
 
     def _repr_svg_(self) -> str:
         return self.svg()

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from mopse import _mopse
 from mopse._arrays import refuse_masked
-from mopse._checks import byte_array, integer, is_integer, key_bytes
+from mopse._checks import byte_array, integer, is_integer, key_bytes, require_memory
 from mopse.errors import InvalidInputError, WrongTypeError
 from mopse.schemes._values import domain_size, plaintexts_of
 
@@ -97,6 +97,8 @@ class LewiWu:
 
         Raises
         ------
+        mopse.errors.InvalidInputError
+            Also if the ciphertexts would take more memory than the machine has.
         mopse.errors.RandomnessError
             If the operating system gives no nonces.
 
@@ -106,7 +108,9 @@ class LewiWu:
         every block of a plaintext, on all cores, with the GIL released. What leaks is said in the
         class.
         """
-        ciphertexts = self._lewi_wu.encrypt_batch(plaintexts_of(x))
+        plaintexts = plaintexts_of(x)
+        require_memory(len(plaintexts) * self.ciphertext_bytes, "the array of ciphertexts")
+        ciphertexts = self._lewi_wu.encrypt_batch(plaintexts)
         return (
             ciphertexts.tobytes()
             if is_integer(x)

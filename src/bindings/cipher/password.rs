@@ -3,7 +3,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use zeroize::Zeroizing;
 
-use crate::bindings::interruptible;
+use crate::bindings::released;
 use crate::cipher;
 use crate::cipher::legacy::pbe;
 use crate::cipher::password::{self, Ceiling, Cost, Derivation, opaque};
@@ -35,7 +35,7 @@ pub(in crate::bindings) fn password_key<'py>(
     derivation: &str,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let derivation = Derivation::find(derivation)?;
-    let key = py.detach(|| derivation.derive(password, salt))?;
+    let key = released(py, || derivation.derive(password, salt))?;
     Ok(PyBytes::new(py, key.expose()))
 }
 
@@ -52,7 +52,7 @@ pub(in crate::bindings) fn seal_under_password<'py>(
     let (derivation, algorithm) = (Derivation::find(derivation)?, cipher::find(cipher)?);
     let plaintext = plaintext.as_slice()?;
     let sealed =
-        py.detach(|| password::seal(password, derivation, algorithm, associated, plaintext))?;
+        released(py, || password::seal(password, derivation, algorithm, associated, plaintext))?;
     Ok(PyBytes::new(py, &sealed))
 }
 
@@ -65,10 +65,9 @@ pub(in crate::bindings) fn open_under_password<'py>(
     sealed: PyReadonlyArray1<'py, u8>,
     ceiling: (u32, u32, u32),
 ) -> PyResult<Bound<'py, PyBytes>> {
-    let (ceiling, password) = (most(ceiling), Zeroizing::new(password.to_vec()));
-    let (associated, sealed) = (associated.to_vec(), sealed.as_slice()?.to_vec());
-    let open = move || password::open_within(ceiling, &password, &associated, &sealed);
-    let plaintext = Zeroizing::new(interruptible(py, open)??);
+    let (ceiling, sealed) = (most(ceiling), sealed.as_slice()?);
+    let open = || password::open_within(ceiling, password, associated, sealed);
+    let plaintext = Zeroizing::new(released(py, open)?);
     Ok(PyBytes::new(py, &plaintext))
 }
 
@@ -80,7 +79,7 @@ pub(in crate::bindings) fn most((memory, passes, iterations): (u32, u32, u32)) -
 /// Behind `mopse.passwords.hash`.
 #[pyfunction]
 pub(in crate::bindings) fn hash_password(py: Python<'_>, password: &[u8]) -> PyResult<String> {
-    Ok(py.detach(|| password::hash(password, Cost::default()))?)
+    released(py, || password::hash(password, Cost::default()))
 }
 
 /// Behind `mopse.passwords.verify`.
@@ -91,9 +90,7 @@ pub(in crate::bindings) fn verify_password(
     stored: &str,
     ceiling: (u32, u32, u32),
 ) -> PyResult<()> {
-    let (ceiling, password) = (most(ceiling), Zeroizing::new(password.to_vec()));
-    let stored = stored.to_owned();
-    Ok(interruptible(py, move || password::verify_within(ceiling, &password, &stored))??)
+    released(py, || password::verify_within(most(ceiling), password, stored))
 }
 
 /// Behind `mopse.ciphers.legacy.pbe_derive`.
@@ -104,7 +101,7 @@ pub(in crate::bindings) fn pbe_key<'py>(
     salt: &[u8],
     iterations: u32,
 ) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
-    let (key, iv) = py.detach(|| pbe::derive(password, salt, iterations))?;
+    let (key, iv) = released(py, || pbe::derive(password, salt, iterations))?;
     Ok((PyBytes::new(py, key.as_slice()), PyBytes::new(py, iv.as_slice())))
 }
 
@@ -117,7 +114,7 @@ pub(in crate::bindings) fn pbe_seal<'py>(
     plaintext: PyReadonlyArray1<'py, u8>,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let plaintext = plaintext.as_slice()?;
-    let sealed = py.detach(|| pbe::seal(password, iterations, plaintext))?;
+    let sealed = released(py, || pbe::seal(password, iterations, plaintext))?;
     Ok(PyBytes::new(py, &sealed))
 }
 
@@ -129,6 +126,6 @@ pub(in crate::bindings) fn pbe_open<'py>(
     sealed: PyReadonlyArray1<'py, u8>,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let sealed = sealed.as_slice()?;
-    let plaintext = py.detach(|| pbe::open(password, sealed))?;
+    let plaintext = released(py, || pbe::open(password, sealed))?;
     Ok(PyBytes::new(py, &plaintext))
 }

@@ -2,6 +2,7 @@ use numpy::PyReadonlyArray1;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use crate::bindings::released;
 use crate::cipher::legacy::rsa_blocks;
 use crate::cipher::rsa;
 
@@ -33,7 +34,7 @@ impl RsaPublicKey {
     ) -> PyResult<Bound<'py, PyBytes>> {
         let plaintext = plaintext.as_slice()?;
         PyBytes::new_with(py, self.0.sealed_len(plaintext.len())?, |sealed| {
-            Ok(py.detach(|| self.0.seal_into(associated, plaintext, sealed))?)
+            released(py, || self.0.seal_into(associated, plaintext, sealed))
         })
     }
 
@@ -45,7 +46,7 @@ impl RsaPublicKey {
     ) -> PyResult<Bound<'py, PyBytes>> {
         let plaintext = plaintext.as_slice()?;
         PyBytes::new_with(py, rsa_blocks::encrypted_len(&self.0, plaintext.len())?, |message| {
-            Ok(py.detach(|| rsa_blocks::encrypt_into(&self.0, plaintext, message))?)
+            released(py, || rsa_blocks::encrypt_into(&self.0, plaintext, message))
         })
     }
 }
@@ -58,12 +59,12 @@ pub(in crate::bindings) struct RsaPrivateKey(rsa::PrivateKey);
 impl RsaPrivateKey {
     #[staticmethod]
     fn generate(py: Python<'_>, bits: usize) -> PyResult<Self> {
-        Ok(Self(py.detach(|| rsa::PrivateKey::generate(bits))?))
+        Ok(Self(released(py, || rsa::PrivateKey::generate(bits))?))
     }
 
     #[staticmethod]
     fn from_pem(py: Python<'_>, pem: &str) -> PyResult<Self> {
-        Ok(Self(py.detach(|| rsa::PrivateKey::from_pem(pem))?))
+        Ok(Self(released(py, || rsa::PrivateKey::from_pem(pem))?))
     }
 
     fn to_pem(&self) -> PyResult<String> {
@@ -82,7 +83,7 @@ impl RsaPrivateKey {
     ) -> PyResult<Bound<'py, PyBytes>> {
         let sealed = sealed.as_slice()?;
         PyBytes::new_with(py, self.0.opened_len(sealed.len()), |plaintext| {
-            Ok(py.detach(|| self.0.open_into(associated, sealed, plaintext))?)
+            released(py, || self.0.open_into(associated, sealed, plaintext))
         })
     }
 
@@ -94,7 +95,7 @@ impl RsaPrivateKey {
     ) -> PyResult<Bound<'py, PyBytes>> {
         let message = message.as_slice()?;
         PyBytes::new_with(py, rsa_blocks::decrypted_len(&self.0, message)?, |plaintext| {
-            Ok(py.detach(|| rsa_blocks::decrypt_into(&self.0, message, plaintext))?)
+            released(py, || rsa_blocks::decrypt_into(&self.0, message, plaintext))
         })
     }
 }

@@ -2,6 +2,7 @@ use numpy::PyReadonlyArray1;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use crate::bindings::released;
 use crate::cipher::stream::{self, HEAD_LEN, SEGMENT};
 use crate::cipher::{self, Error};
 use crate::keys::Key;
@@ -37,7 +38,7 @@ impl StreamSealer {
     ) -> PyResult<Bound<'py, PyBytes>> {
         let batch = batch.as_slice()?;
         PyBytes::new_with(py, stream::StreamSealer::sealed_len(batch.len()), |sealed| {
-            Ok(py.detach(|| self.0.push(batch, is_last, sealed))?)
+            released(py, || self.0.push(batch, is_last, sealed))
         })
     }
 }
@@ -65,7 +66,7 @@ impl StreamOpener {
         let sealed = sealed.as_slice()?;
         let length = stream::StreamOpener::opened_len(sealed.len()).ok_or(Error::Decryption)?;
         PyBytes::new_with(py, length, |plaintext| {
-            Ok(py.detach(|| self.0.push(sealed, is_last, plaintext))?)
+            released(py, || self.0.push(sealed, is_last, plaintext))
         })
     }
 }

@@ -1,7 +1,7 @@
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
 
-use crate::bindings::filled;
+use crate::bindings::{filled, released};
 use crate::keys::Key;
 use crate::scheme::lewi_wu::{self, Shape};
 use crate::scheme::{Scheme, clww};
@@ -41,7 +41,7 @@ impl Clww {
         ciphertexts: Column<'py, u64>,
     ) -> PyResult<Array<'py, i64>> {
         let ciphertexts = ciphertexts.as_slice()?;
-        Ok(py.detach(|| self.0.decrypt_batch(ciphertexts))?.into_pyarray(py))
+        Ok(released(py, || self.0.decrypt_batch(ciphertexts))?.into_pyarray(py))
     }
 
     #[staticmethod]
@@ -51,7 +51,7 @@ impl Clww {
         right: Column<'py, u64>,
     ) -> PyResult<Array<'py, i8>> {
         let (left, right) = (left.as_slice()?, right.as_slice()?);
-        Ok(py.detach(|| clww::compare_batch(left, right))?.into_pyarray(py))
+        Ok(released(py, || clww::compare_batch(left, right))?.into_pyarray(py))
     }
 }
 
@@ -92,7 +92,7 @@ impl LewiWu {
         ciphertexts: Column<'py, u8>,
     ) -> PyResult<Array<'py, i64>> {
         let ciphertexts = ciphertexts.as_slice()?;
-        Ok(py.detach(|| self.0.decrypt_batch(ciphertexts))?.into_pyarray(py))
+        Ok(released(py, || self.0.decrypt_batch(ciphertexts))?.into_pyarray(py))
     }
 
     #[staticmethod]
@@ -105,6 +105,6 @@ impl LewiWu {
     ) -> PyResult<Array<'py, i8>> {
         let (left, right) = (left.as_slice()?, right.as_slice()?);
         let layout = Shape::of_size(size, block_bits)?;
-        Ok(py.detach(|| lewi_wu::compare_batch(layout, left, right))?.into_pyarray(py))
+        Ok(released(py, || lewi_wu::compare_batch(layout, left, right))?.into_pyarray(py))
     }
 }

@@ -24,7 +24,8 @@ use super::{blowfish, des};
 use crate::cipher::{Algorithm, Error, aes_cbc, check_length, envelope};
 use crate::keys::fill_random;
 use crate::pool;
-use crate::wire::append_secret;
+use crate::stop;
+use crate::wire::{append_secret, length as length_of};
 
 /// The cipher of each chunk.
 pub static CIPHERS: [&Algorithm; 4] =
@@ -35,6 +36,9 @@ pub const MOST_UNKNOWN_BITS: u32 = 40;
 
 /// Bits that one thread tries by itself, at least.
 const LEAST_BITS: u32 = 6;
+
+/// Trials between two looks whether to go on.
+const STRIDE: u64 = 1 << 12;
 
 /// Bits by which the trials are told apart that threads share out, at most.
 const MOST_BATCH_BITS: u32 = 16;
@@ -127,9 +131,18 @@ pub fn search(
     };
     let batch_bits = unknown_bits.saturating_sub(MOST_BATCH_BITS).max(unknown_bits.min(LEAST_BITS));
     let of_batch = 1_u64 << batch_bits;
-    let found = pool::map(1 << (unknown_bits - batch_bits), 2, |batch| {
+    let batches = 1 << (unknown_bits - batch_bits);
+    let strides = of_batch.div_ceil(STRIDE);
+    stop::expect(batches * length_of(strides));
+    let found = pool::map(batches, 2, |batch| {
         let first = batch as u64 * of_batch;
-        (first..first + of_batch).filter_map(candidate).collect::<Vec<_>>()
+        let stride = |number: u64| {
+            stop::check();
+            stop::advance(1);
+            let from = first + number * STRIDE;
+            (from..(from + STRIDE).min(first + of_batch)).filter_map(&candidate)
+        };
+        (0..strides).flat_map(stride).collect::<Vec<_>>()
     });
     Ok(found.concat())
 }

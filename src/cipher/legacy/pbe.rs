@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 use super::des;
 use crate::cipher::Error;
 use crate::keys::fill_random;
+use crate::stop;
 use crate::wire::{Kind, Reader, Writer};
 
 /// Bytes of the salt.
@@ -26,6 +27,9 @@ pub const SALT_LEN: usize = 8;
 
 /// How often a program of the time iterated the hash, where it did at all.
 pub const DEFAULT_ITERATIONS: u32 = 1_000;
+
+/// Iterations between two looks whether to go on.
+const SELDOM: u32 = 1 << 12;
 
 /// The key and the initialisation vector.
 pub type KeyAndIv = (Zeroizing<[u8; 8]>, Zeroizing<[u8; 8]>);
@@ -45,7 +49,10 @@ pub fn derive(password: &[u8], salt: &[u8], iterations: u32) -> Result<KeyAndIv,
         return Err(Error::EmptyPassword);
     }
     let mut digest = Md5::new().chain_update(password).chain_update(salt).finalize();
-    for _ in 1..iterations {
+    for iteration in 1..iterations {
+        if iteration.is_multiple_of(SELDOM) {
+            stop::check();
+        }
         digest = Md5::digest(digest);
     }
     let digest = Zeroizing::new(<[u8; 16]>::from(digest));

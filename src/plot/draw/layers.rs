@@ -14,6 +14,9 @@ use crate::plot::text::{no_room, width};
 const MOST_MARKERS: usize = 24;
 const FEW_MARKERS: usize = 10;
 
+/// Points of a line that are drawn at once.
+const LONGEST_PIECE: usize = 1 << 14;
+
 impl<B: DrawingBackend> Drawing<'_, B> {
     pub(super) fn layer(&mut self, layer: &Layer) -> Result<(), Error> {
         let look = layer.series().map_or_else(style::control, |series| self.plan.look(series));
@@ -193,6 +196,11 @@ impl<B: DrawingBackend> Drawing<'_, B> {
                         piece = vec![from];
                     }
                     piece.push(to);
+                    // A line of millions of points is drawn in pieces, which share a segment.
+                    if piece.len() == LONGEST_PIECE {
+                        self.pen.line(&piece, &style)?;
+                        piece = vec![from, to];
+                    }
                 }
                 None => self.pen.line(&std::mem::take(&mut piece), &style)?,
             }

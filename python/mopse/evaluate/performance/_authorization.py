@@ -29,7 +29,7 @@ def authorization(
     repeats: int = 5,
     seed: int = 1,
     path: PATH = None,
-    progress: bool = False,
+    progress: bool | None = None,
 ) -> pl.DataFrame:
     """Time what adding and removing a provider costs the owner and the others (experiment E7).
 

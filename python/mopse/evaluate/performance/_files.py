@@ -8,11 +8,11 @@ from typing import Any
 import polars as pl
 
 from mopse import passwords, specimens
+from mopse._progress import steps
 from mopse.ciphers import Cipher, legacy
 from mopse.ciphers.legacy import LegacyCipher
 from mopse.errors import InvalidInputError
 from mopse.evaluate._measure import seconds
-from mopse.evaluate._progress import progressing
 from mopse.rsa import PrivateKey
 
 __all__ = ["Contender", "contenders", "files"]
@@ -105,7 +105,7 @@ def files(
     repeats: int = 3,
     patience_s: float = 10.0,
     seed: int = 1,
-    progress: bool = False,
+    progress: bool | None = None,
 ) -> pl.DataFrame:
     """Time encryption and decryption of text and image files.
 
@@ -119,8 +119,8 @@ def files(
         How often everything is timed, in turns.
     patience_s : float
         What takes longer than this, one way, is not repeated.
-    progress : bool
-        Whether to show a progress bar.
+    progress : bool, optional
+        Whether to show a progress bar; by default where it takes long, on a terminal.
 
     Returns
     -------
@@ -153,7 +153,7 @@ def files(
     rows = []
     slow: set[tuple[int, str]] = set()
     contents: dict[str, bytes] = {}
-    for repeat, size, entrant in progressing(tries, progress):
+    for repeat, size, entrant in steps(tries, progress):
         if (size, entrant.name) in slow:
             continue
         if len(contents.get("txt", b"")) != size:

@@ -50,7 +50,7 @@ def growing(
     repeats: int = 10,
     seed: int = 1,
     path: PATH = None,
-    progress: bool = False,
+    progress: bool | None = None,
 ) -> pl.DataFrame:
     """Time one record more, and readers meanwhile, against what the cloud stores.
 

@@ -34,7 +34,7 @@ def index_encryption(
     repeats: int = 5,
     seed: int = 1,
     path: PATH = None,
-    progress: bool = False,
+    progress: bool | None = None,
 ) -> pl.DataFrame:
     """Time how providers make their index entries, per scheme (experiment E1).
 

@@ -36,7 +36,7 @@ def large(
     repeats: int = 3,
     seed: int = 1,
     path: PATH = None,
-    progress: bool = False,
+    progress: bool | None = None,
 ) -> pl.DataFrame:
     """Time and weigh the making, merging and querying of a large index.
 

@@ -31,7 +31,7 @@ def merging(
     repeats: int = 5,
     seed: int = 1,
     path: PATH = None,
-    progress: bool = False,
+    progress: bool | None = None,
 ) -> pl.DataFrame:
     """Time the cloud's merge against its size and the number of runs (experiment E4).
 

@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from mopse._progress import steps
 from mopse.ciphers import Cipher, legacy
 from mopse.ciphers.legacy import LegacyCipher
 from mopse.errors import InvalidInputError
 from mopse.evaluate._measure import seconds
-from mopse.evaluate._progress import progressing
 
 __all__ = ["beside_openssl"]
 
 
 def beside_openssl(
-    sizes_bytes: Sequence[int], *, repeats: int = 9, seed: int = 1, progress: bool = False
+    sizes_bytes: Sequence[int], *, repeats: int = 9, seed: int = 1, progress: bool | None = None
 ) -> pl.DataFrame:
     """Time ciphers beside OpenSSL's, on one core and on all, in turns.
 
@@ -26,8 +26,8 @@ def beside_openssl(
     ----------
     sizes_bytes : sequence of int
         Sizes of the messages, which are random bytes.
-    progress : bool
-        Whether to show a progress bar.
+    progress : bool, optional
+        Whether to show a progress bar; by default where it takes long, on a terminal.
 
     Returns
     -------
@@ -53,7 +53,7 @@ def beside_openssl(
         raise InvalidInputError("the comparison needs the package cryptography") from None
     rows: list[dict[str, Any]] = []
     tries = [(size, repeat) for size in sizes_bytes for repeat in range(repeats)]
-    for size, repeat in progressing(tries, progress):
+    for size, repeat in steps(tries, progress):
         text = np.random.default_rng(seed).bytes(size)
         for name, peer in peers.items():
             if peer.is_legacy and size > 1 << 20:

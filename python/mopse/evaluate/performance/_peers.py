@@ -33,7 +33,7 @@ def peers(
     repeats: int = 5,
     seed: int = 1,
     path: PATH = None,
-    progress: bool = False,
+    progress: bool | None = None,
 ) -> pl.DataFrame:
     """Time encryption, decryption and comparison beside peers, on the same values.
 

@@ -33,7 +33,7 @@ def provider_query(
     repeats: int = 5,
     seed: int = 1,
     path: PATH = None,
-    progress: bool = False,
+    progress: bool | None = None,
 ) -> pl.DataFrame:
     """Time a query of a provider over its own records and of those below it (experiment E3).
 

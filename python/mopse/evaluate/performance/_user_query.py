@@ -33,7 +33,7 @@ def user_query(
     repeats: int = 5,
     seed: int = 1,
     path: PATH = None,
-    progress: bool = False,
+    progress: bool | None = None,
 ) -> pl.DataFrame:
     """Time a query of the owner over all providers, against their number (experiment E2).
 

@@ -32,7 +32,7 @@ def correlations(
     *,
     records: int = 200,
     path: PATH = None,
-    progress: bool = False,
+    progress: bool | None = None,
 ) -> pl.DataFrame:
     """Attack two columns of the same records alone and together (S9).
 

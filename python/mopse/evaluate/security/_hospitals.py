@@ -27,7 +27,7 @@ def hospitals(
     *,
     sizes: Mapping[str, int] | None = None,
     path: PATH = None,
-    progress: bool = False,
+    progress: bool | None = None,
 ) -> pl.DataFrame:
     """Attack deterministic OPSE at providers of their own, small and large.
 

@@ -40,7 +40,7 @@ def insider(
     providers: int = 8,
     queries: int = 50,
     path: PATH = None,
-    progress: bool = False,
+    progress: bool | None = None,
 ) -> pl.DataFrame:
     """Corrupt a provider and see what falls: of the index, and of the records (M1, table T1).
 

@@ -28,7 +28,7 @@ def knowledge(
     distances: Sequence[float] = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5),
     sizes: Sequence[int] = (50, 200, 1000, 4000),
     path: PATH = None,
-    progress: bool = False,
+    progress: bool | None = None,
 ) -> pl.DataFrame:
     """Attack with knowledge that is deliberately wrong, or scarce.
 

@@ -29,7 +29,7 @@ def layouts(
     records: Sequence[int] = (500, 2000, 4000),
     providers: int = 5,
     path: PATH = None,
-    progress: bool = False,
+    progress: bool | None = None,
 ) -> pl.DataFrame:
     """Trade what an insider finds against what repetition shows: full cells or marks.
 

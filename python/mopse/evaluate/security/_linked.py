@@ -27,7 +27,7 @@ def linked_queries(
     *,
     queries: Sequence[int] = (0, 5, 10, 20, 50, 100, 200, 400),
     path: PATH = None,
-    progress: bool = False,
+    progress: bool | None = None,
 ) -> pl.DataFrame:
     """Read the queries of one's own group, and label the cuts of another (M4).
 

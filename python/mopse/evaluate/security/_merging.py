@@ -30,7 +30,7 @@ def amplification(
     merged: Sequence[int] = (1, 2, 4, 8, 16, 32),
     each: int = 100,
     path: PATH = None,
-    progress: bool = False,
+    progress: bool | None = None,
 ) -> pl.DataFrame:
     """Attack merges of more and more providers (M3).
 

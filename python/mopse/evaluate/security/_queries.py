@@ -25,7 +25,7 @@ def boundaries_by_queries(
     queries: int = 2000,
     laws: Sequence[Literal["uniform", "zipf", "clinician"]] = ("uniform", "zipf", "clinician"),
     path: PATH = None,
-    progress: bool = False,
+    progress: bool | None = None,
 ) -> pl.DataFrame:
     """Count the cuts that queries have shown, query by query (Q1).
 

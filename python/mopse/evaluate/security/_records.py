@@ -28,7 +28,7 @@ def records_needed(
     *,
     records: Sequence[int] = (50, 100, 200, 500, 1000, 2000, 4000),
     path: PATH = None,
-    progress: bool = False,
+    progress: bool | None = None,
 ) -> pl.DataFrame:
     """Attack snapshots of more and more records, beside the closed forms.
 

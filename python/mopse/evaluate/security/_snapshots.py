@@ -27,7 +27,7 @@ def snapshots(
     *,
     providers: int = 8,
     path: PATH = None,
-    progress: bool = False,
+    progress: bool | None = None,
 ) -> pl.DataFrame:
     """Attack snapshots of every scheme, field by field (S1 to S8).
 

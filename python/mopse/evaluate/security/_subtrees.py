@@ -27,7 +27,7 @@ def subtrees(
     height: int = 2,
     each: int = 40,
     path: PATH = None,
-    progress: bool = False,
+    progress: bool | None = None,
 ) -> pl.DataFrame:
     """Corrupt every node of a MOPSE+ tree (M2).
 

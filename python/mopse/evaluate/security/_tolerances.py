@@ -27,7 +27,7 @@ def tolerance_curves(
     most: int = 20,
     providers: int = 8,
     path: PATH = None,
-    progress: bool = False,
+    progress: bool | None = None,
 ) -> pl.DataFrame:
     """Attack snapshots and count guesses that are near (L6).
 

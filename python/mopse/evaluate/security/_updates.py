@@ -47,7 +47,7 @@ def updates(
     deleted: int = 100,
     providers: int = 8,
     path: PATH = None,
-    progress: bool = False,
+    progress: bool | None = None,
 ) -> pl.DataFrame:
     """Let records grow by a step, again and again, and read what the cloud saw of it.
 
