@@ -18,6 +18,7 @@ from mopse.errors import (
 )
 
 __all__ = [
+    "as_array",
     "associated",
     "byte_array",
     "bytes_of",
@@ -31,10 +32,12 @@ __all__ = [
     "listed",
     "mapping",
     "near",
+    "numbers",
     "password_bytes",
     "spelt",
     "string",
     "text",
+    "truths",
     "whole",
     "wholes",
     "with_password",
@@ -62,7 +65,10 @@ def items(values: Any, what: str, expected: str) -> list[Any]:
     is_scalar = isinstance(values, np.ndarray) and values.ndim == 0
     if is_one or is_scalar or not isinstance(values, Iterable):
         raise WrongTypeError(f"{what} must be a {expected}, not {type(values).__name__}")
-    return list(values)
+    try:
+        return list(values)
+    except Exception as error:  # whatever the object's own methods raise
+        raise WrongTypeError(f"{what} cannot be read to the end") from error
 
 
 def mapping(value: Any, what: str) -> Mapping[Any, Any]:
@@ -164,7 +170,7 @@ def integers(values: Any, what: str) -> NDArray[np.int64]:
     if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
         masked = np.argmax(np.ma.getmaskarray(values))
         raise InvalidInputError(f"{what}: entry {masked} is null")
-    array = np.asarray(values)
+    array = as_array(values, what)
     if array.shape == (0,) and array.dtype == np.float64:  # what NumPy makes of an empty list
         return np.empty(0, dtype=np.int64)
     if array.dtype.kind not in "iu":
@@ -175,6 +181,48 @@ def integers(values: Any, what: str) -> NDArray[np.int64]:
         large = np.argmax(array > _LARGEST)
         raise InvalidInputError(f"{what}: entry {large} does not fit an int64")
     return np.ascontiguousarray(array, dtype=np.int64)
+
+
+def as_array(values: Any, what: str) -> NDArray[Any]:
+    """Return an array of what may be a list, of two levels at the most, or of one's own making."""
+    if isinstance(values, list | tuple) and any(_is_deep(value) for value in values):
+        raise WrongTypeError(f"{what} must be an array of numbers, not lists of lists of lists")
+    try:
+        return np.asarray(values)
+    except Exception as error:  # rows of several lengths, or what the object's own methods raise
+        raise WrongTypeError(f"{what} must be an array of numbers") from error
+
+
+def _is_deep(value: Any) -> bool:
+    return isinstance(value, list | tuple) and any(isinstance(one, list | tuple) for one in value)
+
+
+def numbers(values: Any, what: str, dimensions: int = 1) -> NDArray[np.float64]:
+    """Return a float64 array of numbers, which may be NaN or infinite.
+
+    Raises
+    ------
+    mopse.errors.WrongTypeError
+        If it is no array of numbers of so many dimensions.
+    mopse.errors.InvalidInputError
+        If an entry is null.
+    """
+    if np.ma.is_masked(values):
+        raise InvalidInputError(f"{what}: a number is null")
+    array = as_array(values, what)
+    if array.dtype.kind not in "iuf":
+        raise WrongTypeError(f"{what} must hold numbers, not {array.dtype}")
+    if array.ndim != dimensions:
+        raise WrongTypeError(f"{what} must have {dimensions} dimensions, not {array.ndim}")
+    return np.ascontiguousarray(array, dtype=np.float64)
+
+
+def truths(values: Any, what: str, dimensions: int = 1) -> NDArray[np.bool_]:
+    """Return an array of truth values."""
+    array = as_array(values, what)
+    if array.dtype.kind != "b" or array.ndim != dimensions:
+        raise WrongTypeError(f"{what} must hold truth values in {dimensions} dimensions")
+    return np.ascontiguousarray(array, dtype=np.bool_)
 
 
 def string(value: object, what: str) -> str:

@@ -16,7 +16,7 @@ def as_file(path: str | os.PathLike[str]) -> Path:
     """Return the path of a file, or say why it names none."""
     try:
         file = Path(path)
-    except TypeError:
+    except Exception:  # TypeError, or what the object's own method raises
         raise WrongTypeError(f"a path must be a string, not {type(path).__name__}") from None
     try:
         named = os.fsencode(file)

@@ -20,15 +20,8 @@ The kind is ``"int64"``, ``"uint64"``, ``"float64"``, ``"boolean"`` or ``"text"`
 are a pair: end of each row's bytes, and all bytes.
 """
 
-_UNREADABLE = (  # what Polars raises for values of types that it does not take
-    ArithmeticError,
-    AttributeError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    pl.exceptions.PolarsError,
-    pl.exceptions.PanicException,
-)
+_UNREADABLE = (Exception, pl.exceptions.PanicException)
+"""What Polars, or an object's own methods, raise for values that are no column."""
 
 _KINDS = {"int64": pl.Int64, "uint64": pl.UInt64, "float64": pl.Float64, "boolean": pl.Boolean}
 
@@ -60,7 +53,7 @@ def as_frame(table: Any) -> pl.DataFrame:
         elif _is_pandas(table):
             table = pl.from_pandas(table)
         elif isinstance(table, dict):
-            if any(_mixes_truths(column) for column in table.values()):
+            if any(_mixes_truths(column) or _is_nested(column) for column in table.values()):
                 raise TypeError
             table = pl.DataFrame(table)
         elif hasattr(table, "__arrow_c_stream__") and not isinstance(table, pl.DataFrame):
@@ -102,11 +95,18 @@ def as_column(name: str, values: Any) -> pl.Series:
         that differs from those before it, and no value.
     """
     try:
-        if not _mixes_truths(values):
+        if not _mixes_truths(values) and not _is_nested(values):
             return pl.Series(name, values)
     except _UNREADABLE:
         pass
     raise WrongTypeError(f"column {name!r} {_odd(values)}")
+
+
+def _is_nested(values: Any) -> bool:
+    """Say whether a list holds lists, which records cannot hold and Polars may read for ever."""
+    return isinstance(values, list | tuple) and any(
+        isinstance(value, list | tuple | set | dict) for value in values
+    )
 
 
 def _mixes_truths(values: Any) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO, overload
 from tqdm import tqdm
 
 from mopse import _mopse
-from mopse._checks import associated, byte_array, key_bytes
+from mopse._checks import associated, byte_array, key_bytes, text
 from mopse._files import access_error, as_file, replacing
 from mopse.errors import DamagedFileError, FileAccessError, InvalidInputError, WrongTypeError
 
@@ -104,7 +104,7 @@ def encrypt(
     >>> decrypt(sealed, key=key, aad=b"record 17")
     b'chest X-ray'
     """
-    sealer = _mopse.cipher.StreamSealer(cipher, key_bytes(key), associated(aad))
+    sealer = _mopse.cipher.StreamSealer(text(cipher, "a cipher"), key_bytes(key), associated(aad))
 
     def parts(read: _Read) -> Iterator[bytes]:
         yield sealer.head

@@ -29,6 +29,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from mopse._checked import checked
 from mopse.errors import DamagedFileError, FileAccessError, InvalidInputError, MissingFileError
 
 __all__ = ["make", "solutions", "student_version"]
@@ -56,6 +57,7 @@ def solutions() -> list[Path]:
     return found
 
 
+@checked()
 def make(
     notebooks: Iterable[str | os.PathLike[str]], out: str | os.PathLike[str]
 ) -> dict[Path, Path]:
@@ -108,6 +110,7 @@ def make(
     return made
 
 
+@checked()
 def student_version(solution: dict[str, Any]) -> dict[str, Any]:
     r"""Return a notebook, JSON of format 4, with blanks for answers and without outputs.
 
@@ -130,7 +133,10 @@ def student_version(solution: dict[str, Any]) -> dict[str, Any]:
     half = ...
     """
     _require_notebook(solution)
-    student = copy.deepcopy(solution)
+    try:
+        student = copy.deepcopy(solution)
+    except RecursionError:
+        raise DamagedFileError("it is no notebook: it is too deep") from None
     student["metadata"].pop("widgets", None)  # outputs by another name
     student["cells"] = []
     blanks = 0

@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from mopse._checked import checked
 from mopse._checks import integers, whole
 from mopse._fork import check_tables
 from mopse.attacks._auxiliary import Auxiliary
@@ -23,6 +24,7 @@ CERTAIN = 0.95
 """A guess with this much confidence counts as certain."""
 
 
+@checked()
 def score(
     guess: Guess | Posterior,
     truth: Integers,
@@ -132,6 +134,7 @@ def _guesses(guess: Guess | Posterior, tolerances: Sequence[int]) -> list[Guess]
     return [guess] * (1 + len(tolerances))
 
 
+@checked()
 def blind(
     domain: Domain,
     aux: Auxiliary | None,
@@ -186,6 +189,7 @@ def blind(
     return shares
 
 
+@checked()
 def class_recovery(truth: Integers, classes: Integers) -> float:
     """Return the share of records in a class that is exactly the records of one value.
 
@@ -223,6 +227,7 @@ def class_recovery(truth: Integers, classes: Integers) -> float:
     return float(both[is_exact].sum() / len(truth))
 
 
+@checked(resamples=(1, 2**20))
 def summary(
     table: pl.DataFrame,
     by: Sequence[str],

@@ -7,22 +7,23 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
+from mopse._checks import as_array
 from mopse._fork import check_tables
-from mopse.errors import InvalidInputError
+from mopse.errors import InvalidInputError, WrongTypeError
 from mopse.plot._style import CONTROL, OPEN, Range, Role, Scale
 
 __all__ = ["by_role", "column_of", "existing", "from_zero", "groups_of", "named", "numbers_of"]
 
 
-def column_of(values: ArrayLike) -> NDArray[np.float64]:
-    """Return an array of numbers as the core takes it."""
-    array = np.asarray(values)
+def column_of(values: ArrayLike, what: str) -> NDArray[np.float64]:
+    """Return an array of numbers as the core takes it; what it is, errors name."""
+    array = as_array(values, what)
     if array.size == 0 and array.dtype.kind == "O":
         array = array.astype(np.float64)
     if array.dtype.kind not in "iuf":
-        raise TypeError(f"expected an array of numbers, got {array.dtype}")
+        raise WrongTypeError(f"{what}: expected an array of numbers, got {array.dtype}")
     if array.ndim != 1:
-        raise InvalidInputError(f"expected one dimension, got {array.ndim}")
+        raise WrongTypeError(f"{what}: expected one dimension, got {array.ndim}")
     return np.ascontiguousarray(array, dtype=np.float64)
 
 
@@ -42,7 +43,7 @@ def numbers_of(table: pl.DataFrame, name: str) -> pl.Series:
     """Return a column of numbers."""
     column = existing(table, name)
     if not column.dtype.is_numeric():
-        raise TypeError(f'the column "{name}" holds {column.dtype}, expected numbers')
+        raise WrongTypeError(f'the column "{name}" holds {column.dtype}, expected numbers')
     return column.cast(pl.Float64)
 
 

@@ -4,6 +4,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike
 
+from mopse._checked import checked
+from mopse._checks import integer, is_integer
 from mopse.errors import InvalidInputError
 from mopse.plot._columns import by_role, column_of, existing, groups_of, named, numbers_of
 from mopse.plot._figure import Figure
@@ -14,6 +16,10 @@ __all__ = ["bars", "heatmap", "histogram"]
 _GROUP_WIDTH = 0.8  # of the distance between two categories
 
 
+_MOST_BINS = 2**20
+
+
+@checked()
 def bars(
     table: pl.DataFrame,
     *,
@@ -57,6 +63,7 @@ def bars(
     return figure
 
 
+@checked()
 def histogram(
     table: pl.DataFrame,
     *,
@@ -97,7 +104,12 @@ def histogram(
     values = numbers_of(table, x).to_numpy()
     if len(values) == 0 or not np.isfinite(values).all():
         raise InvalidInputError(f'the column "{x}" is empty or holds a number that is not finite')
-    edges = column_of(np.histogram_bin_edges(values, bins) if isinstance(bins, int) else bins)
+    if is_integer(bins):
+        fault = f"{{what}} is not 1 to {_MOST_BINS}"
+        count = integer(bins, "bins", 1, _MOST_BINS, fault=fault)
+        edges = np.histogram_bin_edges(values, count)
+    else:
+        edges = column_of(bins, "bins")
     if len(edges) < 2 or not (np.diff(edges) > 0).all():
         raise InvalidInputError("the borders of the bins do not ascend")
     if values.min() < edges[0] or values.max() > edges[-1]:
@@ -116,6 +128,7 @@ def histogram(
     return figure
 
 
+@checked()
 def heatmap(
     table: pl.DataFrame,
     *,

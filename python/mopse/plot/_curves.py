@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from mopse._checked import checked
 from mopse.plot._columns import by_role, from_zero, groups_of, named, numbers_of
 from mopse.plot._figure import Figure
 from mopse.plot._style import OPEN, Range, Scale
@@ -11,6 +12,7 @@ from mopse.plot._style import OPEN, Range, Scale
 __all__ = ["lines", "scatter", "steps"]
 
 
+@checked()
 def lines(
     table: pl.DataFrame,
     *,
@@ -54,7 +56,7 @@ def lines(
     mopse.errors.InvalidInputError
         If a column is missing or holds nulls or numbers that cannot be drawn, or if `control` or
         `expected` names no series.
-    TypeError
+    mopse.errors.WrongTypeError
         If a column has the wrong type.
 
     Examples
@@ -91,6 +93,7 @@ def lines(
     return figure
 
 
+@checked()
 def scatter(
     table: pl.DataFrame,
     *,
@@ -126,6 +129,7 @@ def scatter(
     return figure
 
 
+@checked()
 def steps(
     table: pl.DataFrame,
     *,

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mopse._checks import integer, integers, is_integer
+from mopse._checks import as_array, integer, integers, is_integer
 from mopse.errors import InvalidInputError, WrongTypeError
 
 __all__ = ["domain_size", "numbers_of", "plaintexts_of"]
@@ -36,7 +36,7 @@ def numbers_of(c: Any) -> NDArray[np.uint64]:
                     f"the ciphertexts: entry {position} is negative or does not fit a uint64"
                 )
         return np.array(c, dtype=np.uint64)
-    array = np.asarray(c)
+    array = as_array(c, "the ciphertexts")
     if array.dtype.kind not in "iu":
         raise WrongTypeError(f"the ciphertexts must hold integers, not {array.dtype}")
     if array.ndim != 1:
