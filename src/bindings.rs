@@ -9,6 +9,7 @@ mod cipher;
 mod cloud;
 mod error;
 mod evaluate;
+mod given;
 mod message;
 mod party;
 mod plot;

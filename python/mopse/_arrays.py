@@ -25,19 +25,8 @@ __all__ = [
     "unsigned",
 ]
 
-UNREADABLE = (  # what libraries raise for values of types that they do not take
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    BufferError,
-    LookupError,
-    NotImplementedError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    pl.exceptions.PolarsError,
-    pl.exceptions.PanicException,
-)
+UNREADABLE = (Exception, pl.exceptions.PanicException)
+"""What libraries, or an object's own methods, raise for values that are no column."""
 
 _EXACT = (int, float, str, bool, datetime.date)
 """Types of which a list of one is a column that holds all of it, where Polars takes it."""

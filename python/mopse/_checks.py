@@ -35,11 +35,13 @@ __all__ = [
     "listed",
     "mapping",
     "near",
+    "numbers",
     "password_bytes",
     "require_memory",
     "spelt",
     "string",
     "text",
+    "truths",
     "whole",
     "wholes",
     "with_password",
@@ -67,7 +69,10 @@ def items(values: Any, what: str, expected: str) -> list[Any]:
     is_scalar = isinstance(values, np.ndarray) and values.ndim == 0
     if is_one or is_scalar or not isinstance(values, Iterable):
         raise WrongTypeError(f"{what} must be a {expected}, not {type(values).__name__}")
-    return list(values)
+    try:
+        return list(values)
+    except Exception as error:  # whatever the object's own methods raise
+        raise WrongTypeError(f"{what} cannot be read to the end") from error
 
 
 def mapping(value: Any, what: str) -> Mapping[Any, Any]:
@@ -134,6 +139,13 @@ def wholes(values: Iterable[int], name: str, *, least: int) -> list[int]:
     if not numbers:
         raise InvalidInputError(f"{name} is empty")
     return numbers
+
+
+def truths(values: Any, what: str, dimensions: int = 1) -> NDArray[np.bool_]:
+    """Return an array of truth values."""
+    if not isinstance(values, np.ndarray) or values.dtype.kind != "b" or values.ndim != dimensions:
+        raise WrongTypeError(f"{what} must hold truth values in {dimensions} dimensions")
+    return np.ascontiguousarray(values, dtype=np.bool_)
 
 
 def string(value: object, what: str) -> str:

@@ -73,7 +73,9 @@ def as_folder(path: Any) -> Path:
     """Return the path of a folder, or say why it names none."""
     try:
         file, given = Path(path), os.fsencode(path)
-    except TypeError:
+    except UnicodeEncodeError:
+        raise InvalidInputError("the path holds half of a surrogate pair") from None
+    except Exception:  # TypeError, or what the object's own method raises
         raise WrongTypeError(f"a path must be a string, not {type(path).__name__}") from None
     except UnicodeEncodeError:
         raise InvalidInputError("the path holds half of a surrogate pair") from None

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from mopse import _mopse
 from mopse._arrays import floats, matrix
+from mopse._checked import checked
 from mopse._checks import whole
 from mopse.errors import InvalidInputError
 
@@ -71,6 +72,7 @@ def size_of(value: int, name: str, least: int) -> int:
     return int(value)
 
 
+@checked()
 def expected_rank_recovery(probabilities: Any, n: int, *, tolerance: int = 0) -> float:
     """Return the share of records that ranks alone are expected to tell (S6, closed form).
 
@@ -106,6 +108,7 @@ def expected_rank_recovery(probabilities: Any, n: int, *, tolerance: int = 0) ->
     return float(masses.mean())
 
 
+@checked()
 def expected_density(probabilities: Any, n: int) -> float:
     """Return the share of values that are expected to occur among n records (S1, closed form).
 
@@ -135,6 +138,7 @@ def expected_density(probabilities: Any, n: int) -> float:
     return float(1 - ((1 - probabilities_of(probabilities)) ** n).mean())
 
 
+@checked()
 def exposed_fraction(plaintexts: int, queries: int) -> float:
     """Return the expected share of boundaries that uniform ranges expose.
 
@@ -172,6 +176,7 @@ def exposed_fraction(plaintexts: int, queries: int) -> float:
     return -math.expm1(queries * math.log1p(-2 / (plaintexts + 1)))
 
 
+@checked()
 def expected_queries(plaintexts: int) -> float:
     """Return the expected number of uniform ranges that expose all boundaries.
 
@@ -217,6 +222,7 @@ def expected_queries(plaintexts: int) -> float:
     return m * (m + 1) / (2 * m + 1) * math.fsum(terms)
 
 
+@checked()
 def expected_candidates(plaintexts: int, known: int) -> float:
     """Return how many values an unknown ciphertext can have when some random values are known.
 
@@ -251,6 +257,7 @@ def expected_candidates(plaintexts: int, known: int) -> float:
     return (2 * (plaintexts - known) + known) / (known + 2)
 
 
+@checked()
 def subtree_share(fan_out: int, height: int, level: int) -> float:
     """Return the share of records below a node of a complete tree, its own included (M2).
 
@@ -281,10 +288,14 @@ def subtree_share(fan_out: int, height: int, level: int) -> float:
     whole(fan_out, "fan_out", least=1)
     if whole(level, "level", least=0) > whole(height, "height", least=0):
         raise InvalidInputError(f"a tree of height {height} has no level {level}")
-    sizes = np.cumsum(float(fan_out) ** np.arange(height + 1))
-    return float(sizes[height - level] / sizes[height])
+    if fan_out == 1:
+        return (height - level + 1) / (height + 1)
+    # Two geometric sums, divided by their largest terms: a tall tree has more nodes than floats go.
+    part, whole_tree = (1 - float(fan_out) ** -(up + 1) for up in (height - level, height))
+    return float(float(fan_out) ** -level * part / whole_tree)
 
 
+@checked()
 def window_advantage(plaintexts: int, range_size: int, width: int = 1) -> float:
     """Return the probability that `geometry` is right, by a sum over all ciphertexts.
 
@@ -319,6 +330,7 @@ def window_advantage(plaintexts: int, range_size: int, width: int = 1) -> float:
     return float(masses.mean())
 
 
+@checked()
 def limit_window_advantage(b: float) -> float:
     """Return what `window_advantage` tends to for a window of ``b sqrt(M)`` plaintexts.
 
@@ -362,6 +374,7 @@ def limit_window_advantage(b: float) -> float:
     return math.fsum(terms) * math.pi / (2 * steps)
 
 
+@checked()
 def information(plaintexts: int, range_size: int) -> float:
     """Return the bits that one ciphertext tells of a uniform plaintext, by a sum over all.
 
@@ -394,6 +407,7 @@ def information(plaintexts: int, range_size: int) -> float:
     return float(math.log2(plaintexts) - entropies.mean())
 
 
+@checked()
 def limit_information(plaintexts: int) -> float:
     """Return what `information` tends to in a range much larger than a large domain.
 

@@ -7,7 +7,7 @@ shares with all others, is one library and could: what is apart are Python modul
 import html
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Never
 
 import numpy as np
 from numpy.typing import NDArray
@@ -304,6 +304,12 @@ class Cloud:
         public = None if owner is None else as_message(owner, "an owner's announcement")
         records, _ = self._gate.remove(text(provider, "a provider's path"), public)
         return records
+
+    def __reduce__(self) -> Never:
+        raise WrongTypeError(
+            "a cloud is a place, neither pickled nor copied: processes send it messages, or each "
+            "makes a cloud over one store"
+        )
 
     def __repr__(self) -> str:
         contents = self._store.contents

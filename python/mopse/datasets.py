@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from mopse._checked import checked
 from mopse._checks import require_memory, whole
 from mopse._files import access_error
 from mopse._fork import check_tables
@@ -39,6 +40,7 @@ def names() -> list[str]:
     return sorted(entry.name for entry in _FOLDER.iterdir() if (entry / "card.toml").is_file())
 
 
+@checked()
 def card(name: str) -> dict[str, Any]:
     """Return what is known about a data set: source, licence, and the meaning of every column.
 
@@ -79,6 +81,7 @@ def card(name: str) -> dict[str, Any]:
         raise DamagedFileError(f"card.toml of {name} cannot be read") from error
 
 
+@checked()
 def load(name: str) -> pl.DataFrame:
     """Return a data set as a table, after checking that its file is the one described by its card.
 
@@ -146,6 +149,7 @@ def _content(name: str, file: str) -> bytes:
         raise access_error(error, entry) from None
 
 
+@checked()
 def providers(
     df: Any, n: int, *, skew: float | None = None, seed: int = 0
 ) -> dict[str, pl.DataFrame]:
@@ -212,6 +216,7 @@ def providers(
     return {f"provider-{i + 1}": df[rows] for i, rows in enumerate(np.split(by_owner, ends[:-1]))}
 
 
+@checked(n=(0, 2**28))
 def synthetic(
     n: int,
     *,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, overload
 
 from mopse import _mopse
-from mopse._checks import associated, byte_array, key_bytes
+from mopse._checks import associated, byte_array, key_bytes, text
 from mopse._files import PRIVATE, SHARED, access_error, as_file, is_one_pipe, reading, replacing
 from mopse._progress import counter
 from mopse.errors import DamagedFileError, FileAccessError, InvalidInputError, WrongTypeError
@@ -106,7 +106,7 @@ def encrypt(
     >>> decrypt(sealed, key=key, aad=b"record 17")
     b'chest X-ray'
     """
-    sealer = _mopse.cipher.StreamSealer(cipher, key_bytes(key), associated(aad))
+    sealer = _mopse.cipher.StreamSealer(text(cipher, "a cipher"), key_bytes(key), associated(aad))
 
     def parts(read: _Read) -> Iterator[bytes]:
         yield sealer.head

@@ -29,6 +29,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from mopse._checked import checked
 from mopse._files import (
     SHARED,
     as_file,
@@ -66,6 +67,7 @@ def solutions() -> list[Path]:
     return found
 
 
+@checked()
 def make(
     notebooks: Iterable[str | os.PathLike[str]], out: str | os.PathLike[str]
 ) -> dict[Path, Path]:
@@ -120,6 +122,7 @@ def make(
     return made
 
 
+@checked()
 def student_version(solution: dict[str, Any]) -> dict[str, Any]:
     r"""Return a notebook, JSON of format 4, with blanks for answers and without outputs.
 
@@ -142,7 +145,10 @@ def student_version(solution: dict[str, Any]) -> dict[str, Any]:
     half = ...
     """
     _require_notebook(solution)
-    student = copy.deepcopy(solution)
+    try:
+        student = copy.deepcopy(solution)
+    except RecursionError:
+        raise DamagedFileError("it is no notebook: it is too deep") from None
     student["metadata"].pop("widgets", None)  # outputs by another name
     student["cells"] = []
     blanks = 0

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from mopse._checks import instance, items, listed
+from mopse._checks import instance, items, listed, string
 from mopse._table import as_frame
 from mopse._verdict import LeakageReport, cells_of, reported, why_hopeless
 from mopse.errors import InvalidInputError, WrongTypeError
@@ -95,6 +95,7 @@ class LeakageWarning(UserWarning):
 
 def accepted(fields: Any, schema: Schema) -> Collection[str]:
     """Return names of fields whose leakage is accepted, or say what is none."""
+    instance(schema, Schema, "a schema")
     names = items(fields, "accept_leakage", "list of names of fields")
     if not all(isinstance(name, str) for name in names):
         raise WrongTypeError("accept_leakage must be a list of names of fields")
@@ -110,8 +111,13 @@ def warn_of(
     fields: Collection[str],
 ) -> None:
     """Warn whoever called a provider's method of hopeless fields, but for those that are named."""
-    for name, _, plaintexts in indexed:
-        if name in fields:
+    instance(schema, Schema, "a schema")
+    named = items(fields, "fields", "list of names of fields")
+    for column in items(indexed, "indexed", "list of fields with rows and plaintexts"):
+        if not isinstance(column, tuple) or len(column) != 3:
+            raise WrongTypeError("indexed must hold a field's name, rows and plaintexts each")
+        name, plaintexts = string(column[0], "indexed: a field's name"), column[2]
+        if name in named:
             continue
         field = schema[name]
         why = why_hopeless(cells_of(plaintexts, field.cells, field.cell))

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Self, TypeVar
 
 from mopse import _mopse
-from mopse._checks import instance, integer
+from mopse._checks import instance, integer, items, mapping, text
 from mopse._mopse.message import Token
 from mopse.errors import InvalidInputError, MopseError, WrongTypeError
 
@@ -52,6 +52,8 @@ _Records = TypeVar("_Records")
 class Message(abc.ABC):
     """Anything that travels: ``bytes(message)`` is what does, also when it is pickled or copied.
 
+    Messages of one kind are equal if what travels of them is.
+
     Bytes that are cut short or malformed are refused with `mopse.errors.DamagedFileError`, forged
     ones with `mopse.errors.SignatureError`.
     """
@@ -64,6 +66,14 @@ class Message(abc.ABC):
         """Size as it travels, in bytes."""
         return len(bytes(self))
 
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return bytes(self) == bytes(other)
+
+    def __hash__(self) -> int:
+        return hash(bytes(self))
+
     def __reduce__(self) -> tuple[Any, tuple[bytes]]:
         return getattr(type(self), "from_bytes", type(self)), (bytes(self),)
 
@@ -73,6 +83,8 @@ def as_message(message: Any, what: str, kind: type[Message] | None = None) -> by
 
     Bytes-like objects are taken, and objects of `kind`; `what` says in an error what was wanted.
     """
+    if kind is not None and not isinstance(kind, type):
+        raise WrongTypeError(f"the kind of {what} must be a class, not {type(kind).__name__}")
     is_kind = kind is not None and isinstance(message, kind)
     if is_kind or isinstance(message, bytes | bytearray | memoryview):
         return bytes(message)
@@ -297,7 +309,7 @@ class Query(_Signed[_mopse.message.Query]):
 
     def __init__(self, message: bytes, ranges: Mapping[str, tuple[int, int]] | None = None) -> None:
         super().__init__(message)
-        self._ranges = None if ranges is None else dict(ranges)
+        self._ranges = None if ranges is None else _bounds_of(ranges)
 
     @classmethod
     def _with_ranges(cls, message: bytes, ranges: Mapping[str, tuple[int, int]]) -> "Query":
@@ -372,7 +384,7 @@ class Answer(Message):
 
     def __init__(self, query: int, parts: Iterable[_mopse.message.Part]) -> None:
         self._query = integer(query, "the query's number", 0, 2**128 - 1)
-        self._parts = list(parts) if isinstance(parts, Iterable) else [parts]
+        self._parts = items(parts, "the parts of an answer", "list of parts")
         for part in self._parts:
             if not isinstance(part, _mopse.message.Part):
                 raise WrongTypeError(f"an answer is made of parts, not {type(part).__name__}")
@@ -458,9 +470,24 @@ class Opened(NamedTuple, Generic[_Records]):
     faults: "pl.DataFrame"
 
 
+_BEYOND = "{what} is not within 0 and 2^128 - 1"
+
+
+def _bounds_of(ranges: Any) -> dict[str, tuple[int, int]]:
+    """Return the lowest and the highest plaintext of each field, or say what is none."""
+    bounds = {}
+    for name, pair in mapping(ranges, "ranges").items():
+        given = items(pair, "a range", "pair of integers")
+        if len(given) != 2:
+            raise InvalidInputError(f"a range has a lowest and a highest value, not {len(given)}")
+        low, high = (integer(bound, "a bound of a range") for bound in given)
+        bounds[text(name, "the name of a field of the ranges")] = low, high
+    return bounds
+
+
 def stored_text(number: int) -> str:
     """Return the number of a stored file, below 2^128, as text: 32 hexadecimal digits."""
-    return f"{number:032x}"
+    return f"{integer(number, 'the number of a file', 0, 2**128 - 1, fault=_BEYOND):032x}"
 
 
 def stored_number(written: Any) -> int:

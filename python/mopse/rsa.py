@@ -116,8 +116,8 @@ class PublicKey:
     def __hash__(self) -> int:
         return hash(self.to_pem())
 
-    def __reduce__(self) -> Never:
-        raise WrongTypeError("keys are neither pickled nor copied: use to_pem and from_pem")
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return PublicKey.from_pem, (self.to_pem(),)
 
     def __repr__(self) -> str:
         return f"PublicKey(bits={self.bits})"

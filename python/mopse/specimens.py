@@ -5,6 +5,7 @@ import io
 import numpy as np
 from numpy.typing import NDArray
 
+from mopse._checked import checked
 from mopse._checks import integer
 from mopse.errors import InvalidInputError
 
@@ -36,6 +37,7 @@ def _check(size: int, least: int) -> int:
     return integer(size, "the size", least, 1 << 30, fault=fault)
 
 
+@checked()
 def document(size_bytes: int, seed: int) -> bytes:
     """Return an English-like medical text of ASCII lines, from templates and random words.
 
@@ -75,6 +77,7 @@ def document(size_bytes: int, seed: int) -> bytes:
     return (passage * (size // max(len(passage), 1) + 1))[:size]
 
 
+@checked()
 def image(size_bytes: int, seed: int) -> bytes:
     """Return an X-ray-like picture as a JPEG file, encoded here.
 

@@ -7,6 +7,7 @@ use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 
 use super::error::WrongTypeError;
+use super::given::given;
 use super::message::{
     Announcement, Attachment, EpochPair, Fetched, Listing, Notes, Part, Place, Query, Removal,
     StoredFile, StoredUpload, borrowed, pairs, place,
@@ -64,14 +65,18 @@ impl MemoryStore {
     fn announcements<'py>(
         &self,
         py: Python<'py>,
-        owner: [u8; 32],
+        #[pyo3(from_py_with = given)] owner: [u8; 32],
     ) -> PyResult<Vec<Bound<'py, PyBytes>>> {
         let messages = released(py, || self.0.announcements(&Owner(owner)))?;
         Ok(messages.iter().map(|message| PyBytes::new(py, message)).collect())
     }
 
     /// See `mopse.stores.Store.enroll`.
-    fn enroll(&self, py: Python<'_>, announcements: Vec<PyRef<'_, Announcement>>) -> PyResult<()> {
+    fn enroll(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = given)] announcements: Vec<PyRef<'_, Announcement>>,
+    ) -> PyResult<()> {
         let message = |announcement: &PyRef<'_, Announcement>| {
             (announcement.announcement.clone(), announcement.message.as_bytes(py).to_vec())
         };
@@ -80,33 +85,38 @@ impl MemoryStore {
     }
 
     /// See `mopse.stores.Store.add`.
-    fn add(&self, py: Python<'_>, upload: &StoredUpload, message: &[u8]) -> PyResult<Changes> {
+    fn add(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = given)] upload: PyRef<'_, StoredUpload>,
+        #[pyo3(from_py_with = given)] message: PyBackedBytes,
+    ) -> PyResult<Changes> {
         let upload = upload.0.clone();
-        Ok(changes(&released(py, || self.0.add(upload, message))?))
+        Ok(changes(&released(py, || self.0.add(upload, &message))?))
     }
 
     /// See `mopse.stores.Store.add_file`.
     fn add_file(
         &self,
         py: Python<'_>,
-        attachment: &Attachment,
-        missing: Vec<u128>,
-        message: &[u8],
+        #[pyo3(from_py_with = given)] attachment: PyRef<'_, Attachment>,
+        #[pyo3(from_py_with = given)] missing: Vec<u128>,
+        #[pyo3(from_py_with = given)] message: PyBackedBytes,
     ) -> PyResult<()> {
         let attachment = attachment.0.clone();
-        released(py, || self.0.add_file(attachment, &missing, message))
+        released(py, || self.0.add_file(attachment, &missing, &message))
     }
 
     /// See `mopse.stores.Store.arrived`.
     fn arrived(
         &self,
         py: Python<'_>,
-        owner: [u8; 32],
-        provider: &str,
-        epochs: Vec<EpochPair>,
-        numbers: Vec<u128>,
+        #[pyo3(from_py_with = given)] owner: [u8; 32],
+        #[pyo3(from_py_with = given)] provider: String,
+        #[pyo3(from_py_with = given)] epochs: Vec<EpochPair>,
+        #[pyo3(from_py_with = given)] numbers: Vec<u128>,
     ) -> PyResult<Vec<Option<Vec<u128>>>> {
-        let place = place(provider, epochs)?;
+        let place = place(&provider, epochs)?;
         released(py, || self.0.arrived(&Owner(owner), &place, &numbers))
     }
 
@@ -114,11 +124,11 @@ impl MemoryStore {
     fn notes<'py>(
         &self,
         py: Python<'py>,
-        owner: [u8; 32],
-        provider: &str,
-        epochs: Vec<EpochPair>,
+        #[pyo3(from_py_with = given)] owner: [u8; 32],
+        #[pyo3(from_py_with = given)] provider: String,
+        #[pyo3(from_py_with = given)] epochs: Vec<EpochPair>,
     ) -> PyResult<Vec<(u128, Bound<'py, PyBytes>)>> {
-        let place = place(provider, epochs)?;
+        let place = place(&provider, epochs)?;
         let notes = released(py, || self.0.notes(&Owner(owner), &place))?;
         let note = |note: Note| (note.number, PyBytes::new(py, &note.sealed));
         Ok(notes.into_iter().map(note).collect())
@@ -128,35 +138,45 @@ impl MemoryStore {
     fn add_base(
         &self,
         py: Python<'_>,
-        owner: [u8; 32],
-        provider: &str,
-        epochs: Vec<EpochPair>,
-        base: u128,
+        #[pyo3(from_py_with = given)] owner: [u8; 32],
+        #[pyo3(from_py_with = given)] provider: String,
+        #[pyo3(from_py_with = given)] epochs: Vec<EpochPair>,
+        #[pyo3(from_py_with = given)] base: u128,
     ) -> PyResult<()> {
-        let place = place(provider, epochs)?;
+        let place = place(&provider, epochs)?;
         released(py, || self.0.add_base(&Owner(owner), &place, base))
     }
 
     /// See `mopse.stores.Store.search`.
-    fn search(&self, py: Python<'_>, query: &Query) -> PyResult<Vec<Part>> {
-        Ok(released(py, || self.0.search(&query.0))?.into_iter().map(Part).collect())
+    fn search(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = given)] query: PyRef<'_, Query>,
+    ) -> PyResult<Vec<Part>> {
+        let query = &query.0;
+        Ok(released(py, || self.0.search(query))?.into_iter().map(Part).collect())
     }
 
     /// See `mopse.stores.Store.count`.
-    fn count(&self, py: Python<'_>, query: &Query) -> PyResult<usize> {
-        released(py, || self.0.count(&query.0))
+    fn count(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = given)] query: PyRef<'_, Query>,
+    ) -> PyResult<usize> {
+        let query = &query.0;
+        released(py, || self.0.count(query))
     }
 
     /// See `mopse.stores.Store.labels`.
     fn labels(
         &self,
         py: Python<'_>,
-        owner: [u8; 32],
-        provider: &str,
-        epochs: Vec<EpochPair>,
-        labels: Vec<u128>,
+        #[pyo3(from_py_with = given)] owner: [u8; 32],
+        #[pyo3(from_py_with = given)] provider: String,
+        #[pyo3(from_py_with = given)] epochs: Vec<EpochPair>,
+        #[pyo3(from_py_with = given)] labels: Vec<u128>,
     ) -> PyResult<Vec<Option<Py<PyAny>>>> {
-        let place = place(provider, epochs)?;
+        let place = place(&provider, epochs)?;
         let found = released(py, || self.0.labels(&Owner(owner), &place, &labels))?;
         let number = |label: Option<Label>| -> PyResult<Option<Py<PyAny>>> {
             Ok(match label {
@@ -172,11 +192,11 @@ impl MemoryStore {
     fn label_count(
         &self,
         py: Python<'_>,
-        owner: [u8; 32],
-        provider: &str,
-        epochs: Vec<EpochPair>,
+        #[pyo3(from_py_with = given)] owner: [u8; 32],
+        #[pyo3(from_py_with = given)] provider: String,
+        #[pyo3(from_py_with = given)] epochs: Vec<EpochPair>,
     ) -> PyResult<usize> {
-        let place = place(provider, epochs)?;
+        let place = place(&provider, epochs)?;
         released(py, || self.0.label_count(&Owner(owner), &place))
     }
 
@@ -184,12 +204,12 @@ impl MemoryStore {
     fn files(
         &self,
         py: Python<'_>,
-        owner: [u8; 32],
-        provider: &str,
-        epochs: Vec<EpochPair>,
-        numbers: Vec<u128>,
+        #[pyo3(from_py_with = given)] owner: [u8; 32],
+        #[pyo3(from_py_with = given)] provider: String,
+        #[pyo3(from_py_with = given)] epochs: Vec<EpochPair>,
+        #[pyo3(from_py_with = given)] numbers: Vec<u128>,
     ) -> PyResult<Vec<StoredFile>> {
-        let place = place(provider, epochs)?;
+        let place = place(&provider, epochs)?;
         let files = released(py, || self.0.files(&Owner(owner), &place, &numbers))?;
         Ok(files.into_iter().map(StoredFile).collect())
     }
@@ -198,18 +218,23 @@ impl MemoryStore {
     fn files_of(
         &self,
         py: Python<'_>,
-        owner: [u8; 32],
-        provider: &str,
-        epochs: Vec<EpochPair>,
-        handles: Vec<u128>,
+        #[pyo3(from_py_with = given)] owner: [u8; 32],
+        #[pyo3(from_py_with = given)] provider: String,
+        #[pyo3(from_py_with = given)] epochs: Vec<EpochPair>,
+        #[pyo3(from_py_with = given)] handles: Vec<u128>,
     ) -> PyResult<Vec<StoredFile>> {
-        let place = place(provider, epochs)?;
+        let place = place(&provider, epochs)?;
         let files = released(py, || self.0.files_of(&Owner(owner), &place, &handles))?;
         Ok(files.into_iter().map(StoredFile).collect())
     }
 
     /// See `mopse.stores.Store.file`.
-    fn file(&self, py: Python<'_>, owner: [u8; 32], number: u128) -> PyResult<Option<StoredFile>> {
+    fn file(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = given)] owner: [u8; 32],
+        #[pyo3(from_py_with = given)] number: u128,
+    ) -> PyResult<Option<StoredFile>> {
         Ok(released(py, || self.0.file(&Owner(owner), number))?.map(StoredFile))
     }
 
@@ -217,12 +242,12 @@ impl MemoryStore {
     fn remove(
         &self,
         py: Python<'_>,
-        owner: [u8; 32],
-        provider: &str,
-        removal: Option<&Removal>,
+        #[pyo3(from_py_with = given)] owner: [u8; 32],
+        #[pyo3(from_py_with = given)] provider: String,
+        #[pyo3(from_py_with = given)] removal: Option<PyRef<'_, Removal>>,
     ) -> PyResult<(usize, usize, bool)> {
-        let removal = removal.map(|removal| &removal.0);
-        let removed = released(py, || self.0.remove(&Owner(owner), provider, removal))?;
+        let removal = removal.as_ref().map(|removal| &removal.0);
+        let removed = released(py, || self.0.remove(&Owner(owner), &provider, removal))?;
         Ok((removed.removed, removed.files, removed.is_repeated))
     }
 
@@ -242,11 +267,11 @@ impl MemoryStore {
     fn merged<'py>(
         &self,
         py: Python<'py>,
-        owner: [u8; 32],
-        group: &str,
-        field: &str,
+        #[pyo3(from_py_with = given)] owner: [u8; 32],
+        #[pyo3(from_py_with = given)] group: String,
+        #[pyo3(from_py_with = given)] field: String,
     ) -> PyResult<Entries<'py>> {
-        let merged = released(py, || self.0.merged(&Owner(owner), group, field))?;
+        let merged = released(py, || self.0.merged(&Owner(owner), &group, &field))?;
         Ok((merged.ciphertexts.into_pyarray(py), merged.records.into_pyarray(py)))
     }
 

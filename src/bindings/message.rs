@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 
+use super::given::given;
 use super::{halves, joined, released};
 use crate::cloud::pages::Cursor;
 use crate::message::certificate::Owner;
@@ -104,7 +105,10 @@ pub(super) struct Announcement {
 impl Announcement {
     /// Read what travelled, and verify its signature if it has one.
     #[staticmethod]
-    fn decode(py: Python<'_>, message: Bound<'_, PyBytes>) -> PyResult<Self> {
+    fn decode(
+        py: Python<'_>,
+        #[pyo3(from_py_with = given)] message: Bound<'_, PyBytes>,
+    ) -> PyResult<Self> {
         let bytes = message.as_bytes();
         let announcement = released(py, || announcement::Announcement::decode(bytes))?;
         Ok(Self { announcement, message: message.unbind() })
@@ -137,8 +141,13 @@ impl Announcement {
     }
 
     /// Whether it comes later in the chain than one that is known; not if it is the same.
-    fn follows(&self, py: Python<'_>, known: &Self) -> PyResult<bool> {
-        released(py, || self.announcement.follows(&known.announcement))
+    fn follows(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = given)] known: PyRef<'_, Self>,
+    ) -> PyResult<bool> {
+        let known = &known.announcement;
+        released(py, || self.announcement.follows(known))
     }
 
     /// The announcement as it came, signed.
@@ -166,15 +175,15 @@ impl StoredUpload {
     #[new]
     #[expect(clippy::too_many_arguments, reason = "the columns of an upload")]
     fn new(
-        owner: [u8; 32],
-        provider: &str,
-        epochs: Vec<EpochPair>,
-        number: u128,
-        schema: [u8; 32],
-        readers: EpochPair,
-        handles: PyReadonlyArray2<'_, u64>,
-        portions: Vec<LentPortion<'_>>,
-        runs: Vec<LentRun<'_>>,
+        #[pyo3(from_py_with = given)] owner: [u8; 32],
+        #[pyo3(from_py_with = given)] provider: String,
+        #[pyo3(from_py_with = given)] epochs: Vec<EpochPair>,
+        #[pyo3(from_py_with = given)] number: u128,
+        #[pyo3(from_py_with = given)] schema: [u8; 32],
+        #[pyo3(from_py_with = given)] readers: EpochPair,
+        #[pyo3(from_py_with = given)] handles: PyReadonlyArray2<'_, u64>,
+        #[pyo3(from_py_with = given)] portions: Vec<LentPortion<'_>>,
+        #[pyo3(from_py_with = given)] runs: Vec<LentRun<'_>>,
     ) -> PyResult<Self> {
         let run = |(field, ciphertexts, records): LentRun<'_>| -> PyResult<Run> {
             let ciphertexts = ciphertexts.as_slice()?.to_vec();
@@ -183,7 +192,7 @@ impl StoredUpload {
         let runs = runs.into_iter().map(run).collect::<PyResult<_>>()?;
         Ok(Self(upload::Upload::new(
             Owner(owner),
-            place(provider, epochs)?,
+            place(&provider, epochs)?,
             number,
             schema,
             epoch(readers)?,
@@ -195,8 +204,11 @@ impl StoredUpload {
 
     /// Read what travelled, and verify its signature if it has one.
     #[staticmethod]
-    fn decode(py: Python<'_>, message: &[u8]) -> PyResult<Self> {
-        Ok(Self(released(py, || upload::Upload::decode(message))?))
+    fn decode(
+        py: Python<'_>,
+        #[pyo3(from_py_with = given)] message: PyBackedBytes,
+    ) -> PyResult<Self> {
+        Ok(Self(released(py, || upload::Upload::decode(&message))?))
     }
 
     /// Verification key of the owner, 32 bytes.
@@ -266,7 +278,10 @@ impl StoredUpload {
     }
 
     /// Refuse it if its provider's group has left its epoch, by the announcements that are kept.
-    fn check_epochs(&self, announcements: Vec<PyBackedBytes>) -> PyResult<()> {
+    fn check_epochs(
+        &self,
+        #[pyo3(from_py_with = given)] announcements: Vec<PyBackedBytes>,
+    ) -> PyResult<()> {
         check_epochs(&announcements, &self.0.provider)
     }
 
@@ -321,7 +336,10 @@ impl StoredUpload {
 
 /// The version of the tombstone that an upload leaves of a record.
 #[pyfunction]
-pub(super) fn tombstone(upload: u128, handle: u128) -> u128 {
+pub(super) fn tombstone(
+    #[pyo3(from_py_with = given)] upload: u128,
+    #[pyo3(from_py_with = given)] handle: u128,
+) -> u128 {
     Version::of_tombstone(upload, handle).0
 }
 
@@ -333,8 +351,11 @@ pub(super) struct Removal(pub(super) removal::Removal);
 impl Removal {
     /// Read what travelled, and verify its signature if it has one.
     #[staticmethod]
-    fn decode(py: Python<'_>, message: &[u8]) -> PyResult<Self> {
-        Ok(Self(released(py, || removal::Removal::decode(message))?))
+    fn decode(
+        py: Python<'_>,
+        #[pyo3(from_py_with = given)] message: PyBackedBytes,
+    ) -> PyResult<Self> {
+        Ok(Self(released(py, || removal::Removal::decode(&message))?))
     }
 
     /// Verification key of the owner, 32 bytes.
@@ -432,8 +453,11 @@ pub(super) struct Query(pub(super) query::Query);
 impl Query {
     /// Read what travelled, and verify its signature if it has one.
     #[staticmethod]
-    fn decode(py: Python<'_>, message: &[u8]) -> PyResult<Self> {
-        Ok(Self(released(py, || query::Query::decode(message))?))
+    fn decode(
+        py: Python<'_>,
+        #[pyo3(from_py_with = given)] message: PyBackedBytes,
+    ) -> PyResult<Self> {
+        Ok(Self(released(py, || query::Query::decode(&message))?))
     }
 
     /// Verification key of the owner, 32 bytes.
@@ -487,18 +511,18 @@ impl Part {
     #[new]
     #[expect(clippy::too_many_arguments, reason = "the columns of a part")]
     fn new(
-        owner: [u8; 32],
-        token: u128,
-        snapshot: u64,
-        page: u32,
-        is_last: bool,
-        provider: &str,
-        epochs: Vec<EpochPair>,
-        upload: u128,
-        readers: EpochPair,
-        handles: PyReadonlyArray2<'_, u64>,
-        portions: Vec<LentPortion<'_>>,
-        removed: Vec<(u128, u128)>,
+        #[pyo3(from_py_with = given)] owner: [u8; 32],
+        #[pyo3(from_py_with = given)] token: u128,
+        #[pyo3(from_py_with = given)] snapshot: u64,
+        #[pyo3(from_py_with = given)] page: u32,
+        #[pyo3(from_py_with = given)] is_last: bool,
+        #[pyo3(from_py_with = given)] provider: String,
+        #[pyo3(from_py_with = given)] epochs: Vec<EpochPair>,
+        #[pyo3(from_py_with = given)] upload: u128,
+        #[pyo3(from_py_with = given)] readers: EpochPair,
+        #[pyo3(from_py_with = given)] handles: PyReadonlyArray2<'_, u64>,
+        #[pyo3(from_py_with = given)] portions: Vec<LentPortion<'_>>,
+        #[pyo3(from_py_with = given)] removed: Vec<(u128, u128)>,
     ) -> PyResult<Self> {
         let part = answer::Part {
             owner: Owner(owner),
@@ -506,7 +530,7 @@ impl Part {
             snapshot,
             page,
             is_last,
-            provider: place(provider, epochs)?,
+            provider: place(&provider, epochs)?,
             upload,
             readers: epoch(readers)?,
             handles: lent_handles(&handles)?,
@@ -518,14 +542,21 @@ impl Part {
 
     /// The only part of the answer to a token that nothing is found for.
     #[staticmethod]
-    fn nothing(owner: [u8; 32], token: u128, snapshot: u64) -> Self {
+    fn nothing(
+        #[pyo3(from_py_with = given)] owner: [u8; 32],
+        #[pyo3(from_py_with = given)] token: u128,
+        #[pyo3(from_py_with = given)] snapshot: u64,
+    ) -> Self {
         Self(answer::Part::nothing(Owner(owner), token, snapshot))
     }
 
     /// Read what travelled, and verify its signature if it has one.
     #[staticmethod]
-    fn decode(py: Python<'_>, message: &[u8]) -> PyResult<Self> {
-        Ok(Self(released(py, || answer::Part::decode(message))?))
+    fn decode(
+        py: Python<'_>,
+        #[pyo3(from_py_with = given)] message: PyBackedBytes,
+    ) -> PyResult<Self> {
+        Ok(Self(released(py, || answer::Part::decode(&message))?))
     }
 
     /// What travels.
@@ -666,12 +697,18 @@ pub(super) struct Attachment(pub(super) attachment::Attachment);
 impl Attachment {
     /// Read what travelled, and verify its signature if it has one.
     #[staticmethod]
-    fn decode(py: Python<'_>, message: &[u8]) -> PyResult<Self> {
-        Ok(Self(released(py, || attachment::Attachment::decode(message))?))
+    fn decode(
+        py: Python<'_>,
+        #[pyo3(from_py_with = given)] message: PyBackedBytes,
+    ) -> PyResult<Self> {
+        Ok(Self(released(py, || attachment::Attachment::decode(&message))?))
     }
 
     /// Refuse it if its provider's group has left its epoch, by the announcements that are kept.
-    fn check_epochs(&self, announcements: Vec<PyBackedBytes>) -> PyResult<()> {
+    fn check_epochs(
+        &self,
+        #[pyo3(from_py_with = given)] announcements: Vec<PyBackedBytes>,
+    ) -> PyResult<()> {
         check_epochs(&announcements, &self.0.file.provider)
     }
 
@@ -770,16 +807,16 @@ impl StoredFile {
     #[new]
     #[expect(clippy::too_many_arguments, reason = "the columns of a file")]
     fn new(
-        owner: [u8; 32],
-        provider: &str,
-        epochs: Vec<EpochPair>,
-        readers: EpochPair,
-        handle: u128,
-        number: u128,
-        description: Vec<u8>,
-        body: Option<Vec<u8>>,
+        #[pyo3(from_py_with = given)] owner: [u8; 32],
+        #[pyo3(from_py_with = given)] provider: String,
+        #[pyo3(from_py_with = given)] epochs: Vec<EpochPair>,
+        #[pyo3(from_py_with = given)] readers: EpochPair,
+        #[pyo3(from_py_with = given)] handle: u128,
+        #[pyo3(from_py_with = given)] number: u128,
+        #[pyo3(from_py_with = given)] description: Vec<u8>,
+        #[pyo3(from_py_with = given)] body: Option<Vec<u8>>,
     ) -> PyResult<Self> {
-        let (owner, provider, readers) = (Owner(owner), place(provider, epochs)?, epoch(readers)?);
+        let (owner, provider, readers) = (Owner(owner), place(&provider, epochs)?, epoch(readers)?);
         let file =
             attachment::StoredFile { owner, provider, readers, handle, number, description, body };
         Ok(Self(file))
@@ -934,7 +971,7 @@ impl Notes {
         notes: Vec<(u128, Vec<u8>)>,
     ) -> PyResult<Self> {
         let notes = notes.into_iter().map(|(number, sealed)| Note { number, sealed }).collect();
-        let (owner, provider) = (Owner(owner), place(provider, epochs)?);
+        let (owner, provider) = (Owner(owner), place(&provider, epochs)?);
         Ok(Self(notes::Notes { request, owner, provider, notes }))
     }
 

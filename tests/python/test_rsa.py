@@ -343,12 +343,17 @@ def test_blocks_that_are_changed_cut_or_miscounted_are_refused():
 
 
 @pytest.mark.parametrize("key", [KEYS[2048], KEYS[2048].public], ids=["private", "public"])
-def test_keys_are_neither_made_by_hand_pickled_nor_copied(key):
+def test_keys_are_not_made_by_hand(key):
     with pytest.raises(WrongTypeError, match="from_pem"):
         type(key)()
+
+
+def test_a_private_key_is_neither_pickled_nor_copied_and_a_public_one_is():
     for duplicate in (pickle.dumps, copy.copy, copy.deepcopy):
         with pytest.raises(WrongTypeError, match="neither pickled nor copied"):
-            duplicate(key)
+            duplicate(KEYS[2048])
+        duplicate(KEYS[2048].public)
+    assert pickle.loads(pickle.dumps(KEYS[2048].public)) == KEYS[2048].public
 
 
 def test_keys_show_their_length_only():

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mopse import _mopse
+from mopse._checked import checked
 from mopse._checks import integers, whole
 from mopse._formulas import size_of
 from mopse.attacks._boundaries import bounds_of, indexes_of
@@ -25,6 +26,7 @@ Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 
+@checked()
 @dataclass(frozen=True, eq=False)
 class AccessPatterns:
     """Which records each of some queries returned, and nothing else.
@@ -52,6 +54,7 @@ class AccessPatterns:
         return len(self.offsets) - 1
 
     @classmethod
+    @checked()
     def of_ranges(cls, low: Integers, high: Integers, values: Integers) -> "AccessPatterns":
         """Return what ranges return of records with known values, to make an experiment.
 
@@ -96,6 +99,7 @@ class AccessPatterns:
         return cls(offsets, entries, records)
 
 
+@checked()
 def access_patterns(view: View, field: str, *, group: str | None = None) -> AccessPatterns:
     """Return which records each token's bounds enclose in one field.
 
@@ -131,6 +135,7 @@ def access_patterns(view: View, field: str, *, group: str | None = None) -> Acce
     )
 
 
+@checked()
 def generalized_kkno(patterns: AccessPatterns, plaintexts: int) -> Guess:
     """Return values from how often records are returned, up to a reflection of them all.
 
@@ -186,6 +191,7 @@ def generalized_kkno(patterns: AccessPatterns, plaintexts: int) -> Guess:
     return Guess(np.where(seen, values, NO_GUESS))
 
 
+@checked()
 def approx_value(patterns: AccessPatterns, plaintexts: int) -> Guess:
     """Return values from how often records are returned with an anchor, up to a reflection.
 
@@ -236,6 +242,7 @@ def approx_value(patterns: AccessPatterns, plaintexts: int) -> Guess:
     return Guess(np.where(seen, values, NO_GUESS))
 
 
+@checked()
 def reflected(guess: Guess, plaintexts: int) -> Guess:
     """Return the guess with all values counted from the other end.
 

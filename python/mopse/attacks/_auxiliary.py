@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mopse._checked import checked
 from mopse._checks import listed
 from mopse._formulas import counts_of
 from mopse._table import as_frame
@@ -46,6 +47,7 @@ class Auxiliary:
     [0.3, 0.7]
     """
 
+    @checked()
     def __init__(
         self,
         counts: Mapping[str, Any],
@@ -61,6 +63,7 @@ class Auxiliary:
         }
 
     @classmethod
+    @checked()
     def from_table(
         cls, table: Any, schema: Schema, *, pairs: Sequence[tuple[str, str]] = ()
     ) -> "Auxiliary":
@@ -111,6 +114,7 @@ class Auxiliary:
             joint[left, right] = np.bincount(place, minlength=shape[0] * shape[1]).reshape(shape)
         return cls(counts, joint)
 
+    @checked()
     def distribution(self, field: str, domain: Domain) -> Floats:
         """Return the probability of each value, smoothed so that none is zero.
 
@@ -140,6 +144,7 @@ class Auxiliary:
         smoothed: Floats = (counts + 0.5) / (counts.sum() + 0.5 * counts.size)
         return smoothed
 
+    @checked()
     def joint(self, left: str, right: str, domains: tuple[Domain, Domain]) -> Floats:
         """Return the probability of each pair of values, smoothed so that none is zero.
 
@@ -175,6 +180,7 @@ class Auxiliary:
         smoothed: Floats = (counts + weight * independent) / (counts.sum() + weight)
         return smoothed
 
+    @checked()
     def wrong(self, distance: float, *, seed: int = 0) -> "Auxiliary":
         """Return knowledge that is wrong by a stated total-variation distance in every field.
 
@@ -215,6 +221,7 @@ class Auxiliary:
         return f"Auxiliary({sorted(self._counts)}, pairs={sorted(self._joint)})"
 
 
+@checked()
 def total_variation(left: Any, right: Any) -> float:
     """Return the total-variation distance of two distributions.
 

@@ -6,6 +6,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from mopse._checked import checked
 from mopse._checks import integers, whole
 from mopse._formulas import RANGE, size_of
 from mopse.attacks._guess import NO_GUESS, Guess
@@ -31,6 +32,7 @@ Layout: TypeAlias = Literal["cells", "leaves"]
 """How values lie in the range: cells that fill it (MOPSE), or leaves with gaps between (OPSE)."""
 
 
+@checked()
 def boundary_classes(view: View, field: str, *, group: str | None = None) -> Integers:
     """Return the class that the bounds of all queries put each record's ciphertext in.
 
@@ -77,6 +79,7 @@ def boundary_classes(view: View, field: str, *, group: str | None = None) -> Int
     return classes
 
 
+@checked()
 def boundaries(
     view: View, field: str, *, group: str | None = None, layout: Layout = "cells"
 ) -> Guess:
@@ -146,6 +149,7 @@ def boundaries(
     return Guess(values, (values != NO_GUESS).astype(np.float64))
 
 
+@checked()
 def exposed(view: View, field: str, *, group: str | None = None) -> Floats:
     """Return the share of boundaries that is known after each token, where cells fill the range.
 
@@ -185,6 +189,7 @@ def exposed(view: View, field: str, *, group: str | None = None) -> Floats:
     return np.array(shares)
 
 
+@checked()
 def simulate_queries(
     plaintexts: int,
     queries: int,
@@ -244,6 +249,7 @@ def simulate_queries(
     raise InvalidInputError(f"law is {law!r}, expected 'uniform', 'zipf' or 'clinician'")
 
 
+@checked()
 def exposure(low: Integers, high: Integers, plaintexts: int) -> Floats:
     """Return the share of boundaries that is exposed after each of some ranges.
 
@@ -286,6 +292,7 @@ def exposure(low: Integers, high: Integers, plaintexts: int) -> Floats:
     return shares
 
 
+@checked()
 def support_gaps(
     view: View, field: str, *, group: str | None = None
 ) -> tuple[Integers, Floats, Floats]:
@@ -355,6 +362,7 @@ def support_gaps(
     return seen, chao1, (seen + once).astype(np.float64)
 
 
+@checked()
 def indexes_of(view: View, field: str, group: str | None) -> list[Index]:
     """Return the indexes to look at."""
     held = [index for index in view.indexes_of(field) if group in (None, index.group)]
@@ -363,6 +371,7 @@ def indexes_of(view: View, field: str, group: str | None) -> list[Index]:
     return held
 
 
+@checked()
 def bounds_of(view: View, field: str, group: str) -> Iterator[tuple[int, int]]:
     """Yield the bounds of a field in all tokens for a group."""
     for token in view.tokens:

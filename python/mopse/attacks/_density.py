@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mopse import _mopse
+from mopse._checked import checked
 from mopse._checks import whole
 from mopse.attacks._auxiliary import Auxiliary
 from mopse.attacks._guess import NO_GUESS, Guess
@@ -23,6 +24,7 @@ _HALVINGS = 60
 _Cuts = Callable[[Integers, float], Integers]
 
 
+@checked()
 def segments(
     view: View,
     field: str,
@@ -86,6 +88,7 @@ def segments(
     return _classes(view, field, _change_points(range_bits), values, penalty)
 
 
+@checked()
 def dyadic_segments(
     view: View,
     field: str,
@@ -146,6 +149,7 @@ def dyadic_segments(
     return _classes(view, field, _cells(range_bits), values, penalty)
 
 
+@checked()
 def differential(
     view: View,
     field: str,
@@ -202,6 +206,7 @@ def differential(
     )
 
 
+@checked()
 def dyadic_differential(
     view: View,
     field: str,

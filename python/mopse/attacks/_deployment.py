@@ -4,13 +4,14 @@ Keys and the truth are here, so that they are nowhere else: attacks import no pa
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Never
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from mopse import _mopse
+from mopse._checked import checked
 from mopse._checks import is_integer, mapping
 from mopse._fork import check_tables
 from mopse._scheme_names import (
@@ -27,7 +28,7 @@ from mopse._table import as_frame, from_columns
 from mopse.attacks._marks import Marks
 from mopse.attacks._view import Adversary, Domain, Index, Insider, ObservedToken, Replaced, View
 from mopse.cloud import Cloud
-from mopse.errors import DecryptionError, InvalidInputError, ScopeError
+from mopse.errors import DecryptionError, InvalidInputError, ScopeError, WrongTypeError
 from mopse.messages import Query, Upload
 from mopse.owner import Owner
 from mopse.provider import Provider
@@ -72,6 +73,7 @@ class Deployment:
     that numbers of a view hold until the next one; `truth` and `senders` are of the live records.
     """
 
+    @checked()
     def __init__(
         self, scheme: str, tables: Mapping[str, Any], schema: Schema, *, seed: int
     ) -> None:
@@ -157,6 +159,11 @@ class Deployment:
         self.truth = {name: values[self._order] for name, values in self._values.items()}
         self._indexes = {name: self._merged(name) for name in self.schema}
 
+    def __reduce__(self) -> Never:
+        raise WrongTypeError(
+            "keys are neither pickled nor copied: make a deployment of the same tables and seed"
+        )
+
     @property
     def records(self) -> int:
         """How many live records there are."""
@@ -167,6 +174,7 @@ class Deployment:
         """For each field the last values of deleted records, as `View.remembered` numbers them."""
         return {name: values[self._deleted] for name, values in self._values.items()}
 
+    @checked()
     def update(self, tables: Mapping[str, Any]) -> None:
         """Replace records by new versions, and remember what the cloud sees of it.
 
@@ -209,6 +217,7 @@ class Deployment:
                 pairs = np.stack([old[own], new[own]], axis=1)
                 self._replaced.setdefault((name, group), []).append((pairs, own))
 
+    @checked()
     def delete(self, ids: Mapping[str, Sequence[Any]]) -> None:
         """Delete records, and remember what the cloud sees of it.
 
@@ -328,6 +337,7 @@ class Deployment:
             first += sum(line[3] for line in contents if line[:2] == (owner, group))
         return indexes
 
+    @checked()
     def ask(
         self, ranges: Mapping[str, tuple[int, int]], *, provider: str | None = None
     ) -> list[ObservedToken]:
@@ -393,6 +403,7 @@ class Deployment:
             return int(spans[low // cell, 0]), int(spans[high // cell, 1])
         return self._opse(field)[provider].bounds(low // cell, high // cell)
 
+    @checked()
     def view(self, adversary: Adversary | str, *, provider: str | None = None) -> View:
         """Return what an adversary sees.
 
@@ -487,6 +498,7 @@ class Deployment:
                 spans[group, field] = np.array(bounds, np.int64)
         return spans
 
+    @checked()
     def opened(self, provider: str) -> NDArray[np.bool_]:
         """Return which records a provider's keyring opens.
 

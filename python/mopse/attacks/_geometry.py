@@ -3,6 +3,7 @@
 import numpy as np
 
 from mopse import _mopse
+from mopse._checked import checked
 from mopse._checks import whole
 from mopse._formulas import RANGE, refuse_sizes
 from mopse.attacks._guess import NO_GUESS, Guess
@@ -12,6 +13,7 @@ from mopse.errors import InvalidInputError
 __all__ = ["distance", "geometry"]
 
 
+@checked()
 def geometry(view: View, field: str, *, width: int = 1, range_size: int = RANGE) -> Guess:
     """Return the plaintext that each ciphertext's place in the range makes likeliest.
 
@@ -77,6 +79,7 @@ def geometry(view: View, field: str, *, width: int = 1, range_size: int = RANGE)
     return Guess(values, confidence)
 
 
+@checked()
 def distance(low: int, high: int, *, plaintexts: int, range_size: int = RANGE) -> int:
     """Return the likeliest distance of the plaintexts of two ciphertexts.
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mopse._checked import checked
 from mopse._checks import whole
 from mopse.attacks._view import Domain
 
@@ -17,6 +18,7 @@ NO_GUESS = -1
 """What stands where an attack has no guess."""
 
 
+@checked()
 @dataclass(frozen=True, eq=False)
 class Guess:
     """One value per record of a view.
@@ -38,6 +40,7 @@ class Guess:
         return np.not_equal(self.values, NO_GUESS)
 
 
+@checked(masses=2)
 @dataclass(frozen=True, eq=False)
 class Posterior:
     """One distribution per record of a view; records of one class share it.
@@ -56,6 +59,7 @@ class Posterior:
     classes: Integers
     masses: Floats
 
+    @checked()
     def guess(self, tolerance: int = 0) -> Guess:
         """Return the values that are most likely within a tolerance.
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from mopse._checked import checked
 from mopse._checks import integers
 from mopse.attacks._auxiliary import Auxiliary
 from mopse.attacks._guess import NO_GUESS, Guess
@@ -28,6 +29,7 @@ Floats = NDArray[np.float64]
 _LAST = 2**63 - 1
 
 
+@checked()
 def locate(view: View, field: str, aux: Auxiliary | None = None) -> Guess:
     """Return what a provider's keyring tells of every record of a field (M1).
 
@@ -100,6 +102,7 @@ def _insider(view: View) -> Insider:
     return view.insider
 
 
+@checked()
 def labelled(view: View, field: str, aux: Auxiliary | None = None) -> Guess:
     """Return what queries whose values are known tell of every record of a field (M4).
 
@@ -203,6 +206,7 @@ def _cells_asked(view: View, field: str, tokens: Sequence[ObservedToken]) -> tup
     return None
 
 
+@checked()
 def candidates(
     ciphertexts: Any,
     known: Any,
@@ -284,6 +288,7 @@ def candidates(
     return low, high
 
 
+@checked()
 def by_copies(view: View, field: str, known: Any, values: Any) -> Guess:
     """Return the value of the highest known ciphertext at or below each entry (M1).
 
@@ -328,6 +333,7 @@ def by_copies(view: View, field: str, known: Any, values: Any) -> Guess:
     return Guess(guesses)
 
 
+@checked()
 def linkage(truth: Integers, classes: Integers, senders: Integers) -> float:
     """Return the share of equal values at different providers that a view shows to be equal (M3).
 

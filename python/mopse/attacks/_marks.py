@@ -1,12 +1,14 @@
 """The layout of a ruler that is for evaluation only, and the attack on it."""
 
 from collections.abc import Sequence
+from typing import Never
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mopse import _mopse
 from mopse._arrays import handles_of
+from mopse._checked import checked
 from mopse._checks import integers, is_integer, key_bytes, whole
 from mopse.attacks._guess import NO_GUESS, Guess
 from mopse.attacks._view import Domain, Index, View
@@ -52,6 +54,7 @@ class Marks:
     provider of this package uses it.
     """
 
+    @checked()
     def __init__(self, ruler_key: bytes, mark_key: bytes, domain: int, *, cell: int = 1) -> None:
         for value, what in ((domain, "the domain"), (cell, "the cell")):
             if not is_integer(value):
@@ -61,6 +64,10 @@ class Marks:
         self._marks = _mopse.attack.Marks(key_bytes(ruler_key), key_bytes(mark_key), domain, cell)
         self._size = int(domain), int(cell)
 
+    def __reduce__(self) -> Never:
+        raise WrongTypeError("keys are neither pickled nor copied: make it again of the same keys")
+
+    @checked(handles=2)
     def encrypt(self, plaintexts: Integers, handles: NDArray[np.uint64]) -> Integers:
         """Return the entries of plaintexts.
 
@@ -100,6 +107,7 @@ class Marks:
         return f"Marks(domain={self._size[0]}, cell={self._size[1]})"
 
 
+@checked()
 def locate_between_marks(views: Sequence[View], field: str) -> Guess:
     """Return the cell that each entry most likely is of, from the marks of colluding providers.
 
@@ -227,6 +235,7 @@ def _densities(gaps: Floats, hulls: Floats, steps: Floats, colluders: int) -> tu
     return below, above
 
 
+@checked()
 def widest_gaps(ciphertexts: Integers, classes: int) -> Integers:
     """Return the class of each entry if the widest gaps between entries are the cuts.
 

@@ -8,6 +8,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mopse._arrays import floats
+from mopse._checked import checked
 from mopse._checks import instance, integers, listed, whole
 from mopse._fork import check_tables
 from mopse._table import as_frame
@@ -25,6 +26,7 @@ CERTAIN = 0.95
 """A guess with this much confidence counts as certain."""
 
 
+@checked()
 def score(
     guess: Guess | Posterior,
     truth: Integers,
@@ -135,6 +137,7 @@ def _guesses(guess: Guess | Posterior, tolerances: Sequence[int]) -> list[Guess]
     return [Guess(values, guess.confidence)] * (1 + len(tolerances))
 
 
+@checked()
 def blind(
     domain: Domain,
     aux: Auxiliary | None,
@@ -190,6 +193,7 @@ def blind(
     return shares
 
 
+@checked()
 def class_recovery(truth: Integers, classes: Integers) -> float:
     """Return the share of records in a class that is exactly the records of one value.
 
@@ -230,6 +234,7 @@ def class_recovery(truth: Integers, classes: Integers) -> float:
     return float(both[is_exact].sum() / len(truth))
 
 
+@checked(resamples=(1, 2**20))
 def summary(
     table: pl.DataFrame,
     by: Sequence[str],

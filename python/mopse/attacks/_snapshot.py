@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from mopse import _mopse
 from mopse._arrays import refuse_masked
+from mopse._checked import checked
 from mopse._checks import whole
 from mopse.attacks._auxiliary import Auxiliary
 from mopse.attacks._guess import NO_GUESS, Guess, Posterior
@@ -30,6 +31,7 @@ Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 
+@checked()
 def sorting(view: View, field: str) -> Guess:
     """Return the i-th value for the i-th distinct ciphertext of each index (S1).
 
@@ -62,6 +64,7 @@ def sorting(view: View, field: str) -> Guess:
     return _matched(view, field, match, None)
 
 
+@checked()
 def frequency(view: View, field: str, aux: Auxiliary) -> Guess:
     """Return the commonest value for the commonest ciphertext, and so on (S2).
 
@@ -96,6 +99,7 @@ def frequency(view: View, field: str, aux: Auxiliary) -> Guess:
     return _matched(view, field, match, aux)
 
 
+@checked()
 def assignment(view: View, field: str, aux: Auxiliary, *, power: float = 1.0) -> Guess:
     """Return the matching of least distance between histograms, in any order (S2).
 
@@ -141,6 +145,7 @@ def assignment(view: View, field: str, aux: Auxiliary, *, power: float = 1.0) ->
     return _matched(view, field, match, aux)
 
 
+@checked()
 def cumulative(view: View, field: str, aux: Auxiliary) -> Guess:
     """Return the matching of least distance between histograms and their sums (S3).
 
@@ -171,6 +176,7 @@ def cumulative(view: View, field: str, aux: Auxiliary) -> Guess:
     return _matched(view, field, match, aux)
 
 
+@checked()
 def monotone_cumulative(view: View, field: str, aux: Auxiliary) -> Guess:
     """Return the matching of `cumulative` among those that keep the order (S3).
 
@@ -206,6 +212,7 @@ def monotone_cumulative(view: View, field: str, aux: Auxiliary) -> Guess:
     return _matched(view, field, match, aux)
 
 
+@checked(mask=2)
 def non_crossing(
     view: View, field: str, aux: Auxiliary, *, mask: NDArray[np.bool_] | None = None
 ) -> Guess:
@@ -256,6 +263,7 @@ def non_crossing(
     return _matched(view, field, match, aux, least=2 if mask is None else 1)
 
 
+@checked()
 def multinomial(view: View, field: str, aux: Auxiliary) -> Guess:
     """Return the most likely matching in order (S5, all records at once).
 
@@ -290,6 +298,7 @@ def multinomial(view: View, field: str, aux: Auxiliary) -> Guess:
     return _matched(view, field, match, aux)
 
 
+@checked()
 def ordered_posterior(view: View, field: str, aux: Auxiliary) -> Posterior:
     """Return how likely each value is for each class of equal ciphertexts (S5).
 
@@ -329,6 +338,7 @@ def ordered_posterior(view: View, field: str, aux: Auxiliary) -> Posterior:
     return Posterior(domain, of_record, _spread(np.concatenate(tables), domain, distribution))
 
 
+@checked()
 def rank(view: View, field: str, aux: Auxiliary, *, tolerance: int = 0) -> Guess:
     """Return the value that is most likely for the rank of each entry (S6).
 
@@ -375,6 +385,7 @@ def rank(view: View, field: str, aux: Auxiliary, *, tolerance: int = 0) -> Guess
     return Guess(values, confidence)
 
 
+@checked()
 def correlated(view: View, field: str, beside: str, aux: Auxiliary) -> Posterior:
     """Return how likely each value of a field is, given another field of the same record (S9).
 

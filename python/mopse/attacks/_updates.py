@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from mopse._checked import checked
 from mopse.attacks._auxiliary import Auxiliary
 from mopse.attacks._guess import Posterior
 from mopse.attacks._view import Domain, Index, Replaced, View
@@ -21,6 +22,7 @@ _WINDOWS = (8.0, 32.0, np.inf)
 """Standard deviations within which a cut is looked for: wider where what is known is wrong."""
 
 
+@checked()
 def raised(view: View, field: str, aux: Auxiliary) -> Posterior:
     """Return how likely each value is, if every change raised its record's value by one step.
 

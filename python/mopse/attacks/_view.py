@@ -3,14 +3,15 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, Never
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mopse._arrays import floats
+from mopse._checked import checked
 from mopse._checks import integers, whole
-from mopse.errors import InvalidInputError
+from mopse.errors import InvalidInputError, WrongTypeError
 
 __all__ = ["Adversary", "Domain", "Index", "Insider", "ObservedToken", "Replaced", "View"]
 
@@ -39,7 +40,14 @@ class Adversary(StrEnum):
     PROVIDER_CLOUD = "provider+cloud"
     USER_CLOUD = "user+cloud"
 
+    @classmethod
+    def _missing_(cls, value: object) -> Never:
+        if not isinstance(value, str):
+            raise WrongTypeError(f"an adversary's value is a string, not {type(value).__name__}")
+        raise InvalidInputError(f"there is no adversary of the value {value!r}: {', '.join(cls)}")
 
+
+@checked()
 @dataclass(frozen=True)
 class Domain:
     """The values a field can have, which its schema says in public.
@@ -65,6 +73,7 @@ class Domain:
         """How many cells there are: the values an attack can tell apart."""
         return -(-self.plaintexts // self.cell)
 
+    @checked()
     def cell_masses(self, distribution: Floats) -> Floats:
         """Return the probability of each cell.
 
@@ -97,6 +106,14 @@ class Domain:
             )
         return shares
 
+    def _require(self, distribution: Floats) -> None:
+        if distribution.shape != (self.plaintexts,):
+            raise InvalidInputError(
+                f"distribution: probabilities of shape {distribution.shape}, not "
+                f"({self.plaintexts},)"
+            )
+
+    @checked()
     def likeliest(self, distribution: Floats | None = None) -> Integers:
         """Return the best guess of a value when only its cell is known.
 
@@ -110,6 +127,11 @@ class Domain:
         -------
         (cells,) int64 array
             One value per cell.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            If there is not one probability per value.
         """
         starts = np.arange(0, self.plaintexts, self.cell)
         if distribution is None:
@@ -121,6 +143,7 @@ class Domain:
         return starts + np.array([part.argmax() for part in parts], np.int64)
 
 
+@checked()
 @dataclass(frozen=True, eq=False)
 class Index:
     """One field of one group as the store holds it, merged.
@@ -152,6 +175,7 @@ class Index:
         return classes.astype(np.int64), counts.astype(np.int64)
 
 
+@checked(ciphertexts=2)
 @dataclass(frozen=True, eq=False)
 class Replaced:
     """What the cloud saw of records that were replaced, in one field of one group.
@@ -175,6 +199,7 @@ class Replaced:
     records: Integers
 
 
+@checked()
 @dataclass(frozen=True)
 class ObservedToken:
     """One token of a query as the cloud sees it.
@@ -197,6 +222,7 @@ class ObservedToken:
     values: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
+@checked(spans=2)
 @dataclass(frozen=True, eq=False)
 class Insider:
     """What a provider gives to an adversary, worked out with its keyring: tables, not keys.
@@ -215,6 +241,7 @@ class Insider:
     own: Mapping[str, Integers]
 
 
+@checked()
 @dataclass(frozen=True, eq=False)
 class View:
     """Exactly what one adversary sees of a run of this package.
@@ -261,6 +288,7 @@ class View:
         return len(self.senders)
 
     @classmethod
+    @checked()
     def snapshot(cls, ciphertexts: Any, plaintexts: int, *, cell: int = 1) -> "View":
         """Return the snapshot of one column of ciphertexts, whose field is called ``x``.
 
@@ -301,6 +329,7 @@ class View:
             {"x": [Index("", column[order], order)]},
         )
 
+    @checked()
     def domain(self, field: str) -> Domain:
         """Return the domain of a field.
 
@@ -318,6 +347,7 @@ class View:
             raise InvalidInputError(f"the view has no field {field!r}")
         return self.domains[field]
 
+    @checked()
     def indexes_of(self, field: str) -> Sequence[Index]:
         """Return the indexes of a field that hold entries.
 
@@ -337,6 +367,7 @@ class View:
             raise InvalidInputError(f"a view of {self.adversary} holds no entry of {field!r}")
         return held
 
+    @checked()
     def index(self, field: str) -> Index:
         """Return the only index of a field.
 
@@ -350,6 +381,7 @@ class View:
             raise InvalidInputError(f"{field!r} has {len(held)} indexes: choose a group")
         return held[0]
 
+    @checked()
     def alone(self, sender: int) -> "View":
         """Return the view of one provider's entries, as if no other had sent any.
 
@@ -365,6 +397,7 @@ class View:
         """
         return self._with_records(lambda records: self.senders[records] == sender, lambda r: r)
 
+    @checked()
     def shuffled(self, seed: int) -> "View":
         """Return the view with entries dealt to records at random: the control without any order.
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mopse import _mopse
-from mopse._checks import bytes_of, integer, key_bytes
+from mopse._checks import bytes_of, integer, items, key_bytes
 from mopse.errors import InvalidInputError
 
 __all__ = ["CHUNK_CIPHERS", "join_credential", "search_des_key", "split_credential"]
@@ -47,7 +47,7 @@ def split_credential(credential: Any, keys: Sequence[bytes]) -> list[bytes]:
     >>> legacy.join_credential(chunks, keys)
     b'correct horse'
     """
-    given = [key_bytes(key) for key in keys]
+    given = [key_bytes(key) for key in items(keys, "keys", "list of bytes")]
     return _mopse.cipher.split_credential(bytes_of(credential, "the credential"), given)
 
 
@@ -63,8 +63,9 @@ def join_credential(chunks: Sequence[bytes], keys: Sequence[bytes]) -> bytes:
     mopse.errors.InvalidInputError
         If there are not four chunks and four fitting keys.
     """
-    parts = [bytes_of(chunk, "a chunk") for chunk in chunks]
-    return _mopse.cipher.join_credential(parts, [key_bytes(key) for key in keys])
+    parts = [bytes_of(chunk, "a chunk") for chunk in items(chunks, "chunks", "list of bytes")]
+    given = [key_bytes(key) for key in items(keys, "keys", "list of bytes")]
+    return _mopse.cipher.join_credential(parts, given)
 
 
 def search_des_key(

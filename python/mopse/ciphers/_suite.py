@@ -13,6 +13,7 @@ from mopse._checks import (
     byte_array,
     bytes_of,
     filled,
+    integer,
     is_integer,
     key_bytes,
     require_memory,
@@ -137,7 +138,8 @@ class Cipher:
         mopse.errors.InvalidInputError
             If the cipher does not take so long a plaintext.
         """
-        return self._algorithm.nonce_bytes + self._cipher.sealed_len(plaintext_bytes)
+        size = integer(plaintext_bytes, "plaintext_bytes", 0, 2**63 - 1)
+        return self._algorithm.nonce_bytes + self._cipher.sealed_len(size)
 
     def encrypt(self, plaintext: Any, aad: Any = b"", *, nonce: bytes | None = None) -> bytes:
         """Return a plaintext as a message.

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import polars as pl
 
+from mopse._checked import checked
 from mopse.plot import Figure
 
 __all__ = ["Experiment"]
@@ -14,6 +15,7 @@ Room = Literal["performance", "security"]
 """What an experiment belongs to: the cost of the scheme, or what it gives away."""
 
 
+@checked()
 @dataclass(frozen=True)
 class Experiment:
     """A measurement with its figure and its sizes.

@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from mopse import _mopse
+from mopse._checked import checked
 from mopse._checks import whole
 from mopse._fork import check_tables
 from mopse.evaluate._resume import PATH, completed
@@ -49,6 +50,7 @@ def operations() -> dict[str, int]:
     return dict(_mopse.evaluate.operations())
 
 
+@checked()
 @dataclass
 class Watch:
     """Times steps and counts what they did.
@@ -61,6 +63,7 @@ class Watch:
 
     rows: list[dict[str, Any]] = field(default_factory=list)
 
+    @checked()
     @contextmanager
     def step(self, name: str, party: str) -> Iterator[dict[str, Any]]:
         """Time what happens inside, and nothing else.
@@ -88,6 +91,7 @@ Case = Callable[[Watch], None]
 """What one scheme does in one repeat, step by step."""
 
 
+@checked()
 @dataclass(frozen=True)
 class Block:
     """Schemes that are measured in turns under equal circumstances.
@@ -104,6 +108,7 @@ class Block:
     prepare: Callable[[], Mapping[str, Case]]
 
 
+@checked()
 def record(
     blocks: Sequence[Block],
     *,
@@ -187,6 +192,7 @@ def _in_turns(
     return rows
 
 
+@checked()
 def seconds(call: Callable[..., Returned], *arguments: Any) -> tuple[float, Returned]:
     """Return how long one call took, in seconds, and what it returned.
 

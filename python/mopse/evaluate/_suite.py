@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+from mopse._checked import checked
 from mopse._files import SHARED, as_folder, made_folder, removed, write_whole
 from mopse._fork import check_tables
 from mopse.errors import InvalidInputError
@@ -73,6 +74,7 @@ EXPERIMENTS: dict[str, Experiment] = {
 """Every experiment by its name, in the order in which they run."""
 
 
+@checked()
 def experiments_of(room: Room | None = None) -> dict[str, Experiment]:
     """Return the experiments of one room, or of both.
 
@@ -84,6 +86,7 @@ def experiments_of(room: Room | None = None) -> dict[str, Experiment]:
     return {name: one for name, one in EXPERIMENTS.items() if room in (None, one.room)}
 
 
+@checked()
 def run(
     out: str | os.PathLike[str],
     *,

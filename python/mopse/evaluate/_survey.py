@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from mopse import datasets
+from mopse._checked import checked
 from mopse.errors import InvalidInputError
 from mopse.schema import Field, Schema
 
@@ -39,6 +40,7 @@ def grid_field(name: str, cell: int = 1) -> tuple[Field, float, float]:
     return Field(low, about["maximum"], step=step, cell=cell), low, step
 
 
+@checked(cell=(1, 2**32))
 def fields(names: Sequence[str] | None = None, *, cell: int = 1) -> Schema:
     """Return the schema of columns of the survey, each over its card's grid.
 

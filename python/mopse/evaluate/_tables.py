@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from mopse._checked import checked
 from mopse._checks import whole
 from mopse._files import SHARED, read_whole, write_whole
 from mopse._fork import check_tables
@@ -16,6 +17,7 @@ from mopse.errors import DamagedFileError, InvalidInputError, MissingFileError
 __all__ = ["growth", "medians", "summed", "write", "written"]
 
 
+@checked()
 def summed(
     table: pl.DataFrame,
     by: Sequence[str],
@@ -39,6 +41,7 @@ def _require(table: pl.DataFrame, columns: Iterable[str]) -> None:
         raise InvalidInputError(f"the table has no column {missing[0]!r}")
 
 
+@checked()
 def medians(table: pl.DataFrame, by: Sequence[str], of: str = "time_s") -> pl.DataFrame:
     """Return the median of a column over repeats, between its quartiles.
 
@@ -72,6 +75,7 @@ def medians(table: pl.DataFrame, by: Sequence[str], of: str = "time_s") -> pl.Da
     )
 
 
+@checked(resamples=(1, 2**20))
 def growth(
     table: pl.DataFrame,
     *,
@@ -138,6 +142,7 @@ def growth(
     return pl.DataFrame(rows)
 
 
+@checked()
 def written(file: Path) -> pl.DataFrame:
     """Return what an interrupted run has written; an empty table if there is nothing.
 
@@ -160,6 +165,7 @@ def written(file: Path) -> pl.DataFrame:
         raise DamagedFileError(f"{file} is no Parquet file, or damaged") from None
 
 
+@checked()
 def write(table: pl.DataFrame, file: Path) -> None:
     """Write a table in place of what is there, or leave that.
 

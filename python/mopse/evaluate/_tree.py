@@ -1,5 +1,6 @@
 """The hierarchy that experiments put their providers in."""
 
+from mopse._checked import checked
 from mopse._checks import whole
 
 __all__ = ["FAN_OUT", "tree"]
@@ -7,6 +8,7 @@ __all__ = ["FAN_OUT", "tree"]
 FAN_OUT = 8
 
 
+@checked()
 def tree(providers: int, fan_out: int = FAN_OUT) -> list[tuple[str, str | None]]:
     """Return names and parents of providers in a tree that is filled level by level.
 

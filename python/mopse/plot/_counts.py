@@ -6,7 +6,8 @@ import numpy as np
 import polars as pl
 
 from mopse._arrays import floats
-from mopse._checks import is_integer, whole
+from mopse._checked import checked
+from mopse._checks import integer, is_integer
 from mopse._table import as_frame
 from mopse.errors import InvalidInputError
 from mopse.plot._columns import by_role, existing, groups_of, named, numbers_of
@@ -18,6 +19,10 @@ __all__ = ["bars", "heatmap", "histogram"]
 _GROUP_WIDTH = 0.8  # of the distance between two categories
 
 
+_MOST_BINS = 2**20
+
+
+@checked()
 def bars(
     table: Any,
     *,
@@ -62,6 +67,7 @@ def bars(
     return figure
 
 
+@checked()
 def histogram(
     table: Any,
     *,
@@ -103,11 +109,12 @@ def histogram(
     values = numbers_of(table, x).to_numpy()
     if len(values) == 0 or not np.isfinite(values).all():
         raise InvalidInputError(f"the column {x!r} is empty or holds a number that is not finite")
-    edges = (
-        np.histogram_bin_edges(values, whole(bins, "bins", least=1))
-        if is_integer(bins)
-        else floats(bins, "bins")
-    )
+    if is_integer(bins):
+        fault = f"{{what}} is not 1 to {_MOST_BINS}"
+        count = integer(bins, "bins", 1, _MOST_BINS, fault=fault)
+        edges = np.histogram_bin_edges(values, count)
+    else:
+        edges = floats(bins, "bins")
     if len(edges) < 2 or not (np.diff(edges) > 0).all():
         raise InvalidInputError("the borders of the bins do not ascend")
     if values.min() < edges[0] or values.max() > edges[-1]:
@@ -126,6 +133,7 @@ def histogram(
     return figure
 
 
+@checked()
 def heatmap(
     table: Any,
     *,

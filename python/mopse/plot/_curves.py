@@ -5,6 +5,7 @@ from typing import Any
 
 import polars as pl
 
+from mopse._checked import checked
 from mopse._table import as_frame
 from mopse.plot._columns import by_role, from_zero, groups_of, named, numbers_of
 from mopse.plot._figure import Figure
@@ -13,6 +14,7 @@ from mopse.plot._style import OPEN, Range, Scale
 __all__ = ["lines", "scatter", "steps"]
 
 
+@checked()
 def lines(
     table: Any,
     *,
@@ -95,6 +97,7 @@ def lines(
     return figure
 
 
+@checked()
 def scatter(
     table: Any,
     *,
@@ -131,6 +134,7 @@ def scatter(
     return figure
 
 
+@checked()
 def steps(
     table: Any,
     *,

@@ -1,19 +1,47 @@
 """Figures to add layers to, and grids of them."""
 
 import base64
+import copy
 import os
 from collections.abc import Sequence
-from typing import Self
+from typing import Any, Self
 
 from numpy.typing import ArrayLike
 
 from mopse import _mopse
 from mopse._arrays import floats, matrix
+from mopse._checked import checked
 from mopse._files import SHARED, as_file, write_whole
 from mopse.errors import InvalidInputError
 from mopse.plot._style import OPEN, SLOTS, Range, Role, Scale
 
 __all__ = ["Figure", "grid"]
+
+
+class _Panel:
+    """A panel of the core, and what it was made of, so that it is pickled and copied."""
+
+    def __init__(self, x: Any, y: Any) -> None:
+        self._axes = x, y
+        self._layers: list[tuple[str, tuple[Any, ...]]] = []
+        self.core = _mopse.plot.Panel(x, y)
+
+    def add(self, layer: str, *arguments: Any) -> None:
+        """Add a layer by the name of the core's method."""
+        getattr(self.core, layer)(*arguments)
+        is_array = [isinstance(argument, np.ndarray) for argument in arguments]
+        kept = (a.copy() if is_one else a for a, is_one in zip(arguments, is_array, strict=True))
+        self._layers.append((layer, tuple(kept)))
+
+    @classmethod
+    def _of(cls, axes: tuple[Any, Any], layers: Sequence[tuple[str, tuple[Any, ...]]]) -> Self:
+        panel = cls(*axes)
+        for layer, arguments in layers:
+            panel.add(layer, *arguments)
+        return panel
+
+    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
+        return type(self)._of, (self._axes, self._layers)
 
 
 class Figure:
@@ -59,6 +87,7 @@ class Figure:
     True
     """
 
+    @checked()
     def __init__(
         self,
         *,
@@ -74,11 +103,11 @@ class Figure:
         width: int = 700,
         height: int = 420,
     ) -> None:
-        panel = _mopse.plot.Panel(
+        panel = _Panel(
             (x, x_scale, *x_range, None if x_categories is None else list(x_categories)),
             (y, y_scale, *y_range, None if y_categories is None else list(y_categories)),
         )
-        self._panels: list[tuple[str, _mopse.plot.Panel]] = [("", panel)]
+        self._panels: list[tuple[str, _Panel]] = [("", panel)]
         self._columns = 1
         self._title = title
         self._size = _size(width, height)
@@ -89,31 +118,36 @@ class Figure:
         return f"<mopse.plot.Figure of {panels}, {self._size[0]} by {self._size[1]} pixels>"
 
     @property
-    def _panel(self) -> _mopse.plot.Panel:
+    def _panel(self) -> "_Panel":
         if len(self._panels) != 1:
             raise InvalidInputError("a grid takes no layers: add them before it is made")
         return self._panels[0][1]
 
+    @checked()
     def line(self, x: ArrayLike, y: ArrayLike, *, name: str = "", role: Role = "series") -> Self:
         """Add a line through points in the order given, with markers."""
-        self._panel.line(_series(name, role), floats(x, "x"), floats(y, "y"))
+        self._panel.add("line", _series(name, role), floats(x, "x"), floats(y, "y"))
         return self
 
+    @checked()
     def dots(self, x: ArrayLike, y: ArrayLike, *, name: str = "", role: Role = "series") -> Self:
         """Add markers."""
-        self._panel.dots(_series(name, role), floats(x, "x"), floats(y, "y"))
+        self._panel.add("dots", _series(name, role), floats(x, "x"), floats(y, "y"))
         return self
 
+    @checked()
     def repeats(self, x: ArrayLike, y: ArrayLike, *, name: str = "", role: Role = "series") -> Self:
         """Add small faint dots for all repeats."""
-        self._panel.repeats(_series(name, role), floats(x, "x"), floats(y, "y"))
+        self._panel.add("repeats", _series(name, role), floats(x, "x"), floats(y, "y"))
         return self
 
+    @checked()
     def steps(self, x: ArrayLike, y: ArrayLike, *, name: str = "", role: Role = "series") -> Self:
         """Add a line that keeps each `y` until the next `x`; `x` ascends."""
-        self._panel.steps(_series(name, role), floats(x, "x"), floats(y, "y"))
+        self._panel.add("steps", _series(name, role), floats(x, "x"), floats(y, "y"))
         return self
 
+    @checked()
     def bars(
         self,
         left: ArrayLike,
@@ -124,10 +158,17 @@ class Figure:
         role: Role = "series",
     ) -> Self:
         """Add upright bars: where each begins and ends, and how high it is."""
-        sides = floats(left, "left"), floats(right, "right")
-        self._panel.bars(_series(name, role), *sides, floats(height, "height"))
+        who = _series(name, role)
+        self._panel.add(
+            "bars",
+            who,
+            floats(left, "left"),
+            floats(right, "right"),
+            floats(height, "height"),
+        )
         return self
 
+    @checked()
     def band(
         self,
         x: ArrayLike,
@@ -138,10 +179,16 @@ class Figure:
         role: Role = "series",
     ) -> Self:
         """Fill the area between the curves from `x` to `low` and from `x` to `high`."""
-        ends = floats(low, "low"), floats(high, "high")
-        self._panel.band(_series(name, role), floats(x, "x"), *ends)
+        self._panel.add(
+            "band",
+            _series(name, role),
+            floats(x, "x"),
+            floats(low, "low"),
+            floats(high, "high"),
+        )
         return self
 
+    @checked()
     def intervals(
         self,
         x: ArrayLike,
@@ -152,25 +199,34 @@ class Figure:
         role: Role = "series",
     ) -> Self:
         """Add upright lines: where each stands, and its ends."""
-        ends = floats(low, "low"), floats(high, "high")
-        self._panel.intervals(_series(name, role), floats(x, "x"), *ends)
+        self._panel.add(
+            "intervals",
+            _series(name, role),
+            floats(x, "x"),
+            floats(low, "low"),
+            floats(high, "high"),
+        )
         return self
 
+    @checked()
     def level(self, y: float, *, name: str = "", role: Role = "expected") -> Self:
         """Add a horizontal line across the panel."""
-        self._panel.level(_series(name, role), y)
+        self._panel.add("level", _series(name, role), y)
         return self
 
+    @checked()
     def upright(self, x: float, *, name: str = "", role: Role = "expected") -> Self:
         """Add a vertical line across the panel."""
-        self._panel.upright(_series(name, role), x)
+        self._panel.add("upright", _series(name, role), x)
         return self
 
+    @checked()
     def note(self, x: float, y: float, text: str) -> Self:
         """Write a few words beside a point."""
-        self._panel.note(x, y, text)
+        self._panel.add("note", x, y, text)
         return self
 
+    @checked()
     def heat(
         self, x_edges: ArrayLike, y_edges: ArrayLike, values: ArrayLike, *, label: str
     ) -> Self:
@@ -195,7 +251,7 @@ class Figure:
         if cells.shape != (len(down) - 1, len(across) - 1):
             shape = (len(down) - 1, len(across) - 1)
             raise InvalidInputError(f"values has the shape {cells.shape}, the edges say {shape}")
-        self._panel.heat(across, down, cells.ravel(), label)
+        self._panel.add("heat", across, down, cells.ravel(), label)
         return self
 
     def svg(self) -> str:
@@ -206,12 +262,13 @@ class Figure:
         mopse.errors.InvalidInputError
             If a panel has nothing to draw, a text has no room, or a series has two roles.
         """
-        return _mopse.plot.draw_svg(self._panels, self._columns, self._title, self._size)
+        return _mopse.plot.draw_svg(self._cores(), self._columns, self._title, self._size)
 
     def png(self) -> bytes:
         """Return the figure as a PNG with two pixels per logical pixel each way; see `svg`."""
-        return _mopse.plot.draw_png(self._panels, self._columns, self._title, self._size)
+        return _mopse.plot.draw_png(self._cores(), self._columns, self._title, self._size)
 
+    @checked()
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the figure to a file, whole or not at all; one that is there is replaced.
 
@@ -225,7 +282,7 @@ class Figure:
         mopse.errors.InvalidInputError
             If the suffix is another one, or the figure cannot be drawn.
         mopse.errors.FileAccessError
-            If the file cannot be written. It is an OSError.
+            If the file cannot be written.
         """
         target = as_file(path)
         match target.suffix.lower():
@@ -235,7 +292,13 @@ class Figure:
                 content = self.png()
             case suffix:
                 raise InvalidInputError(f'cannot save as "{suffix}": the suffix is .svg or .png')
-        write_whole(target, content, SHARED)
+        write_whole(target, content, 0o666)
+
+    def _cores(self) -> list[tuple[str, _mopse.plot.Panel]]:
+        return [(title, panel.core) for title, panel in self._panels]
+
+    def __copy__(self) -> Self:
+        return copy.deepcopy(self)  # a layer that is added to one is not added to the other
 
     def _repr_svg_(self) -> str:
         return self.svg()
@@ -257,6 +320,7 @@ class Figure:
         )
 
 
+@checked()
 def grid(
     figures: Sequence[Figure],
     *,

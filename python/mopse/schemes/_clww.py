@@ -1,12 +1,13 @@
 """Order-revealing encryption that shows where plaintexts differ."""
 
-from typing import Any, overload
+from typing import Any, Never, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mopse import _mopse
 from mopse._checks import is_integer, key_bytes
+from mopse.errors import WrongTypeError
 from mopse.schemes._values import domain_size, numbers_of, plaintexts_of
 
 __all__ = ["Clww"]
@@ -125,6 +126,11 @@ class Clww:
         """
         signs = _mopse.scheme.Clww.compare(numbers_of(a), numbers_of(b))
         return int(signs[0]) if is_integer(a) and is_integer(b) else signs
+
+    def __reduce__(self) -> Never:
+        raise WrongTypeError(
+            "keys are neither pickled nor copied: make it again of the same key and domain"
+        )
 
     def __repr__(self) -> str:
         return f"Clww(domain={self._domain})"

@@ -1,6 +1,6 @@
 """Order-revealing encryption in two halves."""
 
-from typing import Any, overload
+from typing import Any, Never, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -191,6 +191,11 @@ class LewiWu:
         )
         is_array = isinstance(a, np.ndarray) or isinstance(b, np.ndarray)
         return signs if is_array else int(signs[0])
+
+    def __reduce__(self) -> Never:
+        raise WrongTypeError(
+            "keys are neither pickled nor copied: make it again of the same key and domain"
+        )
 
     def __repr__(self) -> str:
         return f"LewiWu(domain={self._domain}, block_bits={self._block_bits})"

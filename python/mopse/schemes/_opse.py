@@ -1,12 +1,13 @@
 """Order-preserving encryption by itself."""
 
-from typing import Any, overload
+from typing import Any, Never, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mopse import _mopse
 from mopse._checks import integer, integers, is_integer, key_bytes
+from mopse.errors import WrongTypeError
 from mopse.schemes._values import domain_size
 
 __all__ = ["Opse"]
@@ -139,6 +140,11 @@ class Opse:
             If ``low > high`` or one is outside the domain.
         """
         return self._opse.bounds(integer(low, "a bound"), integer(high, "a bound"))
+
+    def __reduce__(self) -> Never:
+        raise WrongTypeError(
+            "keys are neither pickled nor copied: make it again of the same key and domain"
+        )
 
     def __repr__(self) -> str:
         return f"Opse(domain={self._domain})"

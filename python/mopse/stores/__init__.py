@@ -4,8 +4,9 @@ Anybody can write a store: an object with the methods of `Store`. It is handed w
 has verified, and never a key. What a restarted cloud needs is in the store and nowhere else.
 """
 
+import copyreg
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Never, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ from mopse._mopse.message import (
     Token,
     tombstone,
 )
+from mopse.errors import WrongTypeError
 
 __all__ = [
     "SPENT",
@@ -233,3 +235,49 @@ class Store(Protocol):
             Ciphertexts of live records, ascending, and the record of each, counted through the
             group's uploads in the order of `contents`.
         """
+
+
+def _announcement(message: bytes) -> Announcement:
+    return Announcement.decode(message)
+
+
+def _part(message: bytes) -> Part:
+    return Part.decode(message)
+
+
+def _refuse_message(decoded: object) -> Never:
+    raise WrongTypeError(
+        f"a {type(decoded).__name__} is neither pickled nor copied: the message that it was read "
+        "from is, as bytes"
+    )
+
+
+def _refuse_store(store: object) -> Never:
+    raise WrongTypeError(
+        "a store in memory is a place, neither pickled nor copied: what it received can be sent "
+        "to another"
+    )
+
+
+def _reduced_announcement(announcement: Announcement) -> tuple[Any, tuple[bytes]]:
+    return _announcement, (announcement.message,)
+
+
+def _reduced_part(part: Part) -> tuple[Any, tuple[bytes]]:
+    return _part, (part.encode(),)
+
+
+def _reduced_file(file: StoredFile) -> tuple[Any, tuple[Any, ...]]:
+    of_place = file.owner, file.provider, file.epochs, file.readers
+    return StoredFile, (*of_place, file.handle, file.number, file.description, file.body)
+
+
+copyreg.pickle(Announcement, _reduced_announcement)
+copyreg.pickle(Part, _reduced_part)
+copyreg.pickle(StoredFile, _reduced_file)
+copyreg.pickle(MemoryStore, _refuse_store)
+copyreg.pickle(Attachment, _refuse_message)
+copyreg.pickle(Query, _refuse_message)
+copyreg.pickle(Removal, _refuse_message)
+copyreg.pickle(StoredUpload, _refuse_message)
+copyreg.pickle(Token, _refuse_message)

@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from mopse import passwords, specimens
+from mopse._checked import checked
 from mopse._progress import steps
 from mopse.ciphers import Cipher, legacy
 from mopse.ciphers.legacy import LegacyCipher
@@ -18,6 +19,7 @@ from mopse.rsa import PrivateKey
 __all__ = ["Contender", "contenders", "files"]
 
 
+@checked()
 @dataclass(frozen=True)
 class Contender:
     """A way to encrypt a file that is compared with others.
@@ -43,6 +45,7 @@ class Contender:
     most_bytes: int | None = None
 
 
+@checked()
 def contenders(rsa_most_bytes: int = 10_000_000, rsa_bits: int = 2048) -> list[Contender]:
     """Return what published systems encrypt record files with, and what one should use.
 
@@ -98,6 +101,7 @@ def contenders(rsa_most_bytes: int = 10_000_000, rsa_bits: int = 2048) -> list[C
     return made
 
 
+@checked()
 def files(
     sizes_bytes: Sequence[int],
     entrants: Sequence[Contender],

@@ -12,6 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mopse import _mopse, plot
+from mopse._checked import checked
 from mopse._checks import whole, wholes
 from mopse._scheme_names import MOPSE
 from mopse.cloud import Cloud, merge
@@ -41,6 +42,7 @@ _EVERY = 32
 """One upload in so many is merged anew."""
 
 
+@checked()
 def growing(
     records: Sequence[int] = (10_000, 100_000, 1_000_000, 4_000_000),
     *,
@@ -300,6 +302,7 @@ def _while(work: Callable[[], None], call: Callable[[], Any]) -> Iterator[Callab
         working.result()
 
 
+@checked()
 def draw_growing(table: pl.DataFrame) -> plot.Figure:
     """Return one record more, and readers meanwhile, against what is stored.
 

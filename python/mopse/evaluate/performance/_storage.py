@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from mopse import _mopse, datasets, plot
+from mopse._checked import checked
 from mopse._checks import whole
 from mopse._scheme_names import MOPSE, ONE_MESSAGE, PER_PROVIDER, PLAIN, PLUS
 from mopse.evaluate._experiment import Experiment
@@ -17,6 +18,7 @@ from mopse.schema import Schema
 __all__ = ["EXPERIMENT", "draw_storage", "storage"]
 
 
+@checked()
 def storage(providers: int = 64, *, seed: int = 1) -> pl.DataFrame:
     """Measure what each party stores and sends, for NHANES with all its fields (experiment E5).
 
@@ -74,6 +76,7 @@ def storage(providers: int = 64, *, seed: int = 1) -> pl.DataFrame:
     return pl.DataFrame(rows)
 
 
+@checked()
 def draw_storage(table: pl.DataFrame) -> plot.Figure:
     """Return the bytes that each party stores and sends (E5).
 

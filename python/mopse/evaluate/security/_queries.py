@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 
 from mopse import plot
+from mopse._checked import checked
 from mopse._checks import wholes
 from mopse._formulas import exposed_fraction
 from mopse.attacks import exposure, simulate_queries
@@ -18,6 +19,7 @@ from mopse.evaluate.security._sweep import sweep
 __all__ = ["EXPERIMENT", "boundaries_by_queries", "draw_boundaries"]
 
 
+@checked()
 def boundaries_by_queries(
     seeds: Sequence[int] = range(30),
     *,
@@ -62,6 +64,7 @@ def boundaries_by_queries(
     return sweep(keys, block, path, progress)
 
 
+@checked()
 def draw_boundaries(table: pl.DataFrame, plaintexts: int) -> plot.Figure:
     """Return the share of cuts that queries have shown (F7).
 

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 
 from mopse import datasets
+from mopse._checked import checked
 from mopse.attacks import Auxiliary
 from mopse.evaluate._survey import card_columns, people_with
 from mopse.evaluate._tree import tree
@@ -31,12 +32,14 @@ FIELDS = ("sex", "age", "bmi", "systolic_1", "glycohemoglobin", "cholesterol")
 """Columns from few values to many, for the figures."""
 
 
+@checked()
 def steps_of(name: str) -> int:
     """Return a column's tolerance in steps; 0 for categories."""
     grid = card_columns()[name].get("grid")
     return 0 if grid is None else round(TOLERANCES[name] / grid["step"])
 
 
+@checked()
 def halves(
     schema: Schema, seed: int, pairs: Sequence[tuple[str, str]] = ()
 ) -> tuple[pl.DataFrame, Auxiliary]:
@@ -53,6 +56,7 @@ def halves(
     return people[order[:half]], Auxiliary.from_table(held_out, schema, pairs=pairs)
 
 
+@checked()
 def dealt(
     target: pl.DataFrame, providers: int, seed: int, *, skew: float | None = None
 ) -> dict[str, pl.DataFrame]:

@@ -8,11 +8,13 @@ from typing import Any
 
 import polars as pl
 
+from mopse._checked import checked
 from mopse.evaluate._resume import PATH, completed
 
 __all__ = ["sweep"]
 
 
+@checked()
 def sweep(
     keys: Sequence[Mapping[str, Any]],
     rows_of: Callable[..., Iterable[pl.DataFrame]],

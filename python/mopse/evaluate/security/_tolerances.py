@@ -7,6 +7,7 @@ import polars as pl
 
 from mopse import _scheme_names as schemes
 from mopse import plot
+from mopse._checked import checked
 from mopse._checks import whole, wholes
 from mopse.attacks import Deployment, blind, ordered_posterior, rank
 from mopse.evaluate._experiment import Experiment
@@ -20,6 +21,7 @@ from mopse.evaluate.security._sweep import sweep
 __all__ = ["EXPERIMENT", "draw_tolerances", "tolerance_curves"]
 
 
+@checked()
 def tolerance_curves(
     seeds: Sequence[int] = range(30),
     names: Sequence[str] = ("age", "systolic_1"),
@@ -88,6 +90,7 @@ def tolerance_curves(
     return sweep(keys, block, path, progress)
 
 
+@checked()
 def draw_tolerances(table: pl.DataFrame) -> plot.Figure:
     """Return how many records are recovered within a tolerance (F2).
 

@@ -1,0 +1,868 @@
+"""A right call of everything public, found by introspection: what other tests do wrong on purpose.
+
+Whoever adds a public function gives each of its parameters a right value here, by its name in
+`BY_NAME` or for the one function in `BY_CALL`; `test_wrong_values` fails until it is there.
+"""
+
+import datetime
+import functools
+import importlib
+import inspect
+import json
+import pkgutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import numpy as np
+import polars as pl
+from scene import Scene
+
+import mopse
+from mopse import attacks, ciphers, evaluate, passwords, plot, rsa, secret_sharing, stores
+from mopse.ciphers import legacy
+from mopse.evaluate import performance, security
+
+__all__ = [
+    "PUBLIC",
+    "Call",
+    "World",
+    "calls",
+    "example",
+    "made",
+    "public_classes",
+    "public_modules",
+    "right",
+]
+
+KEY = bytes(range(32))
+OTHER_KEY = bytes(range(1, 33))
+PASSWORD = "correct horse"  # noqa: S105 - of nobody
+
+
+def public_modules() -> list[ModuleType]:
+    """Return the package and all of its modules whose names have no underscore."""
+    names = (module.name for module in pkgutil.walk_packages(mopse.__path__, "mopse."))
+    public = [name for name in names if not any(p.startswith("_") for p in name.split(".")[1:])]
+    return [importlib.import_module(name) for name in ["mopse", *sorted(public)]]
+
+
+def _public() -> dict[str, Any]:
+    """Return every public function and class once, by the first name that it has."""
+    found: dict[str, Any] = {}
+    for module in public_modules():
+        for name in module.__all__:
+            thing = getattr(module, name)
+            if inspect.isclass(thing) or inspect.isroutine(thing):
+                if not any(thing is other for other in found.values()):
+                    found[f"{module.__name__}.{name}"] = thing
+    return found
+
+
+PUBLIC = _public()
+
+
+def public_classes() -> dict[str, type]:
+    """Return every public class by its name, the exceptions too."""
+    return {name: thing for name, thing in PUBLIC.items() if inspect.isclass(thing)}
+
+
+class Call(NamedTuple):
+    """Something public that takes arguments."""
+
+    name: str
+    owner: type | None
+    """The class whose instance it is called on."""
+    get: Callable[[Any], Callable[..., Any]]
+    """Returns what is called, of an instance or None."""
+    parameters: tuple[inspect.Parameter, ...]
+
+
+_OPERATORS = ("__getitem__", "__add__", "__contains__", "__call__")
+
+
+def _members(cls: type) -> Iterator[str]:
+    for member in dir(cls):
+        of_ours = any(member in vars(base) for base in cls.__mro__ if _is_ours(base))
+        if of_ours and (member in _OPERATORS or not member.startswith("_")):
+            yield member
+
+
+def _is_ours(cls: type) -> bool:
+    return cls.__module__.split(".")[0] == "mopse"
+
+
+def calls() -> dict[str, Call]:
+    """Return all that is public and takes an argument: functions, constructors, methods."""
+    found: dict[str, Call] = {}
+
+    def enter(name: str, owner: type | None, get: Callable[[Any], Any], signed: Any) -> None:
+        parameters = tuple(inspect.signature(signed).parameters.values())
+        parameters = tuple(p for p in parameters if p.name != "self")
+        if parameters:
+            found[name] = Call(name, owner, get, parameters)
+
+    for name, thing in PUBLIC.items():
+        if not inspect.isclass(thing):
+            enter(name, None, lambda _, thing=thing: thing, thing)
+            continue
+        if issubclass(thing, Exception) or getattr(thing, "_is_protocol", False):
+            continue
+        if not inspect.isabstract(thing):
+            enter(name, None, lambda _, thing=thing: thing, thing)
+        for member in _members(thing):
+            static = inspect.getattr_static(thing, member)
+            if isinstance(static, property):
+                if static.fset is not None:
+                    raise NotImplementedError(f"{name}.{member} can be set: test what it takes")
+            elif isinstance(static, staticmethod | classmethod):
+                taken = getattr(thing, member)
+                enter(f"{name}.{member}", None, lambda _, taken=taken: taken, taken)
+            elif inspect.isroutine(static):
+                enter(
+                    f"{name}.{member}",
+                    thing,
+                    lambda one, member=member: getattr(one, member),
+                    static,
+                )
+    return found
+
+
+SCHEMA = mopse.Schema(
+    age=mopse.Field(0, 99), sbp=mopse.Field(60, 260, step=2), portions={"contact": ["phone"]}
+)
+ROWS = {"id": [1, 2, 3], "age": [40, 50, 60], "sbp": [120, 130, 140], "phone": ["1", "2", "3"]}
+AGES = mopse.Schema(age=mopse.Field(0, 9), weight=mopse.Field(0, 4))
+
+
+class World:
+    """One of everything; what costs is made when it is first asked for."""
+
+    def __init__(self) -> None:
+        self.scene = Scene(SCHEMA, "a", "a/ward", "b", seed=1)
+        self.owner, self.cloud = self.scene.owner, self.scene.cloud
+        self.a, self.ward = self.scene["a"], self.scene["a/ward"]
+        self.upload = self.scene.send("a", ROWS)
+        self.attached = self.a.attach(1, b"x", name="n", media_type="a/b", keywords=["word"])
+        self.cloud.receive(self.attached)
+        self.unsent = self.a.attach(1, b"y", name="n", media_type="a/b")
+        self.query = self.owner.query(age=(0, 99))
+        self.answer = self.cloud.search(self.query)
+        self.grant = self.owner.grant("a")
+        self.user = mopse.User(SCHEMA, [self.grant])
+        self.request = self.owner.find("word")
+        self.listing = self.cloud.find(self.request)
+        self.file = self.owner.files(self.listing, self.request)["file"][0]
+        self.fetch = self.owner.fetch(self.file)
+        self.sealed = self.cloud.fetch(self.fetch)
+        self.notes_request = self.a.request_notes()
+        self.notes = self.cloud.notes(self.notes_request)
+        self.removal = self.owner.removal("b")
+        self.store = self.cloud._store
+
+    @functools.cached_property
+    def stored(self) -> stores.StoredUpload:
+        return stores.StoredUpload.decode(bytes(self.upload))
+
+    @functools.cached_property
+    def part(self) -> stores.Part:
+        return self.answer._parts[0]
+
+    @functools.cached_property
+    def stored_attachment(self) -> stores.Attachment:
+        return stores.Attachment.decode(bytes(self.attached))
+
+    @functools.cached_property
+    def announcement(self) -> stores.Announcement:
+        message = self.store.announcements(self.owner.key)[0]
+        return stores.Announcement.decode(message)
+
+    @functools.cached_property
+    def cipher(self) -> ciphers.Cipher:
+        return ciphers.Cipher("aes-256-gcm", KEY)
+
+    @functools.cached_property
+    def legacy_cipher(self) -> legacy.LegacyCipher:
+        return legacy.LegacyCipher("des-cbc", KEY[:8])
+
+
+@functools.cache
+def private_key() -> rsa.PrivateKey:
+    return rsa.PrivateKey.generate(2048)
+
+
+def _ages(seed: int) -> pl.DataFrame:
+    random = np.random.default_rng(seed)
+    return pl.DataFrame(
+        {
+            "record_id": np.arange(40) + 100 * seed,
+            "age": random.integers(0, 10, 40),
+            "weight": random.integers(0, 5, 40),
+        }
+    )
+
+
+TABLES = {"p": _ages(1), "q": _ages(2)}
+
+
+@functools.cache
+def deployment(scheme: str = attacks.MOPSE, schema: mopse.Schema = AGES) -> attacks.Deployment:
+    made = attacks.Deployment(scheme, TABLES, schema, seed=1)
+    for low, high in [(0, 4), (2, 5), (3, 9), (0, 0), (5, 5), (9, 9)]:
+        made.ask({"age": (low, high)})
+    made.update(
+        {"p": TABLES["p"].filter(pl.col("age") < 9).head(5).with_columns(pl.col("age") + 1)}
+    )
+    made.delete({"p": [TABLES["p"]["record_id"][9]]})
+    return made
+
+
+@functools.cache
+def view(adversary: str = "cloud", scheme: str = attacks.MOPSE) -> attacks.View:
+    provider = "p" if adversary.startswith("provider") else None
+    return deployment(scheme).view(adversary, provider=provider)
+
+
+@functools.cache
+def auxiliary() -> attacks.Auxiliary:
+    return attacks.Auxiliary.from_table(TABLES["p"], AGES, pairs=[("age", "weight")])
+
+
+POINTS = pl.DataFrame(
+    {"at": [1.0, 2.0], "height": [3.0, 4.0], "kind": ["one", "other"], "records": [1, 2]}
+)
+PAIRS = pl.DataFrame({"one": [1, 1, 2, 2], "two": [1, 2, 1, 2], "records": [1, 2, 3, 4]})
+TIMES = pl.DataFrame(
+    {
+        "scheme": ["s"] * 4,
+        "n": [1, 1, 2, 2],
+        "repeat": [0, 1, 0, 1],
+        "step": ["x"] * 4,
+        "time_s": [1.0, 2.0, 2.0, 4.0],
+    }
+)
+
+
+def _patterns() -> attacks.AccessPatterns:
+    return attacks.access_patterns(view("cloud"), "age")
+
+
+def _case() -> dict[str, Callable[[Any], None]]:
+    return {"s": lambda watch: None}
+
+
+def _figure() -> plot.Figure:
+    return plot.Figure(x="x", y="y").line([1, 2], [3, 4])
+
+
+def recorded(name: str) -> pl.DataFrame:
+    """Return a recorded table of an experiment."""
+    return pl.read_parquet(Path(__file__).parents[2] / "notebooks" / "results" / f"{name}.parquet")
+
+
+INSTANCES: dict[str, Callable[[World], Any]] = {
+    "mopse.Answer": lambda w: w.answer,
+    "mopse.Cloud": lambda w: w.cloud,
+    "mopse.Clww": lambda w: mopse.Clww(KEY, 100),
+    "mopse.Field": lambda w: SCHEMA["age"],
+    "mopse.LewiWu": lambda w: mopse.LewiWu(KEY, 100),
+    "mopse.Opse": lambda w: mopse.Opse(KEY, 100),
+    "mopse.Owner": lambda w: w.owner,
+    "mopse.Provider": lambda w: w.a,
+    "mopse.Schema": lambda w: SCHEMA,
+    "mopse.User": lambda w: w.user,
+    "mopse.attacks.Auxiliary": lambda w: auxiliary(),
+    "mopse.attacks.Deployment": lambda w: deployment(),
+    "mopse.attacks.Domain": lambda w: attacks.Domain(10, 3),
+    "mopse.attacks.Marks": lambda w: attacks.Marks(KEY, OTHER_KEY, 10),
+    "mopse.attacks.Posterior": lambda w: attacks.Posterior(
+        attacks.Domain(10), np.zeros(2, np.int64), np.full((1, 10), 0.1)
+    ),
+    "mopse.attacks.View": lambda w: view(),
+    "mopse.ciphers.Cipher": lambda w: w.cipher,
+    "mopse.ciphers.legacy.LegacyCipher": lambda w: w.legacy_cipher,
+    "mopse.evaluate.Watch": lambda w: evaluate.Watch(),
+    "mopse.plot.Figure": lambda w: plot.Figure(x="x", y="y").line([1, 2], [3, 4]),
+    "mopse.rsa.PrivateKey": lambda w: private_key(),
+    "mopse.rsa.PublicKey": lambda w: private_key().public,
+    "mopse.stores.Announcement": lambda w: w.announcement,
+    "mopse.stores.Attachment": lambda w: w.stored_attachment,
+    "mopse.stores.MemoryStore": lambda w: w.store,
+    "mopse.stores.StoredUpload": lambda w: w.stored,
+}
+"""What methods are called on."""
+
+
+def of_stored(name: str) -> Callable[[World], Any]:
+    return lambda w: getattr(w.stored, name)
+
+
+Right = Callable[[World], Any]
+
+
+def of(name: str) -> Right:
+    """Return what shows something of the stored upload."""
+    return lambda w: getattr(w.stored, name)
+
+
+def array(*values: float) -> Right:
+    """Return what makes a fresh array."""
+    return lambda _: np.array(values)
+
+
+def same(value: Any) -> Right:
+    """Return what shows a value that nobody changes."""
+    return lambda _: value
+
+
+BY_NAME: dict[str, Right] = {
+    "announcements": lambda w: [w.announcement.message],
+    "answer": lambda w: w.answer,
+    "attachment": lambda w: w.stored_attachment,
+    "aux": lambda _: auxiliary(),
+    "cell": same(1),
+    "certificates": lambda w: w.ward.public,
+    "ciphertexts": array(3, 1, 2),
+    "cloud": lambda w: w.cloud,
+    "domain": same(attacks.Domain(10)),
+    "epochs": of("epochs"),
+    "field": same("age"),
+    "files": same(0),
+    "group": same("g"),
+    "handles": of("handles"),
+    "ids": same([1, 2]),
+    "key": same(KEY),
+    "keyring": lambda w: w.owner._keyring,
+    "keys": same([KEY, OTHER_KEY]),
+    "listing": lambda w: w.listing,
+    "media_type": same("a/b"),
+    "more_fields": same(mopse.Field(0, 5)),
+    "more_ranges": same((0, 9)),
+    "name": same("name"),
+    "notes": lambda w: w.notes,
+    "number": same(5),
+    "numbers": same([5]),
+    "owner": lambda w: w.owner.key,
+    "password": same(PASSWORD),
+    "patterns": lambda _: attacks.access_patterns(view("cloud"), "age"),
+    "plaintext": same(b"text"),
+    "plaintexts": same(10),
+    "portions": of("portions"),
+    "private": lambda _: private_key(),
+    "probabilities": same([0.5, 0.5]),
+    "provider": same("a"),
+    "public": lambda _: private_key().public,
+    "queries": same(5),
+    "query": lambda w: w.query,
+    "readers": of("readers"),
+    "records": same(3),
+    "request": lambda w: w.request,
+    "runs": of("runs"),
+    "salt": same(b"8 bytes or more"),
+    "schema": same(SCHEMA),
+    "sealed": lambda w: w.sealed,
+    "seed": same(1),
+    "seeds": same((1,)),
+    "senders": array(0, 0, 1),
+    "size_bytes": same(5000),
+    "sizes_bytes": same([5000]),
+    "source": same(b"text"),
+    "table": same(ROWS),
+    "truth": array(1, 2, 3),
+    "upload": lambda w: w.stored,
+    "view": lambda _: view("cloud"),
+    "x": array(1.0, 2.0),
+    "y": array(3.0, 4.0),
+    "low": array(1, 2),
+    "high": array(3, 4),
+}
+"""Right values of parameters that have no default, by their names."""
+
+
+def message_of(name: str) -> Right:
+    return lambda w: bytes(getattr(w, name))
+
+
+def folder() -> str:
+    return tempfile.mkdtemp()
+
+
+def _saved(w: World, party: str) -> str:
+    path = Path(folder()) / "saved"
+    getattr(w, party).save(path, PASSWORD)
+    return str(path)
+
+
+@functools.cache
+def saved(party: str) -> str:
+    return _saved(World(), party)
+
+
+INTERVAL = {"low": array(1.0, 2.0), "high": array(2.0, 3.0)}
+NOTEBOOK = {
+    "nbformat": 4,
+    "metadata": {},
+    "cells": [
+        {
+            "cell_type": "code",
+            "metadata": {},
+            "source": "# BEGIN SOLUTION: halve\nhalf = 1\n# END SOLUTION\n",
+            "outputs": [],
+        }
+    ],
+}
+VALUES = {"values": array(0, 1, 2)}
+CHUNK_KEYS = [bytes(range(1, 9)), bytes(range(24)), bytes(16), bytes(32)]
+CHUNKS = legacy.split_credential(b"twelve bytes", CHUNK_KEYS)
+
+NOTEBOOK_FILE = str(Path(folder()) / "lab.ipynb")
+Path(NOTEBOOK_FILE).write_text(json.dumps(NOTEBOOK), "utf-8")
+
+BY_CALL: dict[str, dict[str, Right]] = {
+    "mopse.Answer": {"query": same(5), "parts": lambda w: [w.part]},
+    "mopse.Answer.__add__": {"page": lambda w: w.answer},
+    "mopse.Answer.from_bytes": {"message": message_of("answer")},
+    "mopse.Cloud.announcements": {"owner": lambda w: w.owner.key},
+    "mopse.Cloud.enroll": {"public": lambda w: w.owner.public},
+    "mopse.Cloud.fetch": {"request": lambda w: w.fetch},
+    "mopse.Cloud.notes": {"request": lambda w: w.notes_request},
+    "mopse.Cloud.receive": {"message": lambda w: w.upload},
+    "mopse.Cloud.remove": {"owner": lambda w: w.owner.public},
+    "mopse.Clww": {"domain": same(100)},
+    "mopse.Clww.compare": {"a": lambda _: mopse.Clww(KEY, 9).encrypt(3)}
+    | {"b": lambda _: mopse.Clww(KEY, 9).encrypt(3)},
+    "mopse.Clww.decrypt": {"c": lambda _: mopse.Clww(KEY, 100).encrypt(3)},
+    "mopse.Clww.encrypt": {"x": array(1, 2)},
+    "mopse.Field": {"minimum": same(0), "maximum": same(10)},
+    "mopse.Field.categories": {"levels": same(["low", "high"])},
+    "mopse.Field.plaintexts_of": {"column": lambda _: pl.Series("age", [1, 2])},
+    "mopse.Field.range": {"low": same(1), "high": same(2)},
+    "mopse.File": {"record": same("0" * 32), "content": same(b"x")},
+    "mopse.FileListing": {"listing": lambda w: w.listing._listing},
+    "mopse.FileListing.from_bytes": {"message": message_of("listing")},
+    "mopse.FileNotes": {"notes": lambda w: w.notes._notes},
+    "mopse.FileNotes.from_bytes": {"message": message_of("notes")},
+    "mopse.FileRequest": {"message": message_of("request")},
+    "mopse.FileUpload": {"message": message_of("attached")},
+    "mopse.LeakageReport": {"table": lambda _: mopse.leakage_report(ROWS, SCHEMA).table},
+    "mopse.LewiWu": {"domain": same(100)},
+    "mopse.LewiWu.compare": {
+        "a": lambda _: mopse.LewiWu(KEY, 9).encrypt(3),
+        "b": lambda _: mopse.LewiWu(KEY, 9).encrypt(3),
+    },
+    "mopse.LewiWu.decrypt": {"c": lambda _: mopse.LewiWu(KEY, 100).encrypt(3)},
+    "mopse.LewiWu.encrypt": {"x": array(1, 2)},
+    "mopse.Opened": {"records": lambda _: POINTS, "faults": lambda _: POINTS},
+    "mopse.Opse": {"domain": same(100)},
+    "mopse.Opse.bounds": {"low": same(1), "high": same(2)},
+    "mopse.Opse.decrypt": {"c": lambda _: mopse.Opse(KEY, 100).encrypt(3)},
+    "mopse.Opse.encrypt": {"x": array(1, 2)},
+    "mopse.Owner.fetch": {"file": lambda w: w.file},
+    "mopse.Owner.find": {"keywords": same("word")},
+    "mopse.Owner.grant": {},
+    "mopse.Owner.learn": {},
+    "mopse.Owner.lookup": {"provider": same("a")},
+    "mopse.Owner.open": {"path": lambda _: saved("owner")},
+    "mopse.Owner.open_file": {"request": lambda w: w.fetch},
+    "mopse.Owner.renew_readers": {"under": same("b")},
+    "mopse.Owner.save": {"path": lambda _: str(Path(folder()) / "owner")},
+    "mopse.Provider": {"keyring": lambda w: w.a._keyring},
+    "mopse.Provider.attach": {"record_id": same(1), "keywords": same(["word"])},
+    "mopse.Provider.catch_up": {"counts": None},
+    "mopse.Provider.delete": {"cloud": lambda w: w.cloud},
+    "mopse.Provider.encrypt": {"id": same("id")},
+    "mopse.Provider.entries": {
+        "values": same([1, 2, 3]),
+        "handles": lambda w: w.a.handles([1, 2, 3]),
+    },
+    "mopse.Provider.fetch": {"file": lambda w: w.file},
+    "mopse.Provider.find": {"keywords": same("word")},
+    "mopse.Provider.learn_uses": {"request": lambda w: w.notes_request},
+    "mopse.Provider.open": {"path": lambda _: saved("a")},
+    "mopse.Provider.open_file": {"request": lambda w: w.fetch},
+    "mopse.Provider.removal": {"provider": same("a/ward")},
+    "mopse.Provider.save": {"path": lambda _: str(Path(folder()) / "a")},
+    "mopse.Provider.update": {"id": same("id"), "cloud": lambda w: w.cloud},
+    "mopse.Query": {"message": message_of("query")},
+    "mopse.Query.from_bytes": {"message": message_of("query")},
+    "mopse.Schema": {"fields": same({"bmi": mopse.Field(0, 9)})},
+    "mopse.Schema.__getitem__": {"name": same("age")},
+    "mopse.SealedFile": {"fetched": lambda w: w.sealed._fetched},
+    "mopse.SealedFile.from_bytes": {"message": message_of("sealed")},
+    "mopse.Upload": {"message": message_of("upload")},
+    "mopse.User.open_file": {"request": lambda w: w.fetch},
+    "mopse.attacks.AccessPatterns": {
+        "offsets": array(0, 1),
+        "entries": array(0),
+    },
+    "mopse.attacks.AccessPatterns.of_ranges": VALUES,
+    "mopse.attacks.Adversary": {
+        "value": same("cloud"),
+        "names": None,
+        "module": None,
+        "qualname": None,
+        "type": None,
+        "start": None,
+        "boundary": None,
+    },
+    "mopse.attacks.Auxiliary": {"counts": same({"age": [1, 2]})},
+    "mopse.attacks.Auxiliary.from_table": {"table": lambda _: TABLES["p"], "schema": same(AGES)},
+    "mopse.attacks.Auxiliary.joint": {
+        "left": same("age"),
+        "right": same("weight"),
+        "domains": lambda _: (attacks.Domain(10), attacks.Domain(5)),
+    },
+    "mopse.attacks.Auxiliary.wrong": {"distance": same(0.1)},
+    "mopse.attacks.Deployment": {
+        "scheme": same(attacks.PLAIN),
+        "tables": same(TABLES),
+        "schema": same(AGES),
+    },
+    "mopse.attacks.Deployment.ask": {"ranges": same({"age": (0, 4)})},
+    "mopse.attacks.Deployment.delete": {"ids": same({})},
+    "mopse.attacks.Deployment.opened": {"provider": same("p")},
+    "mopse.attacks.Deployment.update": {"tables": lambda _: {"p": TABLES["p"].head(1)}},
+    "mopse.attacks.Deployment.view": {"adversary": same("cloud")},
+    "mopse.attacks.Domain.cell_masses": {"distribution": array(*[0.1] * 10)},
+    "mopse.attacks.Domain.likeliest": {"distribution": array(*[0.1] * 10)},
+    "mopse.attacks.Guess": VALUES,
+    "mopse.attacks.Index": {"records": array(0, 1, 2), "ciphertexts": array(1, 2, 3)},
+    "mopse.attacks.Insider": {"spans": same({}), "own": same({})},
+    "mopse.attacks.Marks": {
+        "ruler_key": same(KEY),
+        "mark_key": same(OTHER_KEY),
+        "domain": same(10),
+    },
+    "mopse.attacks.Marks.encrypt": {"plaintexts": array(1, 2, 3)},
+    "mopse.attacks.ObservedToken": {"query": same(1), "bounds": same({"age": (0, 5)})},
+    "mopse.attacks.Posterior": {"classes": array(0, 0), "masses": lambda _: np.full((1, 10), 0.1)},
+    "mopse.attacks.Replaced": {"records": array(0), "ciphertexts": lambda _: np.array([[1, 2]])},
+    "mopse.attacks.View": {
+        "adversary": same(attacks.Adversary.CLOUD),
+        "domains": same({"x": attacks.Domain(10)}),
+        "indexes": same({"x": []}),
+    },
+    "mopse.attacks.View.alone": {"sender": same(0)},
+    "mopse.attacks.View.snapshot": {"plaintexts": same(5)},
+    "mopse.attacks.approx_value": {},
+    "mopse.attacks.assignment": {"view": lambda _: view("snapshot", attacks.DETERMINISTIC)},
+    "mopse.attacks.blind": {"tolerances": same([1])},
+    "mopse.attacks.by_copies": {"known": array(5, 6), "values": array(1, 2)},
+    "mopse.attacks.candidates": {"known": array(1, 3), "values": array(1, 2)},
+    "mopse.attacks.class_recovery": {"classes": array(0, 0, 1)},
+    "mopse.attacks.correlated": {
+        "beside": same("weight"),
+        "view": lambda _: view("snapshot", attacks.DETERMINISTIC),
+    },
+    "mopse.attacks.ordered_posterior": {"view": lambda _: view("snapshot", attacks.DETERMINISTIC)},
+    "mopse.attacks.cumulative": {"view": lambda _: view("snapshot", attacks.DETERMINISTIC)},
+    "mopse.attacks.distance": {"low": same(1), "high": same(2)},
+    "mopse.attacks.expected_candidates": {"known": same(2)},
+    "mopse.attacks.expected_density": {"n": same(5)},
+    "mopse.attacks.expected_rank_recovery": {"n": same(5)},
+    "mopse.attacks.frequency": {"view": lambda _: view("snapshot", attacks.DETERMINISTIC)},
+    "mopse.attacks.information": {"range_size": same(100)},
+    "mopse.attacks.labelled": {"view": lambda _: view("user+cloud")},
+    "mopse.attacks.limit_window_advantage": {"b": same(1.0)},
+    "mopse.attacks.linkage": {"classes": array(0, 0, 1)},
+    "mopse.attacks.locate": {"view": lambda _: view("provider+snapshot")},
+    "mopse.attacks.locate_between_marks": {"views": lambda _: [view("provider+snapshot")]},
+    "mopse.attacks.monotone_cumulative": {
+        "view": lambda _: view("snapshot", attacks.DETERMINISTIC)
+    },
+    "mopse.attacks.multinomial": {"view": lambda _: view("snapshot", attacks.DETERMINISTIC)},
+    "mopse.attacks.non_crossing": {"view": lambda _: view("snapshot", attacks.DETERMINISTIC)},
+    "mopse.attacks.reflected": {"guess": lambda _: attacks.Guess(np.array([1, 2]))},
+    "mopse.attacks.score": {"guess": lambda _: attacks.Guess(np.array([1, 2, 3]))},
+    "mopse.attacks.sorting": {"view": lambda _: view("snapshot", attacks.DETERMINISTIC)},
+    "mopse.attacks.subtree_share": {"fan_out": same(2), "height": same(2), "level": same(1)},
+    "mopse.attacks.summary": {
+        "table": lambda _: attacks.score(
+            attacks.Guess(np.array([1, 2, 3])),
+            np.array([1, 2, 3]),
+            attacks.Domain(10),
+            np.array([0, 0, 1]),
+        ),
+        "by": same(["metric"]),
+        "clusters": same(["provider"]),
+        "resamples": same(10),
+    },
+    "mopse.attacks.total_variation": {"left": same([1, 1]), "right": same([1, 0])},
+    "mopse.attacks.widest_gaps": {"ciphertexts": array(1, 5, 9), "classes": same(2)},
+    "mopse.attacks.window_advantage": {"range_size": same(100)},
+    "mopse.ciphers.Algorithm": {
+        "key_bytes": same((1, 2)),
+        "nonce_bytes": same(1),
+        "tag_bytes": same(1),
+        "block_bytes": same(1),
+        "longest_bytes": same(1),
+    },
+    "mopse.ciphers.Cipher": {"name": same("aes-256-gcm")},
+    "mopse.ciphers.Cipher.decrypt": {"message": lambda w: w.cipher.encrypt(b"x")},
+    "mopse.ciphers.Cipher.decrypt_into": {
+        "message": lambda w: w.cipher.encrypt(b"x"),
+        "plaintext": lambda _: bytearray(9),
+    },
+    "mopse.ciphers.Cipher.encrypt_into": {
+        "message": lambda w: bytearray(w.cipher.message_bytes(4))
+    },
+    "mopse.ciphers.Cipher.message_bytes": {"plaintext_bytes": same(5)},
+    "mopse.ciphers.algorithm": {"name": same("aes-256-gcm")},
+    "mopse.ciphers.decrypt": {
+        "name": same("aes-256-gcm"),
+        "message": lambda w: w.cipher.encrypt(b"x"),
+    },
+    "mopse.ciphers.encrypt": {"name": same("aes-256-gcm")},
+    "mopse.ciphers.legacy.LegacyCipher": {"name": same("des-cbc"), "key": same(KEY[:8])},
+    "mopse.ciphers.legacy.LegacyCipher.decrypt": {
+        "message": lambda w: w.legacy_cipher.encrypt(b"x")
+    },
+    "mopse.ciphers.legacy.LegacyCipher.decrypt_into": {
+        "message": lambda w: w.legacy_cipher.encrypt(b"x"),
+        "plaintext": lambda _: bytearray(9),
+    },
+    "mopse.ciphers.legacy.LegacyCipher.encrypt_into": {
+        "message": lambda w: bytearray(w.legacy_cipher.message_bytes(4))
+    },
+    "mopse.ciphers.legacy.LegacyCipher.message_bytes": {"plaintext_bytes": same(5)},
+    "mopse.ciphers.legacy.algorithm": {"name": same("des-cbc")},
+    "mopse.ciphers.legacy.decrypt": {
+        "name": same("des-cbc"),
+        "key": same(KEY[:8]),
+        "message": lambda w: w.legacy_cipher.encrypt(b"x"),
+    },
+    "mopse.ciphers.legacy.encrypt": {"name": same("des-cbc"), "key": same(KEY[:8])},
+    "mopse.ciphers.legacy.generate_key": {"name": same("des-cbc")},
+    "mopse.ciphers.legacy.join_credential": {"chunks": same(CHUNKS), "keys": same(CHUNK_KEYS)},
+    "mopse.ciphers.legacy.pbe_decrypt": {
+        "sealed": lambda _: legacy.pbe_encrypt(PASSWORD, b"x", 10)
+    },
+    "mopse.ciphers.legacy.pbe_derive": {"salt": same(b"12345678")},
+    "mopse.ciphers.legacy.rsa_decrypt_blocks": {
+        "sealed": lambda _: legacy.rsa_encrypt_blocks(private_key().public, b"x")
+    },
+    "mopse.ciphers.legacy.search_des_key": {
+        "chunk": same(CHUNKS[0]),
+        "chunk_bytes": same(3),
+        "known": same(CHUNK_KEYS[0]),
+        "unknown_bits": same(4),
+    },
+    "mopse.ciphers.legacy.split_credential": {
+        "credential": same(b"twelve bytes"),
+        "keys": same(CHUNK_KEYS),
+    },
+    "mopse.cli.main": {"arguments": lambda _: ["labs", "--out", folder(), NOTEBOOK_FILE]},
+    "mopse.datasets.card": {"name": same("nhanes-2017-2018")},
+    "mopse.datasets.load": {"name": same("nhanes-2017-2018")},
+    "mopse.datasets.providers": {"df": lambda _: POINTS, "n": same(2)},
+    "mopse.datasets.synthetic": {"n": same(3), "like": lambda _: TABLES["p"]},
+    "mopse.evaluate.Block": {"about": same({"n": 1}), "prepare": same(dict)},
+    "mopse.evaluate.Experiment": {
+        "room": same("security"),
+        "measure": same(dict),
+        "draw": same(dict),
+        "fast": same({}),
+    },
+    "mopse.evaluate.Watch": {"rows": lambda _: []},
+    "mopse.evaluate.Watch.step": {"party": same("p")},
+    "mopse.evaluate.growth": {"table": lambda _: TIMES, "x": same("n"), "resamples": same(10)},
+    "mopse.evaluate.medians": {"table": lambda _: TIMES, "by": same(["n"])},
+    "mopse.evaluate.record": {
+        "blocks": lambda _: [evaluate.Block({"n": 1}, lambda: {"s": lambda _: None})],
+        "patience_s": same(0.0),
+        "repeats": same(1),
+    },
+    "mopse.evaluate.run": {
+        "out": lambda _: folder(),
+        "only": same(["storage"]),
+        "fast": same(True),
+    },
+    "mopse.evaluate.seconds": {"call": same(max), "arguments": same([1])},
+    "mopse.evaluate.tree": {"providers": same(5)},
+    "mopse.evaluate.performance.Contender": {"encrypt": same(bytes), "decrypt": same(bytes)},
+    "mopse.evaluate.performance.excess": {"counts": array(1, 2, 3)},
+    "mopse.evaluate.performance.beside_openssl": {"repeats": same(1)},
+    "mopse.evaluate.performance.copying": {"size_bytes": same(5000), "repeats": same(1)},
+    "mopse.evaluate.performance.files": {
+        "entrants": lambda _: [performance.Contender("c", bytes, bytes)],
+        "repeats": same(1),
+    },
+    "mopse.evaluate.performance.gain": {"table": lambda _: recorded("user_query")},
+    "mopse.evaluate.performance.draw_gain": {"table": lambda _: recorded("user_query")},
+    "mopse.evaluate.security.draw_calibration": {"table": lambda _: recorded("security_snapshots")},
+    "mopse.evaluate.performance.storage": {"providers": same(2)},
+    "mopse.evaluate.security.draw_boundaries": {
+        "table": lambda _: recorded("security_queries"),
+        "plaintexts": same(81),
+    },
+    "mopse.evaluate.security.draw_linked": {
+        "table": lambda _: recorded("security_linked"),
+        "plaintexts": same(81),
+    },
+    "mopse.evaluate.security.draw_subtrees": {
+        "table": lambda _: recorded("security_subtrees"),
+        "fan_out": same(3),
+        "height": same(2),
+    },
+    "mopse.evaluate.security.draw_knowledge": {
+        "table": lambda _: recorded("security_knowledge"),
+        "field": same("age"),
+    },
+    "mopse.files.content": {},
+    "mopse.files.decrypt": {"source": lambda _: mopse.files.encrypt(b"text", key=KEY)},
+    "mopse.labs.make": {"notebooks": same([]), "out": lambda _: folder()},
+    "mopse.labs.student_version": {"solution": same(NOTEBOOK)},
+    "mopse.leakage.accepted": {"fields": same(["age"])},
+    "mopse.leakage.warn_of": {"indexed": same([]), "fields": same(())},
+    "mopse.merge": {"runs": same([[1, 2], [3]])},
+    "mopse.messages.Receipt": {
+        "added": same(0),
+        "replaced": same(0),
+        "removed": same(0),
+        "repeated": same(False),
+    },
+    "mopse.messages.Removal": {"message": message_of("removal")},
+    "mopse.messages.Renewed": {"renewed": same(1), "superseded": same(0)},
+    "mopse.messages.as_message": {"message": same(b"x"), "what": same("a thing")},
+    "mopse.messages.stored_number": {"written": same("0" * 32)},
+    "mopse.passwords.decrypt": {"sealed": lambda _: sealed_under_password()},
+    "mopse.passwords.encrypt": {"kdf": same("argon2id")},
+    "mopse.passwords.verify": {"stored": lambda _: mopse.passwords.hash(PASSWORD)},
+    "mopse.plot.Figure": {"x": same("x"), "y": same("y")},
+    "mopse.plot.Figure.band": INTERVAL,
+    "mopse.plot.Figure.bars": {"left": array(0, 1), "right": array(1, 2), "height": array(1, 2)},
+    "mopse.plot.Figure.heat": {
+        "x_edges": array(0, 1, 2),
+        "y_edges": array(0, 1, 2),
+        "values": lambda _: np.ones((2, 2)),
+        "label": same("l"),
+    },
+    "mopse.plot.Figure.intervals": INTERVAL,
+    "mopse.plot.Figure.level": {"y": same(1.0)},
+    "mopse.plot.Figure.note": {"x": same(1.0), "y": same(1.0), "text": same("t")},
+    "mopse.plot.Figure.upright": {"x": same(1.0)},
+    "mopse.plot.Figure.save": {"path": lambda _: str(Path(folder()) / "f.svg")},
+    "mopse.plot.grid": {"figures": lambda _: [plot.Figure(x="x", y="y").line([1, 2], [3, 4])]},
+    "mopse.rsa.PrivateKey.decrypt": {"sealed": lambda _: private_key().public.encrypt(b"x")},
+    "mopse.rsa.PrivateKey.from_pem": {"pem": lambda _: private_key().to_pem()},
+    "mopse.rsa.PrivateKey.generate": {"bits": same(2048)},
+    "mopse.rsa.PublicKey.from_pem": {"pem": lambda _: private_key().public.to_pem()},
+    "mopse.secret_sharing.join": {
+        "shares": lambda _: dict(
+            zip([KEY, OTHER_KEY], secret_sharing.split(b"x", 2, [KEY, OTHER_KEY]), strict=True)
+        )
+    },
+    "mopse.secret_sharing.split": {"secret": same(b"secret"), "threshold": same(2)},
+    "mopse.stores.Announcement.decode": {"message": lambda w: w.announcement.message},
+    "mopse.stores.Announcement.follows": {"known": lambda w: w.announcement},
+    "mopse.stores.Attachment.decode": {"message": message_of("attached")},
+    "mopse.stores.MemoryStore.add": {"message": message_of("upload")},
+    "mopse.stores.MemoryStore.add_base": {"base": same(5)},
+    "mopse.stores.MemoryStore.add_file": {
+        "missing": same([]),
+        "message": message_of("unsent"),
+        "attachment": lambda w: stores.Attachment.decode(bytes(w.unsent)),
+    },
+    "mopse.stores.MemoryStore.enroll": {"announcements": lambda w: [w.announcement]},
+    "mopse.stores.MemoryStore.files_of": {"handles": same([5])},
+    "mopse.stores.MemoryStore.labels": {"labels": same([5])},
+    "mopse.stores.MemoryStore.remove": {"removal": same(None), "provider": same("b")},
+    "mopse.stores.MemoryStore.count": {"query": lambda w: stores.Query.decode(bytes(w.query))},
+    "mopse.stores.MemoryStore.search": {"query": lambda w: stores.Query.decode(bytes(w.query))},
+    "mopse.stores.Part": {
+        "token": same(0),
+        "snapshot": same(1),
+        "page": same(0),
+        "is_last": same(True),
+        "upload": same(5),
+        "removed": same([]),
+    },
+    "mopse.stores.Part.decode": {"message": lambda w: w.part.encode()},
+    "mopse.stores.Part.nothing": {"token": same(0), "snapshot": same(1)},
+    "mopse.stores.Query.decode": {"message": message_of("query")},
+    "mopse.stores.Removal.decode": {"message": message_of("removal")},
+    "mopse.stores.StoredFile": {"handle": same(5), "description": same(b"x"), "body": same(None)},
+    "mopse.stores.StoredUpload": {"number": same(5), "schema": lambda w: w.stored.schema},
+    "mopse.stores.StoredUpload.decode": {"message": message_of("upload")},
+    "mopse.stores.tombstone": {"upload": same(5), "handle": same(6)},
+}
+"""Right values of the parameters of one call, where those above and defaults are none."""
+
+
+@functools.cache
+def sealed_under_password() -> bytes:
+    return passwords.encrypt(PASSWORD, b"x", kdf="pbkdf2-sha256")
+
+
+for _experiment in evaluate.EXPERIMENTS.values():
+    _room = performance if _experiment.room == "performance" else security
+    for _name in _room.__all__:
+        _call = f"{_room.__name__}.{_name}"
+        if getattr(_room, _name) is _experiment.measure:
+            BY_CALL[_call] = {key: same(value) for key, value in _experiment.fast.items()}
+            if "seeds" in BY_CALL[_call]:
+                BY_CALL[_call]["seeds"] = same((1,))
+        elif getattr(_room, _name) is _experiment.draw:
+            BY_CALL.setdefault(_call, {"table": lambda _, name=_experiment.name: recorded(name)})
+for _name in ("bars", "lines", "scatter", "steps", "histogram", "heatmap"):
+    BY_CALL[f"mopse.plot.{_name}"] = {
+        "table": lambda _: POINTS,
+        "x": same("at"),
+        "y": same("height"),
+        "value": same("records"),
+    }
+BY_CALL["mopse.plot.heatmap"] |= {"table": lambda _: PAIRS, "x": same("one"), "y": same("two")}
+
+
+def right(call: Call, parameter: inspect.Parameter) -> Right:
+    """Return what makes a right value of a parameter of a call."""
+    special = BY_CALL.get(call.name, {})
+    if parameter.name in special:
+        return special[parameter.name]
+    if parameter.default is not inspect.Parameter.empty:
+        return same(parameter.default)
+    return BY_NAME[parameter.name]
+
+
+def made(call: Call, world: World, **others: Callable[[], Any]) -> Callable[[], Any]:
+    """Return a call with right values for all of its parameters, but for some given others.
+
+    What is returned does it; all values are made before.
+    """
+    positional: list[Any] = []
+    named: dict[str, Any] = {}
+    for parameter in call.parameters:
+        maker = right(call, parameter)
+        if parameter.name in others:
+            value = others[parameter.name]()
+        elif maker is None:
+            continue
+        else:
+            value = maker(world)
+        if parameter.kind is parameter.KEYWORD_ONLY:
+            named[parameter.name] = value
+        elif parameter.kind is parameter.VAR_KEYWORD:
+            named["sbp" if "ranges" in parameter.name else "pulse"] = value
+        else:
+            positional.append(value)
+    one = None
+    if call.owner is not None:
+        one = INSTANCES[next(name for name, cls in PUBLIC.items() if cls is call.owner)](world)
+    return functools.partial(call.get(one), *positional, **named)
+
+
+def example(name: str, world: World) -> Any:
+    """Return an object of a public class, by the name of the class."""
+    if name in INSTANCES:
+        return INSTANCES[name](world)
+    if issubclass(PUBLIC[name], BaseException):
+        return PUBLIC[name]("one", "two")
+    decoded = {"Query": world.query, "Removal": world.removal}
+    short = name.rpartition(".")[2]
+    if name.startswith("mopse.stores.") and short in decoded:
+        return PUBLIC[name].decode(bytes(decoded[short]))
+    if name == "mopse.stores.Token":
+        return world.query.tokens[0]
+    return made(calls()[name], world)()
