@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, overload
 
+import numpy as np
 from tqdm import tqdm
 
 from mopse import _mopse
@@ -216,7 +217,11 @@ def _transfer(
         if hasattr(target, "write"):
             return sum(_write(target, part) for part in made)
         file = as_file(target)
-        if file.is_dir():
+        try:
+            is_folder = file.is_dir()
+        except OSError as error:  # no name that a file can have
+            raise access_error(error, file) from None
+        if is_folder:
             raise access_error(IsADirectoryError(21, "Is a directory"), file)
         try:
             with replacing(file, 0o666) as fresh:
@@ -293,4 +298,6 @@ def _write(file: Any, part: bytes) -> int:
 
 
 def _bar(total: int | None, progress: bool) -> Any:
+    if not isinstance(progress, bool | np.bool_):
+        raise WrongTypeError(f"progress is a {type(progress).__name__}, expected a bool")
     return tqdm(total=total, unit="B", unit_scale=True, disable=not progress)

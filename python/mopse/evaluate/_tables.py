@@ -152,7 +152,11 @@ def written(file: Path) -> pl.DataFrame:
     mopse.errors.FileAccessError
         If it cannot be read; `mopse.errors.MissingFileError` if there is no such folder.
     """
-    if not file.exists():
+    try:
+        is_there = file.exists()
+    except OSError as error:  # no name that a file can have
+        raise access_error(error, file) from None
+    if not is_there:
         if not file.parent.is_dir():
             raise MissingFileError(errno.ENOENT, "there is no such folder", str(file.parent))
         return pl.DataFrame()

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from mopse._checked import checked
+from mopse._checked import measured
 from mopse.ciphers import Cipher, legacy
 from mopse.ciphers.legacy import LegacyCipher
 from mopse.errors import InvalidInputError
@@ -18,7 +18,7 @@ from mopse.evaluate._progress import progressing
 __all__ = ["beside_openssl"]
 
 
-@checked()
+@measured()
 def beside_openssl(
     sizes_bytes: Sequence[int], *, repeats: int = 9, seed: int = 1, progress: bool = False
 ) -> pl.DataFrame:
