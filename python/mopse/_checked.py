@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeVar, Union
 
 import numpy as np
+import polars as pl
 
 from mopse._checks import integers, is_integer, items, mapping, numbers, text, truths
 from mopse.errors import InvalidInputError, WrongTypeError
@@ -88,14 +89,29 @@ def _resolved(hint: Any, names: Mapping[str, Any]) -> Any:
 
 
 def measured(**limits: Any) -> Callable[[_Taken], _Taken]:
-    """Return `checked` for experiments, whose integers are sizes and counts: up to 2^32 each."""
+    """Return `checked` for experiments, whose integers are sizes and counts: up to 2^32 each.
+
+    What Polars says of a table that has other columns than an experiment's is an error of ours.
+    """
 
     def decorate(function: _Taken) -> _Taken:
         kinds = {
             name: one.annotation for name, one in inspect.signature(function).parameters.items()
         }
         sizes = {name: (0, 2**32) for name, kind in kinds.items() if kind in _SIZES}
-        return checked(**(sizes | limits))(function)
+        looked_at = checked(**(sizes | limits))(function)
+        if pl.DataFrame not in kinds.values():
+            return looked_at
+
+        @functools.wraps(function)
+        def wrapper(*arguments: Any, **named: Any) -> Any:
+            try:
+                return looked_at(*arguments, **named)
+            except pl.exceptions.PolarsError as error:
+                why = str(error).partition("\n")[0]
+                raise InvalidInputError(f"the table is not one of this experiment: {why}") from None
+
+        return typing.cast(_Taken, wrapper)
 
     return decorate
 

@@ -57,7 +57,8 @@ PARAMETERS = [
 
 def values_for(name: str, parameter: str) -> dict:
     """Return the wrong values that an argument is tried with."""
-    is_slow = name in LONG or (name, parameter) in SLOW_ARGUMENTS
+    is_drawn = name.rpartition(".")[2].startswith("draw_") and parameter != "table"
+    is_slow = is_drawn or name in LONG or (name, parameter) in SLOW_ARGUMENTS
     return {key: WRONG[key] for key in SURE} if is_slow else WRONG
 
 
