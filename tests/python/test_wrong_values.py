@@ -159,6 +159,7 @@ WORDS: dict[str, tuple[str, ...]] = {
         "a file",
         "a query",
         "a removal",
+        "a thing",
     ),
     "minimum": ("a bound",),
     "more_fields": ("'pulse'",),
