@@ -1,5 +1,6 @@
 """Functions that look at their arguments first, as their signatures say what these are."""
 
+import enum
 import functools
 import inspect
 import os
@@ -9,18 +10,19 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeVar, Union
 
 import numpy as np
+import polars as pl
 
 from mopse._arrays import floats, integers, matrix
-from mopse._checks import integer, items, mapping, text, truths
+from mopse._checks import is_integer, items, mapping, text, truths
 from mopse.errors import InvalidInputError, WrongTypeError
 
-__all__ = ["checked"]
+__all__ = ["checked", "measured"]
 
 _Taken = TypeVar("_Taken", bound=Callable[..., Any])
 _Reader = Callable[[Any, str], Any]
 """Returns a value as the function takes it, or says what is wrong with it, by a name."""
 
-_LARGEST = 2**63 - 1
+_SHOWN = 2**64
 _LISTS = (Sequence, Collection, Iterable, list, set, frozenset)
 
 
@@ -30,8 +32,8 @@ def checked(**limits: Any) -> Callable[[_Taken], _Taken]:
     Parameters
     ----------
     **limits : (least, most), or int
-        For a parameter of numbers, or of lists of them, both bounds; else 0 and 2^63 - 1 for
-        integers, and none for floats. For one of arrays how many dimensions it has, else 1.
+        For a parameter of numbers, or of lists of them, both bounds; else 0 and none for integers,
+        and none for floats. For one of arrays how many dimensions it has, else 1.
 
     Notes
     -----
@@ -42,7 +44,7 @@ def checked(**limits: Any) -> Callable[[_Taken], _Taken]:
 
     def decorate(function: _Taken) -> _Taken:
         if inspect.isclass(function):
-            function.__init__ = decorate(function.__init__)  # type: ignore[misc]
+            function.__init__ = decorate(function.__init__)  # type: ignore[method-assign]
             return function
         signature = inspect.signature(function)
 
@@ -82,9 +84,40 @@ def _resolved(hint: Any, names: Mapping[str, Any]) -> Any:
     if not isinstance(hint, str):
         return hint
     try:
-        return eval(hint, dict(names))  # noqa: S307 - of our own source
+        return eval(hint, dict(names))
     except (NameError, TypeError):
         return Any
+
+
+def measured(**limits: Any) -> Callable[[_Taken], _Taken]:
+    """Return `checked` for experiments, whose integers are sizes and counts: up to 2^32 each.
+
+    What Polars says of a table that has other columns than an experiment's is an error of ours.
+    """
+
+    def decorate(function: _Taken) -> _Taken:
+        kinds = {
+            name: one.annotation for name, one in inspect.signature(function).parameters.items()
+        }
+        sizes = {name: (0, 2**32) for name, kind in kinds.items() if kind in _SIZES}
+        looked_at = checked(**(sizes | limits))(function)
+        if pl.DataFrame not in kinds.values():
+            return looked_at
+
+        @functools.wraps(function)
+        def wrapper(*arguments: Any, **named: Any) -> Any:
+            try:
+                return looked_at(*arguments, **named)
+            except pl.exceptions.PolarsError as error:
+                why = str(error).partition("\n")[0]
+                raise InvalidInputError(f"the table is not one of this experiment: {why}") from None
+
+        return typing.cast(_Taken, wrapper)
+
+    return decorate
+
+
+_SIZES = (int, Sequence[int])
 
 
 def _reader(hint: Any, limit: Any) -> _Reader | None:
@@ -142,38 +175,49 @@ def _union(inner: tuple[Any, ...], limit: Any) -> _Reader | None:
     return read
 
 
+def _wrong_type(value: Any, what: str, expected: str) -> WrongTypeError:
+    return WrongTypeError(f"{what} is a {type(value).__name__}, expected {expected}")
+
+
 def _integer(value: Any, what: str, limit: tuple[float, float] | None) -> int:
-    least, most = (0, _LARGEST) if limit is None else limit
-    return integer(value, what, least, most, fault=f"{{what}} is not within {least} to {most}")
+    least, most = (0, np.inf) if limit is None else limit
+    if not is_integer(value):
+        raise _wrong_type(value, what, "an int")
+    if not least <= value <= most:
+        shown = value if abs(value) <= _SHOWN else "a number of more than 64 bits"
+        raise InvalidInputError(f"{what} is {shown}, expected {least} to {most}")
+    return int(value)
 
 
-def _float(value: Any, what: str, limit: tuple[float, float] | None) -> float:
+def _float(value: Any, what: str, limit: tuple[float, float] | None) -> Any:
     is_number = isinstance(value, int | float | np.integer | np.floating)
     if not is_number or isinstance(value, bool | np.timedelta64):
-        raise WrongTypeError(f"{what} must be a number, not {type(value).__name__}")
+        raise _wrong_type(value, what, "a number")
     try:
         number = float(value)
     except OverflowError:
         raise InvalidInputError(f"{what} is too large") from None
     least, most = (-np.inf, np.inf) if limit is None else limit
     if not least <= number <= most:  # NaN neither
-        raise InvalidInputError(f"{what} is not a number within {least} to {most}")
-    return number
+        raise InvalidInputError(f"{what} is {number}, expected a number from {least} to {most}")
+    return value
 
 
 def _text(value: Any, what: str, limit: None) -> str:
+    if not isinstance(value, str):
+        raise _wrong_type(value, what, "a str")
     return text(value, what)
 
 
 def _truth(value: Any, what: str, limit: None) -> bool:
     if not isinstance(value, bool | np.bool_):
-        raise WrongTypeError(f"{what} must be True or False, not {type(value).__name__}")
+        raise _wrong_type(value, what, "a bool")
     return bool(value)
 
 
 def _bytes(value: Any, what: str, limit: None) -> bytes:
     if not isinstance(value, bytes | bytearray | memoryview):
-        raise WrongTypeError(f"{what} must be bytes, not {type(value).__name__}")
+        raise _wrong_type(value, what, "bytes")
     return bytes(value)
 
 
@@ -189,8 +233,9 @@ _SIMPLE: dict[Any, Callable[..., Any]] = {
 def _choice(value: Any, what: str, choices: tuple[Any, ...]) -> Any:
     if not isinstance(value, str) or value not in choices:
         named = ", ".join(map(repr, choices))
-        kind = WrongTypeError if not isinstance(value, str) else InvalidInputError
-        raise kind(f"{what} must be one of {named}")
+        if not isinstance(value, str):
+            raise _wrong_type(value, what, f"one of {named}")
+        raise InvalidInputError(f"{what} is {value!r}, expected one of {named}")
     return value
 
 
@@ -201,14 +246,14 @@ def _array(value: Any, what: str, kind: Any, dimensions: int) -> Any:
         return floats(value, what) if dimensions == 1 else matrix(value, what)
     if kind is np.int64 and dimensions == 1:
         return integers(value, what)
+    if kind is np.uint64 and not (isinstance(value, np.ndarray) and value.dtype == np.uint64):
+        raise WrongTypeError(f"{what} must be a uint64 array")
     if not isinstance(value, np.ndarray) or value.dtype.kind not in "iu":
         raise WrongTypeError(f"{what} must be an array of integers")
     if value.ndim != dimensions:
         raise WrongTypeError(f"{what} must have {dimensions} dimensions, not {value.ndim}")
     if not np.can_cast(value.dtype, kind) and value.size and kind is np.int64:
         return integers(value.ravel(), what).reshape(value.shape)
-    if kind is np.uint64 and value.dtype != np.uint64:
-        raise WrongTypeError(f"{what} must hold uint64, not {value.dtype}")
     return np.ascontiguousarray(value, kind)
 
 
@@ -246,22 +291,24 @@ def _mapping(value: Any, what: str, key: _Reader | None, held: _Reader | None) -
 
 def _callable(value: Any, what: str) -> Any:
     if not callable(value):
-        raise WrongTypeError(f"{what} must be callable, not {type(value).__name__}")
+        raise _wrong_type(value, what, "a function")
     return value
 
 
 def _instance(value: Any, what: str, kind: type) -> Any:
-    if not isinstance(value, kind):
-        article = "an" if kind.__name__[0] in "AEIOU" else "a"
-        given = type(value).__name__
-        raise WrongTypeError(f"{what} must be {article} {kind.__name__}, not {given}")
-    return value
+    if isinstance(value, kind):
+        return value
+    if issubclass(kind, enum.Enum) and isinstance(value, str):
+        return kind(value)
+    raise _wrong_type(
+        value, what, f"{'an' if kind.__name__[0] in 'AEIOU' else 'a'} {kind.__name__}"
+    )
 
 
 def _path(value: Any, what: str) -> Any:
     try:
         path = os.fspath(value)
-    except Exception:  # noqa: BLE001 - whatever the object's own method raises
+    except Exception:
         raise WrongTypeError(f"{what} must be a path, not {type(value).__name__}") from None
     if not text(path, f"the path {what}") or "\0" in path:
         raise InvalidInputError(f"{what} must be a path, which names a file")

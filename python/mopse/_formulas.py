@@ -72,7 +72,7 @@ def size_of(value: int, name: str, least: int) -> int:
     return int(value)
 
 
-@checked()
+@checked(n=(1, 2**63 - 1))
 def expected_rank_recovery(probabilities: Any, n: int, *, tolerance: int = 0) -> float:
     """Return the share of records that ranks alone are expected to tell (S6, closed form).
 

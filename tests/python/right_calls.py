@@ -4,7 +4,6 @@ Whoever adds a public function gives each of its parameters a right value here, 
 `BY_NAME` or for the one function in `BY_CALL`; `test_wrong_values` fails until it is there.
 """
 
-import datetime
 import functools
 import importlib
 import inspect
@@ -39,7 +38,7 @@ __all__ = [
 
 KEY = bytes(range(32))
 OTHER_KEY = bytes(range(1, 33))
-PASSWORD = "correct horse"  # noqa: S105 - of nobody
+PASSWORD = "correct horse"
 
 
 def public_modules() -> list[ModuleType]:
@@ -55,9 +54,9 @@ def _public() -> dict[str, Any]:
     for module in public_modules():
         for name in module.__all__:
             thing = getattr(module, name)
-            if inspect.isclass(thing) or inspect.isroutine(thing):
-                if not any(thing is other for other in found.values()):
-                    found[f"{module.__name__}.{name}"] = thing
+            is_new = not any(thing is other for other in found.values())
+            if is_new and (inspect.isclass(thing) or inspect.isroutine(thing)):
+                found[f"{module.__name__}.{name}"] = thing
     return found
 
 
@@ -164,27 +163,33 @@ class World:
 
     @functools.cached_property
     def stored(self) -> stores.StoredUpload:
+        """One of `stores.StoredUpload`."""
         return stores.StoredUpload.decode(bytes(self.upload))
 
     @functools.cached_property
     def part(self) -> stores.Part:
+        """One of `stores.Part`."""
         return self.answer._parts[0]
 
     @functools.cached_property
     def stored_attachment(self) -> stores.Attachment:
+        """One of `stores.Attachment`."""
         return stores.Attachment.decode(bytes(self.attached))
 
     @functools.cached_property
     def announcement(self) -> stores.Announcement:
+        """One of `stores.Announcement`."""
         message = self.store.announcements(self.owner.key)[0]
         return stores.Announcement.decode(message)
 
     @functools.cached_property
     def cipher(self) -> ciphers.Cipher:
+        """One of `ciphers.Cipher`."""
         return ciphers.Cipher("aes-256-gcm", KEY)
 
     @functools.cached_property
     def legacy_cipher(self) -> legacy.LegacyCipher:
+        """One of `legacy.LegacyCipher`."""
         return legacy.LegacyCipher("des-cbc", KEY[:8])
 
 

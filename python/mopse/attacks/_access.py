@@ -242,7 +242,7 @@ def approx_value(patterns: AccessPatterns, plaintexts: int) -> Guess:
     return Guess(np.where(seen, values, NO_GUESS))
 
 
-@checked()
+@checked(plaintexts=(1, 2**32))
 def reflected(guess: Guess, plaintexts: int) -> Guess:
     """Return the guess with all values counted from the other end.
 

@@ -1,5 +1,6 @@
 """What an adversary sees: ciphertexts, bounds, and what its own keyring tells. No key, no truth."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -19,6 +20,7 @@ Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 _MOST_PLAINTEXTS = 2**32
+_ANY = (-math.inf, math.inf)
 
 
 class Adversary(StrEnum):
@@ -44,7 +46,7 @@ class Adversary(StrEnum):
     def _missing_(cls, value: object) -> Never:
         if not isinstance(value, str):
             raise WrongTypeError(f"an adversary's value is a string, not {type(value).__name__}")
-        raise InvalidInputError(f"there is no adversary of the value {value!r}: {', '.join(cls)}")
+        raise InvalidInputError(f"there is no adversary {value!r}: {', '.join(cls)}")
 
 
 @checked()
@@ -199,7 +201,7 @@ class Replaced:
     records: Integers
 
 
-@checked()
+@checked(bounds=_ANY, values=_ANY)
 @dataclass(frozen=True)
 class ObservedToken:
     """One token of a query as the cloud sees it.

@@ -108,7 +108,7 @@ class Block:
     prepare: Callable[[], Mapping[str, Case]]
 
 
-@checked()
+@checked(seed=(0, 2**63 - 1), repeats=(1, 2**31))
 def record(
     blocks: Sequence[Block],
     *,

@@ -8,7 +8,7 @@ __all__ = ["FAN_OUT", "tree"]
 FAN_OUT = 8
 
 
-@checked()
+@checked(providers=(0, 2**20))
 def tree(providers: int, fan_out: int = FAN_OUT) -> list[tuple[str, str | None]]:
     """Return names and parents of providers in a tree that is filled level by level.
 

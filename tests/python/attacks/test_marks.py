@@ -228,7 +228,7 @@ def test_bad_input_is_refused_by_name():
         marks.encrypt(np.array([1, 2]), handles)
     with pytest.raises(WrongTypeError, match="handles must be a uint64 array"):
         marks.encrypt(np.array([1]), [[1, 2]])
-    with pytest.raises(WrongTypeError, match="the cell must be an integer"):
+    with pytest.raises(WrongTypeError, match="cell is a float"):
         Marks(bytes(32), bytes(32), M, cell=1.5)
     with pytest.raises(InvalidInputError, match="the domain is -1"):
         Marks(bytes(32), bytes(32), -1)

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from mopse import datasets, plot
-from mopse._checked import checked
+from mopse._checked import measured
 from mopse._checks import wholes
 from mopse._scheme_names import COMMON, MOPSE, PER_PROVIDER, PLUS
 from mopse.evaluate._experiment import Experiment
@@ -24,7 +24,7 @@ from mopse.schemes import Opse
 __all__ = ["EXPERIMENT", "authorization", "draw_authorization"]
 
 
-@checked()
+@measured()
 def authorization(
     providers: Sequence[int] = (8, 64, 512),
     *,
@@ -127,7 +127,7 @@ def authorization(
     return record(blocks, seed=seed, repeats=repeats, path=path, progress=progress)
 
 
-@checked()
+@measured()
 def draw_authorization(table: pl.DataFrame) -> plot.Figure:
     """Return what adding and removing a provider costs (E7).
 

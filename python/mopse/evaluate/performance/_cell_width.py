@@ -9,7 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mopse import datasets, plot
-from mopse._checked import checked
+from mopse._checked import measured
 from mopse._checks import whole, wholes
 from mopse.errors import InvalidInputError
 from mopse.evaluate._experiment import Experiment
@@ -22,7 +22,7 @@ __all__ = ["EXPERIMENT", "cell_width", "draw_cell_width", "excess"]
 Integers = NDArray[np.int64]
 
 
-@checked()
+@measured()
 def excess(counts: Integers, cell: int) -> float:
     """Return how many records too many a uniformly random range finds on average.
 
@@ -57,7 +57,7 @@ def excess(counts: Integers, cell: int) -> float:
     return float((too_low * (m - at) + too_high * (at + 1)).sum() / (m * (m + 1) / 2))
 
 
-@checked()
+@measured()
 def cell_width(
     widths: Sequence[int] = (1, 2, 5, 10, 20),
     fields: Sequence[str] = ("age", "systolic_1", "bmi", "cholesterol"),
@@ -134,7 +134,7 @@ def cell_width(
     return pl.DataFrame(rows)
 
 
-@checked()
+@measured()
 def draw_cell_width(table: pl.DataFrame) -> plot.Figure:
     """Return the records found too many, measured and expected, against the cell width (E6).
 

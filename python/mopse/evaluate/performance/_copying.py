@@ -3,13 +3,13 @@
 import numpy as np
 import polars as pl
 
-from mopse._checked import checked
+from mopse._checked import measured
 from mopse.evaluate._measure import seconds
 
 __all__ = ["copying"]
 
 
-@checked()
+@measured()
 def copying(size_bytes: int = 1 << 28, repeats: int = 9) -> pl.DataFrame:
     """Time copying within memory, the ceiling of any cipher.
 

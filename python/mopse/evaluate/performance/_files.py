@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from mopse import passwords, specimens
-from mopse._checked import checked
+from mopse._checked import measured
 from mopse._progress import steps
 from mopse.ciphers import Cipher, legacy
 from mopse.ciphers.legacy import LegacyCipher
@@ -19,7 +19,7 @@ from mopse.rsa import PrivateKey
 __all__ = ["Contender", "contenders", "files"]
 
 
-@checked()
+@measured()
 @dataclass(frozen=True)
 class Contender:
     """A way to encrypt a file that is compared with others.
@@ -45,7 +45,7 @@ class Contender:
     most_bytes: int | None = None
 
 
-@checked()
+@measured()
 def contenders(rsa_most_bytes: int = 10_000_000, rsa_bits: int = 2048) -> list[Contender]:
     """Return what published systems encrypt record files with, and what one should use.
 
@@ -101,7 +101,7 @@ def contenders(rsa_most_bytes: int = 10_000_000, rsa_bits: int = 2048) -> list[C
     return made
 
 
-@checked()
+@measured()
 def files(
     sizes_bytes: Sequence[int],
     entrants: Sequence[Contender],

@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mopse import _mopse, plot
-from mopse._checked import checked
+from mopse._checked import measured
 from mopse._checks import whole, wholes
 from mopse._scheme_names import MOPSE
 from mopse.cloud import Cloud, merge
@@ -42,7 +42,7 @@ _EVERY = 32
 """One upload in so many is merged anew."""
 
 
-@checked()
+@measured()
 def growing(
     records: Sequence[int] = (10_000, 100_000, 1_000_000, 4_000_000),
     *,
@@ -302,7 +302,7 @@ def _while(work: Callable[[], None], call: Callable[[], Any]) -> Iterator[Callab
         working.result()
 
 
-@checked()
+@measured()
 def draw_growing(table: pl.DataFrame) -> plot.Figure:
     """Return one record more, and readers meanwhile, against what is stored.
 

@@ -7,7 +7,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mopse import plot
-from mopse._checked import checked
+from mopse._checked import measured
 from mopse._checks import whole, wholes
 from mopse._scheme_names import COMMON, MOPSE, PER_PROVIDER, PLAIN, PLUS
 from mopse.evaluate._experiment import Experiment
@@ -27,7 +27,7 @@ Integers = NDArray[np.int64]
 _INDEX = ["set-up", "handles", "entries", "sort"]
 
 
-@checked()
+@measured()
 def index_encryption(
     records: Sequence[int] = (100, 1000, 10_000, 100_000, 1_000_000),
     domains: Sequence[int] = (121, 1 << 16),
@@ -142,7 +142,7 @@ def _sort(watch: Watch, runs: list[Integers]) -> None:
             run.sort()
 
 
-@checked()
+@measured()
 def draw_index_encryption(table: pl.DataFrame) -> plot.Figure:
     """Return index encryption time against records, a panel per domain (E1).
 

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from mopse import plot
-from mopse._checked import checked
+from mopse._checked import measured
 from mopse._checks import whole, wholes
 from mopse._scheme_names import MOPSE
 from mopse.cloud import merge
@@ -28,7 +28,7 @@ from mopse.schema import Field, Schema
 __all__ = ["EXPERIMENT", "draw_large", "large"]
 
 
-@checked()
+@measured()
 def large(
     entries: Sequence[int] = (1_000_000, 10_000_000, 100_000_000),
     cores: Sequence[int] = (1, 2),
@@ -101,7 +101,7 @@ def large(
     )
 
 
-@checked()
+@measured()
 def draw_large(table: pl.DataFrame) -> plot.Figure:
     """Return time and memory of large indexes (growth).
 

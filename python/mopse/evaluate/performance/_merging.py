@@ -7,7 +7,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mopse import plot
-from mopse._checked import checked
+from mopse._checked import measured
 from mopse._checks import wholes
 from mopse._scheme_names import MOPSE, PLAIN
 from mopse.cloud import merge
@@ -25,7 +25,7 @@ Integers = NDArray[np.int64]
 _NS = "time per entry [ns]"
 
 
-@checked()
+@measured()
 def merging(
     entries: Sequence[int] = (10_000, 100_000, 1_000_000, 10_000_000),
     runs: Sequence[int] = (2, 4, 16, 64, 256, 1024),
@@ -101,7 +101,7 @@ def merging(
     return record(blocks, seed=seed, repeats=repeats, path=path, progress=progress)
 
 
-@checked()
+@measured()
 def draw_merging(table: pl.DataFrame) -> plot.Figure:
     """Return merge time per entry against size and against the number of runs (E4).
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from mopse._checked import checked
+from mopse._checked import measured
 from mopse._progress import steps
 from mopse.ciphers import Cipher, legacy
 from mopse.ciphers.legacy import LegacyCipher
@@ -18,7 +18,7 @@ from mopse.evaluate._measure import seconds
 __all__ = ["beside_openssl"]
 
 
-@checked()
+@measured()
 def beside_openssl(
     sizes_bytes: Sequence[int], *, repeats: int = 9, seed: int = 1, progress: bool | None = None
 ) -> pl.DataFrame:

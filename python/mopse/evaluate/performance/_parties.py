@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 import polars as pl
 
-from mopse._checked import checked
+from mopse._checked import measured
 from mopse.cloud import Cloud
 from mopse.evaluate._tree import tree
 from mopse.owner import Owner
@@ -15,7 +15,7 @@ from mopse.schema import Schema
 __all__ = ["authorized", "insecure_keys", "received"]
 
 
-@checked()
+@measured()
 def authorized(
     schema: Schema, providers: int, seed: int, *, is_flat: bool
 ) -> tuple[Owner, list[Provider]]:
@@ -25,7 +25,7 @@ def authorized(
     return owner, [owner.authorize(name, None if is_flat else under) for name, under in placed]
 
 
-@checked()
+@measured()
 def received(
     owner: Owner, parties: Iterable[Provider], parts: Iterable[pl.DataFrame]
 ) -> tuple[Cloud, int]:
@@ -41,7 +41,7 @@ def received(
     return cloud, sent
 
 
-@checked()
+@measured()
 def insecure_keys(count: int, seed: int) -> list[bytes]:
     """Return keys that only measure: whoever knows the seed has them."""
     rng = np.random.default_rng([seed, 1])

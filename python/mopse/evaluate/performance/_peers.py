@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from mopse import plot
-from mopse._checked import checked
+from mopse._checked import measured
 from mopse._checks import whole, wholes
 from mopse.errors import InvalidInputError
 from mopse.evaluate._experiment import Experiment
@@ -25,7 +25,7 @@ PEERS = "cargo bench --quiet --bench peers"
 _OPE_DOMAIN = 65_534  # the only one of the crate ope
 
 
-@checked()
+@measured()
 def peers(
     domains: Sequence[int] = (121, 1 << 10, 1 << 16, 1 << 32),
     *,
@@ -124,7 +124,7 @@ def peers(
     return record(blocks, seed=seed, repeats=repeats, path=path, progress=progress)
 
 
-@checked()
+@measured()
 def draw_peers(table: pl.DataFrame) -> plot.Figure:
     """Return the time to encrypt one value beside peers.
 

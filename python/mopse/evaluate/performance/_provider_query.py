@@ -8,7 +8,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mopse import _mopse, datasets, plot
-from mopse._checked import checked
+from mopse._checked import measured
 from mopse._checks import wholes
 from mopse._scheme_names import MOPSE, PER_PROVIDER, PLAIN, PLUS
 from mopse.evaluate._experiment import Experiment
@@ -28,7 +28,7 @@ __all__ = ["EXPERIMENT", "draw_provider_query", "provider_query"]
 Integers = NDArray[np.int64]
 
 
-@checked()
+@measured()
 def provider_query(
     below: Sequence[int] = (0, 8, 72, 584),
     *,
@@ -116,7 +116,7 @@ def provider_query(
     return record(blocks, seed=seed, repeats=repeats, path=path, progress=progress)
 
 
-@checked()
+@measured()
 def draw_provider_query(table: pl.DataFrame) -> plot.Figure:
     """Return a provider's query against how many are below it (E3).
 

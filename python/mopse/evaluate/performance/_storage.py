@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from mopse import _mopse, datasets, plot
-from mopse._checked import checked
+from mopse._checked import measured
 from mopse._checks import whole
 from mopse._scheme_names import MOPSE, ONE_MESSAGE, PER_PROVIDER, PLAIN, PLUS
 from mopse.evaluate._experiment import Experiment
@@ -18,7 +18,7 @@ from mopse.schema import Schema
 __all__ = ["EXPERIMENT", "draw_storage", "storage"]
 
 
-@checked()
+@measured()
 def storage(providers: int = 64, *, seed: int = 1) -> pl.DataFrame:
     """Measure what each party stores and sends, for NHANES with all its fields (experiment E5).
 
@@ -76,7 +76,7 @@ def storage(providers: int = 64, *, seed: int = 1) -> pl.DataFrame:
     return pl.DataFrame(rows)
 
 
-@checked()
+@measured()
 def draw_storage(table: pl.DataFrame) -> plot.Figure:
     """Return the bytes that each party stores and sends (E5).
 

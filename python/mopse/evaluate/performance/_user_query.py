@@ -8,7 +8,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mopse import _mopse, datasets, plot
-from mopse._checked import checked
+from mopse._checked import measured
 from mopse._checks import wholes
 from mopse._scheme_names import COMMON, MOPSE, ONE_MESSAGE, PER_PROVIDER, PLAIN, PLUS
 from mopse.errors import InvalidInputError
@@ -27,7 +27,7 @@ __all__ = ["EXPERIMENT", "draw_gain", "draw_user_query", "gain", "user_query"]
 Integers = NDArray[np.int64]
 
 
-@checked()
+@measured()
 def user_query(
     providers: Sequence[int] = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000),
     shares: Sequence[float] = (0.001, 0.01, 0.1),
@@ -159,7 +159,7 @@ def _interval(values: Integers, share: float) -> tuple[int, int]:
     return middle - best // 2, middle + (best + 1) // 2
 
 
-@checked()
+@measured()
 def gain(table: pl.DataFrame) -> pl.DataFrame:
     """Return how many times longer the owner's query takes under OPSE than under MOPSE.
 
@@ -197,7 +197,7 @@ def _moved(table: pl.DataFrame) -> pl.DataFrame:
     return steps.select("providers", "share", (copied + pl.col("open")).alias("moved_s"))
 
 
-@checked()
+@measured()
 def draw_user_query(table: pl.DataFrame) -> plot.Figure:
     """Return the owner's query against the number of providers (E2).
 
@@ -224,7 +224,7 @@ def draw_user_query(table: pl.DataFrame) -> plot.Figure:
     return plot.grid(panels, width=1200, height=520)
 
 
-@checked()
+@measured()
 def draw_gain(table: pl.DataFrame) -> plot.Figure:
     """Return how many times longer the owner's query takes under OPSE than under MOPSE (E2).
 

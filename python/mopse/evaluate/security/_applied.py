@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from mopse import _scheme_names as schemes
-from mopse._checked import checked
+from mopse._checked import measured
 from mopse.attacks import (
     Auxiliary,
     Domain,
@@ -60,7 +60,7 @@ APPLY: dict[str, tuple[str, ...]] = {
 ATTACKS = {**WITH_REPETITION, **WITHOUT_REPETITION}
 
 
-@checked()
+@measured()
 def applies(attack: str, domain: Domain) -> bool:
     """Say whether an attack is done before long in a domain."""
     return attack != "cumulative" or domain.cells <= LONGEST_ASSIGNMENT

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mopse import _scheme_names as schemes
 from mopse import plot
-from mopse._checked import checked
+from mopse._checked import measured
 from mopse._checks import whole, wholes
 from mopse.attacks import Deployment, correlated, ordered_posterior, summary
 from mopse.evaluate._experiment import Experiment
@@ -22,7 +22,7 @@ from mopse.evaluate.security._sweep import sweep
 __all__ = ["EXPERIMENT", "correlations", "draw_correlations"]
 
 
-@checked()
+@measured()
 def correlations(
     seeds: Sequence[int] = range(30),
     pairs: Sequence[tuple[str, str]] = (
@@ -79,7 +79,7 @@ def correlations(
     return sweep([{"seed": seed} for seed in seeds], block, path, progress)
 
 
-@checked()
+@measured()
 def draw_correlations(table: pl.DataFrame) -> plot.Figure:
     """Return what a second column of the same records adds (F12).
 

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from mopse import _scheme_names as schemes
-from mopse._checked import checked
+from mopse._checked import measured
 from mopse._formulas import expected_queries
 from mopse.attacks import Auxiliary, Deployment, Posterior, View, labelled, locate, simulate_queries
 from mopse.evaluate._measure import seconds
@@ -18,7 +18,7 @@ from mopse.evaluate.security._setting import dealt, halves
 __all__ = ["costs"]
 
 
-@checked()
+@measured()
 def costs(field: str = "age", *, repeats: int = 5, seed: int = 1) -> pl.DataFrame:
     """Time each attack on a snapshot, and count what it needs (table T5).
 

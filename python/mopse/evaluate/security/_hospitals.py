@@ -7,7 +7,7 @@ import polars as pl
 
 from mopse import _scheme_names as schemes
 from mopse import datasets, plot
-from mopse._checked import checked
+from mopse._checked import measured
 from mopse._checks import wholes
 from mopse.attacks import Auxiliary, Deployment, Guess, Posterior, View
 from mopse.evaluate._experiment import Experiment
@@ -22,7 +22,7 @@ from mopse.evaluate.security._sweep import sweep
 __all__ = ["EXPERIMENT", "draw_hospitals", "hospitals"]
 
 
-@checked()
+@measured()
 def hospitals(
     seeds: Sequence[int] = range(30),
     names: Sequence[str] = FIELDS,
@@ -90,7 +90,7 @@ def _each_alone(view: View, field: str, aux: Auxiliary, attack: Attack, senders:
     return Guess(values, confidence)
 
 
-@checked()
+@measured()
 def draw_hospitals(table: pl.DataFrame, attack: str = "posterior") -> plot.Figure:
     """Return for how many providers at least so many records are recovered (F1).
 

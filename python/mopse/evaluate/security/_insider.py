@@ -7,7 +7,7 @@ import polars as pl
 
 from mopse import _scheme_names as schemes
 from mopse import plot
-from mopse._checked import checked
+from mopse._checked import measured
 from mopse._checks import wholes
 from mopse.attacks import (
     Auxiliary,
@@ -33,7 +33,7 @@ from mopse.evaluate.security._sweep import sweep
 __all__ = ["EXPERIMENT", "draw_insider", "insider"]
 
 
-@checked()
+@measured()
 def insider(
     seeds: Sequence[int] = range(30),
     field: str = "age",
@@ -154,7 +154,7 @@ def _surer(one: Guess, other: Guess) -> Guess:
     return Guess(np.where(is_one, one.values, other.values), np.maximum(left, right))
 
 
-@checked()
+@measured()
 def draw_insider(table: pl.DataFrame, view: str = "provider+snapshot") -> plot.Figure:
     """Return what falls with one corrupt provider, against the width of cells.
 

@@ -7,7 +7,7 @@ import polars as pl
 
 from mopse import _scheme_names as schemes
 from mopse import plot
-from mopse._checked import checked
+from mopse._checked import measured
 from mopse._checks import wholes
 from mopse.attacks import Auxiliary, Deployment
 from mopse.evaluate._experiment import Experiment
@@ -22,7 +22,7 @@ from mopse.evaluate.security._sweep import sweep
 __all__ = ["EXPERIMENT", "draw_knowledge", "knowledge"]
 
 
-@checked()
+@measured()
 def knowledge(
     seeds: Sequence[int] = range(30),
     names: Sequence[str] = ("age", "bmi"),
@@ -100,7 +100,7 @@ def knowledge(
     return sweep([{"seed": seed} for seed in seeds], block, path, progress)
 
 
-@checked()
+@measured()
 def draw_knowledge(table: pl.DataFrame, field: str) -> plot.Figure:
     """Return recovery against how wrong, and how scarce, the adversary's knowledge is (F4).
 

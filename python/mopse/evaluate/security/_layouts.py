@@ -7,7 +7,7 @@ import polars as pl
 
 from mopse import _scheme_names as schemes
 from mopse import datasets, plot
-from mopse._checked import checked
+from mopse._checked import measured
 from mopse._checks import wholes
 from mopse.attacks import Deployment, class_recovery, locate_between_marks, score, widest_gaps
 from mopse.errors import InvalidInputError
@@ -22,7 +22,7 @@ from mopse.evaluate.security._sweep import sweep
 __all__ = ["EXPERIMENT", "draw_layouts", "layouts"]
 
 
-@checked()
+@measured()
 def layouts(
     seeds: Sequence[int] = range(10),
     field: str = "age",
@@ -102,7 +102,7 @@ def layouts(
     return sweep(keys, block, path, progress)
 
 
-@checked()
+@measured()
 def draw_layouts(table: pl.DataFrame) -> plot.Figure:
     """Return the trade between an insider and frequency hiding, full cells against marks.
 

@@ -7,7 +7,7 @@ import polars as pl
 
 from mopse import _scheme_names as schemes
 from mopse import datasets, plot
-from mopse._checked import checked
+from mopse._checked import measured
 from mopse._checks import wholes
 from mopse._formulas import exposed_fraction
 from mopse.attacks import Deployment, labelled, score, simulate_queries
@@ -22,7 +22,7 @@ from mopse.evaluate.security._sweep import sweep
 __all__ = ["EXPERIMENT", "draw_linked", "linked_queries"]
 
 
-@checked()
+@measured()
 def linked_queries(
     seeds: Sequence[int] = range(30),
     field: str = "age",
@@ -81,7 +81,7 @@ def linked_queries(
     return sweep([{"seed": seed} for seed in seeds], block, path, progress)
 
 
-@checked()
+@measured()
 def draw_linked(table: pl.DataFrame, plaintexts: int) -> plot.Figure:
     """Return how a group without a corrupt provider falls to linked queries (M4).
 

@@ -7,7 +7,7 @@ import polars as pl
 
 from mopse import _scheme_names as schemes
 from mopse import plot
-from mopse._checked import checked
+from mopse._checked import measured
 from mopse._checks import wholes
 from mopse._formulas import expected_rank_recovery
 from mopse.attacks import Deployment, Domain, linkage
@@ -24,7 +24,7 @@ from mopse.evaluate.security._sweep import sweep
 __all__ = ["EXPERIMENT", "amplification", "draw_amplification"]
 
 
-@checked()
+@measured()
 def amplification(
     seeds: Sequence[int] = range(30),
     field: str = "age",
@@ -100,7 +100,7 @@ def amplification(
     return sweep(keys, block, path, progress)
 
 
-@checked()
+@measured()
 def draw_amplification(table: pl.DataFrame) -> plot.Figure:
     """Return recovery against how many providers are merged (F8).
 

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 
 from mopse import _scheme_names as schemes
-from mopse._checked import checked
+from mopse._checked import measured
 from mopse._formulas import (
     expected_candidates,
     expected_density,
@@ -32,7 +32,7 @@ from mopse.evaluate.security._setting import dealt, halves
 __all__ = ["oracles"]
 
 
-@checked()
+@measured()
 def oracles(seed: int = 1) -> pl.DataFrame:
     """Return attacks beside what theory says they must give (table T2).
 

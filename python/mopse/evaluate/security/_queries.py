@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from mopse import plot
-from mopse._checked import checked
+from mopse._checked import measured
 from mopse._checks import wholes
 from mopse._formulas import exposed_fraction
 from mopse.attacks import exposure, simulate_queries
@@ -19,7 +19,7 @@ from mopse.evaluate.security._sweep import sweep
 __all__ = ["EXPERIMENT", "boundaries_by_queries", "draw_boundaries"]
 
 
-@checked()
+@measured()
 def boundaries_by_queries(
     seeds: Sequence[int] = range(30),
     *,
@@ -64,7 +64,7 @@ def boundaries_by_queries(
     return sweep(keys, block, path, progress)
 
 
-@checked()
+@measured()
 def draw_boundaries(table: pl.DataFrame, plaintexts: int) -> plot.Figure:
     """Return the share of cuts that queries have shown (F7).
 

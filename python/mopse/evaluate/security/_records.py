@@ -7,7 +7,7 @@ import polars as pl
 
 from mopse import _scheme_names as schemes
 from mopse import plot
-from mopse._checked import checked
+from mopse._checked import measured
 from mopse._checks import wholes
 from mopse._formulas import expected_density, expected_rank_recovery
 from mopse.attacks import Deployment, Domain
@@ -23,7 +23,7 @@ from mopse.evaluate.security._sweep import sweep
 __all__ = ["EXPERIMENT", "draw_records_needed", "records_needed"]
 
 
-@checked()
+@measured()
 def records_needed(
     seeds: Sequence[int] = range(30),
     names: Sequence[str] = ("age", "systolic_1"),
@@ -98,7 +98,7 @@ def records_needed(
     return sweep(keys, block, path, progress)
 
 
-@checked()
+@measured()
 def draw_records_needed(table: pl.DataFrame) -> plot.Figure:
     """Return recovery against the number of records, with the closed forms (F3).
 

@@ -4,26 +4,26 @@ from typing import Any
 
 import polars as pl
 
-from mopse._checked import checked
+from mopse._checked import measured
 from mopse.attacks import Auxiliary, Deployment, Guess, Posterior, score
 from mopse.evaluate.security._setting import steps_of
 
 __all__ = ["literals", "scored", "tolerated"]
 
 
-@checked()
+@measured()
 def literals(**values: Any) -> dict[str, pl.Expr]:
     """Return columns that have one value in every row."""
     return {name: pl.lit(value) for name, value in values.items()}
 
 
-@checked()
+@measured()
 def tolerated(steps: int) -> pl.Expr:
     """Return the metric's name, for guesses within a field's tolerance the same for all fields."""
     return pl.col("metric").replace(f"within {steps}", "within tolerance")
 
 
-@checked()
+@measured()
 def scored(
     deployment: Deployment,
     guess: Guess | Posterior,

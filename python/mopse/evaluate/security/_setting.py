@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from mopse import datasets
-from mopse._checked import checked
+from mopse._checked import measured
 from mopse.attacks import Auxiliary
 from mopse.evaluate._survey import card_columns, people_with
 from mopse.evaluate._tree import tree
@@ -32,14 +32,14 @@ FIELDS = ("sex", "age", "bmi", "systolic_1", "glycohemoglobin", "cholesterol")
 """Columns from few values to many, for the figures."""
 
 
-@checked()
+@measured()
 def steps_of(name: str) -> int:
     """Return a column's tolerance in steps; 0 for categories."""
     grid = card_columns()[name].get("grid")
     return 0 if grid is None else round(TOLERANCES[name] / grid["step"])
 
 
-@checked()
+@measured()
 def halves(
     schema: Schema, seed: int, pairs: Sequence[tuple[str, str]] = ()
 ) -> tuple[pl.DataFrame, Auxiliary]:
@@ -56,7 +56,7 @@ def halves(
     return people[order[:half]], Auxiliary.from_table(held_out, schema, pairs=pairs)
 
 
-@checked()
+@measured()
 def dealt(
     target: pl.DataFrame, providers: int, seed: int, *, skew: float | None = None
 ) -> dict[str, pl.DataFrame]:

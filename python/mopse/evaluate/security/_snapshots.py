@@ -7,7 +7,7 @@ import polars as pl
 
 from mopse import _scheme_names as schemes
 from mopse import plot
-from mopse._checked import checked
+from mopse._checked import measured
 from mopse._checks import wholes
 from mopse.attacks import Deployment, summary
 from mopse.evaluate._experiment import Experiment
@@ -22,7 +22,7 @@ from mopse.evaluate.security._sweep import sweep
 __all__ = ["EXPERIMENT", "draw_calibration", "draw_snapshots", "snapshots"]
 
 
-@checked()
+@measured()
 def snapshots(
     seeds: Sequence[int] = range(30),
     names: Sequence[str] | None = None,
@@ -85,7 +85,7 @@ def snapshots(
     return sweep(keys, block, path, progress)
 
 
-@checked()
+@measured()
 def draw_snapshots(table: pl.DataFrame, metric: str = "exact") -> plot.Figure:
     """Return what the best attack on each scheme recovers, column by column (table T4).
 
@@ -121,7 +121,7 @@ def draw_snapshots(table: pl.DataFrame, metric: str = "exact") -> plot.Figure:
     return figure.dots(at, blind["baseline"], name="guessing", role="control")
 
 
-@checked()
+@measured()
 def draw_calibration(
     table: pl.DataFrame, attack: str = "posterior", *, shown: Sequence[str] = FIELDS
 ) -> plot.Figure:

@@ -6,7 +6,7 @@ import polars as pl
 
 from mopse import _scheme_names as schemes
 from mopse import plot
-from mopse._checked import checked
+from mopse._checked import measured
 from mopse._checks import wholes
 from mopse._formulas import subtree_share
 from mopse.attacks import Deployment, locate
@@ -20,7 +20,7 @@ from mopse.evaluate.security._sweep import sweep
 __all__ = ["EXPERIMENT", "draw_subtrees", "subtrees"]
 
 
-@checked()
+@measured()
 def subtrees(
     seeds: Sequence[int] = range(30),
     field: str = "age",
@@ -86,7 +86,7 @@ def subtrees(
     return sweep([{"seed": seed} for seed in seeds], block, path, progress)
 
 
-@checked()
+@measured()
 def draw_subtrees(table: pl.DataFrame, fan_out: int, height: int) -> plot.Figure:
     """Return what a corrupt node of a MOPSE+ tree opens and locates, by its level (F10).
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import polars as pl
 
-from mopse._checked import checked
+from mopse._checked import measured
 from mopse.evaluate._resume import PATH, completed
 
 __all__ = ["sweep"]
 
 
-@checked()
+@measured()
 def sweep(
     keys: Sequence[Mapping[str, Any]],
     rows_of: Callable[..., Iterable[pl.DataFrame]],

@@ -7,7 +7,7 @@ import polars as pl
 
 from mopse import _scheme_names as schemes
 from mopse import plot
-from mopse._checked import checked
+from mopse._checked import measured
 from mopse._checks import whole, wholes
 from mopse.attacks import Deployment, blind, ordered_posterior, rank
 from mopse.evaluate._experiment import Experiment
@@ -21,7 +21,7 @@ from mopse.evaluate.security._sweep import sweep
 __all__ = ["EXPERIMENT", "draw_tolerances", "tolerance_curves"]
 
 
-@checked()
+@measured()
 def tolerance_curves(
     seeds: Sequence[int] = range(30),
     names: Sequence[str] = ("age", "systolic_1"),
@@ -90,7 +90,7 @@ def tolerance_curves(
     return sweep(keys, block, path, progress)
 
 
-@checked()
+@measured()
 def draw_tolerances(table: pl.DataFrame) -> plot.Figure:
     """Return how many records are recovered within a tolerance (F2).
 

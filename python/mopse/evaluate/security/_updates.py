@@ -8,7 +8,7 @@ import polars as pl
 
 from mopse import _scheme_names as schemes
 from mopse import plot
-from mopse._checked import checked
+from mopse._checked import measured
 from mopse._checks import wholes
 from mopse.attacks import (
     NO_GUESS,
@@ -38,7 +38,7 @@ CLUSTERS = ("seed", "provider")
 SCHEMES = (schemes.MOPSE, schemes.COMMON, schemes.PER_PROVIDER)
 
 
-@checked()
+@measured()
 def updates(
     seeds: Sequence[int] = range(10),
     field: str = "age",
@@ -175,7 +175,7 @@ def _grown(aux: Auxiliary, field: str, domain: Domain, birthdays: int, share: fl
     return Auxiliary({field: 4000 * new})
 
 
-@checked()
+@measured()
 def draw_updates(table: pl.DataFrame) -> plot.Figure:
     """Return recovery against how many records had birthdays that the cloud saw.
 
