@@ -106,7 +106,7 @@ impl Pool {
                 Some(current) => threads.in_place_scope(|scope| {
                     let part = stop::part();
                     current.attend(false, |answer| {
-                        scope.spawn(move |_| answer.give(|| part.run(work)))
+                        scope.spawn(move |_| answer.give(|| part.run(work)));
                     })
                 }),
             },

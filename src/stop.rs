@@ -301,7 +301,9 @@ mod tests {
             || pool::run(endless),
             || drop(pool::map(1000, 2, |_| endless())),
             || drop(pool::map(10, 2, |_| pool::map(10, 2, |_| endless()))),
-            || drop(pool::join(endless, || ())),
+            || {
+                pool::join(endless, || ());
+            },
         ];
         for work in works {
             let (asked, ask) = until_asked(2);

@@ -49,7 +49,9 @@ class _UnreadableError(Exception):
     """Why something is no column, without a value of it."""
 
 
-def column_of(values: Any, what: str, *, name: str = "", place: str = "row") -> pl.Series:
+def column_of(
+    values: Any, what: str, *, name: str = "", place: str = "row", may_nest: bool = False
+) -> pl.Series:
     """Return an array as a column that holds just what the array does.
 
     Parameters
@@ -63,6 +65,8 @@ def column_of(values: Any, what: str, *, name: str = "", place: str = "row") -> 
         The column's name.
     place : str
         What messages call a position: a row, or an entry.
+    may_nest : bool
+        Whether a value may be a list, as tables hold them.
 
     Raises
     ------
@@ -72,7 +76,7 @@ def column_of(values: Any, what: str, *, name: str = "", place: str = "row") -> 
     """
     try:
         column = _read(values, place)
-        if column.dtype.is_nested():
+        if column.dtype.is_nested() and not may_nest:
             raise _UnreadableError(f"must have one dimension, and holds {_called(column.dtype)}")
         if column.dtype == pl.Object:
             raise _UnreadableError("holds objects, which no column does")
@@ -249,7 +253,8 @@ def _type_of(values: Any) -> str:
 
 def _called(dtype: pl.DataType) -> str:
     """Return how messages call a dtype: without the categories of an Enum, which are values."""
-    return "Enum" if isinstance(dtype, pl.Enum) else str(dtype)
+    is_wide = isinstance(dtype, pl.Enum) or dtype.is_nested()
+    return dtype.base_type().__name__ if is_wide else str(dtype)
 
 
 def _read(values: Any, place: str) -> pl.Series:
@@ -390,7 +395,7 @@ def _of_mixed(values: list[Any], kinds: set[type]) -> pl.Series | None:
     if truths and truths != kinds:
         return None
     if all(issubclass(kind, list | tuple | np.ndarray | pl.Series) for kind in kinds):
-        raise _UnreadableError("must have one dimension, and holds lists")
+        return pl.Series(values)
     if decimal.Decimal in kinds and not all(
         value.is_finite() for value in values if isinstance(value, decimal.Decimal)
     ):
@@ -414,8 +419,10 @@ def _width(kind: type) -> Any:
 
 def _first_lost(values: list[Any], column: pl.Series) -> int | None:
     """Return where a column first holds something else than was given."""
-    if column.dtype.is_nested() or column.dtype == pl.Object:
+    if column.dtype == pl.Object:
         raise _UnreadableError("holds values of a type that no column has")
+    if column.dtype.is_nested():
+        return None  # no record holds them
     if len(column) != len(values):
         return 0
     for at, (value, held) in enumerate(zip(values, column.to_list(), strict=True)):

@@ -96,7 +96,7 @@ def _joined(columns: Iterable[tuple[Any, Any]]) -> pl.DataFrame:
         text(name, "the name of a column")
         if name in read:
             raise WrongTypeError(f"two columns are called {name!r}")
-        read[name] = as_column(name, values)
+        read[name] = column_of(values, f"column {name!r}", name=name, may_nest=True)
     lengths = {name: len(column) for name, column in read.items()}
     for name, length in lengths.items():
         first = next(iter(lengths))

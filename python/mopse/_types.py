@@ -62,7 +62,7 @@ def dtype_words(column: pl.Series) -> str:
         return f"Decimal\n{dtype.precision}\n{dtype.scale}"
     name = dtype.base_type().__name__
     if name not in _DTYPES or dtype != _DTYPES[name]():
-        raise WrongTypeError(f"column {column.name!r}: records cannot hold {dtype}")
+        raise WrongTypeError(f"column {column.name!r}: records cannot hold {name_of(dtype)}")
     return name
 
 
@@ -97,7 +97,8 @@ def is_known(words: str) -> bool:
 
 def name_of(dtype: pl.DataType) -> str:
     """Return how messages call a dtype: without the categories of an Enum, which are values."""
-    return "Enum" if isinstance(dtype, pl.Enum) else str(dtype)
+    is_wide = isinstance(dtype, pl.Enum) or dtype.is_nested()
+    return dtype.base_type().__name__ if is_wide else str(dtype)
 
 
 def declared(types: Any) -> dict[str, pl.DataType]:

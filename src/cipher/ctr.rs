@@ -26,7 +26,7 @@ where
     let [a, b, c, d, rest @ ..] = tag;
     let first = u32::from_le_bytes([a, b, c, d]);
     in_pieces(input, output, |number, input, output| {
-        // Messages have fewer than 2^32 blocks.
+        #[expect(clippy::cast_possible_truncation, reason = "messages have at most 2^32 blocks")]
         let counter = first.wrapping_add((number * (PIECE / 16)) as u32);
         let mut start = [0; 16];
         start[..4].copy_from_slice(&counter.to_le_bytes());

@@ -26,6 +26,7 @@ use zeroize::Zeroizing;
 
 use crate::cipher::{Algorithm, Error, aes_gcm, aes_gcm_siv, chacha20_poly1305, envelope};
 use crate::keys::{self, Key, Purpose, fill_random};
+use crate::stop;
 use crate::wire::{Kind, Reader, Writer};
 
 /// The cipher of each share, in turns; all take a key of 32 bytes.
@@ -60,6 +61,12 @@ impl Head {
     }
 }
 
+/// Bytes of a secret that are shared between two looks whether to go on: what each costs grows with the
+/// threshold and with the number of shares.
+fn at_once(threshold: usize, shares: usize) -> usize {
+    ((1 << 16) / (threshold * shares)).max(1)
+}
+
 /// Splits a secret into one sealed share per holder, of which `threshold` give it back.
 ///
 /// # Errors
@@ -88,10 +95,22 @@ pub fn split(secret: &[u8], threshold: usize, holders: &[Key]) -> Result<Vec<Vec
     fill_random(random.as_mut_slice())?;
     fill_random(&mut set)?;
     let shared = Zeroizing::new([secret, &Sha256::digest(secret)].concat());
-    let shares =
-        Gf256::split_bytes(threshold, holders.len(), &*shared, ChaCha20Rng::from_seed(*random))
+    let mut random = ChaCha20Rng::from_seed(*random);
+    let room = || Zeroizing::new(Vec::with_capacity(1 + shared.len()));
+    let mut shares: Vec<Zeroizing<Vec<u8>>> = holders.iter().map(|_| room()).collect();
+    stop::expect(shared.len());
+    for piece in shared.chunks(at_once(threshold, holders.len())) {
+        stop::check();
+        let parts = Gf256::split_bytes(threshold, holders.len(), piece, &mut random)
             .map(Zeroizing::new)
             .map_err(|_| keys::Error::Randomness)?;
+        for (share, part) in shares.iter_mut().zip(parts.iter()) {
+            // Each part begins with the number of its share.
+            let from = usize::from(!share.is_empty());
+            share.extend_from_slice(&part[from..]);
+        }
+        stop::advance(piece.len());
+    }
     let threshold = u8::try_from(threshold).map_err(|_| keys::Error::Randomness)?;
     shares
         .iter()
@@ -141,8 +160,23 @@ pub fn join(shares: &[(&[u8], &Key)]) -> Result<Zeroizing<Vec<u8>>, Error> {
     if opened.len() < needed {
         return Err(Error::TooFewShares { needed, got: opened.len() });
     }
-    let shared =
-        Gf256::combine_bytes(&*opened).map(Zeroizing::new).map_err(|_| Error::Decryption)?;
+    let length = opened.first().map_or(0, Vec::len);
+    if opened.iter().any(|share| share.len() != length) {
+        return Err(Error::Decryption);
+    }
+    let mut shared = Zeroizing::new(Vec::with_capacity(length));
+    let step = at_once(opened.len(), opened.len());
+    stop::expect(length);
+    for from in (1..length).step_by(step) {
+        stop::check();
+        let to = length.min(from + step);
+        let part = |share: &Vec<u8>| [&share[..1], &share[from..to]].concat();
+        let parts: Zeroizing<Vec<Vec<u8>>> = Zeroizing::new(opened.iter().map(part).collect());
+        let piece =
+            Gf256::combine_bytes(&*parts).map(Zeroizing::new).map_err(|_| Error::Decryption)?;
+        shared.extend_from_slice(&piece);
+        stop::advance(to - from);
+    }
     let (secret, digest) = shared.split_last_chunk::<32>().ok_or(Error::Decryption)?;
     if !bool::from(Sha256::digest(secret).ct_eq(digest)) {
         return Err(Error::Decryption);

@@ -122,7 +122,7 @@ macro_rules! from_floats {
         }
 
         /// The shortest decimal of a finite float, which no nearer one is as short as: its digits, and
-        /// an exponent of ten. Of two that are as near it is the even one, as Python and NumPy have it.
+        /// an exponent of ten. Of two that are as near it is the even one, as Python shows it.
         pub(super) fn $shortest(number: $float) -> (i64, i32) {
             let (digits, exponent) = digits_of(&format!("{number:e}"));
             match even_of_two(number.into(), exponent) {

@@ -738,12 +738,20 @@ def test_a_fault_of_a_column_is_named_for_what_it_is():
         ([None, Decimal("sNaN")], "holds a decimal that is no number in row 1"),
         (["\ud800", "a"], "holds half of a surrogate pair in row 0"),
         (np.array([1j, 1]), "is an array of complex128, which no column holds"),
-        ([[1], [2]], "column 'age' must have one dimension, and holds lists"),
+        ([[1], [2]], "field 'age': the field is of number values, not of List"),
+        (
+            pl.Series([[SECRET]] * 2, dtype=pl.List(pl.Enum([SECRET]))),
+            "field 'age': the field is of number values, not of List",
+        ),
         (pd.Series(pd.period_range("2020", periods=2)), "is a column of period"),
     ):
         with pytest.raises(WrongTypeError) as caught:
             PROVIDER.encrypt({"id": [1, 2], "age": column}, id="id")
         assert said in str(caught.value)
+        assert SECRET not in str(caught.value)
+    lists = pl.Series([[SECRET]], dtype=pl.List(pl.Enum([SECRET])))
+    with pytest.raises(WrongTypeError, match=r"column 'x': records cannot hold List$"):
+        PROVIDER.encrypt({"id": [1], "age": [41], "x": lists}, id="id")
 
 
 def test_labels_of_pandas_are_a_column_where_they_have_a_name():
