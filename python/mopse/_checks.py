@@ -35,7 +35,6 @@ __all__ = [
     "listed",
     "mapping",
     "near",
-    "numbers",
     "password_bytes",
     "require_memory",
     "spelt",

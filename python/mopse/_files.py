@@ -77,8 +77,6 @@ def as_folder(path: Any) -> Path:
         raise InvalidInputError("the path holds half of a surrogate pair") from None
     except Exception:  # TypeError, or what the object's own method raises
         raise WrongTypeError(f"a path must be a string, not {type(path).__name__}") from None
-    except UnicodeEncodeError:
-        raise InvalidInputError("the path holds half of a surrogate pair") from None
     if not given or b"\0" in given:
         raise InvalidInputError("the path names no file")
     return file

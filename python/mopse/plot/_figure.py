@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import Any, Self
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from mopse import _mopse
@@ -292,7 +293,7 @@ class Figure:
                 content = self.png()
             case suffix:
                 raise InvalidInputError(f'cannot save as "{suffix}": the suffix is .svg or .png')
-        write_whole(target, content, 0o666)
+        write_whole(target, content, SHARED)
 
     def _cores(self) -> list[tuple[str, _mopse.plot.Panel]]:
         return [(title, panel.core) for title, panel in self._panels]
