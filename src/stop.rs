@@ -103,11 +103,11 @@ fn begin(work: Option<Work>) -> Before {
 /// # Ok::<(), mopse::Error>(())
 /// ```
 pub fn until<T>(
-    mut ask: impl FnMut(Progress) -> bool + 'static,
+    ask: impl FnMut(Progress) -> bool + 'static,
     work: impl FnOnce() -> T,
 ) -> Result<T, Stopped> {
     let state = Arc::<State>::default();
-    let caller = Caller { ask: Box::new(move |progress| ask(progress)), asked: Instant::now() };
+    let caller = Caller { ask: Box::new(ask), asked: Instant::now() };
     let caller = Some(Rc::new(RefCell::new(caller)));
     let before = begin(Some(Work { state, caller }));
     let done = panic::catch_unwind(AssertUnwindSafe(work));

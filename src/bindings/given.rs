@@ -4,7 +4,7 @@ use pyo3::types::PyType;
 use super::error::{InvalidInputError, WrongTypeError};
 
 /// Reads an argument of what anybody may call. Whatever goes wrong, be it in an object's own methods, is one
-/// of our errors; PyO3 notes the argument's name at it.
+/// of our errors; the bindings note the argument's name at it.
 pub(super) fn given<'a, 'py, T>(value: &'a Bound<'py, PyAny>) -> PyResult<T>
 where
     T: FromPyObject<'a, 'py>,

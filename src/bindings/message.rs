@@ -971,7 +971,7 @@ impl Notes {
         notes: Vec<(u128, Vec<u8>)>,
     ) -> PyResult<Self> {
         let notes = notes.into_iter().map(|(number, sealed)| Note { number, sealed }).collect();
-        let (owner, provider) = (Owner(owner), place(&provider, epochs)?);
+        let (owner, provider) = (Owner(owner), place(provider, epochs)?);
         Ok(Self(notes::Notes { request, owner, provider, notes }))
     }
 
