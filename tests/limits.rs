@@ -366,7 +366,7 @@ fn what_a_request_names_has_a_limit_and_is_named_once() {
     let trapdoors = |count: usize, differ_at: usize| {
         request(move |bytes| {
             bytes.u8(0).list(1, |bytes, _| {
-                bytes.place(&["h"]).list(count, |bytes, at| {
+                bytes.place(&["m0000000"]).list(count, |bytes, at| {
                     let mut trapdoor = [0; 64];
                     trapdoor[differ_at..differ_at + 8].copy_from_slice(&(at as u64).to_le_bytes());
                     bytes.raw(&trapdoor)

@@ -11,8 +11,9 @@ from typing import Any, Literal, TypeVar, Union
 
 import numpy as np
 import polars as pl
+from numpy.typing import ArrayLike
 
-from mopse._arrays import floats, integers, matrix
+from mopse._arrays import floats, integers, matrix, refuse_masked
 from mopse._checks import is_integer, items, mapping, text, truths
 from mopse.errors import InvalidInputError, WrongTypeError
 
@@ -123,7 +124,7 @@ _SIZES = (int, Sequence[int])
 def _reader(hint: Any, limit: Any) -> _Reader | None:
     """Return what reads values of an annotation; None for what may be anything."""
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
-    if hint in (Any, object, inspect.Parameter.empty):
+    if hint in (Any, object, inspect.Parameter.empty, ArrayLike):
         return None
     if hint in _SIMPLE:
         return functools.partial(_SIMPLE[hint], limit=limit)
@@ -246,6 +247,7 @@ def _array(value: Any, what: str, kind: Any, dimensions: int) -> Any:
         return floats(value, what) if dimensions == 1 else matrix(value, what)
     if kind is np.int64 and dimensions == 1:
         return integers(value, what)
+    refuse_masked(value, what)
     if kind is np.uint64 and not (isinstance(value, np.ndarray) and value.dtype == np.uint64):
         raise WrongTypeError(f"{what} must be a uint64 array")
     if not isinstance(value, np.ndarray) or value.dtype.kind not in "iu":

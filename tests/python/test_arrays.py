@@ -179,105 +179,105 @@ def patterns(low: Any, high: Any, values: Any) -> list[Any]:
 
 
 INTEGERS: dict[str, tuple[str, Callable[[Any], Any], list[int]]] = {
-    "Opse.encrypt": ("the plaintexts", OPSE.encrypt, NUMBERS),
+    "Opse.encrypt": ("plaintexts", OPSE.encrypt, NUMBERS),
     "Opse.encrypt ids": (
-        "the ids",
+        "ids",
         lambda ids: OPSE.encrypt(np.arange(8), ids=ids),
         NUMBERS,
     ),
-    "Opse.decrypt": ("the ciphertexts", OPSE.decrypt, NUMBERS),  # which are none of it
-    "Clww.encrypt": ("the plaintexts", CLWW.encrypt, NUMBERS),
-    "Clww.decrypt": ("the ciphertexts", CLWW.decrypt, FEW_BITS),
-    "Clww.compare": ("the ciphertexts", lambda c: mopse.Clww.compare(c, 0), FEW_BITS),
+    "Opse.decrypt": ("ciphertexts", OPSE.decrypt, NUMBERS),  # which are none of it
+    "Clww.encrypt": ("plaintexts", CLWW.encrypt, NUMBERS),
+    "Clww.decrypt": ("ciphertexts", CLWW.decrypt, FEW_BITS),
+    "Clww.compare": ("ciphertexts", lambda c: mopse.Clww.compare(c, 0), FEW_BITS),
     "LewiWu.encrypt": (
-        "the plaintexts",
+        "plaintexts",
         lambda x: LEWI_WU.decrypt(LEWI_WU.encrypt(x)),
         NUMBERS,
     ),
     "merge": ("run 1", lambda run: mopse.merge([np.array([2, 4]), run]), ASCENDING),
-    "Marks.encrypt": ("the plaintexts", lambda x: MARKS.encrypt(x, HANDLES), NUMBERS),
+    "Marks.encrypt": ("plaintexts", lambda x: MARKS.encrypt(x, HANDLES), NUMBERS),
     "View.snapshot": (
-        "the ciphertexts",
+        "ciphertexts",
         lambda c: View.snapshot(c, 16).index("x").ciphertexts,
         NUMBERS,
     ),
     "of_ranges low": ("low", lambda low: patterns(low, [9] * 8, [4]), NUMBERS),
     "of_ranges high": ("high", lambda high: patterns([0] * 8, high, [4]), NUMBERS),
-    "of_ranges values": ("the values", lambda values: patterns([2], [4], values), NUMBERS),
+    "of_ranges values": ("values", lambda values: patterns([2], [4], values), NUMBERS),
     "exposure low": ("low", lambda low: attacks.exposure(low, [9] * 8, 16), NUMBERS),
     "exposure high": ("high", lambda high: attacks.exposure([0] * 8, high, 16), NUMBERS),
     "candidates": (
-        "the ciphertexts",
+        "ciphertexts",
         lambda c: attacks.candidates(c, [3], [2], 16),
         NUMBERS,
     ),
     "candidates known": (
-        "the known ciphertexts",
+        "known ciphertexts",
         lambda c: attacks.candidates([5], c, [0, 1, 2, 3, 4, 5, 6, 7], 16),
         [1, 2, 3, 4, 5, 6, 9, 11],
     ),
     "candidates values": (
-        "the known values",
+        "known values",
         lambda values: attacks.candidates([5], range(8), values, 16),
         ASCENDING,
     ),
     "by_copies known": (
-        "the known ciphertexts",
+        "known ciphertexts",
         lambda c: attacks.by_copies(VIEW, "x", c, range(8)).values,
         NUMBERS,
     ),
     "by_copies values": (
-        "the known values",
+        "known values",
         lambda values: attacks.by_copies(VIEW, "x", range(8), values).values,
         NUMBERS,
     ),
     "linkage truth": (
-        "the truth",
+        "truth",
         lambda truth: attacks.linkage(truth, [0] * 8, [0, 1] * 4),
         NUMBERS,
     ),
     "linkage classes": (
-        "the classes",
+        "classes",
         lambda classes: attacks.linkage([0] * 8, classes, [0, 1] * 4),
         NUMBERS,
     ),
     "linkage senders": (
-        "the senders",
+        "senders",
         lambda senders: attacks.linkage([0] * 8, [0] * 8, senders),
         NUMBERS,
     ),
     "class_recovery truth": (
-        "the truth",
+        "truth",
         lambda truth: attacks.class_recovery(truth, [0, 1] * 4),
         NUMBERS,
     ),
     "class_recovery classes": (
-        "the classes",
+        "classes",
         lambda classes: attacks.class_recovery([0, 1] * 4, classes),
         NUMBERS,
     ),
     "score truth": (
-        "the truth",
+        "truth",
         lambda truth: attacks.score(GUESS, truth, Domain(16), [0] * 8),
         NUMBERS,
     ),
     "score senders": (
-        "the senders",
+        "senders",
         lambda senders: attacks.score(GUESS, NUMBERS, Domain(16), senders),
         NUMBERS,
     ),
     "score guess": (
-        "the guess",
+        "values",
         lambda values: attacks.score(Guess(values), NUMBERS, Domain(16), [0] * 8),
         NUMBERS,
     ),
     "blind": (
-        "the truth",
+        "truth",
         lambda truth: attacks.blind(Domain(16), None, "x", [1], truth),
         NUMBERS,
     ),
     "widest_gaps": (
-        "the ciphertexts",
+        "ciphertexts",
         lambda c: attacks.widest_gaps(c, 3),
         ASCENDING,
     ),
@@ -289,33 +289,33 @@ FLOATS: dict[str, tuple[str, Callable[[Any], Any], list[int]]] = {
         NUMBERS,
     ),
     "total_variation": (
-        "the first",
+        "first",
         lambda counts: attacks.total_variation(counts, range(1, 9)),
         NUMBERS,
     ),
     "total_variation second": (
-        "the second",
+        "second",
         lambda counts: attacks.total_variation(range(1, 9), counts),
         NUMBERS,
     ),
     "expected_rank_recovery": (
-        "the probabilities",
+        "probabilities",
         lambda counts: attacks.expected_rank_recovery(counts, 9),
         NUMBERS,
     ),
     "expected_density": (
-        "the probabilities",
+        "probabilities",
         lambda counts: attacks.expected_density(counts, 9),
         NUMBERS,
     ),
     "cell_masses": (
-        "the probabilities",
+        "distribution",
         lambda shares: Domain(8, 2).cell_masses(shares),
         NUMBERS,
     ),
-    "likeliest": ("the probabilities", lambda shares: Domain(8, 2).likeliest(shares), NUMBERS),
+    "likeliest": ("distribution", lambda shares: Domain(8, 2).likeliest(shares), NUMBERS),
     "score confidence": (
-        "the confidence",
+        "confidence",
         lambda sure: attacks.score(Guess(np.array([1, 0]), sure), [1, 1], Domain(16), [0, 0]),
         [1, 0],
     ),
@@ -404,13 +404,18 @@ def test_every_kind_of_float_gives_what_numpys_gives(name):
         assert outcome(call, given) == expected, kind
 
 
+def bare(error: Exception) -> str:
+    """Return a message, which may call an argument with an article."""
+    return str(error).removeprefix("the ")
+
+
 @pytest.mark.parametrize("name", [*INTEGERS, *FLOATS])
 def test_a_null_is_named_by_argument_and_entry(name):
     what, call, _ = {**INTEGERS, **FLOATS}[name]
     for kind, values in NULLS.items():
         with pytest.raises(InvalidInputError) as caught:
             call(values)
-        assert str(caught.value) == f"{what}: entry 1 is null", kind
+        assert bare(caught.value) == f"{what}: entry 1 is null", kind
 
 
 @pytest.mark.parametrize("name", [*INTEGERS, *FLOATS])
@@ -421,7 +426,7 @@ def test_what_holds_no_numbers_is_named_by_argument_and_without_values(name):
             continue  # where there may be none
         with pytest.raises(WrongTypeError) as caught:
             call(values)
-        said = str(caught.value)
+        said = bare(caught.value)
         assert said.startswith((f"{what} must ", f"{what}: ")), (kind, said)
         assert SECRET not in said, (kind, said)
 
@@ -439,9 +444,10 @@ def test_a_number_that_does_not_fit_is_named_by_argument_and_entry(name):
         pl.Series([1, large], dtype=pl.Int128),
         [1, 2**200],
     ):
-        with pytest.raises(InvalidInputError, match=f"^{what}") as caught:
+        with pytest.raises(InvalidInputError) as caught:
             call(values)
-        said = str(caught.value)
+        said = bare(caught.value)
+        assert said.startswith(what)
         assert "entry 1 does not fit " + target in said or "64 bits in entry 1" in said, said
 
 

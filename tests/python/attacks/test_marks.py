@@ -230,7 +230,7 @@ def test_bad_input_is_refused_by_name():
         marks.encrypt(np.array([1]), [[1, 2]])
     with pytest.raises(WrongTypeError, match="cell is a float"):
         Marks(bytes(32), bytes(32), M, cell=1.5)
-    with pytest.raises(InvalidInputError, match="the domain is -1"):
+    with pytest.raises(InvalidInputError, match="domain is -1"):
         Marks(bytes(32), bytes(32), -1)
     with pytest.raises(InvalidInputError, match="expected 32"):
         Marks(bytes(31), bytes(32), M)
