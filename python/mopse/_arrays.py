@@ -34,6 +34,8 @@ _EXACT = (int, float, str, bool, datetime.date)
 _NO_ARRAYS = (str, bytes, bytearray, memoryview, np.generic, Mapping, set, frozenset)
 """What can be iterated over, and is no array for that."""
 
+_NESTED = (list, tuple, set, frozenset, dict, np.ndarray, pl.Series)
+
 _UNITS = {
     **dict.fromkeys(("Y", "M", "W", "D"), "D"),
     **dict.fromkeys(("h", "m", "s", "ms"), "ms"),
@@ -394,7 +396,11 @@ def _of_mixed(values: list[Any], kinds: set[type]) -> pl.Series | None:
     truths = {kind for kind in kinds if issubclass(kind, bool | np.bool_)}
     if truths and truths != kinds:
         return None
-    if all(issubclass(kind, list | tuple | np.ndarray | pl.Series) for kind in kinds):
+    nested = {kind for kind in kinds if issubclass(kind, _NESTED)}
+    if nested:
+        is_plain = all(issubclass(kind, list | tuple | np.ndarray | pl.Series) for kind in kinds)
+        if not is_plain or any(_is_deep(value) for value in values):
+            return None  # Polars may read for ever what holds itself
         return pl.Series(values)
     if decimal.Decimal in kinds and not all(
         value.is_finite() for value in values if isinstance(value, decimal.Decimal)
@@ -408,6 +414,10 @@ def _of_mixed(values: list[Any], kinds: set[type]) -> pl.Series | None:
     if decimal.Decimal in kinds and all(issubclass(kind, int | decimal.Decimal) for kind in kinds):
         return pl.Series([None if value is None else decimal.Decimal(value) for value in values])
     return pl.Series(values)
+
+
+def _is_deep(value: Any) -> bool:
+    return isinstance(value, list | tuple) and any(isinstance(one, _NESTED) for one in value)
 
 
 def _width(kind: type) -> Any:

@@ -309,9 +309,11 @@ def _instance(value: Any, what: str, kind: type) -> Any:
 
 def _path(value: Any, what: str) -> Any:
     try:
-        path = os.fspath(value)
+        named = os.fsencode(value)
+    except UnicodeEncodeError:
+        raise InvalidInputError(f"{what} must be a path, and holds half of a surrogate") from None
     except Exception:
         raise WrongTypeError(f"{what} must be a path, not {type(value).__name__}") from None
-    if not text(path, f"the path {what}") or "\0" in path:
+    if not named or b"\0" in named:
         raise InvalidInputError(f"{what} must be a path, which names a file")
     return value

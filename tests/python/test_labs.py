@@ -249,7 +249,9 @@ def test_markers_that_do_not_match_are_refused_with_their_cell(sources, message)
     ],
 )
 def test_what_is_no_notebook_is_refused(notebook):
-    with pytest.raises(errors.DamagedFileError, match="no notebook"):
+    is_mapping = isinstance(notebook, dict)
+    error = errors.DamagedFileError if is_mapping else errors.WrongTypeError
+    with pytest.raises(error, match="no notebook" if is_mapping else "must be a mapping"):
         labs.student_version(notebook)
 
 
