@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, overload
 
+import numpy as np
+
 from mopse import _mopse
 from mopse._checks import associated, byte_array, key_bytes, text
 from mopse._files import PRIVATE, SHARED, access_error, as_file, is_one_pipe, reading, replacing
@@ -216,6 +218,8 @@ def _transfer(
         origin = as_file(source)
         if is_one_pipe(origin, file):
             raise InvalidInputError(f"{file} is a pipe: it cannot be source and target")
+    if progress is not None and not isinstance(progress, bool | np.bool_):
+        raise WrongTypeError(f"progress is a {type(progress).__name__}, expected a bool or None")
     with _opened(source) as (read, total), counter(total, progress) as bar:
 
         def counted(size: int) -> Any:

@@ -18,6 +18,7 @@ from mopse.errors import MopseError
 
 CALLS = calls()
 PYTHONS_OWN = {
+    "mopse.ProposedSchema.__getitem__": "a mapping raises KeyError, for its `get` and `in`",
     "mopse.Schema.__getitem__": "a mapping raises KeyError, for its `get` and `in`",
     "mopse.Answer.__add__": "what is no answer may know how to be added to one",
     "mopse.attacks.Adversary": "the class of an enum, which also makes enums",
@@ -118,6 +119,7 @@ SHOWN = {
     ),
     *("field", "fields", "group", "id", "kdf", "left", "like", "metric", "name", "names", "only"),
     *("out", "path", "portions", "provider", "right", "role", "room", "scheme", "shown", "source"),
+    *("equals", "law", "layout"),
     *("table", "target", "under", "value", "view", "x", "y", "y_scale", "x_scale", "by", "of"),
     *("clusters", "df", "notebooks", "schema", "text", "title", "label"),
 }
@@ -134,6 +136,7 @@ def test_what_is_of_no_right_type_is_refused_by_name(name, parameter):
 
 
 WORDS: dict[str, tuple[str, ...]] = {
+    "values": ("column",),
     "a": ("the ciphertexts",),
     "aad": ("the associated data",),
     "b": ("the ciphertexts",),
