@@ -1,7 +1,7 @@
 //! Long work: it ends when whoever called asks for that, and tells how far it is.
 //!
 //! [`until`] does work and asks, ten times a second and on the thread that called, whether to go on. Where
-//! work may end it says [`check`], and so does everything that goes through the pool, between its pieces.
+//! work may end it says `check`, and so does everything that goes through the pool, between its pieces.
 //! It ends by unwinding from there to [`until`], as no room would have anything else to say about it:
 //!
 //! ```text
@@ -11,7 +11,7 @@
 //!
 //! So what is checked within must hold nothing half changed: a state that others see is made aside, and put
 //! in its place without a check. What cannot be divided, as one derivation of Argon2id, is left
-//! [`apart`]: a thread of its own does it to its end, and nobody waits for that.
+//! `apart`: a thread of its own does it to its end, and nobody waits for that.
 //!
 //! Outside of [`until`] all of this costs a look at a variable of the thread.
 
