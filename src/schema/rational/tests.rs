@@ -1,4 +1,5 @@
 use proptest::prelude::*;
+use proptest::test_runner::TestCaseError;
 
 use super::*;
 
@@ -118,13 +119,29 @@ proptest! {
     fn a_float_reads_as_its_shortest_decimal(bits: u64) {
         let float = f64::from_bits(bits);
         prop_assume!(float.is_finite() && float.abs() < 2_f64.powi(53));
-        prop_assert_eq!(Rational::try_from(float), format!("{float}").parse());
+        check_shortest(&Rational::try_from(float).unwrap(), &format!("{float}"), float)?;
     }
 
     #[test]
     fn a_float_of_single_precision_too(bits: u32) {
         let float = f32::from_bits(bits);
         prop_assume!(float.is_finite() && float.abs() < 2_f32.powi(24));
-        prop_assert_eq!(Rational::try_from(float), format!("{float}").parse());
+        check_shortest(&Rational::try_from(float).unwrap(), &format!("{float}"), float.into())?;
     }
+}
+
+/// Checks that a float is read as the decimal that is shown of it, or, where it lies right between that
+/// and another of as many places, as the even one of the two.
+fn check_shortest(read: &Rational, shown: &str, float: f64) -> Result<(), TestCaseError> {
+    let decimal: Rational = shown.parse().unwrap();
+    if *read == decimal {
+        return Ok(());
+    }
+    let exact = BigRational::from_float(float).unwrap();
+    prop_assert_eq!(&exact - &read.0, &decimal.0 - &exact, "{} is as near", shown);
+    let places = shown.split_once('.').map_or(0, |(_, after)| after.len());
+    let last =
+        &read.0 * BigRational::from_integer(BigInt::from(10).pow(u32::try_from(places).unwrap()));
+    prop_assert!(last.is_integer() && last.to_integer().is_even(), "{} is odd", read);
+    Ok(())
 }
