@@ -12,6 +12,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from mopse._types import check_times
+from mopse.errors import InvalidInputError
+
 __all__ = ["Proposal", "proposals"]
 
 CELLS = 128
@@ -32,6 +35,10 @@ _PLACEHOLDERS = [
     *(datetime.date(1899, 12, 30), datetime.date(1899, 12, 31), datetime.date(1900, 1, 1)),
     *(datetime.date(1970, 1, 1), datetime.date(2999, 12, 31), datetime.date(9999, 12, 31)),
 ]
+_EPOCH = datetime.date(1970, 1, 1)
+_FIRST_DAY, _LAST_DAY = (
+    day.toordinal() - _EPOCH.toordinal() for day in (datetime.date.min, datetime.date.max)
+)
 
 
 @dataclass(frozen=True)
@@ -82,6 +89,10 @@ def _of_ids(column: pl.Series) -> list[str]:
 
 def _proposal(column: pl.Series) -> Proposal:
     dtype, name = column.dtype, repr(column.name)
+    try:
+        check_times(column.to_frame())
+    except InvalidInputError as error:
+        return Proposal(column, left_out=str(error))
     if column.null_count() == len(column):
         return Proposal(column, left_out="it holds no value")
     if (dtype.is_integer() or dtype == pl.String) and _ID_NAME.search(column.name):
@@ -122,7 +133,8 @@ def _of_numbers(column: pl.Series) -> Proposal:
     places = _places(clean)
     if places is None:
         least, most = _ends(clean)
-        digits = max(0, 2 - math.floor(math.log10(most - least))) if most > least else 0
+        is_wide = 0 < most - least < math.inf
+        digits = max(0, 2 - math.floor(math.log10(most - least))) if is_wide else 0
         advice = f"Round first, as by pl.col({column.name!r}).round({digits})."
         why = f"its values have more than {_MOST_PLACES} places, as results of a calculation have"
         return Proposal(clean, left_out=why, notes=[*notes, advice])
@@ -230,6 +242,9 @@ def _round_widths() -> Iterator[int]:
 
 
 def _of_days(column: pl.Series) -> Proposal:
+    first, last = _ends(column.to_physical())
+    if first < _FIRST_DAY or last > _LAST_DAY:
+        return Proposal(column, left_out="it holds days that are not in the years 1 to 9999")
     clean, notes = column, []
     for placeholder in _PLACEHOLDERS:
         others = clean.filter(clean != placeholder)

@@ -115,7 +115,7 @@ def calls() -> dict[str, Call]:
             static = inspect.getattr_static(thing, member)
             if isinstance(static, property):
                 if static.fset is not None:
-                    raise NotImplementedError(f"{name}.{member} can be set: test what it takes")
+                    raise AssertionError(f"{name}.{member} can be set: try what it takes too")
             elif isinstance(static, staticmethod | classmethod):
                 taken = getattr(thing, member)
                 enter(f"{name}.{member}", None, lambda _, taken=taken: taken, taken)

@@ -340,8 +340,8 @@ def test_a_file_that_is_not_to_be_written_is_left(reachable):
     assert path.read_bytes() == b"before"
 
 
-@pytest.mark.parametrize("has_other_name", [False, True])
-def test_a_disk_that_fills_up_leaves_what_was_there(folder, has_other_name):
+@pytest.mark.parametrize("names", [[], ["file"], ["file", "other"]])
+def test_a_disk_that_fills_up_leaves_what_was_there(folder, names):
     program = (
         "import resource, signal, sys, mopse\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
@@ -352,14 +352,17 @@ def test_a_disk_that_fills_up_leaves_what_was_there(folder, has_other_name):
         "    print(error.filename == sys.argv[1])\n"
     )
     path = folder / "file"
-    path.write_bytes(b"before")
-    if has_other_name:
-        os.link(path, folder / "other")
+    if names:
+        path.write_bytes(b"before")
+        for other in names[1:]:
+            os.link(path, folder / other)
     done = subprocess.run(
         [sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True
     )
     assert done.stdout == "True\n"
-    assert path.read_bytes() == b"before"
+    assert {left.name: left.read_bytes() for left in folder.iterdir()} == dict.fromkeys(
+        names, b"before"
+    )
 
 
 def test_room_that_cannot_be_reserved_leaves_what_was_there(folder, monkeypatch):

@@ -179,25 +179,6 @@ def test_a_full_disk_is_an_error_that_names_the_file():
         files.encrypt(bytes(1 << 20), full, key=KEY)
 
 
-def test_a_disk_that_fills_up_leaves_nothing(tmp_path):
-    program = (
-        "import resource, signal, sys, mopse\n"
-        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))\n"
-        "try:\n"
-        "    mopse.files.encrypt(bytes(1 << 23), sys.argv[1], key=bytes(32))\n"
-        "except mopse.errors.FileAccessError as error:\n"
-        "    assert error.filename == sys.argv[1], error\n"
-        "    print('refused')\n"
-    )
-    target = tmp_path / "sealed"
-    done = subprocess.run(
-        [sys.executable, "-c", program, str(target)], capture_output=True, text=True, check=True
-    )
-    assert done.stdout == "refused\n"
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_memory_does_not_grow_with_the_file(tmp_path):
     program = (
         "import resource, sys, mopse\n"

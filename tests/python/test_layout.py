@@ -47,7 +47,7 @@ PYTHON = {
     "_types": _PRIMITIVE,
     "_table": {*_PRIMITIVE, "_fork", "_types"},
     "_verdict": {"_formulas"},
-    "_proposals": set(),
+    "_proposals": {"_types", "errors"},
     "schema": {*_PRIMITIVE, "_fork", "_proposals", "_table", "_types", "_verdict"},
     "messages": _PRIMITIVE,
     "stores": {"_mopse", "errors", "messages"},
