@@ -171,10 +171,12 @@ mod _mopse {
         #[pymodule_export]
         const MOST_RECORDS: usize = crate::message::limits::MOST_RECORDS;
         #[pymodule_export]
+        const MOST_SLOTS: u32 = crate::message::limits::MOST_SLOTS;
+        #[pymodule_export]
         use crate::bindings::message::{
-            Announcement, Attachment, Fetched, Listing, Notes, Part, Query, Removal, Request,
-            StoredFile, StoredUpload, Token, check_answer, goes_on, join_answer, split_answer,
-            tombstone,
+            Announcement, Attachment, Fetched, Listing, Notes, Part, Proof, Query, Removal,
+            Request, Seal, StoredFile, StoredUpload, Token, check_answer, goes_on, join_answer,
+            split_answer, tombstone,
         };
     }
 

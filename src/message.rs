@@ -8,6 +8,7 @@
 //! | [`announcement`] | what an authority tells every cloud |
 //! | [`upload`], [`removal`] | changes of records and of their index entries; the end of all of them |
 //! | [`query`], [`answer`] | what is asked; what answers it, and nothing else |
+//! | [`seal`], [`sums`] | what a provider states of all that it holds; what proves an answer by that |
 //! | [`attachment`], [`trapdoor`] | files of records; what finds a keyword |
 //! | [`request`], [`listing`], [`notes`] | requests for attachments and notes, and what answers them |
 
@@ -24,7 +25,9 @@ pub mod place;
 pub mod query;
 pub mod removal;
 pub mod request;
+pub mod seal;
 pub mod signature;
+pub mod sums;
 pub mod trapdoor;
 pub(crate) mod tree;
 pub mod upload;

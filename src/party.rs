@@ -8,6 +8,7 @@
 //! | [`keyring`] | what is held |
 //! | [`hierarchy`], [`authority`] | what is known below; authorise, revoke, learn |
 //! | [`uploading`], [`asking`], [`opening`] | encrypt and attach; queries and requests; answers and attachments |
+//! | [`ledger`], [`proving`] | seals of what is stored; whether an answer is all of it |
 //! | [`records`], [`grants`] | rows of a table, sealed one by one; the right to open some |
 //! | [`columns`], [`types`] | what a row is made of, and what each type holds |
 //! | [`attachments`], [`keywords`] | files of records, and what finds them |
@@ -22,7 +23,10 @@ pub mod grants;
 pub mod hierarchy;
 pub mod keyring;
 pub mod keywords;
+mod leaves;
+pub mod ledger;
 pub mod opening;
+pub mod proving;
 pub mod records;
 pub mod saved;
 #[cfg(test)]

@@ -87,9 +87,11 @@ kinds! {
     /// The right to open records.
     Grant = b"MOPSEGRT", 2, "the grant";
     /// The contents of a keyring, in the clear.
-    Keyring = b"MOPSEKEY", 3, "the keyring";
+    Keyring = b"MOPSEKEY", 4, "the keyring";
     /// The names and types of columns.
     Layout = b"MOPSELAY", 2, "the layout of the records";
+    /// What a provider knows of its own rows.
+    Ledger = b"MOPSELED", 1, "the ledger";
     /// All stored files that a request finds.
     Listing = b"MOPSELSG", 2, "the listing";
     /// What a note of keywords is bound to; associated, and never sent.
@@ -102,6 +104,8 @@ kinds! {
     Pbes1 = b"MOPSEPB1", 1, "the PBES1 message";
     /// Where an attachment belongs; associated, and never sent.
     Place = b"MOPSEPLC", 2, "the place";
+    /// What proves an answer.
+    Proof = b"MOPSEPRF", 1, "the proof";
     /// The tokens of a query.
     Query = b"MOPSEQRY", 2, "the query";
     /// What a record is bound to; associated, and never sent.
@@ -116,7 +120,7 @@ kinds! {
     RsaBlocks = b"MOPSERSB", 1, "the ciphertext";
     /// A keyring under a password.
     SavedKeyring = b"MOPSEFIL", 2, "the file";
-    /// What a provider states of all that it holds; no message of this kind is made yet.
+    /// What a provider states of all that it holds.
     Seal = b"MOPSESEA", 1, "the seal";
     /// A share of a secret.
     Share = b"MOPSESHR", 1, "the share";
@@ -406,6 +410,11 @@ impl<'a> Reader<'a> {
     /// How many bytes were read.
     pub fn position(&self) -> usize {
         self.whole - self.left.len()
+    }
+
+    /// Whether nothing is left.
+    pub fn is_at_end(&self) -> bool {
+        self.left.is_empty()
     }
 
     /// The end: nothing may be left.

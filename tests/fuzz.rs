@@ -375,7 +375,7 @@ fn an_unsigned_message_has_one_form_only() {
             prop_assert!(of == owner && original.0.starts_with(&chain.0) || chain.0.is_empty());
         }
         if let Ok(part) = Part::decode(&bytes) {
-            opened(&messages, &Answer { query: messages.query.id, parts: vec![part] });
+            opened(&messages, &Answer { query: messages.query.id, parts: vec![part], proof: None });
         }
     });
 }

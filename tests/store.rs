@@ -339,7 +339,10 @@ proptest! {
                     let path = node.path();
                     let removal = id.map(|id| {
                         let (issuer, digest) = (Chain::default(), [u8::try_from(id).unwrap(); 32]);
-                        Removal { owner: of, id, provider: node, issuer, digest }
+                        {
+                            let bytes = Vec::new();
+                            Removal { owner: of, id, provider: node, issuer, digest, bytes }
+                        }
                     });
                     let ours = memory.remove(&of, &path, removal.as_ref());
                     let theirs = lists.remove(&of, &path, removal.as_ref());

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,7 @@ OpenedPart = tuple[list[Any], int, list[str], bool, Any, list[tuple[str, str | N
 """Columns, how many records do not match, fields that could not be checked, whether the epoch was
 left, handles, and record, column and cause of each fault."""
 
-Faults = list[tuple[str, str, str | None, str]]
+Faults = list[tuple[str, str | None, str | None, str]]
 """Provider, record, column, cause."""
 
 
@@ -59,7 +60,7 @@ def described(
 ) -> pl.DataFrame | Opened[pl.DataFrame]:
     """Return what the attachments of a listing are called; see `Party.files`."""
     check_tables()
-    is_report = _is_report(faults)
+    reports = is_report(faults)
     found = instance(listing, FileListing, "a listing")._listing
     asked = instance(request, FileRequest, "a request")
     files = describe(found, asked._decoded)
@@ -68,16 +69,16 @@ def described(
         place = stored.provider, asked._record(stored), stored_text(stored.number)
         if not isinstance(file, MopseError):
             rows.append((*place, *file))
-        elif is_report:
+        elif reports:
             failed.append((*place, str(file)))
         else:
             raise _named(file, f"provider {stored.provider!r}, file {place[2]}") from None
     columns = [(name, pl.String) for name in (PROVIDER, "record", "file", "name", "media_type")]
     table = pl.DataFrame(rows, schema=[*columns, ("size_bytes", pl.Int64)], orient="row")
-    return Opened(table, _faults(failed, "file")) if is_report else table
+    return Opened(table, _faults(failed, "file")) if reports else table
 
 
-def _is_report(faults: str) -> bool:
+def is_report(faults: str) -> bool:
     if not isinstance(faults, str):
         raise WrongTypeError(f"faults must be a string, not {type(faults).__name__}")
     if faults not in ("raise", "report"):
@@ -118,12 +119,16 @@ def matching(
     open_part: Callable[[_mopse.message.Part, Ranges, bool], OpenedPart],
     faults: str,
     by_provider: bool,
+    unproven: Mapping[tuple[str, str], str] = MappingProxyType({}),
 ) -> Any:
-    """Return the opened records of an answer that match the query; see `Party.decrypt`."""
+    """Return the opened records of an answer that match the query; see `Party.decrypt`.
+
+    Records of providers that are unproven, by path and group, are left out and listed.
+    """
     check_tables()
     instance(answer, Answer, "an answer")
     ranges = instance(query, Query, "a query")._ranges
-    is_report = _is_report(faults)
+    reports = is_report(faults)
     if not isinstance(by_provider, bool | np.bool_):
         raise WrongTypeError("by_provider must be a truth value")
     if ranges is None:
@@ -137,12 +142,12 @@ def matching(
     excess = 0
     no_column: dict[str, None] = {}
     left: dict[str, int] = {}
-    listed: Faults = []
+    listed: Faults = [(path, None, None, cause) for (path, _), cause in unproven.items()]
     for part in answer._parts:
-        if not part.provider:
+        if not part.provider or (part.provider, part.group) in unproven:
             continue
         try:
-            opened = open_part(part, bounds, is_report)
+            opened = open_part(part, bounds, reports)
         except MopseError as error:
             raise _named(error, f"provider {part.provider!r}") from None
         columns, dropped, unchecked, is_left, handles, failed = opened
@@ -158,7 +163,7 @@ def matching(
         stretches = groups.setdefault(part.provider if by_provider else "", [])
         if not stretches or stretches[-1].layout != layout:
             odd = next((name for name, _, words in layout if not is_known(words)), None)
-            if odd is not None and not is_report:
+            if odd is not None and not reports:
                 where = f"provider {part.provider!r}: column {odd!r}"
                 raise InvalidInputError(f"{where}: {_NO_ZONE}")
             if odd is not None:
@@ -168,11 +173,11 @@ def matching(
         stretches[-1].parts.append((part.provider, columns, handles))
     answer.excess, answer.unchecked, answer.left = excess, tuple(no_column), left
     frames = {
-        provider: _together(stretches, schema, listed if is_report else None)
+        provider: _together(stretches, schema, listed if reports else None)
         for provider, stretches in groups.items()
     }
     records = frames if by_provider else frames.get("", schema._no_records())
-    return Opened(records, _faults(listed, "column")) if is_report else records
+    return Opened(records, _faults(listed, "column")) if reports else records
 
 
 _NO_ZONE = "its time zone is none that is known here"

@@ -40,6 +40,7 @@ __all__ = [
     "spelt",
     "string",
     "text",
+    "truth",
     "truths",
     "whole",
     "wholes",
@@ -145,6 +146,13 @@ def truths(values: Any, what: str, dimensions: int = 1) -> NDArray[np.bool_]:
     if not isinstance(values, np.ndarray) or values.dtype.kind != "b" or values.ndim != dimensions:
         raise WrongTypeError(f"{what} must hold truth values in {dimensions} dimensions")
     return np.ascontiguousarray(values, dtype=np.bool_)
+
+
+def truth(value: object, what: str) -> bool:
+    """Return a truth value, Python's or NumPy's."""
+    if not isinstance(value, bool | np.bool_):
+        raise WrongTypeError(f"{what} must be a truth value, not {type(value).__name__}")
+    return bool(value)
 
 
 def string(value: object, what: str) -> str:

@@ -3,13 +3,16 @@
 import datetime
 import os
 import time
+import weakref
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Never, Self, overload
 
+import numpy as np
 import polars as pl
 
 from mopse import _mopse
-from mopse._answers import described, matching, opened
+from mopse._answers import described, is_report, matching, opened
 from mopse._checks import (
     ceiling,
     instance,
@@ -21,11 +24,20 @@ from mopse._checks import (
     text,
     with_password,
 )
-from mopse._files import PRIVATE, as_file, read_whole, write_whole
+from mopse._fork import check_tables
+from mopse._files import PRIVATE, as_file, is_plain, read_whole, write_whole
 from mopse._table import as_column, record_ids
-from mopse.errors import InvalidInputError, OutdatedError, WrongTypeError
+from mopse.errors import (
+    DamagedFileError,
+    FileAccessError,
+    InvalidInputError,
+    OutdatedError,
+    ProofError,
+    WrongTypeError,
+)
 from mopse.messages import (
     Answer,
+    Count,
     File,
     FileListing,
     FileRequest,
@@ -90,8 +102,10 @@ class Party:
         if schema is not None:
             instance(schema, Schema, "a schema")
         self._keyring = keyring
+        self._proven_states: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
         if schema is not None:
             self._keyring.declare_portions(portions_of(schema))
+            self._keyring.declare_proven(list(schema.proven))
         self._schema = schema if schema is not None else _schema_of(keyring)
 
     @property
@@ -120,6 +134,7 @@ class Party:
         /,
         *,
         expires_in: datetime.timedelta = _HOUR,
+        proof: Any = None,
         **more_ranges: Any,
     ) -> Query:
         """Return the signed tokens that ask for records within ranges of values.
@@ -130,6 +145,9 @@ class Party:
             Ranges of fields whose names are no Python names.
         expires_in : datetime.timedelta
             How long the tokens are valid.
+        proof : {None, True, "sums"}
+            Whether the answer is to be proven by sums: see `prove`. Fields without
+            ``proof=True`` cannot be.
         **more_ranges : (lowest, highest), or a value
             The range of each field, both bounds included; None is open, a single value stands for
             itself. All must hold. Bounds are exact, see `mopse.Field`, and round inwards where they
@@ -182,7 +200,8 @@ class Party:
         if len(found) < len(plain):
             found = {}
         ranges_in = [(name, low, high) for name, (low, high) in found.items()]
-        return Query._with_ranges(self._keyring.query(ranges_in, expiry), found)
+        ask = self._keyring.provable_query if is_proof(proof) else self._keyring.query
+        return Query._with_ranges(ask(ranges_in, expiry), found)
 
     def lookup(
         self,
@@ -282,6 +301,8 @@ class Party:
         ranges: Mapping[str, Any] | None = None,
         /,
         *,
+        proof: Any = None,
+        max_age: datetime.timedelta | None = None,
         faults: Literal["raise", "report"] = "raise",
         by_provider: bool = False,
         **more_ranges: Any,
@@ -294,6 +315,11 @@ class Party:
             Where to ask. If this keyring has missed an announcement, it catches up.
         ranges : mapping from str to range, optional
             Ranges of fields whose names are no Python names, or those of arguments.
+        proof : {None, True, "sums"}
+            Whether to have it proven that nothing which providers sealed is missing, stale or
+            forged; see `prove`.
+        max_age : datetime.timedelta, optional
+            How old a seal may be, in whole hours, for its provider's part to count as proven.
         faults : {"raise", "report"}
             Whether the first fault is an error, or all are reported; see `decrypt`.
         by_provider : bool
@@ -312,15 +338,235 @@ class Party:
             As `query`, `mopse.Cloud.search` and `decrypt` do.
         """
         where = as_cloud(cloud)
-        query = self.query(ranges, **more_ranges)
+        _hours(max_age, proof)
+        query = self.query(ranges, proof=proof, **more_ranges)
+        since = self._since(where) if is_proof(proof) else None
         try:
-            answer = search(where, query)
+            answer = search(where, query, since=since)
         except OutdatedError:
             Party.catch_up(self, cloud)
-            query = self.query(ranges, **more_ranges)
-            answer = search(where, query)
+            query = self.query(ranges, proof=proof, **more_ranges)
+            answer = search(where, query, since=since)
+        if is_proof(proof):
+            answer = self._in_detail(where, answer, query, since, max_age)
         decrypt: Any = self.decrypt
-        return decrypt(answer, query, faults=faults, by_provider=by_provider)
+        records = decrypt(
+            answer, query, proof=proof, max_age=max_age, faults=faults, by_provider=by_provider
+        )
+        if is_proof(proof):
+            self._remember(where, answer)
+        return records
+
+    def count(
+        self,
+        cloud: "Cloud",
+        ranges: Mapping[str, Any] | None = None,
+        /,
+        *,
+        proof: Any = None,
+        max_age: datetime.timedelta | None = None,
+        **more_ranges: Any,
+    ) -> int:
+        """Return how many records of a cloud lie in the cells of ranges: `query` and count.
+
+        Parameters
+        ----------
+        cloud : Cloud
+            Where to ask.
+        ranges : mapping from str to range, optional
+            Ranges of fields whose names are no Python names, or those of arguments.
+        proof : {None, True, "sums"}
+            Whether to have it proven, as `ask` does; it then costs 48 bytes a record.
+        max_age : datetime.timedelta, optional
+            As for `ask`.
+        **more_ranges : (lowest, highest), or a value
+            The range of each field; see `query`.
+
+        Raises
+        ------
+        mopse.errors.ProofError
+            If it is not proven.
+        mopse.errors.MopseError
+            As `query` and `mopse.Cloud.count` do.
+        """
+        where = as_cloud(cloud)
+        hours = _hours(max_age, proof)
+        query = self.query(ranges, proof=proof, **more_ranges)
+        if not is_proof(proof):
+            return int(where.count(query))
+        count = where.count(query, proof=True)
+        if self._is_doubtful(count, query, hours):
+            count = where.count(query, proof=True, in_detail=True)
+        self.prove(count, query, max_age=max_age)
+        return int(count)
+
+    def prove(
+        self,
+        found: Answer | Count,
+        query: Query,
+        *,
+        max_age: datetime.timedelta | None = None,
+    ) -> pl.DataFrame:
+        """Find out whether an answer or a count holds all that its providers sealed.
+
+        Parameters
+        ----------
+        found : Answer or Count
+            What `mopse.Cloud.search` or `mopse.Cloud.count` returned.
+        query : Query
+            The query, made with ``proof=True``.
+        max_age : datetime.timedelta, optional
+            How old a seal may be, in whole hours.
+
+        Returns
+        -------
+        polars.DataFrame
+            ``answer.proven``: every provider that the query reaches, and its seal. Records that
+            came after it are ``unsealed``: they are their provider's, and others may be missing.
+
+        Raises
+        ------
+        mopse.errors.ProofError
+            If something that was sealed is missing, doubled, stale, moved or forged, or a provider
+            has no seal; ``providers`` names them, if the answer was given in detail, as `ask` has
+            it in that case.
+        mopse.errors.SignatureError
+            If something in the proof is forged.
+        mopse.errors.WrongTypeError
+            If no proof came with it.
+
+        Notes
+        -----
+        Each provider adds up keyed numbers of its records, cell by cell; the cloud adds the
+        providers' tables and answers a range by 16 bytes, whatever their number. A lie passes with
+        chance 2^-128. A conjunction and a count also list what the ranges hold: 48 bytes a record
+        and range. Costs half a microsecond a record, and some microseconds a provider.
+
+        **Not proven** is what came after the seals; that a seal is the newest, if this keyring
+        never saw a newer one, as `compare` may find out; and what a provider says of its own
+        records. A provider that lies spoils its own part alone.
+        """
+        hours = _hours(max_age, True)
+        table, faults = self._proven(found, query, hours)
+        if isinstance(found, Answer):
+            found.proven = table
+        if faults:
+            raise _unproven(faults)
+        return table
+
+    def _proven(
+        self, found: Any, query: Query, hours: int | None
+    ) -> tuple[pl.DataFrame, dict[tuple[str, str], str]]:
+        """Return what was found of each provider, and what is wrong by path and group."""
+        check_tables()
+        if not isinstance(found, Answer | Count):
+            kind = type(found).__name__
+            raise WrongTypeError(f"an answer or a count can be proven, not {kind}")
+        asked = instance(query, Query, "a query")
+        parts = None
+        if isinstance(found, Answer):
+            found._check(asked)
+            parts = found._parts
+        if found._proof is None:
+            raise WrongTypeError(
+                "no proof came with the answer: make the query with proof=True, and take the "
+                "answer to its end"
+            )
+        proven = self._keyring.prove(parts, found._proof, asked._decoded, int(time.time()), hours)
+        members, _, is_wrong = proven
+        faults = {(path, group): cause for path, group, *_, cause in members if cause is not None}
+        if is_wrong and not faults:
+            faults["", ""] = (
+                "a sum of all providers is wrong: search in_detail=True tells whose part it is"
+            )
+        return _table_of(members, is_wrong), faults
+
+    def _is_doubtful(self, found: Any, query: Query, hours: int | None) -> bool:
+        try:
+            return bool(self._proven(found, query, hours)[1])
+        except ProofError:
+            return True
+
+    def _in_detail(
+        self,
+        cloud: Any,
+        answer: Answer,
+        query: Query,
+        since: int | None,
+        max_age: datetime.timedelta | None,
+    ) -> Answer:
+        """Return an answer that is proven, or else one that tells whose part is not."""
+        if not self._is_doubtful(answer, query, _hours(max_age, True)):
+            return answer
+        return search(cloud, query, in_detail=True)
+
+    def _since(self, cloud: Any) -> int | None:
+        """Return the last state of a cloud whose seals are known here."""
+        try:
+            return self._proven_states.get(cloud)
+        except TypeError:  # it cannot be remembered
+            return None
+
+    def _remember(self, cloud: Any, answer: Answer) -> None:
+        try:
+            if answer.state is not None:
+                self._proven_states[cloud] = answer.state
+        except TypeError:
+            pass
+
+    @property
+    def seals(self) -> dict[str, tuple[int, bytes]]:
+        """Number and digest of the newest seal that was seen of each provider, by path.
+
+        A provider's own are those that it made. See `compare`.
+        """
+        return {path: (number, digest) for path, number, digest in _newest(self._keyring)}
+
+    def compare(self, other: "Party") -> dict[str, int]:
+        """Compare the seals that two parties have seen: whether a cloud shows them one history.
+
+        Parameters
+        ----------
+        other : Owner or Provider
+            The other party. A provider knows every seal that it made, as long as it has its ledger.
+
+        Returns
+        -------
+        dict from str to int
+            The number of the newest seal, by the path of each provider of which both have seen one
+            and which can be compared: both have seen the same number, or the provider is one of
+            them.
+
+        Raises
+        ------
+        mopse.errors.ProofError
+            If they were shown two seals of one number, or one that the provider did not make;
+            ``providers`` names them.
+        """
+        theirs = instance(other, Party, "the other party")
+        if self.key != theirs.key:
+            raise InvalidInputError("the parties are of two owners")
+        forked, same = [], {}
+        for one, two in ((self, theirs), (theirs, self)):
+            made = one._keyring.seal_trail
+            mine, seen = dict(made), two.seals
+            if made and one._own_path in seen:
+                number, digest = seen[one._own_path]
+                if bytes(mine.get(number, b"")) != digest:
+                    forked.append(one._own_path)
+                else:
+                    same[one._own_path] = number
+        for path in self.seals.keys() & theirs.seals.keys():
+            (number, digest), (their_number, their_digest) = self.seals[path], theirs.seals[path]
+            if number == their_number and digest != their_digest:
+                forked.append(path)
+            elif number == their_number:
+                same[path] = number
+        if forked:
+            error = ProofError(f"two histories were shown of {sorted(set(forked))}")
+            error.providers = tuple(sorted({*forked}))
+            raise error
+        return same
 
     @overload
     def decrypt(
@@ -328,6 +574,8 @@ class Party:
         answer: Answer,
         query: Query,
         *,
+        proof: Any = None,
+        max_age: datetime.timedelta | None = None,
         faults: Literal["raise"] = "raise",
         by_provider: Literal[False] = False,
     ) -> pl.DataFrame: ...
@@ -337,6 +585,8 @@ class Party:
         answer: Answer,
         query: Query,
         *,
+        proof: Any = None,
+        max_age: datetime.timedelta | None = None,
         faults: Literal["raise"] = "raise",
         by_provider: Literal[True],
     ) -> dict[str, pl.DataFrame]: ...
@@ -346,6 +596,8 @@ class Party:
         answer: Answer,
         query: Query,
         *,
+        proof: Any = None,
+        max_age: datetime.timedelta | None = None,
         faults: Literal["report"],
         by_provider: Literal[False] = False,
     ) -> Opened[pl.DataFrame]: ...
@@ -355,6 +607,8 @@ class Party:
         answer: Answer,
         query: Query,
         *,
+        proof: Any = None,
+        max_age: datetime.timedelta | None = None,
         faults: Literal["report"],
         by_provider: Literal[True],
     ) -> Opened[dict[str, pl.DataFrame]]: ...
@@ -363,6 +617,8 @@ class Party:
         answer: Answer,
         query: Query,
         *,
+        proof: Any = None,
+        max_age: datetime.timedelta | None = None,
         faults: Literal["raise", "report"] = "raise",
         by_provider: bool = False,
     ) -> Any:
@@ -374,6 +630,11 @@ class Party:
             What `mopse.Cloud.search` returned.
         query : Query
             The query that it answers; it holds the bounds in the clear, which are never sent.
+        proof : {None, True, "sums"}
+            Whether it must be proven that nothing is missing; see `prove`. With a report, records
+            of providers whose part is not proven are left out, and listed with the cause.
+        max_age : datetime.timedelta, optional
+            How old a seal may be, in whole hours.
         faults : {"raise", "report"}
             What becomes of records that do not open, or hold what their layout, the schema or a
             table does not allow: the first is an error, or all are left out and reported.
@@ -392,6 +653,8 @@ class Party:
         ------
         mopse.errors.AnswerError
             If the answer is not that to the query, all of it and nothing else; also with a report.
+        mopse.errors.ProofError
+            If it is to be proven and is not; with a report, if nobody can be named.
         mopse.errors.DecryptionError
             If a record was changed, cut or moved, or its provider did not write it; the message
             names provider and record.
@@ -408,7 +671,8 @@ class Party:
         -----
         Costs about a microsecond per small record on each core. The answer answers this query:
         every token once and to its end, from one state of the cloud, no record twice, each written
-        by its provider. **Not noticed** is a cloud that leaves records out, or shows an old state.
+        by its provider. **Not noticed** without a proof is a cloud that leaves records out, or
+        shows an old state.
 
         **Types.** Columns have the types that the schema declares, if these hold all values as
         they are. Otherwise those of a name get the narrowest type that does: the wider integer,
@@ -423,7 +687,14 @@ class Party:
         is of Polars' type Null, which is every type's.
         """
         open_part = self._keyring.open_part
-        return matching(answer, query, self._schema, open_part, faults, by_provider)
+        hours = _hours(max_age, proof)
+        unproven: dict[tuple[str, str], str] = {}
+        if is_proof(proof):
+            table, unproven = self._proven(instance(answer, Answer, "an answer"), query, hours)
+            answer.proven = table
+            if unproven and (is_report(faults) is False or ("", "") in unproven):
+                raise _unproven(unproven)
+        return matching(answer, query, self._schema, open_part, faults, by_provider, unproven)
 
     def find(self, *keywords: str, expires_in: datetime.timedelta = _HOUR) -> FileRequest:
         """Return the signed request for attachments that have all of some keywords.
@@ -612,6 +883,10 @@ class Party:
     def save(self, path: str | os.PathLike[str], password: str | bytes) -> None:
         """Write the keyring to a file under a password.
 
+        A provider whose schema has a field with ``proof=True`` also writes its ledger, what it knows
+        of its records at the cloud, to a file beside it with ``.ledger`` at the end. It is sealed
+        under the provider's key, and `Provider.seal` with ``cloud=`` makes it again.
+
         Parameters
         ----------
         path : path
@@ -629,7 +904,11 @@ class Party:
             If the file cannot be written; what was there before is left. It is an OSError.
         """
         target = as_file(path)
-        write_whole(target, self._keyring.seal(password_bytes(password), None), PRIVATE)
+        sealed = self._keyring.seal(password_bytes(password), None)
+        ledger = None if self._is_owner else self._keyring.save_ledger()
+        write_whole(target, sealed, PRIVATE)
+        if ledger is not None and self._schema.proven and is_plain(target):
+            write_whole(_beside(target), ledger, PRIVATE)
 
     @classmethod
     def open(
@@ -678,18 +957,33 @@ class Party:
             return _mopse.party.Keyring.open(contents, form, cls._is_owner, most)
 
         party = cls(with_password(password, attempt))
+        if not cls._is_owner and party._schema.proven:
+            party._open_ledger(_beside(as_file(path)))
         if schema is not None:
             if schema != party._schema:
                 raise InvalidInputError("the schema is not that of the keyring: its fields differ")
             is_same = schema.digest == party._schema.digest
             # A keyring of before keeps the fields it has, whose digests its messages name.
-            fields = schema if is_same else party._schema
+            is_proven = bool(schema.proven) or not party._schema.proven
+            fields = schema if is_same and is_proven else party._schema
             portions = schema.portions or party._schema.portions
             party = cls(party._keyring, Schema._of(fields, schema.types, portions))
         return party
 
+    def _open_ledger(self, path: Path) -> None:
+        """Take the ledger over that is beside a keyring; without one it is made again."""
+        try:
+            self._keyring.open_ledger(read_whole(path))
+        except (FileAccessError, DamagedFileError):
+            pass
+
     def __reduce__(self) -> Never:
         raise WrongTypeError("keys are neither pickled nor copied: use save and open")
+
+
+def _beside(path: Path) -> Path:
+    """Return where the ledger of a keyring is."""
+    return path.with_name(f"{path.name}.ledger")
 
 
 def _expiry(expires_in: datetime.timedelta, what: str) -> int:
@@ -703,7 +997,8 @@ def _expiry(expires_in: datetime.timedelta, what: str) -> int:
 
 
 def _schema_of(keyring: _mopse.party.Keyring) -> Schema:
-    fields = {name: Field._of(field) for name, field in keyring.fields}
+    proven = keyring.proven
+    fields = {name: Field._of(field, proof=name in proven) for name, field in keyring.fields}
     return Schema._of(fields, portions={name: tuple(of) for name, of in keyring.portions})
 
 
@@ -719,11 +1014,82 @@ def as_cloud(cloud: Any) -> Any:
     return cloud
 
 
-def search(cloud: "Cloud", query: Query) -> Answer:
+def is_proof(proof: Any) -> bool:
+    """Return whether an answer is to be proven by sums."""
+    if proof is None or proof is False or (isinstance(proof, np.bool_) and not proof):
+        return False
+    if proof is True or isinstance(proof, np.bool_) or proof == "sums":
+        return True
+    if isinstance(proof, str):
+        raise InvalidInputError("proof must be None, True or 'sums'")
+    raise WrongTypeError(f"proof must be None, True or 'sums', not {type(proof).__name__}")
+
+
+def _hours(max_age: Any, proof: Any) -> int | None:
+    """Return how many whole hours old a seal may be."""
+    if max_age is None:
+        return None
+    if not isinstance(max_age, datetime.timedelta):
+        raise WrongTypeError("max_age must be a datetime.timedelta")
+    if not is_proof(proof):
+        raise InvalidInputError("max_age is about seals: it goes with proof=True")
+    if max_age < datetime.timedelta(0):
+        raise InvalidInputError("max_age must not be negative")
+    return int(max_age // _HOUR)
+
+
+def _unproven(faults: Mapping[tuple[str, str], str]) -> ProofError:
+    shown = [
+        f"provider {path!r}: {cause}" if path else cause for (path, _), cause in faults.items()
+    ]
+    more = f"; and {len(shown) - 3} more" if len(shown) > 3 else ""
+    error = ProofError(f"the answer is not proven: {'; '.join(shown[:3])}{more}")
+    error.providers = tuple(sorted({path for path, _ in faults if path}))
+    return error
+
+
+def _table_of(members: Sequence[Any], is_wrong: bool) -> pl.DataFrame:
+    """Return what was found of providers as a table."""
+    rows = []
+    is_named = any(cause is not None for *_, cause in members)
+    for path, group, seal, unsealed, cause in members:
+        number, hours, sealed = seal or (None, None, None)
+        at = None
+        if hours:
+            at = datetime.datetime.fromtimestamp(hours * 3600, datetime.UTC)
+        is_proven = cause is None and not (is_wrong and not is_named)
+        rows.append((path, group, number, at, sealed, unsealed, is_proven, cause))
+    columns = {
+        "provider": pl.String,
+        "group": pl.String,
+        "seal": pl.UInt64,
+        "sealed_at": pl.Datetime("us", "UTC"),
+        "rows": pl.UInt64,
+        "unsealed": pl.Int64,
+        "is_proven": pl.Boolean,
+        "cause": pl.String,
+    }
+    return pl.DataFrame(rows, schema=columns, orient="row")
+
+
+def _newest(keyring: _mopse.party.Keyring) -> list[tuple[str, int, bytes]]:
+    """Return path, number and digest of the newest seal known of each provider."""
+    newest: dict[str, tuple[int, bytes]] = {}
+    for (path, _), number, digest in keyring.seals_seen:
+        newest[path] = max(newest.get(path, (0, b"")), (number, bytes(digest)))
+    trail = keyring.seal_trail
+    if trail:
+        number, digest = trail[-1]
+        newest[keyring.path] = number, bytes(digest)
+    return [(path, *of) for path, of in sorted(newest.items())]
+
+
+def search(cloud: "Cloud", query: Query, **wanted: Any) -> Answer:
     """Return the whole answer of a cloud to a query, page by page."""
-    answer = cloud.search(query)
+    wanted = {name: value for name, value in wanted.items() if value not in (None, False)}
+    answer = cloud.search(query, **wanted)
     while answer.goes_on(query):
-        page = cloud.search(query, after=answer)
+        page = cloud.search(query, after=answer, **wanted)
         if not page._parts:
             break  # what is missing is found out by who opens it
         answer += page

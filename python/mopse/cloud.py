@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mopse import _mopse
-from mopse._checks import instance, integer, integers, items, text
+from mopse._checks import instance, integer, integers, items, text, truth
 from mopse.errors import InvalidInputError, MopseError, WrongTypeError
 from mopse.messages import (
     Answer,
+    Count,
     FileListing,
     FileNotes,
     FileRequest,
@@ -24,6 +25,7 @@ from mopse.messages import (
     Query,
     Receipt,
     Removal,
+    Seal,
     SealedFile,
     Upload,
     as_message,
@@ -108,14 +110,14 @@ class Cloud:
             raise InvalidInputError(f"an owner's verification key has 32 bytes, not {len(key)}")
         return self._gate.announcements(key)
 
-    def receive(self, message: Upload | FileUpload | Removal | bytes) -> Receipt:
-        """Check an upload, an attachment or a removal and carry it out.
+    def receive(self, message: Upload | FileUpload | Removal | Seal | bytes) -> Receipt:
+        """Check an upload, an attachment, a seal or a removal and carry it out.
 
         Parameters
         ----------
-        message : Upload, FileUpload, Removal or bytes
+        message : Upload, FileUpload, Seal, Removal or bytes
             From `mopse.Provider.encrypt`, `mopse.Provider.update`, `mopse.Provider.delete`,
-            `mopse.Provider.attach` or `mopse.Owner.removal`. All of it is done, or nothing. Uploads
+            `mopse.Provider.attach`, `mopse.Provider.seal` or `mopse.Owner.removal`. All of it is done, or nothing. Uploads
             may come in any order, and again: what was done is not done twice.
 
         Returns
@@ -135,7 +137,8 @@ class Cloud:
         mopse.errors.ReplayError
             If it was received before and its records were removed since.
         mopse.errors.ChangedError
-            If a record was changed since the version that it names was looked up.
+            If a record was changed since the version that it names was looked up; or a seal does not
+            follow the last one, or is of other records than are stored: seal again, with ``cloud=``.
         mopse.errors.InvalidInputError
             If a run is faulty, a record is stored already, or not stored, the upload is dated more
             than two days ahead, or an attachment is of a keyring that must catch up first, because
@@ -147,7 +150,7 @@ class Cloud:
         merged by a thread of the cloud's own, and no search waits for that or for an upload;
         uploads of one owner wait for each other.
         """
-        kinds = (FileUpload, Removal)
+        kinds = (FileUpload, Removal, Seal)
         kind = next((kind for kind in kinds if isinstance(message, kind)), Upload)
         try:
             return Receipt(*self._gate.receive(as_message(message, "an upload", kind), _now()))
@@ -156,7 +159,15 @@ class Cloud:
                 raise message._named(error) from None
             raise
 
-    def search(self, query: Query | bytes, *, after: Answer | None = None) -> Answer:
+    def search(
+        self,
+        query: Query | bytes,
+        *,
+        after: Answer | None = None,
+        proof: bool | None = None,
+        since: int | None = None,
+        in_detail: bool = False,
+    ) -> Answer:
         """Return the sealed records that a query asks for.
 
         Parameters
@@ -166,6 +177,15 @@ class Cloud:
             are looked at.
         after : Answer, optional
             What was given of the answer before; `mopse.Owner.ask` goes on by itself.
+        proof : bool, optional
+            Whether what proves the answer is sent with it; by default if the query was made with
+            ``proof=True``.
+        since : int, optional
+            The state of an answer of this cloud that whoever asks has proven, ``answer.state``:
+            seals which came before are not sent again.
+        in_detail : bool
+            Whether sums are sent provider by provider, which tells whose part is wrong; some 400
+            bytes for each provider and range.
 
         Returns
         -------
@@ -203,14 +223,42 @@ class Cloud:
         records are copied out.
         """
         before = None if after is None else instance(after, Answer, "after")._parts
-        return Answer(*self._gate.search(as_message(query, "a query", Query), _now(), before))
+        message = as_message(query, "a query", Query)
+        since = None if since is None else integer(since, "since", 0, 2**64 - 1)
+        in_detail = truth(in_detail, "in_detail")
+        proof = None if proof is None else truth(proof, "proof")
+        return Answer(*self._gate.search(message, _now(), before, proof, since, in_detail))
 
-    def count(self, query: Query | bytes) -> int:
+    def count(
+        self,
+        query: Query | bytes,
+        *,
+        proof: bool = False,
+        since: int | None = None,
+        in_detail: bool = False,
+    ) -> int:
         """Count the records that a query asks for, without copying any; see `search`.
 
         With cells wider than one step this counts too many.
+
+        Parameters
+        ----------
+        query : Query or bytes
+            From `mopse.Owner.query`.
+        proof : bool
+            Whether to return a `mopse.messages.Count`, which `mopse.Owner.prove` proves: it names
+            every record that was counted.
+        since : int, optional
+            As for `search`.
+        in_detail : bool
+            As for `search`.
         """
-        return self._gate.count(as_message(query, "a query", Query), _now())
+        message = as_message(query, "a query", Query)
+        since = None if since is None else integer(since, "since", 0, 2**64 - 1)
+        in_detail = truth(in_detail, "in_detail")
+        if not truth(proof, "proof"):
+            return self._gate.count(message, _now())
+        return Count._of(self._gate.count_proven(message, _now(), since, in_detail))
 
     def find(self, request: FileRequest | bytes) -> FileListing:
         """Return descriptions of the stored files that a request asks for, without what they hold.

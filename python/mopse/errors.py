@@ -13,6 +13,7 @@ __all__ = [
     "MopseError",
     "NonceReuseError",
     "OutdatedError",
+    "ProofError",
     "RandomnessError",
     "ReplayError",
     "ScopeError",
@@ -59,6 +60,18 @@ class DecryptionError(MopseError):
 
 class AnswerError(MopseError, ValueError):
     """An answer is not that to what was asked: parts are missing, doubled, or of another one."""
+
+
+class ProofError(MopseError):
+    """An answer is not proven: rows are missing, stale or forged, or a provider has no seal.
+
+    Attributes
+    ----------
+    providers : tuple of str
+        Paths of those whose part is not proven; empty if the proof as a whole contradicts itself.
+    """
+
+    providers: tuple[str, ...] = ()
 
 
 class ChangedError(MopseError):

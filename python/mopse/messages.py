@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Answer",
+    "Count",
     "File",
     "FileListing",
     "FileNotes",
@@ -36,6 +37,7 @@ __all__ = [
     "Receipt",
     "Removal",
     "Renewed",
+    "Seal",
     "SealedFile",
     "Upload",
     "as_message",
@@ -201,6 +203,56 @@ class Upload(_Signed[_mopse.message.StoredUpload]):
         )
 
 
+class Seal(_Signed[_mopse.message.Seal]):
+    """A provider's signed statement of all records that it has at a cloud; see `Provider.seal`.
+
+    Notes
+    -----
+    **Leakage.** When a provider seals, and how many records it has. Its tables are numbers that
+    nobody without the provider's keys tells from random ones.
+    """
+
+    _what = "a seal"
+
+    @staticmethod
+    def _decode(message: bytes) -> _mopse.message.Seal:
+        return _mopse.message.Seal.decode(message)
+
+    @property
+    def provider(self) -> str:
+        """Path of the provider."""
+        return self._decoded.provider
+
+    @property
+    def number(self) -> int:
+        """Which seal of the provider it is, from 1 on."""
+        return self._decoded.number
+
+    @property
+    def digest(self) -> bytes:
+        """What stands for it, 32 bytes: two parties who were shown the same have the same."""
+        return bytes(self._decoded.digest)
+
+    @property
+    def tables(self) -> dict[str, int]:
+        """How many slots of 16 bytes the table of each proven field has."""
+        return dict(self._decoded.tables)
+
+    @property
+    def head_nbytes(self) -> int:
+        """Size of what whoever asks is sent of it, in bytes; the tables stay with the cloud."""
+        return self._decoded.head_size
+
+    def __len__(self) -> int:
+        return len(self._decoded)
+
+    def __repr__(self) -> str:
+        return (
+            f"Seal(provider={self.provider!r}, number={self.number}, records={len(self)}, "
+            f"tables={self.tables}, nbytes={self.nbytes})"
+        )
+
+
 class Removal(_Signed[_mopse.message.Removal]):
     """A signed request to remove all that a provider sent, from `mopse.Owner.removal`.
 
@@ -280,6 +332,43 @@ class Renewed(int):
 
     def __repr__(self) -> str:
         return f"Renewed({int(self)}, superseded={self.superseded})"
+
+
+class Count(int):
+    """How many records a query reaches, with what proves it: from `mopse.Cloud.count`.
+
+    Notes
+    -----
+    Nothing is proven until `mopse.Owner.prove` has looked at it. It names every record that was
+    counted by its pseudonym and digest, 48 bytes each.
+    """
+
+    _proof: _mopse.message.Proof
+
+    @classmethod
+    def _of(cls, proof: _mopse.message.Proof) -> Self:
+        number = super().__new__(cls, proof.count)
+        number._proof = proof
+        return number
+
+    @classmethod
+    def from_bytes(cls, message: bytes) -> Self:  # type: ignore[override]
+        """Return the count that travelled as these bytes."""
+        return cls._of(_mopse.message.Proof.decode(as_message(message, "a count")))
+
+    def __bytes__(self) -> bytes:
+        return self._proof.encode()
+
+    @property
+    def nbytes(self) -> int:
+        """Size as it travels, in bytes."""
+        return len(bytes(self))
+
+    def __reduce__(self) -> tuple[Any, tuple[bytes]]:
+        return type(self).from_bytes, (bytes(self),)
+
+    def __repr__(self) -> str:
+        return f"Count({int(self)}, nbytes={self.nbytes})"
 
 
 class Query(_Signed[_mopse.message.Query]):
@@ -380,9 +469,23 @@ class Answer(Message):
     left : dict from str to int or None
         How many records came from providers in an epoch that their group has left, by path: old
         records that were not renewed, or new ones of somebody who was revoked. None before.
+    proven : polars.DataFrame or None
+        One row for every provider that the query reaches: its ``provider`` and ``group``; number,
+        time and rows of its ``seal``, when it was ``sealed_at``, and how many ``rows`` that has;
+        how many of its records in the answer are ``unsealed``, because they came later; whether
+        its part ``is_proven``, and the ``cause`` if not. None before it was proven.
     """
 
-    def __init__(self, query: int, parts: Iterable[_mopse.message.Part]) -> None:
+    def __init__(
+        self,
+        query: int,
+        parts: Iterable[_mopse.message.Part],
+        proof: _mopse.message.Proof | None = None,
+    ) -> None:
+        if proof is not None and not isinstance(proof, _mopse.message.Proof):
+            raise WrongTypeError(f"a proof is made by a cloud, not {type(proof).__name__}")
+        self._proof = proof
+        self.proven: "pl.DataFrame | None" = None
         self._query = integer(query, "the query's number", 0, 2**128 - 1)
         self._parts = items(parts, "the parts of an answer", "list of parts")
         for part in self._parts:
@@ -395,8 +498,7 @@ class Answer(Message):
     @classmethod
     def from_bytes(cls, message: bytes) -> "Answer":
         """Return the answer that travelled as these bytes."""
-        query, parts = _mopse.message.split_answer(as_message(message, "an answer", Answer))
-        return cls(query, parts)
+        return cls(*_mopse.message.split_answer(as_message(message, "an answer", Answer)))
 
     def goes_on(self, query: Query) -> bool:
         """Return whether there is more of the answer to a query: see `mopse.Cloud.search`."""
@@ -409,7 +511,7 @@ class Answer(Message):
             return NotImplemented
         if page._query != self._query:
             raise InvalidInputError("the page is of an answer to another query")
-        return Answer(self._query, [*self._parts, *page._parts])
+        return Answer(self._query, [*self._parts, *page._parts], page._proof)
 
     def _check(self, query: Query) -> None:
         """Refuse it if it is not the whole answer to the query, and nothing else."""
@@ -424,12 +526,22 @@ class Answer(Message):
         return {provider: count for provider, count in sorted(counts.items()) if count}
 
     @property
+    def state(self) -> int | None:
+        """Which state of the owner's records it is of, as the cloud counts them; None of nothing."""
+        return self._parts[0].snapshot if self._parts else None
+
+    @property
+    def proof_nbytes(self) -> int:
+        """Size of what proves it, in bytes; 0 if nothing does."""
+        return 0 if self._proof is None else len(self._proof.encode())
+
+    @property
     def nbytes(self) -> int:
         """Size of handles, layouts and sealed records, in bytes."""
         return sum(part.size for part in self._parts)
 
     def __bytes__(self) -> bytes:
-        return _mopse.message.join_answer(self._query, self._parts)
+        return _mopse.message.join_answer(self._query, self._parts, self._proof)
 
     def __len__(self) -> int:
         return sum(len(part) for part in self._parts)

@@ -27,6 +27,7 @@ from mopse._checks import (
     near,
     spelt,
     text,
+    truth,
 )
 from mopse._fork import check_tables
 from mopse._proposals import Proposal, proposals
@@ -69,6 +70,10 @@ class Field:
         so a wider cell hides more and finds more records that do not match, which are dropped after
         decryption. By default the narrowest that gives at most 2^16 cells, which is 1 up to 2^16
         values.
+    proof : bool
+        Whether answers to ranges of it can be proven by sums, see `mopse.Provider.seal`. A seal
+        then has a table of 16 bytes a cell; 2^16 cells at most. It enters neither the schema's
+        digest nor what fields are equal by.
 
     Raises
     ------
@@ -108,7 +113,9 @@ class Field:
         *,
         step: float | Decimal | Fraction = 1,
         cell: int | None = None,
+        proof: bool = False,
     ) -> None:
+        self._proof = truth(proof, "proof")
         is_date = [_is_time(bound) for bound in (minimum, maximum)]
         if any(is_date) and not all(is_date):
             raise WrongTypeError("minimum and maximum must both be dates, or both numbers")
@@ -130,6 +137,11 @@ class Field:
         self._wrap(core, cell is None and core.cell > 1)
 
     def _wrap(self, core: _mopse.schema.Field, is_wide_by_default: bool) -> None:
+        if self._proof and core.cells > _mopse.message.MOST_SLOTS - 1:
+            raise InvalidInputError(
+                f"the field has {core.cells} cells, and sums prove "
+                f"{_mopse.message.MOST_SLOTS - 1} at most: widen its cell"
+            )
         self._field = core
         self._kind, self._levels = core.kind, tuple(core.categories)
         ranks = {level: rank for rank, level in enumerate(self._levels)}
@@ -137,14 +149,17 @@ class Field:
         self._is_wide_by_default = is_wide_by_default
 
     @classmethod
-    def boolean(cls) -> "Field":
+    def boolean(cls, *, proof: bool = False) -> "Field":
         """Return the field of truth values, as are its bounds in a query; false is below true."""
         field = cls.__new__(cls)
+        field._proof = truth(proof, "proof")
         field._init("boolean", 0, 1, 1, None, ())
         return field
 
     @classmethod
-    def categories(cls, levels: Sequence[str], *, cell: int | None = None) -> "Field":
+    def categories(
+        cls, levels: Sequence[str], *, cell: int | None = None, proof: bool = False
+    ) -> "Field":
         """Return the field of ordered categories, whose names are its bounds in a query.
 
         Parameters
@@ -153,6 +168,8 @@ class Field:
             All categories, lowest first. Values and bounds find them in any Unicode form.
         cell : int, optional
             How many neighbouring categories share a cell; 1 by default.
+        proof : bool
+            Whether answers to ranges of it can be proven by sums, as of any field.
 
         Raises
         ------
@@ -173,14 +190,23 @@ class Field:
         if not levels or len(read) != len(levels):
             raise InvalidInputError("categories must be at least one, and differ to who reads them")
         field = cls.__new__(cls)
+        field._proof = truth(proof, "proof")
         field._init("category", 0, len(levels) - 1, 1, cell, levels)
         return field
 
     @classmethod
-    def _of(cls, core: _mopse.schema.Field, is_wide_by_default: bool = False) -> "Field":
+    def _of(
+        cls, core: _mopse.schema.Field, is_wide_by_default: bool = False, proof: bool = False
+    ) -> "Field":
         field = cls.__new__(cls)
+        field._proof = proof
         field._wrap(core, is_wide_by_default)
         return field
+
+    @property
+    def proof(self) -> bool:
+        """Whether answers to ranges of it can be proven by sums."""
+        return self._proof
 
     @property
     def plaintexts(self) -> int:
@@ -326,18 +352,19 @@ class Field:
         return hash((self._kind, *self._field.grid, self.cell, self._levels))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _field_of, (self._field.label(), self._is_wide_by_default)
+        return _field_of, (self._field.label(), self._is_wide_by_default, self._proof)
 
     def __repr__(self) -> str:
         cell = "" if self.cell == 1 else f", cell={self.cell}"
+        proof = ", proof=True" if self._proof else ""
         if self._kind == "boolean":
-            return "Field.boolean()"
+            return f"Field.boolean({proof[2:]})"
         if self._kind == "category":
-            return f"Field.categories({list(self._levels)}{cell})"
+            return f"Field.categories({list(self._levels)}{cell}{proof})"
         low, high, width = self._field.grid
         step = "" if width == 1 else f", step={_typed(width)}"
         as_typed = _day if self._kind == "date" else _typed
-        return f"Field({as_typed(low)}, {as_typed(high)}{step}{cell})"
+        return f"Field({as_typed(low)}, {as_typed(high)}{step}{cell}{proof})"
 
 
 class Schema(Mapping[str, Field]):
@@ -377,8 +404,8 @@ class Schema(Mapping[str, Field]):
     NFC, and those of columns and ranges are taken as if they were: an accent typed apart, as macOS
     does, is the same.
 
-    Types and portions are not in the digest. A saved keyring has the portions, but not the types:
-    give the schema to `mopse.Owner.open` and `mopse.Provider.open` again, with ``schema=``.
+    Types, portions and `Field.proof` are not in the digest. A saved keyring has portions and which
+    fields are proven, but not the types: give the schema to `mopse.Owner.open` and `mopse.Provider.open` again, with ``schema=``.
 
     Examples
     --------
@@ -512,6 +539,11 @@ class Schema(Mapping[str, Field]):
         schema = cls.__new__(cls)
         schema._init(fields, types or {}, portions or {})
         return schema
+
+    @property
+    def proven(self) -> tuple[str, ...]:
+        """The fields whose answers can be proven by sums."""
+        return tuple(name for name, field in self.items() if field.proof)
 
     @property
     def types(self) -> Mapping[str, pl.DataType]:
@@ -803,8 +835,8 @@ def _typed(number: Fraction) -> str:
         return repr(number)
 
 
-def _field_of(label: bytes, is_wide_by_default: bool) -> Field:
-    return Field._of(_mopse.schema.Field.of_label(label), is_wide_by_default)
+def _field_of(label: bytes, is_wide_by_default: bool, proof: bool = False) -> Field:
+    return Field._of(_mopse.schema.Field.of_label(label), is_wide_by_default, proof)
 
 
 def _array(column: pl.Series, dtype: type[pl.DataType]) -> NDArray[Any]:

@@ -9,8 +9,8 @@ use pyo3::types::PyBytes;
 use super::error::WrongTypeError;
 use super::given::given;
 use super::message::{
-    Announcement, Attachment, EpochPair, Fetched, Listing, Notes, Part, Place, Query, Removal,
-    StoredFile, StoredUpload, borrowed, pairs, place,
+    Announcement, Attachment, EpochPair, Fetched, Listing, Notes, Part, Proof, Query, Removal,
+    StoredFile, StoredUpload, borrowed, place, told,
 };
 use super::{filled, released};
 use crate::cloud::gate::Gate as Door;
@@ -22,6 +22,7 @@ use crate::message::announcement::Announced;
 use crate::message::certificate::Owner;
 use crate::message::notes::Note;
 use crate::message::place::Node;
+use crate::message::sums::Wanted;
 use crate::message::{announcement, answer, attachment, query, removal, upload};
 
 /// Ciphertexts, and the record of each.
@@ -310,11 +311,6 @@ impl Foreign {
     fn bound<'py>(&self, py: Python<'py>) -> &Bound<'py, PyAny> {
         self.store.bind(py)
     }
-}
-
-/// A place as a store is told it: its path, and the epoch of each of its names.
-fn told(node: &Node) -> Place {
-    (node.path(), pairs(node))
 }
 
 fn owner_bytes<'py>(py: Python<'py>, owner: &Owner) -> Bound<'py, PyBytes> {
@@ -612,22 +608,39 @@ impl Gate {
         Ok((provider, added, replaced, removed, files, is_repeated))
     }
 
-    /// The number of the query, and the parts that answer it, after those that did before.
+    /// The number of the query, and the parts that answer it, after those that did before; with what proves
+    /// the answer if this is the end of it and that is asked for, or else if the query names slots: of the
+    /// seals that came since a state, and provider by provider if it is wanted in detail.
+    #[expect(clippy::too_many_arguments, reason = "those of the method")]
     fn search(
         &self,
         py: Python<'_>,
         query: &[u8],
         now: u64,
         before: Option<Vec<PyRef<'_, Part>>>,
-    ) -> PyResult<(u128, Vec<Part>)> {
-        let answer = match &before {
-            None => at!(self, py, search(query, now)),
-            Some(before) => {
-                let before = borrowed(before);
-                at!(self, py, search_after(query, now, &before))
-            }
-        }?;
-        Ok((answer.query, answer.parts.into_iter().map(Part).collect()))
+        proof: Option<bool>,
+        since: Option<u64>,
+        in_detail: bool,
+    ) -> PyResult<(u128, Vec<Part>, Option<Proof>)> {
+        let before = before.as_ref().map(|before| borrowed(before));
+        let before = before.as_deref();
+        let asked = (proof, Wanted { since, in_detail });
+        let answer = at!(self, py, search_proven(query, now, before, asked))?;
+        let parts = answer.parts.into_iter().map(Part).collect();
+        Ok((answer.query, parts, answer.proof.map(Proof)))
+    }
+
+    /// What proves how many records a query reaches.
+    fn count_proven(
+        &self,
+        py: Python<'_>,
+        query: &[u8],
+        now: u64,
+        since: Option<u64>,
+        in_detail: bool,
+    ) -> PyResult<Proof> {
+        let wanted = Wanted { since, in_detail };
+        Ok(Proof(at!(self, py, count_proven(query, now, wanted))?))
     }
 
     fn count(&self, py: Python<'_>, query: &[u8], now: u64) -> PyResult<usize> {

@@ -15,6 +15,7 @@ import_exception!(mopse.errors, ExpiredError);
 import_exception!(mopse.errors, ForkedError);
 import_exception!(mopse.errors, InvalidInputError);
 import_exception!(mopse.errors, OutdatedError);
+import_exception!(mopse.errors, ProofError);
 import_exception!(mopse.errors, RandomnessError);
 import_exception!(mopse.errors, ReplayError);
 import_exception!(mopse.errors, ScopeError);
@@ -214,6 +215,7 @@ fn of_message(error: &message::Error) -> Exception {
         | message::Error::Readers { .. }
         | message::Error::Scope { .. } => ScopeError::new_err,
         message::Error::Answer { .. } => AnswerError::new_err,
+        message::Error::Proof { .. } => ProofError::new_err,
         message::Error::Behind { .. } => OutdatedError::new_err,
         message::Error::Fork { .. } => ChangedError::new_err,
         message::Error::Older { .. } => ReplayError::new_err,
@@ -234,11 +236,14 @@ fn of_party(error: &party::Error) -> Exception {
         | party::Error::LookAlike { .. }
         | party::Error::NoKeyword
         | party::Error::NoIds
+        | party::Error::NoLedger
         | party::Error::NoRange
+        | party::Error::NoSums { .. }
         | party::Error::NotStored { .. }
         | party::Error::OneRecord { .. }
         | party::Error::OtherKind { .. }
         | party::Error::Portion { .. }
+        | party::Error::ProvenCells { .. }
         | party::Error::RowNumber { .. }
         | party::Error::Rows { .. }
         | party::Error::Stored { .. }
@@ -273,6 +278,7 @@ fn of_cloud(error: &cloud::Error) -> Exception {
         | cloud::Error::LostFiles { .. }
         | cloud::Error::NoMore
         | cloud::Error::NoNotes
+        | cloud::Error::NoSeals
         | cloud::Error::NothingStored { .. }
         | cloud::Error::Order { .. }
         | cloud::Error::Records { .. }
@@ -281,7 +287,11 @@ fn of_cloud(error: &cloud::Error) -> Exception {
         | cloud::Error::UnknownBase { .. }
         | cloud::Error::UnknownFile
         | cloud::Error::WhichOwner { .. } => InvalidInputError::new_err,
-        cloud::Error::Changed { .. } | cloud::Error::Moved => ChangedError::new_err,
+        cloud::Error::Changed { .. }
+        | cloud::Error::Moved
+        | cloud::Error::SealBefore { .. }
+        | cloud::Error::SealNumber { .. }
+        | cloud::Error::SealRows { .. } => ChangedError::new_err,
         cloud::Error::NotEnrolled => ScopeError::new_err,
         cloud::Error::Id { .. } | cloud::Error::Replay { .. } | cloud::Error::StoredFile { .. } => {
             ReplayError::new_err

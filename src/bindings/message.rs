@@ -16,7 +16,8 @@ use crate::message::query::{Scope, Selection};
 use crate::message::request::Ask;
 use crate::message::upload::{Portion, Run, Version};
 use crate::message::{
-    self, announcement, answer, attachment, listing, notes, query, removal, request, upload,
+    self, announcement, answer, attachment, listing, notes, query, removal, request, seal, sums,
+    upload,
 };
 use crate::stop;
 use crate::wire::Blobs;
@@ -383,6 +384,117 @@ impl Removal {
     }
 }
 
+/// Behind `mopse.messages.Seal`.
+#[pyclass(module = "mopse._mopse.message", frozen)]
+pub(super) struct Seal(pub(super) seal::Sealed);
+
+#[pymethods]
+impl Seal {
+    /// Read what travelled, and verify its signature and its tables.
+    #[staticmethod]
+    fn decode(
+        py: Python<'_>,
+        #[pyo3(from_py_with = given)] message: PyBackedBytes,
+    ) -> PyResult<Self> {
+        Ok(Self(released(py, || seal::Sealed::decode(&message))?))
+    }
+
+    /// Path of the provider.
+    #[getter]
+    fn provider(&self) -> String {
+        self.0.seal.place.path()
+    }
+
+    /// Its number, from 1 on.
+    #[getter]
+    fn number(&self) -> u64 {
+        self.0.seal.number
+    }
+
+    /// What stands for it, 32 bytes.
+    #[getter]
+    fn digest(&self) -> [u8; 32] {
+        self.0.digest
+    }
+
+    /// When it was made, in hours since 1970; 0 if that is not said.
+    #[getter]
+    fn hours(&self) -> u32 {
+        self.0.seal.hours
+    }
+
+    /// How many slots the table of each field has.
+    #[getter]
+    fn tables(&self) -> Vec<(String, u32)> {
+        let tables = self.0.seal.tables.iter();
+        tables.map(|table| (table.field.clone(), table.slots)).collect()
+    }
+
+    /// The slots of the table of a field: high and low half of each.
+    fn slots<'py>(
+        &self,
+        py: Python<'py>,
+        #[pyo3(from_py_with = given)] field: String,
+    ) -> PyResult<Option<Handles<'py>>> {
+        self.0.slots(&field).map(|slots| handles(py, slots)).transpose()
+    }
+
+    /// How many bytes the signed head has.
+    #[getter]
+    fn head_size(&self) -> usize {
+        self.0.head.len()
+    }
+
+    fn __len__(&self) -> usize {
+        crate::wire::length(self.0.seal.rows)
+    }
+}
+
+/// What goes with an answer so that it proves itself.
+#[pyclass(module = "mopse._mopse.message", frozen)]
+pub(super) struct Proof(pub(super) sums::Proof);
+
+#[pymethods]
+impl Proof {
+    /// Read what travelled.
+    #[staticmethod]
+    fn decode(
+        py: Python<'_>,
+        #[pyo3(from_py_with = given)] message: PyBackedBytes,
+    ) -> PyResult<Self> {
+        Ok(Self(released(py, || sums::Proof::decode(&message))?))
+    }
+
+    /// The proof as it travels.
+    fn encode<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &py.detach(|| self.0.encode()))
+    }
+
+    /// The state that it is of.
+    #[getter]
+    fn snapshot(&self) -> u64 {
+        self.0.snapshot
+    }
+
+    /// How many heads of seals there are, and how many bytes these have.
+    #[getter]
+    fn heads(&self) -> (usize, usize) {
+        (self.0.heads.len(), self.0.heads.iter().map(Vec::len).sum())
+    }
+
+    /// How many rows a proof of a count names.
+    #[getter]
+    fn count(&self) -> usize {
+        let hits = self.0.tokens.iter().flat_map(|token| &token.hits);
+        hits.map(|listed| listed.rows.len()).sum()
+    }
+}
+
+/// A place as Python takes it.
+pub(super) fn told(node: &Node) -> Place {
+    (node.path(), pairs(node))
+}
+
 /// What a query asks of one group.
 #[pyclass(module = "mopse._mopse.message", frozen)]
 pub(super) struct Token(query::Token);
@@ -600,6 +712,12 @@ impl Part {
         self.0.provider.path()
     }
 
+    /// The group of the provider; none of the owner's place.
+    #[getter]
+    fn group(&self) -> Option<String> {
+        Group::of(&self.0.provider).map(|group| group.to_string())
+    }
+
     /// The epoch of each name of the path: number, and salt or no bytes.
     #[getter]
     fn epochs(&self) -> Vec<EpochPair> {
@@ -655,16 +773,21 @@ pub(super) fn join_answer<'py>(
     py: Python<'py>,
     query: u128,
     parts: Vec<PyRef<'py, Part>>,
+    proof: Option<PyRef<'py, Proof>>,
 ) -> Bound<'py, PyBytes> {
     let parts = borrowed(&parts);
-    PyBytes::new(py, &py.detach(|| answer::join(query, &parts)))
+    let proof = proof.as_ref().map(|proof| &proof.0);
+    PyBytes::new(py, &py.detach(|| answer::join(query, &parts, proof)))
 }
 
-/// The number of a query and the parts that answer it, of what travelled.
+/// The number of a query, the parts that answer it and what proves them, of what travelled.
 #[pyfunction]
-pub(super) fn split_answer(py: Python<'_>, message: &[u8]) -> PyResult<(u128, Vec<Part>)> {
-    let answer::Answer { query, parts } = released(py, || answer::Answer::decode(message))?;
-    Ok((query, parts.into_iter().map(Part).collect()))
+pub(super) fn split_answer(
+    py: Python<'_>,
+    message: &[u8],
+) -> PyResult<(u128, Vec<Part>, Option<Proof>)> {
+    let answer::Answer { query, parts, proof } = released(py, || answer::Answer::decode(message))?;
+    Ok((query, parts.into_iter().map(Part).collect(), proof.map(Proof)))
 }
 
 /// Refuse parts that are not the whole answer to a query.

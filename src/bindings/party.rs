@@ -9,7 +9,7 @@ use pyo3::types::PyBytes;
 use zeroize::Zeroizing;
 
 use super::cipher::password::most;
-use super::message::{Fetched, Listing, Notes, Part, Request, borrowed};
+use super::message::{Fetched, Listing, Notes, Part, Place, Proof, Query, Request, borrowed, told};
 use super::schema::{Field, Schema};
 use super::{filled, halves, joined, released};
 use crate::cipher::{self, password::Cost};
@@ -22,6 +22,7 @@ use crate::party::attachments::Description;
 use crate::party::columns::{Column, Values};
 use crate::party::grants::Share;
 use crate::party::keyring::Spans;
+use crate::party::proving::{self, Checked, Required};
 use crate::party::records::Ids;
 use crate::party::types::Type;
 use crate::party::uploading::{self, Change, Made, Table};
@@ -174,6 +175,14 @@ fn described(description: Description) -> Described {
 
 /// Handles of records by provider and the handle in another epoch.
 type KnownAs = HashMap<(String, Handle), Handle>;
+
+/// Path, group, number, hours and rows of the seal, rows that are unsealed, what is wrong.
+type Member = (String, String, Option<(u64, u32, u64)>, usize, Option<String>);
+
+fn member(member: proving::Member) -> Member {
+    let proving::Member { group, provider, seal, unsealed, fault } = member;
+    (provider.path(), group.to_string(), seal, unsealed, fault)
+}
 
 /// What each file of a listing is called, or the exception that says why it does not open.
 fn all_described(
@@ -472,6 +481,88 @@ impl Keyring {
         let ranges = as_ranges(ranges);
         let query = self.read(py, |keyring| keyring.query(&ranges, expiry))??;
         Ok(PyBytes::new(py, &query))
+    }
+
+    fn provable_query<'py>(
+        &self,
+        py: Python<'py>,
+        ranges: Vec<(String, i64, i64)>,
+        expiry: u64,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let ranges = as_ranges(ranges);
+        let query = self.read(py, |keyring| keyring.provable_query(&ranges, expiry))??;
+        Ok(PyBytes::new(py, &query))
+    }
+
+    #[getter]
+    fn proven(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        self.read(py, |keyring| keyring.proven().to_vec())
+    }
+
+    fn declare_proven(&self, py: Python<'_>, proven: Vec<String>) -> PyResult<()> {
+        Ok(self.write(py, |keyring| keyring.declare_proven(proven))??)
+    }
+
+    fn seal_rows<'py>(&self, py: Python<'py>, now: u64) -> PyResult<Bound<'py, PyBytes>> {
+        let seal = self.read(py, |keyring| keyring.seal(now))??;
+        Ok(PyBytes::new(py, &seal))
+    }
+
+    fn holdings<'py>(&self, py: Python<'py>, expiry: u64) -> PyResult<Bound<'py, PyBytes>> {
+        let query = self.read(py, |keyring| keyring.holdings(expiry))??;
+        Ok(PyBytes::new(py, &query))
+    }
+
+    fn make_ledger(
+        &self,
+        py: Python<'_>,
+        parts: Vec<PyRef<'_, Part>>,
+        proof: &Proof,
+        query: &Query,
+    ) -> PyResult<usize> {
+        let parts = borrowed(&parts);
+        Ok(self.read(py, |keyring| keyring.make_ledger(&parts, &proof.0, &query.0))??)
+    }
+
+    fn save_ledger<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        let ledger = self.read(py, party::Keyring::save_ledger)??;
+        Ok(ledger.map(|ledger| PyBytes::new(py, &ledger)))
+    }
+
+    fn open_ledger(&self, py: Python<'_>, file: &[u8]) -> PyResult<()> {
+        Ok(self.read(py, |keyring| keyring.open_ledger(file))??)
+    }
+
+    /// Path, number and digest of the newest seal that was seen of each place.
+    #[getter]
+    fn seals_seen(&self, py: Python<'_>) -> PyResult<Vec<(Place, u64, [u8; 32])>> {
+        let seen = self.read(py, party::Keyring::seals_seen)??;
+        Ok(seen.into_iter().map(|(place, number, digest)| (told(&place), number, digest)).collect())
+    }
+
+    /// Number and digest of each seal that this provider made.
+    #[getter]
+    fn seal_trail(&self, py: Python<'_>) -> PyResult<Vec<(u64, [u8; 32])>> {
+        Ok(self.read(py, party::Keyring::seal_trail)??)
+    }
+
+    /// What is found of each provider, how many rows were counted, and whether it takes details to say whose
+    /// part is wrong.
+    fn prove(
+        &self,
+        py: Python<'_>,
+        parts: Option<Vec<PyRef<'_, Part>>>,
+        proof: &Proof,
+        query: &Query,
+        now: u64,
+        most_hours: Option<u64>,
+    ) -> PyResult<(Vec<Member>, usize, bool)> {
+        let parts = parts.as_ref().map(|parts| borrowed(parts));
+        let required = Required { now, most_hours };
+        let checked = self
+            .read(py, |keyring| keyring.prove(parts.as_deref(), &proof.0, &query.0, required))??;
+        let Checked { members, count, is_wrong } = checked;
+        Ok((members.into_iter().map(member).collect(), count, is_wrong))
     }
 
     fn lookup<'py>(

@@ -60,6 +60,50 @@ pub enum Error {
         position: usize,
     },
 
+    /// A seal does not follow the one that is known.
+    #[error(
+        "the seal of provider {provider:?} has number {got}, and number {expected} comes next here: another \
+         keyring of the provider sealed meanwhile, or this one is older; seal again, with cloud="
+    )]
+    SealNumber {
+        /// The provider.
+        provider: String,
+        /// The number that comes next.
+        expected: u64,
+        /// The number it has.
+        got: u64,
+    },
+
+    /// A seal names another one before it than the one that is known.
+    #[error(
+        "the seal of provider {provider:?} follows another seal {number} than the one that is known here: \
+         seal again, with cloud="
+    )]
+    SealBefore {
+        /// The provider.
+        provider: String,
+        /// The number of the seal before.
+        number: u64,
+    },
+
+    /// A seal is not of the rows that are stored.
+    #[error(
+        "the seal of provider {provider:?} is of {got} rows that are not the {stored} stored here: what was \
+         made never came, or others sent more; seal again, with cloud="
+    )]
+    SealRows {
+        /// The provider.
+        provider: String,
+        /// How many rows are stored.
+        stored: u64,
+        /// How many it is of.
+        got: u64,
+    },
+
+    /// A store keeps no seals.
+    #[error("the store keeps no seals, so that nothing it answers can be proven")]
+    NoSeals,
+
     /// A file was received before.
     #[error("a file of provider {provider:?} was received before")]
     StoredFile {

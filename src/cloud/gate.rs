@@ -29,6 +29,8 @@ use crate::message::place::{Node, spelt_path};
 use crate::message::query::Query;
 use crate::message::removal::Removal;
 use crate::message::request::{Ask, Request};
+use crate::message::seal::Sealed;
+use crate::message::sums::{Proof, Wanted};
 use crate::message::upload::Upload;
 use crate::wire::{self, Kind};
 
@@ -39,6 +41,8 @@ pub enum Admitted {
     Announcements(Vec<(Announcement, Vec<u8>)>),
     /// Changes of records and of their index entries.
     Upload(Upload),
+    /// What a provider states of all that it holds.
+    Seal(Sealed),
     /// The end of all that a provider sent.
     Removal(Removal),
     /// A file and its keyword entries.
@@ -88,7 +92,7 @@ impl<S: Store> Gate<S> {
     ///
     /// [`wire::Error`] if the bytes are no message that a cloud takes, [`Error::NotEnrolled`] if its owner
     /// is not served, [`message::Error::Signature`](crate::message::Error::Signature) if it is forged, and what [`Upload::check`],
-    /// [`Removal::check`], [`Attachment::check`], [`Query::check`] and [`Request::check`] say.
+    /// [`Seal::check`](crate::message::seal::Seal::check), [`Removal::check`], [`Attachment::check`], [`Query::check`] and [`Request::check`] say.
     pub fn admit(&self, message: &[u8], now: u64) -> Result<Admitted, S::Error> {
         match Kind::of(message) {
             Some(Kind::Announcements) => Ok(Admitted::Announcements(announcement::split(message)?)),
@@ -103,6 +107,12 @@ impl<S: Store> Gate<S> {
                 let query = Query::decode(message)?;
                 query.check(&known, now)?;
                 Ok(Admitted::Query(query))
+            }
+            Some(Kind::Seal) => {
+                let known = self.served(message, Kind::Seal)?;
+                let sealed = Sealed::decode(message)?;
+                sealed.seal.check(&known, now)?;
+                Ok(Admitted::Seal(sealed))
             }
             Some(Kind::Removal) => {
                 let known = self.served(message, Kind::Removal)?;
@@ -162,14 +172,14 @@ impl<S: Store> Gate<S> {
         Ok(announcement::join(owner, &messages))
     }
 
-    /// Takes an upload, a removal or an attachment, whole or not at all, at a time in seconds since 1970.
+    /// Takes an upload, a seal, a removal or an attachment, whole or not at all, at a time in seconds since 1970.
     ///
     /// # Errors
     ///
-    /// Those of [`admit`](Self::admit), [`Store::add`], [`Store::remove`] and [`Store::add_file`];
+    /// Those of [`admit`](Self::admit), [`Store::add`], [`Store::seal`], [`Store::remove`] and [`Store::add_file`];
     /// [`Error::LostFiles`] or [`Error::UnknownBase`] if a search might not come to an attachment.
     pub fn receive(&self, message: &[u8], now: u64) -> Result<Receipt, S::Error> {
-        expect(message, &[Kind::Upload, Kind::Attachment, Kind::Removal])?;
+        expect(message, &[Kind::Upload, Kind::Attachment, Kind::Removal, Kind::Seal])?;
         match self.admit(message, now)? {
             Admitted::Attachment(attachment) => {
                 let provider = attachment.file.provider.path();
@@ -177,6 +187,12 @@ impl<S: Store> Gate<S> {
                 self.store.add_file(attachment, &missing, message)?;
                 let (added, replaced, removed) = (0, 0, 0);
                 Ok(Receipt { provider, added, replaced, removed, files: 1, is_repeated: false })
+            }
+            Admitted::Seal(sealed) => {
+                let provider = sealed.seal.place.path();
+                let is_repeated = self.store.seal(sealed)?;
+                let (added, replaced, removed, files) = (0, 0, 0, 0);
+                Ok(Receipt { provider, added, replaced, removed, files, is_repeated })
             }
             Admitted::Removal(removal) => {
                 let provider = removal.provider.path();
@@ -235,7 +251,38 @@ impl<S: Store> Gate<S> {
     /// Those of [`admit`](Self::admit) and [`Store::search`].
     pub fn search(&self, query: &[u8], now: u64) -> Result<Answer, S::Error> {
         let query = self.query(query, now)?;
-        self.page(&query, &Cursor::default())
+        self.page(&query, &Cursor::default(), None)
+    }
+
+    /// Returns what answers a query, after what was given before; with what proves the answer if this is the
+    /// end of it and that is asked for, or else if the query names slots.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`search_after`](Self::search_after) and [`Store::proven_page`].
+    pub fn search_proven(
+        &self,
+        query: &[u8],
+        now: u64,
+        before: Option<&[&Part]>,
+        (is_asked, wanted): (Option<bool>, Wanted),
+    ) -> Result<Answer, S::Error> {
+        let query = self.query(query, now)?;
+        let from = match before {
+            None => Cursor::default(),
+            Some(before) => Cursor::after(&query, before).ok_or(Error::NoMore)?,
+        };
+        let is_wanted = is_asked.unwrap_or_else(|| query.is_provable());
+        self.page(&query, &from, is_wanted.then_some(wanted))
+    }
+
+    /// Names the records that a query reaches, with what proves that these are all.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`admit`](Self::admit) and [`Store::proven_count`].
+    pub fn count_proven(&self, query: &[u8], now: u64, wanted: Wanted) -> Result<Proof, S::Error> {
+        self.store.proven_count(&self.query(query, now)?, wanted)
     }
 
     /// Returns what answers a query after what was given before.
@@ -252,11 +299,21 @@ impl<S: Store> Gate<S> {
     ) -> Result<Answer, S::Error> {
         let query = self.query(query, now)?;
         let from = Cursor::after(&query, before).ok_or(Error::NoMore)?;
-        self.page(&query, &from)
+        self.page(&query, &from, None)
     }
 
-    fn page(&self, query: &Query, from: &Cursor) -> Result<Answer, S::Error> {
-        Ok(Answer { query: query.id, parts: self.store.page(query, from, self.answer_bytes)? })
+    fn page(
+        &self,
+        query: &Query,
+        from: &Cursor,
+        wanted: Option<Wanted>,
+    ) -> Result<Answer, S::Error> {
+        let most = self.answer_bytes;
+        let (parts, proof) = match wanted {
+            None => (self.store.page(query, from, most)?, None),
+            Some(wanted) => self.store.proven_page(query, from, most, wanted)?,
+        };
+        Ok(Answer { query: query.id, parts, proof })
     }
 
     /// Counts the records that a query reaches.

@@ -237,6 +237,14 @@ impl Index {
         found
     }
 
+    /// The entries that a row has, by field; none if it is forgotten.
+    #[must_use]
+    pub fn entries_of(&self, row: u64) -> Vec<(String, i64)> {
+        let after = self.tiers.partition_point(|tier| tier.level.first <= row);
+        let tier = after.checked_sub(1).and_then(|at| self.tiers.get(at));
+        tier.map(|tier| tier.level.entries_of(row)).unwrap_or_default()
+    }
+
     /// The live row of each of ascending handles, if it has one.
     #[must_use]
     pub fn find(&self, handles: &[u128], dead: &Marks) -> Vec<Option<u64>> {

@@ -28,6 +28,8 @@ use crate::message::notes::Note;
 use crate::message::place::Node;
 use crate::message::query::Query;
 use crate::message::removal::Removal;
+use crate::message::seal::Sealed;
+use crate::message::sums::{Proof, Wanted};
 use crate::message::upload::Upload;
 
 /// An index that has so many levels waits for its merging before it takes more.
@@ -133,7 +135,13 @@ impl Served {
 
     /// A page of an answer. While it goes on, the state that it began with is kept, of the last
     /// [`MOST_READING`] that did not come to their end.
-    fn page(&self, query: &Query, from: &Cursor, most: usize) -> Result<Vec<Part>, Error> {
+    fn page(
+        &self,
+        query: &Query,
+        from: &Cursor,
+        most: usize,
+        wanted: Option<Wanted>,
+    ) -> Result<(Vec<Part>, Option<Proof>), Error> {
         let is_it = |reading: &&Reading| {
             reading.query == query.id && Some(reading.records.changes) == from.snapshot
         };
@@ -147,6 +155,9 @@ impl Served {
         };
         let parts = records.page(query, from, most);
         let goes_on = parts.last().is_some_and(|last| Cursor::after(query, &[last]).is_some());
+        // The last page has the proof, which is of the state that all are of.
+        let wanted = wanted.filter(|_| !goes_on);
+        let proof = wanted.map(|wanted| records.prove(query, wanted, false));
         if goes_on || from.snapshot.is_some() {
             let mut reading = self.reading.write()?;
             reading.retain(|reading| reading.query != query.id);
@@ -157,10 +168,10 @@ impl Served {
                 reading.push_back(Reading { query: query.id, records });
             }
         }
-        Ok(parts)
+        Ok((parts, proof))
     }
 
-    fn add(self: &Arc<Self>, upload: &Upload) -> Result<Receipt, Error> {
+    fn add(self: &Arc<Self>, upload: &Upload, message: &[u8]) -> Result<Receipt, Error> {
         let mut writing = self.writing.write()?;
         while writing.is_tidying() && self.records()?.levels() > MOST_LEVELS {
             drop(writing);
@@ -172,7 +183,7 @@ impl Served {
         if let Some(receipt) = writing.log.repeated(upload.id, &upload.digest, &path)? {
             return Ok(receipt);
         }
-        let (records, receipt) = self.records()?.with(upload, writing.busy())?;
+        let (records, receipt) = self.records()?.with(upload, message, writing.busy())?;
         let changes = records.changes;
         self.publish(records)?;
         writing.log.add(upload.id, upload.digest, &receipt, changes);
@@ -182,6 +193,18 @@ impl Served {
             self.start_tidying();
         }
         Ok(receipt)
+    }
+
+    /// Takes a seal, as [`Store::seal`] says.
+    fn seal(&self, sealed: Sealed) -> Result<bool, Error> {
+        let writing = self.writing.write()?;
+        self.still_accepts(&sealed.seal.provider)?;
+        let (records, is_repeated) = self.records()?.sealed(Arc::new(sealed))?;
+        if !is_repeated {
+            self.publish(records)?;
+        }
+        drop(writing);
+        Ok(is_repeated)
     }
 
     fn remove(
@@ -195,7 +218,8 @@ impl Served {
         {
             return Ok(receipt);
         }
-        let (mut records, removed) = self.records()?.without(provider, writing.busy());
+        let signed = removal.map(|removal| removal.bytes.as_slice());
+        let (mut records, removed) = self.records()?.without(provider, signed, writing.busy());
         let files = self.attachments.write()?.remove(provider);
         let provider = provider.to_owned();
         let (added, replaced, is_repeated) = (0, 0, false);
@@ -393,8 +417,12 @@ impl Store for Memory {
         Ok(())
     }
 
-    fn add(&self, upload: Upload, _: &[u8]) -> Result<Receipt, Error> {
-        self.served(&upload.owner)?.add(&upload)
+    fn add(&self, upload: Upload, message: &[u8]) -> Result<Receipt, Error> {
+        self.served(&upload.owner)?.add(&upload, message)
+    }
+
+    fn seal(&self, sealed: Sealed) -> Result<bool, Error> {
+        self.served(&sealed.seal.owner)?.seal(sealed)
     }
 
     fn add_file(&self, attachment: Attachment, missing: &[u128], _: &[u8]) -> Result<(), Error> {
@@ -430,9 +458,23 @@ impl Store for Memory {
 
     fn page(&self, query: &Query, from: &Cursor, most: usize) -> Result<Vec<Part>, Error> {
         match self.known(&query.owner)? {
-            Some(served) => served.page(query, from, most),
+            Some(served) => Ok(served.page(query, from, most, None)?.0),
             None => Ok(Records::default().page(query, from, most)),
         }
+    }
+
+    fn proven_page(
+        &self,
+        query: &Query,
+        from: &Cursor,
+        most: usize,
+        wanted: Wanted,
+    ) -> Result<(Vec<Part>, Option<Proof>), Error> {
+        self.served(&query.owner)?.page(query, from, most, Some(wanted))
+    }
+
+    fn proven_count(&self, query: &Query, wanted: Wanted) -> Result<Proof, Error> {
+        Ok(self.served(&query.owner)?.records()?.prove(query, wanted, true))
     }
 
     fn count(&self, query: &Query) -> Result<usize, Error> {

@@ -23,7 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub use self::held::ChoreOf;
-use self::held::{Done, Held, Kept};
+use self::held::{Done, Held, Kept, Removing, Shelf};
 pub use self::log::Log;
 use super::Error;
 use super::index;
@@ -34,6 +34,8 @@ use crate::message::answer::Part;
 use crate::message::certificate::Owner;
 use crate::message::place::{Group, Node};
 use crate::message::query::{Query, Scope, Selection, Token};
+use crate::message::seal::Sealed;
+use crate::message::sums::{Proof, Wanted};
 use crate::message::upload::{Replaced, Upload, Version};
 use crate::wire::length;
 
@@ -110,13 +112,18 @@ struct Plan {
 }
 
 impl Records {
-    /// The records after an upload that was verified, and what it did.
+    /// The records after an upload that was verified, as it came, and what it did.
     ///
     /// # Errors
     ///
     /// Those of [`Store::add`](super::store::Store::add) that are about rows, [`message::Error::Scope`] if
     /// it is of no provider.
-    pub fn with(&self, upload: &Upload, busy: Option<&Busy>) -> Result<(Self, Receipt), Error> {
+    pub fn with(
+        &self,
+        upload: &Upload,
+        message: &[u8],
+        busy: Option<&Busy>,
+    ) -> Result<(Self, Receipt), Error> {
         let provider = upload.provider.path();
         let Some(group) = Group::of(&upload.provider) else {
             let what = "send uploads".to_owned();
@@ -129,8 +136,9 @@ impl Records {
             let part = next.held(&group).add(upload)?;
             next.tidy(&group, [ChoreOf::Group, part], busy);
         }
+        let mut by = Removing::new(upload, message);
         for (group, rows) in dead {
-            let parts = next.held(&group).kill(&rows);
+            let parts = next.held(&group).kill(&rows, &mut by);
             next.tidy(&group, parts, busy);
         }
         for removed in upload.removed.iter() {
@@ -240,9 +248,45 @@ impl Records {
         Ok(())
     }
 
-    /// The records without those of a provider, in every epoch, and how many these are.
+    /// The records after a seal that was verified, and whether it is the one that is there already.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::SealNumber`] or [`Error::SealBefore`] if it does not follow the last one of its place,
+    /// [`Error::SealRows`] if it is of other rows than are stored.
+    pub fn sealed(&self, sealed: Arc<Sealed>) -> Result<(Self, bool), Error> {
+        let mut next = self.clone();
+        let Some(group) = Group::of(&sealed.seal.place) else { return Ok((next, true)) };
+        let group = next.key(&group);
+        let is_repeated = next.held(&group).seal(sealed, self.changes + 1)?;
+        if !is_repeated {
+            next.changes += 1;
+        }
+        Ok((next, is_repeated))
+    }
+
+    /// What proves the answer to a checked query; of a count, with the rows that were counted.
     #[must_use]
-    pub fn without(&self, provider: &str, busy: Option<&Busy>) -> (Self, usize) {
+    pub fn prove(&self, query: &Query, wanted: Wanted, is_count: bool) -> Proof {
+        let mut shelf = Shelf::new(wanted);
+        let tokens = query.tokens.iter().map(|token| match self.groups.get(&token.group) {
+            Some(held) => held.prove(token, &mut shelf, is_count),
+            None => Held::default().prove(token, &mut shelf, is_count),
+        });
+        let tokens = tokens.collect();
+        shelf.into_proof(self.changes, tokens)
+    }
+
+    /// The records without those of a provider, in every epoch, and how many these are; by a signed message,
+    /// if there is one.
+    #[must_use]
+    pub fn without(
+        &self,
+        provider: &str,
+        message: Option<&[u8]>,
+        busy: Option<&Busy>,
+    ) -> (Self, usize) {
+        let message = message.map(|message| Arc::new(message.to_vec()));
         let mut next = self.clone();
         let mut records = 0;
         for group in self.groups.keys() {
@@ -251,7 +295,7 @@ impl Records {
                 names => format!("{}/{name}", names.join("/")) == provider,
             };
             let Some(name) = self.groups[group].names().find(|name| of(name)) else { continue };
-            let (removed, parts) = next.held(group).remove(name);
+            let (removed, parts) = next.held(group).remove(name, message.as_ref());
             records += removed;
             next.tidy(group, parts, busy);
         }

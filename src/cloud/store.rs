@@ -22,6 +22,8 @@ use crate::message::notes::Note;
 use crate::message::place::{Group, Node};
 use crate::message::query::Query;
 use crate::message::removal::Removal;
+use crate::message::seal::Sealed;
+use crate::message::sums::{Proof, Wanted};
 use crate::message::upload::Upload;
 use crate::{message, wire};
 
@@ -135,6 +137,18 @@ pub trait Store: Send + Sync {
     /// [`Error::Changed`] if it has another version.
     fn add(&self, upload: Upload, message: &[u8]) -> Result<Receipt, Self::Error>;
 
+    /// Keeps a seal in the place of the one before, if it is the next and of the rows that are there; says
+    /// whether it was there already.
+    ///
+    /// # Errors
+    ///
+    /// [`message::Error::Epoch`] as of [`add`](Self::add); else [`Error::SealNumber`], [`Error::SealBefore`],
+    /// [`Error::SealRows`]; [`Error::NoSeals`] of a store that keeps none.
+    fn seal(&self, sealed: Sealed) -> Result<bool, Self::Error> {
+        let _ = sealed;
+        Err(Error::NoSeals.into())
+    }
+
     /// Keeps an attachment, its keyword entries and its note, and which attachments that were made
     /// before it are missing.
     ///
@@ -203,6 +217,32 @@ pub trait Store: Send + Sync {
             return Err(Error::Moved.into());
         }
         Ok(page_of(query, parts, from, most))
+    }
+
+    /// Returns what [`page`](Self::page) does, with what proves the whole answer if it is the last page.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`page`](Self::page), [`Error::NoSeals`] of a store that keeps none.
+    fn proven_page(
+        &self,
+        query: &Query,
+        from: &Cursor,
+        most: usize,
+        wanted: Wanted,
+    ) -> Result<(Vec<Part>, Option<Proof>), Self::Error> {
+        let _ = (query, from, most, wanted);
+        Err(Error::NoSeals.into())
+    }
+
+    /// Names the records that [`search`](Self::search) returns, with what proves that these are all.
+    ///
+    /// # Errors
+    ///
+    /// See [`owners`](Self::owners); [`Error::NoSeals`] of a store that keeps none.
+    fn proven_count(&self, query: &Query, wanted: Wanted) -> Result<Proof, Self::Error> {
+        let _ = (query, wanted);
+        Err(Error::NoSeals.into())
     }
 
     /// Counts the records that [`search`](Self::search) returns.

@@ -4,7 +4,7 @@
 //! that it was taken from, its page and whether that is the last:
 //!
 //! ```text
-//! answer = number of the query, parts
+//! answer = number of the query, parts, proof or nothing
 //! part   = owner, token, snapshot, page, last?, provider, upload, readers' epoch,
 //!          handles, for each portion: layout, sealed records; tombstones
 //! ```
@@ -24,7 +24,8 @@ use super::certificate::Owner;
 use super::limits::{MOST_PORTIONS, at_most};
 use super::place::{Epoch, Node};
 use super::query::{Query, Selection, Token};
-use super::upload::Portion;
+use super::sums::{ByProvider, Proof, Row};
+use super::upload::{Portion, digest_of_row};
 use crate::pool;
 use crate::wire::{self, Blobs, Kind, Reader, Writer, column};
 
@@ -171,6 +172,8 @@ pub struct Answer {
     pub query: u128,
     /// The parts, by token and page.
     pub parts: Vec<Part>,
+    /// What proves it, if that was asked for and this is its end.
+    pub proof: Option<Proof>,
 }
 
 /// Says that an answer is not that to the query.
@@ -229,13 +232,32 @@ fn check_repeats(parts: &[&Part]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Parts that answer the query with a number, as they travel.
+/// The rows that the parts which answer a token hold, by their provider's name.
 #[must_use]
-pub fn join(query: u128, parts: &[&Part]) -> Vec<u8> {
+pub fn rows_of(token: &Token, parts: &[&Part]) -> ByProvider {
+    let mut rows = ByProvider::new();
+    for part in parts.iter().filter(|part| part.token == token.id && !part.handles.is_empty()) {
+        let name = part.provider.names().last().cloned().unwrap_or_default();
+        let found = pool::map(part.handles.len(), 256, |row| Row {
+            upload: part.upload,
+            handle: part.handles[row],
+            digest: digest_of_row(&part.portions, row),
+        });
+        rows.entry(name).or_default().extend(found);
+    }
+    rows
+}
+
+/// Parts that answer the query with a number, and what proves them if there is that, as they travel.
+#[must_use]
+pub fn join(query: u128, parts: &[&Part], proof: Option<&Proof>) -> Vec<u8> {
     let mut writer = Writer::new(Kind::Answer);
     writer.u128(query).count(parts.len());
     for part in parts {
         writer.bytes(&part.encode());
+    }
+    if let Some(proof) = proof {
+        writer.bytes(&proof.encode());
     }
     writer.0
 }
@@ -253,7 +275,7 @@ impl Answer {
     /// The answer as it travels.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        join(self.query, &self.parts.iter().collect::<Vec<_>>())
+        join(self.query, &self.parts.iter().collect::<Vec<_>>(), self.proof.as_ref())
     }
 
     /// Reads what [`encode`](Self::encode) wrote.
@@ -267,8 +289,9 @@ impl Answer {
         let count = reader.count(8)?;
         let part = |_| Part::decode(reader.bytes()?);
         let parts = (0..count).map(part).collect::<Result<_, _>>()?;
+        let proof = if reader.is_at_end() { None } else { Some(Proof::decode(reader.bytes()?)?) };
         reader.end()?;
-        Ok(Self { query, parts })
+        Ok(Self { query, parts, proof })
     }
 }
 

@@ -111,6 +111,13 @@ pub enum Error {
         why: String,
     },
 
+    /// What goes with an answer does not prove it.
+    #[error("the answer is not proven: {why}")]
+    Proof {
+        /// Why not.
+        why: String,
+    },
+
     /// A message names more than it may.
     #[error("the number of {what} is {got}, expected {most} at most")]
     TooMany {

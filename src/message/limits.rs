@@ -21,6 +21,8 @@
 //! | a token: records, each once | [`MOST_RECORDS`] | [`Error::TooMany`] |
 //! | a request: providers, each once | [`MOST_PLACES`] | [`Error::TooMany`] |
 //! | a request: keywords or records of a provider, each once | [`MOST_NAMED`] | [`Error::TooMany`] |
+//! | a seal: fields, tables; slots of a table | [`MOST_FIELDS`]; [`MOST_SLOTS`] | [`Error::TooMany`], `Format` |
+//! | a proof: tokens, ranges of one | [`MOST_TOKENS`], [`MOST_FIELDS`] | [`Error::TooMany`] |
 //! | an attachment: keywords | [`MOST_NAMED`] | [`Error::TooMany`] |
 //! | an attachment: bytes of its description; of its note | [`LONGEST_DESCRIPTION`]; [`LONGEST_NOTE`] | [`Error::TooMany`] |
 //! | an attachment: those before it that it names, each once | [`MOST_LOST`] | `Format` |
@@ -51,6 +53,9 @@ pub const MOST_PLACES: usize = 1 << 16;
 
 /// Tokens of a query.
 pub const MOST_TOKENS: usize = 1 << 16;
+
+/// Slots of a table of a seal: one more than the field has cells.
+pub const MOST_SLOTS: u32 = (1 << 16) + 1;
 
 /// Records that a token names.
 pub const MOST_RECORDS: usize = 1 << 16;

@@ -279,6 +279,15 @@ impl Query {
         }
     }
 
+    /// Whether its ranges name slots, so that sums can prove the answer.
+    #[must_use]
+    pub fn is_provable(&self) -> bool {
+        self.tokens.iter().any(|token| match &token.selection {
+            Selection::Ranges(ranges) => ranges.iter().any(|range| range.slots.is_some()),
+            Selection::Records(_) | Selection::All => false,
+        })
+    }
+
     fn is_of_ranges(&self) -> bool {
         self.tokens.iter().any(|token| matches!(token.selection, Selection::Ranges(_)))
     }

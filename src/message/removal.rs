@@ -31,6 +31,8 @@ pub struct Removal {
     pub issuer: Chain,
     /// What stands for the removal: the digest of what was signed.
     pub digest: [u8; 32],
+    /// The removal as it travels; nothing of one that is being made.
+    pub bytes: Vec<u8>,
 }
 
 impl Removal {
@@ -56,7 +58,7 @@ impl Removal {
         let issuer = Chain::read(&mut reader)?;
         let digest = Sha256::digest(&bytes[..reader.position()]).into();
         envelope::close(reader, bytes, &owner, &issuer, None)?;
-        Ok(Self { owner, id, provider, issuer, digest })
+        Ok(Self { owner, id, provider, issuer, digest, bytes: bytes.to_vec() })
     }
 
     /// Checks that the issuer may ask for it.

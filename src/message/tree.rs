@@ -1,21 +1,26 @@
-//! A digest of many bytes that can be computed in parallel, and checked piece by piece.
+//! A digest of much that can be computed in parallel, and checked piece by piece.
 //!
-//! Bytes are cut into chunks of 1 MiB, and these hashed into a binary tree:
+//! Pieces are hashed into a binary tree:
 //!
 //! ```text
-//! leaf = SHA-256(0 || chunk),  node = SHA-256(1 || left || right), a lone node moves up
+//! leaf = SHA-256(0 || piece),  node = SHA-256(1 || left || right), a lone node moves up
 //! ```
 //!
-//! Whoever signs the root and the length has signed every chunk, so that a large message can travel in
-//! parts which are checked one by one. No bytes at all are one empty chunk.
+//! Whoever signs the root and the number of pieces has signed each of them. Consecutive pieces are shown
+//! to be among them by a [path](Tree::path): the nodes beside them, two a level at most. The bytes of a
+//! message are cut into chunks of 1 MiB, so that a large one can travel in parts which are checked one by
+//! one. No bytes at all are one empty chunk.
 //!
 //! # Sources
 //!
 //! * The tree: Merkle, *A Certified Digital Signature*, CRYPTO 1989; leaves and nodes told apart as
 //!   in RFC 6962, section 2.1.
 
-use crate::pool;
+use std::ops::Range;
+
 use sha2::{Digest, Sha256};
+
+use crate::pool;
 
 /// Bytes of a digest.
 pub(crate) const DIGEST_LEN: usize = 32;
@@ -23,10 +28,15 @@ pub(crate) const DIGEST_LEN: usize = 32;
 /// Bytes of a chunk; the last one may be shorter.
 pub(crate) const CHUNK: usize = 1 << 20;
 
-type Hash = [u8; DIGEST_LEN];
+/// The digest of a piece, or of what is below a node.
+pub type Hash = [u8; DIGEST_LEN];
 
-fn leaf(chunk: &[u8]) -> Hash {
-    Sha256::new().chain_update([0]).chain_update(chunk).finalize().into()
+/// Nodes that one thread hashes one after the other.
+const NODES: usize = 1 << 12;
+
+/// The digest of a piece.
+pub(crate) fn leaf(piece: &[u8]) -> Hash {
+    Sha256::new().chain_update([0]).chain_update(piece).finalize().into()
 }
 
 fn node(left: &Hash, right: &Hash) -> Hash {
@@ -38,15 +48,96 @@ pub(crate) fn root(bytes: &[u8]) -> Hash {
     if bytes.len() <= CHUNK {
         return leaf(bytes);
     }
-    let mut level: Vec<Hash> = pool::map_chunks(bytes, CHUNK, |_, chunk| leaf(chunk));
-    while level.len() > 1 {
-        let up = level.chunks(2).map(|pair| match pair {
+    Tree::of_bytes(bytes).root()
+}
+
+/// How many chunks so many bytes have.
+pub(crate) fn chunks(bytes: u64) -> u64 {
+    bytes.div_ceil(CHUNK as u64).max(1)
+}
+
+/// The digests of pieces and of all that is above them.
+#[derive(Debug, Clone)]
+pub(crate) struct Tree(Vec<Vec<Hash>>);
+
+impl Tree {
+    /// The tree over pieces with these digests; of none, that of an empty piece.
+    pub(crate) fn new(mut leaves: Vec<Hash>) -> Self {
+        if leaves.is_empty() {
+            leaves.push(leaf(b""));
+        }
+        let mut levels = vec![leaves];
+        while let Some(below) = levels.last().filter(|level| level.len() > 1) {
+            let up = pool::map_chunks(below, 2 * NODES, |_, nodes| {
+                let pairs = nodes.chunks(2).map(|pair| match pair {
+                    [left, right] => node(left, right),
+                    lone => lone[0],
+                });
+                pairs.collect::<Vec<_>>()
+            });
+            levels.push(up.concat());
+        }
+        Self(levels)
+    }
+
+    /// The tree over the chunks of some bytes.
+    pub(crate) fn of_bytes(bytes: &[u8]) -> Self {
+        Self::new(pool::map_chunks(bytes, CHUNK, |_, chunk| leaf(chunk)))
+    }
+
+    /// What is above all pieces.
+    pub(crate) fn root(&self) -> Hash {
+        self.0.last().and_then(|level| level.first()).copied().unwrap_or_default()
+    }
+
+    /// The nodes beside consecutive pieces, from the lowest level up, the left one of a level first.
+    pub(crate) fn path(&self, pieces: Range<usize>) -> Vec<Hash> {
+        let mut path = Vec::new();
+        let Range { mut start, mut end } = pieces;
+        for level in &self.0 {
+            if level.len() == 1 {
+                break;
+            }
+            if start % 2 == 1 {
+                path.extend(level.get(start - 1));
+            }
+            if end % 2 == 1 {
+                path.extend(level.get(end));
+            }
+            (start, end) = (start / 2, end.div_ceil(2));
+        }
+        path
+    }
+}
+
+/// The root of the tree over `count` pieces of which consecutive ones, from the `start`-th on, have these
+/// digests, as their path tells it; `None` if there can be no such tree.
+pub(crate) fn root_of(count: u64, start: u64, pieces: &[Hash], path: &[Hash]) -> Option<Hash> {
+    let (mut count, mut start, mut known) = (count, start, pieces.to_vec());
+    let end = start.checked_add(known.len() as u64)?;
+    if known.is_empty() || end > count {
+        return None;
+    }
+    let mut beside = path.iter();
+    while count > 1 {
+        if start % 2 == 1 {
+            known.insert(0, *beside.next()?);
+            start -= 1;
+        }
+        if known.len() % 2 == 1 && start + (known.len() as u64) < count {
+            known.push(*beside.next()?);
+        }
+        let up = known.chunks(2).map(|pair| match pair {
             [left, right] => node(left, right),
             lone => lone[0],
         });
-        level = up.collect();
+        known = up.collect();
+        (start, count) = (start / 2, count.div_ceil(2));
     }
-    level[0]
+    match (beside.next(), known.as_slice()) {
+        (None, [root]) => Some(*root),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -63,6 +154,44 @@ mod tests {
         assert_eq!(root(&bytes[..CHUNK]), leaves[0]);
         assert_eq!(root(&bytes[..2 * CHUNK]), node(&leaves[0], &leaves[1]));
         assert_eq!(root(b""), leaf(b""));
+    }
+
+    #[test]
+    fn every_stretch_of_pieces_leads_to_the_root_and_nothing_else_does() {
+        for count in 1..=9_u8 {
+            let leaves: Vec<Hash> = (0..count).map(|number| leaf(&[number])).collect();
+            let tree = Tree::new(leaves.clone());
+            for start in 0..usize::from(count) {
+                for end in start + 1..=usize::from(count) {
+                    let (some, path) = (&leaves[start..end], tree.path(start..end));
+                    let found = |start: usize, some: &[Hash], path: &[Hash]| {
+                        root_of(count.into(), start as u64, some, path)
+                    };
+                    assert_eq!(
+                        found(start, some, &path),
+                        Some(tree.root()),
+                        "{count} {start} {end}"
+                    );
+                    let mut changed = some.to_vec();
+                    changed[0][0] ^= 1;
+                    assert_ne!(found(start, &changed, &path), Some(tree.root()));
+                    for other in 0..=usize::from(count) {
+                        let elsewhere = found(other, some, &path);
+                        assert!(other == start || elsewhere != Some(tree.root()), "at {other}");
+                    }
+                    assert_eq!(found(start, &[], &path), None);
+                    assert_eq!(found(start, some, &[&path[..], &[[0; 32]]].concat()), None);
+                    for cut in 0..path.len() {
+                        assert_ne!(found(start, some, &path[..cut]), Some(tree.root()));
+                    }
+                    for at in 0..path.len() {
+                        let mut other = path.clone();
+                        other[at][5] ^= 1;
+                        assert_ne!(found(start, some, &other), Some(tree.root()));
+                    }
+                }
+            }
+        }
     }
 
     #[test]

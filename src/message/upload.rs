@@ -202,18 +202,7 @@ impl Upload {
             writer.u128(handle);
         });
         self.portions.iter().for_each(|portion| portion.records.write(&mut writer));
-        writer.count(self.replaced.len());
-        for Replaced { row, version } in self.replaced.iter() {
-            writer.u32(*row).u128(version.0);
-        }
-        writer.count(self.removed.len());
-        for Removed { provider, rows } in self.removed.iter() {
-            provider.write(&mut writer);
-            writer.count(rows.len());
-            for (handle, version) in rows {
-                writer.u128(*handle).u128(version.0);
-            }
-        }
+        self.write_changes(&mut writer);
         writer.count(self.runs.len());
         for run in self.runs.iter() {
             writer.text(&run.field).count(run.ciphertexts.len());
@@ -238,6 +227,33 @@ impl Upload {
             + 64
     }
 
+    /// Where in the body the rows are told that are replaced and removed: from, up to, and how many bytes
+    /// the body has.
+    pub(crate) fn changes_at(&self) -> (usize, usize, usize) {
+        let records = |portion: &Portion| 16 + 8 * portion.records.len() + portion.records.size();
+        let from = 8 + 16 * self.handles.len() + self.portions.iter().map(records).sum::<usize>();
+        let mut writer = Writer::default();
+        self.write_changes(&mut writer);
+        let to = from + writer.0.len();
+        let run = |run: &Run| 16 + run.field.len() + 12 * run.ciphertexts.len();
+        (from, to, to + 8 + self.runs.iter().map(run).sum::<usize>())
+    }
+
+    fn write_changes(&self, writer: &mut Writer) {
+        writer.count(self.replaced.len());
+        for Replaced { row, version } in self.replaced.iter() {
+            writer.u32(*row).u128(version.0);
+        }
+        writer.count(self.removed.len());
+        for Removed { provider, rows } in self.removed.iter() {
+            provider.write(writer);
+            writer.count(rows.len());
+            for (handle, version) in rows {
+                writer.u128(*handle).u128(version.0);
+            }
+        }
+    }
+
     /// Reads an upload, checks that it is whole and consistent, and verifies that the provider it
     /// names signed it.
     ///
@@ -247,34 +263,16 @@ impl Upload {
     /// [`Error::NegativeCiphertext`] or [`Error::Run`] if a run is faulty, [`Error::Signature`] if it
     /// is forged, [`Error::Scope`] if it removes what is not the provider's.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
-        let (mut reader, owner) = envelope::open(bytes, Kind::Upload)?;
-        let provider = Node::read(&mut reader)?;
-        let (id, stamp) = (reader.u128()?, Stamp::read(&mut reader)?);
-        let (schema, readers) = (reader.array()?, Epoch::read(&mut reader)?);
-        let hours = reader.u32()?;
-        let mut heads: Vec<(String, Vec<u8>)> = Vec::new();
-        let count = reader.count(16)?;
-        for _ in 0..count {
-            let name = reader.name()?.to_owned();
-            if heads.len() == MOST_PORTIONS || heads.iter().any(|(other, _)| *other == name) {
-                return Err(reader.fault().into());
-            }
-            let layout = reader.bytes()?;
-            at_most(LONGEST_LAYOUT, "bytes of a portion's layout", layout.len())?;
-            heads.push((name, layout.to_vec()));
+        let (head, position) = Head::read(bytes)?;
+        let body = &bytes[position..];
+        if head.length != body.len() as u64 {
+            return Err(wire::Error::Format { what: WHAT, position }.into());
         }
-        let (length, root) = (reader.u64()?, reader.array::<32>()?);
-        let chain = Chain::read(&mut reader)?;
-        let digest = Sha256::digest(&bytes[..reader.position()]).into();
-        envelope::signed(&mut reader, bytes, &owner, &chain, Some(&provider))?;
-        let rest = bytes.len() - reader.position();
-        let body = reader.raw(rest)?;
-        if length != body.len() as u64 {
-            return Err(reader.fault().into());
-        }
-        if root != tree::root(body) {
+        if head.root != tree::root(body) {
             return Err(Error::Signature { what: WHAT });
         }
+        let Head { owner, provider, id, stamp, schema, readers, hours, portions, .. } = head;
+        let (chain, digest, heads) = (head.chain, head.digest, portions);
         let Body { handles, portions, replaced, removed, runs } = Body::read(body, heads)?;
         let upload = Self {
             owner,
@@ -378,6 +376,69 @@ impl Upload {
         announced.seals(&self.provider, &self.readers)?;
         let hours = u64::from(self.hours).saturating_sub(now / 3600);
         if hours > SKEW { Err(Error::Clock { hours, most: SKEW }) } else { Ok(()) }
+    }
+}
+
+/// What of an upload is signed.
+pub(crate) struct Head {
+    pub owner: Owner,
+    pub provider: Node,
+    id: u128,
+    stamp: Stamp,
+    schema: [u8; 32],
+    readers: Epoch,
+    hours: u32,
+    portions: Vec<(String, Vec<u8>)>,
+    /// Bytes of the body.
+    pub length: u64,
+    /// The root over its chunks.
+    pub root: [u8; 32],
+    chain: Chain,
+    digest: [u8; 32],
+}
+
+impl Head {
+    /// Reads the head of an upload, verifies its signature, and says where the body begins.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Upload::decode`] that are about the head.
+    pub(crate) fn read(bytes: &[u8]) -> Result<(Self, usize), Error> {
+        let (mut reader, owner) = envelope::open(bytes, Kind::Upload)?;
+        let provider = Node::read(&mut reader)?;
+        let (id, stamp) = (reader.u128()?, Stamp::read(&mut reader)?);
+        let (schema, readers) = (reader.array()?, Epoch::read(&mut reader)?);
+        let hours = reader.u32()?;
+        let mut portions: Vec<(String, Vec<u8>)> = Vec::new();
+        let count = reader.count(16)?;
+        for _ in 0..count {
+            let name = reader.name()?.to_owned();
+            if portions.len() == MOST_PORTIONS || portions.iter().any(|(other, _)| *other == name) {
+                return Err(reader.fault().into());
+            }
+            let layout = reader.bytes()?;
+            at_most(LONGEST_LAYOUT, "bytes of a portion's layout", layout.len())?;
+            portions.push((name, layout.to_vec()));
+        }
+        let (length, root) = (reader.u64()?, reader.array::<32>()?);
+        let chain = Chain::read(&mut reader)?;
+        let digest = Sha256::digest(&bytes[..reader.position()]).into();
+        envelope::signed(&mut reader, bytes, &owner, &chain, Some(&provider))?;
+        let head = Self {
+            owner,
+            provider,
+            id,
+            stamp,
+            schema,
+            readers,
+            hours,
+            portions,
+            length,
+            root,
+            chain,
+            digest,
+        };
+        Ok((head, reader.position()))
     }
 }
 

@@ -14,6 +14,7 @@ use crate::message::removal::Removal;
 use crate::message::request::{Ask, Request};
 use crate::scheme::mopse::Handle;
 use crate::scheme::ruler::Layout;
+use crate::wire::length;
 
 /// A range of plaintexts of one field, both bounds included.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +46,22 @@ impl Keyring {
     /// [`Error::UnknownField`], [`Error::TwoRanges`], [`scheme::Error::OutOfDomain`](crate::scheme::Error::OutOfDomain) or [`scheme::Error::BoundsOrder`](crate::scheme::Error::BoundsOrder) for a range that is
     /// none.
     pub fn query(&self, ranges: &[Range], expiry: u64) -> Result<Vec<u8>, Error> {
+        self.query_of(ranges, expiry, false)
+    }
+
+    /// Asks as [`query`](Self::query) does, so that the answer can be proven by sums.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`query`](Self::query); [`Error::NoSums`] names a field that carries none.
+    pub fn provable_query(&self, ranges: &[Range], expiry: u64) -> Result<Vec<u8>, Error> {
+        if let Some(range) = ranges.iter().find(|range| !self.proven.contains(&range.field)) {
+            return Err(Error::NoSums { field: range.field.clone() });
+        }
+        self.query_of(ranges, expiry, true)
+    }
+
+    fn query_of(&self, ranges: &[Range], expiry: u64, is_provable: bool) -> Result<Vec<u8>, Error> {
         let mut named = BTreeSet::new();
         if let Some(range) = ranges.iter().find(|range| !named.insert(&range.field)) {
             return Err(Error::TwoRanges { field: range.field.clone() });
@@ -60,9 +77,17 @@ impl Keyring {
         reached.retain(|_| !ranges.is_empty());
         let selection = |group: &Group| {
             let predicate = |range: &Range| -> Result<Predicate, Error> {
-                let ruler = self.ruler(group, self.field(&range.field)?)?;
+                let field = self.field(&range.field)?;
+                let ruler = self.ruler(group, field)?;
                 let (low, high) = ruler.bounds(range.low, range.high)?;
-                Ok(Predicate { field: range.field.clone(), low, high, slots: None })
+                let slots = if is_provable {
+                    let cell = |plaintext: i64| length(plaintext.cast_unsigned() / ruler.cell());
+                    let slots = self.slots(group, field)?;
+                    Some([slots[cell(range.low)], slots[cell(range.high) + 1]])
+                } else {
+                    None
+                };
+                Ok(Predicate { field: range.field.clone(), low, high, slots })
             };
             Ok(Selection::Ranges(ranges.iter().map(predicate).collect::<Result<_, Error>>()?))
         };
@@ -118,7 +143,7 @@ impl Keyring {
         self.signed_query(reached, |_| Ok(Selection::Records(handles.to_vec())), expiry)
     }
 
-    fn signed_query(
+    pub(super) fn signed_query(
         &self,
         reached: Vec<(Group, Scope)>,
         mut selection: impl FnMut(&Group) -> Result<Selection, Error>,
@@ -152,7 +177,8 @@ impl Keyring {
             return Err(Error::UnknownProvider { provider });
         };
         let (owner, id, issuer) = (self.owner, self.number(b"removal")?, self.chain.clone());
-        Ok(self.signed(Removal { owner, id, provider, issuer, digest: [0; 32] }.message()))
+        let (digest, bytes) = ([0; 32], Vec::new());
+        Ok(self.signed(Removal { owner, id, provider, issuer, digest, bytes }.message()))
     }
 
     /// Makes the request for files that have all of the keywords, at every provider in reach. A keyword

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use super::Error;
 use super::keyring::{Derived, Earlier, Keyring, Seed, Standing, ruler_key, sign, signing_key};
 use super::keywords::Uses;
+use super::ledger::Ledger;
 use crate::keys::{Key, Purpose};
+use crate::lock::Lock;
 use crate::message::announcement::{self, Announced, Announcement, Known};
 use crate::message::certificate::{Certificate, Chain};
 use crate::message::place::{Epoch, Group, Node, spelt, spelt_path};
@@ -89,6 +91,9 @@ impl Keyring {
             counts: Uses::new(),
             derived: Derived::default(),
             portions: self.portions.clone(),
+            proven: self.proven.clone(),
+            ledger: Lock::new(Some(Ledger::default())),
+            seals: Lock::default(),
             seed: self.seed.as_ref().map(|seed: &Seed| seed.of(node)).transpose()?,
         })
     }

@@ -48,6 +48,31 @@ pub enum Error {
         field: String,
     },
 
+    /// A field has too many cells to be proven.
+    #[error("field {field:?} has {got} cells, and sums prove {most} at most: widen its cell")]
+    ProvenCells {
+        /// The field.
+        field: String,
+        /// How many cells it has.
+        got: u64,
+        /// How many there may be.
+        most: u64,
+    },
+
+    /// A field has no sums.
+    #[error("field {field:?} carries no sums to prove it by: declare it with proof=True")]
+    NoSums {
+        /// The field.
+        field: String,
+    },
+
+    /// There is no ledger.
+    #[error(
+        "this keyring has no ledger of what is stored: it was opened without one, or no field is proven; seal \
+         with cloud="
+    )]
+    NoLedger,
+
     /// An opened value has no plaintext in the field of its column.
     #[error("field '{field}', record {position}: the value {why}")]
     Value {

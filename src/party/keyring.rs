@@ -36,13 +36,17 @@ use ed25519_dalek::{Signer, SigningKey};
 use super::Error;
 use super::hierarchy::Below;
 use super::keywords::Uses;
+use super::leaves;
+use super::ledger::Ledger;
 use super::records::Ids;
 use super::uploading::check_names;
 use crate::keys::{Key, Purpose, fill_random};
 use crate::lock::{Forked, Lock};
 use crate::message;
 use crate::message::certificate::{Chain, Owner};
+use crate::message::limits::MOST_SLOTS;
 use crate::message::place::{Epoch, Group, Node, Stamp};
+use crate::message::seal::Seal;
 use crate::message::signature::{SIGNATURE_LEN, to_sign};
 use crate::operations::{Operation, count};
 use crate::schema::Schema;
@@ -69,6 +73,12 @@ pub struct Keyring {
     pub(super) derived: Derived,
     /// The portions that its tables lie in, as they were declared.
     pub(super) portions: Vec<(String, Vec<String>)>,
+    /// The fields whose answers are to be proven by sums, as they were declared.
+    pub(super) proven: Vec<String>,
+    /// What it knows of its own rows at the cloud; none if that was not kept.
+    pub(super) ledger: Lock<Option<Ledger>>,
+    /// The newest seal that it has seen of each place.
+    pub(super) seals: Lock<HashMap<Node, Arc<Seal>>>,
     /// Where all randomness comes from, if experiments must repeat.
     pub(super) seed: Option<Seed>,
 }
@@ -142,10 +152,14 @@ impl Seed {
     }
 }
 
+/// Which slot each cell has, by group and field.
+type SlotsOf = HashMap<(Group, usize), Arc<Vec<u32>>>;
+
 /// What is derived once and kept, as long as the keyring is.
 #[derive(Default)]
 pub(super) struct Derived {
     rulers: Lock<HashMap<(Group, usize), Arc<Ruler>>>,
+    slots: Lock<SlotsOf>,
     /// How the names of members look.
     pub(super) looks: Lock<HashMap<String, Look>>,
     /// What the node signs with; wiped with the keyring.
@@ -179,6 +193,9 @@ impl Keyring {
             counts: Uses::new(),
             derived: Derived::default(),
             portions: Vec::new(),
+            proven: Vec::new(),
+            ledger: Lock::new(Some(Ledger::default())),
+            seals: Lock::default(),
             seed: None,
         }
     }
@@ -238,6 +255,32 @@ impl Keyring {
         Ok(())
     }
 
+    /// The fields whose answers are to be proven by sums.
+    #[must_use]
+    pub fn proven(&self) -> &[String] {
+        &self.proven
+    }
+
+    /// Declares the fields whose answers are to be proven by sums: their tables are in the seals that are made
+    /// from now on. They are saved with the keyring, and handed on, as portions are.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownField`], [`Error::ProvenCells`] if a field has too many cells for a table.
+    pub fn declare_proven(&mut self, mut proven: Vec<String>) -> Result<(), Error> {
+        proven.sort_unstable();
+        proven.dedup();
+        for name in &proven {
+            let cells = self.schema.fields()[self.field(name)?].1.cells();
+            if cells >= MOST_SLOTS.into() {
+                let (field, most) = (name.clone(), u64::from(MOST_SLOTS) - 1);
+                return Err(Error::ProvenCells { field, got: cells, most });
+            }
+        }
+        self.proven = proven;
+        Ok(())
+    }
+
     /// Its place in the hierarchy.
     #[must_use]
     pub fn node(&self) -> &Node {
@@ -284,19 +327,42 @@ impl Keyring {
         if let Some(ruler) = known.and_then(|rulers| rulers.get(&place).cloned()) {
             return Ok(ruler);
         }
-        let own = std::iter::once((&self.node, &self.rulers));
-        let earlier = self.earlier.iter().map(|earlier| (&earlier.node, &earlier.rulers));
-        let held = own.chain(earlier).find(|(node, _)| Group::of(node).as_ref() == Some(group));
-        let key = match held.and_then(|(_, rulers)| rulers.get(field)) {
-            Some(key) => key.clone(),
-            None => ruler_key(&self.key_of(&group.authority)?, &self.schema, field, group.epoch),
-        };
+        let key = self.ruler_key(group, field)?;
         let definition = &self.schema.fields()[field].1;
         let ruler = Arc::new(Ruler::new(&key, definition.plaintexts(), definition.cell())?);
         match self.derived.rulers.write() {
             Ok(mut known) => Ok(Arc::clone(known.entry(place).or_insert(ruler))),
             Err(Forked) => Ok(ruler),
         }
+    }
+
+    /// The key of a field's ruler in the own group or a group below.
+    fn ruler_key(&self, group: &Group, field: usize) -> Result<Key, Error> {
+        let own = std::iter::once((&self.node, &self.rulers));
+        let earlier = self.earlier.iter().map(|earlier| (&earlier.node, &earlier.rulers));
+        let held = own.chain(earlier).find(|(node, _)| Group::of(node).as_ref() == Some(group));
+        match held.and_then(|(_, rulers)| rulers.get(field)) {
+            Some(key) => Ok(key.clone()),
+            None => {
+                let authority = self.key_of(&group.authority)?;
+                Ok(ruler_key(&authority, &self.schema, field, group.epoch))
+            }
+        }
+    }
+
+    /// Which slot of a seal's table each cell of a field has, in the own group or a group below.
+    pub(super) fn slots(&self, group: &Group, field: usize) -> Result<Arc<Vec<u32>>, Error> {
+        let place = (group.clone(), field);
+        let known = self.derived.slots.read().ok();
+        if let Some(slots) = known.and_then(|slots| slots.get(&place).cloned()) {
+            return Ok(slots);
+        }
+        let cells = self.schema.fields()[field].1.cells();
+        let slots = leaves::slots(&self.ruler_key(group, field)?, cells);
+        if let Ok(mut known) = self.derived.slots.write() {
+            known.insert(place, Arc::clone(&slots));
+        }
+        Ok(slots)
     }
 
     /// How this provider encrypts the entries of a field.

@@ -20,6 +20,9 @@
 //!
 //! Argon2id and commitment as in [`crate::cipher::password`]; AES-GCM-SIV: RFC 8452.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
@@ -32,11 +35,13 @@ use crate::cipher::aes_gcm_siv::NONCE_LEN;
 use crate::cipher::password::{COMMITMENT_LEN, Ceiling, Cost, Derivation, is_committed};
 use crate::cipher::{self, Cipher, aes_gcm_siv};
 use crate::keys::{Key, fill_random};
+use crate::lock::Lock;
 use crate::message::announcement::{
     Announcement, Known, epochs, members, write_epochs, write_members,
 };
 use crate::message::certificate::{Chain, Owner};
 use crate::message::place::{Node, Stamp};
+use crate::message::seal::Seal;
 use crate::schema::Schema;
 use crate::wire::{self, Reader, SecretWriter, Writer};
 
@@ -227,6 +232,19 @@ impl Keyring {
                 writer.text(column);
             });
         }
+        writer.count(self.proven.len());
+        self.proven.iter().for_each(|field| {
+            writer.text(field);
+        });
+        // What a fork has left locked is not saved, and asked for again.
+        let seals = self.seals.read().ok();
+        let seals = seals.iter().flat_map(|seals| seals.iter());
+        let mut seen: Vec<(&Node, &Arc<Seal>)> = seals.collect();
+        seen.sort_by_key(|(place, _)| *place);
+        writer.count(seen.len());
+        for (_, seal) in seen {
+            writer.bytes(&seal.head());
+        }
         writer.0
     }
 
@@ -258,7 +276,22 @@ impl Keyring {
             return Err(reader.fault().into());
         }
         let portions = if version < 3 { Vec::new() } else { portions(&mut reader)? };
+        let (mut proven, mut seals) = (Vec::new(), HashMap::new());
+        if version > 3 {
+            for _ in 0..reader.count(8)? {
+                proven.push(reader.text()?.to_owned());
+            }
+            for _ in 0..reader.count(8)? {
+                let seal = Seal::of_head(reader.bytes()?)?;
+                seals.insert(seal.place.clone(), Arc::new(seal));
+            }
+        }
+        if proven.iter().any(|name| schema.field(name).is_none()) {
+            return Err(reader.fault().into());
+        }
         reader.end()?;
+        // What was made since the file was written is not known.
+        let ledger = Lock::new(None);
         Ok(Self {
             owner,
             schema,
@@ -272,6 +305,9 @@ impl Keyring {
             counts,
             derived: Derived::default(),
             portions,
+            proven,
+            ledger,
+            seals: Lock::new(seals),
             seed: None,
         })
     }

@@ -12,6 +12,7 @@ use super::columns::Column;
 use super::grants::{Opener, Rows};
 use super::keyring::Keyring;
 use super::keywords;
+use super::ledger::Added;
 use super::opening::{ids_of, indexed_of, origin_of};
 use super::records::{self, Author, FILES, Ids, Names, Origin, REST, readers_key, record_key};
 use crate::cipher::Algorithm;
@@ -182,7 +183,18 @@ impl Keyring {
         let row = |row: usize| u32::try_from(row).unwrap_or(u32::MAX);
         let mut rows: Vec<u32> = order.iter().map(|&(_, at)| row(at)).collect();
         rows.extend(&changes.removed_rows);
-        let handles = order.into_iter().map(|(handle, _)| handle).collect();
+        let handles: Vec<Handle> = order.iter().map(|&(handle, _)| handle).collect();
+        if self.keeps_ledger() {
+            let mut numbers = vec![0_u32; count];
+            (0..).zip(&order).for_each(|(number, &(_, row))| numbers[row] = number);
+            let indexed =
+                table.indexed.iter().map(|of| (of.field, of.rows, of.plaintexts)).collect();
+            let (handles, portions, numbers) = (&handles[..], &portions[..], &numbers[..]);
+            let added = Added { upload: id, handles, portions, numbers, indexed };
+            self.note(Some(&added), &changes.removed)?;
+        } else {
+            self.note(None, &changes.removed)?;
+        }
         let message = self.signed_upload(id, readers, table.now, handles, portions, runs, changes);
         Ok(Made { message, rows })
     }
@@ -214,6 +226,7 @@ impl Keyring {
         let id = self.number(&contents(&Vec::new(), &changes))?;
         let readers = self.standing.sealing();
         let (none, no_runs) = (Vec::new(), Vec::new());
+        self.note(None, &changes.removed)?;
         let message = self.signed_upload(id, readers, now, none, Vec::new(), no_runs, changes);
         Ok(Made { message, rows })
     }
@@ -389,7 +402,7 @@ impl Keyring {
     }
 
     /// The records of a part of this provider.
-    fn rows_of(&self, part: &Part) -> Result<Rows, Error> {
+    pub(super) fn rows_of(&self, part: &Part) -> Result<Rows, Error> {
         let opener = Opener::of_provider(&self.key_of(&part.provider)?, part.readers);
         let rows = opener.open_rows(origin_of(part), &part.handles, &part.portions)?;
         match rows.faults.values().next() {

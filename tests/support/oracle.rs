@@ -504,7 +504,7 @@ impl World {
     fn answer(&self, query: &[u8], asked: &Asked<'_>) -> answer::Answer {
         let query = Query::decode(query).unwrap();
         let parts = query.tokens.iter().flat_map(|token| self.parts(query.owner, token, asked));
-        let answer = answer::Answer { query: query.id, parts: parts.collect() };
+        let answer = answer::Answer { query: query.id, parts: parts.collect(), proof: None };
         assert_eq!(answer.check(&query), Ok(()));
         answer
     }

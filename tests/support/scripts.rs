@@ -196,7 +196,7 @@ impl Answer {
     }
 
     pub fn found(query: u128, parts: Vec<Part>) -> Self {
-        Self::Found(Hex(answer::Answer { query, parts }.encode()))
+        Self::Found(Hex(answer::Answer { query, parts, proof: None }.encode()))
     }
 
     pub fn receipt(receipt: Receipt) -> Self {

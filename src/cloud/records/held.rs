@@ -1,8 +1,12 @@
 //! What is held of one group: rows in the order they came, and the indexes that find them.
 
+mod seals;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use self::seals::{GoneRow, Stated, Sums};
+pub(in crate::cloud) use self::seals::{Removing, Shelf};
 use super::own;
 use crate::cloud::Error;
 use crate::cloud::chunks::Chunks;
@@ -49,6 +53,10 @@ pub(super) struct Held {
     providers: Chunks<Arc<Own>>,
     /// Entries that brought records. The last is there.
     uploads: Chunks<usize>,
+    /// The tables of all providers, added up.
+    sums: Sums,
+    /// What removed all of a provider that has sent nothing since, as it was signed.
+    ended: Arc<BTreeMap<String, Arc<Vec<u8>>>>,
 }
 
 /// What is a provider's own.
@@ -61,6 +69,10 @@ struct Own {
     uploads: Chunks<usize>,
     /// Entries that are tombstones.
     removals: Chunks<usize>,
+    /// Its last seal.
+    stated: Option<Stated>,
+    /// Rows of that which are gone.
+    gone: Chunks<Arc<GoneRow>>,
 }
 
 #[derive(Debug, Clone)]
@@ -165,6 +177,11 @@ impl Held {
     /// Adds the rows of an upload; says which part of the chores is its provider's.
     pub(super) fn add(&mut self, upload: &Upload) -> Result<ChoreOf, Error> {
         let own = self.own(&upload.provider);
+        if let Some(name) =
+            upload.provider.names().last().filter(|name| self.ended.contains_key(*name))
+        {
+            Arc::make_mut(&mut self.ended).remove(name);
+        }
         let Upload { id, readers, handles, portions, runs, .. } = upload;
         let rows = u32::try_from(handles.len()).unwrap_or(u32::MAX);
         let level = Level::new(self.rows, rows, Arc::clone(handles), Arc::clone(runs))?;
@@ -223,6 +240,8 @@ impl Held {
             index: Index::with_handles(),
             uploads: Chunks::default(),
             removals: Chunks::default(),
+            stated: None,
+            gone: Chunks::default(),
         }));
         own
     }
@@ -243,15 +262,17 @@ impl Held {
         self.entries.len() - 1
     }
 
-    /// Marks rows as dead; says which parts may have chores now.
-    pub(super) fn kill(&mut self, rows: &[u64]) -> BTreeSet<ChoreOf> {
+    /// Marks rows as dead, which an upload removes; says which parts may have chores now.
+    pub(super) fn kill(&mut self, rows: &[u64], by: &mut Removing<'_>) -> BTreeSet<ChoreOf> {
         let mut parts = BTreeSet::new();
         let mut touched = BTreeSet::new();
         for &row in rows {
             let Some(at) = self.entry_of(row) else { continue };
-            if !self.dead.mark(row) {
+            if self.dead.has(row) {
                 continue;
             }
+            self.note_gone(row, by);
+            self.dead.mark(row);
             let Some(entry) = self.entries.get_mut(at) else { continue };
             entry.dead += 1;
             let Some(kept) = &entry.kept else { continue };
@@ -289,9 +310,13 @@ impl Held {
         }
     }
 
-    /// Removes all that a provider sent; says how many records these were, and which parts may have
-    /// chores now.
-    pub(super) fn remove(&mut self, name: &str) -> (usize, BTreeSet<ChoreOf>) {
+    /// Removes all that a provider sent, by a message that was signed if there is one; says how many records
+    /// these were, and which parts may have chores now.
+    pub(super) fn remove(
+        &mut self,
+        name: &str,
+        message: Option<&Arc<Vec<u8>>>,
+    ) -> (usize, BTreeSet<ChoreOf>) {
         let Some(&number) = self.names.get(name) else { return (0, BTreeSet::new()) };
         let Some(own) = self.providers.get(number).map(Arc::clone) else {
             return (0, BTreeSet::new());
@@ -311,6 +336,10 @@ impl Held {
             let own = Arc::make_mut(own);
             own.index = Index::with_handles();
             (own.uploads, own.removals) = (Chunks::default(), Chunks::default());
+        }
+        self.unseal(number);
+        if let Some(message) = message {
+            Arc::make_mut(&mut self.ended).insert(name.to_owned(), Arc::clone(message));
         }
         self.trim([]);
         (records, [ChoreOf::Group, ChoreOf::Provider(number)].into())

@@ -67,7 +67,7 @@ fn an_honest_answer_is_taken_also_after_it_travelled() {
     for part in &answer.parts {
         assert_eq!(Part::decode(&part.encode()).as_ref(), Ok(part));
     }
-    let nothing = Answer { query: query.id, parts: Vec::new() };
+    let nothing = Answer { query: query.id, parts: Vec::new(), proof: None };
     assert_eq!(nothing.check(&Query { tokens: Vec::new(), ..query }), Ok(()));
 }
 

@@ -1,0 +1,362 @@
+//! Whether an answer is all that the providers sealed: the half of a proof by sums that takes keys.
+//!
+//! What is proven, against whom, and why, is in [`sums`](crate::message::sums). Whoever asks has the keys of all
+//! providers that the query reaches, and computes what the cloud's sums must be: the leaves of the sealed rows that it
+//! was given, and two masks for each provider.
+//!
+//! The newest seal of every place is kept with the keyring. A cloud that shows an older one, or another
+//! of the same number, is found out; one that never showed the newest is not, until two parties compare what they have
+//! seen ([`Keyring::seals_seen`], [`Keyring::compare`]).
+//!
+//! # Cost
+//!
+//! Of each hit, its digest and five AES blocks, and one more for each field; of each provider and field three
+//! derivations and two blocks. A seal that was not seen before costs the verification of its signatures.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use super::Error;
+use super::keyring::Keyring;
+use super::leaves::Leaves;
+use super::ledger::unproven;
+use crate::message;
+use crate::message::answer::{Part, rows_of};
+use crate::message::place::{Epoch, Group, Node};
+use crate::message::query::{Predicate, Query, Scope, Selection, Token};
+use crate::message::removal::Removal;
+use crate::message::seal::{Seal, slot_leaf};
+use crate::message::sums::{ByProvider, Claimed, OfRange, Proof};
+use crate::message::tree;
+use crate::pool;
+
+/// What is required of seals.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Required {
+    /// In seconds since 1970.
+    pub now: u64,
+    /// How many hours old a seal may be; any age if it is not said.
+    pub most_hours: Option<u64>,
+}
+
+/// What was found of one provider that a query reaches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// The group.
+    pub group: Group,
+    /// Its place.
+    pub provider: Node,
+    /// Number, hours since 1970 and rows of its seal.
+    pub seal: Option<(u64, u32, u64)>,
+    /// How many of its rows in the answer came after that.
+    pub unsealed: usize,
+    /// Why its part of the answer is not proven; `None` if it is.
+    pub fault: Option<String>,
+}
+
+/// What was found of an answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// Everybody whom the query reaches, by token.
+    pub members: Vec<Member>,
+    /// How many rows match in the index, where they were counted.
+    pub count: usize,
+    /// Whether a sum of all providers together was wrong, so that it takes their slots to say whose.
+    pub is_wrong: bool,
+}
+
+/// A provider whose rows a token reaches, and its seal.
+struct Reached {
+    name: String,
+    place: Node,
+    seal: Option<Arc<Seal>>,
+    fault: Option<String>,
+}
+
+impl Keyring {
+    /// Finds out of which providers an answer holds all that they sealed, and remembers their seals.
+    ///
+    /// Without parts, it is the rows that a proof of a count names.
+    ///
+    /// # Errors
+    ///
+    /// [`message::Error::Proof`] if the proof contradicts itself or is of another answer,
+    /// [`message::Error::Signature`] if something in it is forged.
+    pub fn prove(
+        &self,
+        parts: Option<&[&Part]>,
+        proof: &Proof,
+        query: &Query,
+        required: Required,
+    ) -> Result<Checked, Error> {
+        if query.owner != self.owner || proof.tokens.len() != query.tokens.len() {
+            return Err(unproven("the proof is of another query"));
+        }
+        let snapshot = parts.and_then(|parts| parts.first()).map(|part| part.snapshot);
+        if snapshot.is_some_and(|snapshot| snapshot != proof.snapshot) {
+            return Err(unproven("the proof is of another state of the cloud"));
+        }
+        let faults = self.see(&proof.heads)?;
+        let shown = proof.evidence.iter().map(|of| of.verify()).collect::<Result<Vec<_>, _>>()?;
+        let removals = proof.removals.iter().map(|removal| Removal::decode(removal));
+        let removals = removals.collect::<Result<Vec<_>, _>>()?;
+        let mut checked = Checked::default();
+        for (token, of) in query.tokens.iter().zip(&proof.tokens) {
+            let Selection::Ranges(predicates) = &token.selection else {
+                return Err(unproven("only ranges can be proven"));
+            };
+            if predicates.iter().any(|predicate| predicate.slots.is_none()) {
+                return Err(unproven("the query was made without proof=True"));
+            }
+            let mut reached = self.members_of(token)?;
+            self.judge(token, &mut reached, &faults, &removals, required)?;
+            let places: BTreeMap<String, Node> =
+                reached.iter().map(|of| (of.name.clone(), of.place.clone())).collect();
+            let hits = match parts {
+                Some(parts) => rows_of(token, parts),
+                None => of.counted()?,
+            };
+            let claimed = of.claimed((&self.owner, token), &hits, &places, &shown)?;
+            self.compare_sums(
+                (&token.group, predicates),
+                &of.ranges,
+                &claimed,
+                &mut reached,
+                &mut checked,
+            )?;
+            checked.count += claimed.hits;
+            for Reached { name, place, seal, fault } in reached {
+                checked.members.push(Member {
+                    group: token.group.clone(),
+                    provider: place,
+                    seal: seal.as_ref().map(|seal| (seal.number, seal.hours, seal.rows)),
+                    unsealed: claimed.unsealed.get(&name).copied().unwrap_or(0),
+                    fault,
+                });
+            }
+        }
+        Ok(checked)
+    }
+
+    /// Takes note of seals; says which places were shown one that is older than what is known, or another of the
+    /// same number.
+    fn see(&self, heads: &[Vec<u8>]) -> Result<HashMap<Node, String>, Error> {
+        let read = pool::map(heads.len(), 8, |at| Seal::decode_head(&heads[at]));
+        let mut faults = HashMap::new();
+        for seal in read {
+            let seal = seal?;
+            if seal.owner != self.owner || !seal.provider.held(&seal.place) {
+                return Err(unproven(
+                    "a seal is of another owner, or of a place that is not its provider's",
+                ));
+            }
+            if seal.schema != self.schema.digest() {
+                return Err(message::Error::OtherSchema { what: "a seal" }.into());
+            }
+            let mut seen = self.seals.write()?;
+            match seen.get(&seal.place).map(|known| (known.number, known.digest())) {
+                Some((number, _)) if number > seal.number => {
+                    let why =
+                        format!("it shows seal {}, and {number} was seen before", seal.number);
+                    faults.insert(seal.place, why);
+                }
+                Some((number, digest)) if number == seal.number && digest != seal.digest() => {
+                    let why =
+                        format!("it shows another seal {number} than the one that was seen before");
+                    faults.insert(seal.place, why);
+                }
+                _ => {
+                    seen.insert(seal.place.clone(), Arc::new(seal));
+                }
+            }
+        }
+        Ok(faults)
+    }
+
+    /// The providers that a token reaches.
+    fn members_of(&self, token: &Token) -> Result<Vec<Reached>, Error> {
+        let Group { authority, epoch } = &token.group;
+        let names: Vec<String> = match &token.scope {
+            Scope::One(name) => vec![name.clone()],
+            Scope::Group => self.names_in(authority, *epoch),
+        };
+        let seals = self.seals.read()?;
+        let reached = |name: String| -> Result<Reached, Error> {
+            let place = authority.child_as_spelt(&name, *epoch)?;
+            let seal = seals.get(&place).cloned();
+            Ok(Reached { name, place, seal, fault: None })
+        };
+        names.into_iter().map(reached).collect()
+    }
+
+    /// The names of who belonged to an authority in an epoch of it.
+    fn names_in(&self, authority: &Node, epoch: Epoch) -> Vec<String> {
+        let Some(known) = self.below.of(authority) else { return Vec::new() };
+        let Some(at) = known.epochs.iter().position(|other| *other == epoch) else {
+            return Vec::new();
+        };
+        let at = u32::try_from(at).unwrap_or(u32::MAX);
+        let was_member =
+            |first: u32, last: Option<u32>| (first..=last.unwrap_or(u32::MAX)).contains(&at);
+        let members = known.members.iter().filter(|of| was_member(of.first, of.last));
+        let mut names: Vec<String> = members.map(|member| member.name.clone()).collect();
+        names.dedup();
+        names
+    }
+
+    /// Finds fault with seals that are missing, old, or were not the newest.
+    fn judge(
+        &self,
+        token: &Token,
+        reached: &mut [Reached],
+        faults: &HashMap<Node, String>,
+        removals: &[Removal],
+        required: Required,
+    ) -> Result<(), Error> {
+        let is_left = self.below.epoch(&token.group.authority) != token.group.epoch;
+        for of in reached {
+            if let Some(why) = faults.get(&of.place) {
+                of.fault = Some(why.clone());
+            } else if let Some(removal) = removals.iter().find(|removal| {
+                removal.owner == self.owner
+                    && removal.provider.names() == of.place.names()
+                    && removal.issuer.subject().is_above(&removal.provider)
+            }) {
+                // Whoever was revoked cannot seal that it has nothing any more.
+                let who = removal.issuer.subject();
+                of.seal = None;
+                if !is_left {
+                    of.fault =
+                        Some(format!("{who} had all of it removed, and it has not sealed since"));
+                }
+            } else if let Some(seal) = &of.seal {
+                let hours = (required.now / 3600).saturating_sub(seal.hours.into());
+                if required.most_hours.is_some_and(|most| hours > most) {
+                    of.fault = Some(format!("its seal is {hours} hours old"));
+                }
+            } else {
+                of.fault = Some("it has sealed nothing".to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares the sums of a token's ranges with those that its rows must have.
+    fn compare_sums(
+        &self,
+        (group, predicates): (&Group, &[Predicate]),
+        ranges: &[OfRange],
+        claimed: &Claimed,
+        reached: &mut [Reached],
+        checked: &mut Checked,
+    ) -> Result<(), Error> {
+        let fields: Vec<&str> = predicates.iter().map(|of| of.field.as_str()).collect();
+        let places = predicates.iter().map(|predicate| self.places_of_slots(group, predicate));
+        let places = places.collect::<Result<Vec<_>, _>>()?;
+        let keys =
+            reached.iter().map(|of| self.key_of(&of.place)).collect::<Result<Vec<_>, _>>()?;
+        let expected: Vec<Option<Vec<u128>>> = pool::map(reached.len(), 16, |at| {
+            let Reached { name, seal, .. } = &reached[at];
+            let seal = seal.as_ref()?;
+            let leaves = Leaves::new(&keys[at], fields.iter().copied());
+            Some(expected(name, seal, &leaves, predicates, &places, &claimed.ranges))
+        });
+        for ((number, predicate), range) in predicates.iter().enumerate().zip(ranges) {
+            let position = self.field(&predicate.field)?;
+            let slots =
+                u32::try_from(self.schema.fields()[position].1.cells() + 1).unwrap_or(u32::MAX);
+            let mut total = 0_u128;
+            let mut is_summed = false;
+            for (of, expected) in reached.iter_mut().zip(&expected) {
+                let (Some(seal), Some(expected)) = (&of.seal, expected) else { continue };
+                let field = &predicate.field;
+                let why = match seal.table(field) {
+                    None => Some(format!("its seal has no sums of field '{field}'")),
+                    Some(table) if table.slots != slots => {
+                        Some(format!("its sums of field '{field}' are of another number of cells"))
+                    }
+                    Some(_) => None,
+                };
+                if why.is_some() {
+                    of.fault = of.fault.take().or(why);
+                    continue;
+                }
+                is_summed = true;
+                total = total.wrapping_add(expected[number]);
+                if !range.slots.is_empty() {
+                    let found = blamed(range, of, predicate, expected[number]);
+                    of.fault = of.fault.take().or(found);
+                }
+            }
+            let told = range.sums.iter().find(|(length, _)| *length == slots).map(|(_, sum)| *sum);
+            checked.is_wrong |= if is_summed { told != Some(total) } else { told.is_some() };
+        }
+        Ok(())
+    }
+
+    /// The cells that a range's slots belong to: the lowest, and the one after the highest.
+    fn places_of_slots(&self, group: &Group, predicate: &Predicate) -> Result<[u64; 2], Error> {
+        let slots = self.slots(group, self.field(&predicate.field)?)?;
+        let of = |wanted: u32| slots.iter().position(|&slot| slot == wanted).map(|at| at as u64);
+        let wanted = predicate.slots.and_then(|[low, high]| Some([of(low)?, of(high)?]));
+        wanted.ok_or_else(|| unproven("the query names slots that there are not"))
+    }
+
+    /// The newest seal that was seen of each place: number and digest.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Forked`].
+    pub fn seals_seen(&self) -> Result<Vec<(Node, u64, [u8; 32])>, Error> {
+        let seen = self.seals.read()?;
+        let mut seals: Vec<_> =
+            seen.iter().map(|(place, seal)| (place.clone(), seal.number, seal.digest())).collect();
+        seals.sort_unstable();
+        Ok(seals)
+    }
+}
+
+/// What the slots of one provider must differ by, for each range.
+fn expected(
+    name: &str,
+    seal: &Seal,
+    leaves: &Leaves,
+    predicates: &[Predicate],
+    places: &[[u64; 2]],
+    ranges: &[ByProvider],
+) -> Vec<u128> {
+    let content = seal.content_digest();
+    let of_range = |((predicate, places), rows): ((&Predicate, &[u64; 2]), &ByProvider)| {
+        let rows = rows.get(name).map_or(&[][..], Vec::as_slice);
+        let sum = leaves.sum(&predicate.field, &leaves.rows(rows));
+        let masks = leaves.masks(&predicate.field, &content, *places);
+        let [low, high] = [0, 1].map(|at| masks.get(at).copied().unwrap_or(0));
+        sum.wrapping_add(high).wrapping_sub(low)
+    };
+    predicates.iter().zip(places).zip(ranges).map(of_range).collect()
+}
+
+/// What is wrong with one provider's slots of a range.
+fn blamed(range: &OfRange, of: &Reached, predicate: &Predicate, expected: u128) -> Option<String> {
+    let field = &predicate.field;
+    let Some(slots) = range.slots.iter().find(|slots| slots.provider == of.name) else {
+        return Some("its seal is not among those that the cloud adds up".to_owned());
+    };
+    let (table, wanted) = (of.seal.as_ref()?.table(field)?, predicate.slots?);
+    let pairs = slots.values.iter().zip(&slots.paths).zip(wanted);
+    let is_committed = |((value, path), slot): ((&u128, &Vec<_>), u32)| {
+        let leaf = [slot_leaf(*value)];
+        tree::root_of(table.slots.into(), slot.into(), &leaf, path) == Some(table.root)
+    };
+    if !pairs.into_iter().all(is_committed) {
+        return Some(format!("the cloud shows other sums of field '{field}' than it sealed"));
+    }
+    let [low, high] = slots.values;
+    let is_right = high.wrapping_sub(low) == expected;
+    (!is_right).then(|| {
+        format!(
+            "the rows that answer for field '{field}' are not those that it sealed: the cloud left some out, \
+             doubled or changed some, or its own sums contradict its rows"
+        )
+    })
+}
