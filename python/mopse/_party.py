@@ -1,5 +1,6 @@
 """What owners and providers share: a keyring, queries, decryption, attachments."""
 
+import contextlib
 import datetime
 import os
 import time
@@ -24,8 +25,8 @@ from mopse._checks import (
     text,
     with_password,
 )
-from mopse._fork import check_tables
 from mopse._files import PRIVATE, as_file, is_plain, read_whole, write_whole
+from mopse._fork import check_tables
 from mopse._table import as_column, record_ids
 from mopse.errors import (
     DamagedFileError,
@@ -883,9 +884,9 @@ class Party:
     def save(self, path: str | os.PathLike[str], password: str | bytes) -> None:
         """Write the keyring to a file under a password.
 
-        A provider whose schema has a field with ``proof=True`` also writes its ledger, what it knows
-        of its records at the cloud, to a file beside it with ``.ledger`` at the end. It is sealed
-        under the provider's key, and `Provider.seal` with ``cloud=`` makes it again.
+        A provider whose schema has a field with ``proof=True`` also writes its ledger, what it
+        knows of its records at the cloud, to a file beside it with ``.ledger`` at the end. It is
+        sealed under the provider's key, and `Provider.seal` with ``cloud=`` makes it again.
 
         Parameters
         ----------
@@ -972,10 +973,8 @@ class Party:
 
     def _open_ledger(self, path: Path) -> None:
         """Take the ledger over that is beside a keyring; without one it is made again."""
-        try:
+        with contextlib.suppress(FileAccessError, DamagedFileError):
             self._keyring.open_ledger(read_whole(path))
-        except (FileAccessError, DamagedFileError):
-            pass
 
     def __reduce__(self) -> Never:
         raise WrongTypeError("keys are neither pickled nor copied: use save and open")
@@ -1059,7 +1058,7 @@ def _table_of(members: Sequence[Any], is_wrong: bool) -> pl.DataFrame:
             at = datetime.datetime.fromtimestamp(hours * 3600, datetime.UTC)
         is_proven = cause is None and not (is_wrong and not is_named)
         rows.append((path, group, number, at, sealed, unsealed, is_proven, cause))
-    columns = {
+    columns: dict[str, Any] = {
         "provider": pl.String,
         "group": pl.String,
         "seal": pl.UInt64,

@@ -117,8 +117,9 @@ class Cloud:
         ----------
         message : Upload, FileUpload, Seal, Removal or bytes
             From `mopse.Provider.encrypt`, `mopse.Provider.update`, `mopse.Provider.delete`,
-            `mopse.Provider.attach`, `mopse.Provider.seal` or `mopse.Owner.removal`. All of it is done, or nothing. Uploads
-            may come in any order, and again: what was done is not done twice.
+            `mopse.Provider.attach`, `mopse.Provider.seal` or `mopse.Owner.removal`. All of it is
+            done, or nothing. Uploads may come in any order, and again: what was done is not done
+            twice.
 
         Returns
         -------
@@ -137,8 +138,9 @@ class Cloud:
         mopse.errors.ReplayError
             If it was received before and its records were removed since.
         mopse.errors.ChangedError
-            If a record was changed since the version that it names was looked up; or a seal does not
-            follow the last one, or is of other records than are stored: seal again, with ``cloud=``.
+            If a record was changed since the version that it names was looked up; or a seal does
+            not follow the last one, or is of other records than are stored: seal again, with
+            ``cloud=``.
         mopse.errors.InvalidInputError
             If a run is faulty, a record is stored already, or not stored, the upload is dated more
             than two days ahead, or an attachment is of a keyring that must catch up first, because

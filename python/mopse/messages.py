@@ -485,7 +485,7 @@ class Answer(Message):
         if proof is not None and not isinstance(proof, _mopse.message.Proof):
             raise WrongTypeError(f"a proof is made by a cloud, not {type(proof).__name__}")
         self._proof = proof
-        self.proven: "pl.DataFrame | None" = None
+        self.proven: pl.DataFrame | None = None
         self._query = integer(query, "the query's number", 0, 2**128 - 1)
         self._parts = items(parts, "the parts of an answer", "list of parts")
         for part in self._parts:
@@ -527,7 +527,7 @@ class Answer(Message):
 
     @property
     def state(self) -> int | None:
-        """Which state of the owner's records it is of, as the cloud counts them; None of nothing."""
+        """Which state of the owner's records it is of, as the cloud counts them."""
         return self._parts[0].snapshot if self._parts else None
 
     @property

@@ -405,7 +405,8 @@ class Schema(Mapping[str, Field]):
     does, is the same.
 
     Types, portions and `Field.proof` are not in the digest. A saved keyring has portions and which
-    fields are proven, but not the types: give the schema to `mopse.Owner.open` and `mopse.Provider.open` again, with ``schema=``.
+    fields are proven, but not the types: give the schema to `mopse.Owner.open` and
+    `mopse.Provider.open` again, with ``schema=``.
 
     Examples
     --------
