@@ -8,7 +8,8 @@
 //! | [`announcement`] | what an authority tells every cloud |
 //! | [`upload`], [`removal`] | changes of records and of their index entries; the end of all of them |
 //! | [`query`], [`answer`] | what is asked; what answers it, and nothing else |
-//! | [`seal`], [`sums`] | what a provider states of all that it holds; what proves an answer by that |
+//! | [`seal`] | what a provider states of all that it holds |
+//! | [`sums`], [`neighbours`] | what proves an answer by that: with the providers' keys, and without |
 //! | [`attachment`], [`trapdoor`] | files of records; what finds a keyword |
 //! | [`request`], [`listing`], [`notes`] | requests for attachments and notes, and what answers them |
 
@@ -20,6 +21,7 @@ pub(crate) mod envelope;
 mod error;
 pub mod limits;
 pub mod listing;
+pub mod neighbours;
 pub mod notes;
 pub mod place;
 pub mod query;

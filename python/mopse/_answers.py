@@ -120,10 +120,12 @@ def matching(
     faults: str,
     by_provider: bool,
     unproven: Mapping[tuple[str, str], str] = MappingProxyType({}),
+    unsealed: Mapping[tuple[str, int], str] = MappingProxyType({}),
 ) -> Any:
     """Return the opened records of an answer that match the query; see `Party.decrypt`.
 
-    Records of providers that are unproven, by path and group, are left out and listed.
+    Records of providers that are unproven, by path and group, are left out and listed; so are
+    those of uploads that nobody shows who wrote them, by path and number.
     """
     check_tables()
     instance(answer, Answer, "an answer")
@@ -145,6 +147,10 @@ def matching(
     listed: Faults = [(path, None, None, cause) for (path, _), cause in unproven.items()]
     for part in answer._parts:
         if not part.provider or (part.provider, part.group) in unproven:
+            continue
+        why = unsealed.get((part.provider, part.upload))
+        if why is not None:
+            listed += [(part.provider, record, None, why) for record in _texts(part.handles)]
             continue
         try:
             opened = open_part(part, bounds, reports)

@@ -36,6 +36,7 @@ __all__ = [
     "mapping",
     "near",
     "password_bytes",
+    "proof_kind",
     "require_memory",
     "spelt",
     "string",
@@ -153,6 +154,18 @@ def truth(value: object, what: str) -> bool:
     if not isinstance(value, bool | np.bool_):
         raise WrongTypeError(f"{what} must be a truth value, not {type(value).__name__}")
     return bool(value)
+
+
+def proof_kind(proof: Any, default: str) -> str | None:
+    """Return how an answer is to be proven: None, "sums" or "signatures"."""
+    if isinstance(proof, bool | np.bool_):
+        return default if proof else None
+    if proof is None or (isinstance(proof, str) and proof in ("sums", "signatures")):
+        return proof
+    if isinstance(proof, str):
+        raise InvalidInputError("proof must be None, True, 'sums' or 'signatures'")
+    kind = type(proof).__name__
+    raise WrongTypeError(f"proof must be None, True, 'sums' or 'signatures', not {kind}")
 
 
 def string(value: object, what: str) -> str:

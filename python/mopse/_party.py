@@ -9,11 +9,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Never, Self, overload
 
-import numpy as np
 import polars as pl
 
 from mopse import _mopse
-from mopse._answers import described, is_report, matching, opened
+from mopse._answers import described, matching, opened
 from mopse._checks import (
     ceiling,
     instance,
@@ -21,12 +20,25 @@ from mopse._checks import (
     listed,
     mapping,
     password_bytes,
+    proof_kind,
     spelt,
     text,
     with_password,
 )
 from mopse._files import PRIVATE, as_file, is_plain, read_whole, write_whole
 from mopse._fork import check_tables
+from mopse._proofs import (
+    Proven,
+    as_hours,
+    by_signatures,
+    faults_of,
+    given_proof,
+    known_state,
+    refused,
+    remember_state,
+    table_of,
+    unproven_error,
+)
 from mopse._table import as_column, record_ids
 from mopse.errors import (
     DamagedFileError,
@@ -146,9 +158,9 @@ class Party:
             Ranges of fields whose names are no Python names.
         expires_in : datetime.timedelta
             How long the tokens are valid.
-        proof : {None, True, "sums"}
-            Whether the answer is to be proven by sums: see `prove`. Fields without
-            ``proof=True`` cannot be.
+        proof : {None, True, "sums", "signatures"}
+            Whether the answer is to be proven, by sums unless it says otherwise: see `prove`. Sums
+            prove fields with ``proof=True`` only.
         **more_ranges : (lowest, highest), or a value
             The range of each field, both bounds included; None is open, a single value stands for
             itself. All must hold. Bounds are exact, see `mopse.Field`, and round inwards where they
@@ -201,7 +213,8 @@ class Party:
         if len(found) < len(plain):
             found = {}
         ranges_in = [(name, low, high) for name, (low, high) in found.items()]
-        ask = self._keyring.provable_query if is_proof(proof) else self._keyring.query
+        by_sums = proof_kind(proof, "sums") == "sums"
+        ask = self._keyring.provable_query if by_sums else self._keyring.query
         return Query._with_ranges(ask(ranges_in, expiry), found)
 
     def lookup(
@@ -316,7 +329,7 @@ class Party:
             Where to ask. If this keyring has missed an announcement, it catches up.
         ranges : mapping from str to range, optional
             Ranges of fields whose names are no Python names, or those of arguments.
-        proof : {None, True, "sums"}
+        proof : {None, True, "sums", "signatures"}
             Whether to have it proven that nothing which providers sealed is missing, stale or
             forged; see `prove`.
         max_age : datetime.timedelta, optional
@@ -339,23 +352,24 @@ class Party:
             As `query`, `mopse.Cloud.search` and `decrypt` do.
         """
         where = as_cloud(cloud)
-        _hours(max_age, proof)
-        query = self.query(ranges, proof=proof, **more_ranges)
-        since = self._since(where) if is_proof(proof) else None
+        kind = proof_kind(proof, "sums")
+        hours = as_hours(max_age, kind)
+        query = self.query(ranges, proof=kind, **more_ranges)
+        since = known_state(self._proven_states, where) if kind else None
         try:
-            answer = search(where, query, since=since)
+            answer = search(where, query, proof=kind, since=since)
         except OutdatedError:
             Party.catch_up(self, cloud)
-            query = self.query(ranges, proof=proof, **more_ranges)
-            answer = search(where, query, since=since)
-        if is_proof(proof):
-            answer = self._in_detail(where, answer, query, since, max_age)
+            query = self.query(ranges, proof=kind, **more_ranges)
+            answer = search(where, query, proof=kind, since=since)
+        if kind and self._is_doubtful(answer, query, kind, hours):
+            answer = search(where, query, proof=kind, in_detail=kind == "sums")
         decrypt: Any = self.decrypt
         records = decrypt(
-            answer, query, proof=proof, max_age=max_age, faults=faults, by_provider=by_provider
+            answer, query, proof=kind, max_age=max_age, faults=faults, by_provider=by_provider
         )
-        if is_proof(proof):
-            self._remember(where, answer)
+        if kind:
+            remember_state(self._proven_states, where, answer)
         return records
 
     def count(
@@ -377,7 +391,8 @@ class Party:
         ranges : mapping from str to range, optional
             Ranges of fields whose names are no Python names, or those of arguments.
         proof : {None, True, "sums"}
-            Whether to have it proven, as `ask` does; it then costs 48 bytes a record.
+            Whether to have it proven, as `ask` does; it then costs 48 bytes a record. A count is
+            proven by sums only.
         max_age : datetime.timedelta, optional
             As for `ask`.
         **more_ranges : (lowest, highest), or a value
@@ -391,12 +406,15 @@ class Party:
             As `query` and `mopse.Cloud.count` do.
         """
         where = as_cloud(cloud)
-        hours = _hours(max_age, proof)
-        query = self.query(ranges, proof=proof, **more_ranges)
-        if not is_proof(proof):
+        kind = proof_kind(proof, "sums")
+        hours = as_hours(max_age, kind)
+        if kind == "signatures":
+            raise InvalidInputError("a count is proven by sums, not by signatures")
+        query = self.query(ranges, proof=kind, **more_ranges)
+        if kind is None:
             return int(where.count(query))
         count = where.count(query, proof=True)
-        if self._is_doubtful(count, query, hours):
+        if self._is_doubtful(count, query, kind, hours):
             count = where.count(query, proof=True, in_detail=True)
         self.prove(count, query, max_age=max_age)
         return int(count)
@@ -406,6 +424,7 @@ class Party:
         found: Answer | Count,
         query: Query,
         *,
+        proof: Any = True,
         max_age: datetime.timedelta | None = None,
     ) -> pl.DataFrame:
         """Find out whether an answer or a count holds all that its providers sealed.
@@ -416,6 +435,9 @@ class Party:
             What `mopse.Cloud.search` or `mopse.Cloud.count` returned.
         query : Query
             The query, made with ``proof=True``.
+        proof : {True, "sums", "signatures"}
+            By what: sums take the providers' keys, which owners and those above have; signatures
+            take none, cost some kilobytes a provider, and prove no count.
         max_age : datetime.timedelta, optional
             How old a seal may be, in whole hours.
 
@@ -443,77 +465,64 @@ class Party:
         chance 2^-128. A conjunction and a count also list what the ranges hold: 48 bytes a record
         and range. Costs half a microsecond a record, and some microseconds a provider.
 
+        **Signatures** prove the same, and who wrote each record: ``answer.provenance``. Records
+        that came after a seal are refused, as nothing shows their author but the tag that `decrypt`
+        checks. Whoever asks sees one index entry more beyond each bound of each provider.
+
         **Not proven** is what came after the seals; that a seal is the newest, if this keyring
         never saw a newer one, as `compare` may find out; and what a provider says of its own
         records. A provider that lies spoils its own part alone.
         """
-        hours = _hours(max_age, True)
-        table, faults = self._proven(found, query, hours)
-        if isinstance(found, Answer):
-            found.proven = table
-        if faults:
-            raise _unproven(faults)
+        kind = proof_kind(proof, "sums")
+        if kind is None:
+            raise InvalidInputError("proof must be True, 'sums' or 'signatures'")
+        hours = as_hours(max_age, kind)
+        table, faults, unsealed = self._proven(found, query, kind, hours)
+        if faults or unsealed:
+            raise unproven_error(faults, unsealed)
         return table
 
-    def _proven(
-        self, found: Any, query: Query, hours: int | None
-    ) -> tuple[pl.DataFrame, dict[tuple[str, str], str]]:
-        """Return what was found of each provider, and what is wrong by path and group."""
+    def _proven(self, found: Any, query: Query, kind: str, hours: int | None) -> Proven:
+        if kind == "signatures":
+            return by_signatures(self._keyring, found, query, hours)
         check_tables()
         if not isinstance(found, Answer | Count):
-            kind = type(found).__name__
-            raise WrongTypeError(f"an answer or a count can be proven, not {kind}")
+            given = type(found).__name__
+            raise WrongTypeError(f"an answer or a count can be proven, not {given}")
         asked = instance(query, Query, "a query")
         parts = None
         if isinstance(found, Answer):
             found._check(asked)
             parts = found._parts
-        if found._proof is None:
-            raise WrongTypeError(
-                "no proof came with the answer: make the query with proof=True, and take the "
-                "answer to its end"
-            )
-        proven = self._keyring.prove(parts, found._proof, asked._decoded, int(time.time()), hours)
-        members, _, is_wrong = proven
-        faults = {(path, group): cause for path, group, *_, cause in members if cause is not None}
+        proof = given_proof(found._proof)
+        members, _, is_wrong = self._keyring.prove(
+            parts, proof, asked._decoded, int(time.time()), hours
+        )
+        faults = faults_of(members)
         if is_wrong and not faults:
             faults["", ""] = (
                 "a sum of all providers is wrong: search in_detail=True tells whose part it is"
             )
-        return _table_of(members, is_wrong), faults
+        table = table_of(members, is_wrong)
+        if isinstance(found, Answer):
+            found.proven = table
+        return table, faults, {}
 
-    def _is_doubtful(self, found: Any, query: Query, hours: int | None) -> bool:
+    def _is_doubtful(self, found: Any, query: Query, kind: str, hours: int | None) -> bool:
         try:
-            return bool(self._proven(found, query, hours)[1])
+            proven = self._proven(found, query, kind, hours)
         except ProofError:
             return True
+        if isinstance(found, Answer):
+            found._judged = (self, query, kind, hours), proven
+        return bool(proven[1])
 
-    def _in_detail(
-        self,
-        cloud: Any,
-        answer: Answer,
-        query: Query,
-        since: int | None,
-        max_age: datetime.timedelta | None,
-    ) -> Answer:
-        """Return an answer that is proven, or else one that tells whose part is not."""
-        if not self._is_doubtful(answer, query, _hours(max_age, True)):
-            return answer
-        return search(cloud, query, in_detail=True)
-
-    def _since(self, cloud: Any) -> int | None:
-        """Return the last state of a cloud whose seals are known here."""
-        try:
-            return self._proven_states.get(cloud)
-        except TypeError:  # it cannot be remembered
-            return None
-
-    def _remember(self, cloud: Any, answer: Answer) -> None:
-        try:
-            if answer.state is not None:
-                self._proven_states[cloud] = answer.state
-        except TypeError:
-            pass
+    def _judgement(self, answer: Answer, query: Query, kind: str, hours: int | None) -> Proven:
+        """Return what was found of an answer just now, or else find it out."""
+        judged, answer._judged = answer._judged, None
+        if judged is not None and judged[0] == (self, query, kind, hours):
+            return judged[1]  # type: ignore[no-any-return]
+        return self._proven(answer, query, kind, hours)
 
     @property
     def seals(self) -> dict[str, tuple[int, bytes]]:
@@ -631,7 +640,7 @@ class Party:
             What `mopse.Cloud.search` returned.
         query : Query
             The query that it answers; it holds the bounds in the clear, which are never sent.
-        proof : {None, True, "sums"}
+        proof : {None, True, "sums", "signatures"}
             Whether it must be proven that nothing is missing; see `prove`. With a report, records
             of providers whose part is not proven are left out, and listed with the cause.
         max_age : datetime.timedelta, optional
@@ -688,14 +697,13 @@ class Party:
         is of Polars' type Null, which is every type's.
         """
         open_part = self._keyring.open_part
-        hours = _hours(max_age, proof)
-        unproven: dict[tuple[str, str], str] = {}
-        if is_proof(proof):
-            table, unproven = self._proven(instance(answer, Answer, "an answer"), query, hours)
-            answer.proven = table
-            if unproven and (is_report(faults) is False or ("", "") in unproven):
-                raise _unproven(unproven)
-        return matching(answer, query, self._schema, open_part, faults, by_provider, unproven)
+        kind = proof_kind(proof, "sums")
+        hours = as_hours(max_age, kind)
+        left_out: Any = ({}, {})
+        if kind is not None:
+            instance(answer, Answer, "an answer")
+            left_out = refused(self._judgement(answer, query, kind, hours), faults)
+        return matching(answer, query, self._schema, open_part, faults, by_provider, *left_out)
 
     def find(self, *keywords: str, expires_in: datetime.timedelta = _HOUR) -> FileRequest:
         """Return the signed request for attachments that have all of some keywords.
@@ -1011,64 +1019,6 @@ def as_cloud(cloud: Any) -> Any:
     if not (hasattr(cloud, "announcements") and hasattr(cloud, "search")):
         raise WrongTypeError(f"a cloud must be a mopse.Cloud, not {type(cloud).__name__}")
     return cloud
-
-
-def is_proof(proof: Any) -> bool:
-    """Return whether an answer is to be proven by sums."""
-    if proof is None or proof is False or (isinstance(proof, np.bool_) and not proof):
-        return False
-    if proof is True or isinstance(proof, np.bool_) or proof == "sums":
-        return True
-    if isinstance(proof, str):
-        raise InvalidInputError("proof must be None, True or 'sums'")
-    raise WrongTypeError(f"proof must be None, True or 'sums', not {type(proof).__name__}")
-
-
-def _hours(max_age: Any, proof: Any) -> int | None:
-    """Return how many whole hours old a seal may be."""
-    if max_age is None:
-        return None
-    if not isinstance(max_age, datetime.timedelta):
-        raise WrongTypeError("max_age must be a datetime.timedelta")
-    if not is_proof(proof):
-        raise InvalidInputError("max_age is about seals: it goes with proof=True")
-    if max_age < datetime.timedelta(0):
-        raise InvalidInputError("max_age must not be negative")
-    return int(max_age // _HOUR)
-
-
-def _unproven(faults: Mapping[tuple[str, str], str]) -> ProofError:
-    shown = [
-        f"provider {path!r}: {cause}" if path else cause for (path, _), cause in faults.items()
-    ]
-    more = f"; and {len(shown) - 3} more" if len(shown) > 3 else ""
-    error = ProofError(f"the answer is not proven: {'; '.join(shown[:3])}{more}")
-    error.providers = tuple(sorted({path for path, _ in faults if path}))
-    return error
-
-
-def _table_of(members: Sequence[Any], is_wrong: bool) -> pl.DataFrame:
-    """Return what was found of providers as a table."""
-    rows = []
-    is_named = any(cause is not None for *_, cause in members)
-    for path, group, seal, unsealed, cause in members:
-        number, hours, sealed = seal or (None, None, None)
-        at = None
-        if hours:
-            at = datetime.datetime.fromtimestamp(hours * 3600, datetime.UTC)
-        is_proven = cause is None and not (is_wrong and not is_named)
-        rows.append((path, group, number, at, sealed, unsealed, is_proven, cause))
-    columns: dict[str, Any] = {
-        "provider": pl.String,
-        "group": pl.String,
-        "seal": pl.UInt64,
-        "sealed_at": pl.Datetime("us", "UTC"),
-        "rows": pl.UInt64,
-        "unsealed": pl.Int64,
-        "is_proven": pl.Boolean,
-        "cause": pl.String,
-    }
-    return pl.DataFrame(rows, schema=columns, orient="row")
 
 
 def _newest(keyring: _mopse.party.Keyring) -> list[tuple[str, int, bytes]]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mopse import _mopse
-from mopse._checks import instance, integer, integers, items, text, truth
+from mopse._checks import instance, integer, integers, items, proof_kind, text, truth
 from mopse.errors import InvalidInputError, MopseError, WrongTypeError
 from mopse.messages import (
     Answer,
@@ -166,7 +166,7 @@ class Cloud:
         query: Query | bytes,
         *,
         after: Answer | None = None,
-        proof: bool | None = None,
+        proof: Any = None,
         since: int | None = None,
         in_detail: bool = False,
     ) -> Answer:
@@ -179,9 +179,10 @@ class Cloud:
             are looked at.
         after : Answer, optional
             What was given of the answer before; `mopse.Owner.ask` goes on by itself.
-        proof : bool, optional
-            Whether what proves the answer is sent with it; by default if the query was made with
-            ``proof=True``.
+        proof : {None, True, False, "sums", "signatures"}
+            What proves the answer and is sent with it: sums for whoever has the providers' keys,
+            or entries with neighbours for whoever trusts their signatures. None sends sums if the
+            query was made with ``proof=True``.
         since : int, optional
             The state of an answer of this cloud that whoever asks has proven, ``answer.state``:
             seals which came before are not sent again.
@@ -228,8 +229,12 @@ class Cloud:
         message = as_message(query, "a query", Query)
         since = None if since is None else integer(since, "since", 0, 2**64 - 1)
         in_detail = truth(in_detail, "in_detail")
-        proof = None if proof is None else truth(proof, "proof")
-        return Answer(*self._gate.search(message, _now(), before, proof, since, in_detail))
+        kind = proof_kind(proof, "sums")
+        is_wanted = None if proof is None else kind is not None
+        found = self._gate.search(
+            message, _now(), before, is_wanted, since, in_detail, kind == "signatures"
+        )
+        return Answer(*found)
 
     def count(
         self,

@@ -474,6 +474,11 @@ class Answer(Message):
         time and rows of its ``seal``, when it was ``sealed_at``, and how many ``rows`` that has;
         how many of its records in the answer are ``unsealed``, because they came later; whether
         its part ``is_proven``, and the ``cause`` if not. None before it was proven.
+    provenance : polars.DataFrame or None
+        One row for every record, once signatures proved it: the ``provider`` that wrote it, in
+        which ``epochs`` of the authorities above, owner first, the ``record``'s pseudonym, the
+        ``upload`` that brought it, and the number of the ``seal`` that holds it; null if it came
+        later, so that nothing shows who wrote it.
     """
 
     def __init__(
@@ -486,6 +491,8 @@ class Answer(Message):
             raise WrongTypeError(f"a proof is made by a cloud, not {type(proof).__name__}")
         self._proof = proof
         self.proven: pl.DataFrame | None = None
+        self.provenance: pl.DataFrame | None = None
+        self._judged: Any = None
         self._query = integer(query, "the query's number", 0, 2**128 - 1)
         self._parts = items(parts, "the parts of an answer", "list of parts")
         for part in self._parts:

@@ -1,6 +1,8 @@
 """A user, who opens what was granted and nothing else."""
 
+import datetime
 import time
+import weakref
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal, Never, overload
 
@@ -8,9 +10,17 @@ import polars as pl
 
 from mopse import _mopse
 from mopse._answers import Description, OpenedPart, Ranges, described, matching, opened
-from mopse._checks import instance, items
+from mopse._checks import instance, items, proof_kind
 from mopse._party import as_cloud, search
-from mopse.errors import MopseError, WrongTypeError
+from mopse._proofs import (
+    as_hours,
+    by_signatures,
+    known_state,
+    refused,
+    remember_state,
+    unproven_error,
+)
+from mopse.errors import InvalidInputError, MopseError, ProofError, WrongTypeError
 from mopse.messages import (
     Answer,
     File,
@@ -54,8 +64,8 @@ class User:
     what of it is opened, each until it ends: by the clock of this machine, at each call. What was
     granted once cannot be taken back.
 
-    A user does not see who wrote a record: whoever holds a grant of it, and helps the cloud, can
-    put another in its place. Whoever holds the provider's keys sees that.
+    Without a proof a user does not see who wrote a record: whoever holds a grant of it, and helps
+    the cloud, can put another in its place. With ``proof=True`` the providers' signatures show it.
     """
 
     def __init__(self, schema: Schema, grants: Iterable[bytes] = ()) -> None:
@@ -63,6 +73,7 @@ class User:
         given = items(grants, "grants", "list of bytes")
         messages = [as_message(grant, "a grant") for grant in given]
         self._granted = len(messages)
+        self._proven_states: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
         self._grants = _mopse.party.Grants.decode(messages, int(time.time()))
 
     @overload
@@ -71,6 +82,8 @@ class User:
         answer: Answer,
         query: Query,
         *,
+        proof: Any = None,
+        max_age: datetime.timedelta | None = None,
         faults: Literal["raise"] = "raise",
         by_provider: Literal[False] = False,
     ) -> pl.DataFrame: ...
@@ -80,6 +93,8 @@ class User:
         answer: Answer,
         query: Query,
         *,
+        proof: Any = None,
+        max_age: datetime.timedelta | None = None,
         faults: Literal["raise"] = "raise",
         by_provider: Literal[True],
     ) -> dict[str, pl.DataFrame]: ...
@@ -89,6 +104,8 @@ class User:
         answer: Answer,
         query: Query,
         *,
+        proof: Any = None,
+        max_age: datetime.timedelta | None = None,
         faults: Literal["report"],
         by_provider: Literal[False] = False,
     ) -> Opened[pl.DataFrame]: ...
@@ -98,6 +115,8 @@ class User:
         answer: Answer,
         query: Query,
         *,
+        proof: Any = None,
+        max_age: datetime.timedelta | None = None,
         faults: Literal["report"],
         by_provider: Literal[True],
     ) -> Opened[dict[str, pl.DataFrame]]: ...
@@ -106,6 +125,8 @@ class User:
         answer: Answer,
         query: Query,
         *,
+        proof: Any = None,
+        max_age: datetime.timedelta | None = None,
         faults: Literal["raise", "report"] = "raise",
         by_provider: bool = False,
     ) -> Any:
@@ -117,6 +138,12 @@ class User:
             What `mopse.Cloud.search` returned.
         query : Query
             The query it answers, as it was given to the user.
+        proof : {None, True, "signatures"}
+            Whether it must be proven that nothing which the providers sealed is missing, stale or
+            forged, by their signatures; see `prove`. With a report, what is not proven is left out
+            and listed with the cause.
+        max_age : datetime.timedelta, optional
+            How old a seal may be, in whole hours.
         faults : {"raise", "report"}
             Whether the first fault is an error, or all are reported; see `mopse.Owner.decrypt`.
         by_provider : bool
@@ -138,6 +165,8 @@ class User:
             message names the provider.
         mopse.errors.AnswerError
             If the answer is not that to the query.
+        mopse.errors.ProofError
+            If it is to be proven and is not.
         mopse.errors.DecryptionError
             If a record was changed, cut or moved.
         mopse.errors.DamagedFileError
@@ -146,13 +175,74 @@ class User:
             If the query has lost its bounds, as the cloud's copy has, or what was opened is not
             what layout and schema allow.
         """
-        return matching(answer, query, self._schema, self._open_part, faults, by_provider)
+        kind = _kind(proof)
+        hours = as_hours(max_age, kind)
+        left_out: Any = ({}, {})
+        if kind is not None:
+            left_out = refused(by_signatures(self._grants, answer, query, hours), faults)
+        return matching(
+            answer, query, self._schema, self._open_part, faults, by_provider, *left_out
+        )
+
+    def prove(
+        self, answer: Answer, query: Query, *, max_age: datetime.timedelta | None = None
+    ) -> pl.DataFrame:
+        """Find out by signatures whether an answer holds all that its providers sealed.
+
+        Parameters
+        ----------
+        answer : Answer
+            What `mopse.Cloud.search` returned with ``proof="signatures"``.
+        query : Query
+            The query, as it was given to the user.
+        max_age : datetime.timedelta, optional
+            How old a seal may be, in whole hours.
+
+        Returns
+        -------
+        polars.DataFrame
+            ``answer.proven``: every provider that the query reaches, and its seal.
+            ``answer.provenance`` says who wrote each record.
+
+        Raises
+        ------
+        mopse.errors.ProofError
+            If something that was sealed is missing, doubled, stale or forged, a provider has no
+            seal, or a record came after it, so that nothing shows who wrote it; ``providers`` names
+            them.
+        mopse.errors.SignatureError
+            If something in the proof is forged.
+        mopse.errors.ScopeError
+            If nothing was granted by the owner of the query.
+
+        Notes
+        -----
+        Costs some kilobytes a provider, linear in their number. **What it tells** whoever asks: at
+        every provider the index entry beyond each bound, and of a query for several fields the
+        pseudonyms of records that other ranges drop. The seals that were seen are remembered as
+        long as the object is.
+        """
+        hours = as_hours(max_age, "signatures")
+        table, faults, unsealed = by_signatures(self._grants, answer, query, hours)
+        if faults or unsealed:
+            raise unproven_error(faults, unsealed)
+        return table
+
+    @property
+    def seals(self) -> dict[str, tuple[int, bytes]]:
+        """Number and digest of the newest seal that was seen of each provider, by path."""
+        seen: dict[str, tuple[int, bytes]] = {}
+        for (path, _), number, digest in self._grants.seals_seen:
+            seen[path] = max(seen.get(path, (0, b"")), (number, bytes(digest)))
+        return seen
 
     def ask(
         self,
         cloud: "Cloud",
         query: Query,
         *,
+        proof: Any = None,
+        max_age: datetime.timedelta | None = None,
         faults: Literal["raise", "report"] = "raise",
         by_provider: bool = False,
     ) -> Any:
@@ -164,6 +254,10 @@ class User:
             Where to ask.
         query : Query
             As it was given to the user; users make none themselves.
+        proof : {None, True, "signatures"}
+            Whether to have it proven by the providers' signatures; see `prove`.
+        max_age : datetime.timedelta, optional
+            How old a seal may be, in whole hours.
         faults : {"raise", "report"}
             Whether the first fault is an error, or all are reported; see `mopse.Owner.decrypt`.
         by_provider : bool
@@ -179,9 +273,23 @@ class User:
         mopse.errors.MopseError
             As `mopse.Cloud.search` and `decrypt` do.
         """
-        answer = search(as_cloud(cloud), instance(query, Query, "a query"))
+        kind = _kind(proof)
+        as_hours(max_age, kind)
+        where, asked = as_cloud(cloud), instance(query, Query, "a query")
+        since = known_state(self._proven_states, where) if kind else None
+        answer = search(where, asked, proof=kind, since=since)
+        if kind and since is not None:
+            try:
+                self.prove(answer, asked, max_age=max_age)
+            except ProofError:
+                answer = search(where, asked, proof=kind)
         decrypt: Any = self.decrypt
-        return decrypt(answer, query, faults=faults, by_provider=by_provider)
+        records = decrypt(
+            answer, query, proof=kind, max_age=max_age, faults=faults, by_provider=by_provider
+        )
+        if kind:
+            remember_state(self._proven_states, where, answer)
+        return records
 
     @overload
     def files(
@@ -260,3 +368,10 @@ class User:
 
     def __repr__(self) -> str:
         return f"User(grants={self._granted})"
+
+
+def _kind(proof: Any) -> str | None:
+    kind = proof_kind(proof, "signatures")
+    if kind == "sums":
+        raise InvalidInputError("sums take the providers' keys: a user proves by signatures")
+    return kind

@@ -621,10 +621,11 @@ impl Gate {
         proof: Option<bool>,
         since: Option<u64>,
         in_detail: bool,
+        by_signatures: bool,
     ) -> PyResult<(u128, Vec<Part>, Option<Proof>)> {
         let before = before.as_ref().map(|before| borrowed(before));
         let before = before.as_deref();
-        let asked = (proof, Wanted { since, in_detail });
+        let asked = (proof, Wanted { since, in_detail, by_signatures });
         let answer = at!(self, py, search_proven(query, now, before, asked))?;
         let parts = answer.parts.into_iter().map(Part).collect();
         Ok((answer.query, parts, answer.proof.map(Proof)))
@@ -639,7 +640,7 @@ impl Gate {
         since: Option<u64>,
         in_detail: bool,
     ) -> PyResult<Proof> {
-        let wanted = Wanted { since, in_detail };
+        let wanted = Wanted { since, in_detail, by_signatures: false };
         Ok(Proof(at!(self, py, count_proven(query, now, wanted))?))
     }
 

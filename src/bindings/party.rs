@@ -15,14 +15,16 @@ use super::{filled, halves, joined, released};
 use crate::cipher::{self, password::Cost};
 use crate::keys::Key;
 use crate::lock::Lock;
+use crate::message::neighbours;
 use crate::message::place::{Group, Node};
+use crate::message::sums::{self, Required};
 use crate::party::Error;
 use crate::party::asking::FilesOf;
 use crate::party::attachments::Description;
 use crate::party::columns::{Column, Values};
 use crate::party::grants::Share;
 use crate::party::keyring::Spans;
-use crate::party::proving::{self, Checked, Required};
+use crate::party::proving::{Checked, Seals};
 use crate::party::records::Ids;
 use crate::party::types::Type;
 use crate::party::uploading::{self, Change, Made, Table};
@@ -179,9 +181,21 @@ type KnownAs = HashMap<(String, Handle), Handle>;
 /// Path, group, number, hours and rows of the seal, rows that are unsealed, what is wrong.
 type Member = (String, String, Option<(u64, u32, u64)>, usize, Option<String>);
 
-fn member(member: proving::Member) -> Member {
-    let proving::Member { group, provider, seal, unsealed, fault } = member;
+fn member(member: sums::Member) -> Member {
+    let sums::Member { group, provider, seal, unsealed, fault } = member;
     (provider.path(), group.to_string(), seal, unsealed, fault)
+}
+
+/// Path and epochs of who wrote a record, its handle, its upload, and the number of its seal.
+type Written = (Place, String, u128, Option<u64>);
+
+fn of_signatures(checked: neighbours::Checked) -> (Vec<Member>, Vec<Written>) {
+    let written = |written: neighbours::Written| {
+        let neighbours::Written { provider, handle, upload, seal } = written;
+        (told(&provider), format!("{handle:032x}"), upload, seal)
+    };
+    let neighbours::Checked { members, written: all, .. } = checked;
+    (members.into_iter().map(member).collect(), all.into_iter().map(written).collect())
 }
 
 /// What each file of a listing is called, or the exception that says why it does not open.
@@ -565,6 +579,24 @@ impl Keyring {
         Ok((members.into_iter().map(member).collect(), count, is_wrong))
     }
 
+    /// The same by signatures, which take no key.
+    fn prove_signatures(
+        &self,
+        py: Python<'_>,
+        parts: Vec<PyRef<'_, Part>>,
+        proof: &Proof,
+        query: &Query,
+        now: u64,
+        most_hours: Option<u64>,
+    ) -> PyResult<(Vec<Member>, Vec<Written>)> {
+        let parts = borrowed(&parts);
+        let required = Required { now, most_hours };
+        let checked = self.read(py, |keyring| {
+            keyring.prove_by_signatures(&parts, &proof.0, &query.0, required)
+        })??;
+        Ok(of_signatures(checked))
+    }
+
     fn lookup<'py>(
         &self,
         py: Python<'py>,
@@ -733,7 +765,10 @@ fn made_upload(py: Python<'_>, made: Made) -> MadeUpload<'_> {
 
 /// Behind `mopse.User`.
 #[pyclass(module = "mopse._mopse.party", frozen)]
-pub(super) struct Grants(grants::Grants);
+pub(super) struct Grants {
+    grants: grants::Grants,
+    seals: Seals,
+}
 
 #[pymethods]
 impl Grants {
@@ -744,7 +779,7 @@ impl Grants {
             for grant in grants {
                 known.add(grants::Grant::decode(&grant)?, now)?;
             }
-            Ok::<_, Error>(Self(known))
+            Ok::<_, Error>(Self { grants: known, seals: Seals::default() })
         })
     }
 
@@ -760,12 +795,36 @@ impl Grants {
         let ranges = as_ranges(ranges);
         let found = released(py, || {
             if is_report {
-                Ok(self.0.report_part(&part.0, &ranges, &schema.0, now))
+                Ok(self.grants.report_part(&part.0, &ranges, &schema.0, now))
             } else {
-                self.0.open_part(&part.0, &ranges, &schema.0, now)
+                self.grants.open_part(&part.0, &ranges, &schema.0, now)
             }
         })?;
         opened(py, found, is_report)
+    }
+
+    fn prove_signatures(
+        &self,
+        py: Python<'_>,
+        parts: Vec<PyRef<'_, Part>>,
+        proof: &Proof,
+        query: &Query,
+        now: u64,
+        most_hours: Option<u64>,
+    ) -> PyResult<(Vec<Member>, Vec<Written>)> {
+        let parts = borrowed(&parts);
+        let required = Required { now, most_hours };
+        let checked = released(py, || {
+            self.grants.prove_by_signatures(&self.seals, &parts, &proof.0, &query.0, required)
+        })?;
+        Ok(of_signatures(checked))
+    }
+
+    /// Path, number and digest of the newest seal that was seen of each place.
+    #[getter]
+    fn seals_seen(&self, py: Python<'_>) -> PyResult<Vec<(Place, u64, [u8; 32])>> {
+        let seen = released(py, || self.seals.seen())?;
+        Ok(seen.into_iter().map(|(place, number, digest)| (told(&place), number, digest)).collect())
     }
 
     fn describe<'py>(
@@ -775,7 +834,7 @@ impl Grants {
         request: &Request,
         now: u64,
     ) -> PyResult<Vec<Bound<'py, PyAny>>> {
-        let files = released(py, || self.0.describe(&listing.0, &request.0, now))?;
+        let files = released(py, || self.grants.describe(&listing.0, &request.0, now))?;
         all_described(py, files)
     }
 
@@ -787,7 +846,7 @@ impl Grants {
         now: u64,
     ) -> PyResult<(Described, Bound<'py, PyBytes>)> {
         let (description, contents) =
-            released(py, || self.0.open_file(&fetched.0, &request.0, now))?;
+            released(py, || self.grants.open_file(&fetched.0, &request.0, now))?;
         Ok((described(description), PyBytes::new(py, &contents)))
     }
 }

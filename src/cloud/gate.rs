@@ -311,9 +311,32 @@ impl<S: Store> Gate<S> {
         let most = self.answer_bytes;
         let (parts, proof) = match wanted {
             None => (self.store.page(query, from, most)?, None),
-            Some(wanted) => self.store.proven_page(query, from, most, wanted)?,
+            Some(wanted) => {
+                let (parts, proof) = self.store.proven_page(query, from, most, wanted)?;
+                let proof = proof.map(|proof| self.with_announcements(query, proof, wanted));
+                (parts, proof.transpose()?)
+            }
         };
         Ok(Answer { query: query.id, parts, proof })
+    }
+
+    /// A proof by signatures, with what tells who belongs to the groups of the query.
+    fn with_announcements(
+        &self,
+        query: &Query,
+        mut proof: Proof,
+        wanted: Wanted,
+    ) -> Result<Proof, S::Error> {
+        if !wanted.by_signatures {
+            return Ok(proof);
+        }
+        for message in self.store.announcements(&query.owner)? {
+            let authority = announcement::authority_of(&message)?;
+            if query.tokens.iter().any(|token| token.group.authority == authority) {
+                proof.announcements.push(message);
+            }
+        }
+        Ok(proof)
     }
 
     /// Counts the records that a query reaches.

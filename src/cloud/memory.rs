@@ -153,11 +153,13 @@ impl Served {
             }
             _ => newest,
         };
-        let parts = records.page(query, from, most);
+        let (parts, hits) = records.page_of_hits(query, from, most);
+        // Those of earlier pages are not among them.
+        let hits = (from.token == 0).then_some(hits);
         let goes_on = parts.last().is_some_and(|last| Cursor::after(query, &[last]).is_some());
         // The last page has the proof, which is of the state that all are of.
         let wanted = wanted.filter(|_| !goes_on);
-        let proof = wanted.map(|wanted| records.prove(query, wanted, false));
+        let proof = wanted.map(|wanted| records.prove(query, hits, wanted, false)).transpose()?;
         if goes_on || from.snapshot.is_some() {
             let mut reading = self.reading.write()?;
             reading.retain(|reading| reading.query != query.id);
@@ -474,7 +476,7 @@ impl Store for Memory {
     }
 
     fn proven_count(&self, query: &Query, wanted: Wanted) -> Result<Proof, Error> {
-        Ok(self.served(&query.owner)?.records()?.prove(query, wanted, true))
+        Ok(self.served(&query.owner)?.records()?.prove(query, None, wanted, true)?)
     }
 
     fn count(&self, query: &Query) -> Result<usize, Error> {

@@ -29,6 +29,7 @@ use super::Error;
 use super::index;
 use super::pages::{Cursor, Pages};
 use super::store::{Content, Merged, Receipt};
+use crate::lock::Forked;
 use crate::message;
 use crate::message::answer::Part;
 use crate::message::certificate::Owner;
@@ -265,16 +266,30 @@ impl Records {
         Ok((next, is_repeated))
     }
 
-    /// What proves the answer to a checked query; of a count, with the rows that were counted.
-    #[must_use]
-    pub fn prove(&self, query: &Query, wanted: Wanted, is_count: bool) -> Proof {
+    /// What proves the answer to a checked query, of which these rows were found, if they are known; of a
+    /// count, with the rows that were counted.
+    ///
+    /// # Errors
+    ///
+    /// [`Forked`].
+    pub fn prove(
+        &self,
+        query: &Query,
+        hits: Option<Vec<Vec<u64>>>,
+        wanted: Wanted,
+        is_count: bool,
+    ) -> Result<Proof, Forked> {
         let mut shelf = Shelf::new(wanted);
-        let tokens = query.tokens.iter().map(|token| match self.groups.get(&token.group) {
-            Some(held) => held.prove(token, &mut shelf, is_count),
-            None => Held::default().prove(token, &mut shelf, is_count),
+        let mut hits = hits.filter(|hits| hits.len() == query.tokens.len()).map(Vec::into_iter);
+        let tokens = query.tokens.iter().map(|token| {
+            let hits = hits.as_mut().and_then(Iterator::next);
+            match self.groups.get(&token.group) {
+                Some(held) => held.prove(token, hits, &mut shelf, is_count),
+                None => Held::default().prove(token, hits, &mut shelf, is_count),
+            }
         });
-        let tokens = tokens.collect();
-        shelf.into_proof(self.changes, tokens)
+        let tokens = tokens.collect::<Result<_, _>>()?;
+        Ok(shelf.into_proof(self.changes, tokens))
     }
 
     /// The records without those of a provider, in every epoch, and how many these are; by a signed message,
@@ -345,18 +360,30 @@ impl Records {
     /// Returns the records that a checked query reaches, as [`Store::page`](super::store::Store::page) says.
     #[must_use]
     pub fn page(&self, query: &Query, from: &Cursor, most: usize) -> Vec<Part> {
+        self.page_of_hits(query, from, most).0
+    }
+
+    /// The same, with the rows that each token finds, of those that it is about.
+    pub(super) fn page_of_hits(
+        &self,
+        query: &Query,
+        from: &Cursor,
+        most: usize,
+    ) -> (Vec<Part>, Vec<Vec<u64>>) {
         let mut pages = Pages::new(from, most);
+        let mut hits = Vec::new();
         for token in query.tokens.iter().skip(from.token) {
-            self.answer(token, query.owner, &mut pages);
+            hits.push(self.answer(token, query.owner, &mut pages));
             if pages.is_full() {
                 break;
             }
         }
-        pages.into_parts()
+        (pages.into_parts(), hits)
     }
 
-    /// Gathers the pages that answer a token.
-    fn answer(&self, token: &Token, owner: Owner, pages: &mut Pages) {
+    /// Gathers the pages that answer a token; returns the rows that it finds.
+    fn answer(&self, token: &Token, owner: Owner, pages: &mut Pages) -> Vec<u64> {
+        let mut hits = Vec::new();
         let nothing = || Part::nothing(owner, token.id, self.changes);
         if let Some(held) = self.groups.get(&token.group) {
             let (rows, removed) = held.rows(token);
@@ -371,11 +398,13 @@ impl Records {
             for (provider, removed) in removed {
                 pages.push(Part { provider, removed, ..nothing() });
             }
+            hits = rows;
         }
         if pages.is_nothing() {
             pages.push(nothing());
         }
         pages.end_token();
+        hits
     }
 
     /// Returns the entries of a field of a group in order, with the record of each, counted through

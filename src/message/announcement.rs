@@ -288,6 +288,16 @@ pub fn owner_of(bytes: &[u8]) -> Result<Owner, wire::Error> {
     envelope::open(bytes, Kind::Announcements).map(|(_, owner)| owner)
 }
 
+/// Whose announcement this is; nothing is verified.
+///
+/// # Errors
+///
+/// [`wire::Error::Format`] if the bytes are no announcement, [`Error::Name`].
+pub fn authority_of(bytes: &[u8]) -> Result<Node, Error> {
+    let (mut reader, _) = envelope::open(bytes, Kind::Announcement)?;
+    Node::read(&mut reader)
+}
+
 /// An announcement that is kept, with its stamp.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Known {

@@ -48,12 +48,12 @@ impl Fingerprint {
     /// That of one row, with the digest of its sealed portions.
     #[must_use]
     pub fn of(upload: u128, handle: u128, digest: &[u8; 32]) -> Self {
-        let mut hash = Sha256::new();
-        hash.update(b"MOPSEROW");
-        hash.update(upload.to_le_bytes());
-        hash.update(handle.to_le_bytes());
-        hash.update(digest);
-        Self::from_bytes(&hash.finalize().into())
+        let mut bytes = [0; 72];
+        bytes[..8].copy_from_slice(b"MOPSEROW");
+        bytes[8..24].copy_from_slice(&upload.to_le_bytes());
+        bytes[24..40].copy_from_slice(&handle.to_le_bytes());
+        bytes[40..].copy_from_slice(digest);
+        Self::from_bytes(&Sha256::digest(bytes).into())
     }
 
     fn from_bytes(bytes: &[u8; 32]) -> Self {
@@ -141,12 +141,13 @@ pub struct Seal {
 /// The digest of an entry: its place in the order, and the row that it belongs to.
 #[must_use]
 pub fn entry_leaf(ciphertext: i64, handle: u128, upload: u128, digest: &[u8; 32]) -> Hash {
-    let mut bytes = [0; 72];
-    bytes[..8].copy_from_slice(&ciphertext.to_le_bytes());
-    bytes[8..24].copy_from_slice(&handle.to_le_bytes());
-    bytes[24..40].copy_from_slice(&upload.to_le_bytes());
-    bytes[40..].copy_from_slice(digest);
-    tree::leaf(&bytes)
+    // As a piece of a tree: after a zero.
+    let mut bytes = [0; 73];
+    bytes[1..9].copy_from_slice(&ciphertext.to_le_bytes());
+    bytes[9..25].copy_from_slice(&handle.to_le_bytes());
+    bytes[25..41].copy_from_slice(&upload.to_le_bytes());
+    bytes[41..].copy_from_slice(digest);
+    Sha256::digest(bytes).into()
 }
 
 /// The digest of a slot of a table.
@@ -308,6 +309,23 @@ impl Seal {
         }
         let hours = u64::from(self.hours).saturating_sub(now / 3600);
         if hours > SKEW { Err(Error::Clock { hours, most: SKEW }) } else { Ok(()) }
+    }
+
+    /// Why this cannot be shown to somebody who has seen another seal of its place; `None` if it can.
+    #[must_use]
+    pub fn contradicts(&self, seen: &Self) -> Option<String> {
+        let (number, before) = (self.number, seen.number);
+        if number < before {
+            Some(format!("it shows seal {number}, and {before} was seen before"))
+        } else if number == before && self.digest() != seen.digest() {
+            Some(format!("it shows another seal {number} than the one that was seen before"))
+        } else if number == before + 1 && self.before != seen.digest() {
+            Some(format!(
+                "its seal {number} follows another seal than the one that was seen before"
+            ))
+        } else {
+            None
+        }
     }
 
     /// The table of a field.

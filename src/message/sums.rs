@@ -77,12 +77,16 @@
 //! sum that fails is never told: the difference is one of leaves.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use super::Error;
 use super::certificate::Owner;
 use super::limits::{MOST_FIELDS, MOST_TOKENS, at_most};
-use super::place::Node;
+use super::neighbours::Stretch;
+use super::place::{Group, Node};
 use super::query::{Scope, Selection, Token};
+use super::removal::Removal;
+use super::seal::Seal;
 use super::tree::{self, CHUNK, Hash, Tree};
 use super::upload::{Head, Upload, Version};
 use crate::wire::{self, Kind, Reader, Writer};
@@ -145,6 +149,8 @@ pub struct OfRange {
     pub gone: Vec<Gone>,
     /// The slots provider by provider, if that was asked for.
     pub slots: Vec<Slots>,
+    /// The entries provider by provider, if signatures were asked for in place of sums.
+    pub stretches: Vec<Stretch>,
 }
 
 /// What proves what answers a token.
@@ -190,6 +196,8 @@ pub struct Proof {
     pub evidence: Vec<Evidence>,
     /// Signed removals of all that a provider sent, of those who have sent nothing since.
     pub removals: Vec<Vec<u8>>,
+    /// What tells who belongs to the groups, if signatures were asked for.
+    pub announcements: Vec<Vec<u8>>,
     /// One for each token of the query.
     pub tokens: Vec<OfToken>,
 }
@@ -201,6 +209,32 @@ pub struct Wanted {
     pub since: Option<u64>,
     /// Whether sums are to be shown provider by provider too.
     pub in_detail: bool,
+    /// Whether entries with their neighbours are to be shown, in place of sums.
+    pub by_signatures: bool,
+}
+
+/// What is required of seals.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Required {
+    /// In seconds since 1970.
+    pub now: u64,
+    /// How many hours old a seal may be; any age if it is not said.
+    pub most_hours: Option<u64>,
+}
+
+/// What was found of one provider that a query reaches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// The group.
+    pub group: Group,
+    /// Its place.
+    pub provider: Node,
+    /// Number, hours since 1970 and rows of its seal.
+    pub seal: Option<(u64, u32, u64)>,
+    /// How many of its rows in the answer came after that.
+    pub unsealed: usize,
+    /// Why its part of the answer is not proven; `None` if it is.
+    pub fault: Option<String>,
 }
 
 /// Rows by their provider's name.
@@ -215,6 +249,48 @@ pub struct Claimed {
     pub unsealed: BTreeMap<String, usize>,
     /// How many rows match.
     pub hits: usize,
+}
+
+/// What is wrong with an answer for which nothing more special is known.
+pub(crate) fn unproven(why: &str) -> Error {
+    Error::Proof { why: why.to_owned() }
+}
+
+/// The signed removal of all that a provider sent, if there is one of somebody who may.
+pub(crate) fn removed_by<'a>(
+    removals: &'a [Removal],
+    owner: &Owner,
+    place: &Node,
+) -> Option<&'a Removal> {
+    removals.iter().find(|removal| {
+        removal.owner == *owner
+            && removal.provider.names() == place.names()
+            && removal.issuer.subject().is_above(&removal.provider)
+    })
+}
+
+/// The seal that counts for a provider, and what is wrong with it: of one that was shown older or other seals
+/// than are known, of which all was removed, and whose group may have left the epoch.
+pub(crate) fn judged(
+    seal: Option<Arc<Seal>>,
+    fault: Option<String>,
+    removal: Option<&Removal>,
+    is_left: bool,
+    required: Required,
+) -> (Option<Arc<Seal>>, Option<String>) {
+    if fault.is_some() {
+        return (seal, fault);
+    }
+    if let Some(removal) = removal {
+        // Whoever was revoked cannot seal that it has nothing any more.
+        let who = removal.issuer.subject();
+        let why = || format!("{who} had all of it removed, and it has not sealed since");
+        return (None, (!is_left).then(why));
+    }
+    let Some(of) = &seal else { return (None, Some("it has sealed nothing".to_owned())) };
+    let hours = (required.now / 3600).saturating_sub(of.hours.into());
+    let is_old = required.most_hours.is_some_and(|most| hours > most);
+    (seal, is_old.then(|| format!("its seal is {hours} hours old")))
 }
 
 /// Says that a proof does not prove an answer.
@@ -273,7 +349,7 @@ impl Evidence {
 
 impl Shown<'_> {
     /// Whether the upload, of a provider at a place or one that it had before, removes a row.
-    fn removes(&self, owner: &Owner, place: &Node, gone: &Gone) -> bool {
+    pub(super) fn removes(&self, owner: &Owner, place: &Node, gone: &Gone) -> bool {
         let Row { upload, handle, digest } = &gone.row;
         let version = Version::new(*upload, *handle, digest).0.to_le_bytes();
         let at = usize::try_from(gone.at).unwrap_or(usize::MAX);
@@ -439,7 +515,7 @@ const LISTED: usize = 8 + 16 + 8;
 const ROW: usize = 16 + 32;
 const GONE: usize = 8 + 16 + 16 + 32 + 4 + 8;
 const SLOTS: usize = 8 + 2 * 16 + 2 * 8;
-const RANGE: usize = 4 * 8;
+const RANGE: usize = 5 * 8;
 const TOKEN: usize = 3 * 8;
 
 fn write_listed(writer: &mut Writer, listed: &[Listed]) {
@@ -490,6 +566,8 @@ impl OfRange {
             writer.text(provider).u128(values[0]).u128(values[1]);
             paths.iter().for_each(|path| write_path(writer, path));
         }
+        writer.count(self.stretches.len());
+        self.stretches.iter().for_each(|stretch| stretch.write(writer));
     }
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, wire::Error> {
@@ -512,7 +590,7 @@ impl OfRange {
         };
         let slots = (0..reader.count(SLOTS)?).map(|_| slots(reader));
         let slots = slots.collect::<Result<_, wire::Error>>()?;
-        Ok(Self { sums, dropped, gone, slots })
+        Ok(Self { sums, dropped, gone, slots, stretches: Stretch::list(reader)? })
     }
 }
 
@@ -522,7 +600,7 @@ impl Proof {
     pub fn encode(&self) -> Vec<u8> {
         let mut writer = Writer::new(Kind::Proof);
         writer.u64(self.snapshot);
-        for list in [&self.heads, &self.removals] {
+        for list in [&self.heads, &self.removals, &self.announcements] {
             writer.count(list.len());
             list.iter().for_each(|message| {
                 writer.bytes(message);
@@ -558,6 +636,7 @@ impl Proof {
             (0..reader.count(8)?).map(|_| Ok(reader.bytes()?.to_vec())).collect()
         };
         let (heads, removals) = (list(&mut reader)?, list(&mut reader)?);
+        let announcements = list(&mut reader)?;
         let mut evidence = Vec::new();
         for _ in 0..reader.count(32)? {
             let (head, first) = (reader.bytes()?.to_vec(), reader.u64()?);
@@ -575,6 +654,6 @@ impl Proof {
             tokens.push(OfToken { unsealed, hits, ranges });
         }
         reader.end()?;
-        Ok(Self { snapshot, heads, evidence, removals, tokens })
+        Ok(Self { snapshot, heads, evidence, removals, announcements, tokens })
     }
 }

@@ -40,7 +40,10 @@ pub(crate) fn leaf(piece: &[u8]) -> Hash {
 }
 
 fn node(left: &Hash, right: &Hash) -> Hash {
-    Sha256::new().chain_update([1]).chain_update(left).chain_update(right).finalize().into()
+    let mut bytes = [1; 1 + 2 * DIGEST_LEN];
+    bytes[1..=DIGEST_LEN].copy_from_slice(left);
+    bytes[1 + DIGEST_LEN..].copy_from_slice(right);
+    Sha256::digest(bytes).into()
 }
 
 /// The root over the chunks of some bytes.

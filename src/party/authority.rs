@@ -7,6 +7,7 @@ use super::Error;
 use super::keyring::{Derived, Earlier, Keyring, Seed, Standing, ruler_key, sign, signing_key};
 use super::keywords::Uses;
 use super::ledger::Ledger;
+use super::proving::Seals;
 use crate::keys::{Key, Purpose};
 use crate::lock::Lock;
 use crate::message::announcement::{self, Announced, Announcement, Known};
@@ -93,7 +94,7 @@ impl Keyring {
             portions: self.portions.clone(),
             proven: self.proven.clone(),
             ledger: Lock::new(Some(Ledger::default())),
-            seals: Lock::default(),
+            seals: Seals::default(),
             seed: self.seed.as_ref().map(|seed: &Seed| seed.of(node)).transpose()?,
         })
     }

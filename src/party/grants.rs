@@ -589,6 +589,11 @@ impl Grants {
         Ok(())
     }
 
+    /// Whether something of an owner is granted, or was.
+    pub(super) fn is_of(&self, owner: &Owner) -> bool {
+        self.0.keys().any(|(of, _)| of == owner)
+    }
+
     /// What opens records of a provider that were sealed in a readers' epoch, at a time in seconds since
     /// 1970; `None` if it has granted nothing, and one that opens nothing if it has granted nothing of that
     /// epoch.

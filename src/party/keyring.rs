@@ -38,6 +38,7 @@ use super::hierarchy::Below;
 use super::keywords::Uses;
 use super::leaves;
 use super::ledger::Ledger;
+use super::proving::Seals;
 use super::records::Ids;
 use super::uploading::check_names;
 use crate::keys::{Key, Purpose, fill_random};
@@ -46,7 +47,6 @@ use crate::message;
 use crate::message::certificate::{Chain, Owner};
 use crate::message::limits::MOST_SLOTS;
 use crate::message::place::{Epoch, Group, Node, Stamp};
-use crate::message::seal::Seal;
 use crate::message::signature::{SIGNATURE_LEN, to_sign};
 use crate::operations::{Operation, count};
 use crate::schema::Schema;
@@ -78,7 +78,7 @@ pub struct Keyring {
     /// What it knows of its own rows at the cloud; none if that was not kept.
     pub(super) ledger: Lock<Option<Ledger>>,
     /// The newest seal that it has seen of each place.
-    pub(super) seals: Lock<HashMap<Node, Arc<Seal>>>,
+    pub(super) seals: Seals,
     /// Where all randomness comes from, if experiments must repeat.
     pub(super) seed: Option<Seed>,
 }
@@ -195,7 +195,7 @@ impl Keyring {
             portions: Vec::new(),
             proven: Vec::new(),
             ledger: Lock::new(Some(Ledger::default())),
-            seals: Lock::default(),
+            seals: Seals::default(),
             seed: None,
         }
     }

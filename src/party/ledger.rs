@@ -50,6 +50,9 @@ const NONE: u32 = u32::MAX;
 /// Rows that one thread takes one after the other.
 const ROWS: usize = 1 << 11;
 
+/// Rows that are fetched together.
+const TOGETHER: usize = 64;
+
 /// The rows of one upload.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Noted {
@@ -403,7 +406,7 @@ impl Keyring {
         parts: &[&Part],
         proof: &Proof,
     ) -> Result<Option<Last>, Error> {
-        let seen = self.seals.read()?.get(&self.node).map(|seal| (seal.number, seal.digest()));
+        let seen = self.seals.of(&self.node)?.map(|seal| (seal.number, seal.digest()));
         let made = self.ledger.read()?.as_ref().map(|ledger| ledger.last);
         let made = made.filter(|last| last.number > 0).map(|last| (last.number, last.digest));
         let newest = seen.max(made);
@@ -512,11 +515,15 @@ fn entries_of(mopse: &Mopse, field: &str, rows: &[Row], cells: &[u32]) -> Result
         .collect();
     pool::sort(&mut sorted);
     let leaves = pool::map_chunks(&sorted, ROWS, |_, sorted| {
-        let leaf = |&(ciphertext, handle, number): &(i64, Handle, u32)| {
-            let Row { upload, digest, .. } = &rows[at(number)];
-            entry_leaf(ciphertext, handle, *upload, digest)
-        };
-        sorted.iter().map(leaf).collect::<Vec<_>>()
+        let mut leaves = Vec::with_capacity(sorted.len());
+        for some in sorted.chunks(TOGETHER) {
+            // Rows lie anywhere: fetched together, they are waited for together.
+            let found: Vec<Row> = some.iter().map(|&(_, _, number)| rows[at(number)]).collect();
+            leaves.extend(some.iter().zip(found).map(|(&(ciphertext, handle, _), row)| {
+                entry_leaf(ciphertext, handle, row.upload, &row.digest)
+            }));
+        }
+        leaves
     });
     let root = Tree::new(leaves.concat()).root();
     Ok(Entries { field: field.to_owned(), count: sorted.len() as u64, root })

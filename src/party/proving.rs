@@ -17,42 +17,23 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::Error;
+use super::grants::Grants;
 use super::keyring::Keyring;
 use super::leaves::Leaves;
 use super::ledger::unproven;
+use crate::lock::{Forked, Lock};
 use crate::message;
 use crate::message::answer::{Part, rows_of};
+use crate::message::neighbours;
 use crate::message::place::{Epoch, Group, Node};
 use crate::message::query::{Predicate, Query, Scope, Selection, Token};
 use crate::message::removal::Removal;
 use crate::message::seal::{Seal, slot_leaf};
-use crate::message::sums::{ByProvider, Claimed, OfRange, Proof};
+use crate::message::sums::{
+    ByProvider, Claimed, Member, OfRange, Proof, Required, judged, removed_by,
+};
 use crate::message::tree;
 use crate::pool;
-
-/// What is required of seals.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Required {
-    /// In seconds since 1970.
-    pub now: u64,
-    /// How many hours old a seal may be; any age if it is not said.
-    pub most_hours: Option<u64>,
-}
-
-/// What was found of one provider that a query reaches.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Member {
-    /// The group.
-    pub group: Group,
-    /// Its place.
-    pub provider: Node,
-    /// Number, hours since 1970 and rows of its seal.
-    pub seal: Option<(u64, u32, u64)>,
-    /// How many of its rows in the answer came after that.
-    pub unsealed: usize,
-    /// Why its part of the answer is not proven; `None` if it is.
-    pub fault: Option<String>,
-}
 
 /// What was found of an answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -63,6 +44,86 @@ pub struct Checked {
     pub count: usize,
     /// Whether a sum of all providers together was wrong, so that it takes their slots to say whose.
     pub is_wrong: bool,
+}
+
+/// The newest seal that was seen of each place.
+#[derive(Debug, Default)]
+pub struct Seals(Lock<HashMap<Node, Arc<Seal>>>);
+
+impl Seals {
+    /// Those that were seen before.
+    pub(super) fn new(seen: HashMap<Node, Arc<Seal>>) -> Self {
+        Self(Lock::new(seen))
+    }
+
+    /// The newest seal of each place.
+    pub(super) fn all(&self) -> Result<HashMap<Node, Arc<Seal>>, Forked> {
+        Ok(self.0.read()?.clone())
+    }
+
+    /// The newest seal of a place.
+    pub(super) fn of(&self, place: &Node) -> Result<Option<Arc<Seal>>, Forked> {
+        Ok(self.0.read()?.get(place).cloned())
+    }
+
+    /// Takes note of a seal; says why not, if one was seen that it contradicts.
+    pub(super) fn see(&self, seal: Arc<Seal>) -> Result<Option<String>, Forked> {
+        let mut seen = self.0.write()?;
+        let why = seen.get(&seal.place).and_then(|known| seal.contradicts(known));
+        if why.is_none() {
+            seen.insert(seal.place.clone(), seal);
+        }
+        Ok(why)
+    }
+
+    /// Place, number and digest of each.
+    ///
+    /// # Errors
+    ///
+    /// [`Forked`].
+    pub fn seen(&self) -> Result<Vec<(Node, u64, [u8; 32])>, Forked> {
+        let seen = self.0.read()?;
+        let of = |(place, seal): (&Node, &Arc<Seal>)| (place.clone(), seal.number, seal.digest());
+        let mut seals: Vec<_> = seen.iter().map(of).collect();
+        seals.sort_unstable();
+        Ok(seals)
+    }
+}
+
+impl Grants {
+    /// Finds out of which providers an answer holds all that they sealed, by their signatures, and remembers
+    /// their seals.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`neighbours::check`]; [`message::Error::OtherOwner`] if nothing is granted by the owner.
+    pub fn prove_by_signatures(
+        &self,
+        seals: &Seals,
+        parts: &[&Part],
+        proof: &Proof,
+        query: &Query,
+        required: Required,
+    ) -> Result<neighbours::Checked, Error> {
+        if !self.is_of(&query.owner) {
+            return Err(message::Error::OtherOwner { what: "the query" }.into());
+        }
+        by_signatures(seals, parts, proof, query, required)
+    }
+}
+
+fn by_signatures(
+    seals: &Seals,
+    parts: &[&Part],
+    proof: &Proof,
+    query: &Query,
+    required: Required,
+) -> Result<neighbours::Checked, Error> {
+    let checked = neighbours::check(parts, proof, query, &seals.all()?, required)?;
+    for seal in &checked.seals {
+        seals.see(Arc::clone(seal))?;
+    }
+    Ok(checked)
 }
 
 /// A provider whose rows a token reaches, and its seal.
@@ -109,7 +170,12 @@ impl Keyring {
                 return Err(unproven("the query was made without proof=True"));
             }
             let mut reached = self.members_of(token)?;
-            self.judge(token, &mut reached, &faults, &removals, required)?;
+            let is_left = self.below.epoch(&token.group.authority) != token.group.epoch;
+            for of in &mut reached {
+                let (fault, removal) =
+                    (faults.get(&of.place).cloned(), removed_by(&removals, &self.owner, &of.place));
+                (of.seal, of.fault) = judged(of.seal.take(), fault, removal, is_left, required);
+            }
             let places: BTreeMap<String, Node> =
                 reached.iter().map(|of| (of.name.clone(), of.place.clone())).collect();
             let hits = match parts {
@@ -138,6 +204,24 @@ impl Keyring {
         Ok(checked)
     }
 
+    /// Finds out the same by signatures, and remembers the seals.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`neighbours::check`], [`message::Error::OtherOwner`].
+    pub fn prove_by_signatures(
+        &self,
+        parts: &[&Part],
+        proof: &Proof,
+        query: &Query,
+        required: Required,
+    ) -> Result<neighbours::Checked, Error> {
+        if query.owner != self.owner {
+            return Err(message::Error::OtherOwner { what: "the query" }.into());
+        }
+        by_signatures(&self.seals, parts, proof, query, required)
+    }
+
     /// Takes note of seals; says which places were shown one that is older than what is known, or another of the
     /// same number.
     fn see(&self, heads: &[Vec<u8>]) -> Result<HashMap<Node, String>, Error> {
@@ -153,21 +237,9 @@ impl Keyring {
             if seal.schema != self.schema.digest() {
                 return Err(message::Error::OtherSchema { what: "a seal" }.into());
             }
-            let mut seen = self.seals.write()?;
-            match seen.get(&seal.place).map(|known| (known.number, known.digest())) {
-                Some((number, _)) if number > seal.number => {
-                    let why =
-                        format!("it shows seal {}, and {number} was seen before", seal.number);
-                    faults.insert(seal.place, why);
-                }
-                Some((number, digest)) if number == seal.number && digest != seal.digest() => {
-                    let why =
-                        format!("it shows another seal {number} than the one that was seen before");
-                    faults.insert(seal.place, why);
-                }
-                _ => {
-                    seen.insert(seal.place.clone(), Arc::new(seal));
-                }
+            let place = seal.place.clone();
+            if let Some(why) = self.seals.see(Arc::new(seal))? {
+                faults.insert(place, why);
             }
         }
         Ok(faults)
@@ -180,10 +252,9 @@ impl Keyring {
             Scope::One(name) => vec![name.clone()],
             Scope::Group => self.names_in(authority, *epoch),
         };
-        let seals = self.seals.read()?;
         let reached = |name: String| -> Result<Reached, Error> {
             let place = authority.child_as_spelt(&name, *epoch)?;
-            let seal = seals.get(&place).cloned();
+            let seal = self.seals.of(&place)?;
             Ok(Reached { name, place, seal, fault: None })
         };
         names.into_iter().map(reached).collect()
@@ -202,43 +273,6 @@ impl Keyring {
         let mut names: Vec<String> = members.map(|member| member.name.clone()).collect();
         names.dedup();
         names
-    }
-
-    /// Finds fault with seals that are missing, old, or were not the newest.
-    fn judge(
-        &self,
-        token: &Token,
-        reached: &mut [Reached],
-        faults: &HashMap<Node, String>,
-        removals: &[Removal],
-        required: Required,
-    ) -> Result<(), Error> {
-        let is_left = self.below.epoch(&token.group.authority) != token.group.epoch;
-        for of in reached {
-            if let Some(why) = faults.get(&of.place) {
-                of.fault = Some(why.clone());
-            } else if let Some(removal) = removals.iter().find(|removal| {
-                removal.owner == self.owner
-                    && removal.provider.names() == of.place.names()
-                    && removal.issuer.subject().is_above(&removal.provider)
-            }) {
-                // Whoever was revoked cannot seal that it has nothing any more.
-                let who = removal.issuer.subject();
-                of.seal = None;
-                if !is_left {
-                    of.fault =
-                        Some(format!("{who} had all of it removed, and it has not sealed since"));
-                }
-            } else if let Some(seal) = &of.seal {
-                let hours = (required.now / 3600).saturating_sub(seal.hours.into());
-                if required.most_hours.is_some_and(|most| hours > most) {
-                    of.fault = Some(format!("its seal is {hours} hours old"));
-                }
-            } else {
-                of.fault = Some("it has sealed nothing".to_owned());
-            }
-        }
-        Ok(())
     }
 
     /// Compares the sums of a token's ranges with those that its rows must have.
@@ -308,11 +342,7 @@ impl Keyring {
     ///
     /// [`Error::Forked`].
     pub fn seals_seen(&self) -> Result<Vec<(Node, u64, [u8; 32])>, Error> {
-        let seen = self.seals.read()?;
-        let mut seals: Vec<_> =
-            seen.iter().map(|(place, seal)| (place.clone(), seal.number, seal.digest())).collect();
-        seals.sort_unstable();
-        Ok(seals)
+        Ok(self.seals.seen()?)
     }
 }
 

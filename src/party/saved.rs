@@ -30,6 +30,7 @@ use super::Error;
 use super::hierarchy::{Authority, Below};
 use super::keyring::{Derived, Earlier, Keyring, Standing};
 use super::keywords::Uses;
+use super::proving::Seals;
 use super::uploading::check_names;
 use crate::cipher::aes_gcm_siv::NONCE_LEN;
 use crate::cipher::password::{COMMITMENT_LEN, Ceiling, Cost, Derivation, is_committed};
@@ -237,10 +238,8 @@ impl Keyring {
             writer.text(field);
         });
         // What a fork has left locked is not saved, and asked for again.
-        let seals = self.seals.read().ok();
-        let seals = seals.iter().flat_map(|seals| seals.iter());
-        let mut seen: Vec<(&Node, &Arc<Seal>)> = seals.collect();
-        seen.sort_by_key(|(place, _)| *place);
+        let mut seen: Vec<_> = self.seals.all().unwrap_or_default().into_iter().collect();
+        seen.sort_by(|(one, _), (other, _)| one.cmp(other));
         writer.count(seen.len());
         for (_, seal) in seen {
             writer.bytes(&seal.head());
@@ -307,7 +306,7 @@ impl Keyring {
             portions,
             proven,
             ledger,
-            seals: Lock::new(seals),
+            seals: Seals::new(seals),
             seed: None,
         })
     }

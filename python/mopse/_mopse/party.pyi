@@ -22,6 +22,7 @@ _Indexed: TypeAlias = tuple[str, NDArray[np.uint32], NDArray[np.int64]]
 _Range: TypeAlias = tuple[str, int, int]
 _Described: TypeAlias = tuple[str, str, int]
 _Place: TypeAlias = tuple[str, list[tuple[int, bytes]]]
+_Written: TypeAlias = tuple[_Place, str, int, int | None]
 _Member: TypeAlias = tuple[str, str, tuple[int, int, int] | None, int, str | None]
 
 def spell_portions(portions: _Portions) -> _Portions: ...
@@ -107,6 +108,14 @@ class Keyring:
         now: int,
         most_hours: int | None,
     ) -> tuple[list[_Member], int, bool]: ...
+    def prove_signatures(
+        self,
+        parts: Sequence[Part],
+        proof: Proof,
+        query: Query,
+        now: int,
+        most_hours: int | None,
+    ) -> tuple[list[_Member], list[_Written]]: ...
     def lookup(self, path: str, ids: Any, expiry: int) -> bytes: ...
     def renewal(self, expiry: int) -> bytes: ...
     def removal(self, path: str) -> bytes: ...
@@ -140,6 +149,16 @@ class Grants:
     def open_part(
         self, part: Part, ranges: Sequence[_Range], schema: Schema, is_report: bool, now: int
     ) -> _Opened: ...
+    def prove_signatures(
+        self,
+        parts: Sequence[Part],
+        proof: Proof,
+        query: Query,
+        now: int,
+        most_hours: int | None,
+    ) -> tuple[list[_Member], list[_Written]]: ...
+    @property
+    def seals_seen(self) -> list[tuple[_Place, int, bytes]]: ...
     def describe(
         self, listing: Listing, request: Request, now: int
     ) -> list[_Described | MopseError]: ...

@@ -1,6 +1,7 @@
 //! What is held of one group: rows in the order they came, and the indexes that find them.
 
 mod seals;
+mod trees;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -13,9 +13,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use super::trees::Trees;
 use super::{Held, Own};
 use crate::cloud::Error;
 use crate::cloud::records::own;
+use crate::lock::Forked;
 use crate::message::place::Node;
 use crate::message::query::{Predicate, Scope, Selection, Token};
 use crate::message::seal::{Fingerprint, Sealed, tree_of};
@@ -34,18 +36,22 @@ pub(super) type Sums = Arc<BTreeMap<(String, u32), Arc<Vec<u128>>>>;
 pub(super) struct Stated {
     sealed: Arc<Sealed>,
     /// The first row that came after it.
-    until: u64,
+    pub(super) until: u64,
     /// Which change of the owner's records it was.
     change: u64,
+    /// Its entries in trees, once they are asked for.
+    pub(super) trees: Arc<Trees>,
 }
 
 /// A sealed row that is gone.
 #[derive(Debug)]
 pub(super) struct GoneRow {
-    row: Row,
-    entries: Vec<(String, i64)>,
-    by: Arc<Evidence>,
-    at: u64,
+    /// Which row of the group it was.
+    pub(super) number: u64,
+    pub(super) row: Row,
+    pub(super) entries: Vec<(String, i64)>,
+    pub(super) by: Arc<Evidence>,
+    pub(super) at: u64,
 }
 
 /// An upload that removes rows, and what shows that it does, once somebody needs that.
@@ -84,7 +90,7 @@ impl Shelf {
     }
 
     /// The number of a piece of evidence, which is put on the shelf once.
-    fn number(&mut self, evidence: &Arc<Evidence>) -> u32 {
+    pub(super) fn number(&mut self, evidence: &Arc<Evidence>) -> u32 {
         // Rows that one upload removed follow each other.
         let known = self.evidence.iter().rposition(|other| Arc::ptr_eq(other, evidence));
         let at = known.unwrap_or_else(|| {
@@ -103,6 +109,7 @@ impl Shelf {
             heads: self.heads,
             evidence: self.evidence.into_iter().map(owned).collect(),
             removals,
+            announcements: Vec::new(),
             tokens,
         }
     }
@@ -143,7 +150,7 @@ impl Held {
         self.unseal(number);
         self.add_tables(&sealed, u128::wrapping_add);
         if let Some(own) = self.providers.get_mut(number) {
-            let stated = Stated { sealed, until: self.rows, change };
+            let stated = Stated { sealed, until: self.rows, change, trees: Arc::default() };
             Arc::make_mut(own).stated = Some(stated);
         }
         Ok(false)
@@ -227,20 +234,27 @@ impl Held {
         let (upload, handle, digest) = (kept.id, kept.handles[at], kept.digest(at));
         let entries = own.index.entries_of(row);
         let (by, at) = by.evidence(Version::new(upload, handle, &digest));
-        let gone = GoneRow { row: Row { upload, handle, digest }, entries, by, at };
+        let row_of = Row { upload, handle, digest };
+        let gone = GoneRow { number: row, row: row_of, entries, by, at };
         if let Some(own) = self.providers.get_mut(number) {
             Arc::make_mut(own).gone.push(Arc::new(gone));
         }
     }
 
     /// What proves the answer to a token; of a count, with the rows that were counted.
+    ///
+    /// # Errors
+    ///
+    /// [`Forked`].
     pub(in crate::cloud) fn prove(
         &self,
         token: &Token,
+        hits: Option<Vec<u64>>,
         shelf: &mut Shelf,
         is_count: bool,
-    ) -> OfToken {
-        let reached = self.reached(token);
+    ) -> Result<OfToken, Forked> {
+        let reached = self.owns(token);
+        let hits = hits.unwrap_or_else(|| self.rows(token).0);
         for own in &reached {
             if let Some(stated) = &own.stated
                 && shelf.wanted.since.is_none_or(|since| stated.change > since)
@@ -261,12 +275,13 @@ impl Held {
         let mut unsealed = Vec::new();
         match &token.selection {
             Selection::Ranges(predicates) => {
-                let (hits, _) = self.rows(token);
-                let counted = self.listed(&hits, is_count, &mut unsealed);
-                if is_count {
-                    of.hits = counted;
-                }
+                of.hits = self.listed(&hits, is_count, &mut unsealed);
                 for predicate in predicates {
+                    if shelf.wanted.by_signatures {
+                        let stretches = self.stretches(token, predicate, &hits, shelf)?;
+                        of.ranges.push(OfRange { stretches, ..OfRange::default() });
+                        continue;
+                    }
                     of.ranges.push(self.prove_range(
                         token,
                         predicate,
@@ -278,11 +293,7 @@ impl Held {
                 }
             }
             Selection::All => {
-                let (hits, _) = self.rows(token);
-                let counted = self.listed(&hits, is_count, &mut unsealed);
-                if is_count {
-                    of.hits = counted;
-                }
+                of.hits = self.listed(&hits, is_count, &mut unsealed);
                 let gone = gone(&reached, None, shelf);
                 of.ranges.push(OfRange { gone, ..OfRange::default() });
             }
@@ -290,7 +301,7 @@ impl Held {
         }
         unsealed.sort_unstable();
         unsealed.dedup();
-        OfToken { unsealed, ..of }
+        Ok(OfToken { unsealed, ..of })
     }
 
     fn prove_range(
@@ -346,6 +357,10 @@ impl Held {
     /// Rows, ascending, as lists name them; and which of their uploads are not sealed. Without their digests,
     /// only the latter.
     fn listed(&self, rows: &[u64], is_named: bool, unsealed: &mut Vec<u128>) -> Vec<Listed> {
+        if !is_named {
+            self.add_unsealed(rows, unsealed);
+            return Vec::new();
+        }
         let (mut listed, mut left) = (Vec::new(), rows);
         for (kept, places) in self.by_upload(rows) {
             let (here, after) = left.split_at(places.len().min(left.len()));
@@ -355,17 +370,40 @@ impl Held {
             if here.first().is_some_and(|&row| row >= until) {
                 unsealed.push(kept.id);
             }
-            if is_named {
-                let row = |number: usize| {
-                    let at = places[number];
-                    (kept.handles[at], kept.digest(at))
-                };
-                let rows = pool::map(places.len(), ROWS, row);
-                let provider = name_of(&kept.provider);
-                listed.push(Listed { provider, upload: kept.id, rows });
-            }
+            let row = |number: usize| {
+                let at = places[number];
+                (kept.handles[at], kept.digest(at))
+            };
+            let rows = pool::map(places.len(), ROWS, row);
+            let provider = name_of(&kept.provider);
+            listed.push(Listed { provider, upload: kept.id, rows });
         }
         listed
+    }
+
+    /// Adds the uploads of rows, ascending, that are not sealed.
+    fn add_unsealed(&self, rows: &[u64], unsealed: &mut Vec<u128>) {
+        let mut rest = rows;
+        while let Some(&row) = rest.first() {
+            let Some(at) = self.entry_of(row) else { break };
+            let end = self.entries.get(at + 1).map_or(self.rows, |next| next.first);
+            rest = &rest[rest.partition_point(|&row| row < end)..];
+            let Some(kept) = self.entries.get(at).and_then(|entry| entry.kept.as_ref()) else {
+                continue;
+            };
+            let stated = self.providers.get(kept.own).and_then(|own| own.stated.as_ref());
+            if stated.is_some_and(|stated| row >= stated.until) {
+                unsealed.push(kept.id);
+            }
+        }
+    }
+
+    /// The providers that a token reaches, as they came.
+    fn owns(&self, token: &Token) -> Vec<&Own> {
+        match own(token) {
+            Some(name) => self.of(name).into_iter().collect(),
+            None => self.providers.iter().map(|own| &**own).collect(),
+        }
     }
 }
 

@@ -1,0 +1,174 @@
+"""Proofs of answers as Python shows them: tables of what was found, errors, what is left out."""
+
+import datetime
+import time
+from collections.abc import Mapping, MutableMapping, Sequence
+from typing import Any, Protocol
+
+import polars as pl
+
+from mopse import _mopse
+from mopse._answers import is_report
+from mopse._checks import instance
+from mopse._fork import check_tables
+from mopse.errors import InvalidInputError, ProofError, WrongTypeError
+from mopse.messages import Answer, Query
+
+__all__ = [
+    "Proven",
+    "as_hours",
+    "by_signatures",
+    "faults_of",
+    "given_proof",
+    "known_state",
+    "refused",
+    "remember_state",
+    "table_of",
+    "unproven_error",
+]
+
+_HOUR = datetime.timedelta(hours=1)
+
+Faults = dict[tuple[str, str], str]
+"""What is wrong, by path and group; with neither where nobody can be named."""
+
+Unsealed = dict[tuple[str, int], str]
+"""Why records of an upload are refused, by path and number."""
+
+Proven = tuple[pl.DataFrame, Faults, Unsealed]
+"""What was found of each provider, and what is wrong."""
+
+
+class Prover(Protocol):
+    """Whatever proves answers by signatures: a keyring, or grants."""
+
+    def prove_signatures(
+        self,
+        parts: Sequence[_mopse.message.Part],
+        proof: _mopse.message.Proof,
+        query: _mopse.message.Query,
+        now: int,
+        most_hours: int | None,
+    ) -> tuple[list[Any], list[Any]]:
+        """Return what was found of providers, and who wrote each record."""
+
+
+def as_hours(max_age: Any, kind: str | None) -> int | None:
+    """Return how many whole hours old a seal may be."""
+    if max_age is None:
+        return None
+    if not isinstance(max_age, datetime.timedelta):
+        raise WrongTypeError("max_age must be a datetime.timedelta")
+    if kind is None:
+        raise InvalidInputError("max_age is about seals: it goes with proof=True")
+    if max_age < datetime.timedelta(0):
+        raise InvalidInputError("max_age must not be negative")
+    return int(max_age // _HOUR)
+
+
+def given_proof(proof: _mopse.message.Proof | None) -> _mopse.message.Proof:
+    """Return the proof that came with an answer."""
+    if proof is None:
+        raise ProofError(
+            "no proof came with the answer: make the query with proof=True, and take the answer to "
+            "its end"
+        )
+    return proof
+
+
+def by_signatures(prover: Prover, answer: Any, query: Query, hours: int | None) -> Proven:
+    """Return what the signatures of providers prove of an answer, which is told who wrote what."""
+    check_tables()
+    instance(answer, Answer, "an answer")
+    asked = instance(query, Query, "a query")
+    answer._check(asked)
+    proof = given_proof(answer._proof)
+    members, written = prover.prove_signatures(
+        answer._parts, proof, asked._decoded, int(time.time()), hours
+    )
+    answer.proven = table_of(members, False)
+    answer.provenance = _provenance(written)
+    late = "it came after the seal of its provider, and nothing shows who wrote it"
+    unsealed = {(path, upload): late for (path, _), _, upload, seal in written if seal is None}
+    return answer.proven, faults_of(members), unsealed
+
+
+def faults_of(members: Sequence[Any]) -> Faults:
+    """Return what is wrong with providers, by path and group."""
+    return {(path, group): cause for path, group, *_, cause in members if cause is not None}
+
+
+def unproven_error(faults: Faults, unsealed: Unsealed) -> ProofError:
+    """Return the error that names whose part of an answer is not proven."""
+    shown = [
+        f"provider {path!r}: {cause}" if path else cause for (path, _), cause in faults.items()
+    ]
+    shown += [f"provider {path!r}: a record: {cause}" for (path, _), cause in unsealed.items()]
+    more = f"; and {len(shown) - 3} more" if len(shown) > 3 else ""
+    error = ProofError(f"the answer is not proven: {'; '.join(shown[:3])}{more}")
+    error.providers = tuple(sorted({path for path, _ in [*faults, *unsealed] if path}))
+    return error
+
+
+def refused(proven: Proven, faults: str) -> tuple[Faults, Unsealed]:
+    """Return what a report leaves out and lists; without a report it is an error."""
+    _, wrong, unsealed = proven
+    if (wrong or unsealed) and (not is_report(faults) or ("", "") in wrong):
+        raise unproven_error(wrong, unsealed)
+    return wrong, unsealed
+
+
+def table_of(members: Sequence[Any], is_wrong: bool) -> pl.DataFrame:
+    """Return what was found of providers as a table."""
+    rows = []
+    is_named = any(cause is not None for *_, cause in members)
+    for path, group, seal, unsealed, cause in members:
+        number, hours, sealed = seal or (None, None, None)
+        at = None
+        if hours:
+            at = datetime.datetime.fromtimestamp(hours * 3600, datetime.UTC)
+        is_proven = cause is None and (is_named or not is_wrong)
+        rows.append((path, group, number, at, sealed, unsealed, is_proven, cause))
+    columns: dict[str, Any] = {
+        "provider": pl.String,
+        "group": pl.String,
+        "seal": pl.UInt64,
+        "sealed_at": pl.Datetime("us", "UTC"),
+        "rows": pl.UInt64,
+        "unsealed": pl.Int64,
+        "is_proven": pl.Boolean,
+        "cause": pl.String,
+    }
+    return pl.DataFrame(rows, schema=columns, orient="row")
+
+
+def _provenance(written: Sequence[Any]) -> pl.DataFrame:
+    rows = [
+        (path, [number for number, _ in epochs], record, f"{upload:032x}", seal)
+        for (path, epochs), record, upload, seal in written
+    ]
+    columns: dict[str, Any] = {
+        "provider": pl.String,
+        "epochs": pl.List(pl.UInt32),
+        "record": pl.String,
+        "upload": pl.String,
+        "seal": pl.UInt64,
+    }
+    return pl.DataFrame(rows, schema=columns, orient="row")
+
+
+def known_state(states: Mapping[Any, int], cloud: Any) -> int | None:
+    """Return the last state of a cloud whose seals are known."""
+    try:
+        return states.get(cloud)
+    except TypeError:  # it cannot be remembered
+        return None
+
+
+def remember_state(states: MutableMapping[Any, int], cloud: Any, answer: Answer) -> None:
+    """Take note that all seals of a cloud up to the state of an answer are known."""
+    if answer.state is not None:
+        try:
+            states[cloud] = answer.state
+        except TypeError:
+            return
