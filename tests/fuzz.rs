@@ -209,7 +209,7 @@ fn messages() -> Messages {
         ("part", answer.parts.last().expect("something was removed").encode()),
         ("answer", answer.encode()),
         ("schema", owner.schema().encode()),
-        ("fetched", Fetched { request: 1, file }.encode()),
+        ("fetched", Fetched { request: 1, file, deed: None }.encode()),
         ("listing", listing.encode()),
         ("notes", notes.encode()),
     ];

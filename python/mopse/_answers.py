@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from mopse import _mopse
-from mopse._checks import instance
+from mopse._checks import instance, truth
 from mopse._fork import check_tables
 from mopse._table import from_columns
 from mopse._types import PROVIDER, as_type, has_values, holding, holds, is_known, name_of
@@ -103,10 +103,13 @@ def opened(
     open_fetched: Callable[
         [_mopse.message.Fetched, _mopse.message.Request], tuple[Description, bytes]
     ],
+    proof: bool,
 ) -> File:
     """Return an attachment, opened and checked; see `Party.open_file`."""
     fetched = instance(sealed, SealedFile, "a file")._fetched
     asked = instance(request, FileRequest, "a request")
+    if truth(proof, "proof"):
+        fetched.prove()
     (name, media_type, _), content = open_fetched(fetched, asked._decoded)
     file = fetched.file
     return File(name, media_type, file.provider, asked._record(file), content)

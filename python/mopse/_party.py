@@ -868,7 +868,7 @@ class Party:
         """
         return described(listing, request, self._keyring.describe, faults)
 
-    def open_file(self, sealed: SealedFile, request: FileRequest) -> File:
+    def open_file(self, sealed: SealedFile, request: FileRequest, *, proof: bool = False) -> File:
         """Return an attachment that `mopse.Cloud.fetch` returned, opened and checked.
 
         Parameters
@@ -877,9 +877,17 @@ class Party:
             What the cloud returned.
         request : FileRequest
             What was asked, from `fetch`.
+        proof : bool
+            Whether its provider must be shown to have sent it, as it is and for this record: ask
+            ``cloud.fetch(request, proof=True)``. Whoever has a grant of a record's files could seal
+            another otherwise.
 
         Raises
         ------
+        mopse.errors.ProofError
+            If it is to be proven and its provider's signature did not come.
+        mopse.errors.SignatureError
+            If it is to be proven and its provider did not sign it.
         mopse.errors.AnswerError
             If it is not the file that was asked for.
         mopse.errors.DecryptionError
@@ -887,7 +895,7 @@ class Party:
         mopse.errors.ScopeError
             If it is of a provider out of reach, or of another owner.
         """
-        return opened(sealed, request, self._keyring.open_file)
+        return opened(sealed, request, self._keyring.open_file, proof)
 
     def save(self, path: str | os.PathLike[str], password: str | bytes) -> None:
         """Write the keyring to a file under a password.

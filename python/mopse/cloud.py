@@ -296,8 +296,16 @@ class Cloud:
         """
         return FileListing(self._gate.find(_request(request), _now()))
 
-    def fetch(self, request: FileRequest | bytes) -> SealedFile:
+    def fetch(self, request: FileRequest | bytes, *, proof: bool = False) -> SealedFile:
         """Return the stored file of a request from `mopse.Owner.fetch`, and move no other.
+
+        Parameters
+        ----------
+        request : FileRequest or bytes
+            From `mopse.Owner.fetch`.
+        proof : bool
+            Whether what shows that its provider sent it comes with it: some 700 bytes, and 56 a
+            keyword.
 
         Raises
         ------
@@ -306,7 +314,8 @@ class Cloud:
         mopse.errors.MopseError
             As `find` does.
         """
-        return SealedFile(self._gate.fetch(_request(request), _now()))
+        is_proven = truth(proof, "proof")
+        return SealedFile(self._gate.fetch(_request(request), _now(), is_proven))
 
     def notes(self, request: FileRequest | bytes) -> FileNotes:
         """Return the notes of all attachments that ever came from the provider that asks.

@@ -339,7 +339,7 @@ class User:
 
         return described(listing, request, describe, faults)
 
-    def open_file(self, sealed: SealedFile, request: FileRequest) -> File:
+    def open_file(self, sealed: SealedFile, request: FileRequest, *, proof: bool = False) -> File:
         """Return an attachment of a record that was granted; see `mopse.Owner.open_file`.
 
         Raises
@@ -357,7 +357,7 @@ class User:
         ) -> tuple[Description, bytes]:
             return self._grants.open_file(fetched, request, int(time.time()))
 
-        return opened(sealed, request, open_fetched)
+        return opened(sealed, request, open_fetched, proof)
 
     def _open_part(self, part: _mopse.message.Part, ranges: Ranges, is_report: bool) -> OpenedPart:
         now = int(time.time())

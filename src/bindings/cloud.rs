@@ -652,8 +652,19 @@ impl Gate {
         Ok(Listing(at!(self, py, find(request, now))?))
     }
 
-    fn fetch(&self, py: Python<'_>, request: &[u8], now: u64) -> PyResult<Fetched> {
-        Ok(Fetched(at!(self, py, fetch(request, now))?))
+    fn fetch(
+        &self,
+        py: Python<'_>,
+        request: &[u8],
+        now: u64,
+        is_proven: bool,
+    ) -> PyResult<Fetched> {
+        let fetched = if is_proven {
+            at!(self, py, fetch_proven(request, now))
+        } else {
+            at!(self, py, fetch(request, now))
+        };
+        Ok(Fetched(fetched?))
     }
 
     fn notes(&self, py: Python<'_>, request: &[u8], now: u64) -> PyResult<Notes> {

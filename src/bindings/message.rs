@@ -1052,7 +1052,12 @@ pub(super) struct Fetched(pub(super) listing::Fetched);
 impl Fetched {
     #[new]
     fn new(request: u128, file: StoredFile) -> Self {
-        Self(listing::Fetched { request, file: file.0 })
+        Self(listing::Fetched { request, file: file.0, deed: None })
+    }
+
+    /// Refuse it if its provider's signature did not come with it, or is of another file.
+    fn prove(&self, py: Python<'_>) -> PyResult<()> {
+        released(py, || self.0.prove())
     }
 
     /// Read what travelled.

@@ -31,6 +31,8 @@ pub struct Attachments {
 struct Shelf {
     /// Shared, so that a body is copied without a lock.
     files: HashMap<u128, Arc<StoredFile>>,
+    /// What else was signed with each.
+    deeds: HashMap<u128, Arc<Vec<u8>>>,
     of_records: HashMap<u128, Vec<u128>>,
     keywords: Dictionary,
     /// What was missing when a file came, by its number; nothing for a base.
@@ -40,13 +42,18 @@ struct Shelf {
 }
 
 impl Attachments {
-    /// Takes a file that was verified, and notes which that were made before it are missing.
+    /// Takes a file that was verified, as it came, and notes which that were made before it are missing.
     ///
     /// # Errors
     ///
     /// [`Error::StoredFile`] if it was received before, [`Error::StoredKeyword`] if an entry was, which
     /// an outdated keyring makes. Nothing changes then.
-    pub fn add(&mut self, attachment: Attachment, missing: &[u128]) -> Result<(), Error> {
+    pub fn add(
+        &mut self,
+        attachment: Attachment,
+        missing: &[u128],
+        message: &[u8],
+    ) -> Result<(), Error> {
         let Attachment { file, entries, note, lineage: _, chain: _ } = attachment;
         let provider = file.provider.path();
         if self.places.contains_key(&file.number) {
@@ -61,6 +68,7 @@ impl Attachments {
         shelf.notes.push(Note { number: file.number, sealed: note });
         shelf.of_records.entry(file.handle).or_default().push(file.number);
         self.places.insert(file.number, file.provider.clone());
+        shelf.deeds.insert(file.number, Arc::new(file.deed_in(message)));
         shelf.files.insert(file.number, Arc::new(file));
         Ok(())
     }
@@ -75,6 +83,7 @@ impl Attachments {
             if node.path() == provider {
                 files += shelf.files.len();
                 shelf.files.clear();
+                shelf.deeds.clear();
                 shelf.of_records.clear();
                 shelf.keywords.clear();
             }
@@ -140,6 +149,13 @@ impl Attachments {
     pub fn file(&self, number: u128) -> Option<Arc<StoredFile>> {
         let provider = self.places.get(&number)?;
         self.shelf(provider)?.files.get(&number).cloned()
+    }
+
+    /// What else was signed with the file with a number.
+    #[must_use]
+    pub fn deed(&self, number: u128) -> Option<Arc<Vec<u8>>> {
+        let provider = self.places.get(&number)?;
+        self.shelf(provider)?.deeds.get(&number).cloned()
     }
 
     /// How many files there are, their bytes, and how many keyword entries.

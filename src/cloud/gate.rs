@@ -398,11 +398,25 @@ impl<S: Store> Gate<S> {
     /// Those of [`admit`](Self::admit), [`Error::UnknownFile`] if there is none, or the request is for no
     /// single one, [`message::Error::Scope`](crate::message::Error::Scope) if it is not at or below the issuer.
     pub fn fetch(&self, request: &[u8], now: u64) -> Result<Fetched, S::Error> {
+        self.fetch_file(request, now, false)
+    }
+
+    /// Returns the same file with what shows that its provider sent it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`fetch`](Self::fetch).
+    pub fn fetch_proven(&self, request: &[u8], now: u64) -> Result<Fetched, S::Error> {
+        self.fetch_file(request, now, true)
+    }
+
+    fn fetch_file(&self, request: &[u8], now: u64, is_proven: bool) -> Result<Fetched, S::Error> {
         let request = self.request(request, now)?;
         let Ask::File(number) = request.ask else { return Err(Error::UnknownFile.into()) };
         let file = self.store.file(&request.owner, number)?.ok_or(Error::UnknownFile)?;
         request.reaches(&file.provider)?;
-        Ok(Fetched { request: request.id, file })
+        let deed = if is_proven { self.store.deed(&request.owner, number)? } else { None };
+        Ok(Fetched { request: request.id, file, deed })
     }
 
     /// Returns the notes of all attachments that ever came from the provider that asks, and takes

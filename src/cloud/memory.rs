@@ -427,11 +427,16 @@ impl Store for Memory {
         self.served(&sealed.seal.owner)?.seal(sealed)
     }
 
-    fn add_file(&self, attachment: Attachment, missing: &[u128], _: &[u8]) -> Result<(), Error> {
+    fn add_file(
+        &self,
+        attachment: Attachment,
+        missing: &[u128],
+        message: &[u8],
+    ) -> Result<(), Error> {
         let served = self.served(&attachment.file.owner)?;
         let writing = served.writing.write()?;
         served.still_accepts(&attachment.file.provider)?;
-        served.attachments.write()?.add(attachment, missing)?;
+        served.attachments.write()?.add(attachment, missing, message)?;
         drop(writing);
         Ok(())
     }
@@ -520,6 +525,11 @@ impl Store for Memory {
     fn file(&self, owner: &Owner, number: u128) -> Result<Option<StoredFile>, Error> {
         let file = self.attachments(owner, |attachments| attachments.file(number))?;
         Ok(file.map(|file| StoredFile::clone(&file)))
+    }
+
+    fn deed(&self, owner: &Owner, number: u128) -> Result<Option<Vec<u8>>, Error> {
+        let deed = self.attachments(owner, |attachments| attachments.deed(number))?;
+        Ok(deed.map(|deed| Vec::clone(&deed)))
     }
 
     fn remove(

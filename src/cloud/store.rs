@@ -303,6 +303,18 @@ pub trait Store: Send + Sync {
     /// See [`owners`](Self::owners).
     fn file(&self, owner: &Owner, number: u128) -> Result<Option<StoredFile>, Self::Error>;
 
+    /// What else its provider signed with the file of an owner with a number, and the signature: the end of
+    /// the message that brought it, after [the file](StoredFile::deed_in). `None` if there is none, or the store
+    /// does not keep it.
+    ///
+    /// # Errors
+    ///
+    /// See [`owners`](Self::owners).
+    fn deed(&self, owner: &Owner, number: u128) -> Result<Option<Vec<u8>>, Self::Error> {
+        let _ = (owner, number);
+        Ok(None)
+    }
+
     /// Removes all that a provider sent, in every epoch, and the tombstones; it cannot be sent again. What
     /// [`arrived`](Self::arrived), the notes and the labels are remembered.
     ///

@@ -135,6 +135,20 @@ impl StoredFile {
         Ok(Self { owner, provider, readers, handle, number, description, body })
     }
 
+    /// The attachment that brought it, of what else was signed with it.
+    pub(super) fn as_attached(&self, deed: &[u8]) -> Vec<u8> {
+        let mut writer = Writer::new(Kind::Attachment);
+        self.write(&mut writer);
+        writer.raw(deed);
+        writer.0
+    }
+
+    /// What else was signed with it, and the signature, of the attachment that brought it.
+    #[must_use]
+    pub fn deed_in(&self, attachment: &[u8]) -> Vec<u8> {
+        attachment.get(self.as_attached(b"").len()..).unwrap_or_default().to_vec()
+    }
+
     /// The file without its body.
     #[must_use]
     pub fn without_body(&self) -> Self {

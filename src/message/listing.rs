@@ -16,7 +16,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Error;
-use super::attachment::StoredFile;
+use super::attachment::{Attachment, StoredFile};
 use super::place::Node;
 use super::request::{Ask, Request};
 use super::trapdoor::{Prepared, Proof, Trapdoor};
@@ -38,6 +38,9 @@ pub struct Fetched {
     pub request: u128,
     /// The file.
     pub file: StoredFile,
+    /// What else its provider signed with it, and the signature, if that was asked for; see
+    /// [`prove`](Self::prove).
+    pub deed: Option<Vec<u8>>,
 }
 
 const LISTING: &str = "the listing";
@@ -162,6 +165,9 @@ impl Fetched {
         let mut writer = Writer::new(Kind::StoredFile);
         writer.u128(self.request);
         self.file.write(&mut writer);
+        if let Some(deed) = &self.deed {
+            writer.bytes(deed);
+        }
         writer.0
     }
 
@@ -177,8 +183,23 @@ impl Fetched {
         if file.body.is_none() {
             return Err(reader.fault().into());
         }
+        let deed = if reader.is_at_end() { None } else { Some(reader.bytes()?.to_vec()) };
         reader.end()?;
-        Ok(Self { request, file })
+        Ok(Self { request, file, deed })
+    }
+
+    /// Verifies that the provider which the file names sent it, as it is and for the record that it names.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Proof`] without its deed, [`Error::Signature`] if it is forged.
+    pub fn prove(&self) -> Result<(), Error> {
+        let Some(deed) = &self.deed else {
+            let why = "the provider's signature did not come with the file".to_owned();
+            return Err(Error::Proof { why });
+        };
+        let signed = Attachment::decode(&self.file.as_attached(deed));
+        signed.map(drop).map_err(|_| Error::Signature { what: Kind::StoredFile.name() })
     }
 
     /// Checks that the file is the one that a request asks for, of a provider that its issuer reaches.
@@ -324,7 +345,7 @@ mod tests {
     #[test]
     fn a_fetched_file_has_the_number_that_was_asked_for() {
         let file = StoredFile { body: Some(vec![5]), ..file(node("a", 0), 1, 9) };
-        let fetched = Fetched { request: 7, file };
+        let fetched = Fetched { request: 7, file, deed: None };
         assert_eq!(fetched.check(&request(Ask::File(9))), Ok(()));
         let number = "it has another number than was asked for";
         for ask in [Ask::File(8), Ask::Notes, Ask::Records(vec![(node("a", 0), vec![1])])] {
@@ -346,11 +367,11 @@ mod tests {
         let bare = file(node("a", 0), 1, 9);
         let whole = StoredFile { body: Some(vec![5]), ..bare.clone() };
         let listing = Listing { request: 7, files: vec![bare.clone(), bare.clone()] };
-        let fetched = Fetched { request: 7, file: whole.clone() };
+        let fetched = Fetched { request: 7, file: whole.clone(), deed: None };
         assert_eq!(Listing::decode(&listing.encode()), Ok(listing.clone()));
         assert_eq!(Fetched::decode(&fetched.encode()), Ok(fetched.clone()));
         assert!(Listing::decode(&Listing { request: 7, files: vec![whole] }.encode()).is_err());
-        assert!(Fetched::decode(&Fetched { request: 7, file: bare }.encode()).is_err());
+        assert!(Fetched::decode(&Fetched { request: 7, file: bare, deed: None }.encode()).is_err());
         for (at, bytes) in [listing.encode(), fetched.encode()].into_iter().enumerate() {
             let decode = |bytes: &[u8]| match at {
                 0 => Listing::decode(bytes).map(drop),

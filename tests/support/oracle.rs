@@ -631,7 +631,7 @@ impl World {
         let mut files = self.files.iter().map(|mailed| &mailed.attachment.file);
         let file = files.find(|f| f.owner == by.owner() && f.number == number).unwrap();
         let request = Request::decode(&message).unwrap().id;
-        let answer = Answer::file(&Fetched { request, file: file.clone() });
+        let answer = Answer::file(&Fetched { request, file: file.clone(), deed: None });
         self.push(about, call_fetch(message), answer);
     }
 
