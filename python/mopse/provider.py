@@ -1,5 +1,6 @@
 """A provider of records: encrypts under its own key and queries what it is authorised for."""
 
+import contextlib
 import datetime
 import html
 import time
@@ -27,7 +28,7 @@ from mopse._party import (
 )
 from mopse._table import as_column, as_frame, record_ids, to_columns
 from mopse._types import check_times, typed
-from mopse.errors import InvalidInputError, MopseError, WrongTypeError
+from mopse.errors import ChangedError, InvalidInputError, MopseError, WrongTypeError
 from mopse.files import content
 from mopse.leakage import accepted, warn_of
 from mopse.messages import (
@@ -296,6 +297,10 @@ class Provider(Party):
 
         Notes
         -----
+        Where a field has ``proof=True``, it is also stated of the earlier epochs that nothing is
+        there any more, so that answers which reach them are proven: each provider that was a member
+        then renews once, also one that has no records there.
+
         Files are not sealed anew. `find` and `files_of` lead to them as before, and the owner and
         the provider open them. So does who has what was given out in the earlier epoch, a copy of
         the keyring or a grant, and comes by what is stored; grants of the present epoch do not.
@@ -311,7 +316,22 @@ class Provider(Party):
             receipt = where.receive(Upload._signed(message))
             renewed += receipt.added + receipt.replaced
             removed += receipt.removed
+        if self._schema.proven:
+            self._seal_left(where)
         return Renewed(renewed, removed - renewed)
+
+    def _seal_left(self, cloud: Any) -> None:
+        """State of earlier epochs that nothing is there any more."""
+        now = int(time.time())
+        query = Query._signed(self._keyring.renewal(now + 3600))
+        answer = search(cloud, query, proof=True)
+        if answer._proof is None or not query._decoded.tokens:
+            return
+        for message in self._keyring.seal_left(answer._proof, now):
+            # Where a worker of the provider has sent rows meanwhile, or sealed, it is for the next
+            # call.
+            with contextlib.suppress(ChangedError):
+                cloud.receive(Seal._signed(message))
 
     def _upload(
         self,

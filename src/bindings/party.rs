@@ -522,6 +522,16 @@ impl Keyring {
         Ok(PyBytes::new(py, &seal))
     }
 
+    fn seal_left<'py>(
+        &self,
+        py: Python<'py>,
+        proof: &Proof,
+        now: u64,
+    ) -> PyResult<Vec<Bound<'py, PyBytes>>> {
+        let seals = self.read(py, |keyring| keyring.seal_left(&proof.0, now))??;
+        Ok(seals.iter().map(|seal| PyBytes::new(py, seal)).collect())
+    }
+
     fn holdings<'py>(&self, py: Python<'py>, expiry: u64) -> PyResult<Bound<'py, PyBytes>> {
         let query = self.read(py, |keyring| keyring.holdings(expiry))??;
         Ok(PyBytes::new(py, &query))

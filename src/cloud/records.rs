@@ -46,6 +46,8 @@ pub struct Records {
     groups: BTreeMap<Arc<Group>, Arc<Held>>,
     /// How often they were changed.
     pub(super) changes: u64,
+    /// What removed all that a provider had sent, as it was signed, by the provider's path.
+    ended: Arc<BTreeMap<String, Arc<Vec<u8>>>>,
     /// What should be merged or forgotten.
     chores: BTreeSet<(Arc<Group>, ChoreOf)>,
 }
@@ -283,6 +285,7 @@ impl Records {
         let mut hits = hits.filter(|hits| hits.len() == query.tokens.len()).map(Vec::into_iter);
         let tokens = query.tokens.iter().map(|token| {
             let hits = hits.as_mut().and_then(Iterator::next);
+            self.add_removals(token, &mut shelf);
             match self.groups.get(&token.group) {
                 Some(held) => held.prove(token, hits, &mut shelf, is_count),
                 None => Held::default().prove(token, hits, &mut shelf, is_count),
@@ -290,6 +293,19 @@ impl Records {
         });
         let tokens = tokens.collect::<Result<_, _>>()?;
         Ok(shelf.into_proof(self.changes, tokens))
+    }
+
+    /// Puts the removals on a shelf that tell why a provider which a token reaches has no seal.
+    fn add_removals(&self, token: &Token, shelf: &mut Shelf) {
+        let above = token.group.authority.path();
+        let held = self.groups.get(&token.group);
+        for (path, removal) in self.ended.iter() {
+            let (of, name) = path.rsplit_once('/').unwrap_or(("", path));
+            let is_meant = of == above && own(token).is_none_or(|one| one == name);
+            if is_meant && !held.is_some_and(|held| held.is_sealed(name)) {
+                shelf.add_removal(removal);
+            }
+        }
     }
 
     /// The records without those of a provider, in every epoch, and how many these are; by a signed message,
@@ -301,8 +317,11 @@ impl Records {
         message: Option<&[u8]>,
         busy: Option<&Busy>,
     ) -> (Self, usize) {
-        let message = message.map(|message| Arc::new(message.to_vec()));
         let mut next = self.clone();
+        if let Some(message) = message {
+            let message = Arc::new(message.to_vec());
+            Arc::make_mut(&mut next.ended).insert(provider.to_owned(), message);
+        }
         let mut records = 0;
         for group in self.groups.keys() {
             let of = |name: &str| match group.authority.names() {
@@ -310,7 +329,7 @@ impl Records {
                 names => format!("{}/{name}", names.join("/")) == provider,
             };
             let Some(name) = self.groups[group].names().find(|name| of(name)) else { continue };
-            let (removed, parts) = next.held(group).remove(name, message.as_ref());
+            let (removed, parts) = next.held(group).remove(name);
             records += removed;
             next.tidy(group, parts, busy);
         }

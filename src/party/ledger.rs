@@ -31,7 +31,7 @@ use crate::cipher::aes_gcm_siv::{self, NONCE_LEN};
 use crate::keys::{Key, Purpose, fill_random};
 use crate::message;
 use crate::message::answer::{Part, rows_of};
-use crate::message::place::Group;
+use crate::message::place::{Group, Node};
 use crate::message::query::{Query, Scope, Selection, Token};
 use crate::message::seal::{Entries, Fingerprint, Seal, Table, entry_leaf, tree_of};
 use crate::message::sums::{Proof, Row};
@@ -246,25 +246,27 @@ impl Keyring {
     ///
     /// [`Error::NoLedger`] if there is none, [`message::Error::Scope`] for the owner.
     pub fn seal(&self, now: u64) -> Result<Vec<u8>, Error> {
-        let Some(group) = Group::of(&self.node) else {
+        if self.node == Node::root() {
             return Err(self.out_of_reach("seal records of its own".to_owned()));
-        };
+        }
         let mut ledger = self.ledger.write()?;
         let ledger = ledger.as_mut().ok_or(Error::NoLedger)?;
         ledger.settle();
-        let (seal, tables) = self.sealed(ledger, &group, now)?;
+        let (seal, tables) = self.sealed(&self.node, ledger, now)?;
         let message = seal.signed(&tables, |head| self.sign(head));
         ledger.last = Last { number: seal.number, digest: seal.digest() };
         ledger.trail.insert(ledger.last.number, ledger.last.digest);
         Ok(message)
     }
 
+    /// The seal of a ledger's rows at the present place, or of none at an earlier one.
     fn sealed(
         &self,
+        place: &Node,
         ledger: &Ledger,
-        group: &Group,
         now: u64,
     ) -> Result<(Seal, Vec<Vec<u128>>), Error> {
+        let group = Group::of(place).ok_or_else(|| self.out_of_reach("a group".to_owned()))?;
         let mut rows: Vec<Row> = Vec::with_capacity(ledger.rows());
         for noted in &ledger.uploads {
             let of = noted.handles.iter().zip(&noted.digests);
@@ -290,7 +292,7 @@ impl Keyring {
         let mut seal = Seal {
             owner: self.owner,
             provider: self.node.clone(),
-            place: self.node.clone(),
+            place: place.clone(),
             number: ledger.last.number + 1,
             before: ledger.last.digest,
             stamp: self.standing.stamp,
@@ -306,7 +308,7 @@ impl Keyring {
         let content = seal.content_digest();
         let mut proven: Vec<&str> = self.proven.iter().map(String::as_str).collect();
         proven.sort_unstable();
-        let leaves = Leaves::new(&self.key, proven.iter().copied().chain([ALL]));
+        let leaves = Leaves::new(&self.key_of(place)?, proven.iter().copied().chain([ALL]));
         let blocks = leaves.rows(&rows);
         seal.total = leaves
             .masks(ALL, &content, [0])
@@ -323,7 +325,7 @@ impl Keyring {
                 }
             }
             let masks = leaves.masks(field, &content, 0..=cells);
-            let slots = self.slots(group, position)?;
+            let slots = self.slots(&group, position)?;
             let mut table = vec![0; slots.len()];
             let mut total = 0_u128;
             for (at, (mask, &slot)) in masks.into_iter().zip(slots.iter()).enumerate() {
@@ -339,6 +341,32 @@ impl Keyring {
             tables.push(table);
         }
         Ok((seal, tables))
+    }
+
+    /// States of each earlier place that nothing is there any more, continuing the seals that a cloud shows
+    /// with the answer to [`renewal`](Self::renewal).
+    ///
+    /// # Errors
+    ///
+    /// [`message::Error::Signature`] if a seal is forged, [`message::Error::Proof`] if it is another's.
+    pub fn seal_left(&self, proof: &Proof, now: u64) -> Result<Vec<Vec<u8>>, Error> {
+        let heads = proof.heads.iter().map(|head| Seal::decode_head(head));
+        let heads = heads.collect::<Result<Vec<_>, _>>()?;
+        if heads.iter().any(|head| head.owner != self.owner || !self.node.held(&head.place)) {
+            return Err(unproven("a seal is of another provider"));
+        }
+        let is_empty =
+            |place: &Node| heads.iter().any(|head| head.place == *place && head.rows == 0);
+        let earlier = self.places().filter(|place| **place != self.node && !is_empty(place));
+        let seal = |place: &Node| {
+            let last =
+                heads.iter().find(|head| head.place == *place).map_or_else(Last::default, |head| {
+                    Last { number: head.number, digest: head.digest() }
+                });
+            let (seal, tables) = self.sealed(place, &Ledger { last, ..Ledger::default() }, now)?;
+            Ok(seal.signed(&tables, |head| self.sign(head)))
+        };
+        earlier.map(seal).collect()
     }
 
     /// Asks for all rows of the present place, with what proves them, to make a ledger of.

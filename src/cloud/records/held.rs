@@ -56,8 +56,6 @@ pub(super) struct Held {
     uploads: Chunks<usize>,
     /// The tables of all providers, added up.
     sums: Sums,
-    /// What removed all of a provider that has sent nothing since, as it was signed.
-    ended: Arc<BTreeMap<String, Arc<Vec<u8>>>>,
 }
 
 /// What is a provider's own.
@@ -178,11 +176,6 @@ impl Held {
     /// Adds the rows of an upload; says which part of the chores is its provider's.
     pub(super) fn add(&mut self, upload: &Upload) -> Result<ChoreOf, Error> {
         let own = self.own(&upload.provider);
-        if let Some(name) =
-            upload.provider.names().last().filter(|name| self.ended.contains_key(*name))
-        {
-            Arc::make_mut(&mut self.ended).remove(name);
-        }
         let Upload { id, readers, handles, portions, runs, .. } = upload;
         let rows = u32::try_from(handles.len()).unwrap_or(u32::MAX);
         let level = Level::new(self.rows, rows, Arc::clone(handles), Arc::clone(runs))?;
@@ -311,13 +304,9 @@ impl Held {
         }
     }
 
-    /// Removes all that a provider sent, by a message that was signed if there is one; says how many records
-    /// these were, and which parts may have chores now.
-    pub(super) fn remove(
-        &mut self,
-        name: &str,
-        message: Option<&Arc<Vec<u8>>>,
-    ) -> (usize, BTreeSet<ChoreOf>) {
+    /// Removes all that a provider sent; says how many records these were, and which parts may have
+    /// chores now.
+    pub(super) fn remove(&mut self, name: &str) -> (usize, BTreeSet<ChoreOf>) {
         let Some(&number) = self.names.get(name) else { return (0, BTreeSet::new()) };
         let Some(own) = self.providers.get(number).map(Arc::clone) else {
             return (0, BTreeSet::new());
@@ -339,9 +328,6 @@ impl Held {
             (own.uploads, own.removals) = (Chunks::default(), Chunks::default());
         }
         self.unseal(number);
-        if let Some(message) = message {
-            Arc::make_mut(&mut self.ended).insert(name.to_owned(), Arc::clone(message));
-        }
         self.trim([]);
         (records, [ChoreOf::Group, ChoreOf::Provider(number)].into())
     }

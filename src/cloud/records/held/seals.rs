@@ -19,7 +19,7 @@ use crate::cloud::Error;
 use crate::cloud::records::own;
 use crate::lock::Forked;
 use crate::message::place::Node;
-use crate::message::query::{Predicate, Scope, Selection, Token};
+use crate::message::query::{Predicate, Selection, Token};
 use crate::message::seal::{Fingerprint, Sealed, tree_of};
 use crate::message::sums::{Evidence, Gone, Listed, OfRange, OfToken, Proof, Row, Slots, Wanted};
 use crate::message::upload::{Upload, Version};
@@ -89,6 +89,13 @@ impl Shelf {
         Self { wanted, heads: Vec::new(), evidence: Vec::new(), removals: Vec::new() }
     }
 
+    /// Adds the signed removal of a provider.
+    pub(in crate::cloud) fn add_removal(&mut self, removal: &Arc<Vec<u8>>) {
+        if !self.removals.iter().any(|other| Arc::ptr_eq(other, removal)) {
+            self.removals.push(Arc::clone(removal));
+        }
+    }
+
     /// The number of a piece of evidence, which is put on the shelf once.
     pub(super) fn number(&mut self, evidence: &Arc<Evidence>) -> u32 {
         // Rows that one upload removed follow each other.
@@ -102,8 +109,7 @@ impl Shelf {
 
     pub(in crate::cloud) fn into_proof(self, snapshot: u64, tokens: Vec<OfToken>) -> Proof {
         let owned = |evidence: Arc<Evidence>| Arc::unwrap_or_clone(evidence);
-        let mut removals: Vec<Vec<u8>> = self.removals.iter().map(|of| of.to_vec()).collect();
-        removals.dedup();
+        let removals = self.removals.iter().map(|of| of.to_vec()).collect();
         Proof {
             snapshot,
             heads: self.heads,
@@ -199,6 +205,11 @@ impl Held {
         }
     }
 
+    /// Whether a provider has a seal.
+    pub(in crate::cloud) fn is_sealed(&self, name: &str) -> bool {
+        self.of(name).is_some_and(|own| own.stated.is_some())
+    }
+
     /// Forgets the seal of a provider.
     pub(super) fn unseal(&mut self, number: usize) {
         let Some(own) = self.providers.get_mut(number) else { return };
@@ -260,15 +271,6 @@ impl Held {
                 && shelf.wanted.since.is_none_or(|since| stated.change > since)
             {
                 shelf.heads.push(stated.sealed.head.clone());
-            }
-        }
-        for (name, removal) in self.ended.iter() {
-            let is_meant = match &token.scope {
-                Scope::Group => true,
-                Scope::One(one) => one == name,
-            };
-            if is_meant {
-                shelf.removals.push(Arc::clone(removal));
             }
         }
         let mut of = OfToken::default();
