@@ -142,6 +142,25 @@ WRONG = [
     ("04", "refusal = error", 'refusal = "no"', "task 4: that is another"),
     ("04", "range(LOWEST, HIGHEST, 5)", "range(LOWEST, HIGHEST - 5, 5)", "to close: every cell"),
     ("04", "blind = 1 / 5", "blind = 1 / 4", "to close: five ages"),
+    ("05", "before != after for before, after", "True for _", "task 1: nobody here is 1"),
+    ("05", 'LOWEST["age"] + np.flatnonzero(', "np.flatnonzero(", "task 1: table.1. is the sum"),
+    ("05", "known[row] != age", "row != victim", "task 2: the owner finds"),
+    ("05", "known[row] != age", "known[row] > age", "task 2: somebody of another age"),
+    ("05", "[cell + 1] - table[cell]", "[cell] - table[cell - 1]", "task 2: the owner finds"),
+    ("05", "np.maximum(lowest[first:], start)", "start", "task 3: what the first query said"),
+    ("05", "np.maximum(lowest[past:], end)", "start", "task 3: the entry after the range"),
+    ("05", "(highest[:past], end - 1)", "(highest[:past], end)", "at most cell 19"),
+    ("05", "rows | {row} for field, rows", "rows for field, rows", "task 4: the owner finds"),
+    ("05", "everywhere | answer.hits &", "answer.hits &", "a row of every range is a hit"),
+    ("05", "everywhere | answer.hits & set", "everywhere or set", "task 4: mismatch accuses"),
+    (
+        "05",
+        "everywhere | answer.hits & set.union(*answer.others.values())",
+        "everywhere",
+        "a hit is",
+    ),
+    ("05", '- _changed + LOWEST["age"]', "- _changed", "to close: that is the cell"),
+    ("05", '- _changed + LOWEST["age"]', "+ 2 - _changed", "to close: which sums"),
 ]
 
 
