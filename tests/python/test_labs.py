@@ -146,11 +146,13 @@ WRONG = [
     ("05", 'LOWEST["age"] + np.flatnonzero(', "np.flatnonzero(", "task 1: table.1. is the sum"),
     ("05", "known[row] != age", "row != victim", "task 2: the owner finds"),
     ("05", "known[row] != age", "known[row] > age", "task 2: somebody of another age"),
+    ("05", '(answer.sums["age"] - leaves) % MOD', 'answer.sums["age"] - MOD', "modulo 2"),
     ("05", "[cell + 1] - table[cell]", "[cell] - table[cell - 1]", "task 2: the owner finds"),
     ("05", "np.maximum(lowest[first:], start)", "start", "task 3: what the first query said"),
     ("05", "np.maximum(lowest[past:], end)", "start", "task 3: the entry after the range"),
     ("05", "(highest[:past], end - 1)", "(highest[:past], end)", "at most cell 19"),
     ("05", "rows | {row} for field, rows", "rows for field, rows", "task 4: the owner finds"),
+    ("05", "rows | {row} for", "rows.add(row) or rows for", "task 4: leave the true lists"),
     ("05", "everywhere | answer.hits &", "answer.hits &", "a row of every range is a hit"),
     ("05", "everywhere | answer.hits & set", "everywhere or set", "task 4: mismatch accuses"),
     (
