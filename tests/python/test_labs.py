@@ -161,6 +161,9 @@ WRONG = [
         "everywhere",
         "a hit is",
     ),
+    ("05", "len(parts[0]) - 1)", "len(parts[0]) - 2)", "task 5: one record"),
+    ("05", "forged([cut(parts[0], 0)", "forged([cut(parts[0], 1)", "task 5: leave out all"),
+    ("05", '"old": yesterday', '"old": answer', "task 5: what did the cloud answer"),
     ("05", '- _changed + LOWEST["age"]', "- _changed", "to close: that is the cell"),
     ("05", '- _changed + LOWEST["age"]', "+ 2 - _changed", "to close: which sums"),
 ]
