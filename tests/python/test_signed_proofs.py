@@ -85,6 +85,7 @@ class Story(Scene):
         self.cloud.receive(self["hospital"].delete(["hospital 3"], cloud=self.cloud))
         self.owner.catch_up(self.cloud)
         self.liar = Dishonest(self.cloud)
+        self.asked: Query | None = None
         self.keys = {}
         for path in AGES:
             self.keys[path] = second.Party.owner(SEED, SCHEMA.digest).authorize(path).key
@@ -861,3 +862,245 @@ def test_every_byte_of_a_proof_that_is_flipped_is_refused_or_changes_nothing(sto
             continue
         assert found.equals(table)
         assert false.provenance.equals(provenance)
+
+
+# Seals and announcements
+
+
+class Recorder(Cloud):
+    """A cloud that can be copied as it is."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(**more)
+        self.heard: list[tuple[bool, bytes]] = []
+
+    def enroll(self, public: bytes) -> None:
+        """Take note of an owner."""
+        super().enroll(public)
+        self.heard.append((True, public))
+
+    def receive(self, message: Any) -> Any:
+        """Carry a message out."""
+        receipt = super().receive(message)
+        self.heard.append((False, bytes(message)))
+        return receipt
+
+    def copy(self) -> "Recorder":
+        """Return another cloud that has heard the same."""
+        other = Recorder()
+        for is_public, heard in self.heard:
+            (other.enroll if is_public else other.receive)(heard)
+        return other
+
+
+def corrected(story: Story, cloud: Cloud, note: str) -> None:
+    """Have the hospital correct a record at a cloud and seal, on a device of its own."""
+    hospital = story.owner.authorize("hospital")
+    hospital.catch_up(cloud)
+    new = table("hospital", [41], 1).with_columns(note=pl.lit(note))
+    cloud.receive(hospital.update(new, id="id", cloud=cloud))
+    cloud.receive(hospital.seal(cloud=cloud))
+
+
+def blamed_for(user: User, story: Story, cloud: Any) -> tuple[set[tuple], set[str], str]:
+    """Return what a user is told of a cloud, and who is blamed for which reason."""
+    opened = user.ask(cloud, story.owner.query(**BOUNDS), proof=True, faults="report")
+    causes = "; ".join(opened.faults["cause"])
+    return rows(opened.records), set(opened.faults["provider"]), causes
+
+
+def test_an_older_state_passes_only_with_who_has_seen_nothing_newer():
+    story = Story(Recorder())
+    old = story.cloud.copy()
+    corrected(story, story.cloud, "new")
+    others = {row for row in rows(story.told(None, BOUNDS, proof=True).records) if row[0] != H}
+    seen, fresh = story.user(), story.user()
+    found, blamed, _ = blamed_for(seen, story, story.cloud)
+    assert ("hospital", "hospital 1", 41, "new") in found
+    assert not blamed
+    for _ in range(2):
+        found, blamed, cause = blamed_for(seen, story, old)
+        assert (found, blamed) == (others, {"hospital"})
+        assert "it shows seal 1, and 2 was seen before" in cause
+    found, blamed, _ = blamed_for(fresh, story, old)
+    assert ("hospital", "hospital 1", 41, "true") in found
+    assert not blamed
+    # Whoever compares what two users have seen finds it.
+    assert seen.seals["hospital"][0] == 2
+    assert fresh.seals["hospital"][0] == 1
+    assert seen.seals["clinic"] == fresh.seals["clinic"]
+    assert not blamed_for(seen, story, story.cloud)[1], "the newest is taken again"
+
+
+@pytest.mark.parametrize("is_whole", [False, True], ids=["the record", "all of its provider"])
+def test_an_older_version_of_a_record_is_refused(is_whole):
+    story = Story(Recorder())
+    old = story.cloud.copy()
+    corrected(story, story.cloud, "new")
+
+    def lie(parts: list[Part], proof: Proof) -> list[Part]:
+        query = story.asked
+        before = old.search(query, proof="signatures")
+        of_old = [part for part in before._parts if part.provider == "hospital"]
+        if is_whole and proof.tokens:
+            of = Proof.of(before)
+            proof.heads = [h for h in proof.heads if place_of(h) != H]
+            proof.heads += [h for h in of.heads if place_of(h) == H]
+            proof.evidence = of.evidence
+            shown = proof.tokens[0].ranges[0]
+            shown[:] = [s for s in shown if s.provider != H] + [*of.stretches(H)]
+        state = parts[0].snapshot
+        return [told(part, snapshot=state) for part in of_old] + [
+            part for part in parts if part.provider != "hospital"
+        ]
+
+    def ask(user: User, proof: Any) -> Any:
+        story.liar.lie = lie
+        story.asked = story.owner.query(**BOUNDS)
+        return user.ask(story.liar, story.asked, proof=proof, faults="report")
+
+    seen, fresh = story.user(), story.user()
+    truth = rows(seen.ask(story.cloud, story.owner.query(**BOUNDS), proof=True))
+    stale = {row if row[1] != "hospital 1" else (*row[:3], "true") for row in truth}
+    assert rows(ask(fresh, None).records) == stale
+    for user in (seen, fresh):
+        records, faults = ask(user, True)
+        if is_whole and user is fresh:
+            assert rows(records) == stale, "a whole provider may be old to who saw nothing newer"
+            assert faults.is_empty()
+        else:
+            assert rows(records) == {row for row in truth if row[0] != H}
+            assert set(faults["provider"]) == {H}
+
+
+def test_two_seals_of_one_number_are_a_fork_that_who_sees_both_finds():
+    story = Story(Recorder())
+    other = story.cloud.copy()
+    corrected(story, story.cloud, "one")
+    corrected(story, other, "other")
+    user = story.user()
+    assert not blamed_for(user, story, story.cloud)[1]
+    found, blamed, cause = blamed_for(user, story, other)
+    assert {path for path, *_ in found} == {"clinic", "hospital/ward"}
+    assert (blamed, "another seal 2" in cause) == ({H}, True)
+    corrected(story, other, "third")
+    _, blamed, cause = blamed_for(user, story, other)
+    assert (blamed, "follows another seal" in cause) == ({H}, True)
+    assert not blamed_for(story.user(), story, other)[1]
+
+
+def test_two_seals_of_one_proof_count_as_the_newer_one_or_name_their_provider():
+    story = Story(Recorder())
+    _, before = story.proven()
+    [first] = [of for of in Proof.of(before).heads if place_of(of) == H]
+    corrected(story, story.cloud, "new")
+    query, answer = story.proven()
+
+    def shown(heads: Callable[[list[bytes]], list[bytes]]) -> Answer:
+        def lie(parts: list[Part], proof: Proof) -> None:
+            proof.heads = heads(proof.heads)
+
+        return lied(answer, query, lie)
+
+    assert story.user().prove(shown(lambda heads: [first, *heads]), query)["is_proven"].all()
+    with pytest.raises(ProofError, match="seal 1, and 2 was seen") as caught:
+        story.user().prove(shown(lambda heads: [*heads, first]), query)
+    assert caught.value.providers == (H,)
+
+
+@pytest.mark.parametrize("path", AGES)
+def test_a_seal_that_is_anothers_stands_for_nobody(story, path):
+    others = {"hospital": "clinic", "clinic": "hospital", "hospital/ward": "hospital"}
+
+    def lie(parts: list[Part], proof: Proof) -> None:
+        of = {place_of(head): head for head in proof.heads}
+        proof.heads = [
+            of[others[path] if place_of(head) == path else place_of(head)] for head in proof.heads
+        ]
+
+    query, answer = story.proven()
+    false = lied(answer, query, lie)
+    user = story.user()
+    with pytest.raises(ProofError, match="it has sealed nothing") as caught:
+        user.prove(false, query)
+    assert caught.value.providers == (path,)
+    records, faults = user.decrypt(false, query, proof=True, faults="report")
+    assert set(faults["provider"]) == {path}
+    assert {row[0] for row in rows(records)} == set(AGES) - {path}
+
+
+def test_a_seal_of_another_owner_or_that_nobody_signed_is_refused(story):
+    other = Scene(SCHEMA, "hospital")
+    other.send("hospital", table("hospital", [50]))
+    other.cloud.receive(other["hospital"].seal())
+    theirs = Proof.of(other.cloud.search(other.owner.query(**BOUNDS), proof="signatures"))
+    query, answer = story.proven()
+
+    def shown(change: Callable[[Proof], Any]) -> Answer:
+        return lied(answer, query, lambda parts, proof: change(proof) and None)
+
+    for asker in (story.user(), story.owner):
+        with pytest.raises(ProofError, match="of another owner"):
+            by_signatures(asker, shown(lambda of: of.heads.extend(theirs.heads)), query)
+        with pytest.raises(ProofError, match="announcement of .* is missing"):
+            by_signatures(
+                asker, shown(lambda of: setattr(of, "announcements", theirs.announcements)), query
+            )
+        for field in ("heads", "announcements"):
+
+            def flip(of: Proof, field: str = field) -> None:
+                of_field = getattr(of, field)
+                of_field[0] = of_field[0][:-1] + bytes([of_field[0][-1] ^ 1])
+
+            with pytest.raises(SignatureError):
+                by_signatures(asker, shown(flip), query)
+
+
+def test_an_announcement_is_not_older_than_the_query_and_a_later_one_adds_members():
+    story = Story(Recorder())
+    before = Proof.of(story.proven()[1])
+    old_query, old_answer = story.proven()
+    story.authorize("late")
+    story.enroll()
+    query, answer = story.proven()
+    later = Proof.of(answer)
+
+    def with_(of: Proof, answer: Answer, query: Query) -> Answer:
+        def lie(parts: list[Part], proof: Proof) -> None:
+            proof.announcements = of.announcements
+
+        return lied(answer, query, lie)
+
+    for asker in (story.user(), story.owner):
+        with pytest.raises(ProofError, match="announcement of .* is missing, or older"):
+            by_signatures(asker, with_(before, answer, query), query)
+        # Who has just come must have sealed, also if there is nothing.
+        for false, of in [(with_(later, old_answer, old_query), old_query), (answer, query)]:
+            with pytest.raises(ProofError, match="it has sealed nothing") as caught:
+                by_signatures(asker, false, of)
+            assert caught.value.providers == ("late",)
+    story["late"].catch_up(story.cloud)
+    story.cloud.receive(story["late"].seal())
+    query, answer = story.proven()
+    table_ = story.user().prove(answer, query)
+    assert table_.filter(provider="late").select("seal", "rows", "is_proven").rows() == [
+        (1, 0, True)
+    ]
+
+
+def test_a_removal_of_all_is_not_shown_for_another_provider():
+    story = Story(Recorder())
+    story.cloud.receive(story.owner.removal("clinic"))
+    truth = rows(story.told(None, BOUNDS, proof=None).records)
+    records, faults = story.told(None, BOUNDS, proof=True)
+    assert rows(records) == truth
+    assert faults.select("provider", "cause").rows() == [
+        ("clinic", "the owner had all of it removed, and it has not sealed since")
+    ]
+    lie = gone_from("hospital", heads=True)(story)
+    records, faults = story.told(lie, BOUNDS, proof=True)
+    assert {row[0] for row in rows(records)} == {"hospital/ward"}
+    assert set(faults["provider"]) == {"clinic", "hospital"}
+    story["clinic"].catch_up(story.cloud)
+    story.cloud.receive(story["clinic"].seal(cloud=story.cloud))
+    assert story.told(None, BOUNDS, proof=True).faults.is_empty()
