@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::seals::Shelf;
+use super::seals::{GoneRow, Shelf};
 use super::{Held, Own};
 use crate::lock::{Forked, Lock};
 use crate::message::neighbours::{self, Entry, Neighbour, Stretch};
@@ -21,19 +21,16 @@ use crate::pool;
 /// Entries that one thread hashes one after the other.
 const ENTRIES: usize = 1 << 10;
 
-/// Where an entry's row is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Place {
-    Row(u64),
-    Gone(usize),
-}
-
-/// The entries of a field that a provider sealed, in order.
+/// The entries of a field that a provider sealed, in order: ciphertext, handle, and number of the row. What
+/// became of that row since is told by the state that is looked at, for several states share this.
 #[derive(Debug)]
 pub(super) struct Sorted {
-    entries: Vec<(i64, u128, Place)>,
+    entries: Vec<(i64, u128, u64)>,
     tree: Tree,
 }
+
+/// The sealed rows of a provider that are gone, by number.
+type ByNumber<'a> = HashMap<u64, &'a GoneRow>;
 
 /// Those of each field that was asked for.
 #[derive(Debug, Default)]
@@ -51,19 +48,21 @@ impl Held {
         let mut found = Vec::new();
         for own in self.reached(token) {
             let Some(stated) = &own.stated else { continue };
-            let sorted = self.sorted(own, &stated.trees, &predicate.field, stated.until)?;
+            let gone: ByNumber<'_> = own.gone.iter().map(|gone| (gone.number, &**gone)).collect();
+            let sorted =
+                self.sorted((own, &gone), &stated.trees, &predicate.field, stated.until)?;
             let before = sorted.entries.partition_point(|(at, ..)| *at < predicate.low);
             let after =
                 sorted.entries.partition_point(|(at, ..)| *at <= predicate.high).max(before);
             let shown = &sorted.entries[before..after];
-            let entry = |&(ciphertext, handle, place): &(i64, u128, Place)| {
-                let held = self.held_of(own, place, hits, shelf);
+            let entry = |&(ciphertext, handle, row): &(i64, u128, u64)| {
+                let held = self.held_of(&gone, row, hits, shelf);
                 Entry { ciphertext, handle, held }
             };
             let entries = shown.iter().map(entry).collect();
             let neighbour = |at: usize| {
-                let &(ciphertext, handle, place) = sorted.entries.get(at)?;
-                let row = self.row_of(own, place, handle)?;
+                let &(ciphertext, handle, row) = sorted.entries.get(at)?;
+                let row = self.row_of(&gone, row, handle);
                 Some(Neighbour { ciphertext, row })
             };
             let left = before.checked_sub(1).and_then(neighbour);
@@ -80,47 +79,42 @@ impl Held {
 
     fn held_of(
         &self,
-        own: &Own,
-        place: Place,
+        gone: &ByNumber<'_>,
+        row: u64,
         hits: &[u64],
         shelf: &mut Shelf,
     ) -> neighbours::Held {
-        match place {
-            Place::Row(row) if hits.binary_search(&row).is_ok() => neighbours::Held::Answered,
-            Place::Row(row) => {
-                // It may have gone since the tree was made.
-                if let Some(at) = own.gone.iter().position(|gone| gone.number == row) {
-                    return self.held_of(own, Place::Gone(at), hits, shelf);
-                }
-                let (upload, digest) =
-                    self.kept(row).map_or((0, [0; 32]), |(kept, at)| (kept.id, kept.digest(at)));
+        if hits.binary_search(&row).is_ok() {
+            return neighbours::Held::Answered;
+        }
+        match gone.get(&row) {
+            None => {
+                let Row { upload, digest, .. } = self.row_of(gone, row, 0);
                 neighbours::Held::Dropped { upload, digest }
             }
-            Place::Gone(at) => match own.gone.get(at) {
-                None => neighbours::Held::Answered,
-                Some(gone) => {
-                    let Row { upload, digest, .. } = gone.row;
-                    let (by, at) = (shelf.number(&gone.by), gone.at);
-                    neighbours::Held::Gone { upload, digest, by, at }
-                }
-            },
+            Some(gone) => {
+                let Row { upload, digest, .. } = gone.row;
+                let (by, at) = (shelf.number(&gone.by), gone.at);
+                neighbours::Held::Gone { upload, digest, by, at }
+            }
         }
     }
 
-    fn row_of(&self, own: &Own, place: Place, handle: u128) -> Option<Row> {
-        match place {
-            Place::Row(row) => match self.kept(row).filter(|_| !self.dead.has(row)) {
-                Some((kept, at)) => Some(Row { upload: kept.id, handle, digest: kept.digest(at) }),
-                None => own.gone.iter().find(|gone| gone.number == row).map(|gone| gone.row),
-            },
-            Place::Gone(at) => own.gone.get(at).map(|gone| gone.row),
+    fn row_of(&self, gone: &ByNumber<'_>, row: u64, handle: u128) -> Row {
+        let kept = || self.kept(row).map(|(kept, at)| (kept.id, kept.digest(at)));
+        match gone.get(&row) {
+            Some(gone) => gone.row,
+            None => {
+                let (upload, digest) = kept().unwrap_or((0, [0; 32]));
+                Row { upload, handle, digest }
+            }
         }
     }
 
     /// The sealed entries of a provider in a field, in order.
     fn sorted(
         &self,
-        own: &Own,
+        (own, gone): (&Own, &ByNumber<'_>),
         trees: &Trees,
         field: &str,
         until: u64,
@@ -128,31 +122,29 @@ impl Held {
         if let Some(known) = trees.0.read()?.get(field) {
             return Ok(Arc::clone(known));
         }
-        let made = Arc::new(self.make_sorted(own, field, until));
+        let made = Arc::new(self.make_sorted((own, gone), field, until));
         Ok(Arc::clone(trees.0.write()?.entry(field.to_owned()).or_insert(made)))
     }
 
-    fn make_sorted(&self, own: &Own, field: &str, until: u64) -> Sorted {
+    fn make_sorted(&self, (own, gone): (&Own, &ByNumber<'_>), field: &str, until: u64) -> Sorted {
         let (ciphertexts, rows) = own.index.merged(field, &self.dead);
-        let mut entries: Vec<(i64, u128, Place)> = ciphertexts
+        let mut entries: Vec<(i64, u128, u64)> = ciphertexts
             .into_iter()
             .zip(rows)
             .filter(|(_, row)| *row < until)
             .filter_map(|(at, row)| {
                 let (kept, position) = self.kept(row)?;
-                Some((at, kept.handles[position], Place::Row(row)))
+                Some((at, kept.handles[position], row))
             })
             .collect();
-        for (number, gone) in own.gone.iter().enumerate() {
-            let of_field = gone.entries.iter().filter(|(name, _)| name == field);
-            entries.extend(of_field.map(|(_, at)| (*at, gone.row.handle, Place::Gone(number))));
+        for of in gone.values() {
+            let of_field = of.entries.iter().filter(|(name, _)| name == field);
+            entries.extend(of_field.map(|(_, at)| (*at, of.row.handle, of.number)));
         }
         pool::sort(&mut entries);
         let leaves = pool::map_chunks(&entries, ENTRIES, |_, entries| {
-            let leaf = |&(ciphertext, handle, place): &(i64, u128, Place)| -> Hash {
-                let row = self.row_of(own, place, handle);
-                let Row { upload, digest, .. } =
-                    row.unwrap_or(Row { upload: 0, handle, digest: [0; 32] });
+            let leaf = |&(ciphertext, handle, row): &(i64, u128, u64)| -> Hash {
+                let Row { upload, digest, .. } = self.row_of(gone, row, handle);
                 entry_leaf(ciphertext, handle, upload, &digest)
             };
             entries.iter().map(leaf).collect::<Vec<_>>()
