@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mopse.leakage import LeakageReport, LeakageWarning, leakage_report
     from mopse.messages import (
         Answer,
+        Count,
         File,
         FileListing,
         FileNotes,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
         FileUpload,
         Opened,
         Query,
+        Seal,
         SealedFile,
         Upload,
     )
@@ -51,6 +53,7 @@ __all__ = [
     "Answer",
     "Cloud",
     "Clww",
+    "Count",
     "Field",
     "File",
     "FileListing",
@@ -67,6 +70,7 @@ __all__ = [
     "Provider",
     "Query",
     "Schema",
+    "Seal",
     "SealedFile",
     "Upload",
     "User",
@@ -89,6 +93,7 @@ _HOMES = {
     "Answer": "messages",
     "Cloud": "cloud",
     "Clww": "schemes",
+    "Count": "messages",
     "Field": "schema",
     "File": "messages",
     "FileListing": "messages",
@@ -105,6 +110,7 @@ _HOMES = {
     "Query": "messages",
     "ProposedSchema": "schema",
     "Schema": "schema",
+    "Seal": "messages",
     "SealedFile": "messages",
     "Upload": "messages",
     "User": "user",

@@ -483,13 +483,13 @@ class Deployment:
 
     def _sealed_tables(self) -> list[ObservedSeal]:
         """Return what the store holds of seals."""
-        return [
-            ObservedSeal(
-                self.providers.index(path), seal.number, len(seal),
-                {name: seal._decoded.slots(name) for name in seal.tables},
-            )
-            for path, seal in self._seals.items()
-        ]  # fmt: skip
+        seals = []
+        for path, seal in self._seals.items():
+            held = {name: seal._decoded.slots(name) for name in seal.tables}
+            tables = {name: slots for name, slots in held.items() if slots is not None}
+            sender = self.providers.index(path)
+            seals.append(ObservedSeal(sender, seal.number, len(seal), tables))
+        return seals
 
     def _changes(self) -> tuple[dict[str, list[Replaced]], dict[str, list[Index]]]:
         """Return what the cloud saw of changes, by field and group."""

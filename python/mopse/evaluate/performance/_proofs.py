@@ -17,10 +17,21 @@ from mopse.evaluate._measure import Block, Case, Watch, record, seconds
 from mopse.evaluate._resume import PATH
 from mopse.evaluate._tables import medians
 from mopse.evaluate.performance._parties import authorized
+from mopse.messages import Upload
+from mopse.owner import Owner
+from mopse.provider import Provider
 from mopse.schema import Field, Schema
 from mopse.stores import MemoryStore
+from mopse.user import User
 
-__all__ = ["EXPERIMENT", "NO_PROOF", "SUMS", "draw_proofs", "proofs"]
+__all__ = [
+    "EXPERIMENT",
+    "NO_PROOF",
+    "SUMS",
+    "draw_proofs",
+    "draw_proofs_by_providers",
+    "proofs",
+]
 
 NO_PROOF = "no proof"
 """The same records, queries and answers, of fields without proofs. The control."""
@@ -48,12 +59,12 @@ def proofs(
     path: PATH = None,
     progress: bool | None = None,
 ) -> pl.DataFrame:
-    """Measure what proofs by sums cost each party, against what it could grow with.
+    """Measure what proofs cost each party, against what it could grow with.
 
     Parameters
     ----------
     providers : sequence of int
-        How many there are, of ten records each; all records are asked for.
+        How many there are, of twenty records each; 61 cells of 121 are asked for.
     records : sequence of int
         How many one provider has; one cell of 121 is asked for.
     cells : sequence of int
@@ -75,7 +86,9 @@ def proofs(
         ``keep`` (the cloud takes the seals); ``search without`` (the same cloud and answer, without
         a proof); ``search cold``, ``check cold`` and ``search warm``, ``check warm`` (with all
         seals, and with none because the asker has them); ``search both`` and ``check both`` (warm,
-        of a conjunction of the range with half of the other field's), ``count`` (a proven one).
+        of a conjunction of the range with half of the other field's), ``count`` (a proven one); and
+        of a user with grants ``search signed`` and ``check signed``, warm, with ``sort``, the first
+        such search, in which the cloud sorts and hashes what is sealed.
 
     Raises
     ------
@@ -87,13 +100,18 @@ def proofs(
     Notes
     -----
     Everything is made anew in each repeat, and schemes take turns. ``open`` is decryption without a
-    proof; ``check`` is the proof alone. Per query of one group a proof takes::
+    proof; ``check`` is the proof alone. Ranges lie in the middle of the domain. Per query of one
+    group a proof takes::
 
-        73 + 52 ranges + (8 + head) seals that are not known
+        81 + 60 ranges + (8 + head) seals that are not known
            + (32 + name) uploads in lists + 48 rows in lists
 
     bytes, of which 16 are the sum of a range; a seal takes ``16 (B + 1)`` for each field, beside
-    its head.
+    its head. Signatures have 40 bytes a range instead, and::
+
+        34 + name + 25 hits + 72 neighbours + 32 digests
+
+    for each provider, and the announcement of who the providers are.
     """
     whole(asks, "asks", least=1)
     wholes(providers, "providers", least=1)
@@ -104,7 +122,10 @@ def proofs(
         if count > most:
             raise InvalidInputError(f"{count} cells asked for are more than {most}")
     sizes = [
-        *({"against": "providers", "providers": n, "records": 10 * n} for n in providers),
+        *(
+            {"against": "providers", "providers": n, "records": 20 * n, "asked": 61}
+            for n in providers
+        ),
         *({"against": "records", "providers": 1, "records": n, "asked": 1} for n in records),
         *({"against": "cells", "cells": n} for n in cells),
         *({"against": "hits", "records": 10 * most, "cells": most, "asked": n} for n in asked),
@@ -141,23 +162,37 @@ class _Scene:
         ends = np.linspace(0, count, self.providers + 1).astype(int)
         pairs = zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)
         self.parts = [self.table[start:end] for start, end in pairs]
-        self.last = about["asked"] - 1
+        self.first = (self.cells - about["asked"]) // 2
+        self.last = self.first + about["asked"] - 1
         self.half = _OTHER_CELLS // 2
-        is_in, is_other = pl.col("one") <= self.last, pl.col("other") <= self.half
+        is_in, is_other = self._is_asked(), pl.col("other") <= self.half
         self.hits = self.table.filter(is_in).height
         self.hits_of_both = self.table.filter(is_in & is_other).height
         self.lists = [self._listed(is_in & ~is_other), self._listed(is_other & ~is_in)]
         self.list_of_hits = self._listed(is_in)
 
+    def _is_asked(self) -> pl.Expr:
+        return pl.col("one").is_between(self.first, self.last)
+
     def _listed(self, is_named: pl.Expr) -> int:
         """Return the size of a list of records."""
         counts = [part.filter(is_named).height for part in self.parts]
-        names = [f"p{number}" for number in range(self.providers)]
         return sum(
-            32 + len(name) + 48 * count for name, count in zip(names, counts, strict=True) if count
+            32 + len(f"p{number}") + 48 * count for number, count in enumerate(counts) if count
         )
 
-    def _made(self, watch: Watch, *, is_proven: bool) -> tuple[Any, list[Any], Cloud]:
+    def _stretches(self) -> int:
+        """Return the size of all providers' entries of the range, with what proves them."""
+        size = 0
+        for number, part in enumerate(self.parts):
+            below = part.filter(pl.col("one") < self.first).height
+            hits = part.filter(self._is_asked()).height
+            left, right = below > 0, below + hits < part.height
+            beside = _beside(part.height, below - left, below + hits + right)
+            size += 34 + len(f"p{number}") + 25 * hits + 72 * (left + right) + 32 * beside
+        return size
+
+    def _made(self, watch: Watch, *, is_proven: bool) -> tuple[Owner, list[Provider], Cloud]:
         """Encrypt the tables anew, and let a cloud have them."""
         cells = {"one": self.cells, "other": _OTHER_CELLS}
         fields = {n: Field(0, most - 1, cell=1, proof=is_proven) for n, most in cells.items()}
@@ -167,7 +202,7 @@ class _Scene:
         cloud = Cloud(store)
         cloud.enroll(owner.public)
 
-        def encrypt() -> list[Any]:
+        def encrypt() -> list[Upload]:
             return [
                 party.encrypt(part, id="record_id", accept_leakage=schema)
                 for party, part in zip(parties, self.parts, strict=True)
@@ -188,7 +223,7 @@ class _Scene:
     def without(self, watch: Watch) -> None:
         """Ask without proofs, of fields that have none."""
         owner, _, cloud = self._made(watch, is_proven=False)
-        query = owner.query(one=(0, self.last))
+        query = owner.query(one=(self.first, self.last))
         step = partial(_step, watch, times=self.asks, hits=self.hits)
         answer = step("search", "cloud", lambda: cloud.search(query))
         watch.rows[-1]["bytes"] = answer.nbytes
@@ -204,8 +239,8 @@ class _Scene:
         sealed = sum(seal.nbytes for seal in seals)
         watch.rows[-1] |= {"bytes": sealed, "expected_bytes": heads + tables}
         _step(watch, "keep", "cloud", lambda: [cloud.receive(seal) for seal in seals])
-        plain = owner.query(one=(0, self.last))
-        query = owner.query(one=(0, self.last), proof=True)
+        plain = owner.query(one=(self.first, self.last))
+        query = owner.query(one=(self.first, self.last), proof=True)
         step = partial(_step, watch, times=self.asks, hits=self.hits)
         answer = step("search without", "cloud", lambda: cloud.search(plain))
         step("open", "owner", lambda: owner.decrypt(answer, plain))
@@ -217,7 +252,7 @@ class _Scene:
         warm = step("search warm", "cloud", lambda: cloud.search(query, since=cold.state))
         watch.rows[-1] |= {"bytes": warm.proof_nbytes, "expected_bytes": _bytes(1)}
         step("check warm", "owner", lambda: owner.prove(warm, query))
-        both = owner.query(one=(0, self.last), other=(0, self.half), proof=True)
+        both = owner.query(one=(self.first, self.last), other=(0, self.half), proof=True)
         step = partial(_step, watch, times=self.asks, hits=self.hits_of_both)
         answer = step("search both", "cloud", lambda: cloud.search(both, since=cold.state))
         self._found(self.hits_of_both, len(answer))
@@ -230,11 +265,37 @@ class _Scene:
         watch.rows[-1] |= {"bytes": number.nbytes, "expected_bytes": expected}
         self._found(self.hits, int(number))
         owner.prove(number, query)
+        self._signed(watch, owner, cloud, shown)
+
+    def _signed(self, watch: Watch, owner: Owner, cloud: Cloud, heads: int) -> None:
+        """Ask with proofs by signatures, as a user with grants."""
+        user = User(owner.schema, [owner.grant(path) for path in owner.providers])
+        query = owner.query(one=(self.first, self.last))
+        search = partial(cloud.search, query, proof="signatures")
+        cold = _step(watch, "sort", "cloud", search, hits=self.hits)
+        names = sum(8 + len(message) for message in cloud._store.announcements(owner.key))
+        expected = _bytes(1) - 20 + self._stretches() + names
+        watch.rows[-1] |= {"bytes": cold.proof_nbytes, "expected_bytes": expected + heads}
+        user.prove(cold, query)
+        search = partial(search, since=cold.state)
+        step = partial(_step, watch, times=self.asks, hits=self.hits)
+        warm = step("search signed", "cloud", search)
+        watch.rows[-1] |= {"bytes": warm.proof_nbytes, "expected_bytes": expected}
+        step("check signed", "user", lambda: user.prove(warm, query))
 
 
 def _bytes(ranges: int) -> int:
     """Return the size of a proof of one token without heads and lists."""
-    return 49 + 24 + 52 * ranges
+    return 57 + 24 + 60 * ranges
+
+
+def _beside(count: int, start: int, end: int) -> int:
+    """Return how many digests lead from consecutive leaves of a tree to its root."""
+    beside = 0
+    while count > 1:
+        beside += start % 2 + (end % 2 == 1 and end < count)
+        start, end, count = start // 2, -(-end // 2), -(-count // 2)
+    return beside
 
 
 def _step(
@@ -278,6 +339,16 @@ def draw_proofs(table: pl.DataFrame) -> plot.Figure:
     )  # fmt: skip
 
 
+@measured()
+def draw_proofs_by_providers(table: pl.DataFrame) -> plot.Figure:
+    """Return what is sent to prove a range, and how long checking it takes, against providers.
+
+    From a table of `proofs`. The control is the answer itself, and decryption.
+    """
+    title = "Proving a range at many providers"
+    return plot.grid([_sizes(table), _checks(table)], title=title, width=1100, height=460)
+
+
 _Curve = tuple[list[float], list[float]]
 
 
@@ -305,9 +376,10 @@ def _measured(figure: plot.Figure, table: pl.DataFrame, step: str, name: str, *w
 
 
 def _sizes(table: pl.DataFrame) -> plot.Figure:
-    figure = _axes("providers", "bytes", "Sent with an answer: ten records a provider")
+    figure = _axes("providers", "bytes", "Sent with an answer: twenty records a provider")
     _measured(figure, table, "search warm", "a range", "providers")
     _measured(figure, table, "search cold", "a range, with all seals", "providers")
+    _measured(figure, table, "search signed", "a range, signed", "providers")
     answer = _curve(table, "providers", NO_PROOF, "search", "bytes")
     return figure.line(*answer, name=NO_PROOF, role="control")
 
@@ -317,6 +389,7 @@ def _lists(table: pl.DataFrame) -> plot.Figure:
     _measured(figure, table, "search warm", "a range", "hits", "asked")
     _measured(figure, table, "search both", "two ranges", "hits", "asked")
     _measured(figure, table, "count", "a count", "hits", "asked")
+    _measured(figure, table, "search signed", "a range, signed", "hits", "asked")
     answer = _curve(table, "hits", NO_PROOF, "search", "bytes", "asked")
     return figure.line(*answer, name=NO_PROOF, role="control")
 
@@ -333,8 +406,12 @@ def _times(figure: plot.Figure, curve: _Curve, name: str, role: plot.Role = "ser
 
 
 def _checks(table: pl.DataFrame) -> plot.Figure:
-    figure = _axes("providers", "time [ms]", "Who asked checks: ten records a provider")
-    for step, name in (("check warm", "a range"), ("check cold", "a range, with all seals")):
+    figure = _axes("providers", "time [ms]", "Who asked checks: twenty records a provider")
+    for step, name in (
+        ("check warm", "a range"),
+        ("check cold", "a range, with all seals"),
+        ("check signed", "a range, signed"),
+    ):
         _times(figure, _curve(table, "providers", SUMS, step, "median_s"), name)
     cold = _curve(table, "providers", SUMS, "check cold", "median_s")
     linear = [cold[1][-1] * n / cold[0][-1] for n in cold[0]]
@@ -348,7 +425,11 @@ def _searches(table: pl.DataFrame) -> plot.Figure:
     figure = _axes(
         "cells asked for, of ten records", "time [ms]", "The cloud searches: ten providers"
     )
-    for step, name in (("search warm", "a range"), ("count", "a count")):
+    for step, name in (
+        ("search warm", "a range"),
+        ("count", "a count"),
+        ("search signed", "a range, signed"),
+    ):
         _times(figure, _curve(table, "hits", SUMS, step, "median_s", "asked"), name)
     without = _curve(table, "hits", SUMS, "search without", "median_s", "asked")
     _times(figure, without, NO_PROOF, "control")
