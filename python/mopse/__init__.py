@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from mopse.leakage import LeakageReport, LeakageWarning, leakage_report
     from mopse.messages import (
         Answer,
-        Count,
         File,
         FileListing,
         FileNotes,
@@ -53,7 +52,6 @@ __all__ = [
     "Answer",
     "Cloud",
     "Clww",
-    "Count",
     "Field",
     "File",
     "FileListing",
@@ -93,7 +91,6 @@ _HOMES = {
     "Answer": "messages",
     "Cloud": "cloud",
     "Clww": "schemes",
-    "Count": "messages",
     "Field": "schema",
     "File": "messages",
     "FileListing": "messages",

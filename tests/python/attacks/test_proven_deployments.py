@@ -24,7 +24,6 @@ FIELD, CELLS = "age", 81
 NOTEBOOKS = {
     "security_snapshots": {"seeds": range(1), "names": ("sex", "age")},
     "security_knowledge": {},
-    "security_correlations": {},
     "security_merging": {},
     "security_insider": {},
     "security_subtrees": {},
