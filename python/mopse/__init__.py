@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         FileUpload,
         Opened,
         Query,
+        Seal,
         SealedFile,
         Upload,
     )
@@ -67,6 +68,7 @@ __all__ = [
     "Provider",
     "Query",
     "Schema",
+    "Seal",
     "SealedFile",
     "Upload",
     "User",
@@ -105,6 +107,7 @@ _HOMES = {
     "Query": "messages",
     "ProposedSchema": "schema",
     "Schema": "schema",
+    "Seal": "messages",
     "SealedFile": "messages",
     "Upload": "messages",
     "User": "user",

@@ -143,18 +143,21 @@ def table_of(members: Sequence[Any], is_wrong: bool) -> pl.DataFrame:
 
 
 def _provenance(written: Sequence[Any]) -> pl.DataFrame:
-    rows = [
-        (path, [number for number, _ in epochs], record, f"{upload:032x}", seal)
-        for (path, epochs), record, upload, seal in written
-    ]
-    columns: dict[str, Any] = {
-        "provider": pl.String,
-        "epochs": pl.List(pl.UInt32),
-        "record": pl.String,
-        "upload": pl.String,
-        "seal": pl.UInt64,
-    }
-    return pl.DataFrame(rows, schema=columns, orient="row")
+    """Return who wrote which record as a table; of many records few places wrote."""
+    numbers: dict[Any, int] = {}
+    places = [numbers.setdefault((path, *epochs), len(numbers)) for (path, epochs), *_ in written]
+    paths = [path for path, *_ in numbers]
+    epochs = [[number for number, _ in of] for _, *of in numbers]
+    _, records, uploads, seals = zip(*written, strict=True) if written else ((), (), (), ())
+    return pl.DataFrame(
+        {
+            "provider": pl.Series(paths, dtype=pl.String).gather(places),
+            "epochs": pl.Series(epochs, dtype=pl.List(pl.UInt32)).gather(places),
+            "record": pl.Series(records, dtype=pl.String),
+            "upload": pl.Series([f"{upload:032x}" for upload in uploads], dtype=pl.String),
+            "seal": pl.Series(seals, dtype=pl.UInt64),
+        }
+    )
 
 
 def known_state(states: Mapping[Any, int], cloud: Any) -> int | None:

@@ -12,7 +12,7 @@ use crate::cloud::pages::Cursor;
 use crate::message::certificate::Owner;
 use crate::message::notes::Note;
 use crate::message::place::{Epoch, Group, Node, SALT_LEN};
-use crate::message::query::{Scope, Selection};
+use crate::message::query::{Predicate, Scope, Selection};
 use crate::message::request::Ask;
 use crate::message::upload::{Portion, Run, Version};
 use crate::message::{
@@ -545,6 +545,14 @@ impl Token {
     fn predicates(&self) -> Vec<(String, i64, i64)> {
         let Selection::Ranges(predicates) = &self.0.selection else { return Vec::new() };
         predicates.iter().map(|p| (p.field.clone(), p.low, p.high)).collect()
+    }
+
+    /// Field, and the slots of a seal's table where it begins and ends, of each range that is to be proven.
+    #[getter]
+    fn slots(&self) -> Vec<(String, u32, u32)> {
+        let Selection::Ranges(predicates) = &self.0.selection else { return Vec::new() };
+        let of = |p: &Predicate| p.slots.map(|[low, high]| (p.field.clone(), low, high));
+        predicates.iter().filter_map(of).collect()
     }
 
     /// Pseudonyms of the records that are asked for by them, ascending.

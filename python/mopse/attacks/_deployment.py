@@ -3,7 +3,8 @@
 Keys and the truth are here, so that they are nowhere else: attacks import no part of this module.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Never
 
 import numpy as np
@@ -26,10 +27,19 @@ from mopse._scheme_names import (
 )
 from mopse._table import as_frame, from_columns
 from mopse.attacks._marks import Marks
-from mopse.attacks._view import Adversary, Domain, Index, Insider, ObservedToken, Replaced, View
+from mopse.attacks._view import (
+    Adversary,
+    Domain,
+    Index,
+    Insider,
+    ObservedSeal,
+    ObservedToken,
+    Replaced,
+    View,
+)
 from mopse.cloud import Cloud
 from mopse.errors import DecryptionError, InvalidInputError, ScopeError, WrongTypeError
-from mopse.messages import Query, Upload
+from mopse.messages import Query, Seal, Upload
 from mopse.owner import Owner
 from mopse.provider import Provider
 from mopse.schema import Schema
@@ -57,7 +67,9 @@ class Deployment:
         For each provider's path its records, with a column ``record_id``. Only under MOPSE+ does
         the path say whom a provider is under; parents come first.
     schema : Schema
-        The fields. Its cells are those of the index under every scheme.
+        The fields. Its cells are those of the index under every scheme. Where answers of some are
+        to be proven, providers seal whatever they send, and queries of such fields name slots;
+        under the controls nobody does.
     seed : int
         Of all keys, which makes them no secret.
 
@@ -102,6 +114,8 @@ class Deployment:
             provider.catch_up(self._cloud)
             upload = provider.encrypt(table, id="record_id", accept_leakage=schema)
             self._cloud.receive(upload)
+        self._seals: dict[str, Seal] = {}
+        self._seal(tables)
         self._enter(tables)
         self._number()
         self._tokens: list[ObservedToken] = []
@@ -262,7 +276,16 @@ class Deployment:
             left = [[s for s in one if s not in gone] for one in self._uploads[path]]
             self._uploads[path] = [one for one in left if one]
             moved += self._by_handle(changed)
+        self._seal(paths)
         return np.array(moved, np.int64)
+
+    def _seal(self, paths: Iterable[str]) -> None:
+        """Have providers seal what they have sent, if answers are to be proven."""
+        if self.scheme not in _REAL or not self.schema.proven:
+            return
+        for path in paths:
+            self._seals[path] = self._providers[path].seal()
+            self._cloud.receive(self._seals[path])
 
     def _by_handle(self, serials: list[int]) -> list[int]:
         """Return records in the order in which an upload has them."""
@@ -369,28 +392,33 @@ class Deployment:
         if provider is not None and (self.scheme not in _REAL or provider not in self._providers):
             raise InvalidInputError(f"provider {provider!r} asks nothing under {self.scheme}")
         number = len({token.query for token in self._tokens})
+        slots: dict[str, tuple[int, int]] = {}
         if self.scheme in _REAL:
             seen = self._really_asked(ranges, provider)
         elif self.scheme == PER_PROVIDER:
             seen = [
-                (path, {name: self._bounds(name, at, *r) for name, r in ranges.items()})
+                (path, {name: self._bounds(name, at, *r) for name, r in ranges.items()}, slots)
                 for at, path in enumerate(self.providers)
             ]
         else:
-            seen = [("all", {name: self._bounds(name, 0, *r) for name, r in ranges.items()})]
-        tokens = [ObservedToken(number, group, bounds, dict(ranges)) for group, bounds in seen]
+            bounds = {name: self._bounds(name, 0, *r) for name, r in ranges.items()}
+            seen = [("all", bounds, slots)]
+        tokens = [ObservedToken(number, *token[:2], dict(ranges), token[2]) for token in seen]
         self._tokens += tokens
-        return [ObservedToken(t.query, t.group, t.bounds) for t in tokens]
+        return [replace(token, values={}) for token in tokens]
 
     def _really_asked(
         self, ranges: Mapping[str, tuple[int, int]], provider: str | None
-    ) -> list[tuple[str, dict[str, tuple[int, int]]]]:
+    ) -> list[tuple[str, dict[str, tuple[int, int]], dict[str, tuple[int, int]]]]:
         """Sign a query, have the cloud check and answer it, and return what its tokens show."""
         asker: Any = self._owner if provider is None else self._providers[provider]
         asked = [(name, int(low), int(high)) for name, (low, high) in ranges.items()]
-        query = Query._signed(asker._keyring.query(asked, _FAR_AHEAD))
+        is_proven = {*ranges} <= {*self.schema.proven}
+        sign = asker._keyring.provable_query if is_proven else asker._keyring.query
+        query = Query._signed(sign(asked, _FAR_AHEAD))
         self._cloud.count(query)
-        return list(zip(query.groups, query.bounds, strict=True))
+        slots = [{name: (low, high) for name, low, high in t.slots} for t in query.tokens]
+        return list(zip(query.groups, query.bounds, slots, strict=True))
 
     def _bounds(self, field: str, provider: int, low: int, high: int) -> tuple[int, int]:
         cell = self.domains[field].cell
@@ -439,10 +467,7 @@ class Deployment:
         )
         knows_values = adversary is Adversary.USER_CLOUD
         replaced, deleted = self._changes() if sees_queries else ({}, {})
-        tokens = [
-            token if knows_values else ObservedToken(token.query, token.group, token.bounds)
-            for token in self._tokens
-        ]
+        tokens = [t if knows_values else replace(t, values={}) for t in self._tokens]
         return View(
             adversary,
             dict(self.domains),
@@ -453,7 +478,18 @@ class Deployment:
             replaced,
             deleted,
             self._all_senders[self._deleted] if sees_store else np.zeros(0, np.int64),
+            self._sealed_tables() if sees_store else [],
         )
+
+    def _sealed_tables(self) -> list[ObservedSeal]:
+        """Return what the store holds of seals."""
+        seals = []
+        for path, seal in self._seals.items():
+            held = {name: seal._decoded.slots(name) for name in seal.tables}
+            tables = {name: slots for name, slots in held.items() if slots is not None}
+            sender = self.providers.index(path)
+            seals.append(ObservedSeal(sender, seal.number, len(seal), tables))
+        return seals
 
     def _changes(self) -> tuple[dict[str, list[Replaced]], dict[str, list[Index]]]:
         """Return what the cloud saw of changes, by field and group."""

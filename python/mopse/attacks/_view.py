@@ -14,7 +14,16 @@ from mopse._checked import checked
 from mopse._checks import integers, whole
 from mopse.errors import InvalidInputError, WrongTypeError
 
-__all__ = ["Adversary", "Domain", "Index", "Insider", "ObservedToken", "Replaced", "View"]
+__all__ = [
+    "Adversary",
+    "Domain",
+    "Index",
+    "Insider",
+    "ObservedSeal",
+    "ObservedToken",
+    "Replaced",
+    "View",
+]
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -201,7 +210,30 @@ class Replaced:
     records: Integers
 
 
-@checked(bounds=_ANY, values=_ANY)
+@checked(tables=2)
+@dataclass(frozen=True, eq=False)
+class ObservedSeal:
+    """A provider's statement of all its records, as the store holds it.
+
+    Parameters
+    ----------
+    sender : int
+        The number of the provider, as in `View.senders`.
+    number : int
+        How many seals it has made.
+    records : int
+        How many records it states.
+    tables : mapping from str to (slots, 2) uint64 array
+        For each proven field the high and the low half of the number in each slot.
+    """
+
+    sender: int
+    number: int
+    records: int
+    tables: Mapping[str, NDArray[np.uint64]]
+
+
+@checked(bounds=_ANY, values=_ANY, slots=_ANY)
 @dataclass(frozen=True)
 class ObservedToken:
     """One token of a query as the cloud sees it.
@@ -216,12 +248,15 @@ class ObservedToken:
         For each field the lowest and the highest ciphertext asked for.
     values : mapping from str to (int, int)
         The plaintexts asked for, both included; known only to who works with the asker.
+    slots : mapping from str to (int, int)
+        For each field whose range is to be proven the slots of a seal where it begins and ends.
     """
 
     query: int
     group: str
     bounds: Mapping[str, tuple[int, int]]
     values: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    slots: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 @checked(spans=2)
@@ -272,6 +307,9 @@ class View:
         `records` on.
     gone : (d,) int64 array
         The number of the provider of each deleted record, as tombstones show it.
+    seals : sequence of ObservedSeal
+        What providers sealed, of fields whose answers are proven; none for an adversary without the
+        store.
     """
 
     adversary: Adversary
@@ -283,6 +321,7 @@ class View:
     replaced: Mapping[str, Sequence[Replaced]] = field(default_factory=dict)
     deleted: Mapping[str, Sequence[Index]] = field(default_factory=dict)
     gone: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
+    seals: Sequence[ObservedSeal] = ()
 
     @property
     def records(self) -> int:

@@ -134,6 +134,28 @@ def test_growing_counts_what_the_values_say_and_passes_over_nothing():
     assert all(0 < median <= high <= worst for median, high, worst in times)
 
 
+def test_proofs_take_the_bytes_that_the_values_say_and_change_no_answer():
+    table = performance.proofs((1, 20), (500,), (10, 100), (1, 100), asks=1, repeats=1)
+    sizes = table.filter(pl.col("expected_bytes").is_not_null())
+    assert set(sizes["step"]) == {"seal", "search cold", "search warm", "search both", "count"}
+    assert (sizes["bytes"] == sizes["expected_bytes"]).all()
+    warm = set(table.filter(pl.col("step") == "search warm")["bytes"])
+    assert len(warm) == 1, "whatever the providers, records, cells and hits"
+    for count in (1, 20):
+        where = {"against": "providers", "providers": count}
+        checks = (first(table, **where, step=f"check {how}") for how in ("cold", "warm"))
+        cold, warm = (check["verifications"] for check in checks)
+        assert cold >= count
+        assert warm == 0, "signatures are checked once a seal"
+        for step in ("search cold", "search warm", "search both", "count"):
+            plain = first(table, **where, step="search without")
+            searched = first(table, **where, step=step)
+            assert searched["verifications"] == plain["verifications"] == 1
+    found = table.filter(pl.col("step").is_in(["search", "search without", "search warm", "count"]))
+    per_case = found.group_by("against", "providers", "cells", "asked")
+    assert (per_case.agg(pl.col("hits").n_unique())["hits"] == 1).all()
+
+
 def test_storage_measures_real_messages():
     table = performance.storage(10)
     sizes = {(row["scheme"], row["party"], row["step"]): row for row in table.iter_rows(named=True)}
@@ -223,6 +245,13 @@ SMALL = {
     "provider_query": [{"below": (-1,)}],
     "merging": [{"runs": (1,)}, {"entries": (3,)}],
     "growing": [{"records": (9,)}, {"uploads": 0}, {"arriving": 0}, {"reads": 0}],
+    "proofs": [
+        {"providers": (0,)},
+        {"records": ()},
+        {"cells": (1,)},
+        {"asks": 0},
+        {"cells": (9,), "asked": (10,)},
+    ],
     "storage": [{"providers": 0}],
     "cell_width": [{"widths": (0,)}, {"fields": ("shoe",)}, {"queries": 0}],
     "authorization": [{"providers": (0,)}],

@@ -13,6 +13,7 @@ from mopse.evaluate.performance._large import draw_large, large
 from mopse.evaluate.performance._merging import draw_merging, merging
 from mopse.evaluate.performance._openssl import beside_openssl
 from mopse.evaluate.performance._peers import PEERS, draw_peers, peers
+from mopse.evaluate.performance._proofs import draw_proofs, draw_proofs_by_providers, proofs
 from mopse.evaluate.performance._provider_query import draw_provider_query, provider_query
 from mopse.evaluate.performance._storage import draw_storage, storage
 from mopse.evaluate.performance._user_query import draw_gain, draw_user_query, gain, user_query
@@ -33,6 +34,8 @@ __all__ = [
     "draw_large",
     "draw_merging",
     "draw_peers",
+    "draw_proofs",
+    "draw_proofs_by_providers",
     "draw_provider_query",
     "draw_storage",
     "draw_user_query",
@@ -44,6 +47,7 @@ __all__ = [
     "large",
     "merging",
     "peers",
+    "proofs",
     "provider_query",
     "storage",
     "user_query",
