@@ -22,6 +22,7 @@ use super::leaves::Leaves;
 use super::ledger::unproven;
 use crate::message;
 use crate::message::answer::{Part, rows_of};
+use crate::message::certificate::Owner;
 use crate::message::place::{Epoch, Group, Node};
 use crate::message::query::{Predicate, Query, Scope, Selection, Token};
 use crate::message::removal::Removal;
@@ -61,7 +62,8 @@ pub struct Checked {
     pub members: Vec<Member>,
     /// How many rows match in the index, where they were counted.
     pub count: usize,
-    /// Whether a sum of all providers together was wrong, so that it takes their slots to say whose.
+    /// Whether a sum of all providers together was wrong, and their slots are not there to say whose: then
+    /// nobody's part is proven.
     pub is_wrong: bool,
 }
 
@@ -114,9 +116,16 @@ impl Keyring {
                 reached.iter().map(|of| (of.name.clone(), of.place.clone())).collect();
             let hits = match parts {
                 Some(parts) => rows_of(token, parts),
-                None => of.counted()?,
+                None => of.counted(),
             };
             let claimed = of.claimed((&self.owner, token), &hits, &places, &shown)?;
+            for of in &mut reached {
+                let contradiction = claimed.faults.get(&of.name).cloned();
+                let is_shown = claimed.ranges.iter().any(|rows| rows.contains_key(&of.name));
+                let was_removed = || "it was removed, and rows of it are shown".to_owned();
+                let shown = (of.seal.is_none() && is_shown).then(was_removed);
+                of.fault = of.fault.take().or(contradiction).or(shown);
+            }
             self.compare_sums(
                 (&token.group, predicates),
                 &of.ranges,
@@ -213,15 +222,13 @@ impl Keyring {
         removals: &[Removal],
         required: Required,
     ) -> Result<(), Error> {
-        let is_left = self.below.epoch(&token.group.authority) != token.group.epoch;
+        let is_own = Group::of(&self.node).as_ref() == Some(&token.group);
+        let present = self.below.epoch(&token.group.authority);
+        let is_left = !is_own && present != token.group.epoch;
         for of in reached {
             if let Some(why) = faults.get(&of.place) {
                 of.fault = Some(why.clone());
-            } else if let Some(removal) = removals.iter().find(|removal| {
-                removal.owner == self.owner
-                    && removal.provider.names() == of.place.names()
-                    && removal.issuer.subject().is_above(&removal.provider)
-            }) {
+            } else if let Some(removal) = ended(removals, &self.owner, &of.place) {
                 // Whoever was revoked cannot seal that it has nothing any more.
                 let who = removal.issuer.subject();
                 of.seal = None;
@@ -289,7 +296,9 @@ impl Keyring {
                 }
             }
             let told = range.sums.iter().find(|(length, _)| *length == slots).map(|(_, sum)| *sum);
-            checked.is_wrong |= if is_summed { told != Some(total) } else { told.is_some() };
+            // In detail, each provider's own slots were compared, and their sum tells no more.
+            let is_wrong = if is_summed { told != Some(total) } else { told.is_some() };
+            checked.is_wrong |= is_wrong && range.slots.is_empty();
         }
         Ok(())
     }
@@ -314,6 +323,19 @@ impl Keyring {
         seals.sort_unstable();
         Ok(seals)
     }
+}
+
+/// The removal of all that a provider sent, by somebody above it.
+pub(super) fn ended<'a>(
+    removals: &'a [Removal],
+    owner: &Owner,
+    place: &Node,
+) -> Option<&'a Removal> {
+    removals.iter().find(|removal| {
+        removal.owner == *owner
+            && removal.provider.names() == place.names()
+            && removal.issuer.subject().is_above(&removal.provider)
+    })
 }
 
 /// What the slots of one provider must differ by, for each range.

@@ -174,14 +174,18 @@ impl Entry {
 type Tombstones = Vec<(u128, u128)>;
 
 impl Held {
+    /// Forgets that all of a provider was removed: it goes on.
+    fn begin(&mut self, provider: &Node) {
+        let name = provider.names().last().filter(|name| self.ended.contains_key(*name));
+        if let Some(name) = name {
+            Arc::make_mut(&mut self.ended).remove(name);
+        }
+    }
+
     /// Adds the rows of an upload; says which part of the chores is its provider's.
     pub(super) fn add(&mut self, upload: &Upload) -> Result<ChoreOf, Error> {
         let own = self.own(&upload.provider);
-        if let Some(name) =
-            upload.provider.names().last().filter(|name| self.ended.contains_key(*name))
-        {
-            Arc::make_mut(&mut self.ended).remove(name);
-        }
+        self.begin(&upload.provider);
         let Upload { id, readers, handles, portions, runs, .. } = upload;
         let rows = u32::try_from(handles.len()).unwrap_or(u32::MAX);
         let level = Level::new(self.rows, rows, Arc::clone(handles), Arc::clone(runs))?;

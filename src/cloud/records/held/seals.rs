@@ -75,23 +75,29 @@ pub(in crate::cloud) struct Shelf {
     wanted: Wanted,
     heads: Vec<Vec<u8>>,
     evidence: Vec<Arc<Evidence>>,
+    /// Where each piece of evidence is, by its address.
+    known: HashMap<*const Evidence, u32>,
     removals: Vec<Arc<Vec<u8>>>,
 }
 
 impl Shelf {
     pub(in crate::cloud) fn new(wanted: Wanted) -> Self {
-        Self { wanted, heads: Vec::new(), evidence: Vec::new(), removals: Vec::new() }
+        Self {
+            wanted,
+            heads: Vec::new(),
+            evidence: Vec::new(),
+            known: HashMap::new(),
+            removals: Vec::new(),
+        }
     }
 
     /// The number of a piece of evidence, which is put on the shelf once.
     fn number(&mut self, evidence: &Arc<Evidence>) -> u32 {
-        // Rows that one upload removed follow each other.
-        let known = self.evidence.iter().rposition(|other| Arc::ptr_eq(other, evidence));
-        let at = known.unwrap_or_else(|| {
+        let next = u32::try_from(self.evidence.len()).unwrap_or(u32::MAX);
+        *self.known.entry(Arc::as_ptr(evidence)).or_insert_with(|| {
             self.evidence.push(Arc::clone(evidence));
-            self.evidence.len() - 1
-        });
-        u32::try_from(at).unwrap_or(u32::MAX)
+            next
+        })
     }
 
     pub(in crate::cloud) fn into_proof(self, snapshot: u64, tokens: Vec<OfToken>) -> Proof {
@@ -141,6 +147,7 @@ impl Held {
             return Err(Error::SealRows { provider: provider(), stored, got });
         }
         self.unseal(number);
+        self.begin(&sealed.seal.place);
         self.add_tables(&sealed, u128::wrapping_add);
         if let Some(own) = self.providers.get_mut(number) {
             let stated = Stated { sealed, until: self.rows, change };
