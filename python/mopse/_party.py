@@ -7,7 +7,7 @@ import time
 import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Never, Self, overload
+from typing import TYPE_CHECKING, Any, Literal, Never, Self, TypeAlias, overload
 
 import polars as pl
 
@@ -398,6 +398,12 @@ class Party:
         **more_ranges : (lowest, highest), or a value
             The range of each field; see `query`.
 
+        Returns
+        -------
+        int
+            With a proof a `mopse.messages.Count`, whose ``proven`` says of each provider how many
+            of the records came after its seal: these are counted as the cloud tells them.
+
         Raises
         ------
         mopse.errors.ProofError
@@ -413,11 +419,11 @@ class Party:
         query = self.query(ranges, proof=kind, **more_ranges)
         if kind is None:
             return int(where.count(query))
-        count = where.count(query, proof=True)
+        count: Count = where.count(query, proof=True)
         if self._is_doubtful(count, query, kind, hours):
             count = where.count(query, proof=True, in_detail=True)
         self.prove(count, query, max_age=max_age)
-        return int(count)
+        return count
 
     def prove(
         self,
@@ -499,13 +505,12 @@ class Party:
             parts, proof, asked._decoded, int(time.time()), hours
         )
         faults = faults_of(members)
-        if is_wrong and not faults:
+        if is_wrong:
             faults["", ""] = (
                 "a sum of all providers is wrong: search in_detail=True tells whose part it is"
             )
         table = table_of(members, is_wrong)
-        if isinstance(found, Answer):
-            found.proven = table
+        found.proven = table
         return table, faults, {}
 
     def _is_doubtful(self, found: Any, query: Query, kind: str, hours: int | None) -> bool:
@@ -528,9 +533,11 @@ class Party:
     def seals(self) -> dict[str, tuple[int, bytes]]:
         """Number and digest of the newest seal that was seen of each provider, by path.
 
-        A provider's own are those that it made. See `compare`.
+        Of a provider that was there in several epochs, it is that of the last one. A provider's own
+        is the last that it made. See `compare`.
         """
-        return {path: (number, digest) for path, number, digest in _newest(self._keyring)}
+        newest = sorted(_newest(self._keyring).items())
+        return {path: seal for (path, _), seal in newest}
 
     def compare(self, other: "Party") -> dict[str, int]:
         """Compare the seals that two parties have seen: whether a cloud shows them one history.
@@ -550,31 +557,28 @@ class Party:
         Raises
         ------
         mopse.errors.ProofError
-            If they were shown two seals of one number, or one that the provider did not make;
+            If they were shown two seals of one number, or the provider made another one;
             ``providers`` names them.
         """
         theirs = instance(other, Party, "the other party")
         if self.key != theirs.key:
             raise InvalidInputError("the parties are of two owners")
-        forked, same = [], {}
-        for one, two in ((self, theirs), (theirs, self)):
-            made = one._keyring.seal_trail
-            mine, seen = dict(made), two.seals
-            if made and one._own_path in seen:
-                number, digest = seen[one._own_path]
-                if bytes(mine.get(number, b"")) != digest:
-                    forked.append(one._own_path)
-                else:
-                    same[one._own_path] = number
-        for path in self.seals.keys() & theirs.seals.keys():
-            (number, digest), (their_number, their_digest) = self.seals[path], theirs.seals[path]
+        forked, same = set(), {}
+        mine, others = _newest(self._keyring), _newest(theirs._keyring)
+        pairs = [(mine[place], others[place], place[0]) for place in mine.keys() & others.keys()]
+        for one, seen in ((self, others), (theirs, mine)):
+            place = _place(one._keyring.place)
+            trail = {number: bytes(digest) for number, digest in one._keyring.seal_trail}
+            if place in seen and (number := seen[place][0]) in trail:
+                pairs.append(((number, trail[number]), seen[place], place[0]))
+        for (number, digest), (their_number, their_digest), path in sorted(pairs):
             if number == their_number and digest != their_digest:
-                forked.append(path)
+                forked.add(path)
             elif number == their_number:
                 same[path] = number
         if forked:
-            error = ProofError(f"two histories were shown of {sorted(set(forked))}")
-            error.providers = tuple(sorted({*forked}))
+            error = ProofError(f"two histories were shown of {sorted(forked)}")
+            error.providers = tuple(sorted(forked))
             raise error
         return same
 
@@ -1029,16 +1033,22 @@ def as_cloud(cloud: Any) -> Any:
     return cloud
 
 
-def _newest(keyring: _mopse.party.Keyring) -> list[tuple[str, int, bytes]]:
-    """Return path, number and digest of the newest seal known of each provider."""
-    newest: dict[str, tuple[int, bytes]] = {}
-    for (path, _), number, digest in keyring.seals_seen:
-        newest[path] = max(newest.get(path, (0, b"")), (number, bytes(digest)))
-    trail = keyring.seal_trail
-    if trail:
+_Epochs: TypeAlias = tuple[tuple[int, bytes], ...]
+
+
+def _place(place: tuple[str, list[tuple[int, bytes]]]) -> tuple[str, _Epochs]:
+    """Return a place as what seals are known by: its path, and the epoch of each of its names."""
+    path, epochs = place
+    return path, tuple((number, bytes(salt)) for number, salt in epochs)
+
+
+def _newest(keyring: _mopse.party.Keyring) -> dict[tuple[str, _Epochs], tuple[int, bytes]]:
+    """Return number and digest of the newest seal known of each place."""
+    newest = {_place(place): (number, bytes(of)) for place, number, of in keyring.seals_seen}
+    if trail := keyring.seal_trail:
         number, digest = trail[-1]
-        newest[keyring.path] = number, bytes(digest)
-    return [(path, *of) for path, of in sorted(newest.items())]
+        newest[_place(keyring.place)] = number, bytes(digest)
+    return newest
 
 
 def search(cloud: "Cloud", query: Query, **wanted: Any) -> Answer:

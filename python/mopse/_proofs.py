@@ -121,13 +121,12 @@ def refused(proven: Proven, faults: str) -> tuple[Faults, Unsealed]:
 def table_of(members: Sequence[Any], is_wrong: bool) -> pl.DataFrame:
     """Return what was found of providers as a table."""
     rows = []
-    is_named = any(cause is not None for *_, cause in members)
     for path, group, seal, unsealed, cause in members:
         number, hours, sealed = seal or (None, None, None)
         at = None
         if hours:
             at = datetime.datetime.fromtimestamp(hours * 3600, datetime.UTC)
-        is_proven = cause is None and (is_named or not is_wrong)
+        is_proven = cause is None and not is_wrong
         rows.append((path, group, number, at, sealed, unsealed, is_proven, cause))
     columns: dict[str, Any] = {
         "provider": pl.String,

@@ -337,6 +337,11 @@ class Renewed(int):
 class Count(int):
     """How many records a query reaches, with what proves it: from `mopse.Cloud.count`.
 
+    Attributes
+    ----------
+    proven : polars.DataFrame or None
+        What was found of each provider, as of an `Answer`; None before it was proven.
+
     Notes
     -----
     Nothing is proven until `mopse.Owner.prove` has looked at it. It names every record that was
@@ -344,6 +349,7 @@ class Count(int):
     """
 
     _proof: _mopse.message.Proof
+    proven: "pl.DataFrame | None" = None
 
     @classmethod
     def _of(cls, proof: _mopse.message.Proof) -> Self:

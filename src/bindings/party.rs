@@ -564,6 +564,12 @@ impl Keyring {
         Ok(seen.into_iter().map(|(place, number, digest)| (told(&place), number, digest)).collect())
     }
 
+    /// Its place: path, and epoch of each of its names.
+    #[getter]
+    fn place(&self, py: Python<'_>) -> PyResult<Place> {
+        self.read(py, |keyring| told(keyring.node()))
+    }
+
     /// Number and digest of each seal that this provider made.
     #[getter]
     fn seal_trail(&self, py: Python<'_>) -> PyResult<Vec<(u64, [u8; 32])>> {

@@ -249,6 +249,8 @@ pub struct Claimed {
     pub unsealed: BTreeMap<String, usize>,
     /// How many rows match.
     pub hits: usize,
+    /// Whose rows the lists contradict, and how.
+    pub faults: BTreeMap<String, String>,
 }
 
 /// What is wrong with an answer for which nothing more special is known.
@@ -292,6 +294,14 @@ pub(crate) fn judged(
     let is_old = required.most_hours.is_some_and(|most| hours > most);
     (seal, is_old.then(|| format!("its seal is {hours} hours old")))
 }
+
+impl Claimed {
+    fn blame(&mut self, provider: &str, why: &str) {
+        self.faults.entry(provider.to_owned()).or_insert_with(|| why.to_owned());
+    }
+}
+
+const TWICE: &str = "the proof names a row of it twice";
 
 /// Says that a proof does not prove an answer.
 fn refuse<T>(why: impl Into<String>) -> Result<T, Error> {
@@ -362,31 +372,23 @@ impl Shown<'_> {
 
 impl OfToken {
     /// The rows that a proof of a count names.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Proof`] if it names one twice.
-    pub fn counted(&self) -> Result<ByProvider, Error> {
+    #[must_use]
+    pub fn counted(&self) -> ByProvider {
         let mut rows = ByProvider::new();
-        let mut named: HashSet<(&str, u128)> = HashSet::new();
         for Listed { provider, upload, rows: of_upload } in &self.hits {
-            let of_provider = rows.entry(provider.clone()).or_default();
-            for &(handle, digest) in of_upload {
-                if !named.insert((provider, handle)) {
-                    return refuse("it names a row twice");
-                }
-                of_provider.push(Row { upload: *upload, handle, digest });
-            }
+            let of_upload = of_upload.iter().copied();
+            let row = |(handle, digest)| Row { upload: *upload, handle, digest };
+            rows.entry(provider.clone()).or_default().extend(of_upload.map(row));
         }
-        Ok(rows)
+        rows
     }
 
     /// Holds the lists of a token's proof against each other and against the rows that answer it, by the
-    /// place of each provider that there is.
+    /// place of each provider that there is. What contradicts itself is somebody's rows, whose fault is noted.
     ///
     /// # Errors
     ///
-    /// [`Error::Proof`] says what contradicts itself.
+    /// [`Error::Proof`] if it is about somebody else, or is no proof of the token's ranges.
     pub fn claimed(
         &self,
         (owner, token): (&Owner, &Token),
@@ -408,8 +410,6 @@ impl OfToken {
         }
         let mut claimed = Claimed::default();
         let mut is_hit: HashSet<(&str, u128)> = HashSet::new();
-        let has_lists = |range: &OfRange| !range.dropped.is_empty() || !range.gone.is_empty();
-        let is_compared = self.ranges.iter().any(has_lists);
         for (provider, rows) in hits {
             check_reach(token, places, provider)?;
             claimed.hits += rows.len();
@@ -417,8 +417,10 @@ impl OfToken {
             if open > 0 {
                 claimed.unsealed.insert(provider.clone(), open);
             }
-            if is_compared {
-                is_hit.extend(rows.iter().map(|row| (provider.as_str(), row.handle)));
+            for row in rows {
+                if !is_hit.insert((provider, row.handle)) {
+                    claimed.blame(provider, TWICE);
+                }
             }
         }
         let sealed = |rows: &[Row]| -> Vec<Row> {
@@ -437,10 +439,11 @@ impl OfToken {
                 for &(handle, digest) in of_upload {
                     let key = (provider.as_str(), handle);
                     if !named.insert(key) {
-                        return refuse("it names a row twice");
+                        claimed.blame(provider, TWICE);
                     }
                     if is_hit.contains(&key) {
-                        return refuse("a row is in the answer and among those that are not");
+                        let why = "a row of it is in the answer and among those that are not";
+                        claimed.blame(provider, why);
                     }
                     *listed.entry(key).or_default() += 1;
                     if !unsealed.contains(upload) {
@@ -448,46 +451,47 @@ impl OfToken {
                     }
                 }
             }
-            self.add_gone(range, (owner, token), places, evidence, &unsealed, &mut rows)?;
+            let gone = (range, evidence, &unsealed);
+            add_gone(gone, (owner, token), places, &mut rows, &mut claimed)?;
             claimed.ranges.push(rows);
         }
-        if listed.values().any(|&lists| lists >= expected) {
-            return refuse("a row is in every range, and not in the answer");
+        for ((provider, _), lists) in listed {
+            if lists >= expected {
+                claimed.blame(provider, "a row of it is in every range, and not in the answer");
+            }
         }
         Ok(claimed)
     }
+}
 
-    /// Adds the sealed rows that are gone.
-    fn add_gone(
-        &self,
-        range: &OfRange,
-        (owner, token): (&Owner, &Token),
-        places: &BTreeMap<String, Node>,
-        evidence: &[Shown<'_>],
-        unsealed: &HashSet<u128>,
-        rows: &mut ByProvider,
-    ) -> Result<(), Error> {
-        if range.gone.is_empty() {
-            return Ok(());
-        }
-        let known = rows.iter().flat_map(|(provider, rows)| {
-            rows.iter().map(move |row| (provider.clone(), row.upload, row.handle))
-        });
-        let mut known: HashSet<(String, u128, u128)> = known.collect();
-        for gone in &range.gone {
-            let place = check_reach(token, places, &gone.provider)?;
-            let shown = usize::try_from(gone.by).ok().and_then(|by| evidence.get(by));
-            if !shown.is_some_and(|shown| shown.removes(owner, place, gone)) {
-                return refuse("a row is called removed that its provider did not remove");
-            }
-            let is_new = known.insert((gone.provider.clone(), gone.row.upload, gone.row.handle));
-            if !is_new || unsealed.contains(&gone.row.upload) {
-                return refuse("a row is there and removed, or removed twice");
-            }
-            rows.entry(gone.provider.clone()).or_default().push(gone.row);
-        }
-        Ok(())
+/// Adds the sealed rows of a range that are gone.
+fn add_gone(
+    (range, evidence, unsealed): (&OfRange, &[Shown<'_>], &HashSet<u128>),
+    (owner, token): (&Owner, &Token),
+    places: &BTreeMap<String, Node>,
+    rows: &mut ByProvider,
+    claimed: &mut Claimed,
+) -> Result<(), Error> {
+    if range.gone.is_empty() {
+        return Ok(());
     }
+    let known = rows.iter().flat_map(|(provider, rows)| {
+        rows.iter().map(move |row| (provider.clone(), row.upload, row.handle))
+    });
+    let mut known: HashSet<(String, u128, u128)> = known.collect();
+    for gone in &range.gone {
+        let place = check_reach(token, places, &gone.provider)?;
+        let shown = usize::try_from(gone.by).ok().and_then(|by| evidence.get(by));
+        if !shown.is_some_and(|shown| shown.removes(owner, place, gone)) {
+            claimed.blame(&gone.provider, "a row of it is called removed, and it did not do that");
+        }
+        let is_new = known.insert((gone.provider.clone(), gone.row.upload, gone.row.handle));
+        if !is_new || unsealed.contains(&gone.row.upload) {
+            claimed.blame(&gone.provider, "a row of it is there and removed, or removed twice");
+        }
+        rows.entry(gone.provider.clone()).or_default().push(gone.row);
+    }
+    Ok(())
 }
 
 /// The place of a provider that a proof or an answer names, if the token reaches it.

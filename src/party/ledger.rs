@@ -19,6 +19,7 @@
 //! A ledger holds the cell of every value: it is as secret as the records, and saved under the provider's key.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
@@ -33,8 +34,9 @@ use crate::message;
 use crate::message::answer::{Part, rows_of};
 use crate::message::place::{Group, Node};
 use crate::message::query::{Query, Scope, Selection, Token};
+use crate::message::removal::Removal;
 use crate::message::seal::{Entries, Fingerprint, Seal, Table, entry_leaf, tree_of};
-use crate::message::sums::{Proof, Row};
+use crate::message::sums::{Proof, Row, removed_by};
 use crate::message::tree::Tree;
 use crate::message::upload::{Portion, Removed, digest_of_row};
 use crate::pool;
@@ -427,7 +429,8 @@ impl Keyring {
         Ok(rows)
     }
 
-    /// Holds the rows that a cloud shows against the last seal that it shows.
+    /// Holds the rows that a cloud shows against the last seal that it shows, and takes note of that; returns
+    /// the seal that the next one follows.
     fn check_holdings(
         &self,
         token: &Token,
@@ -437,12 +440,13 @@ impl Keyring {
         let seen = self.seals.of(&self.node)?.map(|seal| (seal.number, seal.digest()));
         let made = self.ledger.read()?.as_ref().map(|ledger| ledger.last);
         let made = made.filter(|last| last.number > 0).map(|last| (last.number, last.digest));
-        let newest = seen.max(made);
-        let head = match (proof.heads.as_slice(), newest) {
-            ([], None) => return Ok(None),
-            // What was sealed here may never have come.
-            ([], Some(_)) if seen.is_none() => return Ok(None),
-            ([head], _) => Seal::decode_head(head)?,
+        let head = match proof.heads.as_slice() {
+            // What was made here may never have come, and what was removed has no seal; numbers go on.
+            [] if seen.is_none() || self.is_removed(parts, proof)? => {
+                let newest = seen.max(made);
+                return Ok(newest.map(|(number, digest)| Last { number, digest }));
+            }
+            [head] => Seal::decode_head(head)?,
             _ => return Err(unproven("it does not show the newest seal of this provider")),
         };
         if head.owner != self.owner || head.place != self.node || head.provider != self.node {
@@ -459,6 +463,9 @@ impl Keyring {
         let [of] = proof.tokens.as_slice() else { return Err(unproven("it is of another query")) };
         let hits = rows_of(token, parts);
         let claimed = of.claimed((&self.owner, token), &hits, &places, &shown)?;
+        if let Some(why) = claimed.faults.values().next() {
+            return Err(unproven(why));
+        }
         let rows = claimed.ranges.first().and_then(|range| range.get(&name));
         let leaves = Leaves::new(&self.key, [ALL]);
         let sum = leaves.sum(ALL, &leaves.rows(rows.map_or(&[], Vec::as_slice)));
@@ -466,7 +473,17 @@ impl Keyring {
         if masks.into_iter().fold(sum, u128::wrapping_add) != head.total {
             return Err(unproven("rows that were sealed are missing, or others are there"));
         }
-        Ok(Some(Last { number: head.number, digest: head.digest() }))
+        let last = Last { number: head.number, digest: head.digest() };
+        self.seals.see(Arc::new(head))?;
+        Ok(Some(last))
+    }
+
+    /// Whether somebody above had all of this provider removed, as an answer without rows shows.
+    fn is_removed(&self, parts: &[&Part], proof: &Proof) -> Result<bool, Error> {
+        let removals = proof.removals.iter().map(|removal| Removal::decode(removal));
+        let removals = removals.collect::<Result<Vec<_>, _>>()?;
+        let is_empty = parts.iter().all(|part| part.handles.is_empty());
+        Ok(is_empty && removed_by(&removals, &self.owner, &self.node).is_some())
     }
 
     /// The ledger as a file, under the provider's key; `None` if there is none.

@@ -42,7 +42,8 @@ pub struct Checked {
     pub members: Vec<Member>,
     /// How many rows match in the index, where they were counted.
     pub count: usize,
-    /// Whether a sum of all providers together was wrong, so that it takes their slots to say whose.
+    /// Whether a sum of all providers together was wrong, and their slots are not there to say whose: then
+    /// nobody's part is proven.
     pub is_wrong: bool,
 }
 
@@ -170,7 +171,9 @@ impl Keyring {
                 return Err(unproven("the query was made without proof=True"));
             }
             let mut reached = self.members_of(token)?;
-            let is_left = self.below.epoch(&token.group.authority) != token.group.epoch;
+            let is_own = Group::of(&self.node).as_ref() == Some(&token.group);
+            let present = self.below.epoch(&token.group.authority);
+            let is_left = !is_own && present != token.group.epoch;
             for of in &mut reached {
                 let (fault, removal) =
                     (faults.get(&of.place).cloned(), removed_by(&removals, &self.owner, &of.place));
@@ -180,9 +183,16 @@ impl Keyring {
                 reached.iter().map(|of| (of.name.clone(), of.place.clone())).collect();
             let hits = match parts {
                 Some(parts) => rows_of(token, parts),
-                None => of.counted()?,
+                None => of.counted(),
             };
             let claimed = of.claimed((&self.owner, token), &hits, &places, &shown)?;
+            for of in &mut reached {
+                let contradiction = claimed.faults.get(&of.name).cloned();
+                let is_shown = claimed.ranges.iter().any(|rows| rows.contains_key(&of.name));
+                let was_removed = || "it was removed, and rows of it are shown".to_owned();
+                let shown = (of.seal.is_none() && is_shown).then(was_removed);
+                of.fault = of.fault.take().or(contradiction).or(shown);
+            }
             self.compare_sums(
                 (&token.group, predicates),
                 &of.ranges,
@@ -323,7 +333,9 @@ impl Keyring {
                 }
             }
             let told = range.sums.iter().find(|(length, _)| *length == slots).map(|(_, sum)| *sum);
-            checked.is_wrong |= if is_summed { told != Some(total) } else { told.is_some() };
+            // In detail, each provider's own slots were compared, and their sum tells no more.
+            let is_wrong = if is_summed { told != Some(total) } else { told.is_some() };
+            checked.is_wrong |= is_wrong && range.slots.is_empty();
         }
         Ok(())
     }

@@ -116,9 +116,14 @@ class Authority:
 
 
 def tree_root(message: bytes, chunk: int = 2**20) -> bytes:
-    """Return the root of the hash tree over chunks; a lone node moves up."""
+    """Return the root of the hash tree over chunks."""
     starts = range(0, max(len(message), 1), chunk)
-    level = [hashlib.sha256(b"\0" + message[at : at + chunk]).digest() for at in starts]
+    return tree_of([message[at : at + chunk] for at in starts])
+
+
+def tree_of(pieces: Sequence[bytes]) -> bytes:
+    """Return the root of the hash tree over pieces; a lone node moves up; none are an empty one."""
+    level = [hashlib.sha256(b"\0" + piece).digest() for piece in pieces or [b""]]
     while len(level) > 1:
         pairs = [level[at : at + 2] for at in range(0, len(level), 2)]
         level = [hashlib.sha256(b"\1" + b"".join(p)).digest() if p[1:] else p[0] for p in pairs]
@@ -580,10 +585,19 @@ class Party:
         return self.signed(message + listed(openers) + listed(self.chain))
 
 
-def ranges(bounds: Sequence[tuple[str, int, int]]) -> bytes:
-    """Return what a token asks for: records that hold ranges of ciphertexts."""
+def ranges(
+    bounds: Sequence[tuple[str, int, int]], slots: Sequence[tuple[int, int]] | None = None
+) -> bytes:
+    """Return what a token asks for: records that hold ranges of ciphertexts, with their slots."""
+    written = [
+        b"\1" + u32(slots[at][0]) + u32(slots[at][1]) if slots else b"\0"
+        for at in range(len(bounds))
+    ]
     return b"\0" + listed(
-        [counted(field) + struct.pack("<qq", low, high) + b"\0" for field, low, high in bounds]
+        [
+            counted(field) + struct.pack("<qq", low, high) + named
+            for (field, low, high), named in zip(bounds, written, strict=True)
+        ]
     )
 
 
@@ -617,3 +631,109 @@ def part(
 def answer(query: int, parts: Sequence[bytes]) -> bytes:
     """Return parts as they travel."""
     return head("ALL", 2) + u128(query) + listed([counted(part) for part in parts])
+
+
+# Seals
+
+
+@dataclasses.dataclass(frozen=True)
+class SealedRow:
+    """A row of a provider: what brought it, its pseudonym, H, and its cell in each field."""
+
+    upload: int
+    handle: int
+    digest: bytes
+    cells: dict[str, int]
+
+
+@dataclasses.dataclass(frozen=True)
+class SealedField:
+    """A field as a seal takes it: the ruler's key, its cuts with both ends, the width of a cell."""
+
+    ruler: bytes
+    cuts: list[int]
+    width: int
+    is_proven: bool = True
+
+    @property
+    def slots(self) -> list[int]:
+        """Which slot each cell, and what is after the last, has."""
+        coins = Coins(child(self.ruler, "slot", b""))
+        slots = list(range(len(self.cuts)))
+        for at in range(len(slots) - 1, 0, -1):
+            other = coins.uniform(7, 0, at, at + 1)
+            slots[at], slots[other] = slots[other], slots[at]
+        return slots
+
+
+def leaf_of(provider: bytes, field: str, row: SealedRow) -> int:
+    """Return the number that stands for a row in a field, or without a name in all of a seal."""
+    key = child(provider, "leaf", b"")
+    state = bytes(16)
+    for block in (u128(row.upload), u128(row.handle), row.digest[:16], row.digest[16:]):
+        state = Aes256(key).encrypt(bytes(a ^ b for a, b in zip(state, block, strict=True)))
+    label = b"/" + field.encode() if field else b"all"
+    return int.from_bytes(Aes256(child(key, "leaf", label)).encrypt(state), "little")
+
+
+def mask_of(provider: bytes, field: str, content: bytes, place: int) -> int:
+    """Return what hides a place of a table of a content."""
+    key = child(provider, "mask", b"/" + field.encode() if field else b"")
+    block = (reference.VERSION << 120 | 6 << 112 | place).to_bytes(16, "big")
+    return int.from_bytes(Aes256(child(key, "mask", content)).encrypt(block), "little")
+
+
+@dataclasses.dataclass
+class MadeSeal:
+    """A seal as it travels, and what it is made of."""
+
+    message: bytes
+    content: bytes
+    digest: bytes
+    tables: dict[str, list[int]]
+
+
+def seal(
+    party: Party,
+    rows: Sequence[SealedRow],
+    fields: dict[str, SealedField],
+    number: int = 1,
+    before: bytes = bytes(32),
+) -> MadeSeal:
+    """Return the seal of a provider's rows."""
+    fingerprint, entries = 0, []
+    for row in rows:
+        hashed = b"MOPSEROW" + u128(row.upload) + u128(row.handle) + row.digest
+        fingerprint += int.from_bytes(hashlib.sha256(hashed).digest(), "little")
+    for name, field in sorted(fields.items()):
+        place = child(party.key, "place", name.encode())
+        of = []
+        for row in rows:
+            if name in row.cells:
+                plain = row.cells[name] * field.width
+                at = reference.mopse_entry(field.cuts, field.width, place, plain, row.handle)
+                of.append((at, row.handle, u128(row.upload) + row.digest))
+        leaves = [struct.pack("<q", at) + u128(handle) + more for at, handle, more in sorted(of)]
+        entries.append(counted(name) + u64(len(of)) + tree_of(leaves))
+    content = head("SEA", 1, party.name) + bytes(party.place) * 2 + u64(number) + before
+    content += party.stamp + party.schema + u32(0) + u64(len(rows))
+    content += (fingerprint % 2**256).to_bytes(32, "little") + listed(entries)
+    digest = hashlib.sha256(content).digest()
+    total = sum(leaf_of(party.key, "", row) for row in rows) + mask_of(party.key, "", digest, 0)
+    tables = {}
+    for name, field in sorted(fields.items()):
+        if field.is_proven:
+            tables[name] = [0] * len(field.cuts)
+            for cell, slot in enumerate(field.slots):
+                below = [row for row in rows if row.cells.get(name, cell) < cell]
+                number_in = sum(leaf_of(party.key, name, row) for row in below)
+                masked = number_in + mask_of(party.key, name, digest, cell)
+                tables[name][slot] = masked % 2**128
+    written = [
+        counted(name) + u32(len(table)) + tree_of([u128(slot) for slot in table])
+        for name, table in tables.items()
+    ]
+    signed = content + u128(total % 2**128) + listed(written) + listed(party.chain)
+    slots = b"".join(u128(slot) for table in tables.values() for slot in table)
+    made = party.signed(signed) + slots
+    return MadeSeal(made, digest, hashlib.sha256(signed).digest(), tables)

@@ -4,9 +4,7 @@ The cloud lies through the public API, with an encoder of proofs and trees of it
 to a user with grants, and to the owner.
 """
 
-import datetime
 import random
-import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -39,10 +37,8 @@ from mopse._mopse import message
 from mopse.errors import (
     AnswerError,
     DamagedFileError,
-    InvalidInputError,
     MopseError,
     ProofError,
-    ScopeError,
     SignatureError,
 )
 from mopse.messages import Answer

@@ -81,12 +81,20 @@ pub(in crate::cloud) struct Shelf {
     wanted: Wanted,
     heads: Vec<Vec<u8>>,
     evidence: Vec<Arc<Evidence>>,
+    /// Where each piece of evidence is, by its address.
+    known: HashMap<*const Evidence, u32>,
     removals: Vec<Arc<Vec<u8>>>,
 }
 
 impl Shelf {
     pub(in crate::cloud) fn new(wanted: Wanted) -> Self {
-        Self { wanted, heads: Vec::new(), evidence: Vec::new(), removals: Vec::new() }
+        Self {
+            wanted,
+            heads: Vec::new(),
+            evidence: Vec::new(),
+            known: HashMap::new(),
+            removals: Vec::new(),
+        }
     }
 
     /// Adds the signed removal of a provider.
@@ -98,13 +106,11 @@ impl Shelf {
 
     /// The number of a piece of evidence, which is put on the shelf once.
     pub(super) fn number(&mut self, evidence: &Arc<Evidence>) -> u32 {
-        // Rows that one upload removed follow each other.
-        let known = self.evidence.iter().rposition(|other| Arc::ptr_eq(other, evidence));
-        let at = known.unwrap_or_else(|| {
+        let next = u32::try_from(self.evidence.len()).unwrap_or(u32::MAX);
+        *self.known.entry(Arc::as_ptr(evidence)).or_insert_with(|| {
             self.evidence.push(Arc::clone(evidence));
-            self.evidence.len() - 1
-        });
-        u32::try_from(at).unwrap_or(u32::MAX)
+            next
+        })
     }
 
     pub(in crate::cloud) fn into_proof(self, snapshot: u64, tokens: Vec<OfToken>) -> Proof {

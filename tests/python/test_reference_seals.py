@@ -1,0 +1,250 @@
+"""Seals once more, byte for byte, and the sums that prove an answer, from their formulas."""
+
+import hashlib
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import reference
+import reference_messages as second
+from dishonest import Told
+from reference_messages import FIRST, Place, SealedField, SealedRow
+
+from mopse import Cloud, Field, Owner, Schema
+
+VECTORS = Path(__file__).parents[1] / "vectors" / "seals.json"
+SEED = 30
+NOW = 1_800_000_000
+SCHEMA = Schema(
+    age=Field(0, 99, cell=4, proof=True), dose=Field(0, 6, proof=True), bmi=Field(10, 19)
+)
+NUMBER = {"kind": "number", "step": "1", "categories": []}
+DEFINED = {
+    "age": NUMBER | {"minimum": "0", "maximum": "99", "cell": 4},
+    "dose": NUMBER | {"minimum": "0", "maximum": "6", "cell": 1},
+    "bmi": NUMBER | {"minimum": "10", "maximum": "19", "cell": 1},
+}
+LABELS = {name: reference.field_label(case) for name, case in DEFINED.items()}
+DIGEST = hashlib.sha256(reference.schema_bytes(list(LABELS.items()))).digest()
+SIZES = {"age": (100, 4), "dose": (7, 1), "bmi": (10, 1)}
+LOWEST = {"age": 0, "dose": 0, "bmi": 10}
+ROWS = {
+    "hospital": {"record": [3, -1, 2, 9], "age": [40, 7, None, 43], "dose": [6, 0, 3, None]},
+    "clinic": {"record": [3, 5], "age": [99, 41], "dose": [None, 3]},
+    "empty": {"record": [], "age": [], "dose": []},
+}
+ROWS = {path: rows | {"bmi": [12] * len(rows["record"])} for path, rows in ROWS.items()}
+ADDED = {"record": [77], "age": [42], "dose": [3], "bmi": [19]}
+CHANGED = {"record": [9], "age": [41], "dose": [1], "bmi": [10]}
+
+
+def frame(rows: dict[str, list[Any]]) -> pl.DataFrame:
+    """Return rows as a table of integers."""
+    return pl.DataFrame(rows, schema=dict.fromkeys(rows, pl.Int64))
+
+
+class Second:
+    """What providers seal, as the second implementation makes it."""
+
+    def __init__(self) -> None:
+        self.messages: dict[str, bytes] = {}
+        owner = self.owner = second.Party.owner(SEED, DIGEST)
+        for path in ROWS:
+            owner.authorize(path)
+        owner.announcements()
+        self.fields = {
+            name: SealedField(
+                reference.ruler_key(owner.key, name, label, *FIRST),
+                reference.ruler_cuts(
+                    reference.ruler_key(owner.key, name, label, *FIRST), *SIZES[name]
+                ),
+                SIZES[name][1],
+                is_proven=name != "bmi",
+            )
+            for name, label in LABELS.items()
+        }
+        self.providers = {path: owner.authorize(path) for path in ROWS}
+        self.rows: dict[str, list[SealedRow]] = {}
+        self.seals: dict[str, second.MadeSeal] = {}
+        for path, rows in ROWS.items():
+            self.rows[path] = self.upload(path, rows) if rows["record"] else []
+            self.seals[path] = second.seal(self.providers[path], self.rows[path], self.fields)
+            self.messages[f"seal of {path}"] = self.seals[path].message
+        more = self.upload("hospital", ADDED)
+        first = self.seals["hospital"]
+        self.rows["hospital"] += more
+        self.seals["hospital"] = second.seal(
+            self.providers["hospital"], self.rows["hospital"], self.fields, 2, first.digest
+        )
+        self.messages["second seal of hospital"] = self.seals["hospital"].message
+        self.messages["query"] = self.query()
+
+    def upload(self, path: str, rows: dict[str, list[Any]]) -> list[SealedRow]:
+        """Return the rows of an upload."""
+        party = self.providers[path]
+        columns: list[second.Column] = [
+            (name, "Int64", "int64", values) for name, values in rows.items()
+        ]
+        entries: dict[str, list[tuple[int, int]]] = {}
+        for name, field in self.fields.items():
+            place = reference.child(party.key, "place", name.encode())
+            entries[name] = [
+                (
+                    reference.mopse_entry(field.cuts, field.width, place, value - LOWEST[name], of),
+                    at,
+                )
+                for at, value in enumerate(rows[name])
+                if value is not None
+                for of in [second.handle_of(party.key, rows["record"][at])]
+            ]
+        made = party.upload(columns, "record", {}, entries)
+        sealed = []
+        for at, handle in enumerate(made.handles):
+            row = [second.handle_of(party.key, record) for record in rows["record"]].index(handle)
+            digest = second.row_digest([of[at] for _, _, of in made.portions])
+            cells = {
+                name: (rows[name][row] - LOWEST[name]) // field.width
+                for name, field in self.fields.items()
+                if rows[name][row] is not None
+            }
+            sealed.append(SealedRow(made.number, handle, digest, cells))
+        return sealed
+
+    def query(self) -> bytes:
+        """Return the query for ages from 41 to 50, and doses up to 3: cells 10 to 12, 0 to 3."""
+        age, dose = self.fields["age"], self.fields["dose"]
+        bounds = [("age", age.cuts[10], age.cuts[13] - 1), ("dose", 0, dose.cuts[4] - 1)]
+        slots = [(age.slots[10], age.slots[13]), (dose.slots[0], dose.slots[4])]
+        owner = self.owner
+        asks = second.ranges(bounds, slots)
+        return owner.query([(Place(), FIRST, owner.of(Place()).stamp(), None, asks)], NOW + 3600)[0]
+
+    def sums(self) -> dict[str, int]:
+        """Return what the cloud's sums of the query must be."""
+        found = {}
+        for name, low, high in [("age", 10, 12), ("dose", 0, 3)]:
+            total = 0
+            for path, rows in self.rows.items():
+                key, content = self.providers[path].key, self.seals[path].content
+                inside = [row for row in rows if low <= row.cells.get(name, -1) <= high]
+                total += sum(second.leaf_of(key, name, row) for row in inside)
+                total += second.mask_of(key, name, content, high + 1)
+                total -= second.mask_of(key, name, content, low)
+            found[name] = total % 2**128
+        return found
+
+
+class First:
+    """The same, as the package makes it."""
+
+    def __init__(self) -> None:
+        self.messages: dict[str, bytes] = {}
+        owner = self.owner = Owner.from_insecure_seed(SCHEMA, SEED)
+        for path in ROWS:
+            owner.authorize(path)
+        cloud = self.cloud = Cloud()
+        cloud.enroll(owner.public)
+        self.providers = {path: owner.authorize(path) for path in ROWS}
+        for path, rows in ROWS.items():
+            if rows["record"]:
+                cloud.receive(self.providers[path].encrypt(frame(rows), id="record"))
+            self.seal(path, f"seal of {path}")
+        cloud.receive(self.providers["hospital"].encrypt(frame(ADDED), id="record"))
+        self.seal("hospital", "second seal of hospital")
+        self.query = owner.query(age=(41, 50), dose=(None, 3), proof=True)
+        self.messages["query"] = bytes(self.query)
+
+    def seal(self, path: str, name: str) -> None:
+        """Keep the seal of a provider, which the cloud must take."""
+        seal = self.providers[path].seal()
+        self.messages[name] = bytes(seal)
+        assert not self.cloud.receive(seal).repeated
+
+
+@pytest.fixture(scope="module")
+def stories() -> tuple[First, Second]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "time", lambda: NOW)
+        return First(), Second()
+
+
+KEPT = json.loads(VECTORS.read_text())["messages"] if VECTORS.exists() else {}
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_a_seal_is_what_both_implementations_and_the_vectors_say(stories, name):
+    first, other = stories
+    kept = bytes.fromhex(KEPT[name])
+    assert other.messages[name] == kept
+    assert first.messages[name] == kept
+
+
+def test_every_seal_is_kept(stories):
+    first, other = stories
+    assert first.messages.keys() == other.messages.keys() == KEPT.keys()
+    assert SCHEMA.digest == DIGEST
+
+
+def test_the_sums_of_a_cloud_are_those_of_the_formula(stories):
+    first, other = stories
+    _, answer = Told.of_answer(bytes(first.cloud.search(first.query)))
+    [token] = answer.proof.tokens
+    age, dose = token.ranges
+    sums = other.sums()
+    assert (age.sums, dose.sums) == ([(26, sums["age"])], [(8, sums["dose"])])
+
+
+def test_the_sums_of_what_is_gone_and_what_came_since_are_those_of_the_seals():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "time", lambda: NOW)
+        first, other = First(), Second()
+    hospital, cloud = first.providers["hospital"], first.cloud
+    cloud.receive(hospital.update(frame(CHANGED), id="record", cloud=cloud))
+    query = first.owner.query(age=(41, 50), dose=(None, 3), proof=True)
+    _, answer = Told.of_answer(bytes(cloud.search(query)))
+    sums = other.sums()
+    ranges = answer.proof.tokens[0].ranges
+    assert [of.sums[0][1] for of in ranges] == [sums["age"], sums["dose"]]
+    handle = second.handle_of(other.providers["hospital"].key, 9)
+    [gone] = ranges[0].gone
+    [row] = [row for row in other.rows["hospital"] if row.handle == handle]
+    assert (gone.provider, gone.upload, gone.row) == ("hospital", row.upload, (handle, row.digest))
+    assert ranges[1].gone == []
+    # Where it stands in what removed it is the version of the row.
+    evidence = answer.proof.evidence[gone.by]
+    version = second.version(row.upload, row.handle, row.digest)
+    assert evidence.chunks[gone.at : gone.at + 16] == second.u128(version)
+    assert second.tree_root(evidence.chunks) in evidence.head
+
+
+def test_the_slots_of_a_provider_are_those_of_its_tables(stories):
+    first, other = stories
+    _, answer = Told.of_answer(bytes(first.cloud.search(first.query, in_detail=True)))
+    for name, of, (low, high) in zip(
+        ("age", "dose"), answer.proof.tokens[0].ranges, ((10, 13), (0, 4)), strict=True
+    ):
+        slots = other.fields[name].slots
+        assert sorted(shown.provider for shown in of.slots) == sorted(ROWS)
+        for shown in of.slots:
+            table = other.seals[shown.provider].tables[name]
+            assert shown.values == [table[slots[low]], table[slots[high]]]
+
+
+def written() -> dict[str, Any]:
+    """Return what the vectors are made of."""
+    return {
+        "about": "Seals of three providers, and a query that sums can prove; every one in hex. The "
+        f"owner has the seed {SEED}; tests/python/test_reference_seals.py tells the story.",
+        "source": "tests/python/reference_messages.py",
+        "messages": {name: message.hex() for name, message in Second().messages.items()},
+    }
+
+
+def write() -> None:
+    """Write the vectors anew, as the second implementation makes them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "time", lambda: NOW)
+        VECTORS.write_text(json.dumps(written(), indent=1) + "\n")
