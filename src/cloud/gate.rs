@@ -90,9 +90,10 @@ impl<S: Store> Gate<S> {
     ///
     /// # Errors
     ///
-    /// [`wire::Error`] if the bytes are no message that a cloud takes, [`Error::NotEnrolled`] if its owner
-    /// is not served, [`message::Error::Signature`](crate::message::Error::Signature) if it is forged, and what [`Upload::check`],
-    /// [`Seal::check`](crate::message::seal::Seal::check), [`Removal::check`], [`Attachment::check`], [`Query::check`] and [`Request::check`] say.
+    /// [`wire::Error`] if the bytes are no message that a cloud takes, [`Error::NotEnrolled`] if its
+    /// owner is not served, [`message::Error::Signature`](crate::message::Error::Signature) if it is
+    /// forged, and what [`Upload::check`], [`Seal::check`](crate::message::seal::Seal::check),
+    /// [`Removal::check`], [`Attachment::check`], [`Query::check`] and [`Request::check`] say.
     pub fn admit(&self, message: &[u8], now: u64) -> Result<Admitted, S::Error> {
         match Kind::of(message) {
             Some(Kind::Announcements) => Ok(Admitted::Announcements(announcement::split(message)?)),
@@ -172,12 +173,14 @@ impl<S: Store> Gate<S> {
         Ok(announcement::join(owner, &messages))
     }
 
-    /// Takes an upload, a seal, a removal or an attachment, whole or not at all, at a time in seconds since 1970.
+    /// Takes an upload, a seal, a removal or an attachment, whole or not at all, at a time in seconds
+    /// since 1970.
     ///
     /// # Errors
     ///
-    /// Those of [`admit`](Self::admit), [`Store::add`], [`Store::seal`], [`Store::remove`] and [`Store::add_file`];
-    /// [`Error::LostFiles`] or [`Error::UnknownBase`] if a search might not come to an attachment.
+    /// Those of [`admit`](Self::admit), [`Store::add`], [`Store::seal`], [`Store::remove`] and
+    /// [`Store::add_file`]; [`Error::LostFiles`] or [`Error::UnknownBase`] if a search might not come
+    /// to an attachment.
     pub fn receive(&self, message: &[u8], now: u64) -> Result<Receipt, S::Error> {
         expect(message, &[Kind::Upload, Kind::Attachment, Kind::Removal, Kind::Seal])?;
         match self.admit(message, now)? {
@@ -254,8 +257,8 @@ impl<S: Store> Gate<S> {
         self.page(&query, &Cursor::default(), None)
     }
 
-    /// Returns what answers a query, after what was given before; with what proves the answer if this is the
-    /// end of it and that is asked for, or else if the query names slots.
+    /// Returns what answers a query, after what was given before; with what proves the answer if this
+    /// is the end of it and that is asked for, or else if the query names slots.
     ///
     /// # Errors
     ///
@@ -289,8 +292,8 @@ impl<S: Store> Gate<S> {
     ///
     /// # Errors
     ///
-    /// Those of [`search`](Self::search) and [`Store::page`], [`Error::NoMore`] if that is all, or of another
-    /// query.
+    /// Those of [`search`](Self::search) and [`Store::page`], [`Error::NoMore`] if that is all, or of
+    /// another query.
     pub fn search_after(
         &self,
         query: &[u8],
@@ -395,8 +398,9 @@ impl<S: Store> Gate<S> {
     ///
     /// # Errors
     ///
-    /// Those of [`admit`](Self::admit), [`Error::UnknownFile`] if there is none, or the request is for no
-    /// single one, [`message::Error::Scope`](crate::message::Error::Scope) if it is not at or below the issuer.
+    /// Those of [`admit`](Self::admit), [`Error::UnknownFile`] if there is none, or the request is for
+    /// no single one, [`message::Error::Scope`](crate::message::Error::Scope) if it is not at or below
+    /// the issuer.
     pub fn fetch(&self, request: &[u8], now: u64) -> Result<Fetched, S::Error> {
         self.fetch_file(request, now, false)
     }
@@ -444,8 +448,9 @@ impl<S: Store> Gate<S> {
     ///
     /// # Errors
     ///
-    /// [`Error::WhichOwner`] if it is not clear whose provider, [`Error::NothingStored`] if nothing of it
-    /// is stored, [`message::Error::Name`](crate::message::Error::Name) if there can be no such path, and the store's.
+    /// [`Error::WhichOwner`] if it is not clear whose provider, [`Error::NothingStored`] if nothing of
+    /// it is stored, [`message::Error::Name`](crate::message::Error::Name) if there can be no such
+    /// path, and the store's.
     pub fn remove(&self, owner: Option<&Owner>, provider: &str) -> Result<Receipt, S::Error> {
         let owner = match owner {
             Some(owner) => *owner,

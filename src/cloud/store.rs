@@ -131,9 +131,10 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`message::Error::Epoch`] if the provider's group has left its epoch meanwhile; else [`Error::Id`] if
-    /// another upload had its number, [`Error::Replay`] if it was taken and removed since; then the first of
-    /// its rows, removed ones last, that does not name the version which is live: [`Error::Stored`] if the row should be new, [`Error::NotStored`] if there is none,
+    /// [`message::Error::Epoch`] if the provider's group has left its epoch meanwhile; else
+    /// [`Error::Id`] if another upload had its number, [`Error::Replay`] if it was taken and removed
+    /// since; then the first of its rows, removed ones last, that does not name the version which is
+    /// live: [`Error::Stored`] if the row should be new, [`Error::NotStored`] if there is none,
     /// [`Error::Changed`] if it has another version.
     fn add(&self, upload: Upload, message: &[u8]) -> Result<Receipt, Self::Error>;
 
@@ -142,8 +143,8 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`message::Error::Epoch`] as of [`add`](Self::add); else [`Error::SealNumber`], [`Error::SealBefore`],
-    /// [`Error::SealRows`]; [`Error::NoSeals`] of a store that keeps none.
+    /// [`message::Error::Epoch`] as of [`add`](Self::add); else [`Error::SealNumber`],
+    /// [`Error::SealBefore`], [`Error::SealRows`]; [`Error::NoSeals`] of a store that keeps none.
     fn seal(&self, sealed: Sealed) -> Result<bool, Self::Error> {
         let _ = sealed;
         Err(Error::NoSeals.into())
@@ -303,9 +304,9 @@ pub trait Store: Send + Sync {
     /// See [`owners`](Self::owners).
     fn file(&self, owner: &Owner, number: u128) -> Result<Option<StoredFile>, Self::Error>;
 
-    /// What else its provider signed with the file of an owner with a number, and the signature: the end of
-    /// the message that brought it, after [the file](StoredFile::deed_in). `None` if there is none, or the store
-    /// does not keep it.
+    /// What else its provider signed with the file of an owner with a number, and the signature: the
+    /// end of the message that brought it, after [the file](StoredFile::deed_in). `None` if there is
+    /// none, or the store does not keep it.
     ///
     /// # Errors
     ///

@@ -184,8 +184,8 @@ impl Attachment {
     ///
     /// # Errors
     ///
-    /// [`wire::Error::Format`](crate::wire::Error::Format) if the bytes are no file, [`Error::TooMany`] if it has too many
-    /// keywords, [`Error::Signature`] if it is forged.
+    /// [`wire::Error::Format`](crate::wire::Error::Format) if the bytes are no file, [`Error::TooMany`]
+    /// if it has too many keywords, [`Error::Signature`] if it is forged.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
         let mut reader = Reader::new(bytes, Kind::Attachment)?;
         let file = StoredFile::read(&mut reader)?;

@@ -1,7 +1,8 @@
 //! What a message may hold at most, so that a few bytes never cost whoever reads them much.
 //!
-//! A count is compared with its limit, and with the bytes that are left, before anything is kept or worked on.
-//! What is named twice is refused. Reading a message takes time and memory linear in its bytes.
+//! A count is compared with its limit, and with the bytes that are left, before anything is kept or
+//! worked on. What is named twice is refused. Reading a message takes time and memory linear in its
+//! bytes.
 //!
 //! | of | at most | refused by |
 //! | --- | --- | --- |
@@ -27,8 +28,9 @@
 //! | an attachment: bytes of its description; of its note | [`LONGEST_DESCRIPTION`]; [`LONGEST_NOTE`] | [`Error::TooMany`] |
 //! | an attachment: those before it that it names, each once | [`MOST_LOST`] | `Format` |
 //!
-//! `Format` is [`wire::Error::Format`](crate::wire::Error::Format), which also says of a list that has two of one
-//! name where the second is. `Schema` is [`schema::Error::Schema`](crate::schema::Error::Schema).
+//! `Format` is [`wire::Error::Format`](crate::wire::Error::Format), which also says of a list that has
+//! two of one name where the second is. `Schema` is
+//! [`schema::Error::Schema`](crate::schema::Error::Schema).
 
 use super::Error;
 pub use crate::wire::{LONGEST_NAME, MOST_FIELDS};

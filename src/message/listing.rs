@@ -72,7 +72,8 @@ impl Listing {
     ///
     /// # Errors
     ///
-    /// [`wire::Error::Format`](crate::wire::Error::Format) if the bytes are no listing, or one of files with bodies.
+    /// [`wire::Error::Format`](crate::wire::Error::Format) if the bytes are no listing, or one of files
+    /// with bodies.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
         const LEAST: usize = 32 + 8 + 5 + 16 + 16 + 8 + 1;
         let mut reader = Reader::new(bytes, Kind::Listing)?;
@@ -175,7 +176,8 @@ impl Fetched {
     ///
     /// # Errors
     ///
-    /// [`wire::Error::Format`](crate::wire::Error::Format) if the bytes are no stored file, or one without its body.
+    /// [`wire::Error::Format`](crate::wire::Error::Format) if the bytes are no stored file, or one
+    /// without its body.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
         let mut reader = Reader::new(bytes, Kind::StoredFile)?;
         let request = reader.u128()?;

@@ -1,37 +1,40 @@
 //! What proves an answer to whoever trusts the providers' signatures and has none of their keys: users with
 //! grants.
 //!
-//! A seal commits, for each field, to a tree over the sealed entries in the order of (ciphertext, handle), each with the
-//! upload and the digest of its row ([`entry_leaf`]). For a range, the cloud shows each provider's entries that lie in it,
-//! with one neighbour beyond each bound, and the path that leads to the signed root:
+//! A seal commits, for each field, to a tree over the sealed entries in the order of (ciphertext,
+//! handle), each with the upload and the digest of its row ([`entry_leaf`]). For a range, the cloud
+//! shows each provider's entries that lie in it, with one neighbour beyond each bound, and the path
+//! that leads to the signed root:
 //!
 //! ```text
 //! left < low <= entries <= high < right,   all of them consecutive in the tree
 //! ```
 //!
-//! An entry at either end of the tree has no neighbour there. So no sealed row of the range is missing, and every row
-//! of the answer is one that its provider signed: who wrote it, in which epoch, is its *provenance*. Entries that the
-//! answer does not hold are named with the upload and digest of their row: those that other ranges of a conjunction
-//! drop, which are in no answer and not in every range, and those that were removed since the seal, with the signed
-//! upload that did it. Who belongs to a group is told by the announcement that the query's token names, or a later
-//! one of the same chain.
+//! An entry at either end of the tree has no neighbour there. So no sealed row of the range is missing,
+//! and every row of the answer is one that its provider signed: who wrote it, in which epoch, is its
+//! *provenance*. Entries that the answer does not hold are named with the upload and digest of their
+//! row: those that other ranges of a conjunction drop, which are in no answer and not in every range,
+//! and those that were removed since the seal, with the signed upload that did it. Who belongs to a
+//! group is told by the announcement that the query's token names, or a later one of the same chain.
 //!
 //! # Cost
 //!
-//! Of a provider of `n` rows with `k` in a range: `24 k` bytes and some `2 * 72 + 64 log2(n)` more. Linear in the providers. Checking it costs as
-//! many hashes. The cloud sorts and hashes what a provider sealed when it is first asked, and keeps some 100
-//! bytes an entry until the next seal.
+//! Of a provider of `n` rows with `k` in a range: `24 k` bytes and some `2 * 72 + 64 log2(n)` more.
+//! Linear in the providers. Checking it costs as many hashes. The cloud sorts and hashes what a
+//! provider sealed when it is first asked, and keeps some 100 bytes an entry until the next seal.
 //!
 //! # Leakage
 //!
-//! To whoever asks: ciphertext, handle and digest of one neighbour beyond each bound at every provider, the
-//! ciphertexts of the rows in the range, and pseudonyms of rows that other ranges drop. The cloud learns nothing.
+//! To whoever asks: ciphertext, handle and digest of one neighbour beyond each bound at every provider,
+//! the ciphertexts of the rows in the range, and pseudonyms of rows that other ranges drop. The cloud
+//! learns nothing.
 //!
 //! # Sources
 //!
-//! Neighbours beyond the bounds: Pang, Jain, Ramamritham, Tan: Verifying completeness of relational query results in
-//! data publishing, SIGMOD 2005; trees: Li, Hadjieleftheriou, Kollios, Reyzin: Dynamic authenticated index
-//! structures for outsourced databases, SIGMOD 2006. Here for the sorted entries of many providers, each of its own.
+//! Neighbours beyond the bounds: Pang, Jain, Ramamritham, Tan: Verifying completeness of relational
+//! query results in data publishing, SIGMOD 2005; trees: Li, Hadjieleftheriou, Kollios, Reyzin: Dynamic
+//! authenticated index structures for outsourced databases, SIGMOD 2006. Here for the sorted entries of
+//! many providers, each of its own.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -457,8 +460,8 @@ fn newest(
     Ok((newest, faults))
 }
 
-/// The names of a token's providers, by the announcement that it names or a later one; and whether its group
-/// is of an epoch that was left.
+/// The names of a token's providers, by the announcement that it names or a later one; and whether its
+/// group is of an epoch that was left.
 fn members_of(
     token: &Token,
     query: &Query,

@@ -10,12 +10,13 @@
 //! stored at    slot(b): a secret permutation of 0..B that all providers of a group and field share
 //! ```
 //!
-//! The cloud adds the tables of all providers slot by slot, to `T`. A token names, under its signature, the
-//! slots of its lowest cell and of the one after its highest, never a cell. The proof of a range is
-//! `T[slot(high + 1)] - T[slot(low)]`: sixteen bytes, for any number of providers. Whoever asked adds the leaves of
-//! the sealed rows that it was given, of those that a list names, and two masks for each provider. Rows
-//! that came after a seal are named `unsealed`; rows that went after it come with the signed
-//! upload that removed them. Of a conjunction, each range lists what it holds and the answer does not; and
+//! The cloud adds the tables of all providers slot by slot, to `T`. A token names, under its signature,
+//! the slots of its lowest cell and of the one after its highest, never a cell. The proof of a range is
+//! `T[slot(high + 1)] - T[slot(low)]`: sixteen bytes, for any number of providers. Whoever asked adds
+//! the leaves of the sealed rows that it was given, of those that a list names, and two masks for each
+//! provider. Rows that came after a seal are named `unsealed`; rows that went after it come with the
+//! signed upload that removed them. Of a conjunction, each range lists what it holds and the answer
+//! does not; and
 //!
 //! ```text
 //! no row is in the lists of all ranges;  none is in a list and in the answer;  none is named twice
@@ -31,27 +32,30 @@
 //! provider signed, and are in the seal that the asker holds for the newest.
 //!
 //! *Reduction.* Replace the PRF, and AES under the derived keys, by random functions; an adversary that
-//! notices breaks one of them (a permutation of 128 bits differs from a function by `q^2 / 2^129` after `q`
-//! blocks). Then every leaf is a uniform number of its own: different rows have different (upload, handle, H), as
-//! uploads have random numbers and H is collision resistant. All that was ever shown of them are table entries, each
-//! with a mask of its own, which is used for one content only, since it hangs on the digest of a signed
-//! content that determines the rows, and rows determine their cells. So the adversary's view is independent
-//! of the leaves. For each provider, a false answer changes the multiset of its leaves in the expected sum.
-//! Given the view and one try, the difference of the two multisets is a sum with at least one uniform leaf that is
-//! independent of all else (a leaf that is left out, or one that was never sealed, or one taken twice: twice a uniform number
-//! has 127 bits, and a multiplicity of `m` loses as many bits as `m` has factors of two; multiplicities are
-//! refused). It equals the difference of the masks' sums that the adversary chose with chance 2^-128. A refusal tells that it was wrong, and no
-//! number: `q` tries win with chance `q 2^-128`. The lists reduce a conjunction to its ranges: a sealed row that
-//! is in all ranges and not in the answer would be in all lists.
+//! notices breaks one of them (a permutation of 128 bits differs from a function by `q^2 / 2^129` after
+//! `q` blocks). Then every leaf is a uniform number of its own: different rows have different (upload,
+//! handle, H), as uploads have random numbers and H is collision resistant. All that was ever shown of
+//! them are table entries, each with a mask of its own, which is used for one content only, since it
+//! hangs on the digest of a signed content that determines the rows, and rows determine their cells. So
+//! the adversary's view is independent of the leaves. For each provider, a false answer changes the
+//! multiset of its leaves in the expected sum. Given the view and one try, the difference of the two
+//! multisets is a sum with at least one uniform leaf that is independent of all else (a leaf that is
+//! left out, or one that was never sealed, or one taken twice: twice a uniform number has 127 bits, and
+//! a multiplicity of `m` loses as many bits as `m` has factors of two; multiplicities are refused). It
+//! equals the difference of the masks' sums that the adversary chose with chance 2^-128. A refusal
+//! tells that it was wrong, and no number: `q` tries win with chance `q 2^-128`. The lists reduce a
+//! conjunction to its ranges: a sealed row that is in all ranges and not in the answer would be in all
+//! lists.
 //!
 //! *Assumed.* HMAC-SHA-256 and AES-256 are pseudo-random, SHA-256 is collision resistant, Ed25519 is
-//! unforgeable; the asker has the newest announcement and seal. The argument is ours and has had no review. What is only
-//! tested: that a wrong sum is not shown, that what is taken for a seal is the newest known, and the lies of the tests.
+//! unforgeable; the asker has the newest announcement and seal. The argument is ours and has had no
+//! review. What is only tested: that a wrong sum is not shown, that what is taken for a seal is the
+//! newest known, and the lies of the tests.
 //!
 //! *A dishonest provider* can lie about its own rows, and its table may contradict them: then the proof
-//! fails for it alone, and it is named, since a seal commits to each slot ([`Slots`]). It cannot
-//! spoil the others' proof, because sums are taken apart by provider. With the cloud's help it learns nothing of others' leaves.
-//! It can leave rows unsealed, or seal seldom: `max_age` bounds that.
+//! fails for it alone, and it is named, since a seal commits to each slot ([`Slots`]). It cannot spoil
+//! the others' proof, because sums are taken apart by provider. With the cloud's help it learns nothing
+//! of others' leaves. It can leave rows unsealed, or seal seldom: `max_age` bounds that.
 //!
 //! *What is not proven.* Rows that came after the seal; that the newest seal was shown to who never saw a newer one
 //! (two askers who compare find a fork); that the cloud answers at all.
@@ -271,8 +275,8 @@ pub(crate) fn removed_by<'a>(
     })
 }
 
-/// The seal that counts for a provider, and what is wrong with it: of one that was shown older or other seals
-/// than are known, of which all was removed, and whose group may have left the epoch.
+/// The seal that counts for a provider, and what is wrong with it: of one that was shown older or other
+/// seals than are known, of which all was removed, and whose group may have left the epoch.
 pub(crate) fn judged(
     seal: Option<Arc<Seal>>,
     fault: Option<String>,
@@ -383,8 +387,9 @@ impl OfToken {
         rows
     }
 
-    /// Holds the lists of a token's proof against each other and against the rows that answer it, by the
-    /// place of each provider that there is. What contradicts itself is somebody's rows, whose fault is noted.
+    /// Holds the lists of a token's proof against each other and against the rows that answer it, by
+    /// the place of each provider that there is. What contradicts itself is somebody's rows, whose
+    /// fault is noted.
     ///
     /// # Errors
     ///

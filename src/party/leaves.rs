@@ -186,8 +186,8 @@ mod tests {
         }
     }
 
-    /// Which slot place 0 has, of 4, over 4000 keys: chi-square with 3 degrees of freedom; a false alarm has
-    /// probability 10^-6.
+    /// Which slot place 0 has, of 4, over 4000 keys: chi-square with 3 degrees of freedom; a false
+    /// alarm has probability 10^-6.
     #[test]
     fn slots_are_uniform() {
         let mut counts = [0_u32; 4];

@@ -1,9 +1,11 @@
-//! Ledgers: what a provider knows of the rows that it holds at a cloud, and the seals that it makes of them.
+//! Ledgers: what a provider knows of the rows that it holds at a cloud, and the seals that it makes of
+//! them.
 //!
-//! A ledger has the upload, handle and digest of each live row, and its cell in each field. It grows with
-//! the uploads that its keyring makes, and is made again from the cloud's own copy where it was lost, others have sent
-//! rows, or an upload never came: each row is opened, so that its author tag shows that this provider wrote
-//! it, and all together are held against the total of the last seal, so that none is missing.
+//! A ledger has the upload, handle and digest of each live row, and its cell in each field. It grows
+//! with the uploads that its keyring makes, and is made again from the cloud's own copy where it was
+//! lost, others have sent rows, or an upload never came: each row is opened, so that its author tag
+//! shows that this provider wrote it, and all together are held against the total of the last seal, so
+//! that none is missing.
 //!
 //! ```text
 //! file = "MOPSELED", version || nonce || AES-256-GCM-SIV(child(provider's key, "leaf", "ledger"), nonce, contents)
@@ -11,12 +13,13 @@
 //!
 //! # Cost
 //!
-//! 48 bytes a row and four a field. A seal is linear in the rows: five AES blocks a row, two and two digests a field,
-//! and a sort of the entries.
+//! 48 bytes a row and four a field. A seal is linear in the rows: five AES blocks a row, two and two
+//! digests a field, and a sort of the entries.
 //!
 //! # Leakage
 //!
-//! A ledger holds the cell of every value: it is as secret as the records, and saved under the provider's key.
+//! A ledger holds the cell of every value: it is as secret as the records, and saved under the
+//! provider's key.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -429,8 +432,8 @@ impl Keyring {
         Ok(rows)
     }
 
-    /// Holds the rows that a cloud shows against the last seal that it shows, and takes note of that; returns
-    /// the seal that the next one follows.
+    /// Holds the rows that a cloud shows against the last seal that it shows, and takes note of that;
+    /// returns the seal that the next one follows.
     fn check_holdings(
         &self,
         token: &Token,

@@ -1,17 +1,18 @@
 //! Whether an answer is all that the providers sealed: the half of a proof by sums that takes keys.
 //!
-//! What is proven, against whom, and why, is in [`sums`](crate::message::sums). Whoever asks has the keys of all
-//! providers that the query reaches, and computes what the cloud's sums must be: the leaves of the sealed rows that it
-//! was given, and two masks for each provider.
+//! What is proven, against whom, and why, is in [`sums`](crate::message::sums). Whoever asks has the
+//! keys of all providers that the query reaches, and computes what the cloud's sums must be: the leaves
+//! of the sealed rows that it was given, and two masks for each provider.
 //!
 //! The newest seal of every place is kept with the keyring. A cloud that shows an older one, or another
-//! of the same number, is found out; one that never showed the newest is not, until two parties compare what they have
-//! seen ([`Keyring::seals_seen`], [`Keyring::compare`]).
+//! of the same number, is found out; one that never showed the newest is not, until two parties compare
+//! what they have seen ([`Keyring::seals_seen`], [`Keyring::compare`]).
 //!
 //! # Cost
 //!
-//! Of each hit, its digest and five AES blocks, and one more for each field; of each provider and field three
-//! derivations and two blocks. A seal that was not seen before costs the verification of its signatures.
+//! Of each hit, its digest and five AES blocks, and one more for each field; of each provider and field
+//! three derivations and two blocks. A seal that was not seen before costs the verification of its
+//! signatures.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -92,8 +93,8 @@ impl Seals {
 }
 
 impl Grants {
-    /// Finds out of which providers an answer holds all that they sealed, by their signatures, and remembers
-    /// their seals.
+    /// Finds out of which providers an answer holds all that they sealed, by their signatures, and
+    /// remembers their seals.
     ///
     /// # Errors
     ///
@@ -232,8 +233,8 @@ impl Keyring {
         by_signatures(&self.seals, parts, proof, query, required)
     }
 
-    /// Takes note of seals; says which places were shown one that is older than what is known, or another of the
-    /// same number.
+    /// Takes note of seals; says which places were shown one that is older than what is known, or
+    /// another of the same number.
     fn see(&self, heads: &[Vec<u8>]) -> Result<HashMap<Node, String>, Error> {
         let read = pool::map(heads.len(), 8, |at| Seal::decode_head(&heads[at]));
         let mut faults = HashMap::new();

@@ -1,8 +1,8 @@
 //! Seals of what is held, what of them is gone, and what proves an answer by them.
 //!
-//! Every row that came before its provider's seal is sealed, for the cloud takes a seal only if it is of
-//! all rows that are there. A sealed row that is replaced or removed is kept as digests, with what shows that its provider
-//! did that, until the next seal.
+//! Every row that came before its provider's seal is sealed, for the cloud takes a seal only if it is
+//! of all rows that are there. A sealed row that is replaced or removed is kept as digests, with what
+//! shows that its provider did that, until the next seal.
 //!
 //! # Cost
 //!
@@ -362,8 +362,8 @@ impl Held {
         range
     }
 
-    /// Rows, ascending, as lists name them; and which of their uploads are not sealed. Without their digests,
-    /// only the latter.
+    /// Rows, ascending, as lists name them; and which of their uploads are not sealed. Without their
+    /// digests, only the latter.
     fn listed(&self, rows: &[u64], is_named: bool, unsealed: &mut Vec<u128>) -> Vec<Listed> {
         if !is_named {
             self.add_unsealed(rows, unsealed);

@@ -2,8 +2,8 @@
 //!
 //! # Cost
 //!
-//! The entries of a provider and field are sorted and hashed when they are first asked for, and kept until its next
-//! seal: some 100 bytes each.
+//! The entries of a provider and field are sorted and hashed when they are first asked for, and kept
+//! until its next seal: some 100 bytes each.
 
 use std::collections::HashMap;
 use std::sync::Arc;
