@@ -173,12 +173,15 @@ class Range:
         """Return what stands next."""
         sums = reader.several(lambda: (reader.number(4), reader.number(16)))
         kinds = (Listed, Gone, Slots)
-        return cls(sums, *(reader.several(lambda kind=kind: kind.read(reader)) for kind in kinds))
+        read = cls(sums, *(reader.several(lambda kind=kind: kind.read(reader)) for kind in kinds))
+        assert reader.number() == 0, "entries are for signatures"
+        return read
 
     def __bytes__(self) -> bytes:
         sums = second.listed([second.u32(slots) + second.u128(sum_) for slots, sum_ in self.sums])
         lists = self.dropped, self.gone, self.slots
-        return sums + b"".join(second.listed([bytes(one) for one in of]) for of in lists)
+        listed = b"".join(second.listed([bytes(one) for one in of]) for of in lists)
+        return sums + listed + second.listed([])
 
 
 @dataclasses.dataclass
@@ -239,13 +242,14 @@ class Proof:
         assert reader.raw(9) == second.head("PRF", 1)
         snapshot = reader.number()
         heads, removals = reader.several(reader.counted), reader.several(reader.counted)
+        assert reader.number() == 0, "announcements are for signatures"
         evidence = reader.several(lambda: Evidence.read(reader))
         proof = cls(snapshot, heads, removals, evidence, reader.several(lambda: Token.read(reader)))
         assert reader.is_at_end()
         return proof
 
     def __bytes__(self) -> bytes:
-        lists = [[second.counted(one) for one in of] for of in (self.heads, self.removals)]
+        lists = [[second.counted(one) for one in of] for of in (self.heads, self.removals, [])]
         lists += [[bytes(one) for one in of] for of in (self.evidence, self.tokens)]
         head = second.head("PRF", 1) + second.u64(self.snapshot)
         return head + b"".join(map(second.listed, lists))

@@ -805,9 +805,9 @@ def test_what_carries_no_proof_is_not_proven(world):
     assert cloud.search(plain).proof_nbytes == 0
     assert cloud.search(asked, proof=False).proof_nbytes == 0
     for answer, query in [(cloud.search(plain), plain), (cloud.search(asked, proof=False), asked)]:
-        with pytest.raises(WrongTypeError, match="no proof came"):
+        with pytest.raises(ProofError, match="no proof came"):
             owner.decrypt(answer, query, proof=True)
-        with pytest.raises(WrongTypeError, match="no proof came"):
+        with pytest.raises(ProofError, match="no proof came"):
             owner.prove(answer, query)
     with pytest.raises(ProofError, match="made without proof=True"):
         owner.prove(cloud.search(plain, proof=True), plain)
@@ -876,7 +876,7 @@ def test_seals_that_are_known_do_not_come_again():
         # What an asker asks for itself is warm too.
         world.cloud.asked.clear()
         assert world.ids(age=(1, 1), proof=True) == ["p1 0"]
-        assert [how for _, how in world.cloud.asked] == [{"since": state}]
+        assert [how for _, how in world.cloud.asked] == [{"proof": "sums", "since": state}]
         world.send("p0", table("p0", [95], first=7))
         world.seal("p0")
         assert world.ids(age=(95, 95), proof=True) == ["p0 7"]

@@ -439,11 +439,10 @@ def check_lie(story: Story, lie: Lie, blamed: set[str], bounds: dict) -> None:
         assert set(faults["provider"]) == blamed
         assert all(faults["cause"])
         story.liar.lie = lie
+        asked = (story.owner.query(**bounds),) if isinstance(asker, User) else ()
+        more = {"proof": True} if asked else {"proof": "signatures", **bounds}
         with pytest.raises(ProofError) as caught:
-            if isinstance(asker, User):
-                asker.ask(story.liar, story.owner.query(**bounds), proof=True)
-            else:
-                asker.ask(story.liar, proof="signatures", **bounds)
+            asker.ask(story.liar, *asked, **more)
         assert set(caught.value.providers) == blamed
         for path in blamed:
             assert repr(path) in str(caught.value)
@@ -1038,7 +1037,7 @@ def test_a_seal_of_another_owner_or_that_nobody_signed_is_refused(story):
     for asker in (story.user(), story.owner):
         with pytest.raises(ProofError, match="of another owner"):
             by_signatures(asker, shown(lambda of: of.heads.extend(theirs.heads)), query)
-        with pytest.raises(ProofError, match="announcement of .* is missing"):
+        with pytest.raises(ProofError, match=r"announcement of .* is missing"):
             by_signatures(
                 asker, shown(lambda of: setattr(of, "announcements", theirs.announcements)), query
             )
@@ -1068,7 +1067,7 @@ def test_an_announcement_is_not_older_than_the_query_and_a_later_one_adds_member
         return lied(answer, query, lie)
 
     for asker in (story.user(), story.owner):
-        with pytest.raises(ProofError, match="announcement of .* is missing, or older"):
+        with pytest.raises(ProofError, match=r"announcement of .* is missing, or older"):
             by_signatures(asker, with_(before, answer, query), query)
         # Who has just come must have sealed, also if there is nothing.
         for false, of in [(with_(later, old_answer, old_query), old_query), (answer, query)]:
