@@ -349,12 +349,12 @@ class Count(int):
     """
 
     _proof: _mopse.message.Proof
-    proven: "pl.DataFrame | None" = None
+    proven: "pl.DataFrame | None"
 
     @classmethod
     def _of(cls, proof: _mopse.message.Proof) -> Self:
         number = super().__new__(cls, proof.count)
-        number._proof = proof
+        number._proof, number.proven = proof, None
         return number
 
     @classmethod

@@ -60,10 +60,11 @@ PYTHON = {
     "files": {*_PRIMITIVE, "_files", "_progress"},
     "leakage": {"_checks", "_table", "_verdict", "errors", "schema"},
     "_answers": _KEYRINGS - {"_answers"},
-    "_party": {*_KEYRINGS, "_files", "cloud"},  # whom they ask; only its type
+    "_proofs": {"_answers", "_checks", "_fork", "_mopse", "errors", "messages"},
+    "_party": {*_KEYRINGS, "_files", "_proofs", "cloud"},  # whom they ask; only its type
     "provider": {*_KEYRINGS, "_party", "cloud", "files", "leakage"},
     "owner": {*_KEYRINGS, "_party", "provider"},
-    "user": {*_KEYRINGS, "_party", "cloud"},
+    "user": {*_KEYRINGS, "_party", "_proofs", "cloud"},
     "plot": {*_PRIMITIVE, "_checked", "_files", "_table"},
     "datasets": {"_checked", "_checks", "_files", "_fork", "_table", "errors"},
     "specimens": {"_checked", "_checks", "errors"},
