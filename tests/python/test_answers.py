@@ -3,7 +3,6 @@
 A dishonest cloud is a cloud on a store that lies. What passes has a test that says so.
 """
 
-import itertools
 import pickle
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,6 +13,7 @@ import pytest
 import reference_messages as second
 from reference_messages import FIRST
 from scene import Scene
+from signed_proofs import packed, pages, told, unpacked
 from stores.dict_store import DictStore
 
 from mopse import Cloud, Field, Owner, Query, Schema, User
@@ -45,38 +45,6 @@ class Liar(DictStore):
     def search(self, query: Any) -> Parts:
         """Return the lie."""
         return self.lie(super().search(query), query)
-
-
-def told(part: Part, rows: Sequence[int] | None = None, **changes: Any) -> Part:
-    """Return a part with other facts, and of its records those of some rows."""
-    names = "owner", "token", "snapshot", "page", "is_last", "provider", "epochs", "upload"
-    facts = {name: getattr(part, name) for name in (*names, "readers", "handles", "portions")}
-    facts |= {"removed": part.removed} | changes
-    if rows is not None:
-        facts["handles"] = facts["handles"][list(rows)]
-        facts["portions"] = [
-            (name, layout, packed([unpacked(sealed)[row] for row in rows]))
-            for name, layout, sealed in facts["portions"]
-        ]
-    return Part(*facts.values())
-
-
-def unpacked(sealed: tuple[Any, bytes]) -> list[bytes]:
-    """Return each of some sealed records."""
-    ends, blob = sealed
-    bounds = [0, *ends.tolist()]
-    return [blob[start:end] for start, end in itertools.pairwise(bounds)]
-
-
-def packed(records: Sequence[bytes]) -> tuple[Any, bytes]:
-    """Return sealed records as a part takes them."""
-    return np.cumsum([len(record) for record in records], dtype=np.uint64), b"".join(records)
-
-
-def pages(parts: Parts) -> Parts:
-    """Return parts of one token, numbered anew."""
-    last = len(parts) - 1
-    return [told(part, page=at, is_last=at == last) for at, part in enumerate(parts)]
 
 
 AGES = {"hospital": [41, 42, 70], "clinic": [43, 5], "hospital/ward": [44, 71]}
