@@ -19,14 +19,15 @@
 //! # Cost
 //!
 //! Of a provider of `n` rows with `k` in a range: `25 k` bytes and some `2 * 73 + 64 log2(n)` at most more,
-//! and its seal's head the first time. Linear in the providers. Checking it costs as many hashes. The cloud sorts and hashes what a provider sealed when it is first asked, and keeps some 100
+//! and its seal's head the first time. Linear in the providers. Checking it costs as many hashes, and two
+//! signatures for a seal that is new. The cloud sorts and hashes what a provider sealed when it is first asked, and keeps some 100
 //! bytes an entry until the next seal.
 //!
 //! # Leakage
 //!
-//! To whoever asks: ciphertext, handle, upload and digest of one neighbour beyond each bound at every provider,
-//! the ciphertexts of the rows in the range, and pseudonyms of rows that other ranges drop. The cloud learns
-//! nothing.
+//! To whoever asks: ciphertext, handle, upload and digest of one neighbour beyond each bound at every
+//! provider, the ciphertexts of the rows in the range, and pseudonyms of rows that other ranges drop. The
+//! cloud learns nothing.
 //!
 //! # Sources
 //!

@@ -848,7 +848,7 @@ def test_a_proof_that_is_cut_or_longer_is_none(story):
 def test_every_byte_of_a_proof_that_is_flipped_is_refused_or_changes_nothing(story):
     query, answer = story.proven(**BOTH)
     user = story.user()
-    table = user.prove(answer, query)
+    found_true = user.prove(answer, query)
     written, provenance = answer._proof.encode(), answer.provenance
     chance = random.Random(7)
     for at in range(len(written)):
@@ -859,7 +859,7 @@ def test_every_byte_of_a_proof_that_is_flipped_is_refused_or_changes_nothing(sto
             found = story.user().prove(false, query) if at % 16 == 0 else user.prove(false, query)
         except MopseError:
             continue
-        assert found.equals(table)
+        assert found.equals(found_true)
         assert false.provenance.equals(provenance)
 
 
@@ -1008,7 +1008,7 @@ def test_two_seals_of_one_proof_count_as_the_newer_one_or_name_their_provider():
 
 
 @pytest.mark.parametrize("path", AGES)
-def test_a_seal_that_is_anothers_stands_for_nobody(story, path):
+def test_a_seal_of_another_provider_stands_for_nobody(story, path):
     others = {"hospital": "clinic", "clinic": "hospital", "hospital/ward": "hospital"}
 
     def lie(parts: list[Part], proof: Proof) -> None:
@@ -1427,6 +1427,14 @@ def test_a_provider_proves_what_is_below_it_by_signatures():
             hospital.ask(story.liar, proof="signatures", **BOUNDS)
         assert caught.value.providers == (path,)
     story.liar.lie = None
+    # A user proves an answer to a query of the hospital too.
+    query = hospital.query(**BOUNDS)
+    answer = story.cloud.search(query, proof="signatures")
+    table_ = story.user().prove(answer, query)
+    assert table_.select("provider", "is_proven").rows() == [(H, True), ("hospital/ward", True)]
+    others = lied(story.proven()[1], query, nothing_else)
+    with pytest.raises((ProofError, AnswerError)):
+        story.user().prove(others, query)
 
 
 # What passes
