@@ -7,12 +7,12 @@ whatever a dishonest cloud can make of what it has.
 import copy
 import dataclasses
 import hashlib
-import itertools
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from dishonest import packed, told, unpacked
 from reference_messages import counted, head, listed, row_digest, u32, u64, u128
 
 from mopse import Cloud, Query
@@ -318,32 +318,6 @@ def digests_of(part: Part) -> list[bytes]:
     """Return what stands for each record of a part."""
     portions = [unpacked(sealed) for _, _, sealed in part.portions]
     return [row_digest(row) for row in zip(*portions, strict=True)]
-
-
-def told(part: Part, rows: Sequence[int] | None = None, **changes: Any) -> Part:
-    """Return a part with other facts, and of its records those of some rows."""
-    names = "owner", "token", "snapshot", "page", "is_last", "provider", "epochs", "upload"
-    facts = {name: getattr(part, name) for name in (*names, "readers", "handles", "portions")}
-    facts |= {"removed": part.removed} | changes
-    if rows is not None:
-        facts["handles"] = facts["handles"][list(rows)]
-        facts["portions"] = [
-            (name, layout, packed([unpacked(sealed)[row] for row in rows]))
-            for name, layout, sealed in facts["portions"]
-        ]
-    return Part(*facts.values())
-
-
-def unpacked(sealed: tuple[Any, bytes]) -> list[bytes]:
-    """Return each of some sealed records."""
-    ends, blob = sealed
-    bounds = [0, *ends.tolist()]
-    return [blob[start:end] for start, end in itertools.pairwise(bounds)]
-
-
-def packed(records: Sequence[bytes]) -> tuple[Any, bytes]:
-    """Return sealed records as a part takes them."""
-    return np.cumsum([len(record) for record in records], dtype=np.uint64), b"".join(records)
 
 
 def pages(parts: Sequence[Part]) -> list[Part]:

@@ -14,6 +14,7 @@ import reference_messages as second
 from dishonest import packed, told, unpacked
 from reference_messages import FIRST
 from scene import Scene
+from signed_proofs import pages
 from stores.dict_store import DictStore
 
 from mopse import Cloud, Field, Owner, Query, Schema, User
@@ -45,12 +46,6 @@ class Liar(DictStore):
     def search(self, query: Any) -> Parts:
         """Return the lie."""
         return self.lie(super().search(query), query)
-
-
-def pages(parts: Parts) -> Parts:
-    """Return parts of one token, numbered anew."""
-    last = len(parts) - 1
-    return [told(part, page=at, is_last=at == last) for at, part in enumerate(parts)]
 
 
 AGES = {"hospital": [41, 42, 70], "clinic": [43, 5], "hospital/ward": [44, 71]}

@@ -4,6 +4,8 @@ The cloud lies through the public API, with an encoder of proofs and trees of it
 to a user with grants, and to the owner.
 """
 
+import datetime
+import itertools
 import random
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -439,10 +441,10 @@ def check_lie(story: Story, lie: Lie, blamed: set[str], bounds: dict) -> None:
         assert set(faults["provider"]) == blamed
         assert all(faults["cause"])
         story.liar.lie = lie
-        asked = (story.owner.query(**bounds),) if isinstance(asker, User) else ()
-        more = {"proof": True} if asked else {"proof": "signatures", **bounds}
+        query = story.owner.query(**bounds)
+        answer = story.liar.search(query, proof="signatures")
         with pytest.raises(ProofError) as caught:
-            asker.ask(story.liar, *asked, **more)
+            by_signatures(asker, answer, query)
         assert set(caught.value.providers) == blamed
         for path in blamed:
             assert repr(path) in str(caught.value)
@@ -844,7 +846,7 @@ def test_a_proof_that_is_cut_or_longer_is_none(story):
 def test_every_byte_of_a_proof_that_is_flipped_is_refused_or_changes_nothing(story):
     query, answer = story.proven(**BOTH)
     user = story.user()
-    table = user.prove(answer, query)
+    found_true = user.prove(answer, query)
     written, provenance = answer._proof.encode(), answer.provenance
     chance = random.Random(7)
     for at in range(len(written)):
@@ -855,7 +857,7 @@ def test_every_byte_of_a_proof_that_is_flipped_is_refused_or_changes_nothing(sto
             found = story.user().prove(false, query) if at % 16 == 0 else user.prove(false, query)
         except MopseError:
             continue
-        assert found.equals(table)
+        assert found.equals(found_true)
         assert false.provenance.equals(provenance)
 
 
@@ -1004,7 +1006,7 @@ def test_two_seals_of_one_proof_count_as_the_newer_one_or_name_their_provider():
 
 
 @pytest.mark.parametrize("path", AGES)
-def test_a_seal_that_is_anothers_stands_for_nobody(story, path):
+def test_a_seal_of_another_provider_stands_for_nobody(story, path):
     others = {"hospital": "clinic", "clinic": "hospital", "hospital/ward": "hospital"}
 
     def lie(parts: list[Part], proof: Proof) -> None:
@@ -1099,3 +1101,513 @@ def test_a_removal_of_all_is_not_shown_for_another_provider():
     story["clinic"].catch_up(story.cloud)
     story.cloud.receive(story["clinic"].seal(cloud=story.cloud))
     assert story.told(None, BOUNDS, proof=True).faults.is_empty()
+
+
+# Honest clouds
+
+
+FULL = {"age": (None, None)}
+
+
+class History(Scene):
+    """What three providers do at random, beside a plain table of what they have and have sealed."""
+
+    def __init__(self, seed: int) -> None:
+        self.chance = random.Random(seed)
+        super().__init__(
+            SCHEMA, *AGES, seed=seed, cloud=Cloud(answer_bytes=self.chance.choice([1, 900, 2**28]))
+        )
+        self.owner.catch_up(self.cloud)
+        self.now: dict[str, dict[str, dict[str, Any]]] = {path: {} for path in AGES}
+        self.sealed: dict[str, dict[str, dict[str, Any]]] = {path: {} for path in AGES}
+        self.numbers = dict.fromkeys(AGES, 0)
+        self.warm = User(SCHEMA, [self.owner.grant(path) for path in AGES])
+        for path in AGES:
+            self.seal(path)
+
+    def seal(self, path: str) -> None:
+        """Have a provider seal."""
+        self.cloud.receive(self[path].seal())
+        self.sealed[path] = dict(self.now[path])
+        self.numbers[path] += 1
+
+    def row(self, path: str, name: str) -> dict[str, Any]:
+        """Return a random record: often of a value that others have, at either end, or null."""
+        return {
+            "id": name,
+            "age": self.chance.choice([0, 1, 40, 40, 41, 50, 98, 99, None]),
+            "sbp": self.chance.choice([60, 100, 120, 260, None]),
+            "weight": self.chance.choice([0, 70, 300]),
+            "note": self.chance.choice(["one", "other"]),
+        }
+
+    def step(self) -> None:
+        """Do something."""
+        path = self.chance.choice([*AGES])
+        here, provider = self.now[path], self[path]
+        what = self.chance.choice(["add", "add", "update", "delete", "seal"])
+        names = [f"{path} {number}" for number in range(9)]
+        known = [name for name in names if name in here]
+        if what == "seal":
+            self.seal(path)
+            return
+        of = [name for name in names if name not in here] if what == "add" else known
+        chosen = self.chance.sample(of, min(len(of), self.chance.choice([1, 2, 3])))
+        if not chosen:
+            return
+        types = dict.fromkeys(("age", "sbp", "weight"), pl.Int64)
+        new = pl.DataFrame([self.row(path, name) for name in chosen], schema_overrides=types)
+        if what == "delete":
+            self.cloud.receive(provider.delete(chosen, cloud=self.cloud))
+            for name in chosen:
+                del here[name]
+            return
+        if what == "add":
+            # Who was removed left a tombstone, which the next version names.
+            upload = provider.encrypt(new, id="id", cloud=self.cloud)
+        else:
+            upload = provider.update(new, id="id", cloud=self.cloud)
+        self.cloud.receive(upload)
+        here.update({row["id"]: row for row in new.to_dicts()})
+
+    def bounds(self) -> dict[str, tuple[int | None, int | None]]:
+        """Return the bounds of a query, of one to three fields, also of nothing and at the ends."""
+        of = {
+            "age": [(0, 0), (99, 99), (40, 50), (41, 97), (2, 39), (None, None), (0, 40)],
+            "sbp": [(60, 60), (100, 120), (61, 99), (260, 260), (None, 110)],
+            "weight": [(0, 70), (300, 300), (1, 69)],
+        }
+        fields = self.chance.sample([*of], self.chance.choice([1, 1, 2, 3]))
+        return {field: self.chance.choice(of[field]) for field in fields}
+
+    def check(self) -> None:
+        """Compare proven answers with a filter of the plain tables."""
+        bounds = self.bounds()
+        granted = [self.owner.grant(path) for path in AGES]
+        query = self.owner.query(**bounds)
+        for user in (self.warm, User(SCHEMA, granted)):
+            found, faults = user.ask(self.cloud, query, proof=True, faults="report")
+            expected, late = set(), set()
+            for path, here in self.now.items():
+                for name, row in here.items():
+                    if not matches(row, bounds):
+                        continue
+                    is_late = self.sealed[path].get(name) is not row
+                    of = tuple(row[c] for c in ("id", "age", "sbp", "weight", "note"))
+                    (late if is_late else expected).add((path, *of))
+            shown = set()
+            if found.height:
+                columns = ("provider", "id", "age", "sbp", "weight", "note")
+                shown = set(found.select(columns).rows())
+            assert shown == expected, bounds
+            assert found.height == len(expected)
+            assert all("after the seal" in cause for cause in faults["cause"])
+            assert sorted(faults["provider"]) == sorted(path for path, *_ in late)
+            assert (late == set()) == faults.is_empty()
+
+
+def matches(row: dict[str, Any], bounds: dict) -> bool:
+    """Return whether a record lies within all bounds; null does in none."""
+    for field, (low, high) in bounds.items():
+        value = row[field]
+        if value is None or value < (low or 0) or (high is not None and value > high):
+            return False
+    return True
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_proven_answers_of_any_history_are_those_that_were_sealed(seed):
+    history = History(seed)
+    for _ in range(30):
+        history.step()
+        history.check()
+
+
+def test_provenance_names_who_wrote_each_record_in_which_epoch_and_seal():
+    story = Story()
+    late = table("clinic", [50], 9)
+    story["clinic"].catch_up(story.cloud)
+    story.cloud.receive(story["clinic"].encrypt(late, id="id"))
+    query, answer = story.proven()
+    for asker in (story.user(), story.owner):
+        with pytest.raises(ProofError) as caught:
+            by_signatures(asker, answer, query)
+        assert caught.value.providers == ("clinic",)
+        expected = {
+            (
+                part.provider,
+                (0,) * (1 + part.provider.count("/")),
+                f"{handle:032x}",
+                f"{part.upload:032x}",
+            )
+            for part in answer._parts
+            for handle in handles_of(part)
+        }
+        found = answer.provenance
+        assert {(p, tuple(e), r, u) for p, e, r, u, _ in found.rows()} == expected
+        assert found.height == len(expected) == 7
+        assert answer.proven.sum()["unsealed"].item() == 1
+        of_late = f"{story.handle('clinic 9'):032x}"
+        assert dict(found.select("record", "seal").rows())[of_late] is None
+        assert found["seal"].to_list().count(1) == 6
+    story["clinic"].catch_up(story.cloud)
+    story.cloud.receive(story["clinic"].seal())
+    query, answer = story.proven()
+    story.user().prove(answer, query)
+    assert set(answer.provenance.filter(provider="clinic")["seal"]) == {2}
+
+
+def test_renewed_records_are_proven_in_their_new_epoch_and_gone_from_the_old_one():
+    story = Story()
+    before = rows(story.told(None, BOUNDS, proof=True).records)
+    seen = story.user()
+    assert not blamed_for(seen, story, story.cloud)[1]
+    story.owner.revoke("clinic")
+    for path in ("hospital", "hospital/ward"):
+        story.authorize(path)
+    story.enroll()
+
+    def told_now() -> tuple[set[tuple], set[str], Answer]:
+        granted = [story.owner.grant(path) for path in ("hospital", "hospital/ward")]
+        user = User(SCHEMA, [*granted, *clinic])
+        query, answer = story.proven()
+        records, faults = user.decrypt(answer, query, proof=True, faults="report")
+        return rows(records), set(faults["provider"]), answer
+
+    clinic = [Owner.from_insecure_seed(SCHEMA, SEED)]
+    clinic[0].authorize("clinic")
+    clinic = [clinic[0].grant("clinic")]
+    for path in ("hospital", "hospital/ward"):
+        story[path].catch_up(story.cloud)
+        story[path].renew(story.cloud)
+    _, blamed, _ = told_now()
+    assert blamed == {"hospital", "hospital/ward"}, "in the new epoch they have sealed nothing"
+    for path in ("hospital", "hospital/ward"):
+        story.cloud.receive(story[path].seal(cloud=story.cloud))
+    found, blamed, answer = told_now()
+    assert (found, blamed) == (before, set())
+    epochs = {
+        path: {tuple(of) for of in rows_["epochs"]}
+        for (path,), rows_ in answer.provenance.group_by("provider")
+    }
+    assert epochs == {"hospital": {(1,)}, "hospital/ward": {(1, 0)}, "clinic": {(0,)}}
+
+
+# A proof that goes with a state that is not the newest, page by page
+
+
+@pytest.mark.parametrize(
+    "bounds", [{"age": (40, 99)}, {"age": (43, 70)}, {"age": (40, 99), "sbp": (103, 260)}], ids=str
+)
+def test_pages_of_one_state_are_proven_while_records_go(bounds):
+    scene = Scene(SCHEMA, "hospital", cloud=Cloud(answer_bytes=600), seed=SEED)
+    for first in range(0, 15, 5):
+        scene.send("hospital", table("hospital", range(40 + 2 * first, 50 + 2 * first, 2), first))
+    scene.cloud.receive(scene["hospital"].seal())
+    user = User(SCHEMA, [scene.owner.grant("hospital")])
+    query, later = scene.owner.query(**bounds), scene.owner.query(**bounds)
+    answer = scene.cloud.search(query, proof="signatures")
+    assert answer.goes_on(query)
+    gone = [f"hospital {number}" for number in (1, 2, 7, 14)]
+    scene["hospital"].catch_up(scene.cloud)
+    scene.cloud.receive(scene["hospital"].delete(gone, cloud=scene.cloud))
+    now = user.ask(scene.cloud, later, proof=True)
+    while answer.goes_on(query):
+        answer += scene.cloud.search(query, after=answer, proof="signatures")
+    then = user.decrypt(answer, query, proof=True)
+    assert set(then["id"]) - set(gone) == set(now["id"])
+    assert then.height > now.height
+
+
+def test_what_was_seen_is_not_sent_again_and_proves_as_much(story):
+    user = story.user()
+    query, cold = story.proven()
+    user.prove(cold, query)
+    warm = story.cloud.search(query, proof="signatures", since=cold.state)
+    assert len(Proof.of(cold).heads) == 3
+    assert Proof.of(warm).heads == []
+    assert user.prove(warm, query).equals(user.prove(cold, query))
+    with pytest.raises(ProofError, match="sealed nothing") as caught:
+        story.user().prove(warm, query)
+    assert set(caught.value.providers) == set(AGES)
+    wanted = []
+
+    class Noting(Dishonest):
+        def search(self, query: Query, **more: Any) -> Answer:
+            wanted.append(more.get("since"))
+            return super().search(query, **more)
+
+    cloud = Noting(story.cloud)
+    for _ in range(2):
+        assert user.ask(cloud, query, proof=True).height == 6
+    assert wanted == [None, cold.state]
+
+
+def test_a_seal_is_not_older_than_it_may_be(monkeypatch):
+    scene = Scene(SCHEMA, "hospital", "clinic")
+    for path in ("hospital", "clinic"):
+        scene.send(path, table(path, [45]))
+        scene.cloud.receive(scene[path].seal())
+    query = scene.owner.query(**BOUNDS)
+    answer = scene.cloud.search(query, proof="signatures")
+    user = User(SCHEMA, [scene.owner.grant(path) for path in ("hospital", "clinic")])
+    now, hour = datetime.datetime.now(datetime.UTC).timestamp(), datetime.timedelta(hours=1)
+    monkeypatch.setattr("mopse._proofs.time.time", lambda: now + 5 * 3600)
+    assert user.prove(answer, query, max_age=7 * hour)["is_proven"].all()
+    with pytest.raises(ProofError, match=r"its seal is [56] hours old") as caught:
+        user.prove(answer, query, max_age=4 * hour)
+    assert set(caught.value.providers) == {"hospital", "clinic"}
+    with pytest.raises(InvalidInputError, match="proof=True"):
+        user.decrypt(answer, query, max_age=hour)
+
+
+def test_a_user_proves_also_what_it_does_not_open(story):
+    """Grants decide what is opened, and signatures show that all is there."""
+    query, answer = story.proven()
+    some = [story.owner.grant("hospital", ids=["hospital 1", "hospital 6"])]
+    user = User(SCHEMA, some)
+    assert user.prove(answer, query)["is_proven"].all()
+    assert answer.provenance.height == 6
+    records, faults = user.decrypt(answer, query, proof=True, faults="report")
+    assert rows(records) == {("hospital", "hospital 1", 41, "true")}
+    assert set(faults["provider"]) == {"clinic", "hospital/ward"}
+    assert all("granted nothing" in cause for cause in faults["cause"])
+    with pytest.raises(ScopeError):
+        user.decrypt(answer, query, proof=True)
+    false = lied(answer, query, hidden("hospital 2")(story))
+    with pytest.raises(ProofError) as caught:
+        user.decrypt(false, query, proof=True)
+    assert caught.value.providers == ("hospital",), "also a record that was not granted is missed"
+    other = Scene(SCHEMA, "hospital")
+    with pytest.raises(ScopeError):
+        User(SCHEMA, [other.owner.grant("hospital")]).prove(answer, query)
+
+
+def test_a_user_of_one_portion_proves_and_opens_its_columns():
+    schema = Schema(age=Field(0, 99, proof=True), portions={"clinical": ["age", "note"]})
+    scene = Scene(schema, "hospital")
+    scene.send(
+        "hospital", {"id": [1, 2, 3], "age": [40, 41, 70], "note": ["a", "b", "c"], "x": [1, 2, 3]}
+    )
+    scene.cloud.receive(scene["hospital"].seal())
+    user = User(schema, [scene.owner.grant("hospital", portions=["clinical"])])
+    query = scene.owner.query(age=(40, 50))
+    found = user.ask(scene.cloud, query, proof=True)
+    assert sorted(found.select("age", "note").rows()) == [(40, "a"), (41, "b")]
+    assert set(found.columns) == {"age", "note", "provider"}
+
+    def without(number: int) -> Lie:
+        def lie(parts: list[Part], proof: Proof) -> list[Part]:
+            return [
+                told(part, portions=[of for at, of in enumerate(part.portions) if at != number])
+                for part in parts
+            ]
+
+        return lie
+
+    liar = Dishonest(scene.cloud)
+    for number in range(2):
+        liar.lie = without(number)
+        with pytest.raises(ProofError) as caught:
+            user.ask(liar, query, proof=True)
+        assert caught.value.providers == ("hospital",)
+
+
+def test_a_provider_proves_what_is_below_it_by_signatures():
+    story = Story()
+    hospital = story["hospital"]
+    hospital.catch_up(story.cloud)
+    own = rows(hospital.ask(story.liar, proof="signatures", **BOUNDS))
+    assert {path for path, *_ in own} == {"hospital", "hospital/ward"}
+    for record, path in [("hospital 1", "hospital"), ("hospital/ward 0", "hospital/ward")]:
+        story.liar.lie = hidden(record)(story)
+        with pytest.raises(ProofError) as caught:
+            hospital.ask(story.liar, proof="signatures", **BOUNDS)
+        assert caught.value.providers == (path,)
+    story.liar.lie = None
+    # A user proves an answer to a query of the hospital too.
+    query = hospital.query(**BOUNDS)
+    answer = story.cloud.search(query, proof="signatures")
+    table_ = story.user().prove(answer, query)
+    assert table_.select("provider", "is_proven").rows() == [(H, True), ("hospital/ward", True)]
+    others = lied(story.proven()[1], query, nothing_else)
+    with pytest.raises((ProofError, AnswerError)):
+        story.user().prove(others, query)
+
+
+# What passes
+
+
+def test_a_record_that_was_replaced_since_its_seal_may_be_missing():
+    """It passes: what came after a seal is not proven, and its provider did replace the record."""
+    story = Story()
+    hospital = story["hospital"]
+    hospital.catch_up(story.cloud)
+    new = table("hospital", [41], 1).with_columns(note=pl.lit("new"))
+    story.cloud.receive(hospital.update(new, id="id", cloud=story.cloud))
+    _, faults = story.told(None, BOUNDS, proof=True)
+    assert set(faults["provider"]) == {"hospital"}, "nothing shows who wrote the new one"
+    truth = rows(story.told(None, BOUNDS, proof=None).records)
+    lie = hidden("hospital 1")(story)
+    records, faults = story.told(lie, BOUNDS, proof=True)
+    assert faults.is_empty()
+    assert rows(records) == truth - {("hospital", "hospital 1", 41, "new")}
+    story.seal("hospital")
+    check_lie(story, lie, {"hospital"}, BOUNDS)
+
+
+def test_a_removal_of_all_that_comes_again_hides_what_somebody_sent_later_who_has_left():
+    """It passes: no removal says which seal it came after; who is a member still has to seal."""
+    scene = Scene(SCHEMA, "hospital", "clinic", "leaving", seed=SEED)
+    removal = bytes(scene.owner.removal("clinic"))
+    for path in scene.providers:
+        scene.send(path, table(path, [45]))
+    scene.cloud.receive(removal)
+    clinic = scene.owner.authorize("clinic")
+    clinic.catch_up(scene.cloud)
+    scene.cloud.receive(clinic.encrypt(table("clinic", [46], 1), id="id"))
+    for provider in (clinic, scene["hospital"], scene["leaving"]):
+        scene.cloud.receive(provider.seal(cloud=scene.cloud))
+    user = User(SCHEMA, [scene.owner.grant(path) for path in scene.providers])
+
+    def lie(parts: list[Part], proof: Proof) -> list[Part]:
+        proof.removals = [removal]
+        return gone_from("clinic")(scene)(parts, proof)
+
+    def found(cloud: Any) -> tuple[set[str], set[str]]:
+        records, faults = user.ask(cloud, scene.owner.query(**BOUNDS), proof=True, faults="report")
+        return {row[0] for row in rows(records)}, set(faults["provider"])
+
+    liar = Dishonest(scene.cloud)
+    liar.lie = lie
+    assert found(liar) == ({"hospital", "leaving"}, {"clinic"})
+    scene.owner.revoke("leaving")
+    for path in ("hospital", "clinic"):
+        scene.authorize(path)
+    scene.enroll()
+    for path in ("hospital", "clinic"):
+        scene[path].catch_up(scene.cloud)
+        scene.cloud.receive(scene[path].seal(cloud=scene.cloud))
+    assert found(scene.cloud) == ({"hospital", "leaving", "clinic"}, set())
+    assert found(liar) == ({"hospital", "leaving"}, {"clinic"})
+    scene.owner.revoke("clinic")
+    scene.authorize("hospital")
+    scene.enroll()
+    scene["hospital"].catch_up(scene.cloud)
+    scene.cloud.receive(scene["hospital"].seal(cloud=scene.cloud))
+    assert found(scene.cloud) == ({"hospital", "leaving", "clinic"}, set())
+    assert found(liar) == ({"hospital", "leaving"}, set())
+
+
+# What it tells and costs
+
+
+def test_one_entry_beyond_each_bound_is_told_and_no_more(story):
+    for bounds in (BOUNDS, {"age": (0, 99)}, {"age": (91, 99)}, {"age": (0, 4)}, BOTH):
+        query, answer = story.proven(**bounds)
+        proof = Proof.of(answer)
+        for token, of in zip(query.tokens, proof.tokens, strict=True):
+            assert of.unsealed == []
+            for (field, low, high), shown in zip(token.predicates, of.ranges, strict=True):
+                for stretch in shown:
+                    path = next(path for path in AGES if path.endswith(stretch.provider))
+                    tree = [entry.ciphertext for entry in story.tree(path, field)]
+                    below, above = [c for c in tree if c < low], [c for c in tree if c > high]
+                    inside = [entry.ciphertext for entry in stretch.entries]
+                    assert inside == [c for c in tree if low <= c <= high]
+                    assert below[-1:] == ([stretch.left.ciphertext] if stretch.left else [])
+                    assert above[:1] == ([stretch.right.ciphertext] if stretch.right else [])
+        assert bytes(proof) == answer._proof.encode(), "and nothing else is in the bytes"
+
+
+EXPECTED = {5: (0.812, 0.812, 0.684), 20: (0.488, 0.488, 0.322), 80: (0.047, 0.047, 0.015)}
+"""How many of all values a record may have: by answers, by their ciphertexts, by neighbours."""
+
+
+def located(owner: Owner, cloud: Cloud, asked: list[tuple[int, int]], top: int) -> list[float]:
+    """Return how well a user who asks ranges locates the records of one provider.
+
+    That is how many values a record may have, of all that there are, on average: by which ranges it
+    answered, by the ciphertexts of the entries in these too, and by the neighbours too.
+    """
+    tree = entries_of(cloud.search(owner.query(age=(None, None)), proof="signatures"))["hospital"]
+    answers = [Proof.of(cloud.search(owner.query(age=of), proof="signatures")) for of in asked]
+    shown = [next(proof.stretches("hospital")) for proof in answers]
+
+    def mask(low: int, high: int) -> int:
+        return (1 << high + 1) - (1 << low) if low <= high else 0
+
+    found = []
+    for has_order, has_neighbours in [(False, False), (True, False), (True, True)]:
+        may = {entry.handle: mask(0, top) for entry in tree}
+        seen: dict[int, int] = {}
+        for (low, high), stretch in zip(asked, shown, strict=True):
+            inside = {entry.handle: entry.ciphertext for entry in stretch.entries}
+            for handle in may:
+                may[handle] &= mask(low, high) if handle in inside else ~mask(low, high)
+            seen |= inside
+            for neighbour, beyond in [
+                (stretch.left, mask(0, low - 1)),
+                (stretch.right, mask(high + 1, top)),
+            ]:
+                if neighbour is not None and has_neighbours:
+                    may[neighbour.handle] &= beyond
+                    seen[neighbour.handle] = neighbour.ciphertext
+        if has_order:
+            order = sorted(seen, key=seen.__getitem__)
+            for one, following in itertools.pairwise(order):
+                lowest = (may[one] & -may[one]).bit_length() - 1
+                may[following] &= mask(lowest, top)
+            for one, before in itertools.pairwise(order[::-1]):
+                may[before] &= mask(0, may[one].bit_length() - 1)
+        found.append(sum(of.bit_count() for of in may.values()) / len(may) / (top + 1))
+    return found
+
+
+def test_neighbours_locate_records_that_answers_alone_do_not():
+    """Those that no range held: a neighbour lies beyond a bound, and in the order of all others."""
+    scene = Scene(Schema(age=Field(0, 999, proof=True)), "hospital", seed=SEED)
+    chance = random.Random(1)
+    scene.send("hospital", {"id": range(60), "age": [chance.randrange(1000) for _ in range(60)]})
+    scene.cloud.receive(scene["hospital"].seal())
+    chance = random.Random(3)
+    lows = [chance.randrange(980) for _ in range(80)]
+    asked = [(low, low + 19) for low in lows]
+    measured = {count: located(scene.owner, scene.cloud, asked[:count], 999) for count in EXPECTED}
+    for count, expected in EXPECTED.items():
+        alone, order, neighbours = measured[count]
+        assert measured[count] == pytest.approx(expected, abs=0.001)
+        assert neighbours < order <= alone
+        # Without a proof, a record that no range held is anywhere else, and each query of two
+        # neighbours places two records at most.
+        assert alone - neighbours <= 2 * count / 60
+
+
+def test_a_proof_is_linear_in_providers_and_logarithmic_in_their_records():
+    schema = Schema(age=Field(0, 10**6, proof=False), sbp=Field(60, 260, proof=True))
+
+    def proofs(providers: int, records: int) -> tuple[int, int]:
+        names = [f"p{number}" for number in range(10, 10 + providers)]
+        scene = Scene(schema, *names, seed=SEED)
+        for name in names:
+            ages = [number * 1_000_000 // records for number in range(records)]
+            scene.send(name, {"id": range(records), "age": ages, "sbp": [100] * records})
+            scene.cloud.receive(scene[name].seal())
+        query = scene.owner.query(age=(500_050, 500_050))
+        cold = scene.cloud.search(query, proof="signatures")
+        user = User(schema, [scene.owner.grant(names[0])])
+        assert user.prove(cold, query)["is_proven"].all()
+        assert len(cold) == 0
+        warm = scene.cloud.search(query, proof="signatures", since=cold.state)
+        return cold.proof_nbytes, warm.proof_nbytes
+
+    sizes = {count: proofs(count, 100) for count in (1, 2, 4, 8)}
+    for at in (0, 1):
+        steps = [(sizes[2 * n][at] - sizes[n][at]) / n for n in (1, 2, 4)]
+        # Announcements name each member; the rest is the same for each.
+        assert max(steps) - min(steps) < 32
+    (one_cold, one_warm), (two_cold, two_warm) = proofs(1, 10_000), proofs(2, 10_000)
+    assert two_cold - one_cold <= 1500
+    assert two_warm - one_warm <= 2 * (8 + 16 + 16 + 32 + 1) + 2 * 14 * 32 + 64
+    few, many = proofs(1, 100)[1], one_warm
+    assert many - few <= 2 * 32 * 7, "two digests a level, and seven levels more"
