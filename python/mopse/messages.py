@@ -1,9 +1,9 @@
 """What travels between whoever holds keys and the cloud: every message, and no key in any.
 
-Records travel as an `Upload`, a `Query` and an `Answer`, and end with a `Removal`; attachments of
-records as a `FileUpload`, a `FileRequest`, a `FileListing` and a `SealedFile`; what an outdated
-keyring has missed of them as `FileNotes`. What the cloud keeps of an attachment is called a stored
-file.
+Records travel as an `Upload`, a `Query` and an `Answer` or a `Count`, and end with a `Removal`; a
+`Seal` states all that a provider has, so that answers can be proven. Attachments of records travel
+as a `FileUpload`, a `FileRequest`, a `FileListing` and a `SealedFile`; what an outdated keyring has
+missed of them as `FileNotes`. What the cloud keeps of an attachment is called a stored file.
 """
 
 import abc
