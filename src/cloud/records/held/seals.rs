@@ -161,13 +161,10 @@ impl Held {
         }
         self.unseal(number);
         self.add_tables(&sealed, u128::wrapping_add);
-        let place = sealed.seal.place.clone();
         if let Some(own) = self.providers.get_mut(number) {
             let stated = Stated { sealed, until: self.rows, change, trees: Arc::default() };
             Arc::make_mut(own).stated = Some(stated);
         }
-        // Whoever seals after a removal has said what it has, be it nothing.
-        Arc::make_mut(&mut self.ended).remove(&name_of(&place));
         Ok(false)
     }
 
