@@ -7,6 +7,7 @@
 mod scene;
 
 use std::fmt::Debug;
+use std::sync::OnceLock;
 
 use mopse::cipher::aes_gcm;
 use mopse::cipher::password::Cost;
@@ -21,9 +22,12 @@ use mopse::message::notes::{Note, Notes};
 use mopse::message::query::Query;
 use mopse::message::removal::Removal;
 use mopse::message::request::Request;
+use mopse::message::seal::{Seal, Sealed};
+use mopse::message::sums::{Proof, Required, Wanted};
 use mopse::message::upload::Upload;
 use mopse::party::Keyring;
 use mopse::party::grants::{Grant, Grants, Share};
+
 use mopse::party::records::Ids;
 use mopse::party::saved::{self, Kind};
 use mopse::party::uploading::Versions;
@@ -121,6 +125,28 @@ struct Messages {
     unsigned: Vec<(&'static str, Vec<u8>)>,
     query: Query,
     answer: Answer,
+    /// A query whose answer is proven, with that.
+    proven: (Query, Answer),
+}
+
+/// A provider whose keys are always the same, which keeps a ledger.
+fn keeper() -> &'static Keyring {
+    static KEEPER: OnceLock<Keyring> = OnceLock::new();
+    KEEPER.get_or_init(|| {
+        let mut owner = owner(2);
+        owner.declare_proven(vec!["age".into()]).expect("it is a field");
+        let keeper = owner.authorize("keeper", &[]).expect("a good name");
+        upload(&keeper, &[(1, 40, Some(150)), (2, 50, None)]);
+        keeper.seal(NOW).expect("it has a ledger");
+        keeper
+    })
+}
+
+/// Keeps a ledger's file only where it is one of the keeper's.
+fn kept(bytes: &[u8]) -> Result<(), mopse::party::Error> {
+    let before = keeper().save_ledger()?.expect("it has a ledger");
+    keeper().open_ledger(bytes)?;
+    keeper().open_ledger(&before)
 }
 
 fn key() -> Key {
@@ -129,6 +155,7 @@ fn key() -> Key {
 
 fn messages() -> Messages {
     let mut owner = owner(1);
+    owner.declare_proven(vec!["age".into(), "sbp".into()]).expect("they are fields");
     let hospital = owner.authorize("hospital", &[]).expect("a good name");
     owner.authorize("ward", &["hospital"]).expect("the hospital is there");
     owner.authorize("lab", &["hospital"]).expect("the hospital is there");
@@ -158,6 +185,7 @@ fn messages() -> Messages {
         requests.map(|request| request.expect("it may ask"));
     let sent = upload(&ward, &[(1, 40, Some(150)), (2, 50, None), (3, 60, Some(90))]);
     cloud.receive(&sent).expect("it is new");
+    cloud.gate.receive(&ward.seal(NOW).expect("it has a ledger"), NOW).expect("it is the first");
     let versions = cloud.versions(&ward, &[1, 2, 3]);
     let deletion = delete(&ward, &[2], &versions).expect("it is there");
     cloud.receive(&deletion).expect("it is the newest version");
@@ -166,6 +194,13 @@ fn messages() -> Messages {
     let query = ask(&owner, &[age(0, 120), sbp(100, 200)]);
     let answer = cloud.answer(&lookup).expect("it may ask");
     let part = answer.parts[0].encode();
+    let provable = owner.provable_query(&[age(0, 120), sbp(100, 200)], NOW).expect("they are sums");
+    let wanted = (None, Wanted { in_detail: true, ..Wanted::default() });
+    let proven = cloud.gate.search_proven(&provable, NOW, None, wanted).expect("it may ask");
+    let count = cloud.gate.count_proven(&provable, NOW, wanted.1).expect("it may ask");
+    let by_signatures = (Some(true), Wanted { by_signatures: true, ..Wanted::default() });
+    let neighbours = cloud.gate.search_proven(&provable, NOW, None, by_signatures);
+    let neighbours = neighbours.expect("it may ask").proof.expect("it was asked for");
     let ids = Some(Ids::Integers(&[1, 2, 3]));
     let portions = ["rest".to_owned(), "files".to_owned()];
     let share = Share { ids: None, portions: None, holder: b"a doctor", end: NOW };
@@ -185,6 +220,9 @@ fn messages() -> Messages {
         ("removal", ward.removal(&id).expect("it is its own")),
         ("query", query),
         ("query", lookup.clone()),
+        ("query", provable.clone()),
+        ("seal", ward.seal(NOW).expect("it has a ledger")),
+        ("ledger", keeper().save_ledger().expect("there is chance").expect("it has a ledger")),
         ("attachment", attached),
         ("request", for_notes),
         ("request", by_words),
@@ -208,13 +246,18 @@ fn messages() -> Messages {
         ("part", part),
         ("part", answer.parts.last().expect("something was removed").encode()),
         ("answer", answer.encode()),
+        ("answer", proven.encode()),
+        ("proof", proven.proof.as_ref().expect("it was asked for").encode()),
+        ("proof", count.encode()),
+        ("proof", neighbours.encode()),
         ("schema", owner.schema().encode()),
         ("fetched", Fetched { request: 1, file, deed: None }.encode()),
         ("listing", listing.encode()),
         ("notes", notes.encode()),
     ];
     let query = Query::decode(&lookup).expect("just made");
-    Messages { owner, ward, grants, cloud, signed, unsigned, query, answer }
+    let proven = (Query::decode(&provable).expect("just made"), proven);
+    Messages { owner, ward, grants, cloud, signed, unsigned, query, answer, proven }
 }
 
 /// Which reader takes bytes, and the bytes that it would write, if it keeps no signature.
@@ -237,6 +280,8 @@ fn taken(bytes: &[u8]) -> Vec<(&'static str, Option<Vec<u8>>)> {
     note(&mut all, "request", Request::decode(bytes), |_| None);
     note(&mut all, "announcement", Announcement::decode(bytes), |_| None);
     note(&mut all, "grant", Grant::decode(bytes), |_| None);
+    note(&mut all, "seal", Sealed::decode(bytes), |_| None);
+    note(&mut all, "ledger", kept(bytes), |()| None);
     note(&mut all, "stream", stream::open(&key(), b"", bytes), |_| None);
     for kind in [Kind::Owner, Kind::Provider] {
         note(&mut all, "keyring", saved::open(bytes, b"password", kind), |_| None);
@@ -249,11 +294,13 @@ fn taken(bytes: &[u8]) -> Vec<(&'static str, Option<Vec<u8>>)> {
     note(&mut all, "chain", Chain::decode(bytes), |(owner, chain)| Some(chain.encode(&owner)));
     note(&mut all, "part", Part::decode(bytes), |part| Some(part.encode()));
     note(&mut all, "answer", Answer::decode(bytes), |answer| Some(answer.encode()));
+    note(&mut all, "proof", Proof::decode(bytes), |proof| Some(proof.encode()));
     note(&mut all, "schema", Schema::decode(bytes), |schema| Some(schema.encode()));
     note(&mut all, "fetched", Fetched::decode(bytes), |fetched| Some(fetched.encode()));
     note(&mut all, "listing", Listing::decode(bytes), |listing| Some(listing.encode()));
     note(&mut all, "notes", Notes::decode(bytes), |notes| Some(notes.encode()));
     let _ = announcement::owner_of(bytes);
+    let _ = Seal::decode_head(bytes);
     let _ = secret_sharing::join(&[(bytes, &key()), (bytes, &key())]);
     all
 }
@@ -268,6 +315,13 @@ fn offered(cloud: &Cloud, bytes: &[u8]) -> usize {
         gate.receive(bytes, NOW).is_ok_and(|receipt| !receipt.is_repeated),
         gate.search(bytes, NOW).is_ok(),
         gate.count(bytes, NOW).is_ok(),
+        gate.search_proven(bytes, NOW, None, (Some(true), Wanted::default())).is_ok(),
+        gate.count_proven(
+            bytes,
+            NOW,
+            Wanted { since: Some(0), in_detail: true, ..Wanted::default() },
+        )
+        .is_ok(),
         gate.find(bytes, NOW).is_ok(),
         gate.fetch(bytes, NOW).is_ok(),
         gate.notes(bytes, NOW).is_ok(),
@@ -298,8 +352,8 @@ proptest! {
 
     #[test]
     fn noise_is_read_without_panic(bytes in noise()) {
-        // A listing of nothing is one, and so is an answer without parts.
-        let is_any = |name: &str| matches!(name, "answer" | "listing");
+        // A listing of nothing is one, and so are an answer without parts and a proof of nothing.
+        let is_any = |name: &str| matches!(name, "answer" | "listing" | "proof");
         prop_assert!(taken(&bytes).iter().all(|(name, _)| is_any(name)), "{bytes:02x?}");
     }
 }
@@ -401,6 +455,104 @@ fn a_changed_answer_gives_no_record_that_was_not_sent() {
     });
 }
 
+/// Who holds which handle in an answer, of what some uploads brought.
+fn rows(answer: &Answer, uploads: &[u128]) -> Vec<(String, u128)> {
+    let of = |part: &Part| {
+        let path = part.provider.path();
+        part.handles.iter().map(move |&handle| (path.clone(), handle)).collect::<Vec<_>>()
+    };
+    let parts = answer.parts.iter().filter(|part| uploads.contains(&part.upload));
+    let mut rows: Vec<_> = parts.flat_map(of).collect();
+    rows.sort_unstable();
+    rows
+}
+
+/// Whether a proven answer to the query is taken: nobody is at fault in it.
+fn is_proven(by: &Keyring, answer: &Answer, query: &Query) -> bool {
+    let Some(proof) = &answer.proof else { return false };
+    let parts: Vec<&Part> = answer.parts.iter().collect();
+    if answer.check(query).is_err() {
+        return false;
+    }
+    let checked = by.prove(Some(&parts), proof, query, Required::default());
+    let _ = by.prove(None, proof, query, Required { now: NOW, most_hours: Some(1) });
+    checked.is_ok_and(|of| !of.is_wrong && of.members.iter().all(|member| member.fault.is_none()))
+}
+
+/// An owner, two providers who have sealed what they sent, of which a row is gone since, a query and its
+/// proven answer.
+fn proven() -> (Keyring, Query, Answer) {
+    let mut owner = owner(3);
+    owner.declare_proven(vec!["age".into(), "sbp".into()]).expect("they are fields");
+    let hospital = owner.authorize("hospital", &[]).expect("a good name");
+    let ward = owner.authorize("ward", &["hospital"]).expect("the hospital is there");
+    let cloud = Cloud::of(&mut owner);
+    for by in [&hospital, &ward] {
+        let rows = [(1, 40, Some(150)), (2, 50, None), (3, 60, Some(90)), (4, 61, Some(91))];
+        cloud.receive(&upload(by, &rows)).expect("it is new");
+        cloud.gate.receive(&by.seal(NOW).expect("it has a ledger"), NOW).expect("it is the first");
+    }
+    cloud.delete(&ward, &[3]).expect("it is there");
+    cloud.receive(&upload(&ward, &[(5, 62, Some(92))])).expect("it is new");
+    let query = owner.provable_query(&[age(0, 120), sbp(80, 200)], NOW).expect("they are sums");
+    let wanted = (None, Wanted { in_detail: true, ..Wanted::default() });
+    let answer = cloud.gate.search_proven(&query, NOW, None, wanted).expect("it may ask");
+    (owner, Query::decode(&query).expect("just made"), answer)
+}
+
+#[test]
+fn a_changed_answer_that_is_proven_has_the_records_that_were_sent() {
+    let (owner, query, honest) = proven();
+    let messages = messages();
+    // What came after a seal is named by the cloud as it likes, and shown as such.
+    let unsealed = honest.proof.iter().flat_map(|proof| &proof.tokens[1].unsealed);
+    let unsealed: Vec<u128> = unsealed.copied().collect();
+    assert_eq!(unsealed.len(), 1);
+    let uploads = honest.parts.iter().map(|part| part.upload);
+    let uploads: Vec<u128> = uploads.filter(|upload| !unsealed.contains(upload)).collect();
+    let (bytes, sent) = (honest.encode(), rows(&honest, &uploads));
+    assert_eq!(sent.len(), 3 + 2);
+    assert!(is_proven(&owner, &honest, &query));
+    let config = ProptestConfig::with_cases(cases(1500));
+    proptest!(config, |(changes in vec(change(), 1..4))| {
+        let mut changed = bytes.clone();
+        changes.iter().for_each(|change| change.make(&mut changed));
+        if let Ok(answer) = Answer::decode(&changed)
+            && is_proven(&owner, &answer, &query)
+        {
+            prop_assert_eq!(rows(&answer, &uploads), sent.clone());
+        }
+        // And of one in which somebody is at fault already.
+        let (asked, answer) = &messages.proven;
+        let mut changed = answer.encode();
+        changes.iter().for_each(|change| change.make(&mut changed));
+        if let Ok(answer) = Answer::decode(&changed) {
+            for by in [&messages.owner, &messages.ward] {
+                prop_assert!(!is_proven(by, &answer, asked));
+            }
+        }
+    });
+}
+
+/// Proofs are taken apart as far as they go: only what is in them is changed, so that it is still read.
+#[test]
+fn a_proof_that_says_something_else_proves_no_other_records() {
+    let (owner, query, honest) = proven();
+    let bytes = honest.proof.as_ref().expect("it was asked for").encode();
+    let config = ProptestConfig::with_cases(cases(3000));
+    proptest!(config, |(at in any::<Index>(), bit in 0..8_u8)| {
+        let mut changed = bytes.clone();
+        changed[at.index(bytes.len())] ^= 1 << bit;
+        let Ok(proof) = Proof::decode(&changed) else { return Ok(()) };
+        let mut answer = Answer { proof: Some(proof), ..honest.clone() };
+        is_proven(&owner, &answer, &query);
+        // Without the hospital's records it is never proven.
+        let part = &mut answer.parts[0];
+        (part.handles, part.portions) = (Vec::new(), Vec::new());
+        prop_assert!(!is_proven(&owner, &answer, &query));
+    });
+}
+
 #[test]
 fn a_changed_listing_describes_no_file_that_was_not_sent() {
     let messages = messages();
@@ -447,8 +599,10 @@ fn a_cloud_takes_no_changed_message() {
 #[test]
 fn a_huge_count_anywhere_is_refused_at_once() {
     let messages = messages();
-    for (_, message) in messages.signed.iter().chain(&messages.unsigned) {
-        for at in 0..message.len().saturating_sub(8) {
+    for (name, message) in messages.signed.iter().chain(&messages.unsigned) {
+        // No count is in a table.
+        let end = if *name == "seal" { 1000 } else { message.len() };
+        for at in 0..end.min(message.len()).saturating_sub(8) {
             for count in [u64::MAX, 1 << 62, 1 << 40, u64::from(u32::MAX)] {
                 let mut changed = message.clone();
                 changed[at..at + 8].copy_from_slice(&count.to_le_bytes());

@@ -494,7 +494,7 @@ class Party:
         check_tables()
         if not isinstance(found, Answer | Count):
             given = type(found).__name__
-            raise WrongTypeError(f"an answer or a count can be proven, not {given}")
+            raise WrongTypeError(f"found must be an answer or a count, not {given}")
         asked = instance(query, Query, "a query")
         parts = None
         if isinstance(found, Answer):

@@ -265,7 +265,7 @@ class Cloud:
         in_detail = truth(in_detail, "in_detail")
         if not truth(proof, "proof"):
             return self._gate.count(message, _now())
-        return Count._of(self._gate.count_proven(message, _now(), since, in_detail))
+        return Count(self._gate.count_proven(message, _now(), since, in_detail))
 
     def find(self, request: FileRequest | bytes) -> FileListing:
         """Return descriptions of the stored files that a request asks for, without what they hold.

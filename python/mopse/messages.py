@@ -334,6 +334,11 @@ class Renewed(int):
         return f"Renewed({int(self)}, superseded={self.superseded})"
 
 
+def _check_proof(proof: object) -> None:
+    if not isinstance(proof, _mopse.message.Proof):
+        raise WrongTypeError(f"a proof is made by a cloud, not {type(proof).__name__}")
+
+
 class Count(int):
     """How many records a query reaches, with what proves it: from `mopse.Cloud.count`.
 
@@ -351,8 +356,9 @@ class Count(int):
     _proof: _mopse.message.Proof
     proven: "pl.DataFrame | None"
 
-    @classmethod
-    def _of(cls, proof: _mopse.message.Proof) -> Self:
+    def __new__(cls, proof: _mopse.message.Proof) -> Self:
+        """Return the count that a proof is of."""
+        _check_proof(proof)
         number = super().__new__(cls, proof.count)
         number._proof, number.proven = proof, None
         return number
@@ -360,7 +366,7 @@ class Count(int):
     @classmethod
     def from_bytes(cls, message: bytes) -> Self:  # type: ignore[override]
         """Return the count that travelled as these bytes."""
-        return cls._of(_mopse.message.Proof.decode(as_message(message, "a count")))
+        return cls(_mopse.message.Proof.decode(as_message(message, "a count")))
 
     def __bytes__(self) -> bytes:
         return self._proof.encode()
@@ -493,8 +499,8 @@ class Answer(Message):
         parts: Iterable[_mopse.message.Part],
         proof: _mopse.message.Proof | None = None,
     ) -> None:
-        if proof is not None and not isinstance(proof, _mopse.message.Proof):
-            raise WrongTypeError(f"a proof is made by a cloud, not {type(proof).__name__}")
+        if proof is not None:
+            _check_proof(proof)
         self._proof = proof
         self.proven: pl.DataFrame | None = None
         self.provenance: pl.DataFrame | None = None

@@ -13,7 +13,7 @@ import hashlib
 import itertools
 import struct
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -699,8 +699,13 @@ def seal(
     fields: dict[str, SealedField],
     number: int = 1,
     before: bytes = bytes(32),
+    lie: Callable[[dict[str, list[int]]], None] = lambda tables: None,
+    where: Place | None = None,
 ) -> MadeSeal:
-    """Return the seal of a provider's rows."""
+    """Return the seal of a provider's rows, at another place if that is said.
+
+    A provider that lies changes its tables before it signs them.
+    """
     fingerprint, entries = 0, []
     for row in rows:
         hashed = b"MOPSEROW" + u128(row.upload) + u128(row.handle) + row.digest
@@ -715,7 +720,8 @@ def seal(
                 of.append((at, row.handle, u128(row.upload) + row.digest))
         leaves = [struct.pack("<q", at) + u128(handle) + more for at, handle, more in sorted(of)]
         entries.append(counted(name) + u64(len(of)) + tree_of(leaves))
-    content = head("SEA", 1, party.name) + bytes(party.place) * 2 + u64(number) + before
+    content = head("SEA", 1, party.name) + bytes(party.place) + bytes(where or party.place)
+    content += u64(number) + before
     content += party.stamp + party.schema + u32(0) + u64(len(rows))
     content += (fingerprint % 2**256).to_bytes(32, "little") + listed(entries)
     digest = hashlib.sha256(content).digest()
@@ -729,6 +735,7 @@ def seal(
                 number_in = sum(leaf_of(party.key, name, row) for row in below)
                 masked = number_in + mask_of(party.key, name, digest, cell)
                 tables[name][slot] = masked % 2**128
+    lie(tables)
     written = [
         counted(name) + u32(len(table)) + tree_of([u128(slot) for slot in table])
         for name, table in tables.items()

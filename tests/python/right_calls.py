@@ -130,7 +130,9 @@ def calls() -> dict[str, Call]:
 
 
 SCHEMA = mopse.Schema(
-    age=mopse.Field(0, 99), sbp=mopse.Field(60, 260, step=2), portions={"contact": ["phone"]}
+    age=mopse.Field(0, 99, proof=True),
+    sbp=mopse.Field(60, 260, step=2),
+    portions={"contact": ["phone"]},
 )
 ROWS = {"id": [1, 2, 3], "age": [40, 50, 60], "sbp": [120, 130, 140], "phone": ["1", "2", "3"]}
 AGES = mopse.Schema(age=mopse.Field(0, 9), weight=mopse.Field(0, 4))
@@ -147,8 +149,14 @@ class World:
         self.attached = self.a.attach(1, b"x", name="n", media_type="a/b", keywords=["word"])
         self.cloud.receive(self.attached)
         self.unsent = self.a.attach(1, b"y", name="n", media_type="a/b")
-        self.query = self.owner.query(age=(0, 99))
+        self.seal = self.a.seal()
+        for sealing in (self.seal, self.ward.seal(), self.scene["b"].seal()):
+            self.cloud.receive(sealing)
+        self.query = self.owner.query(age=(0, 99), proof=True)
         self.answer = self.cloud.search(self.query)
+        self.count = self.cloud.count(self.query, proof=True)
+        self.own_query = self.a.query(age=(0, 99), proof=True)
+        self.own_answer = self.cloud.search(self.own_query)
         self.grant = self.owner.grant("a")
         self.user = mopse.User(SCHEMA, [self.grant])
         self.request = self.owner.find("word")
@@ -430,6 +438,7 @@ BY_CALL: dict[str, dict[str, Right]] = {
     "mopse.Answer": {"query": same(5), "parts": lambda w: [w.part]},
     "mopse.Answer.__add__": {"page": lambda w: w.answer},
     "mopse.Answer.from_bytes": {"message": message_of("answer")},
+    "mopse.Cloud.count": {"proof": same(True)},
     "mopse.Cloud.announcements": {"owner": lambda w: w.owner.key},
     "mopse.Cloud.enroll": {"public": lambda w: w.owner.public},
     "mopse.Cloud.fetch": {"request": lambda w: w.fetch},
@@ -465,6 +474,8 @@ BY_CALL: dict[str, dict[str, Right]] = {
     "mopse.Opse.bounds": {"low": same(1), "high": same(2)},
     "mopse.Opse.decrypt": {"c": lambda _: mopse.Opse(KEY, 100).encrypt(3)},
     "mopse.Opse.encrypt": {"x": array(1, 2)},
+    "mopse.Owner.compare": {"other": lambda w: w.a},
+    "mopse.Owner.prove": {"found": lambda w: w.answer},
     "mopse.Owner.fetch": {"file": lambda w: w.file},
     "mopse.Owner.find": {"keywords": same("word")},
     "mopse.Owner.grant": {},
@@ -477,6 +488,8 @@ BY_CALL: dict[str, dict[str, Right]] = {
     "mopse.Provider": {"keyring": lambda w: w.a._keyring},
     "mopse.Provider.attach": {"record_id": same(1), "keywords": same(["word"])},
     "mopse.Provider.catch_up": {"counts": None},
+    "mopse.Provider.compare": {"other": lambda w: w.owner},
+    "mopse.Provider.prove": {"found": lambda w: w.own_answer, "query": lambda w: w.own_query},
     "mopse.Provider.delete": {"cloud": lambda w: w.cloud},
     "mopse.Provider.encrypt": {"id": same("id")},
     "mopse.Provider.entries": {
@@ -724,6 +737,9 @@ BY_CALL: dict[str, dict[str, Right]] = {
     "mopse.leakage.accepted": {"fields": same(["age"])},
     "mopse.leakage.warn_of": {"indexed": same([]), "fields": same(())},
     "mopse.merge": {"runs": same([[1, 2], [3]])},
+    "mopse.messages.Count": {"proof": lambda w: w.count._proof},
+    "mopse.messages.Count.from_bytes": {"message": message_of("count")},
+    "mopse.messages.Seal": {"message": message_of("seal")},
     "mopse.messages.Receipt": {
         "added": same(0),
         "replaced": same(0),

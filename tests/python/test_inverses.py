@@ -262,12 +262,15 @@ def every_message() -> dict[str, Any]:
     upload = scene.send("a", {"id": [1], "age": [5], "level": ["low"]})
     file = scene["a"].attach(1, b"x", name="n", media_type="m", keywords=["w"])
     scene.cloud.receive(file)
+    seal = scene["a"].seal(cloud=scene.cloud)
+    scene.cloud.receive(seal)
     query, request = scene.owner.query(age=(0, 9)), scene.owner.find("w")
     fetch, notes = scene.owner.fetch(file.file), scene["a"].request_notes()
     return {
         "Upload": upload,
         "FileUpload": file,
         "Query": query,
+        "Seal": seal,
         "Removal": scene.owner.removal("a"),
         "Answer": scene.cloud.search(query),
         "FileRequest": request,
@@ -315,6 +318,17 @@ def test_the_number_of_a_file_is_written_and_read(number):
 def test_a_part_is_what_it_encodes():
     for part in MESSAGES["Answer"]._parts:
         assert stores.Part.decode(part.encode()).encode() == part.encode()
+
+
+def test_a_proven_answer_and_a_count_are_what_travels_of_them():
+    scene = Scene(Schema(age=Field(0, 9, proof=True)), "a")
+    scene.send("a", {"id": [1, 2], "age": [5, 6]})
+    scene.cloud.receive(scene["a"].seal())
+    query = scene.owner.query(age=(0, 5), proof=True)
+    for proven in (scene.cloud.search(query), scene.cloud.count(query, proof=True)):
+        again = type(proven).from_bytes(bytes(proven))
+        assert (again, bytes(again), repr(again)) == (proven, bytes(proven), repr(proven))
+        assert bytes(pickle.loads(pickle.dumps(proven))) == bytes(proven)
 
 
 # Schemas, specimens, labs

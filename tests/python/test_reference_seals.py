@@ -14,6 +14,14 @@ from dishonest import Told
 from reference_messages import FIRST, Place, SealedField, SealedRow
 
 from mopse import Cloud, Field, Owner, Schema
+from mopse.errors import (
+    DamagedFileError,
+    InvalidInputError,
+    ProofError,
+    ScopeError,
+    SignatureError,
+)
+from mopse.messages import Seal
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "seals.json"
 SEED = 30
@@ -231,6 +239,142 @@ def test_the_slots_of_a_provider_are_those_of_its_tables(stories):
         for shown in of.slots:
             table = other.seals[shown.provider].tables[name]
             assert shown.values == [table[slots[low]], table[slots[high]]]
+
+
+# What dishonest providers seal
+
+
+def taken_out(tables: dict[str, list[int]]) -> None:
+    """Seal no sums of a field."""
+    del tables["age"]
+
+
+def too_short(tables: dict[str, list[int]]) -> None:
+    """Seal a table of too few cells."""
+    tables["age"].pop()
+
+
+def too_long(tables: dict[str, list[int]]) -> None:
+    """Seal a table of too many cells."""
+    tables["age"].append(5)
+
+
+def another_field(tables: dict[str, list[int]]) -> None:
+    """Seal the sums of one field as those of the other."""
+    tables["age"], tables["dose"] = tables["dose"], tables["age"]
+
+
+def all_false(tables: dict[str, list[int]]) -> None:
+    """Seal sums that contradict the rows."""
+    tables["age"] = [number * 3 % 2**128 for number in tables["age"]]
+
+
+def one_false(tables: dict[str, list[int]]) -> None:
+    """Seal one false sum: of the slot where the query of the tests begins."""
+    slot = Second().fields["age"].slots[10]
+    tables["age"][slot] ^= 1
+
+
+@pytest.mark.parametrize(
+    ("lie", "why"),
+    [
+        (taken_out, "no sums of field 'age'"),
+        (too_short, "of another number of cells"),
+        (too_long, "of another number of cells"),
+        (another_field, "of another number of cells"),
+        (all_false, "its own sums contradict its rows"),
+        (one_false, "its own sums contradict its rows"),
+    ],
+)
+def test_a_provider_that_seals_false_tables_is_found_and_spoils_nobody_else_s_proof(lie, why):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "time", lambda: NOW)
+        first, other = First(), Second()
+        clinic, rows = other.providers["clinic"], other.rows["clinic"]
+        before = other.seals["clinic"].digest
+        false = second.seal(clinic, rows, other.fields, 2, before, lie)
+        assert first.cloud.receive(false.message).provider == "clinic"
+        ask = first.owner.ask
+        with pytest.raises(ProofError, match=why) as error:
+            ask(first.cloud, age=(41, 50), proof=True)
+        assert error.value.providers == ("clinic",)
+        found, faults = ask(first.cloud, age=(41, 50), proof=True, faults="report")
+        assert faults["provider"].to_list() == ["clinic"]
+        assert dict(found.select("provider", "record").iter_rows()) == {"hospital": 77}
+        assert found["record"].sort().to_list() == [9, 77]
+        # Elsewhere one false sum does no harm, and an honest seal ends it.
+        if lie is one_false:
+            assert ask(first.cloud, age=(0, 3), proof=True).height == 0
+        honest = second.seal(clinic, rows, other.fields, 3, false.digest)
+        first.cloud.receive(honest.message)
+        assert sorted(ask(first.cloud, age=(41, 50), proof=True)["record"]) == [5, 9, 77]
+
+
+def test_tables_of_another_seal_provider_or_field_are_refused(stories):
+    _, other = stories
+    hospital, clinic = (other.seals[path].message for path in ("hospital", "clinic"))
+    older = other.messages["seal of hospital"]
+    slots = 16 * (26 + 8)
+    age = hospital[-slots : -16 * 8]
+    dose = hospital[-16 * 8 :]
+    for spliced in (
+        hospital[:-slots] + clinic[-slots:],
+        hospital[:-slots] + older[-slots:],
+        older[:-slots] + hospital[-slots:],
+        hospital[:-slots] + dose + age,
+        hospital[:-slots] + age + age[: 16 * 8],
+    ):
+        with pytest.raises(SignatureError):
+            Seal(spliced)
+        with pytest.raises(SignatureError):
+            first_cloud(other).receive(spliced)
+
+
+def first_cloud(other: Second) -> Cloud:
+    """Return a cloud that serves the owner, and has nothing yet."""
+    owner = Owner.from_insecure_seed(SCHEMA, SEED)
+    for path in ROWS:
+        owner.authorize(path)
+    cloud = Cloud()
+    cloud.enroll(owner.public)
+    return cloud
+
+
+def test_a_seal_of_a_place_that_was_never_its_own_is_refused(stories):
+    _, other = stories
+    clinic = other.providers["clinic"]
+    elsewhere = {
+        "another provider": other.providers["hospital"].place,
+        "a place below": clinic.place.below("ward", FIRST),
+        "the owner": Place(),
+        "a later epoch": Place().below("clinic", (1, bytes(16))),
+    }
+    for where in elsewhere.values():
+        seal = second.seal(clinic, [], other.fields, where=where).message
+        with pytest.raises((ScopeError, DamagedFileError)):
+            first_cloud(other).receive(seal)
+
+
+def test_fields_and_tables_of_a_seal_have_one_order_and_limits(stories):
+    _, other = stories
+    clinic = other.providers["clinic"]
+
+    def backwards(tables: dict[str, list[int]]) -> None:
+        for name in sorted(tables):
+            tables[name] = tables.pop(name)
+        tables["age"] = tables.pop("age")
+
+    def of_one_slot(tables: dict[str, list[int]]) -> None:
+        tables["age"] = [1]
+
+    def too_many(tables: dict[str, list[int]]) -> None:
+        for number in range(2000):
+            tables[f"z{number:04}"] = [0, 0]
+
+    for lie in (backwards, of_one_slot, too_many):
+        seal = second.seal(clinic, [], other.fields, lie=lie).message
+        with pytest.raises((DamagedFileError, InvalidInputError)):
+            Seal(seal)
 
 
 def written() -> dict[str, Any]:

@@ -156,6 +156,8 @@ WORDS: dict[str, tuple[str, ...]] = {
     "message": (
         "an answer",
         "an upload",
+        "a count",
+        "a seal",
         "a listing",
         "notes",
         "a request",
