@@ -52,7 +52,8 @@ class Cloud:
     -----
     It is honest but curious: it does what it should and remembers everything. What it learns is
     said at `Upload` and `Query`. One that is not honest cannot answer another question, nor double,
-    change or invent records; that it leaves some out, or shows an old state of all, is not noticed.
+    change or invent records. That it leaves some out, or shows an old state of all, is noticed by
+    who asks with ``proof=True``: see `mopse.Owner.prove`.
 
     Examples
     --------
