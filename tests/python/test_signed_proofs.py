@@ -39,8 +39,10 @@ from mopse._mopse import message
 from mopse.errors import (
     AnswerError,
     DamagedFileError,
+    InvalidInputError,
     MopseError,
     ProofError,
+    ScopeError,
     SignatureError,
 )
 from mopse.messages import Answer
