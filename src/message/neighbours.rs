@@ -333,7 +333,7 @@ pub fn check(
     let shown = proof.evidence.iter().map(|of| of.verify()).collect::<Result<Vec<_>, _>>()?;
     let removals = proof.removals.iter().map(|removal| Removal::decode(removal));
     let removals = removals.collect::<Result<Vec<_>, _>>()?;
-    let (newest, faults) = newest(seals, query, known)?;
+    let (newest, shown_seals) = newest(seals, query, known)?;
     let mut checked = Checked { seals: newest.values().cloned().collect(), ..Checked::default() };
     for (token, of) in query.tokens.iter().zip(&proof.tokens) {
         let Selection::Ranges(predicates) = &token.selection else {
@@ -352,8 +352,11 @@ pub fn check(
         for name in names {
             let place = token.group.authority.child_as_spelt(&name, token.group.epoch)?;
             let seal = newest.get(&place).cloned();
+            let of_place = shown_seals.get(&place);
             let removal = removed_by(&removals, &query.owner, &place);
-            let fault = faults.get(&place).cloned();
+            // A removal that comes with a seal is of another place, or of before.
+            let removal = removal.filter(|_| of_place.is_none());
+            let fault = of_place.cloned().flatten();
             let (seal, fault) = judged(seal, fault, removal, is_left, required);
             let rows = hits.get(&name).map_or(&[][..], Vec::as_slice);
             let sealed = rows.iter().filter(|row| !unsealed.contains(&row.upload));
@@ -431,16 +434,17 @@ fn check_member(
     Ok(())
 }
 
-/// The newest seals, of those that are shown and known; and which places were shown older or other ones.
+/// The newest seals, of those that are shown and known; and of each place that is shown one what is wrong
+/// with that, if it is older than what is known, or another.
 #[expect(clippy::type_complexity, reason = "two maps by place")]
 fn newest(
     shown: Vec<Seal>,
     query: &Query,
     known: &HashMap<Node, Arc<Seal>>,
-) -> Result<(BTreeMap<Node, Arc<Seal>>, HashMap<Node, String>), Error> {
+) -> Result<(BTreeMap<Node, Arc<Seal>>, HashMap<Node, Option<String>>), Error> {
     let mut newest: BTreeMap<Node, Arc<Seal>> =
         known.iter().map(|(place, seal)| (place.clone(), Arc::clone(seal))).collect();
-    let mut faults = HashMap::new();
+    let mut of_places = HashMap::new();
     for seal in shown {
         if seal.owner != query.owner || !seal.provider.held(&seal.place) {
             let why = "a seal is of another owner, or of a place that is not its provider's";
@@ -449,16 +453,14 @@ fn newest(
         if seal.schema != query.schema {
             return Err(Error::OtherSchema { what: "a seal" });
         }
-        match newest.get(&seal.place).map(|known| seal.contradicts(known)) {
-            Some(Some(why)) => {
-                faults.insert(seal.place, why);
-            }
-            _ => {
-                newest.insert(seal.place.clone(), Arc::new(seal));
-            }
+        let why = newest.get(&seal.place).and_then(|known| seal.contradicts(known));
+        let (place, is_newest) = (seal.place.clone(), why.is_none());
+        if is_newest {
+            newest.insert(place.clone(), Arc::new(seal));
         }
+        of_places.insert(place, why);
     }
-    Ok((newest, faults))
+    Ok((newest, of_places))
 }
 
 /// The names of a token's providers, by the announcement that it names or a later one; and whether its

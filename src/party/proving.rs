@@ -159,7 +159,7 @@ impl Keyring {
         if snapshot.is_some_and(|snapshot| snapshot != proof.snapshot) {
             return Err(unproven("the proof is of another state of the cloud"));
         }
-        let faults = self.see(&proof.heads)?;
+        let shown_seals = self.see(&proof.heads)?;
         let shown = proof.evidence.iter().map(|of| of.verify()).collect::<Result<Vec<_>, _>>()?;
         let removals = proof.removals.iter().map(|removal| Removal::decode(removal));
         let removals = removals.collect::<Result<Vec<_>, _>>()?;
@@ -176,8 +176,11 @@ impl Keyring {
             let present = self.below.epoch(&token.group.authority);
             let is_left = !is_own && present != token.group.epoch;
             for of in &mut reached {
-                let (fault, removal) =
-                    (faults.get(&of.place).cloned(), removed_by(&removals, &self.owner, &of.place));
+                let shown = shown_seals.get(&of.place);
+                let removal = removed_by(&removals, &self.owner, &of.place);
+                // A removal that comes with a seal is of another place, or of before.
+                let removal = removal.filter(|_| shown.is_none());
+                let fault = shown.cloned().flatten();
                 (of.seal, of.fault) = judged(of.seal.take(), fault, removal, is_left, required);
             }
             let places: BTreeMap<String, Node> =
@@ -233,11 +236,11 @@ impl Keyring {
         by_signatures(&self.seals, parts, proof, query, required)
     }
 
-    /// Takes note of seals; says which places were shown one that is older than what is known, or
-    /// another of the same number.
-    fn see(&self, heads: &[Vec<u8>]) -> Result<HashMap<Node, String>, Error> {
+    /// Takes note of seals; says of each place that is shown one what is wrong with it, if it is older
+    /// than what is known, or another.
+    fn see(&self, heads: &[Vec<u8>]) -> Result<HashMap<Node, Option<String>>, Error> {
         let read = pool::map(heads.len(), 8, |at| Seal::decode_head(&heads[at]));
-        let mut faults = HashMap::new();
+        let mut shown = HashMap::new();
         for seal in read {
             let seal = seal?;
             if seal.owner != self.owner || !seal.provider.held(&seal.place) {
@@ -249,11 +252,9 @@ impl Keyring {
                 return Err(message::Error::OtherSchema { what: "a seal" }.into());
             }
             let place = seal.place.clone();
-            if let Some(why) = self.seals.see(Arc::new(seal))? {
-                faults.insert(place, why);
-            }
+            shown.insert(place, self.seals.see(Arc::new(seal))?);
         }
-        Ok(faults)
+        Ok(shown)
     }
 
     /// The providers that a token reaches.
