@@ -509,6 +509,7 @@ BY_CALL: dict[str, dict[str, Right]] = {
     "mopse.Schema": {"fields": same({"bmi": mopse.Field(0, 9)})},
     "mopse.ProposedSchema.__getitem__": {"name": same("age")},
     "mopse.Schema.__getitem__": {"name": same("age")},
+    "mopse.Seal": {"message": message_of("seal")},
     "mopse.SealedFile": {"fetched": lambda w: w.sealed._fetched},
     "mopse.SealedFile.from_bytes": {"message": message_of("sealed")},
     "mopse.Upload": {"message": message_of("upload")},
@@ -556,6 +557,11 @@ BY_CALL: dict[str, dict[str, Right]] = {
         "domain": same(10),
     },
     "mopse.attacks.Marks.encrypt": {"plaintexts": array(1, 2, 3)},
+    "mopse.attacks.ObservedSeal": {
+        "sender": same(0),
+        "number": same(1),
+        "tables": lambda _: {"age": np.zeros((3, 2), np.uint64)},
+    },
     "mopse.attacks.ObservedToken": {"query": same(1), "bounds": same({"age": (0, 5)})},
     "mopse.attacks.Posterior": {"classes": array(0, 0), "masses": lambda _: np.full((1, 10), 0.1)},
     "mopse.attacks.Replaced": {"records": array(0), "ciphertexts": lambda _: np.array([[1, 2]])},
@@ -739,7 +745,6 @@ BY_CALL: dict[str, dict[str, Right]] = {
     "mopse.merge": {"runs": same([[1, 2], [3]])},
     "mopse.messages.Count": {"proof": lambda w: w.count._proof},
     "mopse.messages.Count.from_bytes": {"message": message_of("count")},
-    "mopse.messages.Seal": {"message": message_of("seal")},
     "mopse.messages.Receipt": {
         "added": same(0),
         "replaced": same(0),
