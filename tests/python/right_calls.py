@@ -560,7 +560,6 @@ BY_CALL: dict[str, dict[str, Right]] = {
     "mopse.attacks.ObservedSeal": {
         "sender": same(0),
         "number": same(1),
-        "records": same(2),
         "tables": lambda _: {"age": np.zeros((3, 2), np.uint64)},
     },
     "mopse.attacks.ObservedToken": {"query": same(1), "bounds": same({"age": (0, 5)})},
