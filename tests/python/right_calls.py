@@ -556,6 +556,12 @@ BY_CALL: dict[str, dict[str, Right]] = {
         "domain": same(10),
     },
     "mopse.attacks.Marks.encrypt": {"plaintexts": array(1, 2, 3)},
+    "mopse.attacks.ObservedSeal": {
+        "sender": same(0),
+        "number": same(1),
+        "records": same(3),
+        "tables": lambda _: {"x": np.zeros((11, 2), np.uint64)},
+    },
     "mopse.attacks.ObservedToken": {"query": same(1), "bounds": same({"age": (0, 5)})},
     "mopse.attacks.Posterior": {"classes": array(0, 0), "masses": lambda _: np.full((1, 10), 0.1)},
     "mopse.attacks.Replaced": {"records": array(0), "ciphertexts": lambda _: np.array([[1, 2]])},
@@ -711,6 +717,7 @@ BY_CALL: dict[str, dict[str, Right]] = {
     },
     "mopse.evaluate.performance.gain": {"table": lambda _: recorded("user_query")},
     "mopse.evaluate.performance.draw_gain": {"table": lambda _: recorded("user_query")},
+    "mopse.evaluate.performance.draw_proofs_by_providers": {"table": lambda _: recorded("proofs")},
     "mopse.evaluate.security.draw_calibration": {"table": lambda _: recorded("security_snapshots")},
     "mopse.evaluate.performance.storage": {"providers": same(2)},
     "mopse.evaluate.security.draw_boundaries": {
