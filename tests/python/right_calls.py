@@ -746,7 +746,7 @@ BY_CALL: dict[str, dict[str, Right]] = {
     "mopse.merge": {"runs": same([[1, 2], [3]])},
     "mopse.messages.Count": {"proof": lambda w: w.count._proof},
     "mopse.messages.Count.from_bytes": {"message": message_of("count")},
-    "mopse.messages.Seal": {"message": message_of("seal")},
+    "mopse.Seal": {"message": message_of("seal")},
     "mopse.messages.Receipt": {
         "added": same(0),
         "replaced": same(0),
