@@ -154,7 +154,6 @@ class Query:
     def __len__(self) -> int: ...
 
 @final
-@final
 class Seal:
     @staticmethod
     def decode(message: bytes) -> Seal: ...
@@ -185,6 +184,7 @@ class Proof:
     @property
     def count(self) -> int: ...
 
+@final
 class Part:
     def __new__(
         cls,
