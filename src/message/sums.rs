@@ -57,8 +57,11 @@
 //! the others' proof, because sums are taken apart by provider. With the cloud's help it learns nothing
 //! of others' leaves. It can leave rows unsealed, or seal seldom: `max_age` bounds that.
 //!
-//! *What is not proven.* Rows that came after the seal; that the newest seal was shown to who never saw a newer one
-//! (two askers who compare find a fork); that the cloud answers at all.
+//! *What is not proven.* Rows that came after the seal, and that the row which replaced a sealed one is
+//! among them; that the newest seal was shown to who never saw a newer one (two askers who compare find
+//! a fork); that the cloud answers at all. A signed removal of all that a provider sent names no seal: of
+//! a provider that has left its group since, one that was carried out before can be shown again in place
+//! of what it sealed after it. Of a member it is a fault.
 //!
 //! # Related work, and what each costs for n sources
 //!
