@@ -7,7 +7,7 @@ import time
 import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Never, Self, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, Literal, Never, Self, overload
 
 import polars as pl
 
@@ -29,10 +29,13 @@ from mopse._files import PRIVATE, as_file, is_plain, read_whole, write_whole
 from mopse._fork import check_tables
 from mopse._proofs import (
     Proven,
+    Seals,
     as_hours,
+    as_place,
     by_signatures,
     faults_of,
     given_proof,
+    in_one_history,
     known_state,
     refused,
     remember_state,
@@ -64,6 +67,7 @@ from mopse.schema import Field, Schema
 
 if TYPE_CHECKING:
     from mopse.cloud import Cloud
+    from mopse.user import User
 
 __all__ = ["Party", "as_cloud", "as_ids", "grant", "keyword_bytes", "names"]
 
@@ -536,15 +540,15 @@ class Party:
         Of a provider that was there in several epochs, it is that of the last one. A provider's own
         is the last that it made. See `compare`.
         """
-        newest = sorted(_newest(self._keyring).items())
+        newest = sorted(self._seen_seals(self.key).items())
         return {path: seal for (path, _), seal in newest}
 
-    def compare(self, other: "Party") -> dict[str, int]:
+    def compare(self, other: "Party | User") -> dict[str, int]:
         """Compare the seals that two parties have seen: whether a cloud shows them one history.
 
         Parameters
         ----------
-        other : Owner or Provider
+        other : Owner, Provider or User
             The other party. A provider knows every seal that it made, as long as it has its ledger.
 
         Returns
@@ -560,27 +564,30 @@ class Party:
             If they were shown two seals of one number, or the provider made another one;
             ``providers`` names them.
         """
-        theirs = instance(other, Party, "the other party")
-        if self.key != theirs.key:
+        if not hasattr(other, "_seen_seals"):
+            kind = type(other).__name__
+            raise WrongTypeError(f"the other party must be an Owner, Provider or User, not {kind}")
+        if isinstance(other, Party) and self.key != other.key:
             raise InvalidInputError("the parties are of two owners")
-        forked, same = set(), {}
-        mine, others = _newest(self._keyring), _newest(theirs._keyring)
-        pairs = [(mine[place], others[place], place[0]) for place in mine.keys() & others.keys()]
-        for one, seen in ((self, others), (theirs, mine)):
-            place = _place(one._keyring.place)
+        mine, others = self._seen_seals(self.key), other._seen_seals(self.key)
+        pairs = [(place, mine[place], others[place]) for place in mine.keys() & others.keys()]
+        for one, seen in ((self, others), (other, mine)):
+            if not isinstance(one, Party):
+                continue
+            place = as_place(one._keyring.place)
             trail = {number: bytes(digest) for number, digest in one._keyring.seal_trail}
             if place in seen and (number := seen[place][0]) in trail:
-                pairs.append(((number, trail[number]), seen[place], place[0]))
-        for (number, digest), (their_number, their_digest), path in sorted(pairs):
-            if number == their_number and digest != their_digest:
-                forked.add(path)
-            elif number == their_number:
-                same[path] = number
-        if forked:
-            error = ProofError(f"two histories were shown of {sorted(forked)}")
-            error.providers = tuple(sorted(forked))
-            raise error
-        return same
+                pairs.append((place, (number, trail[number]), seen[place]))
+        return in_one_history(pairs)
+
+    def _seen_seals(self, key: bytes) -> Seals:
+        """Return number and digest of the newest seal known of each place of an owner."""
+        seen = self._keyring.seals_seen if key == self.key else []
+        newest = {as_place(place): (number, bytes(of)) for place, number, of in seen}
+        if trail := self._keyring.seal_trail:
+            number, digest = trail[-1]
+            newest[as_place(self._keyring.place)] = number, bytes(digest)
+        return newest
 
     @overload
     def decrypt(
@@ -1033,32 +1040,14 @@ def as_cloud(cloud: Any) -> Any:
     return cloud
 
 
-_Epochs: TypeAlias = tuple[tuple[int, bytes], ...]
-
-
-def _place(place: tuple[str, list[tuple[int, bytes]]]) -> tuple[str, _Epochs]:
-    """Return a place as what seals are known by: its path, and the epoch of each of its names."""
-    path, epochs = place
-    return path, tuple((number, bytes(salt)) for number, salt in epochs)
-
-
-def _newest(keyring: _mopse.party.Keyring) -> dict[tuple[str, _Epochs], tuple[int, bytes]]:
-    """Return number and digest of the newest seal known of each place."""
-    newest = {_place(place): (number, bytes(of)) for place, number, of in keyring.seals_seen}
-    if trail := keyring.seal_trail:
-        number, digest = trail[-1]
-        newest[_place(keyring.place)] = number, bytes(digest)
-    return newest
-
-
 def search(cloud: "Cloud", query: Query, **wanted: Any) -> Answer:
     """Return the whole answer of a cloud to a query, page by page."""
     wanted = {name: value for name, value in wanted.items() if value not in (None, False)}
     answer = cloud.search(query, **wanted)
     while answer.goes_on(query):
         page = cloud.search(query, after=answer, **wanted)
-        if not page._parts:
-            break  # what is missing is found out by who opens it
+        if not any(len(part) or part.is_last or part.removed for part in page._parts):
+            break  # it brings nothing; what is missing is found out by who opens it
         answer += page
     return answer
 

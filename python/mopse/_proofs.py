@@ -2,7 +2,7 @@
 
 import datetime
 import time
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from typing import Any, Protocol
 
 import polars as pl
@@ -15,11 +15,15 @@ from mopse.errors import InvalidInputError, ProofError, WrongTypeError
 from mopse.messages import Answer, Query
 
 __all__ = [
+    "Place",
     "Proven",
+    "Seals",
     "as_hours",
+    "as_place",
     "by_signatures",
     "faults_of",
     "given_proof",
+    "in_one_history",
     "known_state",
     "refused",
     "remember_state",
@@ -34,6 +38,15 @@ Faults = dict[tuple[str, str], str]
 
 Unsealed = dict[tuple[str, int], str]
 """Why records of an upload are refused, by path and number."""
+
+Place = tuple[str, tuple[tuple[int, bytes], ...]]
+"""A path, and the epoch of each of its names: what seals are known by."""
+
+Seen = tuple[int, bytes]
+"""Number and digest of a seal."""
+
+Seals = dict[Place, Seen]
+"""The newest seal that was seen of each place."""
 
 Proven = tuple[pl.DataFrame, Faults, Unsealed]
 """What was found of each provider, and what is wrong."""
@@ -157,6 +170,27 @@ def _provenance(written: Sequence[Any]) -> pl.DataFrame:
             "seal": pl.Series(seals, dtype=pl.UInt64),
         }
     )
+
+
+def as_place(place: tuple[str, list[tuple[int, bytes]]]) -> Place:
+    """Return a place as what seals are known by."""
+    path, epochs = place
+    return path, tuple((number, bytes(salt)) for number, salt in epochs)
+
+
+def in_one_history(pairs: Iterable[tuple[Place, Seen, Seen]]) -> dict[str, int]:
+    """Return the numbers of seals that two have seen alike, or say of whom they were shown two."""
+    forked, same = set(), {}
+    for (path, _), (number, digest), (their_number, their_digest) in sorted(pairs):
+        if number == their_number and digest != their_digest:
+            forked.add(path)
+        elif number == their_number:
+            same[path] = number
+    if forked:
+        error = ProofError(f"two histories were shown of {sorted(forked)}")
+        error.providers = tuple(sorted(forked))
+        raise error
+    return same
 
 
 def known_state(states: Mapping[Any, int], cloud: Any) -> int | None:

@@ -11,10 +11,13 @@ import polars as pl
 from mopse import _mopse
 from mopse._answers import Description, OpenedPart, Ranges, described, matching, opened
 from mopse._checks import instance, items, proof_kind
-from mopse._party import as_cloud, search
+from mopse._party import Party, as_cloud, search
 from mopse._proofs import (
+    Seals,
     as_hours,
+    as_place,
     by_signatures,
+    in_one_history,
     known_state,
     refused,
     remember_state,
@@ -229,12 +232,44 @@ class User:
         return table
 
     @property
-    def seals(self) -> dict[str, tuple[int, bytes]]:
-        """Number and digest of the newest seal that was seen of each provider, by path."""
-        seen: dict[str, tuple[int, bytes]] = {}
-        for (path, _), number, digest in self._grants.seals_seen:
-            seen[path] = max(seen.get(path, (0, b"")), (number, bytes(digest)))
-        return seen
+    def seals(self) -> dict[bytes, dict[str, tuple[int, bytes]]]:
+        """Number and digest of the newest seal that was seen, by owner's key and provider's path.
+
+        See `compare`.
+        """
+        owners = {bytes(key) for key, *_ in self._grants.seals_seen}
+        return {
+            key: {path: of for (path, _), of in sorted(self._seen_seals(key).items())}
+            for key in sorted(owners)
+        }
+
+    def compare(self, other: "Party | User") -> dict[str, int]:
+        """Compare the seals that this user and somebody else have seen; see `Owner.compare`.
+
+        Parameters
+        ----------
+        other : Owner, Provider or User
+            Whoever may have been shown another history.
+
+        Raises
+        ------
+        mopse.errors.ProofError
+            If they were shown two seals of one number, or the provider made another one;
+            ``providers`` names them.
+        """
+        if isinstance(other, Party):
+            return other.compare(self)
+        theirs = instance(other, User, "the other party")
+        same: dict[str, int] = {}
+        for key in self.seals:
+            mine, others = self._seen_seals(key), theirs._seen_seals(key)
+            places = mine.keys() & others.keys()
+            same |= in_one_history((place, mine[place], others[place]) for place in places)
+        return same
+
+    def _seen_seals(self, key: bytes) -> Seals:
+        seen = self._grants.seals_seen
+        return {as_place(at): (number, bytes(of)) for own, at, number, of in seen if own == key}
 
     def ask(
         self,

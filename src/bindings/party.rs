@@ -186,6 +186,9 @@ fn member(member: sums::Member) -> Member {
     (provider.path(), group.to_string(), seal, unsealed, fault)
 }
 
+/// Owner, place, number and digest of a seal.
+type SeenSeal = ([u8; 32], Place, u64, [u8; 32]);
+
 /// Path and epochs of who wrote a record, its handle, its upload, and the number of its seal.
 type Written = (Place, String, u128, Option<u64>);
 
@@ -836,11 +839,11 @@ impl Grants {
         Ok(of_signatures(checked))
     }
 
-    /// Path, number and digest of the newest seal that was seen of each place.
+    /// Owner, place, number and digest of the newest seal that was seen of each place.
     #[getter]
-    fn seals_seen(&self, py: Python<'_>) -> PyResult<Vec<(Place, u64, [u8; 32])>> {
-        let seen = released(py, || self.seals.seen())?;
-        Ok(seen.into_iter().map(|(place, number, digest)| (told(&place), number, digest)).collect())
+    fn seals_seen(&self, py: Python<'_>) -> PyResult<Vec<SeenSeal>> {
+        let seen = released(py, || self.seals.seen())?.into_iter();
+        Ok(seen.map(|(of, place, number, digest)| (of.0, told(&place), number, digest)).collect())
     }
 
     fn describe<'py>(

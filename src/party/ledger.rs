@@ -440,7 +440,7 @@ impl Keyring {
         parts: &[&Part],
         proof: &Proof,
     ) -> Result<Option<Last>, Error> {
-        let seen = self.seals.of(&self.node)?.map(|seal| (seal.number, seal.digest()));
+        let seen = self.seals.of(&self.owner, &self.node)?.map(|seal| (seal.number, seal.digest()));
         let made = self.ledger.read()?.as_ref().map(|ledger| ledger.last);
         let made = made.filter(|last| last.number > 0).map(|last| (last.number, last.digest));
         let head = match proof.heads.as_slice() {

@@ -25,6 +25,7 @@ use super::ledger::unproven;
 use crate::lock::{Forked, Lock};
 use crate::message;
 use crate::message::answer::{Part, rows_of};
+use crate::message::certificate::Owner;
 use crate::message::neighbours;
 use crate::message::place::{Epoch, Group, Node};
 use crate::message::query::{Predicate, Query, Scope, Selection, Token};
@@ -48,44 +49,53 @@ pub struct Checked {
     pub is_wrong: bool,
 }
 
-/// The newest seal that was seen of each place.
+/// Owner, place, number and digest of a seal.
+pub type Seen = (Owner, Node, u64, [u8; 32]);
+
+/// The newest seal that was seen of each place of an owner's providers.
 #[derive(Debug, Default)]
-pub struct Seals(Lock<HashMap<Node, Arc<Seal>>>);
+pub struct Seals(Lock<HashMap<(Owner, Node), Arc<Seal>>>);
 
 impl Seals {
     /// Those that were seen before.
-    pub(super) fn new(seen: HashMap<Node, Arc<Seal>>) -> Self {
-        Self(Lock::new(seen))
+    pub(super) fn new(seen: Vec<Seal>) -> Self {
+        let place = |seal: Seal| ((seal.owner, seal.place.clone()), Arc::new(seal));
+        Self(Lock::new(seen.into_iter().map(place).collect()))
     }
 
-    /// The newest seal of each place.
-    pub(super) fn all(&self) -> Result<HashMap<Node, Arc<Seal>>, Forked> {
-        Ok(self.0.read()?.clone())
+    /// The newest seal of each place of one owner.
+    pub(super) fn all(&self, owner: &Owner) -> Result<HashMap<Node, Arc<Seal>>, Forked> {
+        let seen = self.0.read()?;
+        let of_owner = seen.iter().filter(|((of, _), _)| of == owner);
+        Ok(of_owner.map(|((_, place), seal)| (place.clone(), Arc::clone(seal))).collect())
     }
 
     /// The newest seal of a place.
-    pub(super) fn of(&self, place: &Node) -> Result<Option<Arc<Seal>>, Forked> {
-        Ok(self.0.read()?.get(place).cloned())
+    pub(super) fn of(&self, owner: &Owner, place: &Node) -> Result<Option<Arc<Seal>>, Forked> {
+        Ok(self.0.read()?.get(&(*owner, place.clone())).cloned())
     }
 
     /// Takes note of a seal; says why not, if one was seen that it contradicts.
     pub(super) fn see(&self, seal: Arc<Seal>) -> Result<Option<String>, Forked> {
         let mut seen = self.0.write()?;
-        let why = seen.get(&seal.place).and_then(|known| seal.contradicts(known));
+        let place = (seal.owner, seal.place.clone());
+        let why = seen.get(&place).and_then(|known| seal.contradicts(known));
         if why.is_none() {
-            seen.insert(seal.place.clone(), seal);
+            seen.insert(place, seal);
         }
         Ok(why)
     }
 
-    /// Place, number and digest of each.
+    /// Owner, place, number and digest of each.
     ///
     /// # Errors
     ///
     /// [`Forked`].
-    pub fn seen(&self) -> Result<Vec<(Node, u64, [u8; 32])>, Forked> {
+    pub fn seen(&self) -> Result<Vec<Seen>, Forked> {
         let seen = self.0.read()?;
-        let of = |(place, seal): (&Node, &Arc<Seal>)| (place.clone(), seal.number, seal.digest());
+        let of = |((owner, place), seal): (&(Owner, Node), &Arc<Seal>)| {
+            (*owner, place.clone(), seal.number, seal.digest())
+        };
         let mut seals: Vec<_> = seen.iter().map(of).collect();
         seals.sort_unstable();
         Ok(seals)
@@ -121,7 +131,7 @@ fn by_signatures(
     query: &Query,
     required: Required,
 ) -> Result<neighbours::Checked, Error> {
-    let checked = neighbours::check(parts, proof, query, &seals.all()?, required)?;
+    let checked = neighbours::check(parts, proof, query, &seals.all(&query.owner)?, required)?;
     for seal in &checked.seals {
         seals.see(Arc::clone(seal))?;
     }
@@ -266,7 +276,7 @@ impl Keyring {
         };
         let reached = |name: String| -> Result<Reached, Error> {
             let place = authority.child_as_spelt(&name, *epoch)?;
-            let seal = self.seals.of(&place)?;
+            let seal = self.seals.of(&self.owner, &place)?;
             Ok(Reached { name, place, seal, fault: None })
         };
         names.into_iter().map(reached).collect()
@@ -356,7 +366,8 @@ impl Keyring {
     ///
     /// [`Error::Forked`].
     pub fn seals_seen(&self) -> Result<Vec<(Node, u64, [u8; 32])>, Error> {
-        Ok(self.seals.seen()?)
+        let seen = self.seals.seen()?.into_iter();
+        Ok(seen.map(|(_, place, number, digest)| (place, number, digest)).collect())
     }
 }
 

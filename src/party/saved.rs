@@ -20,9 +20,6 @@
 //!
 //! Argon2id and commitment as in [`crate::cipher::password`]; AES-GCM-SIV: RFC 8452.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
@@ -238,7 +235,8 @@ impl Keyring {
             writer.text(field);
         });
         // What a fork has left locked is not saved, and asked for again.
-        let mut seen: Vec<_> = self.seals.all().unwrap_or_default().into_iter().collect();
+        let mut seen: Vec<_> =
+            self.seals.all(&self.owner).unwrap_or_default().into_iter().collect();
         seen.sort_by(|(one, _), (other, _)| one.cmp(other));
         writer.count(seen.len());
         for (_, seal) in seen {
@@ -275,14 +273,14 @@ impl Keyring {
             return Err(reader.fault().into());
         }
         let portions = if version < 3 { Vec::new() } else { portions(&mut reader)? };
-        let (mut proven, mut seals) = (Vec::new(), HashMap::new());
+        let (mut proven, mut seals) = (Vec::new(), Vec::new());
         if version > 3 {
             for _ in 0..reader.count(8)? {
                 proven.push(reader.text()?.to_owned());
             }
             for _ in 0..reader.count(8)? {
                 let seal = Seal::of_head(reader.bytes()?)?;
-                seals.insert(seal.place.clone(), Arc::new(seal));
+                seals.push(seal);
             }
         }
         if proven.iter().any(|name| schema.field(name).is_none()) {

@@ -925,10 +925,41 @@ def test_an_older_state_passes_only_with_who_has_seen_nothing_newer():
     assert ("hospital", "hospital 1", 41, "true") in found
     assert not blamed
     # Whoever compares what two users have seen finds it.
-    assert seen.seals["hospital"][0] == 2
-    assert fresh.seals["hospital"][0] == 1
-    assert seen.seals["clinic"] == fresh.seals["clinic"]
+    key = story.owner.key
+    assert seen.seals[key]["hospital"][0] == 2
+    assert fresh.seals[key]["hospital"][0] == 1
+    assert seen.seals[key]["clinic"] == fresh.seals[key]["clinic"]
+    alike = {"clinic": 1, "hospital/ward": 1}
+    assert seen.compare(fresh) == fresh.compare(seen) == alike
+    assert story.owner.compare(fresh) == fresh.compare(story.owner)
     assert not blamed_for(seen, story, story.cloud)[1], "the newest is taken again"
+
+
+def test_a_user_finds_two_histories_by_comparing_with_whoever_saw_the_other():
+    story, other = Story(Recorder()), Story(Recorder())
+    one, there = story.user(), other.user()
+    for asker, of in ((one, story), (there, other)):
+        asker.ask(of.cloud, of.owner.query(age=(0, 120)), proof=True)
+    if story.owner.key != other.owner.key:
+        assert one.compare(there) == {}, "other owners have other seals of the same names"
+        both = User(SCHEMA, [of.owner.grant("hospital") for of in (story, other)])
+        for of in (story, other):
+            both.ask(of.cloud, of.owner.query(age=(0, 120)), proof=True, faults="report")
+        assert both.compare(one)["hospital"] == both.compare(there)["hospital"] == 1
+        assert set(both.seals) == {story.owner.key, other.owner.key}
+    with pytest.raises(WrongTypeError, match="must be"):
+        one.compare("clinic")
+    # Two machines of one hospital, each of which is shown a world of its own.
+    world = story.cloud.copy()
+    corrected(story, story.cloud, "here")
+    corrected(story, world, "there")
+    here, elsewhere = story.user(), story.user()
+    here.ask(story.cloud, story.owner.query(age=(0, 120)), proof=True)
+    elsewhere.ask(world, story.owner.query(age=(0, 120)), proof=True)
+    for asker, with_whom in ((here, elsewhere), (elsewhere, here)):
+        with pytest.raises(ProofError, match="two histories") as caught:
+            asker.compare(with_whom)
+        assert caught.value.providers == ("hospital",)
 
 
 @pytest.mark.parametrize("is_whole", [False, True], ids=["the record", "all of its provider"])
