@@ -70,7 +70,7 @@
 //! | Pang, Jain, Ramamritham, Tan, SIGMOD 2005: signatures of neighbours | 2 boundary entries and an aggregate a source: O(n) | one owner |
 //! | Li, Hadjieleftheriou, Kollios, Reyzin, SIGMOD 2006: Merkle B-trees | O(log) digests a source: O(n log) | one owner |
 //! | Chen and Liu, `SafeQ`, INFOCOM 2010: neighbourhood chains | 2 neighbours a source: O(n) | sensors with keys of their own |
-//! | Chen, Hu, Xu, SIGMOD 2015: several sources, homomorphic secret sharing | O(1) sums, each source's updates interactive | sources that share a secret |
+//! | Chen, Hu, Xu, SIGMOD 2015: several sources (of which we know the abstract only) | seals that add up at the server | sources that share a secret |
 //! | Zhang, Katz, Papamanthou, `IntegriDB`, CCS 2015: bilinear accumulators | O(log) group elements; a trusted index of all rows | one owner |
 //! | here, sums | 16 bytes; seals are O(n), cached | n providers, n keys, an index merged without one |
 //! | here, signatures | some 1.4 kB a provider | the same |

@@ -44,6 +44,7 @@ from mopse.errors import (
     ProofError,
     ScopeError,
     SignatureError,
+    WrongTypeError,
 )
 from mopse.messages import Answer
 from mopse.stores import Part
