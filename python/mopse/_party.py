@@ -67,7 +67,6 @@ from mopse.schema import Field, Schema
 
 if TYPE_CHECKING:
     from mopse.cloud import Cloud
-    from mopse.user import User
 
 __all__ = ["Party", "as_cloud", "as_ids", "grant", "keyword_bytes", "names"]
 
@@ -543,7 +542,7 @@ class Party:
         newest = sorted(self._seen_seals(self.key).items())
         return {path: seal for (path, _), seal in newest}
 
-    def compare(self, other: "Party | User") -> dict[str, int]:
+    def compare(self, other: Any) -> dict[str, int]:
         """Compare the seals that two parties have seen: whether a cloud shows them one history.
 
         Parameters

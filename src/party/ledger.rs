@@ -282,16 +282,18 @@ impl Keyring {
             rows.iter().map(of).fold(Fingerprint::default(), Fingerprint::with)
         });
         let fingerprint = prints.into_iter().fold(Fingerprint::default(), Fingerprint::with);
-        let mut entries = Vec::new();
-        let mut cells_of: Vec<Vec<u32>> = Vec::new();
-        for (at, (name, _)) in self.schema.fields().iter().enumerate() {
+        let fields = self.schema.fields();
+        let of_field = |at: usize| -> Result<(Entries, Vec<u32>), Error> {
             let mut cells = Vec::with_capacity(rows.len());
             ledger.uploads.iter().for_each(|noted| {
                 cells.extend(noted.cells.get(at).into_iter().flatten());
             });
-            entries.push(entries_of(&self.mopse(name)?, name, &rows, &cells)?);
-            cells_of.push(cells);
-        }
+            let name = &fields[at].0;
+            Ok((entries_of(&self.mopse(name)?, name, &rows, &cells)?, cells))
+        };
+        let of_fields = pool::map(fields.len(), 2, of_field).into_iter();
+        let (mut entries, cells_of): (Vec<Entries>, Vec<Vec<u32>>) =
+            of_fields.collect::<Result<_, Error>>()?;
         entries.sort_by(|one, other| one.field.cmp(&other.field));
         let hours = if self.seed.is_some() { 0 } else { now / 3600 };
         let mut seal = Seal {
@@ -319,8 +321,8 @@ impl Keyring {
             .masks(ALL, &content, [0])
             .into_iter()
             .fold(leaves.sum(ALL, &blocks), u128::wrapping_add);
-        let mut tables = Vec::with_capacity(proven.len());
-        for field in proven {
+        let table_of = |at: usize| -> Result<(Table, Vec<u128>), Error> {
+            let field = proven[at];
             let position = self.field(field)?;
             let cells = self.schema.fields()[position].1.cells();
             let mut steps = vec![0_u128; length(cells)];
@@ -338,13 +340,12 @@ impl Keyring {
                 total = total.wrapping_add(steps.get(at).copied().unwrap_or(0));
             }
             let slots = u32::try_from(table.len()).unwrap_or(u32::MAX);
-            seal.tables.push(Table {
-                field: field.to_owned(),
-                slots,
-                root: tree_of(&table).root(),
-            });
-            tables.push(table);
-        }
+            let root = tree_of(&table).root();
+            Ok((Table { field: field.to_owned(), slots, root }, table))
+        };
+        let made = pool::map(proven.len(), 2, table_of).into_iter();
+        let (of, tables): (Vec<Table>, Vec<Vec<u128>>) = made.collect::<Result<_, Error>>()?;
+        seal.tables = of;
         Ok((seal, tables))
     }
 
