@@ -24,7 +24,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::Error;
 use super::keyring::Keyring;
@@ -70,6 +70,13 @@ struct Noted {
     is_gone: Vec<bool>,
 }
 
+impl Drop for Noted {
+    /// Cells are as secret as the values.
+    fn drop(&mut self) {
+        self.cells.zeroize();
+    }
+}
+
 /// The last seal of a ledger.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Last {
@@ -100,14 +107,18 @@ impl Ledger {
         &self.trail
     }
 
-    /// Takes a row out, if it is there.
-    fn remove(&mut self, handle: Handle) {
-        for noted in self.uploads.iter_mut().rev() {
-            if let Ok(at) = noted.handles.binary_search(&handle)
-                && !noted.is_gone[at]
-            {
-                noted.is_gone[at] = true;
-                return;
+    /// Takes rows out, by ascending handles, as far as they are there.
+    fn remove(&mut self, handles: &[Handle]) {
+        for Noted { handles: here, is_gone, .. } in &mut self.uploads {
+            // Of two sorted lists, the shorter one is looked up in the other.
+            if here.len() <= handles.len() {
+                for (handle, is_gone) in here.iter().zip(is_gone) {
+                    *is_gone |= handles.binary_search(handle).is_ok();
+                }
+            } else {
+                for at in handles.iter().filter_map(|handle| here.binary_search(handle).ok()) {
+                    is_gone[at] = true;
+                }
             }
         }
     }
@@ -158,7 +169,8 @@ impl Ledger {
             if reader.u64()? != fields as u64 {
                 return Err(reader.fault());
             }
-            let mut noted = Noted { upload, ..Noted::default() };
+            let mut noted = Noted::default();
+            noted.upload = upload;
             for _ in 0..count {
                 noted.handles.push(reader.u128()?);
                 noted.digests.push(reader.array()?);
@@ -209,11 +221,12 @@ impl Keyring {
         let mut ledger = self.ledger.write()?;
         let Some(ledger) = ledger.as_mut() else { return Ok(()) };
         for of in removed.iter().filter(|of| of.provider == self.node) {
-            of.rows.iter().for_each(|(handle, _)| ledger.remove(*handle));
+            let handles: Vec<Handle> = of.rows.iter().map(|(handle, _)| *handle).collect();
+            ledger.remove(&handles);
         }
         if let Some(noted) = noted {
             // An upload that is made again takes the place of the one that was thrown away.
-            noted.handles.iter().for_each(|handle| ledger.remove(*handle));
+            ledger.remove(&noted.handles);
             ledger.uploads.push(noted);
         }
         Ok(())

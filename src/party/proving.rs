@@ -6,7 +6,7 @@
 //!
 //! The newest seal of every place is kept with the keyring. A cloud that shows an older one, or another
 //! of the same number, is found out; one that never showed the newest is not, until two parties compare
-//! what they have seen ([`Keyring::seals_seen`], [`Keyring::compare`]).
+//! what they have seen ([`Keyring::seals_seen`], [`Keyring::seal_trail`]).
 //!
 //! # Cost
 //!
