@@ -319,7 +319,7 @@ impl Seal {
             Some(format!("it shows seal {number}, and {before} was seen before"))
         } else if number == before && self.digest() != seen.digest() {
             Some(format!("it shows another seal {number} than the one that was seen before"))
-        } else if number == before + 1 && self.before != seen.digest() {
+        } else if before.checked_add(1) == Some(number) && self.before != seen.digest() {
             Some(format!(
                 "its seal {number} follows another seal than the one that was seen before"
             ))

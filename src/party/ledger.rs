@@ -313,7 +313,7 @@ impl Keyring {
             owner: self.owner,
             provider: self.node.clone(),
             place: place.clone(),
-            number: ledger.last.number + 1,
+            number: ledger.last.number.saturating_add(1),
             before: ledger.last.digest,
             stamp: self.standing.stamp,
             schema: self.schema.digest(),

@@ -15,6 +15,7 @@ from reference_messages import FIRST, Place, SealedField, SealedRow
 
 from mopse import Cloud, Field, Owner, Schema
 from mopse.errors import (
+    ChangedError,
     DamagedFileError,
     InvalidInputError,
     ProofError,
@@ -375,6 +376,22 @@ def test_fields_and_tables_of_a_seal_have_one_order_and_limits(stories):
         seal = second.seal(clinic, [], other.fields, lie=lie).message
         with pytest.raises((DamagedFileError, InvalidInputError)):
             Seal(seal)
+
+
+def test_after_the_last_number_there_is_can_be_no_other(stories):
+    _, other = stories
+    empty, last = other.providers["empty"], 2**64 - 1
+    cloud = first_cloud(other)
+    seal = second.seal(empty, [], other.fields, last)
+    assert not cloud.receive(seal.message).repeated
+    for number in (0, 1, last):
+        again = second.seal(empty, [], other.fields, number, seal.digest).message
+        if number == 0:
+            with pytest.raises(DamagedFileError):
+                cloud.receive(again)
+        else:
+            with pytest.raises(ChangedError, match=f"has number {number}, and"):
+                cloud.receive(again)
 
 
 def written() -> dict[str, Any]:

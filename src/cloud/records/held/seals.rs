@@ -142,11 +142,12 @@ impl Held {
         let number = self.own(&sealed.seal.place);
         let Some(own) = self.providers.get(number).map(Arc::clone) else { return Ok(true) };
         if let Some(known) = &own.stated {
-            let (expected, got) = (known.sealed.seal.number + 1, sealed.seal.number);
+            let (next, got) = (known.sealed.seal.number.checked_add(1), sealed.seal.number);
             if known.sealed.digest == sealed.digest {
                 return Ok(true);
             }
-            if got != expected {
+            if next != Some(got) {
+                let expected = next.unwrap_or(u64::MAX);
                 return Err(Error::SealNumber { provider: provider(), expected, got });
             }
             if sealed.seal.before != known.sealed.digest {
