@@ -344,11 +344,14 @@ pub fn check(
         }
         let (names, is_left) = members_of(token, query, &announced)?;
         let hits = rows_of(token, parts);
-        if let Some(stranger) = hits.keys().find(|name| !names.contains(name)) {
+        let known_names: HashSet<&String> = names.iter().collect();
+        if let Some(stranger) = hits.keys().find(|name| !known_names.contains(name)) {
             let stranger = stranger.escape_default();
             return Err(unproven(&format!("provider '{stranger}' was announced by nobody")));
         }
         let unsealed: HashSet<u128> = of.unsealed.iter().copied().collect();
+        let of_ranges: Vec<HashMap<&str, &Stretch>> =
+            of.ranges.iter().map(|range| by_provider(&range.stretches)).collect();
         for name in names {
             let place = token.group.authority.child_as_spelt(&name, token.group.epoch)?;
             let seal = newest.get(&place).cloned();
@@ -362,11 +365,8 @@ pub fn check(
             let sealed = rows.iter().filter(|row| !unsealed.contains(&row.upload));
             let of_seal: HashMap<u128, Row> = sealed.map(|row| (row.handle, *row)).collect();
             let open = rows.len() - of_seal.len();
-            let stretches = of
-                .ranges
-                .iter()
-                .map(|range| range.stretches.iter().find(|stretch| stretch.provider == name));
-            let stretches: Vec<_> = stretches.collect();
+            let stretches: Vec<Option<&Stretch>> =
+                of_ranges.iter().map(|of_range| of_range.get(name.as_str()).copied()).collect();
             let fault = fault.or_else(|| {
                 let is_gone = |gone: &Gone| {
                     let shown = usize::try_from(gone.by).ok().and_then(|by| shown.get(by));
@@ -393,6 +393,11 @@ pub fn check(
         }
     }
     Ok(checked)
+}
+
+/// Entries of a range by their provider.
+fn by_provider(stretches: &[Stretch]) -> HashMap<&str, &Stretch> {
+    stretches.iter().map(|stretch| (stretch.provider.as_str(), stretch)).collect()
 }
 
 /// Checks one provider's part of a token's answer.

@@ -32,7 +32,7 @@ use crate::message::query::{Predicate, Query, Scope, Selection, Token};
 use crate::message::removal::Removal;
 use crate::message::seal::{Seal, slot_leaf};
 use crate::message::sums::{
-    ByProvider, Claimed, Member, OfRange, Proof, Required, judged, removed_by,
+    ByProvider, Claimed, Member, OfRange, Proof, Required, Slots, judged, removed_by,
 };
 use crate::message::tree;
 use crate::pool;
@@ -321,6 +321,8 @@ impl Keyring {
             let position = self.field(&predicate.field)?;
             let slots =
                 u32::try_from(self.schema.fields()[position].1.cells() + 1).unwrap_or(u32::MAX);
+            let of_providers: HashMap<&str, &Slots> =
+                range.slots.iter().map(|slots| (slots.provider.as_str(), slots)).collect();
             let mut total = 0_u128;
             let mut is_summed = false;
             for (of, expected) in reached.iter_mut().zip(&expected) {
@@ -340,7 +342,8 @@ impl Keyring {
                 is_summed = true;
                 total = total.wrapping_add(expected[number]);
                 if !range.slots.is_empty() {
-                    let found = blamed(range, of, predicate, expected[number]);
+                    let slots = of_providers.get(of.name.as_str()).copied();
+                    let found = blamed(slots, of, predicate, expected[number]);
                     of.fault = of.fault.take().or(found);
                 }
             }
@@ -392,9 +395,14 @@ fn expected(
 }
 
 /// What is wrong with one provider's slots of a range.
-fn blamed(range: &OfRange, of: &Reached, predicate: &Predicate, expected: u128) -> Option<String> {
+fn blamed(
+    slots: Option<&Slots>,
+    of: &Reached,
+    predicate: &Predicate,
+    expected: u128,
+) -> Option<String> {
     let field = &predicate.field;
-    let Some(slots) = range.slots.iter().find(|slots| slots.provider == of.name) else {
+    let Some(slots) = slots else {
         return Some("its seal is not among those that the cloud adds up".to_owned());
     };
     let (table, wanted) = (of.seal.as_ref()?.table(field)?, predicate.slots?);
