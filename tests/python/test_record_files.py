@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scene import Scene
+from stores.dict_store import DictStore
 
 import mopse
 from mopse._mopse.message import Fetched, Listing
@@ -25,6 +26,7 @@ from mopse.errors import (
     MissingFileError,
     MopseError,
     OutdatedError,
+    ProofError,
     ReplayError,
     ScopeError,
     SignatureError,
@@ -962,3 +964,75 @@ def test_another_file_than_was_fetched_is_refused():
     for opener in openers(story):
         with pytest.raises(AnswerError, match="it has another number than was asked for"):
             opener.open_file(story.cloud.fetch(request), request)
+
+
+# What shows that a provider attached a file
+
+FACTS = ("owner", "provider", "epochs", "readers", "handle", "number", "description", "body")
+
+
+def deed_of(sealed):
+    """Return what follows a fetched file: what else was signed with it."""
+    file = sealed._fetched.file
+    return bytes(sealed)[len(bytes(mopse.SealedFile(Fetched(sealed._fetched.request, file)))) :]
+
+
+def test_a_fetched_file_shows_that_its_provider_attached_it(story):
+    number = story.attach(story.ward, 5, XRAY, "lung", name="chest.png")
+    user = mopse.User(SCHEMA, [story.owner.grant("hospital/ward", [5])])
+    for asker in (story.owner, story.hospital, story.ward):
+        request = asker.fetch(number)
+        sealed = story.cloud.fetch(request, proof=True)
+        sealed = mopse.SealedFile.from_bytes(bytes(sealed))
+        for opener in (asker, user):
+            opened = opener.open_file(sealed, request, proof=True)
+            assert (opened.content, opened.provider) == (XRAY, "hospital/ward")
+            assert opener.open_file(sealed, request) == opened
+        bare = story.cloud.fetch(request)
+        assert deed_of(bare) == b""
+        assert len(deed_of(sealed)) < 1500
+        for opener in (asker, user):
+            with pytest.raises(ProofError, match="signature did not come"):
+                opener.open_file(bare, request, proof=True)
+
+
+def test_a_deed_is_of_one_file_as_it_is(story):
+    one, other = (story.attach(story.ward, 5, b"one"), story.attach(story.ward, 5, b"two"))
+    request = story.owner.fetch(one)
+    sealed = story.cloud.fetch(request, proof=True)
+    theirs = deed_of(story.cloud.fetch(story.owner.fetch(other), proof=True))
+    mine = deed_of(sealed)
+    bare = bytes(sealed)[: -len(mine)]
+    for deed in (theirs, mine[:-1] + bytes([mine[-1] ^ 1]), mine[:40] + b"\1" + mine[41:]):
+        told = mopse.SealedFile.from_bytes(bare + deed)
+        assert story.owner.open_file(told, request).content == b"one", "unnoticed without a proof"
+        with pytest.raises(SignatureError, match="not signed by whom it names"):
+            story.owner.open_file(told, request, proof=True)
+    file = sealed._fetched.file
+    for changed in (
+        {"handle": file.handle ^ 1},
+        {"number": file.number ^ 1},
+        {"description": file.description + b"\0"},
+        {"body": file.body[:-1] + bytes([file.body[-1] ^ 1])},
+        {"provider": "hospital/other"},
+    ):
+        facts = {name: getattr(file, name) for name in FACTS} | changed
+        fetched = Fetched(sealed._fetched.request, StoredFile(*facts.values()))
+        told = mopse.SealedFile.from_bytes(bytes(mopse.SealedFile(fetched)) + mine)
+        with pytest.raises(SignatureError):
+            told._fetched.prove()
+
+
+def test_a_deed_goes_with_its_provider_and_no_store_needs_to_keep_it(story):
+    number = story.attach(story.ward, 5, b"one")
+    story.cloud.receive(story.owner.removal("hospital/ward"))
+    with pytest.raises(InvalidInputError, match="no such file"):
+        story.cloud.fetch(story.owner.fetch(number), proof=True)
+    other = Story.__new__(Story)
+    Scene.__init__(other, SCHEMA, "clinic", cloud=mopse.Cloud(DictStore()))
+    kept = other.attach(other["clinic"], 5, b"one")
+    request = other.owner.fetch(kept)
+    sealed = other.cloud.fetch(request, proof=True)
+    assert other.owner.open_file(sealed, request).content == b"one"
+    with pytest.raises(ProofError, match="did not come"):
+        other.owner.open_file(sealed, request, proof=True)
