@@ -352,8 +352,9 @@ pub fn check(
         let unsealed: HashSet<u128> = of.unsealed.iter().copied().collect();
         let of_ranges: Vec<HashMap<&str, &Stretch>> =
             of.ranges.iter().map(|range| by_provider(&range.stretches)).collect();
-        for name in names {
-            let place = token.group.authority.child_as_spelt(&name, token.group.epoch)?;
+        let of_member = |at: usize| -> Result<(Member, Vec<Written>), Error> {
+            let name = &names[at];
+            let place = token.group.authority.child_as_spelt(name, token.group.epoch)?;
             let seal = newest.get(&place).cloned();
             let of_place = shown_seals.get(&place);
             let removal = removed_by(&removals, &query.owner, &place);
@@ -361,7 +362,7 @@ pub fn check(
             let removal = removal.filter(|_| of_place.is_none());
             let fault = of_place.cloned().flatten();
             let (seal, fault) = judged(seal, fault, removal, is_left, required);
-            let rows = hits.get(&name).map_or(&[][..], Vec::as_slice);
+            let rows = hits.get(name).map_or(&[][..], Vec::as_slice);
             let sealed = rows.iter().filter(|row| !unsealed.contains(&row.upload));
             let of_seal: HashMap<u128, Row> = sealed.map(|row| (row.handle, *row)).collect();
             let open = rows.len() - of_seal.len();
@@ -374,22 +375,22 @@ pub fn check(
                 };
                 check_member(seal.as_deref(), predicates, &stretches, &of_seal, is_gone).err()
             });
-            if fault.is_none() {
-                let number = seal.as_ref().map(|seal| seal.number);
-                checked.written.extend(rows.iter().map(|row| Written {
-                    provider: place.clone(),
-                    handle: row.handle,
-                    upload: row.upload,
-                    seal: number.filter(|_| !unsealed.contains(&row.upload)),
-                }));
-            }
-            checked.members.push(Member {
-                group: token.group.clone(),
-                provider: place,
-                seal: seal.map(|seal| (seal.number, seal.hours, seal.rows)),
-                unsealed: open,
-                fault,
-            });
+            let number = seal.as_ref().map(|seal| seal.number);
+            let written = |row: &Row| Written {
+                provider: place.clone(),
+                handle: row.handle,
+                upload: row.upload,
+                seal: number.filter(|_| !unsealed.contains(&row.upload)),
+            };
+            let written = rows.iter().filter(|_| fault.is_none()).map(written).collect();
+            let seal = seal.map(|seal| (seal.number, seal.hours, seal.rows));
+            let group = token.group.clone();
+            Ok((Member { group, provider: place, seal, unsealed: open, fault }, written))
+        };
+        for found in pool::map(names.len(), 4, of_member) {
+            let (member, written) = found?;
+            checked.members.push(member);
+            checked.written.extend(written);
         }
     }
     Ok(checked)
