@@ -71,6 +71,8 @@ if TYPE_CHECKING:
 __all__ = ["Party", "as_cloud", "as_ids", "grant", "keyword_bytes", "names"]
 
 _HOUR = datetime.timedelta(hours=1)
+_TRIES = 3
+"""How often an answer that is not proven is asked for again, in detail."""
 
 
 def names(path: str | None) -> list[str]:
@@ -336,7 +338,8 @@ class Party:
             Whether to have it proven that nothing which providers sealed is missing, stale or
             forged; see `prove`.
         max_age : datetime.timedelta, optional
-            How old a seal may be, in whole hours, for its provider's part to count as proven.
+            How old a seal may be, for its provider's part to count as proven: whole hours, cut,
+            between the hours in which it was made and is looked at.
         faults : {"raise", "report"}
             Whether the first fault is an error, or all are reported; see `decrypt`.
         by_provider : bool
@@ -365,7 +368,10 @@ class Party:
             Party.catch_up(self, cloud)
             query = self.query(ranges, proof=kind, **more_ranges)
             answer = search(where, query, proof=kind, since=since)
-        if kind and self._is_doubtful(answer, query, kind, hours):
+        for _ in range(_TRIES):
+            if not kind or not self._is_doubtful(answer, query, kind, hours):
+                break
+            # Whoever shares the keyring may have seen a newer seal meanwhile.
             answer = search(where, query, proof=kind, in_detail=kind == "sums")
         decrypt: Any = self.decrypt
         records = decrypt(
@@ -423,7 +429,9 @@ class Party:
         if kind is None:
             return int(where.count(query))
         count: Count = where.count(query, proof=True)
-        if self._is_doubtful(count, query, kind, hours):
+        for _ in range(_TRIES):
+            if not self._is_doubtful(count, query, kind, hours):
+                break
             count = where.count(query, proof=True, in_detail=True)
         self.prove(count, query, max_age=max_age)
         return count
@@ -461,11 +469,11 @@ class Party:
         mopse.errors.ProofError
             If something that was sealed is missing, doubled, stale, moved or forged, or a provider
             has no seal; ``providers`` names them, if the answer was given in detail, as `ask` has
-            it in that case.
+            it in that case. Or if no proof came with the answer.
         mopse.errors.SignatureError
             If something in the proof is forged.
         mopse.errors.WrongTypeError
-            If no proof came with it.
+            If it is neither an answer nor a count.
 
         Notes
         -----
@@ -478,9 +486,14 @@ class Party:
         that came after a seal are refused, as nothing shows their author but the tag that `decrypt`
         checks. Whoever asks sees one index entry more beyond each bound of each provider.
 
+        **Everybody seals**: a provider that has sealed nothing is unproven, also if it has no
+        records, and after a revocation until it has called `Provider.renew` and sealed.
+
         **Not proven** is what came after the seals; that a seal is the newest, if this keyring
-        never saw a newer one, as `compare` may find out; and what a provider says of its own
-        records. A provider that lies spoils its own part alone.
+        never saw a newer one, as `compare` may find out; that a seal two numbers or more above the
+        last one that was seen continues it, for what lies between is not shown; and what a provider
+        says of its own records. A provider that lies spoils its own part alone. Seals are numbered
+        for one cloud and its replicas: a provider that sends to two clouds apart seals for one.
         """
         kind = proof_kind(proof, "sums")
         if kind is None:
@@ -503,7 +516,7 @@ class Party:
         if isinstance(found, Answer):
             found._check(asked)
             parts = found._parts
-        proof = given_proof(found._proof)
+        proof = given_proof(found._proof, "sums")
         members, _, is_wrong = self._keyring.prove(
             parts, proof, asked._decoded, int(time.time()), hours
         )
@@ -548,7 +561,8 @@ class Party:
         Parameters
         ----------
         other : Owner, Provider or User
-            The other party. A provider knows every seal that it made, as long as it has its ledger.
+            The other party. A provider knows every seal that it made, as long as it has its ledger;
+            what it does not know is not compared.
 
         Returns
         -------
@@ -948,6 +962,9 @@ class Party:
         most_passes: int = 4,
     ) -> Self:
         """Read a keyring that `save` wrote.
+
+        A provider's ledger is taken over from beside it; where that is missing or damaged,
+        `Provider.seal` says so and makes it again.
 
         Parameters
         ----------

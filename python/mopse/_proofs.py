@@ -79,13 +79,16 @@ def as_hours(max_age: Any, kind: str | None) -> int | None:
     return int(max_age // _HOUR)
 
 
-def given_proof(proof: _mopse.message.Proof | None) -> _mopse.message.Proof:
-    """Return the proof that came with an answer."""
+def given_proof(proof: _mopse.message.Proof | None, kind: str) -> _mopse.message.Proof:
+    """Return the proof of a kind that came with an answer."""
     if proof is None:
         raise ProofError(
-            "no proof came with the answer: make the query with proof=True, and take the answer to "
-            "its end"
+            "no proof came with the answer: make the query with proof=True, or search with "
+            "proof='signatures', and take the answer to its end"
         )
+    if proof.is_signed != (kind == "signatures"):
+        other = "signatures" if proof.is_signed else "sums"
+        raise ProofError(f"what came with the answer are {other}, not {kind}: prove it by these")
     return proof
 
 
@@ -95,7 +98,7 @@ def by_signatures(prover: Prover, answer: Any, query: Query, hours: int | None) 
     instance(answer, Answer, "an answer")
     asked = instance(query, Query, "a query")
     answer._check(asked)
-    proof = given_proof(answer._proof)
+    proof = given_proof(answer._proof, "signatures")
     members, written = prover.prove_signatures(
         answer._parts, proof, asked._decoded, int(time.time()), hours
     )

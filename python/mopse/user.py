@@ -259,7 +259,10 @@ class User:
         """
         if isinstance(other, Party):
             return other.compare(self)
-        theirs = instance(other, User, "the other party")
+        if not isinstance(other, User):
+            kind = type(other).__name__
+            raise WrongTypeError(f"the other party must be an Owner, Provider or User, not {kind}")
+        theirs = other
         same: dict[str, int] = {}
         for key in self.seals:
             mine, others = self._seen_seals(key), theirs._seen_seals(key)

@@ -482,6 +482,13 @@ impl Proof {
         (self.0.heads.len(), self.0.heads.iter().map(Vec::len).sum())
     }
 
+    /// Whether it proves by signatures.
+    #[getter]
+    fn is_signed(&self) -> bool {
+        let mut ranges = self.0.tokens.iter().flat_map(|token| &token.ranges);
+        !self.0.announcements.is_empty() || ranges.any(|range| !range.stretches.is_empty())
+    }
+
     /// How many rows a proof of a count names.
     #[getter]
     fn count(&self) -> usize {

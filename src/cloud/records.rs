@@ -329,7 +329,7 @@ impl Records {
                 names => format!("{}/{name}", names.join("/")) == provider,
             };
             let Some(name) = self.groups[group].names().find(|name| of(name)) else { continue };
-            let (removed, parts) = next.held(group).remove(name);
+            let (removed, parts) = next.held(group).remove(name, message.is_some());
             records += removed;
             next.tidy(group, parts, busy);
         }

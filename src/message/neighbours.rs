@@ -347,7 +347,10 @@ pub fn check(
         let known_names: HashSet<&String> = names.iter().collect();
         if let Some(stranger) = hits.keys().find(|name| !known_names.contains(name)) {
             let stranger = stranger.escape_default();
-            return Err(unproven(&format!("provider '{stranger}' was announced by nobody")));
+            return Err(unproven(&format!(
+                "provider '{stranger}' was announced by nobody: if it \
+                                       was authorised since, the cloud enrols owner.public again"
+            )));
         }
         let unsealed: HashSet<u128> = of.unsealed.iter().copied().collect();
         let of_ranges: Vec<HashMap<&str, &Stretch>> =
@@ -396,9 +399,10 @@ pub fn check(
     Ok(checked)
 }
 
-/// Entries of a range by their provider.
+/// Entries of a range by their provider; of two of one, the first.
 fn by_provider(stretches: &[Stretch]) -> HashMap<&str, &Stretch> {
-    stretches.iter().map(|stretch| (stretch.provider.as_str(), stretch)).collect()
+    let named = stretches.iter().rev().map(|stretch| (stretch.provider.as_str(), stretch));
+    named.collect()
 }
 
 /// Checks one provider's part of a token's answer.

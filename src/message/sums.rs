@@ -515,7 +515,8 @@ fn check_reach<'a>(
     match places.get(provider).filter(|_| is_meant) {
         Some(place) => Ok(place),
         None => refuse(format!(
-            "it is about provider '{}' of {}, whom nobody announced there",
+            "it is about provider '{}' of {}, whom nobody announced there: if it was authorised since, catch \
+             up and have the cloud enrol owner.public again",
             provider.escape_default(),
             token.group
         )),

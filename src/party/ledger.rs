@@ -374,8 +374,10 @@ impl Keyring {
         if heads.iter().any(|head| head.owner != self.owner || !self.node.held(&head.place)) {
             return Err(unproven("a seal is of another provider"));
         }
-        let is_empty =
-            |place: &Node| heads.iter().any(|head| head.place == *place && head.rows == 0);
+        let is_removed = self.is_removed(proof)?;
+        let is_empty = |place: &Node| {
+            !is_removed && heads.iter().any(|head| head.place == *place && head.rows == 0)
+        };
         let earlier = self.places().filter(|place| **place != self.node && !is_empty(place));
         let seal = |place: &Node| {
             let last =
@@ -457,9 +459,10 @@ impl Keyring {
         let seen = self.seals.of(&self.owner, &self.node)?.map(|seal| (seal.number, seal.digest()));
         let made = self.ledger.read()?.as_ref().map(|ledger| ledger.last);
         let made = made.filter(|last| last.number > 0).map(|last| (last.number, last.digest));
+        let is_empty = parts.iter().all(|part| part.handles.is_empty());
         let head = match proof.heads.as_slice() {
             // What was made here may never have come, and what was removed has no seal; numbers go on.
-            [] if seen.is_none() || self.is_removed(parts, proof)? => {
+            [] if seen.is_none() || is_empty && self.is_removed(proof)? => {
                 let newest = seen.max(made);
                 return Ok(newest.map(|(number, digest)| Last { number, digest }));
             }
@@ -468,6 +471,12 @@ impl Keyring {
         };
         if head.owner != self.owner || head.place != self.node || head.provider != self.node {
             return Err(unproven("the seal is of another provider"));
+        }
+        let last = Last { number: head.number, digest: head.digest() };
+        if self.is_removed(proof)? {
+            // What it sealed is gone, and its numbers go on from the newest that anybody may have seen.
+            let newest = seen.max(made).filter(|(number, _)| *number > last.number);
+            return Ok(Some(newest.map_or(last, |(number, digest)| Last { number, digest })));
         }
         if seen.is_some_and(|(number, digest)| {
             head.number < number || head.number == number && head.digest() != digest
@@ -490,17 +499,15 @@ impl Keyring {
         if masks.into_iter().fold(sum, u128::wrapping_add) != head.total {
             return Err(unproven("rows that were sealed are missing, or others are there"));
         }
-        let last = Last { number: head.number, digest: head.digest() };
         self.seals.see(Arc::new(head))?;
         Ok(Some(last))
     }
 
-    /// Whether somebody above had all of this provider removed, as an answer without rows shows.
-    fn is_removed(&self, parts: &[&Part], proof: &Proof) -> Result<bool, Error> {
+    /// Whether somebody above had all of this provider removed, and it has not sealed since.
+    fn is_removed(&self, proof: &Proof) -> Result<bool, Error> {
         let removals = proof.removals.iter().map(|removal| Removal::decode(removal));
         let removals = removals.collect::<Result<Vec<_>, _>>()?;
-        let is_empty = parts.iter().all(|part| part.handles.is_empty());
-        Ok(is_empty && removed_by(&removals, &self.owner, &self.node).is_some())
+        Ok(removed_by(&removals, &self.owner, &self.node).is_some())
     }
 
     /// The ledger as a file, under the provider's key; `None` if there is none.

@@ -322,7 +322,7 @@ impl Keyring {
             let slots =
                 u32::try_from(self.schema.fields()[position].1.cells() + 1).unwrap_or(u32::MAX);
             let of_providers: HashMap<&str, &Slots> =
-                range.slots.iter().map(|slots| (slots.provider.as_str(), slots)).collect();
+                range.slots.iter().rev().map(|slots| (slots.provider.as_str(), slots)).collect();
             let mut total = 0_u128;
             let mut is_summed = false;
             for (of, expected) in reached.iter_mut().zip(&expected) {
@@ -348,6 +348,12 @@ impl Keyring {
                 }
             }
             let told = range.sums.iter().find(|(length, _)| *length == slots).map(|(_, sum)| *sum);
+            if told.is_none() {
+                for of in reached.iter_mut().filter(|of| of.seal.is_some()) {
+                    of.fault.get_or_insert_with(|| NOT_ADDED.to_owned());
+                }
+                continue;
+            }
             // In detail, each provider's own slots were compared, and their sum tells no more.
             let is_wrong = if is_summed { told != Some(total) } else { told.is_some() };
             checked.is_wrong |= is_wrong && range.slots.is_empty();
@@ -373,6 +379,9 @@ impl Keyring {
         Ok(seen.map(|(_, place, number, digest)| (place, number, digest)).collect())
     }
 }
+
+const NOT_ADDED: &str = "its seal is not among those that the cloud adds up: it has none there, or the cloud \
+                         hides it";
 
 /// What the slots of one provider must differ by, for each range.
 fn expected(
@@ -403,7 +412,7 @@ fn blamed(
 ) -> Option<String> {
     let field = &predicate.field;
     let Some(slots) = slots else {
-        return Some("its seal is not among those that the cloud adds up".to_owned());
+        return Some(NOT_ADDED.to_owned());
     };
     let (table, wanted) = (of.seal.as_ref()?.table(field)?, predicate.slots?);
     let pairs = slots.values.iter().zip(&slots.paths).zip(wanted);

@@ -489,6 +489,7 @@ BY_CALL: dict[str, dict[str, Right]] = {
     "mopse.Provider.attach": {"record_id": same(1), "keywords": same(["word"])},
     "mopse.Provider.catch_up": {"counts": None},
     "mopse.Provider.compare": {"other": lambda w: w.owner},
+    "mopse.User.compare": {"other": lambda w: w.owner},
     "mopse.Provider.prove": {"found": lambda w: w.own_answer, "query": lambda w: w.own_query},
     "mopse.Provider.delete": {"cloud": lambda w: w.cloud},
     "mopse.Provider.encrypt": {"id": same("id")},

@@ -1334,3 +1334,62 @@ def random_lie(draw: random.Random, path: str, handle: int) -> Callable[[Told], 
                 of.ranges[draw.randrange(len(of.ranges))].dropped.append(listed)
 
     return lie
+
+
+# Who was removed, or removed and authorised again
+
+
+def test_who_was_revoked_removed_and_authorised_again_goes_on_with_its_numbers(world):
+    owner, cloud = world.owner, world.cloud
+    world.ids(age=(40, 60), proof=True)
+    owner.revoke("clinic")
+    world.enroll()
+    cloud.receive(owner.removal("clinic"))
+    paths = [path for path in world.providers if "/" not in path]
+    for path in [*paths, *(path for path in world.providers if "/" in path)]:
+        world.authorize(path)
+    world.enroll()
+    for path, provider in world.providers.items():
+        provider.catch_up(cloud)
+        provider.renew(cloud)
+        cloud.receive(provider.seal(cloud=cloud))
+        assert provider.renew(cloud) == 0, path
+    rest = [name for name in inside() if not name.startswith("clinic")]
+    assert world.ids(age=(40, 60), proof=True) == rest
+    world.send("clinic", table("clinic", AGES["clinic"]))
+    world.seal("clinic")
+    assert world.ids(age=(40, 60), proof=True) == inside()
+
+
+def test_a_fresh_keyring_goes_on_after_a_removal_where_the_cloud_says_how_far_it_was(world):
+    owner, cloud = world.owner, world.cloud
+    world.ids(age=(40, 60), proof=True)
+    cloud.receive(owner.removal("clinic"))
+    fresh = world.authorize("clinic")
+    with pytest.raises(ChangedError, match="number 2 comes next here"):
+        cloud.receive(fresh.seal())
+    cloud.receive(fresh.encrypt(table("clinic", AGES["clinic"]), id="id"))
+    seal = fresh.seal(cloud=cloud)
+    assert seal.number == 2
+    cloud.receive(seal)
+    assert world.ids(age=(40, 60), proof=True) == inside()
+
+
+def test_a_cloud_without_the_seals_is_said_to_have_none(world):
+    world.ids(age=(40, 60), proof=True)
+    other = Cloud()
+    other.enroll(world.owner.public)
+    for ask in (world.owner.ask, world.owner.count):
+        with pytest.raises(ProofError, match="it has none there") as error:
+            ask(other, age=(40, 60), proof=True)
+        assert set(error.value.providers) == set(world.providers)
+
+
+def test_one_kind_of_proof_is_not_taken_for_the_other(world):
+    query = world.owner.query(age=(40, 60), proof=True)
+    kinds = ("sums", "signatures")
+    answers = {kind: Cloud.search(world.cloud, query, proof=kind) for kind in kinds}
+    for kind, other in (("sums", "signatures"), ("signatures", "sums")):
+        world.owner.prove(answers[kind], query, proof=kind)
+        with pytest.raises(ProofError, match=f"are {other}, not {kind}"):
+            world.owner.prove(answers[other], query, proof=kind)

@@ -2,6 +2,9 @@
 
 Anybody can write a store: an object with the methods of `Store`. It is handed what the cloud's door
 has verified, and never a key. What a restarted cloud needs is in the store and nowhere else.
+
+Seals, and what is proven by them, are kept by the store in memory alone: a cloud over any other
+refuses a seal, and answers nothing with a proof.
 """
 
 import copyreg

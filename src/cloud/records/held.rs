@@ -16,6 +16,7 @@ use crate::cloud::store::Merged;
 use crate::message::answer::Part;
 use crate::message::place::{Epoch, Node};
 use crate::message::query::{Predicate, Selection, Token};
+use crate::message::seal::Sealed;
 use crate::message::upload::{Portion, Removed, Upload, digest_of_row};
 use crate::wire::length;
 
@@ -70,6 +71,8 @@ struct Own {
     removals: Chunks<usize>,
     /// Its last seal.
     stated: Option<Stated>,
+    /// The one that it had when all was removed: the next one follows it.
+    before: Option<Arc<Sealed>>,
     /// Rows of that which are gone.
     gone: Chunks<Arc<GoneRow>>,
 }
@@ -235,6 +238,7 @@ impl Held {
             uploads: Chunks::default(),
             removals: Chunks::default(),
             stated: None,
+            before: None,
             gone: Chunks::default(),
         }));
         own
@@ -304,9 +308,9 @@ impl Held {
         }
     }
 
-    /// Removes all that a provider sent; says how many records these were, and which parts may have
-    /// chores now.
-    pub(super) fn remove(&mut self, name: &str) -> (usize, BTreeSet<ChoreOf>) {
+    /// Removes all that a provider sent, as somebody above it has signed or not; says how many records these
+    /// were, and which parts may have chores now.
+    pub(super) fn remove(&mut self, name: &str, is_signed: bool) -> (usize, BTreeSet<ChoreOf>) {
         let Some(&number) = self.names.get(name) else { return (0, BTreeSet::new()) };
         let Some(own) = self.providers.get(number).map(Arc::clone) else {
             return (0, BTreeSet::new());
@@ -327,7 +331,11 @@ impl Held {
             own.index = Index::with_handles();
             (own.uploads, own.removals) = (Chunks::default(), Chunks::default());
         }
-        self.unseal(number);
+        if let Some(sealed) = self.unseal(number).filter(|_| is_signed)
+            && let Some(own) = self.providers.get_mut(number)
+        {
+            Arc::make_mut(own).before = Some(sealed);
+        }
         self.trim([]);
         (records, [ChoreOf::Group, ChoreOf::Provider(number)].into())
     }

@@ -141,17 +141,21 @@ impl Held {
         let provider = || sealed.seal.place.path();
         let number = self.own(&sealed.seal.place);
         let Some(own) = self.providers.get(number).map(Arc::clone) else { return Ok(true) };
-        if let Some(known) = &own.stated {
-            let (next, got) = (known.sealed.seal.number.checked_add(1), sealed.seal.number);
-            if known.sealed.digest == sealed.digest {
-                return Ok(true);
-            }
-            if next != Some(got) {
+        let stated = own.stated.as_ref().map(|stated| &stated.sealed);
+        if stated.is_some_and(|known| known.digest == sealed.digest) {
+            return Ok(true);
+        }
+        if let Some(known) = stated.or(own.before.as_ref()) {
+            let (next, got) = (known.seal.number.checked_add(1), sealed.seal.number);
+            // After a removal, what others have seen elsewhere may have come in between.
+            let is_next =
+                if stated.is_some() { next == Some(got) } else { got > known.seal.number };
+            if !is_next {
                 let expected = next.unwrap_or(u64::MAX);
                 return Err(Error::SealNumber { provider: provider(), expected, got });
             }
-            if sealed.seal.before != known.sealed.digest {
-                let number = known.sealed.seal.number;
+            if stated.is_some() && sealed.seal.before != known.digest {
+                let number = known.seal.number;
                 return Err(Error::SealBefore { provider: provider(), number });
             }
         }
@@ -164,7 +168,8 @@ impl Held {
         self.add_tables(&sealed, u128::wrapping_add);
         if let Some(own) = self.providers.get_mut(number) {
             let stated = Stated { sealed, until: self.rows, change, trees: Arc::default() };
-            Arc::make_mut(own).stated = Some(stated);
+            let own = Arc::make_mut(own);
+            (own.stated, own.before) = (Some(stated), None);
         }
         Ok(false)
     }
@@ -217,27 +222,26 @@ impl Held {
         self.of(name).is_some_and(|own| own.stated.is_some())
     }
 
-    /// Forgets the seal of a provider.
-    pub(super) fn unseal(&mut self, number: usize) {
-        let Some(own) = self.providers.get_mut(number) else { return };
-        let own = Arc::make_mut(own);
+    /// Forgets the seal of a provider, and returns it.
+    pub(super) fn unseal(&mut self, number: usize) -> Option<Arc<Sealed>> {
+        let own = Arc::make_mut(self.providers.get_mut(number)?);
         own.gone = super::Chunks::default();
-        if let Some(stated) = own.stated.take() {
-            self.add_tables(&stated.sealed, u128::wrapping_sub);
-            let is_used = |field: &str, slots: u32| {
-                self.providers.iter().any(|own| {
-                    let table = own.stated.as_ref().and_then(|of| of.sealed.seal.table(field));
-                    table.is_some_and(|table| table.slots == slots)
-                })
-            };
-            let tables = stated.sealed.seal.tables.iter();
-            let unused: Vec<_> = tables
-                .filter(|table| !is_used(&table.field, table.slots))
-                .map(|table| (table.field.clone(), table.slots))
-                .collect();
-            let sums = Arc::make_mut(&mut self.sums);
-            unused.iter().for_each(|of| drop(sums.remove(of)));
-        }
+        let stated = own.stated.take()?;
+        self.add_tables(&stated.sealed, u128::wrapping_sub);
+        let is_used = |field: &str, slots: u32| {
+            self.providers.iter().any(|own| {
+                let table = own.stated.as_ref().and_then(|of| of.sealed.seal.table(field));
+                table.is_some_and(|table| table.slots == slots)
+            })
+        };
+        let tables = stated.sealed.seal.tables.iter();
+        let unused: Vec<_> = tables
+            .filter(|table| !is_used(&table.field, table.slots))
+            .map(|table| (table.field.clone(), table.slots))
+            .collect();
+        let sums = Arc::make_mut(&mut self.sums);
+        unused.iter().for_each(|of| drop(sums.remove(of)));
+        Some(stated.sealed)
     }
 
     /// Notes that a row is about to go, if it is sealed.
@@ -302,6 +306,9 @@ impl Held {
                 }
             }
             Selection::All => {
+                // Whoever goes on after a removal must know the seal that the next one follows.
+                let before = reached.iter().filter_map(|own| own.before.as_ref());
+                shelf.heads.extend(before.map(|sealed| sealed.head.clone()));
                 of.hits = self.listed(&hits, is_count, &mut unsealed);
                 let gone = gone(&reached, None, shelf);
                 of.ranges.push(OfRange { gone, ..OfRange::default() });
