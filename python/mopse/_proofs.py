@@ -86,8 +86,9 @@ def given_proof(proof: _mopse.message.Proof | None, kind: str) -> _mopse.message
             "no proof came with the answer: make the query with proof=True, or search with "
             "proof='signatures', and take the answer to its end"
         )
-    if proof.is_signed != (kind == "signatures"):
-        other = "signatures" if proof.is_signed else "sums"
+    has_sums, has_signatures = proof.kinds
+    if has_sums if kind == "signatures" else has_signatures:
+        other = "sums" if kind == "signatures" else "signatures"
         raise ProofError(f"what came with the answer are {other}, not {kind}: prove it by these")
     return proof
 

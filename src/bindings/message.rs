@@ -482,11 +482,13 @@ impl Proof {
         (self.0.heads.len(), self.0.heads.iter().map(Vec::len).sum())
     }
 
-    /// Whether it proves by signatures.
+    /// Whether it holds what proves by sums, and by signatures; neither where nothing was asked for.
     #[getter]
-    fn is_signed(&self) -> bool {
-        let mut ranges = self.0.tokens.iter().flat_map(|token| &token.ranges);
-        !self.0.announcements.is_empty() || ranges.any(|range| !range.stretches.is_empty())
+    fn kinds(&self) -> (bool, bool) {
+        let ranges = || self.0.tokens.iter().flat_map(|token| &token.ranges);
+        let has_sums = ranges().any(|range| !range.sums.is_empty());
+        let has_entries = ranges().any(|range| !range.stretches.is_empty());
+        (has_sums, has_entries || !self.0.announcements.is_empty())
     }
 
     /// How many rows a proof of a count names.

@@ -490,6 +490,10 @@ BY_CALL: dict[str, dict[str, Right]] = {
     "mopse.Provider.catch_up": {"counts": None},
     "mopse.Provider.compare": {"other": lambda w: w.owner},
     "mopse.User.compare": {"other": lambda w: w.owner},
+    "mopse.User.prove": {
+        "answer": lambda w: w.cloud.search(w.query, proof="signatures"),
+        "query": lambda w: w.query,
+    },
     "mopse.Provider.prove": {"found": lambda w: w.own_answer, "query": lambda w: w.own_query},
     "mopse.Provider.delete": {"cloud": lambda w: w.cloud},
     "mopse.Provider.encrypt": {"id": same("id")},
