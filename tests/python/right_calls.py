@@ -722,6 +722,7 @@ BY_CALL: dict[str, dict[str, Right]] = {
     },
     "mopse.evaluate.performance.gain": {"table": lambda _: recorded("user_query")},
     "mopse.evaluate.performance.draw_gain": {"table": lambda _: recorded("user_query")},
+    "mopse.evaluate.performance.draw_proofs_by_providers": {"table": lambda _: recorded("proofs")},
     "mopse.evaluate.security.draw_calibration": {"table": lambda _: recorded("security_snapshots")},
     "mopse.evaluate.performance.storage": {"providers": same(2)},
     "mopse.evaluate.security.draw_boundaries": {
