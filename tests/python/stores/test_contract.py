@@ -54,7 +54,7 @@ def answered(store: Store, call: dict[str, Any]) -> Any:
             words = "provider", "added", "replaced", "removed", "files", "repeated"
             return {"receipt": dict(zip(words, gate.receive(message, now), strict=True))}
         case "search":
-            query, parts = gate.search(message, now, None)
+            query, parts, _ = gate.search(message, now, None, False, None, False, False)
             assert gate.count(message, now) == sum(map(len, parts)), "what is counted is found"
             return {"found": bytes(mopse.Answer(query, parts)).hex()}
         case "count":
@@ -62,7 +62,7 @@ def answered(store: Store, call: dict[str, Any]) -> Any:
         case "find":
             return {"listing": gate.find(message, now).encode().hex()}
         case "fetch":
-            return {"file": gate.fetch(message, now).encode().hex()}
+            return {"file": gate.fetch(message, now, False).encode().hex()}
         case "notes":
             return {"notes": gate.notes(message, now).encode().hex()}
         case "announcements":
