@@ -368,6 +368,12 @@ def _curve(
     return ordered[x].to_list(), ordered[of].to_list()
 
 
+def _linear(curve: _Curve) -> _Curve:
+    """Return the straight line from nothing to the last point of a curve."""
+    xs, ys = curve
+    return xs, [ys[-1] * x / xs[-1] for x in xs]
+
+
 def _axes(x: str, y: str, title: str) -> plot.Figure:
     return plot.Figure(x=x, y=y, x_scale="log10", y_scale="log10", title=title)
 
@@ -420,8 +426,7 @@ def _checks(table: pl.DataFrame) -> plot.Figure:
     ):
         _times(figure, _curve(table, "providers", SUMS, step, "cpu_s"), name)
     cold = _curve(table, "providers", SUMS, "check cold", "cpu_s")
-    linear = [cold[1][-1] * n / cold[0][-1] for n in cold[0]]
-    _times(figure, (cold[0], linear), "expected", "expected")
+    _times(figure, _linear(cold), "expected", "expected")
     opened = _curve(table, "providers", NO_PROOF, "open", "cpu_s")
     _times(figure, opened, NO_PROOF, "control")
     return figure
@@ -453,8 +458,7 @@ def _sealing(table: pl.DataFrame) -> plot.Figure:
     for step, name in (("seal", "seals"), ("keep", "seals, at the cloud")):
         _times(figure, _curve(table, "records", SUMS, step, "cpu_s"), name)
     sealed = _curve(table, "records", SUMS, "seal", "cpu_s")
-    linear = [sealed[1][-1] * n / sealed[0][-1] for n in sealed[0]]
-    _times(figure, (sealed[0], linear), "expected", "expected")
+    _times(figure, _linear(sealed), "expected", "expected")
     uploads = _curve(table, "records", NO_PROOF, "encrypt", "cpu_s")
     _times(figure, uploads, NO_PROOF, "control")
     return figure
