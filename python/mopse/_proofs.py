@@ -87,8 +87,8 @@ def given_proof(proof: _mopse.message.Proof | None, kind: str) -> _mopse.message
             "proof='signatures', and take the answer to its end"
         )
     has_sums, has_signatures = proof.kinds
-    if has_sums if kind == "signatures" else has_signatures:
-        other = "sums" if kind == "signatures" else "signatures"
+    other, is_other = ("sums", has_sums) if kind == "signatures" else ("signatures", has_signatures)
+    if is_other:
         raise ProofError(f"what came with the answer are {other}, not {kind}: prove it by these")
     return proof
 
