@@ -184,7 +184,7 @@ mod _mopse {
     mod party {
         #[pymodule_export]
         use crate::bindings::party::{
-            Grants, Keyring, Versions, first_fault, spell_portions, type_of,
+            Grants, Keyring, Shelf, Versions, first_fault, spell_portions, type_of,
         };
     }
 

@@ -10,12 +10,14 @@
 //! | [`query`], [`answer`] | what is asked; what answers it, and nothing else |
 //! | [`seal`] | what a provider states of all that it holds |
 //! | [`sums`], [`neighbours`] | what proves an answer by that: with the providers' keys, and without |
+//! | [`catalogue`] | what proves by that that a listing of files is whole |
 //! | [`attachment`], [`trapdoor`] | files of records; what finds a keyword |
 //! | [`request`], [`listing`], [`notes`] | requests for attachments and notes, and what answers them |
 
 pub mod announcement;
 pub mod answer;
 pub mod attachment;
+pub mod catalogue;
 pub mod certificate;
 pub(crate) mod envelope;
 mod error;

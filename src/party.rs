@@ -8,7 +8,7 @@
 //! | [`keyring`] | what is held |
 //! | [`hierarchy`], [`authority`] | what is known below; authorise, revoke, learn |
 //! | [`uploading`], [`asking`], [`opening`] | encrypt and attach; queries and requests; answers and attachments |
-//! | [`ledger`], [`proving`] | seals of what is stored; whether an answer is all of it |
+//! | [`ledger`], [`shelves`], [`proving`] | seals of what is stored, rows and files; whether an answer is all of it |
 //! | [`records`], [`grants`] | rows of a table, sealed one by one; the right to open some |
 //! | [`columns`], [`types`] | what a row is made of, and what each type holds |
 //! | [`attachments`], [`keywords`] | files of records, and what finds them |
@@ -32,6 +32,7 @@ pub mod saved;
 #[cfg(test)]
 #[path = "../tests/support/scene.rs"]
 pub(crate) mod scene;
+pub mod shelves;
 pub mod types;
 pub mod uploading;
 

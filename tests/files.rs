@@ -664,7 +664,7 @@ fn a_listing_under_a_keyword_holds_files_with_it_only() {
         for (at, &number) in everywhere.iter().enumerate() {
             let files = [stored(of_hospital[2]), stored(number)];
             let files = files[usize::from(at == 2)..].to_vec();
-            let relabelled = Listing { request: request.id, files };
+            let relabelled = Listing { request: request.id, files, proof: None };
             let by_owner = scene.owner.describe(&relabelled, &request);
             let by_reader = grants.describe(&relabelled, &request, NOW);
             assert_eq!(by_owner, by_reader, "a reader finds out as well");
@@ -679,7 +679,8 @@ fn a_listing_under_a_keyword_holds_files_with_it_only() {
             }
         }
         // The seal of a description that proves the keyword holds for its own file.
-        let mut moved = Listing { request: request.id, files: vec![stored(of_hospital[3])] };
+        let mut moved =
+            Listing { request: request.id, files: vec![stored(of_hospital[3])], proof: None };
         moved.files[0].description = stored(of_hospital[2]).description;
         assert_eq!(scene.owner.describe(&moved, &request).unwrap(), [Err(party::Error::File)]);
     }

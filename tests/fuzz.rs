@@ -174,14 +174,17 @@ fn messages() -> Messages {
     let note = Note { number: file.number, sealed: attachment.note };
     let provider = ward.node().clone();
     let notes = Notes { request: 1, owner: owner.owner(), provider, notes: vec![note] };
-    let listing = Listing { request: 1, files: vec![file.without_body(), file.without_body()] };
+    let listing =
+        Listing { request: 1, files: vec![file.without_body(), file.without_body()], proof: None };
     let requests = [
         attaching.request_notes(NOW),
         owner.search_files(&words, NOW),
+        owner.provable_search(&words, NOW),
+        ward.request_shelves(true, NOW).map(|mut all| all.remove(0)),
         owner.list_files(vec![(ward.node().clone(), vec![1, 2])], NOW),
         owner.fetch_file(7, NOW),
     ];
-    let [for_notes, by_words, by_records, by_number] =
+    let [for_notes, by_words, provably, for_all, by_records, by_number] =
         requests.map(|request| request.expect("it may ask"));
     let sent = upload(&ward, &[(1, 40, Some(150)), (2, 50, None), (3, 60, Some(90))]);
     cloud.receive(&sent).expect("it is new");
@@ -226,6 +229,8 @@ fn messages() -> Messages {
         ("attachment", attached),
         ("request", for_notes),
         ("request", by_words),
+        ("request", provably),
+        ("request", for_all),
         ("request", by_records),
         ("request", by_number),
         ("announcement", split.remove(0).1),
@@ -253,6 +258,7 @@ fn messages() -> Messages {
         ("schema", owner.schema().encode()),
         ("fetched", Fetched { request: 1, file, deed: None }.encode()),
         ("listing", listing.encode()),
+        ("listing", proven_listing().2.encode()),
         ("notes", notes.encode()),
     ];
     let query = Query::decode(&lookup).expect("just made");
@@ -553,6 +559,67 @@ fn a_proof_that_says_something_else_proves_no_other_records() {
     });
 }
 
+/// An owner, a request for files, and the listing that answers it, proven.
+fn proven_listing() -> (Keyring, Request, Listing) {
+    let mut owner = owner(4);
+    owner.declare_proven(vec!["age".into()]).expect("it is a field");
+    let mut providers = [
+        owner.authorize("hospital", &[]).expect("a good name"),
+        owner.authorize("clinic", &[]).expect("a good name"),
+    ];
+    let cloud = Cloud::of(&mut owner);
+    let words: [&[u8]; 2] = [b"x-ray", b"0171"];
+    for by in &mut providers {
+        by.declare_proven(vec!["age".into()]).expect("it is a field");
+        for (record, words) in [(1, &words[..]), (2, &words[..1]), (2, &words[1..]), (3, &words)] {
+            let named = ("name", "a/b");
+            let attached = by
+                .attach(Ids::Integers(&[record]), &aes_gcm::AES_256, named, b"contents", words)
+                .expect("a provider attaches");
+            cloud.gate.receive(&attached, NOW).expect("it is new");
+        }
+        cloud.gate.receive(&by.seal(NOW).expect("it has a ledger"), NOW).expect("it is the first");
+    }
+    let request = owner.provable_search(&words, NOW).expect("it may ask");
+    let listing = cloud.gate.find_proven(&request, NOW).expect("it may ask");
+    (owner, Request::decode(&request).expect("just made"), listing)
+}
+
+#[test]
+fn a_changed_listing_that_is_proven_has_the_files_that_were_sent() {
+    let (owner, request, honest) = proven_listing();
+    let numbers = |listing: &Listing| {
+        let mut numbers: Vec<u128> = listing.files.iter().map(|file| file.number).collect();
+        numbers.sort_unstable();
+        numbers
+    };
+    let is_proven = |listing: &Listing| {
+        let checked = owner.prove_listing(listing, &request, Required::default());
+        checked.is_ok_and(|of| of.members.iter().all(|member| member.fault.is_none()))
+    };
+    assert!(is_proven(&honest));
+    assert_eq!(honest.files.len(), 2 * 2);
+    let (bytes, sent) = (honest.encode(), numbers(&honest));
+    let config = ProptestConfig::with_cases(cases(3000));
+    proptest!(config, |(changes in vec(change(), 1..4), at in any::<Index>(), bit in 0..8_u8)| {
+        let mut changed = bytes.clone();
+        changes.iter().for_each(|change| change.make(&mut changed));
+        let mut flipped = bytes.clone();
+        flipped[at.index(bytes.len())] ^= 1 << bit;
+        for changed in [changed, flipped] {
+            if let Ok(listing) = Listing::decode(&changed)
+                && is_proven(&listing)
+            {
+                prop_assert_eq!(numbers(&listing), sent.clone());
+            }
+        }
+        // Without one of the files it is never proven, whatever the proof says.
+        let mut less = Listing::decode(&bytes).expect("just made");
+        less.files.remove(at.index(less.files.len()));
+        prop_assert!(!is_proven(&less));
+    });
+}
+
 #[test]
 fn a_changed_listing_describes_no_file_that_was_not_sent() {
     let messages = messages();
@@ -560,11 +627,18 @@ fn a_changed_listing_describes_no_file_that_was_not_sent() {
     let asked: Vec<Request> = asked.collect();
     let (_, bytes) = messages.unsigned.iter().find(|(name, _)| *name == "listing").unwrap();
     let twice = Listing::decode(bytes).unwrap();
-    let once =
-        |request: &Request| Listing { request: request.id, files: twice.files[..1].to_vec() };
+    let once = |request: &Request| Listing {
+        request: request.id,
+        files: twice.files[..1].to_vec(),
+        proof: None,
+    };
     let describe = |listing: &Listing, request: &Request| messages.owner.describe(listing, request);
     let honest: Vec<_> = asked.iter().map(|request| describe(&once(request), request)).collect();
-    assert_eq!(honest.iter().filter(|described| described.is_ok()).count(), 1, "by keywords");
+    assert_eq!(
+        honest.iter().filter(|described| described.is_ok()).count(),
+        3,
+        "two by keywords, one of all"
+    );
     let config = ProptestConfig::with_cases(cases(1500));
     proptest!(config, |(which in any::<Index>(), changes in vec(change(), 1..4))| {
         let which = which.index(asked.len());

@@ -1,6 +1,6 @@
 """Answers and listings on their way back: open, check, align, filter, report."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from types import MappingProxyType
@@ -33,7 +33,17 @@ from mopse.messages import (
 )
 from mopse.schema import Schema
 
-__all__ = ["PROVIDER", "Description", "OpenedPart", "Ranges", "described", "matching", "opened"]
+__all__ = [
+    "LATE_FILE",
+    "PROVIDER",
+    "Description",
+    "OpenedPart",
+    "ProvenFiles",
+    "Ranges",
+    "described",
+    "matching",
+    "opened",
+]
 
 Ranges = list[tuple[str, int, int]]
 """Field, lowest and highest plaintext."""
@@ -49,6 +59,11 @@ Faults = list[tuple[str, str | None, str | None, str]]
 Description = tuple[str, str, int]
 """Name, media type, size in bytes."""
 
+ProvenFiles = tuple[Mapping[tuple[str, str], str], Collection[int] | None]
+"""What is wrong with providers, by path and group, and the numbers of the files that are proven."""
+
+LATE_FILE = "it came after the seal of its provider, and nothing shows who attached it"
+
 
 def described(
     listing: FileListing,
@@ -57,17 +72,24 @@ def described(
         [_mopse.message.Listing, _mopse.message.Request], list[Description | MopseError]
     ],
     faults: str,
+    prove: Callable[[bool], ProvenFiles] | None,
 ) -> pl.DataFrame | Opened[pl.DataFrame]:
     """Return what the attachments of a listing are called; see `Party.files`."""
     check_tables()
     reports = is_report(faults)
+    wrong, proven = prove(reports) if prove else ({}, None)
     found = instance(listing, FileListing, "a listing")._listing
     asked = instance(request, FileRequest, "a request")
     files = describe(found, asked._decoded)
-    rows, failed = [], []
+    rows: list[Any] = []
+    failed: list[Any] = [(path, None, None, cause) for (path, _), cause in wrong.items()]
+    late, unproven = set(found.late), {path for path, _ in wrong}
     for stored, file in zip(found.files, files, strict=True):
         place = stored.provider, asked._record(stored), stored_text(stored.number)
-        if not isinstance(file, MopseError):
+        if proven is not None and stored.number not in proven:
+            if stored.number in late or stored.provider not in unproven:
+                failed.append((*place, LATE_FILE))
+        elif not isinstance(file, MopseError):
             rows.append((*place, *file))
         elif reports:
             failed.append((*place, str(file)))

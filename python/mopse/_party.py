@@ -23,6 +23,7 @@ from mopse._checks import (
     proof_kind,
     spelt,
     text,
+    truth,
     with_password,
 )
 from mopse._files import PRIVATE, as_file, is_plain, read_whole, write_whole
@@ -37,6 +38,7 @@ from mopse._proofs import (
     given_proof,
     in_one_history,
     known_state,
+    listing_prover,
     refused,
     remember_state,
     table_of,
@@ -729,7 +731,9 @@ class Party:
             left_out = refused(self._judgement(answer, query, kind, hours), faults)
         return matching(answer, query, self._schema, open_part, faults, by_provider, *left_out)
 
-    def find(self, *keywords: str, expires_in: datetime.timedelta = _HOUR) -> FileRequest:
+    def find(
+        self, *keywords: str, proof: bool = False, expires_in: datetime.timedelta = _HOUR
+    ) -> FileRequest:
         """Return the signed request for attachments that have all of some keywords.
 
         Parameters
@@ -737,6 +741,10 @@ class Party:
         *keywords : str
             All must match: a diagnosis, the number of a patient. What reads the same is the same:
             see the notes.
+        proof : bool
+            Whether the listing is to be proven, with ``cloud.find(request, proof=True)``: the
+            request has 16 bytes more a provider and keyword then, which tell the cloud nothing that
+            the trapdoor does not.
         expires_in : datetime.timedelta
             How long the request is valid.
 
@@ -769,9 +777,8 @@ class Party:
            Structures and Implementation", NDSS 2014, sections 3 and 4.
         """
         words = [keyword_bytes(keyword) for keyword in keywords]
-        return FileRequest._signed(
-            self._keyring.search_files(words, _expiry(expires_in, "the request"))
-        )
+        expiry = _expiry(expires_in, "the request")
+        return FileRequest._signed(self._keyring.search_files(words, truth(proof, "proof"), expiry))
 
     def files_of(self, answer: Answer, *, expires_in: datetime.timedelta = _HOUR) -> FileRequest:
         """Return the signed request for the attachments of records that a query found.
@@ -841,17 +848,31 @@ class Party:
 
     @overload
     def files(
-        self, listing: FileListing, request: FileRequest, *, faults: Literal["raise"] = "raise"
+        self,
+        listing: FileListing,
+        request: FileRequest,
+        *,
+        proof: bool = ...,
+        max_age: datetime.timedelta | None = ...,
+        faults: Literal["raise"] = "raise",
     ) -> pl.DataFrame: ...
     @overload
     def files(
-        self, listing: FileListing, request: FileRequest, *, faults: Literal["report"]
+        self,
+        listing: FileListing,
+        request: FileRequest,
+        *,
+        proof: bool = ...,
+        max_age: datetime.timedelta | None = ...,
+        faults: Literal["report"],
     ) -> Opened[pl.DataFrame]: ...
     def files(
         self,
         listing: FileListing,
         request: FileRequest,
         *,
+        proof: bool = False,
+        max_age: datetime.timedelta | None = None,
         faults: Literal["raise", "report"] = "raise",
     ) -> Any:
         """Return what the attachments of a listing are called.
@@ -862,9 +883,15 @@ class Party:
             What `mopse.Cloud.find` returned.
         request : FileRequest
             What was asked, from `find` or `files_of`.
+        proof : bool
+            Whether the listing must be shown to hold all files that its providers sealed and that
+            were asked for: ask ``cloud.find(request, proof=True)``. ``listing.proven`` says what
+            was found of each.
+        max_age : datetime.timedelta, optional
+            How old a seal may be, in whole hours; with a proof.
         faults : {"raise", "report"}
-            What becomes of descriptions that do not open: the first is an error, or all are left
-            out and reported.
+            What becomes of descriptions that do not open, and of what is not proven: the first is
+            an error, or all are left out and reported.
 
         Returns
         -------
@@ -883,14 +910,26 @@ class Party:
             If a description was changed or belongs elsewhere; the message names provider and file.
         mopse.errors.ScopeError
             If one is of a provider out of reach, or of another owner.
+        mopse.errors.ProofError
+            If it is to be proven and a file that was sealed is missing, or another is there, a
+            provider has no seal, one is older than was seen before or than `max_age`, or a file
+            came after it, so that nothing shows who attached it; ``providers`` names them.
+        mopse.errors.SignatureError
+            If a seal is forged.
 
         Notes
         -----
-        A cloud that leaves files out is not noticed. Which record a file belongs to, and that it
-        has every keyword of the request, is sealed with its description, and none of it is the
-        cloud's word. Costs an HMAC per file and keyword beside opening the description.
+        Without a proof, a cloud that leaves files out is not noticed. Which record a file belongs
+        to, and that it has every keyword of the request, is sealed with its description, and none
+        of it is the cloud's word. Costs an HMAC per file and keyword beside opening the
+        description.
+
+        A proof is by signatures, whoever asks: of each provider a seal, and of each keyword or
+        record a path in a tree, some kilobytes in all. **What it tells** whoever asks: pseudonyms
+        of neighbouring records, and numbers of files that lack one of several keywords.
         """
-        return described(listing, request, self._keyring.describe, faults)
+        prove = listing_prover(self._keyring, listing, request, proof, max_age)
+        return described(listing, request, self._keyring.describe, faults, prove)
 
     def open_file(self, sealed: SealedFile, request: FileRequest, *, proof: bool = False) -> File:
         """Return an attachment that `mopse.Cloud.fetch` returned, opened and checked.

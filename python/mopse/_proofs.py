@@ -2,17 +2,17 @@
 
 import datetime
 import time
-from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from typing import Any, Protocol
 
 import polars as pl
 
 from mopse import _mopse
-from mopse._answers import is_report
-from mopse._checks import instance
+from mopse._answers import LATE_FILE, ProvenFiles, is_report
+from mopse._checks import instance, truth
 from mopse._fork import check_tables
 from mopse.errors import InvalidInputError, ProofError, WrongTypeError
-from mopse.messages import Answer, Query
+from mopse.messages import Answer, FileListing, FileRequest, Query
 
 __all__ = [
     "Place",
@@ -25,6 +25,7 @@ __all__ = [
     "given_proof",
     "in_one_history",
     "known_state",
+    "listing_prover",
     "refused",
     "remember_state",
     "table_of",
@@ -53,7 +54,16 @@ Proven = tuple[pl.DataFrame, Faults, Unsealed]
 
 
 class Prover(Protocol):
-    """Whatever proves answers by signatures: a keyring, or grants."""
+    """Whatever proves answers and listings by signatures: a keyring, or grants."""
+
+    def prove_listing(
+        self,
+        listing: _mopse.message.Listing,
+        request: _mopse.message.Request,
+        now: int,
+        most_hours: int | None,
+    ) -> tuple[list[Any], list[int]]:
+        """Return what was found of providers, and the numbers of the files that are proven."""
 
     def prove_signatures(
         self,
@@ -110,19 +120,52 @@ def by_signatures(prover: Prover, answer: Any, query: Query, hours: int | None) 
     return answer.proven, faults_of(members), unsealed
 
 
+def listing_prover(
+    prover: Prover,
+    listing: FileListing,
+    request: FileRequest,
+    proof: bool,
+    max_age: datetime.timedelta | None,
+) -> Callable[[bool], ProvenFiles] | None:
+    """Return what proves a listing, if that is asked for.
+
+    It is told whether faults are reported, else they are an error, and returns what is wrong with
+    providers and which files are proven; the listing is told what was found of each provider.
+    """
+    is_proven = truth(proof, "proof")
+    hours = as_hours(max_age, "signatures" if is_proven else None)
+    if not is_proven:
+        return None
+    found = instance(listing, FileListing, "a listing")._listing
+    asked = instance(request, FileRequest, "a request")._decoded
+
+    def prove(reports: bool) -> ProvenFiles:
+        members, proven = prover.prove_listing(found, asked, int(time.time()), hours)
+        listing.proven = table_of(members, False, "files")
+        wrong, late = faults_of(members), set(found.late)
+        unsealed = {(of.provider, of.number): LATE_FILE for of in found.files if of.number in late}
+        if (wrong or unsealed) and not reports:
+            raise unproven_error(wrong, unsealed, "listing", "file")
+        return wrong, frozenset(proven)
+
+    return prove
+
+
 def faults_of(members: Sequence[Any]) -> Faults:
     """Return what is wrong with providers, by path and group."""
     return {(path, group): cause for path, group, *_, cause in members if cause is not None}
 
 
-def unproven_error(faults: Faults, unsealed: Unsealed) -> ProofError:
-    """Return the error that names whose part of an answer is not proven."""
+def unproven_error(
+    faults: Faults, unsealed: Unsealed, what: str = "answer", item: str = "record"
+) -> ProofError:
+    """Return the error that names whose part of an answer or a listing is not proven."""
     shown = [
         f"provider {path!r}: {cause}" if path else cause for (path, _), cause in faults.items()
     ]
-    shown += [f"provider {path!r}: a record: {cause}" for (path, _), cause in unsealed.items()]
+    shown += [f"provider {path!r}: a {item}: {cause}" for (path, _), cause in unsealed.items()]
     more = f"; and {len(shown) - 3} more" if len(shown) > 3 else ""
-    error = ProofError(f"the answer is not proven: {'; '.join(shown[:3])}{more}")
+    error = ProofError(f"the {what} is not proven: {'; '.join(shown[:3])}{more}")
     error.providers = tuple(sorted({path for path, _ in [*faults, *unsealed] if path}))
     return error
 
@@ -135,7 +178,7 @@ def refused(proven: Proven, faults: str) -> tuple[Faults, Unsealed]:
     return wrong, unsealed
 
 
-def table_of(members: Sequence[Any], is_wrong: bool) -> pl.DataFrame:
+def table_of(members: Sequence[Any], is_wrong: bool, counted: str = "rows") -> pl.DataFrame:
     """Return what was found of providers as a table."""
     rows = []
     for path, group, seal, unsealed, cause in members:
@@ -150,7 +193,7 @@ def table_of(members: Sequence[Any], is_wrong: bool) -> pl.DataFrame:
         "group": pl.String,
         "seal": pl.UInt64,
         "sealed_at": pl.Datetime("us", "UTC"),
-        "rows": pl.UInt64,
+        counted: pl.UInt64,
         "unsealed": pl.Int64,
         "is_proven": pl.Boolean,
         "cause": pl.String,

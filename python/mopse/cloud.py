@@ -268,16 +268,24 @@ class Cloud:
             return self._gate.count(message, _now())
         return Count(self._gate.count_proven(message, _now(), since, in_detail))
 
-    def find(self, request: FileRequest | bytes) -> FileListing:
+    def find(self, request: FileRequest | bytes, *, proof: bool = False) -> FileListing:
         """Return descriptions of the stored files that a request asks for, without what they hold.
 
         Parameters
         ----------
         request : FileRequest or bytes
             From `mopse.Owner.find` or `mopse.Owner.files_of`.
+        proof : bool
+            Whether what shows that these are all files comes with it, for `mopse.Owner.files` with
+            ``proof=True``: some kilobytes a provider. A request for keywords was made with
+            ``find(..., proof=True)`` then.
 
         Raises
         ------
+        mopse.errors.ProofError
+            If it is to be proven and the request was not made for that.
+        mopse.errors.InvalidInputError
+            If it is to be proven and the store keeps no seals.
         mopse.errors.SignatureError
             If the request is forged.
         mopse.errors.ExpiredError
@@ -293,9 +301,10 @@ class Cloud:
 
         Notes
         -----
-        One HMAC and one look-up per match and keyword, whatever else is stored.
+        One HMAC and one look-up per match and keyword, whatever else is stored; with a proof two.
         """
-        return FileListing(self._gate.find(_request(request), _now()))
+        is_proven = truth(proof, "proof")
+        return FileListing(self._gate.find(_request(request), _now(), is_proven))
 
     def fetch(self, request: FileRequest | bytes, *, proof: bool = False) -> SealedFile:
         """Return the stored file of a request from `mopse.Owner.fetch`, and move no other.

@@ -770,6 +770,10 @@ class FileListing(Message):
         if not isinstance(listing, _mopse.message.Listing):
             raise WrongTypeError(f"a listing is wanted, not {type(listing).__name__}")
         self._listing = listing
+        self.proven: pl.DataFrame | None = None
+        """Every provider that was asked, in each epoch: its seal, of how many files that is, how
+        many of the listing came after it, and whether its files are proven; once `Owner.files` was
+        called with ``proof=True``."""
 
     @classmethod
     def from_bytes(cls, message: bytes) -> "FileListing":
@@ -781,6 +785,11 @@ class FileListing(Message):
 
     def __len__(self) -> int:
         return len(self._listing)
+
+    @property
+    def proof_nbytes(self) -> int:
+        """Size of what proves that these are all files, in bytes; 0 without."""
+        return self._listing.proof_size
 
     def __repr__(self) -> str:
         return f"FileListing(files={len(self)}, nbytes={self.nbytes})"

@@ -217,10 +217,11 @@ class Provider(Party):
         return Upload._of_table(message, rows, column)
 
     def seal(self, *, cloud: "Cloud | None" = None) -> Seal:
-        """State, signed, all records that this provider has at a cloud, ready for it.
+        """State, signed, all records and files that this provider has at a cloud, ready for it.
 
-        Answers are proven by seals: see `Owner.prove`. Seal after uploads that are to be proven,
-        and save the keyring after sealing; a seal holds for all queries until the next one.
+        Answers and listings are proven by seals: see `Owner.prove` and `Owner.files`. Seal after
+        uploads and attachments that are to be proven, and save the keyring after sealing; a seal
+        holds for all queries until the next one.
 
         Parameters
         ----------
@@ -232,8 +233,8 @@ class Provider(Party):
         Returns
         -------
         Seal
-            For `mopse.Cloud.receive`. A cloud that holds other records than it states, or another
-            seal than the one that it follows, changes nothing and says so.
+            For `mopse.Cloud.receive`. A cloud that holds other records or files than it states, or
+            another seal than the one that it follows, changes nothing and says so.
 
         Raises
         ------
@@ -241,17 +242,19 @@ class Provider(Party):
             If there is no ledger: no field of the schema has ``proof=True``, so that none is kept,
             or the keyring was opened without one.
         mopse.errors.ProofError
-            If the cloud does not show all records of the last seal, or an older seal than this
-            keyring has seen.
+            If the cloud does not show all records and files of the last seal, or an older seal than
+            this keyring has seen.
         mopse.errors.DecryptionError
-            If a record there was not written by this provider.
+            If a record or the note of a file there was not written by this provider.
+        mopse.errors.SignatureError
+            If a file there was not attached by this provider.
 
         Notes
         -----
         The ledger has a record's upload, pseudonym, digest and cells, 48 bytes and four a field. A
         seal is linear in the records: half a microsecond each on two cores. Its tables take 16
-        bytes a cell of every field with ``proof=True``. With `cloud` all records are downloaded and
-        opened.
+        bytes a cell of every field with ``proof=True``, and 48 a keyword of every file. With
+        `cloud` all records are downloaded and opened, and the files that came after the last seal.
 
         **Who loses the ledger** makes it again from the cloud's copy, of which nothing that was
         sealed can be missing: it is held against the last seal. Records that came after that seal
@@ -259,7 +262,8 @@ class Provider(Party):
         before it: have it remove the provider's records, with `Owner.removal`, then upload and seal
         again; numbers go on, so that whoever saw a newer seal is not deceived.
 
-        **Leakage.** When this provider seals, and how many records it has.
+        **Leakage.** When this provider seals, and how many records it has; of files and keywords
+        nothing beside what attaching them has told.
         """
         now = int(time.time())
         if cloud is not None:
@@ -269,7 +273,8 @@ class Provider(Party):
             answer._check(query)
             if answer._proof is None:
                 raise InvalidInputError("the cloud sent no seal with what is stored")
-            self._keyring.make_ledger(answer._parts, answer._proof, query._decoded)
+            [shelf] = self._shelves(where, is_present=True)
+            self._keyring.make_ledger(answer._parts, shelf, answer._proof, query._decoded)
         return Seal._signed(self._keyring.seal_rows(now))
 
     def renew(self, cloud: "Cloud") -> Renewed:
@@ -301,9 +306,10 @@ class Provider(Party):
         there any more, so that answers which reach them are proven: each provider that was a member
         then renews once, also one that has no records there.
 
-        Files are not sealed anew. `find` and `files_of` lead to them as before, and the owner and
-        the provider open them. So does who has what was given out in the earlier epoch, a copy of
-        the keyring or a grant, and comes by what is stored; grants of the present epoch do not.
+        Files are not encrypted anew, and are stated where they are. `find` and `files_of` lead to
+        them as before, and the owner and the provider open them. So does who has what was given out
+        in the earlier epoch, a copy of the keyring or a grant, and comes by what is stored; grants
+        of the present epoch do not.
         """
         where = as_cloud(cloud)
         expiry = int(time.time()) + 3600
@@ -321,17 +327,33 @@ class Provider(Party):
         return Renewed(renewed, removed - renewed)
 
     def _seal_left(self, cloud: Any) -> None:
-        """State of earlier epochs that nothing is there any more."""
+        """State of earlier epochs that no record is there any more, and which files are."""
         now = int(time.time())
         query = Query._signed(self._keyring.renewal(now + 3600))
         answer = search(cloud, query, proof=True)
         if answer._proof is None or not query._decoded.tokens:
             return
-        for message in self._keyring.seal_left(answer._proof, now):
+        shelves = self._shelves(cloud, is_present=False)
+        for message in self._keyring.seal_left(answer._proof, shelves, now):
             # Where a worker of the provider has sent rows meanwhile, or sealed, it is for the next
             # call.
             with contextlib.suppress(ChangedError):
                 cloud.receive(Seal._signed(message))
+
+    def _shelves(self, cloud: Any, *, is_present: bool) -> list[_mopse.party.Shelf]:
+        """Return what a cloud has of files at the present place, or at each earlier one."""
+        expiry = int(time.time()) + 3600
+        shelves = []
+        for message in self._keyring.request_shelves(is_present, expiry):
+            request = FileRequest._signed(message)
+            listing = cloud.find(request, proof=True)._listing
+            attached = {}
+            for number in listing.late:
+                one = FileRequest._signed(self._keyring.fetch_file(number, expiry))
+                sealed = cloud.fetch(one, proof=True)
+                attached[number] = self._keyring.attached(sealed._fetched, one._decoded)
+            shelves.append(self._keyring.shelf(listing, request._decoded, attached))
+        return shelves
 
     def _upload(
         self,

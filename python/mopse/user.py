@@ -19,6 +19,7 @@ from mopse._proofs import (
     by_signatures,
     in_one_history,
     known_state,
+    listing_prover,
     refused,
     remember_state,
     unproven_error,
@@ -331,17 +332,31 @@ class User:
 
     @overload
     def files(
-        self, listing: FileListing, request: FileRequest, *, faults: Literal["raise"] = "raise"
+        self,
+        listing: FileListing,
+        request: FileRequest,
+        *,
+        proof: bool = ...,
+        max_age: datetime.timedelta | None = ...,
+        faults: Literal["raise"] = "raise",
     ) -> pl.DataFrame: ...
     @overload
     def files(
-        self, listing: FileListing, request: FileRequest, *, faults: Literal["report"]
+        self,
+        listing: FileListing,
+        request: FileRequest,
+        *,
+        proof: bool = ...,
+        max_age: datetime.timedelta | None = ...,
+        faults: Literal["report"],
     ) -> Opened[pl.DataFrame]: ...
     def files(
         self,
         listing: FileListing,
         request: FileRequest,
         *,
+        proof: bool = False,
+        max_age: datetime.timedelta | None = None,
         faults: Literal["raise", "report"] = "raise",
     ) -> Any:
         """Return what the attachments of a listing are called; see `mopse.Owner.files`.
@@ -352,6 +367,11 @@ class User:
             What `mopse.Cloud.find` returned.
         request : FileRequest
             What was asked, as it was given to the user.
+        proof : bool
+            Whether the listing must be shown to hold all files that its providers sealed and that
+            were asked for: ask ``cloud.find(request, proof=True)``.
+        max_age : datetime.timedelta, optional
+            How old a seal may be, in whole hours; with a proof.
         faults : {"raise", "report"}
             Whether the first fault is an error, or all are reported.
 
@@ -363,6 +383,8 @@ class User:
             If the record of one was not granted.
         mopse.errors.ExpiredError
             If it was, and the grant has ended.
+        mopse.errors.ProofError
+            If it is to be proven and is not: as of `mopse.Owner.files`.
 
         Notes
         -----
@@ -375,7 +397,8 @@ class User:
         ) -> list[Description | MopseError]:
             return self._grants.describe(listing, request, int(time.time()))
 
-        return described(listing, request, describe, faults)
+        prove = listing_prover(self._grants, listing, request, proof, max_age)
+        return described(listing, request, describe, faults, prove)
 
     def open_file(self, sealed: SealedFile, request: FileRequest, *, proof: bool = False) -> File:
         """Return an attachment of a record that was granted; see `mopse.Owner.open_file`.

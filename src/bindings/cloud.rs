@@ -648,8 +648,13 @@ impl Gate {
         at!(self, py, count(query, now))
     }
 
-    fn find(&self, py: Python<'_>, request: &[u8], now: u64) -> PyResult<Listing> {
-        Ok(Listing(at!(self, py, find(request, now))?))
+    fn find(&self, py: Python<'_>, request: &[u8], now: u64, is_proven: bool) -> PyResult<Listing> {
+        let listing = if is_proven {
+            at!(self, py, find_proven(request, now))
+        } else {
+            at!(self, py, find(request, now))
+        };
+        Ok(Listing(listing?))
     }
 
     fn fetch(

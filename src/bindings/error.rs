@@ -290,6 +290,7 @@ fn of_cloud(error: &cloud::Error) -> Exception {
         cloud::Error::Changed { .. }
         | cloud::Error::Moved
         | cloud::Error::SealBefore { .. }
+        | cloud::Error::SealFiles { .. }
         | cloud::Error::SealNumber { .. }
         | cloud::Error::SealRows { .. } => ChangedError::new_err,
         cloud::Error::NotEnrolled => ScopeError::new_err,

@@ -16,8 +16,8 @@ use crate::message::query::{Predicate, Scope, Selection};
 use crate::message::request::Ask;
 use crate::message::upload::{Portion, Run, Version};
 use crate::message::{
-    self, announcement, answer, attachment, listing, notes, query, removal, request, seal, sums,
-    upload,
+    self, announcement, answer, attachment, catalogue, listing, notes, query, removal, request,
+    seal, sums, upload,
 };
 use crate::stop;
 use crate::wire::Blobs;
@@ -925,7 +925,7 @@ impl Request {
         self.0.id
     }
 
-    /// ``"keywords"``, ``"records"``, ``"file"`` or ``"notes"``.
+    /// ``"keywords"``, ``"records"``, ``"file"``, ``"notes"`` or ``"holdings"``.
     #[getter]
     fn asks(&self) -> &'static str {
         match self.0.ask {
@@ -933,6 +933,7 @@ impl Request {
             Ask::Records(_) => "records",
             Ask::File(_) => "file",
             Ask::Notes => "notes",
+            Ask::Holdings(_) => "holdings",
         }
     }
 }
@@ -1030,7 +1031,8 @@ pub(super) struct Listing(pub(super) listing::Listing);
 impl Listing {
     #[new]
     fn new(request: u128, files: Vec<StoredFile>) -> Self {
-        Self(listing::Listing { request, files: files.into_iter().map(|file| file.0).collect() })
+        let files = files.into_iter().map(|file| file.0).collect();
+        Self(listing::Listing { request, files, proof: None })
     }
 
     /// Read what travelled.
@@ -1054,6 +1056,18 @@ impl Listing {
     #[getter]
     fn files(&self) -> Vec<StoredFile> {
         self.0.files.iter().cloned().map(StoredFile).collect()
+    }
+
+    /// Size of what proves that they are all, in bytes; 0 without.
+    #[getter]
+    fn proof_size(&self) -> usize {
+        self.0.proof.as_ref().map_or(0, catalogue::Proof::size)
+    }
+
+    /// The numbers of the files that no seal states.
+    #[getter]
+    fn late(&self) -> Vec<u128> {
+        self.0.late()
     }
 
     fn __len__(&self) -> usize {

@@ -213,6 +213,10 @@ fn all_described(
     files.into_iter().map(each).collect()
 }
 
+/// All files of a provider's place, as a cloud showed them and they were found right.
+#[pyclass(module = "mopse._mopse.party", frozen)]
+pub(super) struct Shelf(party::shelves::Shelf);
+
 /// Behind `mopse.Owner` and `mopse.Provider`.
 #[pyclass(module = "mopse._mopse.party", frozen)]
 pub(super) struct Keyring(Lock<party::Keyring>);
@@ -529,9 +533,11 @@ impl Keyring {
         &self,
         py: Python<'py>,
         proof: &Proof,
+        shelves: Vec<PyRef<'_, Shelf>>,
         now: u64,
     ) -> PyResult<Vec<Bound<'py, PyBytes>>> {
-        let seals = self.read(py, |keyring| keyring.seal_left(&proof.0, now))??;
+        let shelves: Vec<&party::shelves::Shelf> = shelves.iter().map(|shelf| &shelf.0).collect();
+        let seals = self.read(py, |keyring| keyring.seal_left(&proof.0, &shelves, now))??;
         Ok(seals.iter().map(|seal| PyBytes::new(py, seal)).collect())
     }
 
@@ -544,11 +550,54 @@ impl Keyring {
         &self,
         py: Python<'_>,
         parts: Vec<PyRef<'_, Part>>,
+        shelf: &Shelf,
         proof: &Proof,
         query: &Query,
     ) -> PyResult<usize> {
-        let parts = borrowed(&parts);
-        Ok(self.read(py, |keyring| keyring.make_ledger(&parts, &proof.0, &query.0))??)
+        let held = (&borrowed(&parts)[..], &shelf.0);
+        Ok(self.read(py, |keyring| keyring.make_ledger(held, &proof.0, &query.0))??)
+    }
+
+    /// The requests for all files of the present place, or of each earlier one.
+    fn request_shelves<'py>(
+        &self,
+        py: Python<'py>,
+        is_present: bool,
+        expiry: u64,
+    ) -> PyResult<Vec<Bound<'py, PyBytes>>> {
+        let requests = self.read(py, |keyring| keyring.request_shelves(is_present, expiry))??;
+        Ok(requests.iter().map(|request| PyBytes::new(py, request)).collect())
+    }
+
+    /// The digest of a file that this provider is shown to have attached.
+    fn attached(&self, py: Python<'_>, fetched: &Fetched, request: &Request) -> PyResult<[u8; 32]> {
+        Ok(self.read(py, |keyring| keyring.attached(&fetched.0, &request.0))??)
+    }
+
+    fn shelf(
+        &self,
+        py: Python<'_>,
+        listing: &Listing,
+        request: &Request,
+        attached: HashMap<u128, [u8; 32]>,
+    ) -> PyResult<Shelf> {
+        let shelf = self.read(py, |keyring| keyring.shelf(&listing.0, &request.0, &attached))??;
+        Ok(Shelf(shelf))
+    }
+
+    /// What was found of each provider that a listing is of, and the numbers of the files that are proven.
+    fn prove_listing(
+        &self,
+        py: Python<'_>,
+        listing: &Listing,
+        request: &Request,
+        now: u64,
+        most_hours: Option<u64>,
+    ) -> PyResult<(Vec<Member>, Vec<u128>)> {
+        let required = Required { now, most_hours };
+        let checked =
+            self.read(py, |keyring| keyring.prove_listing(&listing.0, &request.0, required))??;
+        Ok((checked.members.into_iter().map(member).collect(), checked.proven))
     }
 
     fn save_ledger<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyBytes>>> {
@@ -689,10 +738,14 @@ impl Keyring {
         &self,
         py: Python<'py>,
         keywords: Vec<PyBackedBytes>,
+        is_provable: bool,
         expiry: u64,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let keywords = slices(&keywords);
-        let request = self.read(py, |keyring| keyring.search_files(&keywords, expiry))??;
+        let request = self.read(py, |keyring| match is_provable {
+            true => keyring.provable_search(&keywords, expiry),
+            false => keyring.search_files(&keywords, expiry),
+        })??;
         Ok(PyBytes::new(py, &request))
     }
 
@@ -837,6 +890,21 @@ impl Grants {
             self.grants.prove_by_signatures(&self.seals, &parts, &proof.0, &query.0, required)
         })?;
         Ok(of_signatures(checked))
+    }
+
+    fn prove_listing(
+        &self,
+        py: Python<'_>,
+        listing: &Listing,
+        request: &Request,
+        now: u64,
+        most_hours: Option<u64>,
+    ) -> PyResult<(Vec<Member>, Vec<u128>)> {
+        let required = Required { now, most_hours };
+        let checked = released(py, || {
+            self.grants.prove_listing(&self.seals, &listing.0, &request.0, required)
+        })?;
+        Ok((checked.members.into_iter().map(member).collect(), checked.proven))
     }
 
     /// Owner, place, number and digest of the newest seal that was seen of each place.

@@ -100,6 +100,20 @@ pub enum Error {
         got: u64,
     },
 
+    /// A seal is not of the files that are stored.
+    #[error(
+        "the seal of provider {provider:?} is of {got} files that are not the {stored} stored here: what was \
+         made never came, or others sent more; seal again, with cloud="
+    )]
+    SealFiles {
+        /// The provider.
+        provider: String,
+        /// How many files are stored.
+        stored: u64,
+        /// How many it is of.
+        got: u64,
+    },
+
     /// A store keeps no seals.
     #[error("the store keeps no seals, so that nothing it answers can be proven")]
     NoSeals,

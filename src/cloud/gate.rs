@@ -42,7 +42,7 @@ pub enum Admitted {
     /// Changes of records and of their index entries.
     Upload(Upload),
     /// What a provider states of all that it holds.
-    Seal(Sealed),
+    Seal(Box<Sealed>),
     /// The end of all that a provider sent.
     Removal(Removal),
     /// A file and its keyword entries.
@@ -113,7 +113,7 @@ impl<S: Store> Gate<S> {
                 let known = self.served(message, Kind::Seal)?;
                 let sealed = Sealed::decode(message)?;
                 sealed.seal.check(&known, now)?;
-                Ok(Admitted::Seal(sealed))
+                Ok(Admitted::Seal(Box::new(sealed)))
             }
             Some(Kind::Removal) => {
                 let known = self.served(message, Kind::Removal)?;
@@ -193,7 +193,7 @@ impl<S: Store> Gate<S> {
             }
             Admitted::Seal(sealed) => {
                 let provider = sealed.seal.place.path();
-                let is_repeated = self.store.seal(sealed)?;
+                let is_repeated = self.store.seal(*sealed)?;
                 let (added, replaced, removed, files) = (0, 0, 0, 0);
                 Ok(Receipt { provider, added, replaced, removed, files, is_repeated })
             }
@@ -389,9 +389,20 @@ impl<S: Store> Gate<S> {
                     files.extend(self.store.files_of(&owner, provider, handles)?);
                 }
             }
-            Ask::File(_) | Ask::Notes => {}
+            Ask::File(_) | Ask::Notes | Ask::Holdings(_) => {}
         }
-        Ok(Listing { request: id, files })
+        Ok(Listing { request: id, files, proof: None })
+    }
+
+    /// Returns the same files with what proves that they are all, or all of a provider's place.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`find`](Self::find) and [`Store::proven_files`].
+    pub fn find_proven(&self, request: &[u8], now: u64) -> Result<Listing, S::Error> {
+        let request = self.request(request, now)?;
+        let (files, proof) = self.store.proven_files(&request)?;
+        Ok(Listing { request: request.id, files, proof: Some(proof) })
     }
 
     /// Returns the file that a request asks for, with its body.

@@ -23,11 +23,13 @@ use crate::lock::{Forked, Lock};
 use crate::message::announcement::{Announced, Announcement};
 use crate::message::answer::Part;
 use crate::message::attachment::{Attachment, StoredFile};
+use crate::message::catalogue;
 use crate::message::certificate::Owner;
 use crate::message::notes::Note;
 use crate::message::place::Node;
 use crate::message::query::Query;
 use crate::message::removal::Removal;
+use crate::message::request::Request;
 use crate::message::seal::Sealed;
 use crate::message::sums::{Proof, Wanted};
 use crate::message::upload::Upload;
@@ -201,8 +203,11 @@ impl Served {
     fn seal(&self, sealed: Sealed) -> Result<bool, Error> {
         let writing = self.writing.write()?;
         self.still_accepts(&sealed.seal.provider)?;
-        let (records, is_repeated) = self.records()?.sealed(Arc::new(sealed))?;
+        let sealed = Arc::new(sealed);
+        let (records, is_repeated) = self.records()?.sealed(Arc::clone(&sealed))?;
         if !is_repeated {
+            let catalogue = self.attachments.read()?.stated(&sealed)?;
+            self.attachments.write()?.state(catalogue);
             self.publish(records)?;
         }
         drop(writing);
@@ -222,7 +227,7 @@ impl Served {
         }
         let signed = removal.map(|removal| removal.bytes.as_slice());
         let (mut records, removed) = self.records()?.without(provider, signed, writing.busy());
-        let files = self.attachments.write()?.remove(provider);
+        let files = self.attachments.write()?.remove(provider, signed);
         let provider = provider.to_owned();
         let (added, replaced, is_repeated) = (0, 0, false);
         let receipt = Receipt { provider, added, replaced, removed, files, is_repeated };
@@ -520,6 +525,13 @@ impl Store for Memory {
         handles: &[u128],
     ) -> Result<Vec<StoredFile>, Error> {
         self.attachments(owner, |attachments| attachments.files_of(provider, handles))
+    }
+
+    fn proven_files(
+        &self,
+        request: &Request,
+    ) -> Result<(Vec<StoredFile>, catalogue::Proof), Error> {
+        self.attachments(&request.owner, |attachments| attachments.proven(request))?
     }
 
     fn file(&self, owner: &Owner, number: u128) -> Result<Option<StoredFile>, Error> {

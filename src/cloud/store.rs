@@ -17,11 +17,13 @@ use super::pages::{Cursor, page_of};
 use crate::message::announcement::{Announced, Announcement};
 use crate::message::answer::Part;
 use crate::message::attachment::{Attachment, StoredFile};
+use crate::message::catalogue;
 use crate::message::certificate::Owner;
 use crate::message::notes::Note;
 use crate::message::place::{Group, Node};
 use crate::message::query::Query;
 use crate::message::removal::Removal;
+use crate::message::request::Request;
 use crate::message::seal::Sealed;
 use crate::message::sums::{Proof, Wanted};
 use crate::message::upload::Upload;
@@ -138,13 +140,14 @@ pub trait Store: Send + Sync {
     /// [`Error::Changed`] if it has another version.
     fn add(&self, upload: Upload, message: &[u8]) -> Result<Receipt, Self::Error>;
 
-    /// Keeps a seal in the place of the one before, if it is the next and of the rows that are there; says
-    /// whether it was there already.
+    /// Keeps a seal in the place of the one before, if it is the next and of the rows and files that are
+    /// there; says whether it was there already.
     ///
     /// # Errors
     ///
     /// [`message::Error::Epoch`] as of [`add`](Self::add); else [`Error::SealNumber`],
-    /// [`Error::SealBefore`], [`Error::SealRows`]; [`Error::NoSeals`] of a store that keeps none.
+    /// [`Error::SealBefore`], [`Error::SealRows`], [`Error::SealFiles`]; [`Error::NoSeals`] of a store that
+    /// keeps none.
     fn seal(&self, sealed: Sealed) -> Result<bool, Self::Error> {
         let _ = sealed;
         Err(Error::NoSeals.into())
@@ -296,6 +299,21 @@ pub trait Store: Send + Sync {
         provider: &Node,
         handles: &[u128],
     ) -> Result<Vec<StoredFile>, Self::Error>;
+
+    /// The files that a request for a list finds, without bodies, with what proves that they are all: of
+    /// one state.
+    ///
+    /// # Errors
+    ///
+    /// [`message::Error::Proof`] if the request was made for no proof; [`Error::NoSeals`] of a store that
+    /// keeps none.
+    fn proven_files(
+        &self,
+        request: &Request,
+    ) -> Result<(Vec<StoredFile>, catalogue::Proof), Self::Error> {
+        let _ = request;
+        Err(Error::NoSeals.into())
+    }
 
     /// The file of an owner with a number, with its body; `None` if there is none.
     ///

@@ -14,10 +14,14 @@
 //! That of [`super::trapdoor`]; which record a file belongs to, its size, when it came and is fetched,
 //! and which files one copy of a provider's keyring made, in which order.
 
+use sha2::{Digest, Sha256};
+
 use super::Error;
+use super::catalogue::Filed;
 use super::envelope;
 use super::limits::{LONGEST_DESCRIPTION, LONGEST_NOTE, MOST_LOST, MOST_NAMED, at_most};
 use super::trapdoor::Entry;
+use super::tree::Hash;
 use crate::message::announcement::Announced;
 use crate::message::certificate::{Chain, Owner};
 use crate::message::place::{Epoch, Node};
@@ -110,11 +114,15 @@ pub struct StoredFile {
 
 impl StoredFile {
     pub(super) fn write(&self, writer: &mut Writer) {
+        self.write_as(writer, self.body.as_deref());
+    }
+
+    fn write_as(&self, writer: &mut Writer, body: Option<&[u8]>) {
         writer.raw(&self.owner.0);
         self.provider.write(writer);
         self.readers.write(writer);
         writer.u128(self.handle).u128(self.number).bytes(&self.description);
-        match &self.body {
+        match body {
             Some(body) => writer.u8(1).bytes(body),
             None => writer.u8(0),
         };
@@ -147,6 +155,20 @@ impl StoredFile {
     #[must_use]
     pub fn deed_in(&self, attachment: &[u8]) -> Vec<u8> {
         attachment.get(self.as_attached(b"").len()..).unwrap_or_default().to_vec()
+    }
+
+    /// The digest of all but the body.
+    #[must_use]
+    pub fn digest(&self) -> Hash {
+        let mut writer = Writer::default();
+        self.write_as(&mut writer, None);
+        Sha256::digest(writer.0).into()
+    }
+
+    /// Where it stands among the files of its place.
+    #[must_use]
+    pub fn filed(&self) -> Filed {
+        Filed { handle: self.handle, number: self.number, digest: self.digest() }
     }
 
     /// The file without its body.

@@ -2,12 +2,14 @@
 //!
 //! ```text
 //! listing = letters || version || id of the request || count || stored file without body, each
+//!           || proof, if it was asked for
 //! fetched = letters || version || id of the request || stored file with body
 //! ```
 //!
 //! Neither is signed: a cloud holds no key. Whoever asked compares both with the request, so that a cloud
 //! which gives files of another request, provider, record or keyword in their place is found out, and one
-//! that gives a file twice. One that leaves files out is not.
+//! that gives a file twice. One that leaves files out is found out by the proof: see
+//! [`catalogue`](super::catalogue).
 //!
 //! # Leakage
 //!
@@ -17,6 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Error;
 use super::attachment::{Attachment, StoredFile};
+use super::catalogue;
 use super::place::Node;
 use super::request::{Ask, Request};
 use super::trapdoor::{Prepared, Proof, Trapdoor};
@@ -29,6 +32,8 @@ pub struct Listing {
     pub request: u128,
     /// The files.
     pub files: Vec<StoredFile>,
+    /// That they are all, if that was asked for.
+    pub proof: Option<catalogue::Proof>,
 }
 
 /// The file that a request asks for, with its body.
@@ -65,6 +70,9 @@ impl Listing {
         let mut writer = Writer::new(Kind::Listing);
         writer.u128(self.request).count(self.files.len());
         self.files.iter().for_each(|file| file.write(&mut writer));
+        if let Some(proof) = &self.proof {
+            proof.write(&mut writer);
+        }
         writer.0
     }
 
@@ -86,8 +94,21 @@ impl Listing {
             }
             files.push(file);
         }
+        let proof =
+            if reader.is_at_end() { None } else { Some(catalogue::Proof::read(&mut reader)?) };
         reader.end()?;
-        Ok(Self { request, files })
+        Ok(Self { request, files, proof })
+    }
+
+    /// The numbers of its files that are not shown to be sealed: of all, if it came without a proof.
+    #[must_use]
+    pub fn late(&self) -> Vec<u128> {
+        match &self.proof {
+            Some(proof) if !proof.heads.is_empty() => {
+                proof.places.iter().flat_map(|of| of.unsealed.iter().copied()).collect()
+            }
+            _ => self.files.iter().map(|file| file.number).collect(),
+        }
     }
 
     /// Checks that the listing belongs to a request: that it names it, that every file is of a provider
@@ -105,6 +126,7 @@ impl Listing {
                 let named = |(node, handles)| (node, Some(BTreeSet::from_iter(handles)));
                 providers.iter().map(|(node, handles)| named((node, handles))).collect()
             }
+            Ask::Holdings(place) => BTreeMap::from([(place, None)]),
             Ask::File(_) | Ask::Notes => BTreeMap::new(),
         };
         let mut numbers = BTreeSet::new();
@@ -238,7 +260,7 @@ mod tests {
     }
 
     fn request(ask: Ask) -> Request {
-        Request { owner: OWNER, ask, expiry: 0, id: 7, issuer: Chain::default() }
+        Request { owner: OWNER, ask, tags: vec![], expiry: 0, id: 7, issuer: Chain::default() }
     }
 
     fn file(provider: Node, handle: u128, number: u128) -> StoredFile {
@@ -272,7 +294,7 @@ mod tests {
             let file = |&(node, handle, number): &(&Node, u128, u128)| {
                 file(Node::clone(node), handle, number)
             };
-            Listing { request: 7, files: files.iter().map(file).collect() }
+            Listing { request: 7, files: files.iter().map(file).collect(), proof: None }
         };
         let all = listing(&[(&b, 3, 9), (&a, 1, 8), (&a, 1, 10)]);
         assert_eq!((all.check(&by_keyword), all.check(&by_record)), (Ok(()), Ok(())));
@@ -313,7 +335,7 @@ mod tests {
             vec![(a.clone(), vec![one.clone(), two.clone()]), (b.clone(), vec![other.clone()])];
         let request = request(Ask::Keywords(both));
         let files = vec![file(a.clone(), 1, 8), file(b, 1, 9)];
-        let listing = Listing { request: 7, files };
+        let listing = Listing { request: 7, files, proof: None };
         let proofs = |trapdoors: &[&Trapdoor], number| {
             let mut proofs: Vec<Proof> = trapdoors.iter().map(|of| of.proof(number)).collect();
             proofs.sort_unstable();
@@ -368,11 +390,14 @@ mod tests {
     fn what_travels_has_one_form_and_a_body_where_one_belongs() {
         let bare = file(node("a", 0), 1, 9);
         let whole = StoredFile { body: Some(vec![5]), ..bare.clone() };
-        let listing = Listing { request: 7, files: vec![bare.clone(), bare.clone()] };
+        let listing = Listing { request: 7, files: vec![bare.clone(), bare.clone()], proof: None };
         let fetched = Fetched { request: 7, file: whole.clone(), deed: None };
         assert_eq!(Listing::decode(&listing.encode()), Ok(listing.clone()));
         assert_eq!(Fetched::decode(&fetched.encode()), Ok(fetched.clone()));
-        assert!(Listing::decode(&Listing { request: 7, files: vec![whole] }.encode()).is_err());
+        assert!(
+            Listing::decode(&Listing { request: 7, files: vec![whole], proof: None }.encode())
+                .is_err()
+        );
         assert!(Fetched::decode(&Fetched { request: 7, file: bare, deed: None }.encode()).is_err());
         for (at, bytes) in [listing.encode(), fetched.encode()].into_iter().enumerate() {
             let decode = |bytes: &[u8]| match at {

@@ -43,12 +43,13 @@ use std::sync::Arc;
 use super::Error;
 use super::announcement::Announcement;
 use super::answer::{Part, rows_of};
+use super::certificate::Owner;
 use super::place::Node;
 use super::query::{Predicate, Query, Scope, Selection, Token};
 use super::removal::Removal;
 use super::seal::{Seal, entry_leaf};
 use super::sums::{Gone, Member, Proof, Required, Row, Shown, judged, removed_by, unproven};
-use super::tree::{self, Hash};
+use super::tree::{self, Gap, Hash};
 use crate::pool;
 use crate::wire::{self, Reader, Writer};
 
@@ -239,7 +240,6 @@ impl Stretch {
         let neighbour = |of: &Neighbour| {
             entry_leaf(of.ciphertext, of.row.handle, of.row.upload, &of.row.digest)
         };
-        leaves.extend(self.left.as_ref().map(neighbour));
         for Entry { ciphertext, handle, held } in &self.entries {
             let row = match held {
                 Held::Answered => match hits.get(handle) {
@@ -270,7 +270,6 @@ impl Stretch {
             }
             leaves.push(entry_leaf(*ciphertext, *handle, row.upload, &row.digest));
         }
-        leaves.extend(self.right.as_ref().map(neighbour));
         let inside = |entry: &Entry| (predicate.low..=predicate.high).contains(&entry.ciphertext);
         let is_bounded = self.left.is_none_or(|left| left.ciphertext < predicate.low)
             && self.right.is_none_or(|right| right.ciphertext > predicate.high)
@@ -278,22 +277,14 @@ impl Stretch {
         if !is_bounded {
             return wrong("are not those between the bounds");
         }
-        let end = self.start.checked_add(self.entries.len() as u64);
-        let is_at_start = self.left.is_some() || self.start == 0;
-        let is_at_end = self.right.is_some() || end == Some(committed.count);
-        if !is_at_start || !is_at_end {
-            return wrong("lack a neighbour");
-        }
-        let first = self.start.checked_sub(self.left.is_some().into());
-        let root = if committed.count == 0 {
-            leaves.is_empty().then(|| tree::leaf(b""))
-        } else {
-            first.and_then(|first| tree::root_of(committed.count, first, &leaves, &self.path))
-        };
-        if root == Some(committed.root) {
-            Ok(found)
-        } else {
-            wrong("are not those that it sealed: the cloud left some out, doubled or changed some")
+        let beside = [&self.left, &self.right].map(|of| of.as_ref().map(neighbour));
+        let committed = (committed.count, &committed.root);
+        match tree::check_between(committed, self.start, beside, leaves, &self.path) {
+            Ok(()) => Ok(found),
+            Err(Gap::Neighbour) => wrong("lack a neighbour"),
+            Err(Gap::Root) => wrong(
+                "are not those that it sealed: the cloud left some out, doubled or changed some",
+            ),
         }
     }
 }
@@ -333,7 +324,7 @@ pub fn check(
     let shown = proof.evidence.iter().map(|of| of.verify()).collect::<Result<Vec<_>, _>>()?;
     let removals = proof.removals.iter().map(|removal| Removal::decode(removal));
     let removals = removals.collect::<Result<Vec<_>, _>>()?;
-    let (newest, shown_seals) = newest(seals, query, known)?;
+    let (newest, shown_seals) = newest(seals, &query.owner, Some(&query.schema), known)?;
     let mut checked = Checked { seals: newest.values().cloned().collect(), ..Checked::default() };
     for (token, of) in query.tokens.iter().zip(&proof.tokens) {
         let Selection::Ranges(predicates) = &token.selection else {
@@ -447,20 +438,21 @@ fn check_member(
 /// The newest seals, of those that are shown and known; and of each place that is shown one what is wrong
 /// with that, if it is older than what is known, or another.
 #[expect(clippy::type_complexity, reason = "two maps by place")]
-fn newest(
+pub(super) fn newest(
     shown: Vec<Seal>,
-    query: &Query,
+    owner: &Owner,
+    schema: Option<&[u8; 32]>,
     known: &HashMap<Node, Arc<Seal>>,
 ) -> Result<(BTreeMap<Node, Arc<Seal>>, HashMap<Node, Option<String>>), Error> {
     let mut newest: BTreeMap<Node, Arc<Seal>> =
         known.iter().map(|(place, seal)| (place.clone(), Arc::clone(seal))).collect();
     let mut of_places = HashMap::new();
     for seal in shown {
-        if seal.owner != query.owner || !seal.provider.held(&seal.place) {
+        if seal.owner != *owner || !seal.provider.held(&seal.place) {
             let why = "a seal is of another owner, or of a place that is not its provider's";
             return Err(unproven(why));
         }
-        if seal.schema != query.schema {
+        if schema.is_some_and(|schema| seal.schema != *schema) {
             return Err(Error::OtherSchema { what: "a seal" });
         }
         let why = newest.get(&seal.place).and_then(|known| seal.contradicts(known));

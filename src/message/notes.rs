@@ -181,7 +181,14 @@ mod tests {
         let by = |name: &str, ask| {
             let certificate =
                 Certificate { subject: node(name), key: [0; 32], stamp: None, signature: [0; 64] };
-            Request { owner: OWNER, ask, expiry: 0, id: 7, issuer: Chain(vec![certificate]) }
+            Request {
+                owner: OWNER,
+                ask,
+                tags: vec![],
+                expiry: 0,
+                id: 7,
+                issuer: Chain(vec![certificate]),
+            }
         };
         let why = |notes: &Notes, request: &Request| match notes.check(request) {
             Err(Error::Answer { why, .. }) => why,

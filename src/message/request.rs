@@ -2,7 +2,8 @@
 //!
 //! Whoever asks sends one signed request, with trapdoors for every provider it reaches, with handles of
 //! records, or with the number of one stored file. A provider also asks for the notes of all it ever
-//! attached. What answers a request names its id: see [`listing`](super::listing) and
+//! attached, and for all files of a place of its own. Where the listing is to be proven, the
+//! [tag](super::trapdoor::Tag) of each keyword stands beside its trapdoor. What answers a request names its id: see [`listing`](super::listing) and
 //! [`notes`](super::notes).
 //!
 //! # Limits
@@ -23,10 +24,15 @@ use super::certificate::{Chain, Owner};
 use super::envelope;
 use super::limits::{MOST_NAMED, MOST_PLACES, at_most};
 use super::place::Node;
-use super::trapdoor::{LABEL_KEY_LEN, TRAPDOOR_LEN, Trapdoor};
+use super::trapdoor::{LABEL_KEY_LEN, TAG_LEN, TRAPDOOR_LEN, Tag, Trapdoor};
 use crate::wire::{Kind, Reader};
 
 const WHAT: &str = "the request";
+
+const KEYWORDS: &str = "keywords of the request";
+
+/// The number of a request for keywords with tags.
+const PROVEN: u8 = 4;
 
 /// What a request asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +45,8 @@ pub enum Ask {
     File(u128),
     /// The notes of all files that the issuer, a provider, ever attached.
     Notes,
+    /// All files of a place that the issuer, a provider, has or had, with their notes and the seal.
+    Holdings(Node),
 }
 
 /// A signed request for files.
@@ -48,6 +56,8 @@ pub struct Request {
     pub owner: Owner,
     /// What is asked for.
     pub ask: Ask,
+    /// The tags of the keywords of each provider, if the listing is to be proven.
+    pub tags: Vec<Vec<Tag>>,
     /// When the request ends, in seconds since 1970.
     pub expiry: u64,
     /// A random number, for the audit log.
@@ -62,13 +72,18 @@ impl Request {
         let mut writer = envelope::of(Kind::Request, &self.owner);
         match &self.ask {
             Ask::Keywords(providers) => {
-                writer.u8(0).count(providers.len());
+                writer.u8(if self.tags.is_empty() { 0 } else { PROVEN }).count(providers.len());
+                let mut tags = self.tags.iter();
                 for (provider, trapdoors) in providers {
                     provider.write(&mut writer);
                     writer.count(trapdoors.len());
-                    trapdoors.iter().for_each(|trapdoor| {
+                    let mut tags = tags.next().into_iter().flatten();
+                    for trapdoor in trapdoors {
                         writer.raw(&trapdoor.0);
-                    });
+                        tags.next().into_iter().for_each(|tag| {
+                            writer.raw(tag);
+                        });
+                    }
                 }
             }
             Ask::Records(providers) => {
@@ -87,6 +102,10 @@ impl Request {
             Ask::Notes => {
                 writer.u8(3);
             }
+            Ask::Holdings(place) => {
+                writer.u8(5);
+                place.write(&mut writer);
+            }
         }
         writer.u64(self.expiry).u128(self.id);
         self.issuer.write(&mut writer);
@@ -101,10 +120,20 @@ impl Request {
     /// [`Error::TooMany`], [`Error::Signature`] if it is forged.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
         let (mut reader, owner) = envelope::open(bytes, Kind::Request)?;
+        let mut tags = Vec::new();
         let ask = match reader.u8()? {
             0 => {
-                let keywords = providers::<TRAPDOOR_LEN>(&mut reader, "keywords of the request")?;
+                let keywords = providers::<TRAPDOOR_LEN>(&mut reader, KEYWORDS)?;
                 Ask::Keywords(each(keywords, Trapdoor))
+            }
+            PROVEN => {
+                let keywords = providers::<{ TRAPDOOR_LEN + TAG_LEN }>(&mut reader, KEYWORDS)?;
+                let tag = |item: &[u8; TRAPDOOR_LEN + TAG_LEN]| halves(item).1;
+                tags = keywords.iter().map(|(_, items)| items.iter().map(tag).collect()).collect();
+                if tags.is_empty() {
+                    return Err(reader.fault().into()); // it would be written as another one
+                }
+                Ask::Keywords(each(keywords, |item| Trapdoor(halves(&item).0)))
             }
             1 => {
                 let records = providers::<16>(&mut reader, "records of the request")?;
@@ -112,12 +141,13 @@ impl Request {
             }
             2 => Ask::File(reader.u128()?),
             3 => Ask::Notes,
+            5 => Ask::Holdings(Node::read(&mut reader)?),
             _ => return Err(reader.fault().into()),
         };
         let (expiry, id) = (reader.u64()?, reader.u128()?);
         let issuer = Chain::read(&mut reader)?;
         envelope::close(reader, bytes, &owner, &issuer, None)?;
-        Ok(Self { owner, ask, expiry, id, issuer })
+        Ok(Self { owner, ask, tags, expiry, id, issuer })
     }
 
     /// Checks that the request may be made at a time, in seconds since 1970, with an owner's
@@ -149,6 +179,13 @@ impl Request {
                 Err(Error::Scope { who: self.issuer.subject().to_string(), what })
             }
             Ask::Notes => Ok(()),
+            Ask::Holdings(place) => {
+                if !self.issuer.0.is_empty() && self.issuer.subject().held(place) {
+                    return Ok(());
+                }
+                let what = format!("all files of {place}, which only it has");
+                Err(Error::Scope { who: self.issuer.subject().to_string(), what })
+            }
         }
     }
 
@@ -178,6 +215,14 @@ impl Request {
         let what = format!("files of {provider}");
         Err(Error::Scope { who: issuer.to_string(), what })
     }
+}
+
+/// The trapdoor and the tag of a keyword.
+fn halves(item: &[u8; TRAPDOOR_LEN + TAG_LEN]) -> ([u8; TRAPDOOR_LEN], Tag) {
+    let (mut trapdoor, mut tag) = ([0; TRAPDOOR_LEN], [0; TAG_LEN]);
+    trapdoor.copy_from_slice(&item[..TRAPDOOR_LEN]);
+    tag.copy_from_slice(&item[TRAPDOOR_LEN..]);
+    (trapdoor, tag)
 }
 
 /// Providers with a list each.
@@ -218,9 +263,13 @@ mod tests {
     use crate::wire;
 
     fn sent(ask: Ask) -> Result<Request, Error> {
+        sent_with(ask, Vec::new())
+    }
+
+    fn sent_with(ask: Ask, tags: Vec<Vec<Tag>>) -> Result<Request, Error> {
         let key = SigningKey::from_bytes(&[1; 32]);
         let owner = Owner(key.verifying_key().to_bytes());
-        let request = Request { owner, ask, expiry: 0, id: 7, issuer: Chain::default() };
+        let request = Request { owner, ask, tags, expiry: 0, id: 7, issuer: Chain::default() };
         let mut message = request.message();
         message.extend(key.sign(&to_sign(&message)).to_bytes());
         Request::decode(&message)
@@ -246,9 +295,15 @@ mod tests {
             Ask::Records(vec![(node("a"), (0..4096).collect()), (node("b"), vec![])]),
             Ask::File(5),
             Ask::Notes,
+            Ask::Holdings(node("a")),
         ] {
-            assert_eq!(sent(ask.clone()).unwrap().ask, ask);
+            let read = sent(ask.clone()).unwrap();
+            assert_eq!((read.ask, read.tags), (ask, vec![]));
         }
+        let ask = Ask::Keywords(vec![(node("a"), trapdoors(2)), (node("b"), trapdoors(1))]);
+        let tags = vec![vec![[1; TAG_LEN], [2; TAG_LEN]], vec![[3; TAG_LEN]]];
+        let read = sent_with(ask.clone(), tags.clone()).unwrap();
+        assert_eq!((read.ask, read.tags), (ask, tags));
     }
 
     #[test]

@@ -2,14 +2,17 @@
 //!
 //! ```text
 //! content = owner, provider, place, number, seal before, stamp, schema, time, rows, fingerprint,
-//!           for each field: entries, root over its sorted entries
-//! head    = content, total, for each table: field, slots, root over its slots; certificates
-//! seal    = head || signature || for each table: its slots, 16 bytes each
+//!           for each field: entries, root over its sorted entries;
+//!           files, root over them in the order of their records
+//! head    = content, total, for each table: field, slots, root over its slots;
+//!           lines, root over the lines of keywords; certificates
+//! seal    = head || signature || for each table: its slots, 16 bytes each || lines, 48 bytes each
 //! ```
 //!
 //! A table and the total hold sums that only whoever has the provider's keys can make, each hidden by a
 //! mask that hangs on the digest of the content: see [`sums`](super::sums). The tables are committed to
-//! by the roots of trees, so that the signed head stands for them where they do not travel.
+//! by the roots of trees, so that the signed head stands for them where they do not travel. Lines stand for
+//! the files of a keyword each: see [`catalogue`](super::catalogue).
 //!
 //! Seals of a place are a chain: each names the one before, and a cloud takes only the next one, and only
 //! if the rows that it states are those that are stored. It compares a *fingerprint*, the sum of the
@@ -24,12 +27,13 @@
 //!
 //! # Leakage
 //!
-//! When a provider seals, how many rows it has, and what uploads tell already.
+//! When a provider seals, how many rows it has, and what uploads and attachments tell already.
 
 use sha2::{Digest, Sha256};
 
 use super::Error;
 use super::announcement::Announced;
+use super::catalogue::Line;
 use super::certificate::{Chain, Owner};
 use super::envelope;
 use super::limits::{MOST_FIELDS, MOST_SLOTS, at_most};
@@ -94,6 +98,37 @@ pub struct Entries {
     pub root: Hash,
 }
 
+/// Pieces that are committed to by a tree: how many there are, and its root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Committed {
+    /// How many there are.
+    pub count: u64,
+    /// The root over them.
+    pub root: Hash,
+}
+
+impl Committed {
+    /// Those with these digests.
+    pub(crate) fn to(leaves: Vec<Hash>) -> Self {
+        Self { count: leaves.len() as u64, root: Tree::new(leaves).root() }
+    }
+
+    fn write(&self, writer: &mut Writer) {
+        writer.u64(self.count).raw(&self.root);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, crate::wire::Error> {
+        Ok(Self { count: reader.u64()?, root: reader.array()? })
+    }
+}
+
+impl Default for Committed {
+    /// To nothing.
+    fn default() -> Self {
+        Self::to(Vec::new())
+    }
+}
+
 /// What a seal commits to of a table of sums.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table {
@@ -130,10 +165,14 @@ pub struct Seal {
     pub fingerprint: Fingerprint,
     /// The entries of each field, by name.
     pub entries: Vec<Entries>,
+    /// The files, in the order of their records.
+    pub files: Committed,
     /// A sum over all rows, hidden by a mask.
     pub total: u128,
     /// The tables, by name.
     pub tables: Vec<Table>,
+    /// What stands for the files of keywords.
+    pub lines: Committed,
     /// The provider's certificates.
     pub chain: Chain,
 }
@@ -174,6 +213,7 @@ impl Seal {
         for Entries { field, count, root } in &self.entries {
             writer.text(field).u64(*count).raw(root);
         }
+        self.files.write(&mut writer);
         writer
     }
 
@@ -190,6 +230,7 @@ impl Seal {
         for Table { field, slots, root } in &self.tables {
             writer.text(field).u32(*slots).raw(root);
         }
+        self.lines.write(&mut writer);
         self.chain.write(&mut writer);
         writer.0
     }
@@ -200,20 +241,18 @@ impl Seal {
         Sha256::digest(self.head()).into()
     }
 
-    /// The seal as it travels, with its tables, signed by its provider.
+    /// The seal as it travels, with its tables and lines, signed by its provider.
     pub(crate) fn signed<const N: usize>(
         &self,
-        tables: &[Vec<u128>],
+        (tables, lines): (&[Vec<u128>], &[Line]),
         sign: impl FnOnce(&[u8]) -> [u8; N],
     ) -> Vec<u8> {
         let mut message = self.head();
         let signature = sign(&message);
         let slots: usize = tables.iter().map(Vec::len).sum();
-        message.reserve_exact(N + 16 * slots);
+        message.reserve_exact(N + 16 * slots + Line::LENGTH * lines.len());
         message.extend(signature);
-        for slot in tables.iter().flatten() {
-            message.extend(slot.to_le_bytes());
-        }
+        write_tables(&mut message, tables, lines);
         message
     }
 
@@ -249,6 +288,7 @@ impl Seal {
             }
             entries.push(Entries { field, count, root });
         }
+        let files = Committed::read(reader)?;
         let total = reader.u128()?;
         let mut tables: Vec<Table> = Vec::new();
         for _ in 0..at_most(MOST_FIELDS, "tables of the seal", reader.count(44)?)? {
@@ -259,6 +299,7 @@ impl Seal {
             }
             tables.push(Table { field, slots, root });
         }
+        let lines = Committed::read(reader)?;
         if number == 0 || provider.names() != place.names() || rows > u64::from(u32::MAX) {
             return Err(reader.fault().into());
         }
@@ -275,8 +316,10 @@ impl Seal {
             rows,
             fingerprint,
             entries,
+            files,
             total,
             tables,
+            lines,
             chain,
         })
     }
@@ -341,6 +384,16 @@ impl Seal {
     }
 }
 
+fn write_tables(message: &mut Vec<u8>, tables: &[Vec<u128>], lines: &[Line]) {
+    for slot in tables.iter().flatten() {
+        message.extend(slot.to_le_bytes());
+    }
+    for line in lines {
+        message.extend(line.id.to_le_bytes());
+        message.extend(line.list);
+    }
+}
+
 /// The name of a field, which comes after another one's.
 fn name_after(reader: &mut Reader<'_>, last: Option<&String>) -> Result<String, Error> {
     let name = reader.name()?.to_owned();
@@ -360,16 +413,19 @@ pub struct Sealed {
     pub head: Vec<u8>,
     /// The slots of each table.
     pub tables: Vec<Vec<u128>>,
+    /// What stands for the files of keywords, ascending.
+    pub lines: Vec<Line>,
     /// What stands for the seal.
     pub digest: [u8; 32],
 }
 
 impl Sealed {
-    /// Reads a seal as it travels, verifies it, and compares its tables with their roots.
+    /// Reads a seal as it travels, verifies it, and compares its tables and lines with their roots.
     ///
     /// # Errors
     ///
-    /// Those of [`Seal::decode_head`]; [`Error::Signature`] too if a table is not the one that was signed.
+    /// Those of [`Seal::decode_head`]; [`Error::Signature`] too if a table or the lines are not those that
+    /// were signed.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
         let (seal, length) = Seal::read(bytes)?;
         let mut reader = Reader::headless(&bytes[length..], WHAT);
@@ -382,9 +438,19 @@ impl Sealed {
             }
             tables.push(slots);
         }
-        reader.end()?;
+        let mut lines: Vec<Line> = Vec::new();
+        while !reader.is_at_end() {
+            let line = Line::read(&mut reader)?;
+            if lines.last().is_some_and(|last| last.id >= line.id) {
+                return Err(reader.fault().into());
+            }
+            lines.push(line);
+        }
+        if Committed::to(lines.iter().map(Line::leaf).collect()) != seal.lines {
+            return Err(Error::Signature { what: WHAT });
+        }
         let digest = seal.digest();
-        Ok(Self { seal, head: bytes[..length].to_vec(), tables, digest })
+        Ok(Self { seal, head: bytes[..length].to_vec(), tables, lines, digest })
     }
 
     /// The table of a field.
@@ -398,9 +464,7 @@ impl Sealed {
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut message = self.head.clone();
-        for slot in self.tables.iter().flatten() {
-            message.extend(slot.to_le_bytes());
-        }
+        write_tables(&mut message, &self.tables, &self.lines);
         message
     }
 }

@@ -48,6 +48,12 @@ pub struct Entry {
 /// What shows that one file has one keyword, to whoever has the trapdoor.
 pub type Proof = [u8; 16];
 
+/// What stands for a keyword where its provider counts it, and [seals](super::catalogue) its files.
+pub type Tag = [u8; TAG_LEN];
+
+/// Bytes of a tag.
+pub(crate) const TAG_LEN: usize = 16;
+
 /// A trapdoor, ready to make many entries and proofs.
 pub(crate) struct Prepared {
     labels: Hmac<Sha256>,

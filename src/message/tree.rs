@@ -143,6 +143,42 @@ pub(crate) fn root_of(count: u64, start: u64, pieces: &[Hash], path: &[Hash]) ->
     }
 }
 
+/// Why pieces are not all that stand between two others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Gap {
+    /// There is none beside them, and they are not at the end.
+    Neighbour,
+    /// They lead to another root.
+    Root,
+}
+
+/// Checks that pieces with some digests, the first of them the `start`-th, are all between two others of the
+/// tree over so many with a root.
+pub(crate) fn check_between(
+    (count, expected): (u64, &Hash),
+    start: u64,
+    [left, right]: [Option<Hash>; 2],
+    mut inside: Vec<Hash>,
+    path: &[Hash],
+) -> Result<(), Gap> {
+    let is_at_start = left.is_some() || start == 0;
+    let is_at_end = right.is_some() || start.checked_add(inside.len() as u64) == Some(count);
+    if !is_at_start || !is_at_end {
+        return Err(Gap::Neighbour);
+    }
+    let first = start.checked_sub(left.is_some().into());
+    if let Some(left) = left {
+        inside.insert(0, left);
+    }
+    inside.extend(right);
+    let found = if count == 0 {
+        (inside.is_empty() && path.is_empty()).then(|| leaf(b""))
+    } else {
+        first.and_then(|first| root_of(count, first, &inside, path))
+    };
+    if found == Some(*expected) { Ok(()) } else { Err(Gap::Root) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -191,6 +227,46 @@ mod tests {
                         let mut other = path.clone();
                         other[at][5] ^= 1;
                         assert_ne!(found(start, some, &other), Some(tree.root()));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn only_all_pieces_between_two_neighbours_pass() {
+        for count in 0..=6_usize {
+            let leaves: Vec<Hash> = (0..count).map(|number| leaf(&number.to_le_bytes())).collect();
+            let tree = Tree::new(leaves.clone());
+            let committed = (count as u64, &tree.root());
+            for start in 0..=count {
+                for end in start..=count {
+                    let left = start.checked_sub(1).map(|at| leaves[at]);
+                    let right = leaves.get(end).copied();
+                    let inside = leaves[start..end].to_vec();
+                    let (first, last) = (start.saturating_sub(1), (end + 1).min(count));
+                    let path = if count == 0 { Vec::new() } else { tree.path(first..last) };
+                    let check = |start: usize, beside, inside: &[Hash]| {
+                        check_between(committed, start as u64, beside, inside.to_vec(), &path)
+                    };
+                    assert_eq!(
+                        check(start, [left, right], &inside),
+                        Ok(()),
+                        "{count} {start} {end}"
+                    );
+                    assert!(check(start + 1, [left, right], &inside).is_err());
+                    for at in 0..inside.len() {
+                        let mut without = inside.clone();
+                        without.remove(at);
+                        assert!(check(start, [left, right], &without).is_err());
+                        let doubled = [&inside[..=at], &inside[at..]].concat();
+                        assert!(check(start, [left, right], &doubled).is_err());
+                    }
+                    if left.is_some() {
+                        assert_eq!(check(start, [None, right], &inside), Err(Gap::Neighbour));
+                    }
+                    if right.is_some() {
+                        assert_eq!(check(start, [left, None], &inside), Err(Gap::Neighbour));
                     }
                 }
             }

@@ -12,6 +12,7 @@ use crate::message::place::{Group, Node};
 use crate::message::query::{Predicate, Query, Scope, Selection, Token};
 use crate::message::removal::Removal;
 use crate::message::request::{Ask, Request};
+use crate::message::trapdoor::Tag;
 use crate::scheme::mopse::Handle;
 use crate::scheme::ruler::Layout;
 use crate::wire::length;
@@ -189,18 +190,34 @@ impl Keyring {
     /// [`Error::NoKeyword`] if there is none, [`message::Error::TooMany`](crate::message::Error::TooMany) if there are too many,
     /// [`keys::Error::Randomness`](crate::keys::Error::Randomness).
     pub fn search_files(&self, keywords: &[&[u8]], expiry: u64) -> Result<Vec<u8>, Error> {
+        self.search(keywords, false, expiry)
+    }
+
+    /// Makes the same request with what a proof of the listing takes.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`search_files`](Self::search_files).
+    pub fn provable_search(&self, keywords: &[&[u8]], expiry: u64) -> Result<Vec<u8>, Error> {
+        self.search(keywords, true, expiry)
+    }
+
+    fn search(&self, keywords: &[&[u8]], is_provable: bool, expiry: u64) -> Result<Vec<u8>, Error> {
         if keywords.is_empty() {
             return Err(Error::NoKeyword);
         }
         let keywords = distinct(keywords);
         at_most(MOST_NAMED, "keywords of the request", keywords.len())?;
-        let trapdoors = |node: &Node| -> Result<_, Error> {
-            let key = self.key_of(node)?;
+        let (mut providers, mut tags) = (Vec::new(), Vec::new());
+        for node in self.reached() {
+            let key = self.key_of(&node)?;
             let trapdoors = keywords.iter().map(|word| keywords::trapdoor(&key, word));
-            Ok((node.clone(), trapdoors.collect()))
-        };
-        let providers = self.reached().iter().map(trapdoors).collect::<Result<_, _>>()?;
-        self.request(Ask::Keywords(providers), expiry)
+            providers.push((node, trapdoors.collect()));
+            if is_provable {
+                tags.push(keywords.iter().map(|word| keywords::tag_of(&key, word)).collect());
+            }
+        }
+        self.request_with(Ask::Keywords(providers), tags, expiry)
     }
 
     /// Makes the request for the files of some records, by provider. What is named twice is asked for
@@ -283,8 +300,12 @@ impl Keyring {
     }
 
     pub(super) fn request(&self, ask: Ask, expiry: u64) -> Result<Vec<u8>, Error> {
+        self.request_with(ask, Vec::new(), expiry)
+    }
+
+    fn request_with(&self, ask: Ask, tags: Vec<Vec<Tag>>, expiry: u64) -> Result<Vec<u8>, Error> {
         let (owner, id, issuer) = (self.owner, self.number(b"request")?, self.chain.clone());
-        Ok(self.signed(Request { owner, ask, expiry, id, issuer }.message()))
+        Ok(self.signed(Request { owner, ask, tags, expiry, id, issuer }.message()))
     }
 }
 

@@ -48,11 +48,8 @@ use crate::message::certificate::Owner;
 use crate::message::limits::{MOST_NAMED, at_most};
 use crate::message::notes::Notes;
 use crate::message::place::Node;
-use crate::message::trapdoor::{Entry, Proof, TRAPDOOR_LEN, Trapdoor};
+use crate::message::trapdoor::{Entry, Proof, TRAPDOOR_LEN, Tag, Trapdoor};
 use crate::wire::{Buffer, Kind, Reader, Writer};
-
-/// What stands for a keyword where its uses are counted.
-pub type Tag = [u8; 16];
 
 /// How often a keyring used each keyword, and which attachments it made since it was told.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -77,6 +74,12 @@ fn tag(key: &Key, keyword: &[u8]) -> Tag {
     let tag = key.child(Purpose::Keyword, &[&[TAG], keyword].concat(), 0);
     let (halves, _) = tag.expose().as_chunks::<16>();
     halves[0]
+}
+
+/// Returns what stands for a keyword where its provider counts it.
+#[must_use]
+pub fn tag_of(provider: &Key, keyword: &[u8]) -> Tag {
+    tag(&keyword_key(provider), keyword)
 }
 
 /// Returns a provider's trapdoor for a keyword.
@@ -162,12 +165,11 @@ impl Uses {
     ///
     /// [`Error::Note`] names the first note, counted from 0, that was changed or belongs elsewhere.
     pub fn learn(provider: &Key, notes: &Notes) -> Result<Self, Error> {
-        let cipher = aes_gcm_siv::under(&note_key(provider));
+        let key = note_key(provider);
         let mut counts = BTreeMap::new();
         for (position, note) in notes.notes.iter().enumerate() {
-            let place = note_place(&notes.owner, &notes.provider, note.number);
-            let opened = envelope::open(&cipher, &place, &note.sealed).map(Zeroizing::new);
-            let used = opened.ok().and_then(|bytes| read_note(&bytes).ok());
+            let place = (&notes.owner, &notes.provider, note.number);
+            let used = open_note(&key, place, &note.sealed);
             for (tag, next) in used.ok_or(Error::Note { position })? {
                 let count: &mut u64 = counts.entry(tag).or_default();
                 *count = next.max(*count);
@@ -246,6 +248,23 @@ fn note_with(
     }
     let cipher = aes_gcm_siv::under(&note_key(provider));
     Ok(envelope::seal(&cipher, nonce, &note_place(owner, node, file), &writer.0)?)
+}
+
+/// What a note says; `None` if it was changed or belongs elsewhere.
+fn open_note(
+    key: &Key,
+    (owner, node, file): (&Owner, &Node, u128),
+    sealed: &[u8],
+) -> Option<Vec<(Tag, u64)>> {
+    let place = note_place(owner, node, file);
+    let opened = envelope::open(&aes_gcm_siv::under(key), &place, sealed).map(Zeroizing::new);
+    read_note(&opened.ok()?).ok()
+}
+
+/// The tags of a file's keywords, as its note has them; `None` if that was changed or belongs elsewhere.
+pub(super) fn tags(provider: &Key, place: (&Owner, &Node, u128), note: &[u8]) -> Option<Vec<Tag>> {
+    let used = open_note(&note_key(provider), place, note)?;
+    Some(used.into_iter().map(|(tag, _)| tag).collect())
 }
 
 /// The tag of each keyword of an opened note, and the number that its next use has.

@@ -5,6 +5,7 @@
 //! row      = CBC-MAC of AES-256(leaf key) over upload, handle, H(row): always four blocks
 //! leaf(f)  = AES-256(child(leaf key, "leaf", "/" || f); row)
 //! mask(f, content; b) = AES-256(child(child(provider's key, "mask", "/" || f), "mask", content); b)
+//! random lines = AES-256(child(child(provider's key, "mask", "lines"), "mask", content); 0, 1, ..), three blocks each
 //! slots(f) = a shuffle of 0..B by coins under child(ruler key of f, "slot")
 //! ```
 //!
@@ -23,6 +24,7 @@ use std::sync::Arc;
 
 use crate::keys::coins::{Block, Coins, Tag};
 use crate::keys::{Key, Purpose};
+use crate::message::catalogue::Line;
 use crate::message::sums::Row;
 use crate::pool;
 
@@ -120,6 +122,22 @@ impl Leaves {
         coins.toss(&mut blocks);
         blocks.into_iter().map(|block| u128::from_le_bytes(block.into())).collect()
     }
+}
+
+/// Lines that stand for no keyword.
+pub(super) fn random_lines(provider: &Key, content: &[u8; 32], count: usize) -> Vec<Line> {
+    let key = provider.child(Purpose::Mask, b"lines", 0).child(Purpose::Mask, content, 0);
+    let mut blocks: Vec<Block> =
+        (0..3 * count as u64).map(|place| Coins::block(Tag::Mask, 0, 0, place)).collect();
+    Coins::new(&key).toss(&mut blocks);
+    let (lines, _) = blocks.as_chunks::<3>();
+    let line = |[id, low, high]: &[Block; 3]| {
+        let mut list = [0; 32];
+        list[..16].copy_from_slice(low);
+        list[16..].copy_from_slice(high);
+        Line { id: u128::from_le_bytes((*id).into()), list }
+    };
+    lines.iter().map(line).collect()
 }
 
 /// Which slot each place from 0 up to the number of cells has.

@@ -1,11 +1,11 @@
-//! Ledgers: what a provider knows of the rows that it holds at a cloud, and the seals that it makes of
-//! them.
+//! Ledgers: what a provider knows of the rows and files that it holds at a cloud, and the seals that it
+//! makes of them.
 //!
 //! A ledger has the upload, handle and digest of each live row, and its cell in each field. It grows
 //! with the uploads that its keyring makes, and is made again from the cloud's own copy where it was
 //! lost, others have sent rows, or an upload never came: each row is opened, so that its author tag
 //! shows that this provider wrote it, and all together are held against the total of the last seal, so
-//! that none is missing.
+//! that none is missing. Of files, see [`shelves`](super::shelves).
 //!
 //! ```text
 //! file = "MOPSELED", version || nonce || AES-256-GCM-SIV(child(provider's key, "leaf", "ledger"), nonce, contents)
@@ -30,15 +30,17 @@ use super::Error;
 use super::keyring::Keyring;
 use super::leaves::{ALL, Leaves};
 use super::opening::indexed_of;
+use super::shelves::{NotedFile, Shelf, committed};
 use crate::cipher::Cipher;
 use crate::cipher::aes_gcm_siv::{self, NONCE_LEN};
 use crate::keys::{Key, Purpose, fill_random};
 use crate::message;
 use crate::message::answer::{Part, rows_of};
+use crate::message::catalogue::Line;
 use crate::message::place::{Group, Node};
 use crate::message::query::{Query, Scope, Selection, Token};
 use crate::message::removal::Removal;
-use crate::message::seal::{Entries, Fingerprint, Seal, Table, entry_leaf, tree_of};
+use crate::message::seal::{Committed, Entries, Fingerprint, Seal, Table, entry_leaf, tree_of};
 use crate::message::sums::{Proof, Row, removed_by};
 use crate::message::tree::Tree;
 use crate::message::upload::{Portion, Removed, digest_of_row};
@@ -84,10 +86,11 @@ struct Last {
     digest: [u8; 32],
 }
 
-/// The live rows of a provider at its present place.
+/// The live rows of a provider at its present place, and its files there.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ledger {
     uploads: Vec<Noted>,
+    pub(super) files: Vec<NotedFile>,
     last: Last,
     /// The digests of all seals that were made, by number.
     trail: BTreeMap<u64, [u8; 32]>,
@@ -155,6 +158,8 @@ impl Ledger {
                 writer.u32(*cell);
             }
         }
+        writer.count(self.files.len());
+        self.files.iter().for_each(|file| file.write(&mut writer));
         writer.0
     }
 
@@ -181,8 +186,10 @@ impl Ledger {
             }
             uploads.push(noted);
         }
+        let files = (0..reader.count(NotedFile::LEAST)?).map(|_| NotedFile::read(&mut reader));
+        let files = files.collect::<Result<_, _>>()?;
         reader.end()?;
-        Ok(Self { uploads, last, trail })
+        Ok(Self { uploads, files, last, trail })
     }
 }
 
@@ -270,20 +277,22 @@ impl Keyring {
         let mut ledger = self.ledger.write()?;
         let ledger = ledger.as_mut().ok_or(Error::NoLedger)?;
         ledger.settle();
-        let (seal, tables) = self.sealed(&self.node, ledger, now)?;
-        let message = seal.signed(&tables, |head| self.sign(head));
+        let (seal, tables, lines) = self.sealed(&self.node, ledger, now)?;
+        let message = seal.signed((&tables, &lines), |head| self.sign(head));
         ledger.last = Last { number: seal.number, digest: seal.digest() };
         ledger.trail.insert(ledger.last.number, ledger.last.digest);
         Ok(message)
     }
 
-    /// The seal of a ledger's rows at the present place, or of none at an earlier one.
+    /// The seal of a ledger's rows and files at the present place, or of files alone at an earlier one; with
+    /// its tables and lines.
+    #[expect(clippy::type_complexity, reason = "a seal and what travels with it")]
     fn sealed(
         &self,
         place: &Node,
         ledger: &Ledger,
         now: u64,
-    ) -> Result<(Seal, Vec<Vec<u128>>), Error> {
+    ) -> Result<(Seal, Vec<Vec<u128>>, Vec<Line>), Error> {
         let group = Group::of(place).ok_or_else(|| self.out_of_reach("a group".to_owned()))?;
         let mut rows: Vec<Row> = Vec::with_capacity(ledger.rows());
         for noted in &ledger.uploads {
@@ -321,8 +330,10 @@ impl Keyring {
             rows: rows.len() as u64,
             fingerprint,
             entries,
+            files: committed(&ledger.files),
             total: 0,
             tables: Vec::new(),
+            lines: Committed::default(),
             chain: self.chain.clone(),
         };
         let content = seal.content_digest();
@@ -359,35 +370,51 @@ impl Keyring {
         let made = pool::map(proven.len(), 2, table_of).into_iter();
         let (of, tables): (Vec<Table>, Vec<Vec<u128>>) = made.collect::<Result<_, Error>>()?;
         seal.tables = of;
-        Ok((seal, tables))
+        let lines = self.lines(place, &ledger.files, &content)?;
+        seal.lines = Committed::to(lines.iter().map(Line::leaf).collect());
+        Ok((seal, tables, lines))
     }
 
-    /// States of each earlier place that nothing is there any more, continuing the seals that a cloud shows
-    /// with the answer to [`renewal`](Self::renewal).
+    /// States of each earlier place that no row is there any more, and which files are, continuing the seals
+    /// that a cloud shows with the answer to [`renewal`](Self::renewal).
     ///
     /// # Errors
     ///
-    /// [`message::Error::Signature`] if a seal is forged, [`message::Error::Proof`] if it is another's.
-    pub fn seal_left(&self, proof: &Proof, now: u64) -> Result<Vec<Vec<u8>>, Error> {
+    /// [`message::Error::Signature`] if a seal is forged, [`message::Error::Proof`] if it is another's, or
+    /// the files of a place are not shown.
+    pub fn seal_left(
+        &self,
+        proof: &Proof,
+        shelves: &[&Shelf],
+        now: u64,
+    ) -> Result<Vec<Vec<u8>>, Error> {
         let heads = proof.heads.iter().map(|head| Seal::decode_head(head));
         let heads = heads.collect::<Result<Vec<_>, _>>()?;
         if heads.iter().any(|head| head.owner != self.owner || !self.node.held(&head.place)) {
             return Err(unproven("a seal is of another provider"));
         }
         let is_removed = self.is_removed(proof)?;
-        let is_empty = |place: &Node| {
-            !is_removed && heads.iter().any(|head| head.place == *place && head.rows == 0)
-        };
-        let earlier = self.places().filter(|place| **place != self.node && !is_empty(place));
-        let seal = |place: &Node| {
-            let last =
-                heads.iter().find(|head| head.place == *place).map_or_else(Last::default, |head| {
-                    Last { number: head.number, digest: head.digest() }
-                });
-            let (seal, tables) = self.sealed(place, &Ledger { last, ..Ledger::default() }, now)?;
-            Ok(seal.signed(&tables, |head| self.sign(head)))
-        };
-        earlier.map(seal).collect()
+        let mut seals = Vec::new();
+        for place in self.places().filter(|place| **place != self.node) {
+            let head = heads.iter().find(|head| head.place == *place);
+            let Some(shelf) = shelves.iter().find(|shelf| shelf.place == *place) else {
+                return Err(unproven("the cloud does not show the files of each earlier epoch"));
+            };
+            if !is_removed {
+                shelf.check(place, head.map(Seal::digest))?;
+                if head.is_some_and(|head| head.rows == 0 && shelf.is_stated(head)) {
+                    continue;
+                }
+            }
+            let last = head.map_or_else(Last::default, |head| Last {
+                number: head.number,
+                digest: head.digest(),
+            });
+            let ledger = Ledger { last, files: shelf.files.clone(), ..Ledger::default() };
+            let (seal, tables, lines) = self.sealed(place, &ledger, now)?;
+            seals.push(seal.signed((&tables, &lines), |head| self.sign(head)));
+        }
+        Ok(seals)
     }
 
     /// Asks for all rows of the present place, with what proves them, to make a ledger of.
@@ -403,7 +430,7 @@ impl Keyring {
         self.signed_query(vec![(group, Scope::One(name))], |_| Ok(Selection::All), expiry)
     }
 
-    /// Makes the ledger of all rows that a cloud shows, once they were held against the last seal.
+    /// Makes the ledger of all rows and files that a cloud shows, once they were held against the last seal.
     ///
     /// # Errors
     ///
@@ -411,7 +438,7 @@ impl Keyring {
     /// seal is older than one that is known here.
     pub fn make_ledger(
         &self,
-        parts: &[&Part],
+        (parts, shelf): (&[&Part], &Shelf),
         proof: &Proof,
         query: &Query,
     ) -> Result<usize, Error> {
@@ -439,7 +466,13 @@ impl Keyring {
             };
             ledger.uploads.push(self.noted(&added));
         }
-        if let Some(last) = self.check_holdings(token, parts, proof)? {
+        let last = self.check_holdings(token, parts, proof)?;
+        let shown = proof.heads.first().map(|head| Seal::decode_head(head)).transpose()?;
+        if !self.is_removed(proof)? {
+            shelf.check(&self.node, shown.map(|head| head.digest()))?;
+        }
+        ledger.files.clone_from(&shelf.files);
+        if let Some(last) = last {
             ledger.last = last;
             ledger.trail.insert(last.number, last.digest);
         }

@@ -25,11 +25,14 @@ use super::ledger::unproven;
 use crate::lock::{Forked, Lock};
 use crate::message;
 use crate::message::answer::{Part, rows_of};
+use crate::message::catalogue;
 use crate::message::certificate::Owner;
+use crate::message::listing::Listing;
 use crate::message::neighbours;
 use crate::message::place::{Epoch, Group, Node};
 use crate::message::query::{Predicate, Query, Scope, Selection, Token};
 use crate::message::removal::Removal;
+use crate::message::request::Request;
 use crate::message::seal::{Seal, slot_leaf};
 use crate::message::sums::{
     ByProvider, Claimed, Member, OfRange, Proof, Required, Slots, judged, removed_by,
@@ -121,6 +124,42 @@ impl Grants {
             return Err(message::Error::OtherOwner { what: "the query" }.into());
         }
         by_signatures(seals, parts, proof, query, required)
+    }
+
+    /// Finds out of which providers a listing holds all files that they sealed, and remembers their seals.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`catalogue::check`]; [`message::Error::OtherOwner`] if nothing is granted by the owner.
+    pub fn prove_listing(
+        &self,
+        seals: &Seals,
+        listing: &Listing,
+        request: &Request,
+        required: Required,
+    ) -> Result<catalogue::Checked, Error> {
+        if !self.is_of(&request.owner) {
+            return Err(message::Error::OtherOwner { what: "the request" }.into());
+        }
+        seals.prove_listing(listing, request, required, |_| false)
+    }
+}
+
+impl Seals {
+    /// Finds out of which providers a listing holds all files that they sealed, and remembers their seals.
+    fn prove_listing(
+        &self,
+        listing: &Listing,
+        request: &Request,
+        required: Required,
+        is_left: impl Fn(&Node) -> bool,
+    ) -> Result<catalogue::Checked, Error> {
+        let known = self.all(&request.owner)?;
+        let checked = catalogue::check(listing, request, &known, required, is_left)?;
+        for seal in &checked.seals {
+            self.see(Arc::clone(seal))?;
+        }
+        Ok(checked)
     }
 }
 
@@ -244,6 +283,29 @@ impl Keyring {
             return Err(message::Error::OtherOwner { what: "the query" }.into());
         }
         by_signatures(&self.seals, parts, proof, query, required)
+    }
+
+    /// Finds out of which providers a listing holds all files that they sealed, and remembers their seals.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`catalogue::check`], [`message::Error::OtherOwner`].
+    pub fn prove_listing(
+        &self,
+        listing: &Listing,
+        request: &Request,
+        required: Required,
+    ) -> Result<catalogue::Checked, Error> {
+        if request.owner != self.owner {
+            return Err(message::Error::OtherOwner { what: "the request" }.into());
+        }
+        let is_left = |place: &Node| {
+            Group::of(place).is_some_and(|group| {
+                let is_own = self.node == *place;
+                !is_own && self.below.epoch(&group.authority) != group.epoch
+            })
+        };
+        self.seals.prove_listing(listing, request, required, is_left)
     }
 
     /// Takes note of seals; says of each place that is shown one what is wrong with it, if it is older

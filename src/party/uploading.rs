@@ -498,8 +498,10 @@ impl Keyring {
         let body = Some(body);
         let file = StoredFile { owner, provider, readers, handle, number, description, body };
         let (entries, chain) = (made.entries.clone(), self.chain.clone());
+        let filed = file.filed();
         let message = self.signed(Attachment { file, entries, lineage, note, chain }.message());
         // At the end: who is stopped before has used no keyword.
+        self.note_file(filed, made.used.iter().map(|(tag, _)| *tag).collect())?;
         self.counts.count(number, &made);
         Ok(message)
     }

@@ -10,10 +10,11 @@ and draws its numbers as the Rust code does, so that whole messages are equal, b
 
 import dataclasses
 import hashlib
+import hmac
 import itertools
 import struct
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,11 @@ def tree_of(pieces: Sequence[bytes]) -> bytes:
         pairs = [level[at : at + 2] for at in range(0, len(level), 2)]
         level = [hashlib.sha256(b"\1" + b"".join(p)).digest() if p[1:] else p[0] for p in pairs]
     return level[0]
+
+
+def committed(pieces: Sequence[bytes]) -> bytes:
+    """Return how many pieces there are, and the root over them."""
+    return u64(len(pieces)) + tree_of(pieces)
 
 
 def row_digest(sealed: Sequence[bytes]) -> bytes:
@@ -683,6 +689,46 @@ def mask_of(provider: bytes, field: str, content: bytes, place: int) -> int:
     return int.from_bytes(Aes256(child(key, "mask", content)).encrypt(block), "little")
 
 
+@dataclasses.dataclass(frozen=True)
+class SealedFile:
+    """A file of a provider: its record, its number, H, and its keywords."""
+
+    handle: int
+    number: int
+    digest: bytes
+    keywords: tuple[str, ...]
+
+
+def keyword_tag(provider: bytes, word: str) -> bytes:
+    """Return what stands for a keyword where its provider counts it."""
+    return child(child(provider, "keyword", b""), "keyword", b"\x03" + word.encode())[:16]
+
+
+def line_of(tag: bytes, content: bytes, files: Iterable[tuple[int, bytes]]) -> bytes:
+    """Return what stands for a keyword and its files in a seal of a content: id and list."""
+    named = b"".join(u128(number) + digest for number, digest in sorted(files))
+    line_id = hmac.digest(tag, b"\0" + content, "sha256")[:16]
+    return line_id + hmac.digest(tag, b"\1" + content + named, "sha256")
+
+
+def lines_of(provider: bytes, content: bytes, files: Sequence[SealedFile]) -> list[bytes]:
+    """Return a line for each keyword of files, and random ones for the other entries, in order."""
+    words = sorted({word for file in files for word in file.keywords})
+    lines = [
+        line_of(
+            keyword_tag(provider, word),
+            content,
+            [(file.number, file.digest) for file in files if word in file.keywords],
+        )
+        for word in words
+    ]
+    key = child(child(provider, "mask", b"lines"), "mask", content)
+    for at in range(sum(len(file.keywords) for file in files) - len(words)):
+        blocks = [reference.VERSION << 120 | 6 << 112 | 3 * at + of for of in range(3)]
+        lines.append(b"".join(Aes256(key).encrypt(of.to_bytes(16, "big")) for of in blocks))
+    return sorted(lines, key=lambda line: int.from_bytes(line[:16], "little"))
+
+
 @dataclasses.dataclass
 class MadeSeal:
     """A seal as it travels, and what it is made of."""
@@ -691,6 +737,7 @@ class MadeSeal:
     content: bytes
     digest: bytes
     tables: dict[str, list[int]]
+    lines: list[bytes]
 
 
 def seal(
@@ -701,8 +748,9 @@ def seal(
     before: bytes = bytes(32),
     lie: Callable[[dict[str, list[int]]], None] = lambda tables: None,
     where: Place | None = None,
+    files: Sequence[SealedFile] = (),
 ) -> MadeSeal:
-    """Return the seal of a provider's rows, at another place if that is said.
+    """Return the seal of a provider's rows and files, at another place if that is said.
 
     A provider that lies changes its tables before it signs them.
     """
@@ -719,11 +767,13 @@ def seal(
                 at = reference.mopse_entry(field.cuts, field.width, place, plain, row.handle)
                 of.append((at, row.handle, u128(row.upload) + row.digest))
         leaves = [struct.pack("<q", at) + u128(handle) + more for at, handle, more in sorted(of)]
-        entries.append(counted(name) + u64(len(of)) + tree_of(leaves))
+        entries.append(counted(name) + committed(leaves))
     content = head("SEA", 1, party.name) + bytes(party.place) + bytes(where or party.place)
     content += u64(number) + before
     content += party.stamp + party.schema + u32(0) + u64(len(rows))
     content += (fingerprint % 2**256).to_bytes(32, "little") + listed(entries)
+    filed = sorted((of.handle, of.number, of.digest) for of in files)
+    content += committed([u128(handle) + u128(number) + more for handle, number, more in filed])
     digest = hashlib.sha256(content).digest()
     total = sum(leaf_of(party.key, "", row) for row in rows) + mask_of(party.key, "", digest, 0)
     tables = {}
@@ -740,7 +790,9 @@ def seal(
         counted(name) + u32(len(table)) + tree_of([u128(slot) for slot in table])
         for name, table in tables.items()
     ]
-    signed = content + u128(total % 2**128) + listed(written) + listed(party.chain)
+    lines = lines_of(party.key, digest, files)
+    signed = content + u128(total % 2**128) + listed(written) + committed(lines)
+    signed += listed(party.chain)
     slots = b"".join(u128(slot) for table in tables.values() for slot in table)
-    made = party.signed(signed) + slots
-    return MadeSeal(made, digest, hashlib.sha256(signed).digest(), tables)
+    made = party.signed(signed) + slots + b"".join(lines)
+    return MadeSeal(made, digest, hashlib.sha256(signed).digest(), tables, lines)

@@ -603,7 +603,7 @@ impl World {
         let request = Request::decode(&message).unwrap();
         let found = self.matching(&request, keywords);
         assert_eq!(found.len(), files, "{about}");
-        let listing = Listing { request: request.id, files: found };
+        let listing = Listing { request: request.id, files: found, proof: None };
         self.push(about, call_find(message), Answer::listing(&listing));
     }
 
@@ -622,7 +622,11 @@ impl World {
         }
         assert_eq!(found.len(), files, "{about}");
         let request = Request::decode(&message).unwrap().id;
-        self.push(about, call_find(message), Answer::listing(&Listing { request, files: found }));
+        self.push(
+            about,
+            call_find(message),
+            Answer::listing(&Listing { request, files: found, proof: None }),
+        );
     }
 
     /// Fetching a file that is there.
