@@ -157,7 +157,7 @@ mod _mopse {
     #[pymodule]
     mod cloud {
         #[pymodule_export]
-        use crate::bindings::cloud::{Gate, MemoryStore, merge};
+        use crate::bindings::cloud::{Gate, MemoryStore, by_upload, merge, row_digests};
     }
 
     #[pymodule]
@@ -175,8 +175,8 @@ mod _mopse {
         #[pymodule_export]
         use crate::bindings::message::{
             Announcement, Attachment, Fetched, Listing, Notes, Part, Proof, Query, Removal,
-            Request, Seal, StoredFile, StoredUpload, Token, check_answer, goes_on, join_answer,
-            split_answer, tombstone,
+            Request, Seal, StoredFile, StoredUpload, Token, check_answer, gathered, goes_on,
+            join_answer, split_answer, tombstone,
         };
     }
 

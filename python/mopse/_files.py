@@ -42,6 +42,7 @@ __all__ = [
     "reading",
     "removed",
     "replacing",
+    "telling",
     "write_whole",
 ]
 
@@ -90,7 +91,7 @@ def access_error(error: OSError, file: object) -> FileAccessError:
 
 
 @contextlib.contextmanager
-def _told(path: object) -> Iterator[None]:
+def telling(path: object) -> Iterator[None]:
     """Turn what the system says against what is done within into an error that names a path."""
     try:
         yield
@@ -113,7 +114,7 @@ class Source:
 
     def read(self, size: int) -> bytes:
         """Return so many bytes, or fewer; none at the end of what did not change meanwhile."""
-        with _told(self._path):
+        with telling(self._path):
             piece = os.read(self._handle, min(size, _PIECE))
             if not piece and size and self.size is not None:
                 now, before = os.fstat(self._handle), self._status
@@ -125,10 +126,10 @@ class Source:
 @contextlib.contextmanager
 def reading(path: Path) -> Iterator[Source]:
     """Lend a file to read."""
-    with _told(path):
+    with telling(path):
         handle = os.open(path, os.O_RDONLY | _CLOSED_ON_EXEC)
     try:
-        with _told(path):
+        with telling(path):
             source = Source(handle, path)
             if stat.S_ISDIR(os.fstat(handle).st_mode):
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
@@ -159,7 +160,7 @@ class Target:
         """Write all of some bytes, and return how many there are."""
         whole = memoryview(part).cast("B")
         left = whole
-        with _told(self._path):
+        with telling(self._path):
             while left:
                 left = left[os.write(self._handle, left[:_PIECE]) :]
         return len(whole)
@@ -171,12 +172,12 @@ def replacing(path: Path, mode: int) -> Iterator[Target]:
 
     A file that is there keeps its mode, a new one gets this.
     """
-    with _told(path):
+    with telling(path):
         own = _own_descriptor(path)
         before = _status(path)
         place = Path(os.path.realpath(path)) if path.is_symlink() else path
     if own is not None or not (before is None or stat.S_ISREG(before.st_mode)):
-        with _told(path):
+        with telling(path):
             flags = os.O_WRONLY | getattr(os, "O_NOCTTY", 0) | _CLOSED_ON_EXEC
             handle = os.open(path, flags) if own is None else os.dup(own)
         try:
@@ -186,11 +187,11 @@ def replacing(path: Path, mode: int) -> Iterator[Target]:
         return
     beside = place.with_name(f".mopse.{secrets.token_hex(8)}")
     try:
-        with _told(path):
+        with telling(path):
             handle, has_name = _made(beside, place, before, mode)
         try:
             yield Target(handle, path)
-            with _told(path):
+            with telling(path):
                 _put(handle, beside if has_name else None, place, before)
         finally:
             os.close(handle)
@@ -326,20 +327,20 @@ def write_whole(path: Path, content: Any, mode: int) -> None:
 
 def is_plain(path: Path) -> bool:
     """Say whether what is there is a file like most, and no pipe, device or folder."""
-    with _told(path):
+    with telling(path):
         return stat.S_ISREG(os.stat(path).st_mode)
 
 
 def made_folder(folder: Path) -> Path:
     """Return a folder that is made, with those above it, if it is not there."""
-    with _told(folder):
+    with telling(folder):
         folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
 def removed(path: Path) -> None:
     """Remove a file, if there is one."""
-    with _told(path):
+    with telling(path):
         path.unlink(missing_ok=True)
 
 

@@ -5,6 +5,7 @@ shares with all others, is one library and could: what is apart are Python modul
 """
 
 import html
+import os
 import time
 from collections.abc import Sequence
 from typing import Any, Never
@@ -30,7 +31,7 @@ from mopse.messages import (
     Upload,
     as_message,
 )
-from mopse.stores import MemoryStore, Store
+from mopse.stores import MemoryStore, Store, opened_store
 
 __all__ = ["Cloud", "merge"]
 
@@ -43,8 +44,9 @@ class Cloud:
 
     Parameters
     ----------
-    store : Store, optional
-        Where it keeps things; in memory by default.
+    store : Store or path, optional
+        Where it keeps things: a `mopse.stores.Store`, or the path of a DuckDB file, which ends with
+        ``.duckdb`` and is made if it is not there; in memory by default.
     answer_bytes : int
         About how many bytes of an answer it gives at once; `search` says how one goes on.
 
@@ -68,7 +70,14 @@ class Cloud:
     [(1, 41, 'hospital')]
     """
 
-    def __init__(self, store: Store | None = None, *, answer_bytes: int = 1 << 28) -> None:
+    def __init__(
+        self,
+        store: Store | str | os.PathLike[str] | None = None,
+        *,
+        answer_bytes: int = 1 << 28,
+    ) -> None:
+        if isinstance(store, str | os.PathLike):
+            store = opened_store(store)
         if store is not None and not hasattr(store, "search"):
             kind = type(store).__name__
             raise WrongTypeError(f"a store must be a mopse.stores.Store, not {kind}")
@@ -378,6 +387,18 @@ class Cloud:
         public = None if owner is None else as_message(owner, "an owner's announcement")
         records, _ = self._gate.remove(text(provider, "a provider's path"), public)
         return records
+
+    def close(self) -> None:
+        """Let go of a store that lasts, so that another process can open it."""
+        close = getattr(self._store, "close", None)
+        if close is not None:
+            close()
+
+    def __enter__(self) -> "Cloud":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def __reduce__(self) -> Never:
         raise WrongTypeError(

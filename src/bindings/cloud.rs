@@ -17,6 +17,7 @@ use crate::cloud::gate::Gate as Door;
 use crate::cloud::memory::Memory;
 use crate::cloud::merge::merge_into;
 use crate::cloud::store::{Content, Label, Receipt, Store, Totals};
+use crate::cloud::tables;
 use crate::lock::Lock;
 use crate::message::announcement::Announced;
 use crate::message::certificate::Owner;
@@ -24,6 +25,7 @@ use crate::message::notes::Note;
 use crate::message::place::Node;
 use crate::message::sums::Wanted;
 use crate::message::{announcement, answer, attachment, query, removal, upload};
+use crate::wire::Packed;
 
 /// Ciphertexts, and the record of each.
 type Entries<'py> = (Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<u32>>);
@@ -41,6 +43,54 @@ pub(super) fn merge<'py>(
     let runs = runs.iter().map(|run| run.as_slice()).collect::<Result<Vec<_>, _>>()?;
     let total = runs.iter().map(|run| run.len()).sum();
     filled(py, total, |order| merge_into(&runs, order))
+}
+
+/// Where each of some byte strings ends, and all of them.
+type Strings<'py> = (PyReadonlyArray1<'py, u64>, PyReadonlyArray1<'py, u8>);
+
+fn packed<'a>((ends, bytes): &'a Strings<'_>) -> PyResult<Packed<'a>> {
+    Ok(Packed::new(ends.as_slice()?, bytes.as_slice()?)?)
+}
+
+/// Numbers, and whether each is there.
+type Nullable<'py> = (PyReadonlyArray1<'py, i64>, PyReadonlyArray1<'py, bool>);
+
+/// The digest of each row of a table: of its numbers, fields and byte strings, column by column.
+#[pyfunction]
+pub(super) fn row_digests<'py>(
+    py: Python<'py>,
+    count: usize,
+    numbers: Vec<PyReadonlyArray1<'py, i64>>,
+    fields: Vec<Option<Nullable<'py>>>,
+    blobs: Vec<Option<Strings<'py>>>,
+) -> PyResult<Bound<'py, PyArray1<i64>>> {
+    let numbers = numbers.iter().map(|column| column.as_slice()).collect::<Result<Vec<_>, _>>()?;
+    let mut nullable = Vec::with_capacity(fields.len());
+    for field in &fields {
+        nullable.push(match field {
+            Some((values, valid)) => Some((values.as_slice()?, valid.as_slice()?)),
+            None => None,
+        });
+    }
+    let blobs = blobs.iter().map(|of| of.as_ref().map(packed).transpose());
+    let blobs = blobs.collect::<PyResult<Vec<_>>>()?;
+    let digests = released(py, || tables::row_digests(count, &numbers, &nullable, &blobs))?;
+    Ok(digests.into_pyarray(py))
+}
+
+/// Which row comes when, and each upload with its first.
+type Ordered<'py> = (Bound<'py, PyArray1<u32>>, Vec<(i64, usize)>);
+
+/// Which row of some columns comes when, and each upload with the place in that of its first row.
+#[pyfunction]
+pub(super) fn by_upload<'py>(
+    py: Python<'py>,
+    uploads: PyReadonlyArray1<'py, i64>,
+    rows: PyReadonlyArray1<'py, i64>,
+) -> PyResult<Ordered<'py>> {
+    let (uploads, rows) = (uploads.as_slice()?, rows.as_slice()?);
+    let (order, starts) = released(py, || tables::by_upload(uploads, rows))?;
+    Ok((order.into_pyarray(py), starts))
 }
 
 /// Merged indexes, sealed records and stored files in memory, gone when the process ends.

@@ -9,6 +9,7 @@ use pyo3::types::PyBytes;
 use super::given::given;
 use super::{halves, joined, released};
 use crate::cloud::pages::Cursor;
+use crate::cloud::{self, tables};
 use crate::message::certificate::Owner;
 use crate::message::notes::Note;
 use crate::message::place::{Epoch, Group, Node, SALT_LEN};
@@ -20,7 +21,7 @@ use crate::message::{
     seal, sums, upload,
 };
 use crate::stop;
-use crate::wire::Blobs;
+use crate::wire::{self, Blobs};
 
 type Handles<'py> = Bound<'py, PyArray2<u64>>;
 type Column<'py, T> = Bound<'py, PyArray1<T>>;
@@ -52,6 +53,10 @@ pub(super) type Place = (String, Vec<EpochPair>);
 /// A place, and the handle and version of each record that is removed there.
 type RemovedRows = (Vec<EpochPair>, Vec<(u128, u128)>);
 /// Name, sealed layout, sealed records.
+/// Name, layout, and where each byte string of a column ends, and all of them.
+type ColumnPortion<'py> =
+    (String, PyBackedBytes, PyReadonlyArray1<'py, u64>, PyReadonlyArray1<'py, u8>);
+
 type PortionColumns<'py> = (String, Bound<'py, PyBytes>, Packed<'py>);
 type LentPortion<'py> = (String, Vec<u8>, (PyReadonlyArray1<'py, u64>, PyBackedBytes));
 
@@ -446,7 +451,7 @@ impl Seal {
     }
 
     fn __len__(&self) -> usize {
-        crate::wire::length(self.0.seal.rows)
+        wire::length(self.0.seal.rows)
     }
 }
 
@@ -634,6 +639,58 @@ impl Query {
 #[pyclass(module = "mopse._mopse.message", frozen, from_py_object)]
 #[derive(Clone)]
 pub(super) struct Part(pub(super) answer::Part);
+
+/// A part of some rows of columns: the halves of their handles, and each portion with where its byte
+/// strings end and all of them.
+#[pyfunction]
+#[expect(clippy::too_many_arguments, reason = "the columns of a part")]
+pub(super) fn gathered(
+    py: Python<'_>,
+    owner: [u8; 32],
+    token: u128,
+    snapshot: u64,
+    page: u32,
+    is_last: bool,
+    provider: &str,
+    epochs: Vec<EpochPair>,
+    upload: u128,
+    readers: EpochPair,
+    rows: PyReadonlyArray1<'_, u32>,
+    halves: [PyReadonlyArray1<'_, i64>; 2],
+    portions: Vec<ColumnPortion<'_>>,
+) -> PyResult<Part> {
+    let (provider, readers) = (place(provider, epochs)?, epoch(readers)?);
+    let (rows, [high, low]) = (rows.as_slice()?, &halves);
+    let (high, low) = (high.as_slice()?, low.as_slice()?);
+    let mut columns = Vec::with_capacity(portions.len());
+    for (name, layout, ends, bytes) in &portions {
+        let packed = wire::Packed::new(ends.as_slice()?, bytes.as_slice()?)?;
+        columns.push((name.clone(), layout.to_vec(), packed));
+    }
+    let owner = Owner(owner);
+    let part = released(py, || -> Result<answer::Part, cloud::Error> {
+        let handles = tables::handles(high, low, rows)?;
+        let portions = columns.into_iter().map(|(name, layout, packed)| {
+            let records = tables::in_order(&packed, rows)?;
+            Ok(Portion { name, layout, records })
+        });
+        let portions = portions.collect::<Result<_, cloud::Error>>()?;
+        Ok(answer::Part {
+            owner,
+            token,
+            snapshot,
+            page,
+            is_last,
+            provider,
+            upload,
+            readers,
+            handles,
+            portions,
+            removed: Vec::new(),
+        })
+    })?;
+    Ok(Part(part.checked()?))
+}
 
 #[pymethods]
 impl Part {

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 from scene import Scene
+from stores.server import postgres
 
 import mopse
 from mopse import attacks, ciphers, evaluate, passwords, plot, rsa, secret_sharing, stores
@@ -148,10 +149,10 @@ class World:
         self.upload = self.scene.send("a", ROWS)
         self.attached = self.a.attach(1, b"x", name="n", media_type="a/b", keywords=["word"])
         self.cloud.receive(self.attached)
-        self.unsent = self.a.attach(1, b"y", name="n", media_type="a/b")
         self.seal = self.a.seal()
         for sealing in (self.seal, self.ward.seal(), self.scene["b"].seal()):
             self.cloud.receive(sealing)
+        self.unsent = self.a.attach(1, b"y", name="n", media_type="a/b")
         self.query = self.owner.query(age=(0, 99), proof=True)
         self.answer = self.cloud.search(self.query)
         self.count = self.cloud.count(self.query, proof=True)
@@ -168,6 +169,23 @@ class World:
         self.notes = self.cloud.notes(self.notes_request)
         self.removal = self.owner.removal("b")
         self.store = self.cloud._store
+
+    def _filled(self, store: Any) -> Any:
+        cloud = mopse.Cloud(store)
+        cloud.enroll(self.owner.public)
+        for message in (self.upload, self.attached):
+            cloud.receive(message)
+        return store
+
+    @functools.cached_property
+    def in_file(self) -> stores.DuckDBStore:
+        """A store in a file, which has what the cloud has."""
+        return self._filled(stores.DuckDBStore(Path(tempfile.mkdtemp()) / "s.duckdb"))
+
+    @functools.cached_property
+    def in_database(self) -> stores.PostgresStore:
+        """A store in a database, which has what the cloud has."""
+        return self._filled(stores.PostgresStore(postgres().database()))
 
     @functools.cached_property
     def stored(self) -> stores.StoredUpload:
@@ -303,6 +321,8 @@ INSTANCES: dict[str, Callable[[World], Any]] = {
     "mopse.rsa.PublicKey": lambda w: private_key().public,
     "mopse.stores.Announcement": lambda w: w.announcement,
     "mopse.stores.Attachment": lambda w: w.stored_attachment,
+    "mopse.stores.DuckDBStore": lambda w: w.in_file,
+    "mopse.stores.PostgresStore": lambda w: w.in_database,
     "mopse.stores.MemoryStore": lambda w: w.store,
     "mopse.stores.StoredUpload": lambda w: w.stored,
 }
@@ -792,6 +812,36 @@ BY_CALL: dict[str, dict[str, Right]] = {
     "mopse.stores.Announcement.decode": {"message": lambda w: w.announcement.message},
     "mopse.stores.Announcement.follows": {"known": lambda w: w.announcement},
     "mopse.stores.Attachment.decode": {"message": message_of("attached")},
+    "mopse.stores.DuckDBStore": {"path": lambda _: str(Path(folder()) / "s.duckdb")},
+    "mopse.stores.DuckDBStore.add": {"message": message_of("upload")},
+    "mopse.stores.DuckDBStore.add_base": {"base": same(5)},
+    "mopse.stores.DuckDBStore.add_file": {
+        "missing": same([]),
+        "message": message_of("unsent"),
+        "attachment": lambda w: stores.Attachment.decode(bytes(w.unsent)),
+    },
+    "mopse.stores.DuckDBStore.enroll": {"announcements": lambda w: [w.announcement]},
+    "mopse.stores.DuckDBStore.files_of": {"handles": same([5])},
+    "mopse.stores.DuckDBStore.labels": {"labels": same([5])},
+    "mopse.stores.DuckDBStore.remove": {"removal": same(None), "provider": same("b")},
+    "mopse.stores.DuckDBStore.count": {"query": lambda w: stores.Query.decode(bytes(w.query))},
+    "mopse.stores.DuckDBStore.search": {"query": lambda w: stores.Query.decode(bytes(w.query))},
+    "mopse.stores.DuckDBStore.export": {"folder": lambda _: folder()},
+    "mopse.stores.PostgresStore": {"address": lambda _: postgres().database()},
+    "mopse.stores.PostgresStore.add": {"message": message_of("upload")},
+    "mopse.stores.PostgresStore.add_base": {"base": same(5)},
+    "mopse.stores.PostgresStore.add_file": {
+        "missing": same([]),
+        "message": message_of("unsent"),
+        "attachment": lambda w: stores.Attachment.decode(bytes(w.unsent)),
+    },
+    "mopse.stores.PostgresStore.enroll": {"announcements": lambda w: [w.announcement]},
+    "mopse.stores.PostgresStore.files_of": {"handles": same([5])},
+    "mopse.stores.PostgresStore.labels": {"labels": same([5])},
+    "mopse.stores.PostgresStore.remove": {"removal": same(None), "provider": same("b")},
+    "mopse.stores.PostgresStore.count": {"query": lambda w: stores.Query.decode(bytes(w.query))},
+    "mopse.stores.PostgresStore.search": {"query": lambda w: stores.Query.decode(bytes(w.query))},
+    "mopse.stores.PostgresStore.export": {"folder": lambda _: folder()},
     "mopse.stores.MemoryStore.add": {"message": message_of("upload")},
     "mopse.stores.MemoryStore.add_base": {"base": same(5)},
     "mopse.stores.MemoryStore.add_file": {
@@ -820,6 +870,7 @@ BY_CALL: dict[str, dict[str, Right]] = {
     "mopse.stores.StoredFile": {"handle": same(5), "description": same(b"x"), "body": same(None)},
     "mopse.stores.StoredUpload": {"number": same(5), "schema": lambda w: w.stored.schema},
     "mopse.stores.StoredUpload.decode": {"message": message_of("upload")},
+    "mopse.stores.opened_store": {"path": lambda _: str(Path(folder()) / "s.duckdb")},
     "mopse.stores.tombstone": {"upload": same(5), "handle": same(6)},
 }
 """Right values of the parameters of one call, where those above and defaults are none."""

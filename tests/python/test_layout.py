@@ -50,7 +50,7 @@ PYTHON = {
     "_proposals": {"_types", "errors"},
     "schema": {*_PRIMITIVE, "_fork", "_proposals", "_table", "_types", "_verdict"},
     "messages": _PRIMITIVE,
-    "stores": {"_mopse", "errors", "messages"},
+    "stores": {"_checked", "_files", "_mopse", "errors", "messages"},
     "cloud": {*_PRIMITIVE, "messages", "stores"},
     "schemes": _PRIMITIVE,
     "secret_sharing": _PRIMITIVE,
@@ -94,7 +94,7 @@ PYTHON = {
         ),
         "specimens",
     },
-    "cli": {"", "_scheme_names", "errors", "evaluate", "labs", "plot"},
+    "cli": {"", "_files", "_scheme_names", "errors", "evaluate", "labs", "plot", "stores"},
     "__main__": {"cli"},
 }
 """Room of the package: rooms it may import. The package's root, which loads all, is ``""``."""
@@ -294,12 +294,19 @@ def test_the_cloud_loads_no_module_that_can_hold_a_key(statement):
     assert loaded_by(statement) == {
         "mopse",
         "mopse._arrays",
+        "mopse._checked",
         "mopse._checks",
+        "mopse._files",
         "mopse._mopse",
         "mopse.cloud",
         "mopse.errors",
         "mopse.messages",
         "mopse.stores",
+        "mopse.stores._catalog",
+        "mopse.stores._duckdb",
+        "mopse.stores._sql",
+        "mopse.stores._tables",
+        "mopse.stores._upkeep",
     }
 
 

@@ -6,6 +6,7 @@ import hashlib
 import math
 import pickle
 import struct
+import sys
 
 import numpy as np
 import pandas as pd
@@ -840,11 +841,25 @@ def test_a_changed_record_is_named_and_nothing_more():
 
 def test_the_demonstration_shows_all_it_says(tmp_path, capsys):
     figure = tmp_path / "figure.svg"
-    main(["demo", "--figure", str(figure)])
+    pytest.importorskip("duckdb", reason="the cloud is in memory without it")
+    for again in (False, True):
+        main(["demo", "--figure", str(figure), "--store", str(tmp_path / "store")])
+        said = capsys.readouterr().out
+        assert "the same" in said
+        assert "A query with one bit changed is refused" in said
+        assert figure.read_text().startswith("<svg")
+        assert ("An earlier run has sent all of it" in said) == again
+        assert ("Each encrypted its part" in said) != again
+        assert "records=8366" in said
+
+
+def test_the_demonstration_runs_in_memory_where_duckdb_is_not(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "duckdb", None)
+    main(["demo", "--figure", str(tmp_path / "figure.svg"), "--store", str(tmp_path / "store")])
     said = capsys.readouterr().out
+    assert "Without DuckDB (pip install 'mopse[duckdb]') the cloud is in memory." in said
     assert "the same" in said
-    assert "A query with one bit changed is refused" in said
-    assert figure.read_text().startswith("<svg")
+    assert not (tmp_path / "store").exists()
 
 
 def test_messages_are_pickled_and_copied_as_what_travels():

@@ -19,11 +19,20 @@ from mopse._mopse.message import (
     StoredUpload,
 )
 
-__all__ = ["Gate", "MemoryStore", "merge"]
+__all__ = ["Gate", "MemoryStore", "by_upload", "merge", "row_digests"]
 
 _Epochs: TypeAlias = Sequence[tuple[int, bytes]]
 _Line: TypeAlias = tuple[bytes, str, str, int, int]
 
+def by_upload(
+    uploads: NDArray[np.int64], rows: NDArray[np.int64]
+) -> tuple[NDArray[np.uint32], list[tuple[int, int]]]: ...
+def row_digests(
+    count: int,
+    numbers: Sequence[NDArray[np.int64]],
+    fields: Sequence[tuple[NDArray[np.int64], NDArray[np.bool_]] | None],
+    blobs: Sequence[tuple[NDArray[np.uint64], NDArray[np.uint8]] | None],
+) -> NDArray[np.int64]: ...
 def merge(runs: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]: ...
 
 @final

@@ -22,6 +22,7 @@ __all__ = [
     "StoredUpload",
     "Token",
     "check_answer",
+    "gathered",
     "goes_on",
     "join_answer",
     "split_answer",
@@ -356,5 +357,19 @@ class Notes:
 def tombstone(upload: int, handle: int) -> int: ...
 def join_answer(query: int, parts: Sequence[Part], proof: Proof | None) -> bytes: ...
 def split_answer(message: bytes) -> tuple[int, list[Part], Proof | None]: ...
+def gathered(
+    owner: bytes,
+    token: int,
+    snapshot: int,
+    page: int,
+    is_last: bool,
+    provider: str,
+    epochs: Sequence[_Epoch],
+    upload: int,
+    readers: _Epoch,
+    rows: NDArray[np.uint32],
+    halves: Sequence[NDArray[np.int64]],
+    portions: Sequence[tuple[str, bytes, NDArray[np.uint64], NDArray[np.uint8]]],
+) -> Part: ...
 def check_answer(query: int, parts: Sequence[Part], asked: Query) -> None: ...
 def goes_on(parts: Sequence[Part], asked: Query) -> bool: ...

@@ -44,7 +44,7 @@ from mopse.owner import Owner
 from mopse.provider import Provider
 from mopse.schema import Schema
 from mopse.schemes import Opse
-from mopse.stores import MemoryStore
+from mopse.stores import MemoryStore, Store
 
 __all__ = ["Deployment"]
 
@@ -72,6 +72,8 @@ class Deployment:
         under the controls nobody does.
     seed : int
         Of all keys, which makes them no secret.
+    store : Store, optional
+        Where the cloud keeps it, under MOPSE and MOPSE+, empty at first; in memory by default.
 
     Raises
     ------
@@ -87,7 +89,13 @@ class Deployment:
 
     @checked()
     def __init__(
-        self, scheme: str, tables: Mapping[str, Any], schema: Schema, *, seed: int
+        self,
+        scheme: str,
+        tables: Mapping[str, Any],
+        schema: Schema,
+        *,
+        seed: int,
+        store: Any = None,
     ) -> None:
         check_tables()
         if scheme not in SCHEMES:
@@ -106,7 +114,7 @@ class Deployment:
                 name if scheme == PLUS else path.replace("/", "."), above if is_below else None
             )
         self.providers = list(tables)
-        self._store = MemoryStore()
+        self._store: Store = MemoryStore() if store is None else store
         self._cloud = Cloud(self._store)
         self._cloud.enroll(self._owner.public)
         for path, table in tables.items():

@@ -8,7 +8,7 @@ import os
 import sys
 
 import mopse
-from mopse.cli import _attack, _demo, _evaluate, _labs
+from mopse.cli import _attack, _demo, _evaluate, _labs, _store
 from mopse.errors import MopseError
 
 __all__ = ["main"]
@@ -16,7 +16,7 @@ __all__ = ["main"]
 _INTERRUPTED = 130
 """What shells expect of a command that Ctrl-C ended: 128 and the signal's number."""
 
-_COMMANDS = (_demo, _evaluate, _attack, _labs)
+_COMMANDS = (_demo, _evaluate, _attack, _labs, _store)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 import mopse
 from mopse import plot
+from mopse._files import as_folder, made_folder
 from mopse._scheme_names import COMMON, MOPSE, PER_PROVIDER, PLAIN, PLUS
 from mopse.cli._command import Commands, add_command
 from mopse.errors import SignatureError
@@ -29,6 +30,7 @@ GROUP = [f"hospital-{number}" for number in range(1, 9)]
 BRANCH = ["hospital-1/cardiology", "hospital-1/cardiology/ward", "hospital-1/cardiology/ward/gp"]
 SEED = 20261121
 REPEATS = 5
+PASSWORD = "demonstration"
 
 SCHEMA = mopse.Schema(
     age=mopse.Field(0, 120),
@@ -53,20 +55,36 @@ def add(commands: Commands) -> None:
         metavar="PATH",
         help="where the figure goes, .png or .svg (default: %(default)s)",
     )
+    command.add_argument(
+        "--store",
+        default="mopse-demo",
+        metavar="DIR",
+        help="the folder of the cloud's file and of the owner's keyring, where what one run sends "
+        "is found by the next (default: %(default)s)",
+    )
     command.set_defaults(run=_run)
 
 
 def _run(given: argparse.Namespace) -> None:
-    run(given.figure)
+    run(given.figure, given.store)
 
 
-def run(figure: str) -> None:
-    """Run the demonstration, print what it shows and write a figure, .png or .svg."""
+def run(figure: str, store: str) -> None:
+    """Run the demonstration, print what it shows and write a figure, .png or .svg.
+
+    The cloud is a DuckDB file in the folder `store`, beside the owner's keyring, and keeps what it
+    was sent; without DuckDB it is in memory.
+    """
     people = mopse.datasets.load(DATA)
     print(f"{DATA}: {people.height:,} people, {people.width} columns.")
     print("It has no hospitals: its rows are dealt to simulated providers.\n")
 
+    folder = _folder(store)
+    keyring = None if folder is None else folder / "owner.keyring"
+    is_again = keyring is not None and keyring.exists()
     owner = mopse.Owner.generate(SCHEMA)
+    if keyring is not None and is_again:
+        owner = mopse.Owner.open(keyring, PASSWORD)
     providers = [owner.authorize(name) for name in GROUP]
     for path in BRANCH:
         under, _, name = path.rpartition("/")
@@ -74,9 +92,52 @@ def run(figure: str) -> None:
     print(f"The owner authorised {len(providers)} providers: one group of {len(GROUP)}, and below")
     print(f"{GROUP[0]} three levels: {', '.join(BRANCH)}.\n")
 
-    cloud = mopse.Cloud()
-    cloud.enroll(owner.public)
-    parts = list(mopse.datasets.providers(people, len(providers), seed=SEED).values())
+    with mopse.Cloud(None if folder is None else folder / "phr.duckdb") as cloud:
+        cloud.enroll(owner.public)
+        if is_again:
+            print(f"An earlier run has sent all of it: the cloud's file holds {cloud}.\n")
+        else:
+            parts = mopse.datasets.providers(people, len(providers), seed=SEED).values()
+            _send(cloud, providers, list(parts))
+            if keyring is not None:
+                owner.save(keyring, PASSWORD)  # now that all is there for the next run
+        _ask(cloud, owner, providers, people)
+
+    table = compare(people)
+    print(
+        "\nOne field (age), the same records, 11 providers; median of "
+        f"{REPEATS} runs on this machine:"
+    )
+    with pl.Config(
+        tbl_hide_dataframe_shape=True,
+        tbl_hide_column_data_types=True,
+        tbl_cols=-1,
+        tbl_width_chars=140,
+        float_precision=3,
+    ):
+        print(table)
+    drawn = Path(figure)
+    _draw(people, providers[0], providers[1]).save(drawn)
+    print(f"\nThe figure is in {drawn.resolve()}.")
+    print("Read what this leaks before you use it: help(mopse), and the README.")
+
+
+def _folder(store: str) -> Path | None:
+    """Return the folder of a cloud that lasts, which is made; None without DuckDB."""
+    try:
+        import duckdb  # noqa: F401
+        import pyarrow  # noqa: F401
+    except ImportError:
+        print("Without DuckDB (pip install 'mopse[duckdb]') the cloud is in memory.\n")
+        return None
+    folder = made_folder(as_folder(store))
+    print(f"The cloud is a file in {folder.resolve()}, beside the owner's keyring, whose password")
+    print(f"is {PASSWORD!r}: good for a demonstration only.\n")
+    return folder
+
+
+def _send(cloud: mopse.Cloud, providers: list[mopse.Provider], parts: list[pl.DataFrame]) -> None:
+    """Have each provider encrypt its part, and the cloud receive it."""
     sent = 0
     for provider, part in tqdm(list(zip(providers, parts, strict=True)), desc="encrypt and send"):
         upload = provider.encrypt(part, id="record_id", accept_leakage=SCHEMA)
@@ -85,6 +146,14 @@ def run(figure: str) -> None:
     print(f"Each encrypted its part under its own key. Sent: {sent:,} bytes.")
     print(f"The cloud, without any key, holds {cloud}.\n")
 
+
+def _ask(
+    cloud: mopse.Cloud,
+    owner: mopse.Owner,
+    providers: list[mopse.Provider],
+    people: pl.DataFrame,
+) -> None:
+    """Ask as the owner and as a provider, compare with the plaintext, and forge a query."""
     query = owner.query(age=(40, 60), systolic_1=(140, None))
     answer = cloud.search(query)
     records = owner.decrypt(answer, query)
@@ -121,24 +190,6 @@ def run(figure: str) -> None:
         print(f"\nA query with one bit changed is refused: {error}.")
     else:
         raise SystemExit("a forged token was not refused")
-
-    table = compare(people)
-    print(
-        "\nOne field (age), the same records, 11 providers; median of "
-        f"{REPEATS} runs on this machine:"
-    )
-    with pl.Config(
-        tbl_hide_dataframe_shape=True,
-        tbl_hide_column_data_types=True,
-        tbl_cols=-1,
-        tbl_width_chars=140,
-        float_precision=3,
-    ):
-        print(table)
-    drawn = Path(figure)
-    _draw(people, hospital, providers[1]).save(drawn)
-    print(f"\nThe figure is in {drawn.resolve()}.")
-    print("Read what this leaks before you use it: help(mopse), and the README.")
 
 
 def compare(people: pl.DataFrame) -> pl.DataFrame:

@@ -1,19 +1,25 @@
 """Where a cloud keeps what it receives: the contract of a store, and the store in memory.
 
-Anybody can write a store: an object with the methods of `Store`. It is handed what the cloud's door
-has verified, and never a key. What a restarted cloud needs is in the store and nowhere else.
+`MemoryStore` is gone with the process; `DuckDBStore` is a file that lasts, for one process at a
+time; `PostgresStore` a database, for many. Anybody can write another: an object with the methods of
+`Store`. It is handed what the cloud's door has verified, and never a key. What a restarted cloud
+needs is in the store and nowhere else.
 
 Seals, and what is proven by them, are kept by the store in memory alone: a cloud over any other
 refuses a seal, and answers nothing with a proof.
 """
 
 import copyreg
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Never, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mopse._checked import checked
+from mopse._files import as_folder
 from mopse._mopse.cloud import MemoryStore
 from mopse._mopse.message import (
     Announcement,
@@ -26,21 +32,27 @@ from mopse._mopse.message import (
     Token,
     tombstone,
 )
-from mopse.errors import WrongTypeError
+from mopse.errors import InvalidInputError, MissingFileError, WrongTypeError
+from mopse.stores._duckdb import DuckDBStore
+from mopse.stores._postgres import PostgresStore
+from mopse.stores._sql import SqlStore
 
 __all__ = [
     "SPENT",
     "Announcement",
     "Attachment",
+    "DuckDBStore",
     "Epochs",
     "MemoryStore",
     "Part",
+    "PostgresStore",
     "Query",
     "Removal",
     "Store",
     "StoredFile",
     "StoredUpload",
     "Token",
+    "opened_store",
     "tombstone",
 ]
 
@@ -238,6 +250,41 @@ class Store(Protocol):
             Ciphertexts of live records, ascending, and the record of each, counted through the
             group's uploads in the order of `contents`.
         """
+
+
+@checked()
+def opened_store(path: str | os.PathLike[str], *, must_exist: bool = False) -> SqlStore:
+    """Return the store that a path or an address names, opened.
+
+    Parameters
+    ----------
+    path : path or str
+        A DuckDB file, which ends with ``.duckdb`` and is made if it is not there, or a database, as
+        in ``postgresql://user@host/database``: see `DuckDBStore` and `PostgresStore`.
+    must_exist : bool
+        Whether it is an error instead if there is no such file.
+
+    Raises
+    ------
+    mopse.errors.MissingFileError
+        If there is no such file, and it must exist, or no such folder.
+    mopse.errors.InvalidInputError
+        If it is the path of no store that is known.
+    mopse.errors.FileAccessError
+        If it cannot be opened, or another process has it open.
+    mopse.errors.DamagedFileError
+        If it is no store, or damaged.
+    """
+    if isinstance(path, str) and path.startswith(("postgresql://", "postgres://")):
+        return PostgresStore(path)
+    where: Path = as_folder(path)
+    if where.suffix != ".duckdb":
+        raise InvalidInputError(
+            "a store is the path of a DuckDB file that ends with .duckdb, or postgresql://..."
+        )
+    if must_exist and not where.exists():
+        raise MissingFileError(f"there is no store {os.fspath(path)!r}")
+    return DuckDBStore(where)
 
 
 def _announcement(message: bytes) -> Announcement:

@@ -5,6 +5,7 @@ The scripts are made by `tests/store.rs` from plaintexts, and run there on store
 
 import json
 import pickle
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,11 +19,20 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from scene import Scene
 from stores.dict_store import DictStore
+from stores.server import postgres
 
 import mopse
 from mopse._mopse.cloud import Gate
 from mopse.errors import InvalidInputError, MopseError, ScopeError
-from mopse.stores import SPENT, Attachment, MemoryStore, Store, StoredUpload
+from mopse.stores import (
+    SPENT,
+    Attachment,
+    DuckDBStore,
+    MemoryStore,
+    PostgresStore,
+    Store,
+    StoredUpload,
+)
 
 SCRIPTS = sorted((Path(__file__).parents[2] / "vectors" / "store").glob("*.json"))
 
@@ -37,7 +47,29 @@ class Relay:
         return getattr(self._store, name)
 
 
-STORES: list[Callable[[], Store]] = [MemoryStore, Relay, DictStore]
+FOLDERS: list[tempfile.TemporaryDirectory[str]] = []
+"""Where stores that last are, until the tests end."""
+
+
+def duckdb_store() -> DuckDBStore:
+    """Return an empty store in a file."""
+    pytest.importorskip("duckdb", reason="needs the extra duckdb")
+    FOLDERS.append(tempfile.TemporaryDirectory(prefix="mopse-store-"))
+    return DuckDBStore(Path(FOLDERS[-1].name) / "store.duckdb")
+
+
+def postgres_store() -> PostgresStore:
+    """Return an empty store in a database."""
+    return PostgresStore(postgres().database())
+
+
+STORES: list[Callable[[], Store]] = [
+    MemoryStore,
+    Relay,
+    DictStore,
+    duckdb_store,
+    postgres_store,
+]
 """What makes an empty store: whoever writes one adds it here."""
 
 
@@ -60,7 +92,7 @@ def answered(store: Store, call: dict[str, Any]) -> Any:
         case "count":
             return {"count": gate.count(message, now)}
         case "find":
-            return {"listing": gate.find(message, now).encode().hex()}
+            return {"listing": gate.find(message, now, False).encode().hex()}
         case "fetch":
             return {"file": gate.fetch(message, now, False).encode().hex()}
         case "notes":
@@ -111,6 +143,14 @@ def restarted(store: DictStore) -> DictStore:
     return DictStore(pickle.loads(pickle.dumps(store.kept)))
 
 
+def reopened(store: Any) -> Any:
+    """Return the store of the same file or database in another life."""
+    store.close()
+    if isinstance(store, DuckDBStore):
+        return DuckDBStore(store._path)
+    return PostgresStore(store._engine._address)
+
+
 def run(script: Path, store: Any, between: Callable[[Any], Any] = lambda store: store) -> None:
     """Run a script on an empty store, which may be another one after every call."""
     for number, operation in enumerate(json.loads(script.read_text())["operations"]):
@@ -153,6 +193,23 @@ def test_what_a_revocation_overtook_is_refused(store):
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
 def test_all_that_a_restarted_cloud_needs_is_in_its_store(script):
     run(script, DictStore(), restarted)
+
+
+@pytest.mark.parametrize("store", [duckdb_store, postgres_store], ids=lambda store: store.__name__)
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_all_that_a_restarted_cloud_needs_is_in_a_store_that_lasts(script, store):
+    run(script, store(), reopened)
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+@pytest.mark.parametrize("store", [duckdb_store, postgres_store], ids=lambda store: store.__name__)
+def test_no_answer_changes_when_a_store_is_compacted(script, store):
+    def compacted(store: Any) -> Any:
+        store.compact()
+        assert store.check() == []
+        return store
+
+    run(script, store(), compacted)
 
 
 def kinds_of(store: DictStore) -> set[type]:
@@ -290,7 +347,7 @@ class _Histories(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stores: list[Any] = [MemoryStore(), DictStore()]
+        self.stores: list[Any] = [MemoryStore(), DictStore(), duckdb_store(), postgres_store()]
         self.keyrings: dict[tuple[int, str], Any] = {}
         self.announcements: list[bytes] = []
         self.messages: list[bytes] = []
@@ -310,8 +367,8 @@ class _Histories(RuleBasedStateMachine):
 
     def both(self, call: dict[str, Any]) -> Any:
         """Have both stores answer a call, and return the answer."""
-        ours, theirs = (answer(store, call) for store in self.stores)
-        assert ours == theirs
+        ours, *others = (answer(store, call) for store in self.stores)
+        assert others == [ours] * len(others)
         return ours
 
     def send(self, message: Any, *, arrives: bool = True) -> None:

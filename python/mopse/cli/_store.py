@@ -1,0 +1,58 @@
+"""Look after a store that lasts: whether it is whole, and what is in it as Parquet.
+
+Everything in a store is encrypted, and no key is asked for.
+"""
+
+import argparse
+import sys
+
+from mopse.cli._command import Commands, add_command
+from mopse.stores import opened_store
+
+__all__ = ["add"]
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    command = add_command(
+        commands, "store", short="check a store, or write it as Parquet", long=__doc__
+    )
+    does = command.add_subparsers(title="what it does", required=True)
+    check = add_command(
+        does,
+        "check",
+        short="hold every row against its digest",
+        long="Say what is damaged, if anything.",
+    )
+    check.add_argument("path", help="the store, as in phr.duckdb or postgresql://...")
+    check.set_defaults(run=_check)
+    export = add_command(
+        does,
+        "export",
+        short="write records as sorted Parquet",
+        long="Write a file for each group, in the order of its first field.",
+    )
+    export.add_argument("path", help="the store, as in phr.duckdb or postgresql://...")
+    export.add_argument(
+        "--out", default="mopse-store", metavar="DIR", help="the folder (default: %(default)s)"
+    )
+    export.set_defaults(run=_export)
+
+
+def _check(given: argparse.Namespace) -> None:
+    with opened_store(given.path, must_exist=True) as store:
+        damage = store.check()
+        entries, files, _, _ = store.totals
+        records = sum(line[3] for line in store.contents)
+    for line in damage:
+        print(line)
+    if damage:
+        sys.exit(f"mopse: {given.path} is damaged: {len(damage)} faults")
+    print(f"{given.path} is whole: {records:,} records, {entries:,} entries, {files:,} files")
+
+
+def _export(given: argparse.Namespace) -> None:
+    with opened_store(given.path, must_exist=True) as store:
+        written = store.export(given.out)
+    for group, path in written.items():
+        print(f"{group}: {path}")

@@ -1,0 +1,244 @@
+"""A store in one file of DuckDB."""
+
+import contextlib
+import itertools
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mopse._files import as_file
+from mopse.errors import (
+    DamagedFileError,
+    FileAccessError,
+    InvalidInputError,
+    MissingFileError,
+    MopseError,
+)
+from mopse.stores._sql import SqlStore
+from mopse.stores._tables import Columns, Session, as_rows
+
+__all__ = ["DuckDBStore"]
+
+_WANTED = "a store in a DuckDB file needs the extra: pip install 'mopse[duckdb]'"
+
+_FEW = 4
+"""Rows that are inserted one by one: fewer calls than as a table of Arrow."""
+
+
+class DuckDBStore(SqlStore):
+    """A store in one file, which DuckDB holds: for one process at a time, on one machine.
+
+    Parameters
+    ----------
+    path : path
+        The file. It is made if it is not there; beside it, while it is open, lies its log.
+
+    Raises
+    ------
+    mopse.errors.FileAccessError
+        If it cannot be opened, or another process has it open.
+    mopse.errors.DamagedFileError
+        If it is no store, or damaged; it is not changed then.
+    mopse.errors.InvalidInputError
+        If it is of a later version, or DuckDB is not installed.
+
+    Notes
+    -----
+    Every change is on the disk when `mopse.Cloud.receive` returns, whole or not at all, also after
+    the process was killed. Searches go on beside changes, each on one state. Records are kept in
+    the order of the first field of their table, which `compact` restores; it is called by itself
+    where many are out of it.
+
+    **Leakage.** The file is what the cloud has: who copies it is the *snapshot* adversary of
+    `mopse.attacks`. What was removed stays in freed blocks of the file until they are used again.
+
+    Examples
+    --------
+    >>> import mopse
+    >>> path = getfixture("tmp_path") / "phr.duckdb"
+    >>> with mopse.stores.DuckDBStore(path) as store:
+    ...     cloud = mopse.Cloud(store)
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._path = as_file(path)
+        super().__init__(_Engine(self._path))
+
+    def __repr__(self) -> str:
+        return f"DuckDBStore({str(self._path)!r})"
+
+
+def _libraries() -> tuple[Any, Any]:
+    try:
+        import duckdb
+        import pyarrow
+    except ImportError:
+        raise InvalidInputError(_WANTED) from None
+    return duckdb, pyarrow
+
+
+class _Engine:
+    """A file of DuckDB."""
+
+    is_exclusive = True
+
+    def __init__(self, path: Path) -> None:
+        self._duckdb, self._arrow = _libraries()
+        self._path = path
+        if not path.parent.is_dir():
+            raise MissingFileError(f"there is no folder {str(path.parent)!r}")
+        with self._told():
+            self._connection = self._duckdb.connect(str(path))
+            self._connection.execute("SET preserve_insertion_order = false")
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """Raise what the engine raises as an error of ours."""
+        duckdb, name = self._duckdb, str(self._path)
+        try:
+            yield
+        except MopseError:
+            raise
+        except (duckdb.IOException, duckdb.OutOfMemoryException, OSError) as error:
+            said = str(error).splitlines()[0]
+            if "lock" in said:
+                raise FileAccessError(f"{name!r} is open in another process") from None
+            if "not a valid DuckDB" in said or "checksum" in said.lower() or "corrupt" in said:
+                raise DamagedFileError(f"{name!r} is no store, or damaged: {said}") from None
+            raise FileAccessError(f"{name!r}: {said}") from None
+        except duckdb.Error as error:
+            said = str(error).splitlines()[0]
+            if "Could not write" in said or "No space" in said or "File too large" in said:
+                raise FileAccessError(f"{name!r}: {said}") from None
+            raise DamagedFileError(f"the store {name!r} failed: {said}") from None
+        except (LookupError, ValueError) as error:
+            raise DamagedFileError(f"the store {name!r} is damaged: check it") from error
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator["_Session"]:
+        """See `Engine.read`."""
+        with self._told():
+            cursor = self._connection.cursor()
+            cursor.begin()
+            try:
+                yield _Session(cursor, self._arrow)
+            finally:
+                with contextlib.suppress(self._duckdb.Error):
+                    cursor.rollback()
+                cursor.close()
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator["_Session"]:
+        """See `Engine.write`."""
+        with self._told():
+            cursor = self._connection.cursor()
+            cursor.begin()
+            try:
+                yield _Session(cursor, self._arrow)
+                cursor.commit()
+            except BaseException:
+                with contextlib.suppress(self._duckdb.Error):
+                    cursor.rollback()
+                raise
+            finally:
+                cursor.close()
+
+    def index(self, session: Session, table: str, columns: str) -> None:
+        """See `Engine.index`: its indexes serve no range, and few rows are found by a scan."""
+
+    def reorder(self, session: Session, table: str, by: str | None) -> None:
+        """See `Engine.reorder`."""
+        order = "seq, row_no" if by is None else f"{by}, seq, row_no"
+        session.run(f"CREATE TABLE {table}_ordered AS SELECT * FROM {table} ORDER BY {order}")
+        session.run(f"DROP TABLE {table}")
+        session.run(f"ALTER TABLE {table}_ordered RENAME TO {table}")
+
+    def close(self) -> None:
+        """See `Engine.close`."""
+        with self._told():
+            self._connection.close()
+
+
+class _Session:
+    """A transaction of DuckDB."""
+
+    _numbers = itertools.count()
+
+    def __init__(self, cursor: Any, arrow: Any) -> None:
+        self._cursor, self._arrow = cursor, arrow
+
+    def run(self, sql: str, *values: Any) -> None:
+        """See `Session.run`."""
+        self._cursor.execute(sql, values)
+
+    def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        """See `Session.rows`."""
+        found: list[tuple[Any, ...]] = self._cursor.execute(sql, values).fetchall()
+        return found
+
+    def fetch(self, sql: str, values: Sequence[Any], kinds: Mapping[str, type]) -> dict[str, Any]:
+        """See `Session.fetch`."""
+        table = self._cursor.sql(sql, params=list(values)).to_arrow_table()
+        columns = {}
+        for name, kind in kinds.items():
+            column = table[name]
+            if kind is int:
+                columns[name] = column.to_numpy()
+            else:
+                columns[name] = self._packed(column)
+        return columns
+
+    def _packed(self, column: Any) -> Any:
+        whole = column.cast(self._arrow.large_binary()).combine_chunks()
+        if isinstance(whole, self._arrow.ChunkedArray):
+            chunks = whole.chunks or [self._arrow.array([], self._arrow.large_binary())]
+            whole = self._arrow.concat_arrays(chunks)
+        _, offsets, data = whole.buffers()
+        if not len(whole):
+            return np.empty(0, np.uint64), np.empty(0, np.uint8)
+        bounds = np.frombuffer(offsets, np.int64, len(whole) + 1, 8 * whole.offset)
+        ends = (bounds[1:] - bounds[0]).astype(np.uint64)
+        first, last = int(bounds[0]), int(bounds[-1])
+        if data is None:
+            return ends, np.empty(0, np.uint8)
+        return ends, np.frombuffer(data, np.uint8)[first:last]
+
+    def _as_arrow(self, columns: Columns) -> Any:
+        arrow = self._arrow
+        made = {}
+        for name, column in columns.items():
+            if isinstance(column, tuple) and column[1].dtype == np.uint8:
+                ends, blob = column
+                offsets = np.concatenate([np.zeros(1, np.int64), ends.astype(np.int64)])
+                buffers = [None, arrow.py_buffer(offsets), arrow.py_buffer(blob)]
+                made[name] = arrow.LargeBinaryArray.from_buffers(
+                    arrow.large_binary(), len(ends), buffers
+                )
+            elif isinstance(column, tuple):
+                made[name] = arrow.array(column[0], mask=~column[1])
+            elif isinstance(column, list) and any(isinstance(value, bytes) for value in column):
+                made[name] = arrow.array(column, arrow.binary())
+            else:
+                made[name] = arrow.array(column)
+        return arrow.table(made)
+
+    def load(self, table: str, columns: Columns) -> None:
+        """See `Session.load`."""
+        first = next(iter(columns.values()))
+        if len(first[0] if isinstance(first, tuple) else first) <= _FEW:
+            marks = ", ".join("?" * len(columns))
+            for row in as_rows(columns):
+                self.run(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", *row)
+            return
+        staged = self.stage(columns)
+        self._cursor.execute(f"INSERT INTO {table} BY NAME SELECT * FROM {staged}")
+        self._cursor.unregister(staged)
+
+    def stage(self, columns: Columns) -> str:
+        """See `Session.stage`."""
+        name = f"staged_{next(self._numbers)}"
+        self._cursor.register(name, self._as_arrow(columns))
+        return name

@@ -1,0 +1,244 @@
+"""A store in a database of PostgreSQL."""
+
+import contextlib
+import itertools
+import re
+import threading
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from mopse._checked import checked
+from mopse.errors import DamagedFileError, FileAccessError, InvalidInputError, MopseError
+from mopse.stores._sql import SqlStore
+from mopse.stores._tables import Columns, Session, as_rows
+
+__all__ = ["PostgresStore"]
+
+_WANTED = "a store in PostgreSQL needs the extra: pip install 'mopse[postgres]'"
+
+_LOCK = 0x6D6F707365
+"""The advisory lock of whoever writes; the letters of mopse."""
+
+_IDLE = 8
+"""Connections that are kept for whoever comes next."""
+
+
+class PostgresStore(SqlStore):
+    """A store in a database of PostgreSQL, for many processes on many machines.
+
+    Parameters
+    ----------
+    address : str
+        Where it is, as in ``postgresql://user@host/database``, or what libpq takes otherwise. The
+        database is there already, and empty, or holds a store.
+
+    Raises
+    ------
+    mopse.errors.FileAccessError
+        If it cannot be reached.
+    mopse.errors.InvalidInputError
+        If it is of a later version, or psycopg is not installed.
+
+    Notes
+    -----
+    Every change is committed when `mopse.Cloud.receive` returns, whole or not at all; whoever
+    writes holds a lock, so that changes come one after the other. Searches go on beside them, each
+    on one state. Every field has a B-tree. What a server keeps beside the tables, logs and copies,
+    is its operator's.
+
+    **Leakage.** The database is what the cloud has: who copies it is the *snapshot* adversary of
+    `mopse.attacks`; who watches the server sees searches too. Messages and errors name no password.
+    """
+
+    @checked()
+    def __init__(self, address: str) -> None:
+        engine = _Engine(address)
+        weakref.finalize(self, engine.close)
+        super().__init__(engine)
+
+    def __repr__(self) -> str:
+        return "PostgresStore()"
+
+
+class _Engine:
+    """A database of PostgreSQL."""
+
+    is_exclusive = False
+
+    def __init__(self, address: str) -> None:
+        try:
+            import psycopg
+        except ImportError:
+            raise InvalidInputError(_WANTED) from None
+        self._psycopg = psycopg
+        self._address = address
+        self._idle: list[Any] = []
+        self._lock = threading.Lock()
+        self._is_closed = False
+
+    @contextlib.contextmanager
+    def _connected(self) -> Iterator[Any]:
+        """Return a connection that nobody else has; one that fails is given up."""
+        psycopg = self._psycopg
+        connection = None
+        try:
+            with self._lock:
+                if self._is_closed:
+                    raise FileAccessError("the store is closed")
+                connection = self._idle.pop() if self._idle else None
+            if connection is not None and not self._answers(connection):
+                connection.close()
+                connection = None
+            if connection is None:
+                connection = psycopg.connect(self._address)
+            yield connection
+        except MopseError:
+            raise
+        except psycopg.ProgrammingError as error:
+            if connection is None:
+                raise InvalidInputError("the address is none that libpq takes") from None
+            raise DamagedFileError(f"the database failed: {_said(error)}") from None
+        except psycopg.OperationalError as error:
+            raise FileAccessError(f"the database: {_said(error)}") from None
+        except psycopg.Error as error:
+            raise DamagedFileError(f"the database failed: {_said(error)}") from None
+        except (LookupError, ValueError) as error:
+            raise DamagedFileError("the store is damaged: check it") from error
+        finally:
+            if connection is not None:
+                self._give_back(connection)
+
+    def _answers(self, connection: Any) -> bool:
+        """Whether a connection that was idle is still there: a server may have been restarted."""
+        try:
+            connection.execute("SELECT 1")
+            connection.rollback()
+        except self._psycopg.OperationalError:
+            return False
+        return True
+
+    def _give_back(self, connection: Any) -> None:
+        """Keep a connection for whoever comes next, if it is good and they are not many."""
+        with contextlib.suppress(self._psycopg.Error):
+            connection.rollback()
+        idle = self._psycopg.pq.TransactionStatus.IDLE
+        is_good = not connection.broken and connection.info.transaction_status == idle
+        with self._lock:
+            if is_good and not self._is_closed and len(self._idle) < _IDLE:
+                self._idle.append(connection)
+                return
+        with contextlib.suppress(self._psycopg.Error):
+            connection.close()
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator["_Session"]:
+        """See `Engine.read`."""
+        with self._connected() as connection:
+            connection.isolation_level = self._psycopg.IsolationLevel.REPEATABLE_READ
+            with connection.cursor(binary=True) as cursor:
+                yield _Session(cursor)
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator["_Session"]:
+        """See `Engine.write`: one at a time, so that each sees all that was committed."""
+        with self._connected() as connection:
+            connection.isolation_level = self._psycopg.IsolationLevel.READ_COMMITTED
+            with connection.cursor(binary=True) as cursor:
+                cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+                yield _Session(cursor)
+            connection.commit()
+
+    def index(self, session: Session, table: str, columns: str) -> None:
+        """See `Engine.index`."""
+        name = re.sub(r"\W+", "_", f"{table}_{columns}")
+        session.run(f"CREATE INDEX {name} ON {table} ({columns})")
+
+    def reorder(self, session: Session, table: str, by: str | None) -> None:
+        """See `Engine.reorder`: its indexes do not profit from an order of the rows."""
+
+    def close(self) -> None:
+        """See `Engine.close`."""
+        with self._lock:
+            self._is_closed = True
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+
+def _said(error: Exception) -> str:
+    """Return the first line of an error, without an address that may hold a password."""
+    lines = str(error).strip().splitlines() or ["it failed"]
+    return re.sub(r"://[^@\s]*@", "://", lines[0])
+
+
+def _spelt(sql: str) -> str:
+    """Return a statement as PostgreSQL has it."""
+    return re.sub(r"\bBLOB\b", "BYTEA", sql).replace("?", "%s")
+
+
+class _Session:
+    """A transaction of PostgreSQL."""
+
+    _numbers = itertools.count()
+
+    def __init__(self, cursor: Any) -> None:
+        self._cursor = cursor
+
+    def run(self, sql: str, *values: Any) -> None:
+        """See `Session.run`."""
+        self._cursor.execute(_spelt(sql), values or None)
+
+    def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        """See `Session.rows`."""
+        self._cursor.execute(_spelt(sql), values or None)
+        found: list[tuple[Any, ...]] = self._cursor.fetchall()
+        return found
+
+    def fetch(self, sql: str, values: Sequence[Any], kinds: Mapping[str, type]) -> dict[str, Any]:
+        """See `Session.fetch`."""
+        rows = self.rows(sql, *values)
+        listed = list(zip(*rows, strict=True)) if rows else [()] * len(kinds)
+        found: dict[str, Any] = {}
+        for (name, kind), column in zip(kinds.items(), listed, strict=True):
+            if kind is int:
+                found[name] = np.array(column, np.int64)
+            else:
+                blobs = [blob or b"" for blob in column]
+                ends = np.cumsum([len(blob) for blob in blobs], dtype=np.uint64)
+                found[name] = ends, np.frombuffer(b"".join(blobs), np.uint8)
+        return found
+
+    def load(self, table: str, columns: Columns) -> None:
+        """See `Session.load`."""
+        self._copy(table, columns)
+
+    def stage(self, columns: Columns) -> str:
+        """See `Session.stage`."""
+        name = f"staged_{next(self._numbers)}"
+        typed = ", ".join(f"{column} BIGINT" for column in columns)
+        self._cursor.execute(f"CREATE TEMP TABLE {name} ({typed}) ON COMMIT DROP")
+        self._copy(name, columns)
+        self._cursor.execute(f"ANALYZE {name}")
+        return name
+
+    def _copy(self, table: str, columns: Columns) -> None:
+        rows = as_rows(columns)
+        kinds = [_kind(column) for column in columns.values()]
+        names = ", ".join(columns)
+        with self._cursor.copy(f"COPY {table} ({names}) FROM STDIN (FORMAT binary)") as copy:
+            copy.set_types(kinds)
+            for row in rows:
+                copy.write_row(row)
+
+
+def _kind(column: Any) -> str:
+    """Return the type of a column of PostgreSQL."""
+    if isinstance(column, tuple):
+        return "bytea" if column[1].dtype == np.uint8 else "int8"
+    if isinstance(column, list):
+        first = next((value for value in column if value is not None), 0)
+        return "bytea" if isinstance(first, bytes) else "text" if isinstance(first, str) else "int8"
+    return "int8"

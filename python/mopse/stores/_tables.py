@@ -1,0 +1,232 @@
+"""The tables of a store, what an engine must do with them, and how values stand in them."""
+
+import hashlib
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "FEW",
+    "INDEXES",
+    "TABLES",
+    "VERSION",
+    "Columns",
+    "Engine",
+    "Epochs",
+    "Packed",
+    "Session",
+    "among",
+    "as_array",
+    "as_handles",
+    "as_rows",
+    "by_names",
+    "by_upload",
+    "digest_of",
+    "epochs_of",
+    "halves",
+    "joined",
+    "names_of",
+    "number_of",
+    "numbers_of",
+    "packed_epochs",
+    "pair",
+    "u128",
+]
+
+VERSION = 1
+"""Of the tables; a store of a later version is refused."""
+
+FEW = 256
+"""Rows that are looked up by parameters; more are staged in a table of their own."""
+
+Packed = tuple[NDArray[np.uint64], NDArray[np.uint8]]
+"""Where each of some byte strings ends, and all their bytes."""
+
+Columns = Mapping[str, Any]
+"""Columns by name: int64 arrays, pairs of those and of what is valid, or `Packed`."""
+
+Epochs = Sequence[tuple[int, bytes]]
+
+TABLES = {
+    "announcements": "owner BLOB, path TEXT, epochs BLOB, message BLOB",
+    "record_groups": "id BIGINT, owner BLOB, authority TEXT, epochs BLOB, label TEXT, "
+    "ordered BIGINT",
+    "places": "id BIGINT, of_group BIGINT, owner BLOB, provider TEXT, epochs BLOB",
+    "group_columns": "of_group BIGINT, kind TEXT, position BIGINT, name TEXT",
+    "uploads": "seq BIGINT, place BIGINT, number BLOB, readers BLOB, layouts BLOB, records BIGINT, "
+    "live BIGINT",
+    "taken": "owner BLOB, number BLOB, hash BLOB, provider TEXT, added BIGINT, replaced BIGINT, "
+    "removed BIGINT, gone BIGINT, change BIGINT",
+    "tombstones": "place BIGINT, high BIGINT, low BIGINT, number BLOB",
+    "files": "owner BLOB, number BLOB, place BIGINT, readers BLOB, high BIGINT, low BIGINT, "
+    "arrival BIGINT, description BLOB",
+    "bodies": "owner BLOB, number BLOB, body BLOB",
+    "labels": "place BIGINT, label BLOB, masked BLOB",
+    "arrived": "place BIGINT, number BLOB, missing BLOB",
+    "notes": "place BIGINT, arrival BIGINT, number BLOB, note BLOB",
+}
+"""The tables beside those of records, without the digest that each row ends with."""
+
+INDEXES = {
+    "taken": "owner, number",
+    "files": "owner, number",
+    "bodies": "owner, number",
+    "labels": "place, label",
+}
+
+
+class Session(Protocol):
+    """A transaction of an engine."""
+
+    def run(self, sql: str, *values: Any) -> None:
+        """Do something; parameters are written ``?``."""
+
+    def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Return all rows of a query."""
+
+    def fetch(self, sql: str, values: Sequence[Any], kinds: Mapping[str, type]) -> dict[str, Any]:
+        """Return columns of a query: int64 arrays where `int` is wanted, `Packed` for `bytes`."""
+
+    def load(self, table: str, columns: Columns) -> None:
+        """Append many rows to a table."""
+
+    def stage(self, columns: Columns) -> str:
+        """Return the name of a table of these rows, which is gone with the transaction."""
+
+
+class Engine(Protocol):
+    """What a store needs of a database."""
+
+    is_exclusive: bool
+    """Whether nobody else can write while it is open."""
+
+    def read(self) -> AbstractContextManager[Session]:
+        """Return a snapshot."""
+
+    def write(self) -> AbstractContextManager[Session]:
+        """Return a serialisable transaction, which is durable once it is left."""
+
+    def index(self, session: Session, table: str, columns: str) -> None:
+        """Have rows of a table of records found by some columns, if it helps."""
+
+    def reorder(self, session: Session, table: str, by: str | None) -> None:
+        """Have the rows of a table of records lie in the order of a column, as far as it can."""
+
+    def close(self) -> None:
+        """Let go of the database."""
+
+
+def u128(number: int) -> bytes:
+    return number.to_bytes(16, "big")
+
+
+def number_of(stored: Any) -> int:
+    return int.from_bytes(bytes(stored), "big")
+
+
+def packed_epochs(epochs: Epochs) -> bytes:
+    return b"".join(
+        number.to_bytes(4, "big") + bytes([len(salt)]) + bytes(salt) for number, salt in epochs
+    )
+
+
+def epochs_of(stored: Any) -> list[tuple[int, bytes]]:
+    left, found = bytes(stored), []
+    while left:
+        size = 5 + left[4]
+        found.append((int.from_bytes(left[:4], "big"), left[5:size]))
+        left = left[size:]
+    return found
+
+
+def halves(handles: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return both halves of handles as an engine keeps them: the same bits, signed."""
+    high, low = np.ascontiguousarray(handles.T)
+    return high.view(np.int64), low.view(np.int64)
+
+
+def _signed(number: int) -> int:
+    return number - (1 << 64) if number >> 63 else number
+
+
+def pair(handle: int) -> tuple[int, int]:
+    return _signed(handle >> 64), _signed(handle & (1 << 64) - 1)
+
+
+def joined(high: int, low: int) -> int:
+    return (high & (1 << 64) - 1) << 64 | low & (1 << 64) - 1
+
+
+def as_handles(high: NDArray[np.int64], low: NDArray[np.int64]) -> NDArray[np.uint64]:
+    return np.stack([high.view(np.uint64), low.view(np.uint64)], axis=1)
+
+
+def as_array(handles: Sequence[int]) -> NDArray[np.uint64]:
+    halves = [[handle >> 64, handle & (1 << 64) - 1] for handle in handles]
+    return np.array(halves, np.uint64).reshape(-1, 2)
+
+
+def digest_of(values: Iterable[Any]) -> int:
+    """Return what stands for the values of a row, so that damage shows."""
+    hashed = hashlib.sha256()
+    for value in values:
+        if value is None:
+            hashed.update(b"\0")
+        elif isinstance(value, int):
+            hashed.update(b"\1" + value.to_bytes(9, "little", signed=True))
+        else:
+            raw = value.encode() if isinstance(value, str) else bytes(value)
+            hashed.update(b"\2" + len(raw).to_bytes(8, "little") + raw)
+    return int.from_bytes(hashed.digest()[:8], "little", signed=True)
+
+
+def names_of(table: str) -> list[str]:
+    """Return the columns of a table beside its digest."""
+    return [column.split()[0] for column in TABLES[table].split(", ")]
+
+
+def by_names(place: tuple[str, Any]) -> tuple[list[str], Any]:
+    path, epochs = place
+    return path.split("/") if path else [], epochs
+
+
+def by_upload(rows: Iterable[tuple[int, int]]) -> dict[int, list[int]]:
+    by_upload: dict[int, list[int]] = {}
+    for seq, row in rows:
+        by_upload.setdefault(seq, []).append(row)
+    return by_upload
+
+
+def among(session: Session, table: str, seq: int, numbers: Sequence[int]) -> tuple[str, list[Any]]:
+    """Return the condition of some rows of an upload."""
+    if len(numbers) <= FEW:
+        marks = ", ".join("?" * len(numbers))
+        return f"{table}.seq = ? AND {table}.row_no IN ({marks})", [seq, *numbers]
+    staged = session.stage({"row_no": np.array(numbers, np.int64)})
+    return f"{table}.seq = ? AND {table}.row_no IN (SELECT s.row_no FROM {staged} s)", [seq]
+
+
+def numbers_of(stored: Any) -> list[int]:
+    whole = bytes(stored)
+    return [number_of(whole[at : at + 16]) for at in range(0, len(whole), 16)]
+
+
+def as_rows(columns: Columns) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of columns."""
+    listed: list[Iterable[Any]] = []
+    for column in columns.values():
+        if isinstance(column, list):
+            listed.append(column)
+        elif not isinstance(column, tuple):
+            listed.append(column.tolist())
+        elif column[1].dtype == np.uint8:
+            bounds, whole = [0, *column[0].tolist()], column[1].tobytes()
+            listed.append([whole[start:end] for start, end in itertools.pairwise(bounds)])
+        else:
+            pairs = zip(column[0].tolist(), column[1].tolist(), strict=True)
+            listed.append([value if valid else None for value, valid in pairs])
+    return zip(*listed, strict=True)
