@@ -170,7 +170,10 @@ mod tests {
         let three = packed(&[b"a", b"", b"bc"]);
         assert_eq!(in_order(&three, &[2, 0, 2]), Ok(packed(&[b"bc", b"a", b"bc"])));
         assert!(in_order(&three, &[3]).is_err());
-        assert_eq!(handles(&[-1, 2], &[3, -4], &[1]), Ok(vec![2 << 64 | (u128::MAX >> 64) - 3]));
+        assert_eq!(
+            handles(&[-1, 2], &[3, -4], &[1]),
+            Ok(vec![(2 << 64) | ((u128::MAX >> 64) - 3)])
+        );
         assert!(handles(&[1], &[1, 2], &[1]).is_err());
     }
 

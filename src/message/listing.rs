@@ -9,7 +9,7 @@
 //! Neither is signed: a cloud holds no key. Whoever asked compares both with the request, so that a cloud
 //! which gives files of another request, provider, record or keyword in their place is found out, and one
 //! that gives a file twice. One that leaves files out is found out by the proof: see
-//! [`catalogue`](super::catalogue).
+//! [`catalogue`].
 //!
 //! # Leakage
 //!
