@@ -45,8 +45,9 @@ class Cloud:
     Parameters
     ----------
     store : Store or path, optional
-        Where it keeps things: a `mopse.stores.Store`, or the path of a DuckDB file, which ends with
-        ``.duckdb`` and is made if it is not there; in memory by default.
+        Where it keeps things: a `mopse.stores.Store`, the path of a DuckDB file, which ends with
+        ``.duckdb`` and is made if it is not there, or the address of a PostgreSQL database, as in
+        ``postgresql://user@host/database``; in memory by default.
     answer_bytes : int
         About how many bytes of an answer it gives at once; `search` says how one goes on.
 
@@ -80,7 +81,7 @@ class Cloud:
             store = opened_store(store)
         if store is not None and not hasattr(store, "search"):
             kind = type(store).__name__
-            raise WrongTypeError(f"a store must be a mopse.stores.Store, not {kind}")
+            raise WrongTypeError(f"a store must be a mopse.stores.Store or a path, not {kind}")
         self._store: Store = MemoryStore() if store is None else store
         most = integer(answer_bytes, "answer_bytes", 1, 2**48)
         self._gate = _mopse.cloud.Gate(self._store, most)

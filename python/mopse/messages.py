@@ -764,6 +764,13 @@ class FileListing(Message):
     ----------
     listing : Listing
         Files as a cloud gives them, with the number of the request that they answer.
+
+    Attributes
+    ----------
+    proven : polars.DataFrame or None
+        Once `mopse.Owner.files` was called with ``proof=True``, every provider that was asked, in
+        each epoch: ``provider``, ``group``, ``seal`` and ``sealed_at``, of how many ``files`` that
+        is, how many of the listing are ``unsealed``, ``is_proven``, and else the ``cause``.
     """
 
     def __init__(self, listing: _mopse.message.Listing) -> None:
@@ -771,9 +778,6 @@ class FileListing(Message):
             raise WrongTypeError(f"a listing is wanted, not {type(listing).__name__}")
         self._listing = listing
         self.proven: pl.DataFrame | None = None
-        """Every provider that was asked, in each epoch: its seal, of how many files that is, how
-        many of the listing came after it, and whether its files are proven; once `Owner.files` was
-        called with ``proof=True``."""
 
     @classmethod
     def from_bytes(cls, message: bytes) -> "FileListing":

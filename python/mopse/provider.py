@@ -330,7 +330,12 @@ class Provider(Party):
         """State of earlier epochs that no record is there any more, and which files are."""
         now = int(time.time())
         query = Query._signed(self._keyring.renewal(now + 3600))
-        answer = search(cloud, query, proof=True)
+        try:
+            answer = search(cloud, query, proof=True)
+        except InvalidInputError as error:
+            if "keeps no seals" in str(error):
+                return  # there is none to follow
+            raise
         if answer._proof is None or not query._decoded.tokens:
             return
         shelves = self._shelves(cloud, is_present=False)

@@ -279,6 +279,17 @@ impl MemoryStore {
         Ok(files.into_iter().map(StoredFile).collect())
     }
 
+    /// See `mopse.stores.Store.deed`.
+    fn deed<'py>(
+        &self,
+        py: Python<'py>,
+        #[pyo3(from_py_with = given)] owner: [u8; 32],
+        #[pyo3(from_py_with = given)] number: u128,
+    ) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        let deed = released(py, || self.0.deed(&Owner(owner), number))?;
+        Ok(deed.map(|deed| PyBytes::new(py, &deed)))
+    }
+
     /// See `mopse.stores.Store.file`.
     fn file(
         &self,
@@ -558,6 +569,14 @@ impl Store for Foreign {
             let file = self.bound(py).call_method1("file", arguments)?;
             let file: Option<StoredFile> = returned("file", file.extract())?;
             Ok(file.map(|file| file.0))
+        })
+    }
+
+    fn deed(&self, owner: &Owner, number: u128) -> PyResult<Option<Vec<u8>>> {
+        Python::attach(|py| {
+            let deed = self.bound(py).call_method1("deed", (owner_bytes(py, owner), number))?;
+            let deed: Option<PyBackedBytes> = returned("deed", deed.extract())?;
+            Ok(deed.map(|deed| deed.to_vec()))
         })
     }
 

@@ -939,6 +939,15 @@ impl Attachment {
         PyBytes::new(py, &self.0.note)
     }
 
+    /// What else was signed with its file, and the signature, of the message that it was read from.
+    fn deed<'py>(
+        &self,
+        py: Python<'py>,
+        #[pyo3(from_py_with = given)] message: PyBackedBytes,
+    ) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.0.file.deed_in(&message))
+    }
+
     /// The numbers of what its keyring made right before it, oldest first.
     #[getter]
     fn previous(&self) -> Vec<u128> {

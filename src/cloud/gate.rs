@@ -11,6 +11,7 @@
 //!
 //! What a cloud sees: the messages, who asks when, and what answers.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Error;
@@ -25,7 +26,7 @@ use crate::message::envelope;
 use crate::message::limits::MOST_LOST;
 use crate::message::listing::{Fetched, Listing};
 use crate::message::notes::Notes;
-use crate::message::place::{Node, spelt_path};
+use crate::message::place::{Group, Node, spelt_path};
 use crate::message::query::Query;
 use crate::message::removal::Removal;
 use crate::message::request::{Ask, Request};
@@ -401,7 +402,19 @@ impl<S: Store> Gate<S> {
     /// Those of [`find`](Self::find) and [`Store::proven_files`].
     pub fn find_proven(&self, request: &[u8], now: u64) -> Result<Listing, S::Error> {
         let request = self.request(request, now)?;
-        let (files, proof) = self.store.proven_files(&request)?;
+        let (files, mut proof) = self.store.proven_files(&request)?;
+        let places: Vec<&Node> = match &request.ask {
+            Ask::Keywords(providers) => providers.iter().map(|(place, _)| place).collect(),
+            Ask::Records(providers) => providers.iter().map(|(place, _)| place).collect(),
+            Ask::File(_) | Ask::Notes | Ask::Holdings(_) => Vec::new(),
+        };
+        let authorities: BTreeSet<Node> =
+            places.into_iter().filter_map(Group::of).map(|group| group.authority).collect();
+        for message in self.store.announcements(&request.owner)? {
+            if authorities.contains(&announcement::authority_of(&message)?) {
+                proof.announcements.push(message);
+            }
+        }
         Ok(Listing { request: request.id, files, proof: Some(proof) })
     }
 

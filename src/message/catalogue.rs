@@ -58,6 +58,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
 use super::Error;
+use super::announcement::Announcement;
 use super::attachment::StoredFile;
 use super::listing::Listing;
 use super::neighbours::newest;
@@ -195,6 +196,8 @@ pub struct Proof {
     pub heads: Vec<Vec<u8>>,
     /// The signed removals of those that have none.
     pub removals: Vec<Vec<u8>>,
+    /// The announcements of their authorities, for who does not know which epochs were left.
+    pub announcements: Vec<Vec<u8>>,
     /// Of each provider, in the order of the request.
     pub places: Vec<OfPlace>,
 }
@@ -325,7 +328,7 @@ fn blob(reader: &mut Reader<'_>) -> Result<Vec<u8>, wire::Error> {
 
 impl Proof {
     pub(super) fn write(&self, writer: &mut Writer) {
-        for blobs in [&self.heads, &self.removals] {
+        for blobs in [&self.heads, &self.removals, &self.announcements] {
             write_all(writer, blobs, |writer, bytes| {
                 writer.bytes(bytes);
             });
@@ -335,7 +338,9 @@ impl Proof {
 
     pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, wire::Error> {
         let (heads, removals) = (several(reader, 8, blob)?, several(reader, 8, blob)?);
-        Ok(Self { heads, removals, places: several(reader, OfPlace::LEAST, OfPlace::read)? })
+        let announcements = several(reader, 8, blob)?;
+        let places = several(reader, OfPlace::LEAST, OfPlace::read)?;
+        Ok(Self { heads, removals, announcements, places })
     }
 
     /// How many bytes it has as it travels.
@@ -359,7 +364,7 @@ pub struct Checked {
 }
 
 /// Finds out of which providers a listing holds all files that they sealed, with the seals that are known
-/// already. Who has left an epoch is told by `is_left`.
+/// already. That the group of a place has left its epoch is known to `is_left`, or told by an announcement.
 ///
 /// # Errors
 ///
@@ -385,6 +390,14 @@ pub fn check(
     let removals = proof.removals.iter().map(|removal| Removal::decode(removal));
     let removals = removals.collect::<Result<Vec<_>, _>>()?;
     let (newest, shown) = newest(seals, &request.owner, None, known)?;
+    let announced = proof.announcements.iter().map(|message| Announcement::decode(message));
+    let announced = announced.collect::<Result<Vec<_>, _>>()?;
+    let is_told_left = |group: &Group| {
+        let of = |of: &&Announcement| of.owner == request.owner && of.authority == group.authority;
+        let epochs = announced.iter().find(of).map_or(&[][..], |of| &of.epochs);
+        let at = epochs.iter().position(|epoch| *epoch == group.epoch);
+        at.is_some_and(|at| at + 1 < epochs.len())
+    };
     let mut files: HashMap<&Node, Vec<&StoredFile>> = HashMap::new();
     for file in &listing.files {
         files.entry(&file.provider).or_default().push(file);
@@ -397,7 +410,8 @@ pub fn check(
         let removal = removal.filter(|_| of_place.is_none());
         let fault = of_place.cloned().flatten();
         let seal = newest.get(place).cloned();
-        let (seal, fault) = judged(seal, fault, removal, is_left(place), required);
+        let is_left = is_left(place) || is_told_left(&group);
+        let (seal, fault) = judged(seal, fault, removal, is_left, required);
         let here = files.get(place).map_or(&[][..], Vec::as_slice);
         let unsealed: HashSet<u128> = of.unsealed.iter().copied().collect();
         let (late, sealed): (Vec<&StoredFile>, Vec<&StoredFile>) =

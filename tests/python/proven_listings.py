@@ -137,6 +137,7 @@ class ToldListing:
     files: list[ListedFile]
     heads: list[bytes] | None = None
     removals: list[bytes] = dataclasses.field(default_factory=list)
+    announcements: list[bytes] = dataclasses.field(default_factory=list)
     places: list[PlaceProof] = dataclasses.field(default_factory=list)
 
     @classmethod
@@ -149,6 +150,7 @@ class ToldListing:
         if not reader.is_at_end():
             found.heads = reader.several(reader.counted)
             found.removals = reader.several(reader.counted)
+            found.announcements = reader.several(reader.counted)
             found.places = reader.several(lambda: PlaceProof.read(reader))
         assert reader.is_at_end()
         return found
@@ -158,7 +160,7 @@ class ToldListing:
         message += second.listed([bytes(file) for file in self.files])
         if self.heads is None:
             return message
-        for blobs in (self.heads, self.removals):
+        for blobs in (self.heads, self.removals, self.announcements):
             message += second.listed([second.counted(blob) for blob in blobs])
         return message + second.listed([bytes(place) for place in self.places])
 

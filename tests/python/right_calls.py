@@ -812,6 +812,7 @@ BY_CALL: dict[str, dict[str, Right]] = {
     "mopse.stores.Announcement.decode": {"message": lambda w: w.announcement.message},
     "mopse.stores.Announcement.follows": {"known": lambda w: w.announcement},
     "mopse.stores.Attachment.decode": {"message": message_of("attached")},
+    "mopse.stores.Attachment.deed": {"message": message_of("attached")},
     "mopse.stores.DuckDBStore": {"path": lambda _: str(Path(folder()) / "s.duckdb")},
     "mopse.stores.DuckDBStore.add": {"message": message_of("upload")},
     "mopse.stores.DuckDBStore.add_base": {"base": same(5)},

@@ -530,6 +530,28 @@ def test_after_a_revocation_files_of_earlier_epochs_are_stated_where_they_are():
     assert again.proven.sort("provider", "seal").equals(listing.proven.sort("provider", "seal"))
 
 
+def test_a_user_is_told_that_a_provider_was_removed_and_has_left():
+    story = Story()
+    story.owner.revoke("clinic")
+    story.enroll()
+    story.cloud.receive(story.owner.removal("clinic"))
+    for path in ("hospital", "hospital/ward"):
+        story.authorize(path)
+    for path in ("hospital", "hospital/ward"):
+        story[path].renew(story.cloud)
+        story.seal(path)
+    story.owner.catch_up(story.cloud)
+    del story.known["clinic"]
+    user = User(SCHEMA, [story.owner.grant(path) for path in ("hospital", "hospital/ward")])
+    request = story.owner.find("none", proof=True)
+    assert listed(user, story.cloud, request).height == 0
+    # Not by who keeps the announcement back, nor while it is a member.
+    listing = ToldListing.of(bytes(story.cloud.find(request, proof=True)))
+    listing.announcements = []
+    with pytest.raises(ProofError, match="had all of it removed"):
+        user.files(FileListing.from_bytes(bytes(listing)), request, proof=True)
+
+
 # Ledgers
 
 

@@ -1023,7 +1023,7 @@ def test_a_deed_is_of_one_file_as_it_is(story):
             told._fetched.prove()
 
 
-def test_a_deed_goes_with_its_provider_and_no_store_needs_to_keep_it(story):
+def test_a_deed_goes_with_its_provider_and_every_store_keeps_it(story):
     number = story.attach(story.ward, 5, b"one")
     story.cloud.receive(story.owner.removal("hospital/ward"))
     with pytest.raises(InvalidInputError, match="no such file"):
@@ -1033,6 +1033,7 @@ def test_a_deed_goes_with_its_provider_and_no_store_needs_to_keep_it(story):
     kept = other.attach(other["clinic"], 5, b"one")
     request = other.owner.fetch(kept)
     sealed = other.cloud.fetch(request, proof=True)
-    assert other.owner.open_file(sealed, request).content == b"one"
+    assert other.owner.open_file(sealed, request, proof=True).content == b"one"
+    plain = other.cloud.fetch(request)
     with pytest.raises(ProofError, match="did not come"):
-        other.owner.open_file(sealed, request, proof=True)
+        other.owner.open_file(plain, request, proof=True)

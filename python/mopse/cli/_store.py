@@ -47,8 +47,8 @@ def _check(given: argparse.Namespace) -> None:
     for line in damage:
         print(line)
     if damage:
-        sys.exit(f"mopse: {given.path} is damaged: {len(damage)} faults")
-    print(f"{given.path} is whole: {records:,} records, {entries:,} entries, {files:,} files")
+        sys.exit(f"mopse: the store is damaged: {len(damage)} faults")
+    print(f"The store is whole: {records:,} records, {entries:,} entries, {files:,} files.")
 
 
 def _export(given: argparse.Namespace) -> None:

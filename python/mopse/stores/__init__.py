@@ -32,7 +32,7 @@ from mopse._mopse.message import (
     Token,
     tombstone,
 )
-from mopse.errors import InvalidInputError, MissingFileError, WrongTypeError
+from mopse.errors import InvalidInputError, WrongTypeError
 from mopse.stores._duckdb import DuckDBStore
 from mopse.stores._postgres import PostgresStore
 from mopse.stores._sql import SqlStore
@@ -210,6 +210,12 @@ class Store(Protocol):
     def file(self, owner: bytes, number: int) -> StoredFile | None:
         """Return the file of an owner with a number, with its body; None if there is none."""
 
+    def deed(self, owner: bytes, number: int) -> bytes | None:
+        """Return what ``attachment.deed(message)`` gave of a file; None if there is none.
+
+        It shows whoever asks that its provider sent the file, as it is.
+        """
+
     def remove(self, owner: bytes, provider: str, removal: Removal | None) -> tuple[int, int, bool]:
         """Remove all that a provider sent, in every epoch, and its tombstones.
 
@@ -262,7 +268,7 @@ def opened_store(path: str | os.PathLike[str], *, must_exist: bool = False) -> S
         A DuckDB file, which ends with ``.duckdb`` and is made if it is not there, or a database, as
         in ``postgresql://user@host/database``: see `DuckDBStore` and `PostgresStore`.
     must_exist : bool
-        Whether it is an error instead if there is no such file.
+        Whether it is an error instead if there is no store yet.
 
     Raises
     ------
@@ -276,15 +282,13 @@ def opened_store(path: str | os.PathLike[str], *, must_exist: bool = False) -> S
         If it is no store, or damaged.
     """
     if isinstance(path, str) and path.startswith(("postgresql://", "postgres://")):
-        return PostgresStore(path)
+        return PostgresStore(path, must_exist=must_exist)
     where: Path = as_folder(path)
     if where.suffix != ".duckdb":
         raise InvalidInputError(
             "a store is the path of a DuckDB file that ends with .duckdb, or postgresql://..."
         )
-    if must_exist and not where.exists():
-        raise MissingFileError(f"there is no store {os.fspath(path)!r}")
-    return DuckDBStore(where)
+    return DuckDBStore(where, must_exist=must_exist)
 
 
 def _announcement(message: bytes) -> Announcement:

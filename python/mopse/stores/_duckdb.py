@@ -3,13 +3,16 @@
 import contextlib
 import itertools
 import os
+import threading
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mopse._files import as_file
+from mopse._checks import truth
+from mopse._files import as_file, telling
 from mopse.errors import (
     DamagedFileError,
     FileAccessError,
@@ -24,6 +27,13 @@ __all__ = ["DuckDBStore"]
 
 _WANTED = "a store in a DuckDB file needs the extra: pip install 'mopse[duckdb]'"
 
+_DAMAGED = "not a valid duckdb", "checksum", "corrupt", "could not read enough bytes"
+_FAILED = "could not write", "no space", "file too large", "has been invalidated"
+
+_OPENING = threading.RLock()
+_STORES: weakref.WeakValueDictionary[Any, "DuckDBStore"] = weakref.WeakValueDictionary()
+"""The stores that this process has open, by file."""
+
 _FEW = 4
 """Rows that are inserted one by one: fewer calls than as a table of Arrow."""
 
@@ -35,6 +45,8 @@ class DuckDBStore(SqlStore):
     ----------
     path : path
         The file. It is made if it is not there; beside it, while it is open, lies its log.
+    must_exist : bool
+        Whether it is an error instead if it is not there.
 
     Raises
     ------
@@ -50,7 +62,8 @@ class DuckDBStore(SqlStore):
     Every change is on the disk when `mopse.Cloud.receive` returns, whole or not at all, also after
     the process was killed. Searches go on beside changes, each on one state. Records are kept in
     the order of the first field of their table, which `compact` restores; it is called by itself
-    where many are out of it.
+    where many are out of it. Who opens in one process a file that is open there shares the store,
+    and closes it for all.
 
     **Leakage.** The file is what the cloud has: who copies it is the *snapshot* adversary of
     `mopse.attacks`. What was removed stays in freed blocks of the file until they are used again.
@@ -63,12 +76,34 @@ class DuckDBStore(SqlStore):
     ...     cloud = mopse.Cloud(store)
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._path = as_file(path)
-        super().__init__(_Engine(self._path))
+    __slots__ = ("_first",)
+
+    _first: "DuckDBStore | None"
+
+    def __init__(self, path: str | os.PathLike[str], *, must_exist: bool = False) -> None:
+        where, must_exist = as_file(path), truth(must_exist, "must_exist")
+        with _OPENING, telling(where):
+            known = _STORES.get(_key(where))
+            if known is not None and not known._is_closed:
+                # DuckDB would open it twice, and neither would see what the other learns.
+                self._first, self.__dict__ = known, known.__dict__
+                return
+            if must_exist and not where.exists():
+                raise MissingFileError(f"there is no store {os.fspath(path)!r}")
+            self._first, self._path = None, where
+            super().__init__(_Engine(where), must_exist=must_exist)
+            _STORES[_key(where)] = self
 
     def __repr__(self) -> str:
         return f"DuckDBStore({str(self._path)!r})"
+
+
+def _key(path: Path) -> Any:
+    """Return what a file is known by, however its path is spelt."""
+    if not path.exists():
+        return None  # nobody has it open, and it is made
+    status = path.stat()
+    return status.st_dev, status.st_ino
 
 
 def _libraries() -> tuple[Any, Any]:
@@ -88,6 +123,9 @@ class _Engine:
     def __init__(self, path: Path) -> None:
         self._duckdb, self._arrow = _libraries()
         self._path = path
+        self._sessions = 0
+        self._is_closed = False
+        self._condition = threading.Condition()
         if not path.parent.is_dir():
             raise MissingFileError(f"there is no folder {str(path.parent)!r}")
         with self._told():
@@ -106,21 +144,36 @@ class _Engine:
             said = str(error).splitlines()[0]
             if "lock" in said:
                 raise FileAccessError(f"{name!r} is open in another process") from None
-            if "not a valid DuckDB" in said or "checksum" in said.lower() or "corrupt" in said:
+            if any(word in said.lower() for word in _DAMAGED):
                 raise DamagedFileError(f"{name!r} is no store, or damaged: {said}") from None
             raise FileAccessError(f"{name!r}: {said}") from None
         except duckdb.Error as error:
             said = str(error).splitlines()[0]
-            if "Could not write" in said or "No space" in said or "File too large" in said:
+            if any(word in said.lower() for word in _FAILED):
                 raise FileAccessError(f"{name!r}: {said}") from None
             raise DamagedFileError(f"the store {name!r} failed: {said}") from None
         except (LookupError, ValueError) as error:
             raise DamagedFileError(f"the store {name!r} is damaged: check it") from error
 
     @contextlib.contextmanager
+    def _used(self) -> Iterator[None]:
+        """Have whoever closes the file wait until this is done."""
+        with self._condition:
+            if self._is_closed:
+                raise FileAccessError(f"the store {str(self._path)!r} is closed")
+            self._sessions += 1
+        try:
+            with self._told():
+                yield
+        finally:
+            with self._condition:
+                self._sessions -= 1
+                self._condition.notify_all()
+
+    @contextlib.contextmanager
     def read(self) -> Iterator["_Session"]:
         """See `Engine.read`."""
-        with self._told():
+        with self._used():
             cursor = self._connection.cursor()
             cursor.begin()
             try:
@@ -133,7 +186,7 @@ class _Engine:
     @contextlib.contextmanager
     def write(self) -> Iterator["_Session"]:
         """See `Engine.write`."""
-        with self._told():
+        with self._used():
             cursor = self._connection.cursor()
             cursor.begin()
             try:
@@ -157,7 +210,12 @@ class _Engine:
         session.run(f"ALTER TABLE {table}_ordered RENAME TO {table}")
 
     def close(self) -> None:
-        """See `Engine.close`."""
+        """See `Engine.close`: what goes on comes to its end first."""
+        with self._condition:
+            if self._is_closed:
+                return
+            self._is_closed = True
+            self._condition.wait_for(lambda: not self._sessions)
         with self._told():
             self._connection.close()
 

@@ -34,6 +34,8 @@ class PostgresStore(SqlStore):
     address : str
         Where it is, as in ``postgresql://user@host/database``, or what libpq takes otherwise. The
         database is there already, and empty, or holds a store.
+    must_exist : bool
+        Whether it is an error if it is empty.
 
     Raises
     ------
@@ -47,17 +49,17 @@ class PostgresStore(SqlStore):
     Every change is committed when `mopse.Cloud.receive` returns, whole or not at all; whoever
     writes holds a lock, so that changes come one after the other. Searches go on beside them, each
     on one state. Every field has a B-tree. What a server keeps beside the tables, logs and copies,
-    is its operator's.
+    is its operator's. A record with more than some 900 fields does not fit a page of PostgreSQL.
 
     **Leakage.** The database is what the cloud has: who copies it is the *snapshot* adversary of
     `mopse.attacks`; who watches the server sees searches too. Messages and errors name no password.
     """
 
     @checked()
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, *, must_exist: bool = False) -> None:
         engine = _Engine(address)
         weakref.finalize(self, engine.close)
-        super().__init__(engine)
+        super().__init__(engine, must_exist=must_exist)
 
     def __repr__(self) -> str:
         return "PostgresStore()"
@@ -97,10 +99,14 @@ class _Engine:
             yield connection
         except MopseError:
             raise
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise FileAccessError(f"the database: {_said(error)}") from None
         except psycopg.ProgrammingError as error:
             if connection is None:
                 raise InvalidInputError("the address is none that libpq takes") from None
             raise DamagedFileError(f"the database failed: {_said(error)}") from None
+        except psycopg.errors.ProgramLimitExceeded as error:
+            raise InvalidInputError(f"PostgreSQL takes no row this wide: {_said(error)}") from None
         except psycopg.OperationalError as error:
             raise FileAccessError(f"the database: {_said(error)}") from None
         except psycopg.Error as error:

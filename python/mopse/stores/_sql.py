@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Never, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,10 +34,19 @@ from mopse._mopse.message import (
     Token,
     tombstone,
 )
-from mopse.errors import ChangedError, InvalidInputError, MopseError, ReplayError
+from mopse.errors import (
+    ChangedError,
+    DamagedFileError,
+    InvalidInputError,
+    MissingFileError,
+    MopseError,
+    ReplayError,
+    WrongTypeError,
+)
 from mopse.stores._catalog import Catalog, Facts, Group, Work
 from mopse.stores._tables import (
     FEW,
+    FURTHER,
     INDEXES,
     TABLES,
     VERSION,
@@ -65,6 +74,7 @@ from mopse.stores._upkeep import (
     damaged_records,
     damaged_rows,
     exported,
+    missing_rows,
     row_digests,
 )
 
@@ -85,10 +95,34 @@ _TAIL = 1 << 17
 """Records that may be out of order, or as many as are in it, before a thread orders them."""
 
 
+def _by(provider: str) -> str:
+    """Return a provider as errors name it."""
+    return f"provider {json.dumps(provider, ensure_ascii=False)}"
+
+
+def _of(provider: str) -> str:
+    return f"the upload of {_by(provider)}"
+
+
 def _at(position: int, error: MopseError) -> MopseError:
     """Return an error about a row of an upload."""
     error.position = position  # type: ignore[attr-defined]
     return error
+
+
+def _stored(upload: StoredUpload, position: int) -> MopseError:
+    where = f"record {position} of {_of(upload.provider)}"
+    return _at(position, InvalidInputError(f"{where} is stored already"))
+
+
+def _not_stored(upload: StoredUpload, position: int) -> MopseError:
+    where = f"record {position} of {_of(upload.provider)}"
+    return _at(position, InvalidInputError(f"{where} is not stored"))
+
+
+def _changed(upload: StoredUpload, position: int) -> MopseError:
+    where = f"record {position} of {_of(upload.provider)}"
+    return _at(position, ChangedError(f"{where} was changed since: look its version up again"))
 
 
 class SqlStore:
@@ -98,9 +132,11 @@ class SqlStore:
     ----------
     engine : Engine
         The database.
+    must_exist : bool
+        Whether a store must be in it already.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, must_exist: bool = False) -> None:
         self._engine = engine
         self._writing = threading.Lock()
         self._catalog = Catalog()
@@ -115,8 +151,12 @@ class SqlStore:
         self._tidier: threading.Thread | None = None
         self._is_closed = False
         self._written_at = time.monotonic()
-        with self._engine.write() as session:
-            _prepare(session)
+        try:
+            with self._engine.write() as session:
+                _prepare(self._engine, session, must_exist)
+        except BaseException:
+            self._engine.close()
+            raise
 
     @contextlib.contextmanager
     def _reading(self, owner: bytes = b"") -> Iterator[Work]:
@@ -155,6 +195,11 @@ class SqlStore:
         if number > known.number:
             self._catalog = found
         return found
+
+    def __reduce__(self) -> Never:
+        raise WrongTypeError(
+            "a store is a place, neither pickled nor copied: each process opens it, or a database"
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -208,7 +253,7 @@ class SqlStore:
     def announcements(self, owner: bytes) -> list[bytes]:
         """See `Store.announcements`."""
         known = self._announced.get(owner)
-        if known is not None:
+        if known is not None and not self._is_closed:
             return known
         enrolled = self._enrolled
         with self._engine.read() as session:
@@ -353,7 +398,7 @@ class SqlStore:
     def _add(self, session: Work, upload: StoredUpload) -> tuple[int, int, int, bool]:
         owner = upload.owner
         upload.check_epochs(self._known_announcements(session, owner))
-        repeated = self._repeated(session, owner, upload.id, upload.digest)
+        repeated = self._repeated(session, owner, upload.provider, upload.id, upload.digest)
         if repeated is not None:
             return *repeated, True
         count = len(upload)
@@ -379,7 +424,9 @@ class SqlStore:
         self._take(session, owner, upload.id, upload.digest, upload.provider, receipt)
         return *receipt, False
 
-    def _repeated(self, session: Work, owner: bytes, number: int, digest: bytes) -> Any:
+    def _repeated(
+        self, session: Work, owner: bytes, provider: str, number: int, digest: bytes
+    ) -> Any:
         """Return the receipt of a message that was carried out before."""
         sql = (
             "SELECT hash, added, replaced, removed, gone FROM taken WHERE owner = ? AND number = ?"
@@ -389,7 +436,13 @@ class SqlStore:
             return None
         [(hash_, *receipt, is_gone)] = known
         if bytes(hash_) != digest or is_gone:
-            raise ReplayError("its number was used before")
+            if bytes(hash_) == digest:
+                raise ReplayError(
+                    f"{_of(provider)} was received before, and its records were removed since"
+                )
+            raise ReplayError(
+                f"another upload or removal had the number of this one of {_by(provider)}"
+            )
         return tuple(receipt)
 
     def _take(
@@ -500,7 +553,7 @@ class SqlStore:
         for position in sorted({*named, *found, *stones}):
             version, at = named.get(position), found.get(position)
             if at is not None and version is None:
-                raise _at(position, InvalidInputError("a record is stored already"))
+                raise _stored(upload, position)
             known = None
             if at is not None:
                 known = versions[at]
@@ -508,9 +561,9 @@ class SqlStore:
                 high, low = upload.handles[position].tolist()
                 known = tombstone(stones[position], high << 64 | low)
             if known is None and version is not None:
-                raise _at(position, InvalidInputError("a record is not stored"))
+                raise _not_stored(upload, position)
             if version != known:
-                raise _at(position, ChangedError("a record was changed"))
+                raise _changed(upload, position)
         return len(upload) - len(found)
 
     def _check_removed(self, session: Work, upload: StoredUpload) -> list[Any]:
@@ -529,11 +582,11 @@ class SqlStore:
                     if brought is None:
                         brought = {high << 64 | low for high, low in upload.handles.tolist()}
                     if handle in brought:
-                        raise _at(position, ChangedError("a record is added and removed"))
+                        raise _changed(upload, position)
                 if at not in found:
-                    raise _at(position, InvalidInputError("a record is not stored"))
+                    raise _not_stored(upload, position)
                 if versions[found[at]] != version:
-                    raise _at(position, ChangedError("a record was changed"))
+                    raise _changed(upload, position)
                 of_place.append((handle, found[at]))
                 position += 1
             if place is not None and of_place:
@@ -595,7 +648,9 @@ class SqlStore:
 
     def _sequence(self, session: Work) -> int:
         """Return the number of the next upload: no two have one, also when the last one is gone."""
-        if not self._engine.is_exclusive or self._next is None:
+        if not self._engine.is_exclusive:
+            return int(session.rows("SELECT nextval('mopse_uploads')")[0][0])
+        if self._next is None:
             [(self._next,)] = session.rows("SELECT count(*) FROM taken")
         self._next += 1
         return self._next - 1
@@ -606,14 +661,16 @@ class SqlStore:
     def add_file(self, attachment: Attachment, missing: Sequence[int], message: bytes) -> None:
         """See `Store.add_file`."""
         with self._changing() as session:
-            self._add_file(session, attachment, missing)
+            self._add_file(session, attachment, missing, attachment.deed(message))
 
-    def _add_file(self, session: Work, attachment: Attachment, missing: Sequence[int]) -> None:
+    def _add_file(
+        self, session: Work, attachment: Attachment, missing: Sequence[int], deed: bytes
+    ) -> None:
         file = attachment.file
         attachment.check_epochs(self._known_announcements(session, file.owner))
         number = u128(file.number)
         if session.rows("SELECT 1 FROM files WHERE owner = ? AND number = ?", file.owner, number):
-            raise ReplayError("the file was received before")
+            raise ReplayError(f"a file of {_by(file.provider)} was received before")
         place, _ = self._made_place(session, file.owner, file.provider, file.epochs)
         for start in range(0, len(attachment.entries), FEW):
             some = [u128(label) for label, _ in attachment.entries[start : start + FEW]]
@@ -621,7 +678,10 @@ class SqlStore:
             if session.rows(
                 f"SELECT 1 FROM labels WHERE place = ? AND label IN ({marks}) LIMIT 1", place, *some
             ):
-                raise InvalidInputError("a keyword entry is stored already")
+                raise InvalidInputError(
+                    f"a keyword entry of {_by(file.provider)} is stored already: its keyring is "
+                    "older than its last file; catch up with the cloud, then attach the file again"
+                )
         self._insert(
             session,
             "labels",
@@ -629,11 +689,12 @@ class SqlStore:
         )
         self._insert(session, "arrived", (place, number, b"".join(map(u128, missing))))
         [(arrival,)] = session.rows("SELECT count(*) FROM notes WHERE place = ?", place)
-        self._insert(session, "notes", (place, arrival, number, attachment.note))
+        entries = len(attachment.entries)
+        self._insert(session, "notes", (place, arrival, number, attachment.note, entries))
         readers = packed_epochs([file.readers])
         at = place, readers, *pair(file.handle), arrival
         self._insert(session, "files", (file.owner, number, *at, file.description))
-        self._insert(session, "bodies", (file.owner, number, file.body or b""))
+        self._insert(session, "bodies", (file.owner, number, file.body or b"", deed))
 
     @checked(numbers=_NUMBERS)
     def arrived(
@@ -763,6 +824,14 @@ class SqlStore:
         [of] = epochs_of(readers)
         at = joined(high, low), number
         return StoredFile(owner, provider, epochs, of, *at, bytes(description), bytes(body))
+
+    @checked(number=_NUMBERS)
+    def deed(self, owner: bytes, number: int) -> bytes | None:
+        """See `Store.deed`."""
+        sql = "SELECT deed FROM bodies WHERE owner = ? AND number = ?"
+        with self._engine.read() as session:
+            found = session.rows(sql, owner, u128(number))
+        return bytes(found[0][0]) if found else None
 
     # Answers
 
@@ -920,7 +989,7 @@ class SqlStore:
         self, session: Work, owner: bytes, provider: str, removal: Removal | None
     ) -> tuple[int, int, bool]:
         if removal is not None:
-            repeated = self._repeated(session, owner, removal.id, removal.digest)
+            repeated = self._repeated(session, owner, provider, removal.id, removal.digest)
             if repeated is not None:
                 return repeated[0], repeated[1], True
         sql = "SELECT id, of_group FROM places WHERE owner = ? AND provider = ?"
@@ -1056,31 +1125,43 @@ class SqlStore:
     def check(self) -> list[str]:
         """Return what is damaged, a line each; nothing of a store that is whole.
 
-        Every row of every table is held against its digest, and uploads against their records.
+        Every row of every table is held against its digest, uploads against their records, and
+        tables against what others say of them. Tombstones that are missing are not noticed: no
+        other table tells how many there were.
         """
         with self._engine.read() as session:
-            found = damaged_rows(session)
+            found = damaged_rows(session) + missing_rows(session)
             if any(line.startswith(CATALOG) for line in found):
                 return found  # without these tables no other one can be read
             [(number,)] = session.rows("SELECT catalog FROM mopse_store")
             return found + damaged_records(session, Catalog.of(session, number))
 
 
-def _prepare(session: Session) -> None:
-    """Make the tables of a new store; refuse those of another version."""
+def _prepare(engine: Engine, session: Session, must_exist: bool) -> None:
+    """Make the tables of a new store; refuse those of another version, and tables of others."""
+    sql = "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()"
+    tables = {name for (name,) in session.rows(sql)}
+    if "mopse_store" in tables:
+        versions = session.rows("SELECT version FROM mopse_store")
+        if versions == [(VERSION,)]:
+            return
+        if versions:
+            raise InvalidInputError(
+                f"the store is of version {versions[0][0]}, and this package knows version "
+                f"{VERSION}: open it with a newer one"
+            )
+    elif tables:
+        raise DamagedFileError("it is no store: there are tables of somebody else in it")
+    if must_exist:
+        raise MissingFileError("there is no store in it")
     session.run("CREATE TABLE IF NOT EXISTS mopse_store (version BIGINT, catalog BIGINT)")
-    versions = session.rows("SELECT version FROM mopse_store")
-    if versions == [(VERSION,)]:
-        return
-    if versions:
-        raise InvalidInputError(
-            f"the store is of version {versions[0][0]}, and this package knows version "
-            f"{VERSION}: open it with a newer one"
-        )
     for name, columns in TABLES.items():
         session.run(f"CREATE TABLE {name} ({columns}, digest BIGINT)")
     for name, columns in INDEXES.items():
         session.run(f"CREATE INDEX {name}_index ON {name} ({columns})")
+    for name, columns in FURTHER:
+        engine.index(session, name, columns)
+    session.run("CREATE SEQUENCE mopse_uploads MINVALUE 0 START 0")
     session.run("INSERT INTO mopse_store VALUES (?, 0)", VERSION)
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 __all__ = [
     "FEW",
+    "FURTHER",
     "INDEXES",
     "TABLES",
     "VERSION",
@@ -64,10 +65,10 @@ TABLES = {
     "tombstones": "place BIGINT, high BIGINT, low BIGINT, number BLOB",
     "files": "owner BLOB, number BLOB, place BIGINT, readers BLOB, high BIGINT, low BIGINT, "
     "arrival BIGINT, description BLOB",
-    "bodies": "owner BLOB, number BLOB, body BLOB",
+    "bodies": "owner BLOB, number BLOB, body BLOB, deed BLOB",
     "labels": "place BIGINT, label BLOB, masked BLOB",
     "arrived": "place BIGINT, number BLOB, missing BLOB",
-    "notes": "place BIGINT, arrival BIGINT, number BLOB, note BLOB",
+    "notes": "place BIGINT, arrival BIGINT, number BLOB, note BLOB, entries BIGINT",
 }
 """The tables beside those of records, without the digest that each row ends with."""
 
@@ -77,6 +78,19 @@ INDEXES = {
     "bodies": "owner, number",
     "labels": "place, label",
 }
+
+
+FURTHER = (
+    ("taken", "owner, change"),
+    ("taken", "owner, provider"),
+    ("uploads", "seq"),
+    ("uploads", "place"),
+    ("tombstones", "place, high"),
+    ("files", "place"),
+    ("arrived", "place, number"),
+    ("notes", "place, arrival"),
+)
+"""Tables and columns that an engine which finds rows by its indexes needs too."""
 
 
 class Session(Protocol):
@@ -121,20 +135,24 @@ class Engine(Protocol):
 
 
 def u128(number: int) -> bytes:
+    """Return a number as 16 bytes."""
     return number.to_bytes(16, "big")
 
 
 def number_of(stored: Any) -> int:
+    """Return the number of 16 bytes."""
     return int.from_bytes(bytes(stored), "big")
 
 
 def packed_epochs(epochs: Epochs) -> bytes:
+    """Return epochs as bytes."""
     return b"".join(
         number.to_bytes(4, "big") + bytes([len(salt)]) + bytes(salt) for number, salt in epochs
     )
 
 
 def epochs_of(stored: Any) -> list[tuple[int, bytes]]:
+    """Return the epochs of bytes."""
     left, found = bytes(stored), []
     while left:
         size = 5 + left[4]
@@ -154,18 +172,22 @@ def _signed(number: int) -> int:
 
 
 def pair(handle: int) -> tuple[int, int]:
+    """Return both halves of a handle, signed."""
     return _signed(handle >> 64), _signed(handle & (1 << 64) - 1)
 
 
 def joined(high: int, low: int) -> int:
+    """Return the handle of both halves."""
     return (high & (1 << 64) - 1) << 64 | low & (1 << 64) - 1
 
 
 def as_handles(high: NDArray[np.int64], low: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Return handles as parts have them."""
     return np.stack([high.view(np.uint64), low.view(np.uint64)], axis=1)
 
 
 def as_array(handles: Sequence[int]) -> NDArray[np.uint64]:
+    """Return handles as an array of halves."""
     halves = [[handle >> 64, handle & (1 << 64) - 1] for handle in handles]
     return np.array(halves, np.uint64).reshape(-1, 2)
 
@@ -190,11 +212,13 @@ def names_of(table: str) -> list[str]:
 
 
 def by_names(place: tuple[str, Any]) -> tuple[list[str], Any]:
+    """Return what places are sorted by: their names, then their epochs."""
     path, epochs = place
     return path.split("/") if path else [], epochs
 
 
 def by_upload(rows: Iterable[tuple[int, int]]) -> dict[int, list[int]]:
+    """Return rows by upload."""
     by_upload: dict[int, list[int]] = {}
     for seq, row in rows:
         by_upload.setdefault(seq, []).append(row)
@@ -211,6 +235,7 @@ def among(session: Session, table: str, seq: int, numbers: Sequence[int]) -> tup
 
 
 def numbers_of(stored: Any) -> list[int]:
+    """Return the numbers of bytes."""
     whole = bytes(stored)
     return [number_of(whole[at : at + 16]) for at in range(0, len(whole), 16)]
 

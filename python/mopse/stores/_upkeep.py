@@ -1,7 +1,7 @@
 """Looking after a store: digests of rows, what is damaged, and records as Parquet."""
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from mopse._files import made_folder, telling
 from mopse.stores._catalog import Catalog, Group, Work
 from mopse.stores._tables import TABLES, Columns, Session, digest_of, names_of
 
-__all__ = ["CATALOG", "damaged_records", "damaged_rows", "exported", "row_digests"]
+__all__ = ["CATALOG", "damaged_records", "damaged_rows", "exported", "missing_rows", "row_digests"]
 
 CATALOG = tuple(f"table {name}:" for name in ("record_groups", "group_columns", "places"))
 """How lines of damage begin after which no record can be looked at."""
@@ -88,10 +88,50 @@ def damaged_rows(session: Session) -> list[str]:
     """Return which rows of tables beside those of records are damaged."""
     found = []
     for table in TABLES:
-        sql = f"SELECT {', '.join(names_of(table))}, digest FROM {table}"
-        for number, (*row, digest) in enumerate(session.rows(sql)):
+        for number, (*row, digest) in enumerate(_rows_of(session, table)):
             if digest_of(row) != digest:
                 found.append(f"table {table}: row {number} is not what was written")
+    return found
+
+
+def _rows_of(session: Session, table: str) -> Iterable[tuple[Any, ...]]:
+    """Return the rows of a table with their digests; bodies, which may be large, one by one."""
+    sql = f"SELECT {', '.join(names_of(table))}, digest FROM {table}"
+    if table != "bodies":
+        return session.rows(sql)
+    keys = session.rows("SELECT owner, number FROM bodies")
+    where = " WHERE owner = ? AND number = ?"
+    return (row for key in keys for row in session.rows(sql + where, *key))
+
+
+_MISSING = {
+    "places": "SELECT count(*) FROM uploads WHERE place NOT IN (SELECT id FROM places)",
+    "record_groups": "SELECT count(*) FROM places WHERE of_group NOT IN "
+    "(SELECT id FROM record_groups)",
+    "announcements": "SELECT count(*) FROM places WHERE owner NOT IN "
+    "(SELECT owner FROM announcements)",
+    "taken": "SELECT coalesce(sum(last - n), 0) FROM (SELECT max(change) AS last, count(*) AS n "
+    "FROM taken GROUP BY owner) AS changes",
+    "uploads": "SELECT count(*) FROM uploads WHERE number NOT IN (SELECT number FROM taken)",
+    "bodies": "SELECT count(*) FROM files WHERE description IS NOT NULL AND number NOT IN "
+    "(SELECT number FROM bodies)",
+    "files": "SELECT count(*) FROM notes WHERE number NOT IN (SELECT number FROM files)",
+    "notes": "SELECT count(*) FROM files WHERE number NOT IN (SELECT number FROM notes)",
+    "arrived": "SELECT count(*) FROM files WHERE number NOT IN (SELECT number FROM arrived)",
+    "labels": "SELECT coalesce(sum(entries), 0) - (SELECT count(*) FROM labels) FROM notes",
+    "tombstones": "SELECT count(*) FROM tombstones WHERE place NOT IN (SELECT id FROM places)",
+}
+"""How many rows another table speaks of and a table has not; of tombstones none tells."""
+
+
+def missing_rows(session: Session) -> list[str]:
+    """Return which tables have fewer rows than others speak of."""
+    found = []
+    for table, sql in _MISSING.items():
+        [(count,)] = session.rows(sql)
+        if count:
+            name = "places" if table == "tombstones" else table
+            found.append(f"table {name}: {int(count)} rows are missing that others speak of")
     return found
 
 

@@ -33,7 +33,7 @@ class DictStore:
 
     def __init__(self, kept: dict[str, Any] | None = None) -> None:
         words = "announcements", "tombstones", "taken", "changes", "files", "labels", "arrived"
-        empty: dict[str, Any] = {word: {} for word in (*words, "notes")} | {"uploads": []}
+        empty: dict[str, Any] = {word: {} for word in (*words, "notes", "deeds")} | {"uploads": []}
         self.kept = empty if kept is None else kept
 
     def owners(self) -> list[bytes]:
@@ -175,6 +175,7 @@ class DictStore:
         self.kept["notes"].setdefault(place, []).append((file.number, attachment.note))
         kept = place, file.readers, file.handle, file.description, file.body
         self.kept["files"][file.owner, file.number] = kept
+        self.kept["deeds"][file.owner, file.number] = attachment.deed(message)
 
     def arrived(
         self, owner: bytes, provider: str, epochs: Epochs, numbers: Sequence[int]
@@ -264,6 +265,11 @@ class DictStore:
     def file(self, owner: bytes, number: int) -> StoredFile | None:
         """See `mopse.stores.Store.file`."""
         return next((file for _, file in self._files(owner) if file.number == number), None)
+
+    def deed(self, owner: bytes, number: int) -> bytes | None:
+        """See `mopse.stores.Store.deed`."""
+        is_there = self.file(owner, number) is not None
+        return self.kept["deeds"][owner, number] if is_there else None
 
     def remove(self, owner: bytes, provider: str, removal: Removal | None) -> tuple[int, int, bool]:
         """See `mopse.stores.Store.remove`."""

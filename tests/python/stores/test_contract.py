@@ -94,7 +94,10 @@ def answered(store: Store, call: dict[str, Any]) -> Any:
         case "find":
             return {"listing": gate.find(message, now, False).encode().hex()}
         case "fetch":
-            return {"file": gate.fetch(message, now, False).encode().hex()}
+            shown, fetched = gate.fetch(message, now, True), gate.fetch(message, now, False)
+            shown.prove()
+            assert shown.encode().startswith(fetched.encode())
+            return {"file": fetched.encode().hex()}
         case "notes":
             return {"notes": gate.notes(message, now).encode().hex()}
         case "announcements":

@@ -1,9 +1,11 @@
 """Stores that last: killed, damaged, full, opened twice, of another version, used by many."""
 
+import copy
 import datetime
 import itertools
 import json
 import os
+import pickle
 import random
 import signal
 import subprocess
@@ -28,6 +30,7 @@ from mopse.errors import (
     InvalidInputError,
     MissingFileError,
     MopseError,
+    WrongTypeError,
 )
 from mopse.stores import DuckDBStore, MemoryStore, opened_store
 
@@ -417,6 +420,140 @@ def test_a_full_disk_is_an_error_and_loses_nothing(tmp_path):
         assert scene.owner.ask(cloud, age=(0, 120)).height == 62_000
 
 
+@pytest.mark.parametrize(
+    "table_",
+    ["places", "announcements", "taken", "bodies", "files", "notes", "arrived", "labels"],
+)
+def test_rows_that_are_missing_in_any_table_are_noticed(tmp_path, table_):
+    path = tmp_path / "phr.duckdb"
+    scene, _ = filled(path)
+    scene.cloud.close()
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(f"DELETE FROM {table_} WHERE rowid = 0")
+    with DuckDBStore(path) as store:
+        assert any(f"table {table_}" in line for line in store.check()), table_
+
+
+def test_tables_of_somebody_else_are_left_alone(tmp_path):
+    path = tmp_path / "other.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("CREATE TABLE t (a INT)")
+    before = path.read_bytes()
+    for _ in range(2):
+        with pytest.raises(DamagedFileError, match="tables of somebody else"):
+            Cloud(path)
+    assert path.read_bytes() == before
+    address = postgres().database()
+    with pytest.raises(MissingFileError, match="no store in it"):
+        opened_store(address, must_exist=True)
+    with pytest.raises(MissingFileError, match="no store in it"):
+        opened_store(address, must_exist=True)  # that it was looked for has made none
+
+
+def test_two_clouds_on_one_file_in_a_process_share_the_store(tmp_path):
+    path = tmp_path / "phr.duckdb"
+    (tmp_path / "other.duckdb").symlink_to(path)
+    scene = Scene(SCHEMA, "hospital", "clinic", cloud=Cloud(path))
+    other = Cloud(tmp_path / "other.duckdb")
+    for at in range(3):
+        for cloud, provider in ((scene.cloud, "hospital"), (other, "clinic")):
+            upload = scene[provider].encrypt(table(100 * at, 5), id="id")
+            cloud.receive(upload)
+    assert scene.owner.ask(other, age=(0, 120)).height == 30
+    assert scene.cloud._store.check() == []
+    late = scene["clinic"].encrypt(table(900, 5), id="id")
+    scene.owner.revoke("clinic")
+    scene.enroll()
+    with pytest.raises(MopseError):
+        other.receive(late)
+    other.close()
+    for ask in (
+        lambda: scene.cloud.search(b""),
+        lambda: scene.cloud.announcements(scene.owner.key),
+    ):
+        with pytest.raises(MopseError):
+            ask()
+    with Cloud(path) as again:
+        assert len(again._store.contents) == 6
+
+
+def test_a_store_that_is_closed_waits_for_who_searches_and_says_that_it_is_closed(tmp_path):
+    scene = Scene(SCHEMA, "hospital", cloud=Cloud(tmp_path / "phr.duckdb"))
+    scene.send("hospital", table(0, 3000))
+    query, said = scene.owner.query(age=(0, 120)), set()
+
+    def read() -> None:
+        try:
+            while True:
+                assert len(scene.cloud.search(query)) == 3000
+        except MopseError as error:
+            said.add(f"{type(error).__name__}: {error}")
+
+    readers = [threading.Thread(target=read) for _ in range(3)]
+    for thread in readers:
+        thread.start()
+    time.sleep(0.2)
+    scene.cloud.close()
+    for thread in readers:
+        thread.join()
+    [line] = said
+    assert line.startswith("FileAccessError: the store")
+    assert line.endswith("is closed")
+
+
+@pytest.mark.parametrize("kind", ["file", "database"])
+def test_refusals_are_in_the_words_of_the_store_in_memory(tmp_path, kind):
+    address = str(tmp_path / "phr.duckdb") if kind == "file" else postgres().database()
+    said = []
+    for cloud in (Cloud(), Cloud(address)):
+        owner = Owner.from_insecure_seed(SCHEMA, SEED)
+        scene = Scene(SCHEMA, "hôpital", owner=owner, cloud=cloud)
+        hospital = scene["hôpital"]
+        upload = scene.send("hôpital", table(0, 5))
+        stale = hospital.update(table(0, 2, 50), id="id", cloud=cloud)
+        cloud.receive(hospital.update(table(0, 2, 51), id="id", cloud=cloud))
+        again = hospital.encrypt(table(3, 1), id="id")
+        gone = hospital.delete([4], cloud=cloud)
+        cloud.receive(hospital.delete([4], cloud=cloud))
+        file = hospital.attach(1, b"x", name="n", media_type="a/b", keywords=["k"])
+        cloud.receive(file)
+        reused = owner.authorize("hôpital").attach(
+            1, b"y", name="m", media_type="a/b", keywords=["k"]
+        )
+        removal = owner.removal("hôpital")
+        for message in (stale, again, gone, file, reused, removal, upload):
+            try:
+                said.append(repr(cloud.receive(message)))
+            except MopseError as error:
+                said.append(f"{type(error).__name__}: {error}")
+        cloud.close()
+    half = len(said) // 2
+    assert said[:half] == said[half:]
+    assert sum(line.startswith("Receipt") for line in said) == 2, "the removals"
+
+
+@pytest.mark.parametrize("kind", ["file", "database"])
+def test_records_are_renewed_where_a_store_keeps_no_seals(tmp_path, kind):
+    schema = Schema(age=Field(0, 120, proof=True))
+    address = str(tmp_path / "phr.duckdb") if kind == "file" else postgres().database()
+    scene = Scene(schema, "hospital", "clinic", cloud=Cloud(address))
+    scene.send("hospital", table(0, 5).select("id", "age"))
+    scene.owner.revoke("clinic")
+    scene.enroll()
+    hospital = scene.authorize("hospital")
+    assert hospital.renew(scene.cloud) == 5
+    with pytest.raises(InvalidInputError, match="keeps no seals"):
+        scene.cloud.receive(hospital.seal())
+    scene.cloud.close()
+
+
+def test_a_store_is_neither_pickled_nor_copied(tmp_path):
+    with DuckDBStore(tmp_path / "phr.duckdb") as store:
+        for use in (pickle.dumps, copy.deepcopy):
+            with pytest.raises(WrongTypeError, match="neither pickled nor copied"):
+                use(store)
+
+
 # Many at once
 
 
@@ -518,16 +655,31 @@ def test_the_command_checks_and_exports(tmp_path, capsys):
     from mopse.cli import main
 
     main(["store", "check", str(path)])
-    assert "is whole: 798 records, 1,596 entries, 1 files" in capsys.readouterr().out
+    assert "The store is whole: 798 records, 1,596 entries, 1 files." in capsys.readouterr().out
     main(["store", "export", str(path), "--out", str(tmp_path / "out")])
     assert "the group of the owner: " in capsys.readouterr().out
     with duckdb.connect(str(path)) as connection:
         connection.execute("UPDATE records_0 SET high = high + 1 WHERE seq = 0 AND row_no = 0")
-    with pytest.raises(SystemExit, match="is damaged: 1 faults"):
+    with pytest.raises(SystemExit, match="the store is damaged: 1 faults"):
         main(["store", "check", str(path)])
     assert "upload 0, record 0 is not what was written" in capsys.readouterr().out
     with pytest.raises(SystemExit, match="there is no store"):
         main(["store", "check", str(tmp_path / "none.duckdb")])
+
+
+@pytest.mark.parametrize("kind", ["file", "database"])
+def test_a_fetched_file_shows_its_provider(tmp_path, kind):
+    address = str(tmp_path / "phr.duckdb") if kind == "file" else postgres().database()
+    scene = Scene(SCHEMA, "hospital", cloud=Cloud(address))
+    sent = scene["hospital"].attach(1, b"what it says", name="n", media_type="a/b")
+    scene.cloud.receive(sent)
+    request = scene.owner.fetch(sent.file)
+    fetched = scene.cloud.fetch(request, proof=True)
+    assert scene.owner.open_file(fetched, request, proof=True).content == b"what it says"
+    scene.cloud.receive(scene.owner.removal("hospital"))
+    with pytest.raises(InvalidInputError):
+        scene.cloud.fetch(request, proof=True)
+    scene.cloud.close()
 
 
 def test_a_cloud_goes_on_where_it_was(tmp_path):
