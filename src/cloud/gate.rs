@@ -403,7 +403,9 @@ impl<S: Store> Gate<S> {
     pub fn find_proven(&self, request: &[u8], now: u64) -> Result<Listing, S::Error> {
         let request = self.request(request, now)?;
         let (files, mut proof) = self.store.proven_files(&request)?;
+        // Of a removal it matters whether the provider is still a member.
         let places: Vec<&Node> = match &request.ask {
+            _ if proof.removals.is_empty() => Vec::new(),
             Ask::Keywords(providers) => providers.iter().map(|(place, _)| place).collect(),
             Ask::Records(providers) => providers.iter().map(|(place, _)| place).collect(),
             Ask::File(_) | Ask::Notes | Ask::Holdings(_) => Vec::new(),

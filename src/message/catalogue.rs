@@ -196,7 +196,7 @@ pub struct Proof {
     pub heads: Vec<Vec<u8>>,
     /// The signed removals of those that have none.
     pub removals: Vec<Vec<u8>>,
-    /// The announcements of their authorities, for who does not know which epochs were left.
+    /// If there are removals, the announcements of authorities: which epochs were left.
     pub announcements: Vec<Vec<u8>>,
     /// Of each provider, in the order of the request.
     pub places: Vec<OfPlace>,
