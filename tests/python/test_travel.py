@@ -27,6 +27,7 @@ SECRET = {
 
 STAYS = {
     *("mopse.Cloud", "mopse.stores.MemoryStore", "mopse.stores.Attachment", "mopse.stores.Query"),
+    *("mopse.stores.DuckDBStore", "mopse.stores.PostgresStore"),
     *("mopse.stores.Removal", "mopse.stores.StoredUpload", "mopse.stores.Token"),
 }
 """Classes whose objects are places, or were read of a message that is what travels."""
