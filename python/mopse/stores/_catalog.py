@@ -1,6 +1,5 @@
 """What is known of groups, places and uploads, as far as one state of a store has them."""
 
-import copy
 import json
 from typing import Any
 
@@ -24,6 +23,12 @@ class Group:
         column = f"{kind}_{position}"
         (self.portions if kind == "portion" else self.fields)[name] = column
         return column
+
+    def copied(self) -> "Group":
+        """Return another one that can be changed."""
+        other = Group(self.number)
+        other.portions, other.fields = dict(self.portions), dict(self.fields)
+        return other
 
     @property
     def positions(self) -> int:
@@ -85,8 +90,11 @@ class Catalog:
 
     def copied(self) -> "Catalog":
         """Return another one that can be changed, of the next state."""
-        other = copy.deepcopy(self)
-        other.number += 1
+        other = Catalog(self.number + 1)
+        other.groups = {number: group.copied() for number, group in self.groups.items()}
+        other.group_numbers = dict(self.group_numbers)
+        other.places = dict(self.places)
+        other.place_numbers = dict(self.place_numbers)
         return other
 
 

@@ -21,7 +21,7 @@ from mopse.errors import (
     MopseError,
 )
 from mopse.stores._sql import SqlStore
-from mopse.stores._tables import Columns, Session, as_rows
+from mopse.stores._tables import Columns, Session, as_rows, check_process
 
 __all__ = ["DuckDBStore"]
 
@@ -125,7 +125,7 @@ class _Engine:
 
     def __init__(self, path: Path) -> None:
         self._duckdb, self._arrow = _libraries()
-        self._path = path
+        self._path, self._process = path, os.getpid()
         self._sessions = 0
         self._is_closed = False
         self._condition = threading.Condition()
@@ -145,10 +145,10 @@ class _Engine:
             raise
         except (duckdb.IOException, duckdb.OutOfMemoryException, OSError) as error:
             said = str(error).splitlines()[0]
-            if "lock" in said:
-                raise FileAccessError(f"{name!r} is open in another process") from None
             if any(word in said.lower() for word in _DAMAGED):
                 raise DamagedFileError(f"{name!r} is no store, or damaged: {said}") from None
+            if "could not set lock" in said.lower():
+                raise FileAccessError(f"{name!r} is open in another process") from None
             raise FileAccessError(f"{name!r}: {said}") from None
         except duckdb.Error as error:
             said = str(error).splitlines()[0]
@@ -161,6 +161,7 @@ class _Engine:
     @contextlib.contextmanager
     def _used(self) -> Iterator[None]:
         """Have whoever closes the file wait until this is done."""
+        check_process(self._process)
         with self._condition:
             if self._is_closed:
                 raise FileAccessError(f"the store {str(self._path)!r} is closed")

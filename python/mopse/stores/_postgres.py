@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import os
 import re
 import threading
 import weakref
@@ -13,7 +14,7 @@ import numpy as np
 from mopse._checked import checked
 from mopse.errors import DamagedFileError, FileAccessError, InvalidInputError, MopseError
 from mopse.stores._sql import SqlStore
-from mopse.stores._tables import Columns, Session, as_rows
+from mopse.stores._tables import Columns, Session, as_rows, check_process
 
 __all__ = ["PostgresStore"]
 
@@ -79,7 +80,7 @@ class _Engine:
         except ImportError:
             raise InvalidInputError(_WANTED) from None
         self._psycopg = psycopg
-        self._address = address
+        self._address, self._process = address, os.getpid()
         self._idle: list[Any] = []
         self._lock = threading.Lock()
         self._is_closed = False
@@ -87,6 +88,7 @@ class _Engine:
     @contextlib.contextmanager
     def _connected(self) -> Iterator[Any]:
         """Return a connection that nobody else has; one that fails is given up."""
+        check_process(self._process)
         psycopg = self._psycopg
         connection = None
         try:
@@ -169,7 +171,9 @@ class _Engine:
         """See `Engine.reorder`: its indexes do not profit from an order of the rows."""
 
     def close(self) -> None:
-        """See `Engine.close`."""
+        """See `Engine.close`; the connections of a process that was forked are its parent's."""
+        if os.getpid() != self._process:
+            return
         with self._lock:
             self._is_closed = True
             idle, self._idle = self._idle, []

@@ -363,17 +363,23 @@ class SqlStore:
             self._tidier.start()
 
     def _tidied(self) -> None:
-        # An engine that fails says so to whoever comes next.
-        with contextlib.suppress(MopseError):
-            self._await_quiet()
-            while True:
-                with self._changing() as session:
-                    overdue = self._overdue(session)
-                    if not overdue or self._is_closed:
-                        self._tidier = None
-                        return
-                    self._reorder(session, overdue[0])
-        self._tidier = None
+        try:
+            # An engine that fails says so to whoever comes next.
+            with contextlib.suppress(MopseError):
+                self._await_quiet()
+                while self._tidied_one():
+                    pass
+        finally:
+            self._tidier = None
+
+    def _tidied_one(self) -> bool:
+        """Order the records of a group, if those of one are overdue; say whether they were."""
+        with self._changing() as session:
+            overdue = self._overdue(session)
+            if not overdue or self._is_closed:
+                return False
+            self._reorder(session, overdue[0])
+        return True
 
     def _await_quiet(self) -> None:
         """Wait until nothing was written for a while, but not for long."""

@@ -2,12 +2,15 @@
 
 import hashlib
 import itertools
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from mopse.errors import ForkedError
 
 __all__ = [
     "FEW",
@@ -26,6 +29,7 @@ __all__ = [
     "as_rows",
     "by_names",
     "by_upload",
+    "check_process",
     "digest_of",
     "epochs_of",
     "halves",
@@ -255,3 +259,11 @@ def as_rows(columns: Columns) -> Iterator[tuple[Any, ...]]:
             pairs = zip(column[0].tolist(), column[1].tolist(), strict=True)
             listed.append([value if valid else None for value, valid in pairs])
     return zip(*listed, strict=True)
+
+
+def check_process(number: int) -> None:
+    """Refuse what a process opened to those that were forked from it."""
+    if os.getpid() != number:
+        raise ForkedError(
+            "the store was opened before the process was forked: open it where it is used"
+        )

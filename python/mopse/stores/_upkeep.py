@@ -104,35 +104,45 @@ def _rows_of(session: Session, table: str) -> Iterable[tuple[Any, ...]]:
     return (row for key in keys for row in session.rows(sql + where, *key))
 
 
-_MISSING = {
-    "places": "SELECT count(*) FROM uploads WHERE place NOT IN (SELECT id FROM places)",
-    "record_groups": "SELECT count(*) FROM places WHERE of_group NOT IN "
-    "(SELECT id FROM record_groups)",
-    "announcements": "SELECT count(*) FROM places WHERE owner NOT IN "
-    "(SELECT owner FROM announcements)",
-    "taken": "SELECT coalesce(sum(last - n), 0) FROM (SELECT max(change) AS last, count(*) AS n "
-    "FROM taken GROUP BY owner) AS changes",
-    "uploads": "SELECT count(*) FROM uploads WHERE number NOT IN (SELECT number FROM taken)",
-    "bodies": "SELECT count(*) FROM files WHERE description IS NOT NULL AND number NOT IN "
-    "(SELECT number FROM bodies)",
-    "files": "SELECT count(*) FROM notes WHERE number NOT IN (SELECT number FROM files)",
-    "notes": "SELECT count(*) FROM files WHERE number NOT IN (SELECT number FROM notes)",
-    "arrived": "SELECT count(*) FROM files WHERE number NOT IN (SELECT number FROM arrived)",
-    "labels": "SELECT coalesce(sum(entries), 0) - (SELECT count(*) FROM labels) FROM notes",
-    "tombstones": "SELECT count(*) FROM tombstones WHERE place NOT IN (SELECT id FROM places)",
-}
-"""How many rows another table speaks of and a table has not; of tombstones none tells."""
+def _without(table: str, condition: str, other: str) -> str:
+    """Return how many rows of a table have no counterpart in another one."""
+    return (
+        f"SELECT count(*) FROM {table} o WHERE NOT EXISTS "
+        f"(SELECT 1 FROM {other} t WHERE {condition})"
+    )
+
+
+_MISSING = (
+    ("places", _without("uploads", "t.id = o.place", "places")),
+    ("places", _without("tombstones", "t.id = o.place", "places")),
+    ("record_groups", _without("places", "t.id = o.of_group", "record_groups")),
+    ("announcements", _without("places", "t.owner = o.owner", "announcements")),
+    ("taken", _without("uploads", "t.number = o.number", "taken")),
+    (
+        "taken",
+        "SELECT coalesce(sum(last - n), 0) FROM (SELECT max(change) AS last, count(*) AS n "
+        "FROM taken GROUP BY owner) AS changes",
+    ),
+    (
+        "bodies",
+        _without("files", "t.number = o.number", "bodies") + " AND o.description IS NOT NULL",
+    ),
+    ("files", _without("notes", "t.number = o.number", "files")),
+    ("notes", _without("files", "t.number = o.number", "notes")),
+    ("arrived", _without("files", "t.number = o.number", "arrived")),
+    ("labels", "SELECT coalesce(sum(entries), 0) - (SELECT count(*) FROM labels) FROM notes"),
+)
+"""Tables, and how many rows each has not that another one speaks of."""
 
 
 def missing_rows(session: Session) -> list[str]:
     """Return which tables have fewer rows than others speak of."""
-    found = []
-    for table, sql in _MISSING.items():
-        [(count,)] = session.rows(sql)
-        if count:
-            name = "places" if table == "tombstones" else table
-            found.append(f"table {name}: {int(count)} rows are missing that others speak of")
-    return found
+    counts = [(table, int(session.rows(sql)[0][0])) for table, sql in _MISSING]
+    return [
+        f"table {table}: {count} rows are missing that others speak of"
+        for table, count in counts
+        if count
+    ]
 
 
 def damaged_records(session: Session, catalog: Catalog) -> list[str]:

@@ -27,6 +27,7 @@ from mopse._mopse.cloud import Gate
 from mopse.errors import (
     DamagedFileError,
     FileAccessError,
+    ForkedError,
     InvalidInputError,
     MissingFileError,
     MopseError,
@@ -405,14 +406,19 @@ def test_a_full_disk_is_an_error_and_loses_nothing(tmp_path):
         "import resource, signal, sys, mopse\n"
         "cloud = mopse.Cloud(sys.argv[1])\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (3 << 20, 3 << 20))\n"
+        "_, most = resource.getrlimit(resource.RLIMIT_FSIZE)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (3 << 20, most))\n"
         "try: cloud.receive(open(sys.argv[2], 'rb').read())\n"
-        "except mopse.errors.MopseError as error: print(type(error).__name__)"
+        "except mopse.errors.MopseError as error: print(type(error).__name__)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))\n"
+        "cloud.close()\n"
+        "with mopse.Cloud(sys.argv[1]) as cloud: print(sum(of[3] for of in cloud._store.contents))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(path), str(message)], capture_output=True, text=True
     )
-    assert done.stdout.split() == ["FileAccessError"], done.stderr
+    # The process that had no room goes on once there is some.
+    assert done.stdout.split() == ["FileAccessError", "2000"], done.stderr
     with Cloud(path) as cloud:
         assert cloud._store.check() == []
         assert sum(line[3] for line in cloud._store.contents) == 2000
@@ -545,6 +551,40 @@ def test_records_are_renewed_where_a_store_keeps_no_seals(tmp_path, kind):
     with pytest.raises(InvalidInputError, match="keeps no seals"):
         scene.cloud.receive(hospital.seal())
     scene.cloud.close()
+
+
+@pytest.mark.parametrize("kind", ["file", "database"])
+def test_a_store_of_a_process_is_not_used_by_one_that_was_forked(tmp_path, kind):
+    address = str(tmp_path / "phr.duckdb") if kind == "file" else postgres().database()
+    store = opened_store(address)
+    child = os.fork()
+    if child == 0:
+        try:
+            store.owners()
+        except ForkedError:
+            os._exit(0)
+        finally:
+            os._exit(1)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert store.owners() == []
+    store.close()
+
+
+def test_a_block_that_is_damaged_is_not_called_open_elsewhere(tmp_path):
+    path = tmp_path / "phr.duckdb"
+    scene, _ = filled(path)
+    scene.cloud.close()
+    whole = path.read_bytes()
+    said = set()
+    for at in range(4096 * 4, len(whole), 262_144):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 255]) + whole[at + 1 :])
+        try:
+            with DuckDBStore(path) as store:
+                store.check()
+        except MopseError as error:
+            said.add((type(error), "another process" in str(error)))
+    assert said == {(DamagedFileError, False)}
 
 
 def test_a_store_is_neither_pickled_nor_copied(tmp_path):
