@@ -40,7 +40,7 @@ class Facts:
     """What is known of an upload: it does not change."""
 
     def __init__(self, row: tuple[Any, ...]) -> None:
-        _, self.place, number, readers, layouts, _ = row[:6]
+        _, self.place, number, readers, layouts, _ = row
         self.number = number_of(number)
         [self.readers] = epochs_of(readers)
         self.layouts: list[tuple[str, bytes]] = [

@@ -633,7 +633,7 @@ class SqlStore:
         self._insert(
             session,
             "uploads",
-            (seq, place, u128(upload.id), readers, layouts.encode(), count, count),
+            (seq, place, u128(upload.id), readers, layouts.encode(), count),
         )
         high, low = halves(upload.handles)
         columns: dict[str, Any] = {

@@ -62,8 +62,7 @@ TABLES = {
     "ordered BIGINT",
     "places": "id BIGINT, of_group BIGINT, owner BLOB, provider TEXT, epochs BLOB",
     "group_columns": "of_group BIGINT, kind TEXT, position BIGINT, name TEXT",
-    "uploads": "seq BIGINT, place BIGINT, number BLOB, readers BLOB, layouts BLOB, records BIGINT, "
-    "live BIGINT",
+    "uploads": "seq BIGINT, place BIGINT, number BLOB, readers BLOB, layouts BLOB, live BIGINT",
     "taken": "owner BLOB, number BLOB, hash BLOB, provider TEXT, added BIGINT, replaced BIGINT, "
     "removed BIGINT, gone BIGINT, change BIGINT",
     "tombstones": "place BIGINT, high BIGINT, low BIGINT, number BLOB",
