@@ -9,26 +9,18 @@
 //! That of [`super::dictionary`]; which record a file belongs to, its size, when it came and is
 //! fetched; which files one keyring made, in which order, and when it was outdated.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ops::Range;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::Error;
-use super::dictionary::{self, Dictionary};
+use super::dictionary::{Dictionary, Labels};
+use super::proofs::lists::{Catalogue, Files};
 use super::store::{Label, Totals};
-use crate::message;
 use crate::message::attachment::{Attachment, StoredFile};
-use crate::message::catalogue::{Between, Filed, Find, Line, Numbered, OfPlace, Proof};
+use crate::message::catalogue::Filed;
 use crate::message::notes::Note;
 use crate::message::place::Node;
-use crate::message::request::{Ask, Request};
 use crate::message::seal::Sealed;
-use crate::message::trapdoor::{Tag, Trapdoor};
-use crate::message::tree::Tree;
-use crate::pool;
-
-/// Files that one thread hashes one after the other.
-const FILES: usize = 1 << 10;
 
 /// The files of all providers of an owner, in memory.
 #[derive(Debug, Default)]
@@ -59,16 +51,7 @@ struct Shelf {
     arrived: HashMap<u128, Vec<u128>>,
     /// Of every file that ever came.
     notes: Vec<Note>,
-    stated: Option<Catalogue>,
-}
-
-/// The files that a provider sealed, in order, and what proves them.
-#[derive(Debug)]
-pub struct Catalogue {
-    sealed: Arc<Sealed>,
-    files: Vec<Filed>,
-    by_record: Tree,
-    by_keyword: Tree,
+    stated: Option<Arc<Catalogue>>,
 }
 
 impl Attachments {
@@ -199,81 +182,15 @@ impl Attachments {
     ///
     /// [`Error::SealFiles`].
     pub fn stated(&self, sealed: &Arc<Sealed>) -> Result<Catalogue, Error> {
-        let place = &sealed.seal.place;
-        let kept = self.shelf(place).into_iter().flat_map(|shelf| shelf.files.values());
-        let mut files: Vec<Filed> = kept.map(|kept| kept.filed).collect();
-        pool::sort(&mut files);
-        let by_record = Tree::new(pool::map(files.len(), FILES, |at| files[at].leaf()));
-        let (stored, got) = (files.len() as u64, sealed.seal.files);
-        if (stored, by_record.root()) != (got.count, got.root) {
-            let provider = place.path();
-            return Err(Error::SealFiles { provider, stored, got: got.count });
-        }
-        let lines = &sealed.lines;
-        let by_keyword = Tree::new(pool::map(lines.len(), FILES, |at| lines[at].leaf()));
-        Ok(Catalogue { sealed: Arc::clone(sealed), files, by_record, by_keyword })
+        let shelf = self.shelf(&sealed.seal.place).into_iter();
+        let kept = shelf.flat_map(|shelf| shelf.files.values());
+        Catalogue::new(sealed, kept.map(|kept| kept.filed).collect())
     }
 
     /// Keeps what was [stated](Self::stated).
     pub fn state(&mut self, catalogue: Catalogue) {
-        let place = catalogue.sealed.seal.place.clone();
-        self.shelves.entry(place).or_default().stated = Some(catalogue);
-    }
-
-    /// The files that a request for a list finds, without their bodies, with what proves that they are all.
-    ///
-    /// # Errors
-    ///
-    /// [`message::Error::Proof`] if the request was made for no proof.
-    pub fn proven(&self, request: &Request) -> Result<(Vec<StoredFile>, Proof), Error> {
-        let (mut files, mut proof) = (Vec::new(), Proof::default());
-        let (nothing, mut removed) = (Shelf::default(), BTreeSet::new());
-        let mut add = |place: &Node, finds: Vec<Find>, found: Vec<StoredFile>, has_notes: bool| {
-            let shelf = self.shelf(place).unwrap_or(&nothing);
-            let stated = shelf.stated.as_ref();
-            if let Some(stated) = stated {
-                proof.heads.push(stated.sealed.head.clone());
-            } else if let Some((path, removal)) = self.removals.get_key_value(&place.path())
-                && removed.insert(path)
-            {
-                proof.removals.push(removal.to_vec());
-            }
-            let is_late = |file: &&StoredFile| !stated.is_some_and(|of| of.has(file.filed()));
-            let unsealed = found.iter().filter(is_late).map(|file| file.number).collect();
-            let notes = if has_notes { shelf.notes_of(&found) } else { Vec::new() };
-            proof.places.push(OfPlace { unsealed, finds, notes });
-            files.extend(found);
-        };
-        match &request.ask {
-            Ask::Keywords(providers) if request.tags.len() == providers.len() => {
-                for ((place, trapdoors), tags) in providers.iter().zip(&request.tags) {
-                    let shelf = self.shelf(place).unwrap_or(&nothing);
-                    let numbers = dictionary::find_all(trapdoors, &shelf.keywords)?;
-                    let finds = shelf.finds_of_keywords(trapdoors, tags)?;
-                    add(place, finds, shelf.described(&numbers), false);
-                }
-            }
-            Ask::Records(providers) => {
-                for (place, handles) in providers {
-                    let shelf = self.shelf(place).unwrap_or(&nothing);
-                    let stated = shelf.stated.as_ref();
-                    let find = |&handle: &u128| stated.map(|of| of.find_record(handle));
-                    let finds = handles.iter().filter_map(find).collect();
-                    add(place, finds, self.files_of(place, handles), false);
-                }
-            }
-            Ask::Holdings(place) => {
-                let shelf = self.shelf(place).unwrap_or(&nothing);
-                let mut numbers: Vec<u128> = shelf.files.keys().copied().collect();
-                numbers.sort_unstable();
-                add(place, Vec::new(), shelf.described(&numbers), true);
-            }
-            _ => {
-                let why = "the request was made without proof=True".to_owned();
-                return Err(message::Error::Proof { why }.into());
-            }
-        }
-        Ok((files, proof))
+        let place = catalogue.sealed().seal.place.clone();
+        self.shelves.entry(place).or_default().stated = Some(Arc::new(catalogue));
     }
 
     /// How many files there are, their bytes, and how many keyword entries.
@@ -304,53 +221,54 @@ impl Shelf {
         let notes: HashMap<u128, &Vec<u8>> = notes.collect();
         files.iter().filter_map(|file| notes.get(&file.number).map(|note| note.to_vec())).collect()
     }
+}
 
-    /// What shows the files of each keyword; nothing without a seal.
-    fn finds_of_keywords(&self, trapdoors: &[Trapdoor], tags: &[Tag]) -> Result<Vec<Find>, Error> {
-        let Some(stated) = &self.stated else { return Ok(Vec::new()) };
-        let content = stated.sealed.seal.content_digest();
-        let mut finds = Vec::with_capacity(tags.len());
-        for (trapdoor, tag) in trapdoors.iter().zip(tags) {
-            let numbers = dictionary::find(trapdoor, &self.keywords)?;
-            let kept = numbers.iter().filter_map(|number| self.files.get(number));
-            let sealed = kept.filter(|kept| stated.has(kept.filed));
-            let mut files: Vec<Numbered> =
-                sealed.map(|kept| (kept.filed.number, kept.filed.digest)).collect();
-            files.sort_unstable();
-            finds.push(stated.find_keyword(Line::id(tag, &content), files));
-        }
-        Ok(finds)
+/// The labels of a provider's keyword entries.
+#[derive(Debug)]
+pub struct ShelfLabels<'a>(Option<&'a Dictionary>);
+
+impl Labels for ShelfLabels<'_> {
+    type Error = Error;
+
+    fn look_up(&self, labels: &[u128]) -> Result<Vec<Option<Label>>, Error> {
+        Ok(self.0.map_or_else(|| vec![None; labels.len()], |kept| kept.look_up(labels)))
+    }
+
+    fn count(&self) -> Result<usize, Error> {
+        Ok(self.0.map_or(0, Dictionary::label_count))
     }
 }
 
-impl Catalogue {
-    fn has(&self, file: Filed) -> bool {
-        self.files.binary_search(&file).is_ok()
+impl Files for Attachments {
+    type Error = Error;
+    type Labels<'a> = ShelfLabels<'a>;
+
+    fn catalogue(&self, place: &Node) -> Result<Option<Arc<Catalogue>>, Error> {
+        Ok(self.shelf(place).and_then(|shelf| shelf.stated.clone()))
     }
 
-    /// What shows that the files of a record are all.
-    fn find_record(&self, handle: u128) -> Find {
-        let from = self.files.partition_point(|file| file.handle < handle);
-        let to = self.files.partition_point(|file| file.handle <= handle);
-        Find::Record(between(&self.files, &self.by_record, from..to))
+    fn removal(&self, place: &Node) -> Result<Option<Arc<Vec<u8>>>, Error> {
+        Ok(self.removals.get(&place.path()).map(Arc::clone))
     }
 
-    /// What shows that a keyword has these files, or that there is no such keyword.
-    fn find_keyword(&self, id: u128, files: Vec<Numbered>) -> Find {
-        let lines = &self.sealed.lines;
-        match lines.binary_search_by_key(&id, |line| line.id) {
-            Ok(at) => Find::Keyword(at as u64, files, self.by_keyword.path(at..at + 1)),
-            Err(at) => Find::NoKeyword(between(lines, &self.by_keyword, at..at)),
-        }
+    fn labels<'a>(&'a self, place: &'a Node) -> ShelfLabels<'a> {
+        ShelfLabels(self.shelf(place).map(|shelf| &shelf.keywords))
     }
-}
 
-/// Where pieces stand, with those beside them.
-fn between<T: Copy>(all: &[T], tree: &Tree, inside: Range<usize>) -> Between<T> {
-    let left = inside.start.checked_sub(1).and_then(|at| all.get(at)).copied();
-    let right = all.get(inside.end).copied();
-    let first = inside.start - usize::from(left.is_some());
-    let last = inside.end + usize::from(right.is_some());
-    let path = if first == last { Vec::new() } else { tree.path(first..last) };
-    Between { start: inside.start as u64, left, right, path }
+    fn described(&self, place: &Node, numbers: &[u128]) -> Result<Vec<StoredFile>, Error> {
+        Ok(self.files(place, numbers))
+    }
+
+    fn of_records(&self, place: &Node, handles: &[u128]) -> Result<Vec<StoredFile>, Error> {
+        Ok(self.files_of(place, handles))
+    }
+
+    fn all(&self, place: &Node) -> Result<(Vec<StoredFile>, Vec<Vec<u8>>), Error> {
+        let Some(shelf) = self.shelf(place) else { return Ok(Default::default()) };
+        let mut numbers: Vec<u128> = shelf.files.keys().copied().collect();
+        numbers.sort_unstable();
+        let found = shelf.described(&numbers);
+        let notes = shelf.notes_of(&found);
+        Ok((found, notes))
+    }
 }

@@ -121,16 +121,26 @@ pub fn find<L: Labels>(trapdoor: &Trapdoor, labels: &L) -> Result<Vec<u128>, L::
 ///
 /// Those of [`find`].
 pub fn find_all<L: Labels>(trapdoors: &[Trapdoor], labels: &L) -> Result<Vec<u128>, L::Error> {
-    let Some((first, others)) = trapdoors.split_first() else { return Ok(Vec::new()) };
-    let mut files = find(first, labels)?;
-    for trapdoor in others {
-        if files.is_empty() {
+    let mut lists: Vec<Vec<u128>> = Vec::with_capacity(trapdoors.len());
+    for trapdoor in trapdoors {
+        lists.push(find(trapdoor, labels)?);
+        if lists.last().is_some_and(Vec::is_empty) {
             break;
         }
-        let matching: HashSet<u128> = find(trapdoor, labels)?.into_iter().collect();
+    }
+    Ok(in_all(&lists))
+}
+
+/// Returns the files that are in all of these lists, in the order of the first; none without lists.
+#[must_use]
+pub fn in_all(lists: &[Vec<u128>]) -> Vec<u128> {
+    let Some((first, others)) = lists.split_first() else { return Vec::new() };
+    let mut files = first.clone();
+    for list in others {
+        let matching: HashSet<u128> = list.iter().copied().collect();
         files.retain(|file| matching.contains(file));
     }
-    Ok(files)
+    files
 }
 
 /// The encrypted keywords of one provider, in memory.

@@ -9,14 +9,15 @@
 //!
 //! That of uploads, attachments and of the index; and, over time, which providers send what when.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use super::Error;
 use super::attachments::Attachments;
-use super::pages::Cursor;
+use super::pages::{Cursor, Readings};
+use super::proofs::lists;
 use super::records::{Busy, Log, Records};
 use super::store::{Content, Label, Merged, Receipt, Store, Totals};
 use crate::lock::{Forked, Lock};
@@ -40,9 +41,6 @@ const MOST_LEVELS: usize = 64;
 /// How long who waits for merging sleeps between two looks.
 const PAUSE: Duration = Duration::from_micros(200);
 
-/// Answers of an owner that may go on at a time, whatever changes meanwhile.
-const MOST_READING: usize = 8;
-
 /// Everything a cloud holds, in memory.
 #[derive(Debug, Default)]
 pub struct Memory {
@@ -64,16 +62,9 @@ struct Served {
     records: Lock<Arc<Records>>,
     attachments: Lock<Attachments>,
     /// What answers began with that go on.
-    reading: Lock<VecDeque<Reading>>,
+    reading: Lock<Readings<u128, Arc<Records>>>,
     /// Whoever changes something has this, so that what it checked stays so.
     writing: Lock<Writing>,
-}
-
-/// The state that an answer began with.
-#[derive(Debug)]
-struct Reading {
-    query: u128,
-    records: Arc<Records>,
 }
 
 #[derive(Debug, Default)]
@@ -135,8 +126,7 @@ impl Served {
         }
     }
 
-    /// A page of an answer. While it goes on, the state that it began with is kept, of the last
-    /// [`MOST_READING`] that did not come to their end.
+    /// A page of an answer. While it goes on, the state that it began with is kept.
     fn page(
         &self,
         query: &Query,
@@ -144,14 +134,11 @@ impl Served {
         most: usize,
         wanted: Option<Wanted>,
     ) -> Result<(Vec<Part>, Option<Proof>), Error> {
-        let is_it = |reading: &&Reading| {
-            reading.query == query.id && Some(reading.records.changes) == from.snapshot
-        };
         let newest = self.records()?;
         let records = match from.snapshot {
             Some(snapshot) if snapshot != newest.changes => {
                 let reading = self.reading.read()?;
-                Arc::clone(&reading.iter().find(is_it).ok_or(Error::Moved)?.records)
+                Arc::clone(reading.find(&query.id, snapshot).ok_or(Error::Moved)?)
             }
             _ => newest,
         };
@@ -164,12 +151,10 @@ impl Served {
         let proof = wanted.map(|wanted| records.prove(query, hits, wanted, false)).transpose()?;
         if goes_on || from.snapshot.is_some() {
             let mut reading = self.reading.write()?;
-            reading.retain(|reading| reading.query != query.id);
             if goes_on {
-                if reading.len() == MOST_READING {
-                    reading.pop_front();
-                }
-                reading.push_back(Reading { query: query.id, records });
+                reading.keep(query.id, records.changes, records, (0, usize::MAX));
+            } else {
+                reading.end(&query.id);
             }
         }
         Ok((parts, proof))
@@ -531,7 +516,7 @@ impl Store for Memory {
         &self,
         request: &Request,
     ) -> Result<(Vec<StoredFile>, catalogue::Proof), Error> {
-        self.attachments(&request.owner, |attachments| attachments.proven(request))?
+        self.attachments(&request.owner, |attachments| lists::proven(attachments, request))?
     }
 
     fn file(&self, owner: &Owner, number: u128) -> Result<Option<StoredFile>, Error> {

@@ -7,6 +7,9 @@
 //! search(query) -> parts;   search(query, after those) -> more parts;   ... until the last token's last
 //! ```
 
+use std::borrow::Cow;
+use std::collections::VecDeque;
+
 use crate::message::answer::Part;
 use crate::message::query::Query;
 
@@ -138,12 +141,69 @@ impl Pages {
     }
 }
 
+/// Answers of an owner that may go on at a time, whatever changes meanwhile.
+const MOST_READING: usize = 8;
+
+/// What answers began with that go on: the last [`MOST_READING`] that did not come to their end.
+#[derive(Debug)]
+pub struct Readings<K, T>(VecDeque<Reading<K, T>>);
+
+#[derive(Debug)]
+struct Reading<K, T> {
+    query: K,
+    snapshot: u64,
+    began: T,
+    /// In bytes.
+    size: usize,
+}
+
+impl<K, T> Default for Readings<K, T> {
+    fn default() -> Self {
+        Self(VecDeque::new())
+    }
+}
+
+impl<K: PartialEq, T> Readings<K, T> {
+    /// What the answer to a query began with.
+    #[must_use]
+    pub fn find(&self, query: &K, snapshot: u64) -> Option<&T> {
+        let mut readings = self.0.iter();
+        let found = readings.find(|of| of.snapshot == snapshot && of.query == *query);
+        found.map(|reading| &reading.began)
+    }
+
+    /// Forgets the answer to a query.
+    pub fn end(&mut self, query: &K) {
+        self.0.retain(|reading| reading.query != *query);
+    }
+
+    /// Keeps what the answer to a query begins with, which has so many bytes of its own, unless all of them
+    /// have more than there is room for.
+    pub fn keep(&mut self, query: K, snapshot: u64, began: T, (size, room): (usize, usize)) {
+        self.end(&query);
+        self.0.push_back(Reading { query, snapshot, began, size });
+        let is_full = |readings: &VecDeque<Reading<K, T>>| {
+            let sizes = readings.iter().map(|reading| reading.size);
+            readings.len() > MOST_READING || sizes.fold(0, usize::saturating_add) > room
+        };
+        while is_full(&self.0) {
+            self.0.pop_front();
+        }
+    }
+}
+
+/// How many bytes the records of parts have.
+#[must_use]
+pub fn size_of_parts(parts: &[Part]) -> usize {
+    let sizes = parts.iter().map(|part| (0..part.handles.len()).map(|row| size_of(part, row)));
+    sizes.flatten().sum()
+}
+
 /// A page of an answer that is there as a whole; all of it, as it is, if there is room.
 #[must_use]
-pub fn page_of(query: &Query, parts: Vec<Part>, from: &Cursor, most: usize) -> Vec<Part> {
-    let sizes = parts.iter().map(|part| (0..part.handles.len()).map(|row| size_of(part, row)));
-    if *from == Cursor::default() && sizes.flatten().sum::<usize>() <= most {
-        return parts;
+pub fn page_of(query: &Query, parts: Cow<'_, [Part]>, from: &Cursor, most: usize) -> Vec<Part> {
+    if *from == Cursor::default() && size_of_parts(&parts) <= most {
+        return parts.into_owned();
     }
     let mut pages = Pages::new(from, most);
     for token in query.tokens.iter().skip(from.token) {

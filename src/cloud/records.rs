@@ -23,18 +23,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub use self::held::ChoreOf;
-use self::held::{Done, Held, Kept, Removing, Shelf};
+use self::held::{Done, Found, Held, Kept, Removing};
 pub use self::log::Log;
 use super::Error;
 use super::index;
 use super::pages::{Cursor, Pages};
+use super::proofs::{Shelf, prove};
 use super::store::{Content, Merged, Receipt};
-use crate::lock::Forked;
 use crate::message;
 use crate::message::answer::Part;
 use crate::message::certificate::Owner;
 use crate::message::place::{Group, Node};
-use crate::message::query::{Query, Scope, Selection, Token};
+use crate::message::query::{Query, Selection, Token};
 use crate::message::seal::Sealed;
 use crate::message::sums::{Proof, Wanted};
 use crate::message::upload::{Replaced, Upload, Version};
@@ -273,39 +273,24 @@ impl Records {
     ///
     /// # Errors
     ///
-    /// [`Forked`].
+    /// [`Error::Forked`].
     pub fn prove(
         &self,
         query: &Query,
         hits: Option<Vec<Vec<u64>>>,
         wanted: Wanted,
         is_count: bool,
-    ) -> Result<Proof, Forked> {
-        let mut shelf = Shelf::new(wanted);
+    ) -> Result<Proof, Error> {
+        let (mut shelf, nothing) = (Shelf::new(wanted), Held::default());
         let mut hits = hits.filter(|hits| hits.len() == query.tokens.len()).map(Vec::into_iter);
         let tokens = query.tokens.iter().map(|token| {
             let hits = hits.as_mut().and_then(Iterator::next);
-            self.add_removals(token, &mut shelf);
-            match self.groups.get(&token.group) {
-                Some(held) => held.prove(token, hits, &mut shelf, is_count),
-                None => Held::default().prove(token, hits, &mut shelf, is_count),
-            }
+            let held = self.groups.get(&token.group).map_or(&nothing, |held| &**held);
+            shelf.add_removals(token, self.ended.iter(), |name| held.is_sealed(name));
+            prove(&Found::new(held, token, hits), token, &mut shelf, is_count)
         });
         let tokens = tokens.collect::<Result<_, _>>()?;
         Ok(shelf.into_proof(self.changes, tokens))
-    }
-
-    /// Puts the removals on a shelf that tell why a provider which a token reaches has no seal.
-    fn add_removals(&self, token: &Token, shelf: &mut Shelf) {
-        let above = token.group.authority.path();
-        let held = self.groups.get(&token.group);
-        for (path, removal) in self.ended.iter() {
-            let (of, name) = path.rsplit_once('/').unwrap_or(("", path));
-            let is_meant = of == above && own(token).is_none_or(|one| one == name);
-            if is_meant && !held.is_some_and(|held| held.is_sealed(name)) {
-                shelf.add_removal(removal);
-            }
-        }
     }
 
     /// The records without those of a provider, in every epoch, and how many these are; by a signed message,
@@ -370,7 +355,7 @@ impl Records {
     pub fn count(&self, query: &Query) -> usize {
         let of_token = |token: &Token| match (self.groups.get(&token.group), &token.selection) {
             (None, _) => 0,
-            (Some(held), Selection::Ranges(predicates)) => held.count(own(token), predicates),
+            (Some(held), Selection::Ranges(predicates)) => held.count(token.own(), predicates),
             (Some(held), _) => held.rows(token).0.len(),
         };
         query.tokens.iter().map(of_token).sum()
@@ -410,7 +395,7 @@ impl Records {
                 pages.add(&rows, |row| kept.size_of_row(row), |rows| kept.part(nothing(), rows));
             }
             if pages.is_nothing()
-                && let Some(kept) = held.newest(own(token))
+                && let Some(kept) = held.newest(token.own())
             {
                 pages.push(kept.part(nothing(), &[]));
             }
@@ -471,13 +456,5 @@ impl Kept {
             return Version::of_tombstone(self.id, handle);
         }
         Version::new(self.id, handle, &self.digest(at))
-    }
-}
-
-/// The provider whose own rows a token is limited to.
-fn own(token: &Token) -> Option<&str> {
-    match &token.scope {
-        Scope::Group => None,
-        Scope::One(name) => Some(name),
     }
 }

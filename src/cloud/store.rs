@@ -220,7 +220,7 @@ pub trait Store: Send + Sync {
         if from.snapshot.is_some() && from.snapshot != snapshot {
             return Err(Error::Moved.into());
         }
-        Ok(page_of(query, parts, from, most))
+        Ok(page_of(query, parts.into(), from, most))
     }
 
     /// Returns what [`page`](Self::page) does, with what proves the whole answer if it is the last page.

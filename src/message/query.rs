@@ -98,6 +98,21 @@ pub struct Query {
 }
 
 impl Token {
+    /// The provider whose own records it is limited to, if it is.
+    #[must_use]
+    pub fn own(&self) -> Option<&str> {
+        match &self.scope {
+            Scope::Group => None,
+            Scope::One(name) => Some(name),
+        }
+    }
+
+    /// Whether it reaches records of a provider of its group.
+    #[must_use]
+    pub fn is_of(&self, name: &str) -> bool {
+        self.own().is_none_or(|own| own == name)
+    }
+
     fn write(&self, writer: &mut Writer) {
         writer.u128(self.id);
         self.group.write(writer);

@@ -345,6 +345,36 @@ impl Evidence {
         (Self { head: head.to_vec(), first: first as u64, chunks, path }, places)
     }
 
+    fn write(&self, writer: &mut Writer) {
+        writer.bytes(&self.head).u64(self.first).bytes(&self.chunks);
+        write_path(writer, &self.path);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, wire::Error> {
+        let (head, first) = (reader.bytes()?.to_vec(), reader.u64()?);
+        Ok(Self { head, first, chunks: reader.bytes()?.to_vec(), path: read_path(reader)? })
+    }
+
+    /// The evidence as a store keeps it.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut writer = Writer::default();
+        self.write(&mut writer);
+        writer.0
+    }
+
+    /// Reads what [`encode`](Self::encode) wrote.
+    ///
+    /// # Errors
+    ///
+    /// [`wire::Error::Format`] if the bytes are no evidence.
+    pub fn decode(bytes: &[u8]) -> Result<Self, wire::Error> {
+        let mut reader = Reader::headless(bytes, "the evidence");
+        let evidence = Self::read(&mut reader)?;
+        reader.end()?;
+        Ok(evidence)
+    }
+
     /// Verifies that a provider signed what the chunks belong to.
     ///
     /// # Errors
@@ -620,10 +650,7 @@ impl Proof {
             });
         }
         writer.count(self.evidence.len());
-        for Evidence { head, first, chunks, path } in &self.evidence {
-            writer.bytes(head).u64(*first).bytes(chunks);
-            write_path(&mut writer, path);
-        }
+        self.evidence.iter().for_each(|evidence| evidence.write(&mut writer));
         writer.count(self.tokens.len());
         for OfToken { unsealed, hits, ranges } in &self.tokens {
             writer.count(unsealed.len());
@@ -652,9 +679,7 @@ impl Proof {
         let announcements = list(&mut reader)?;
         let mut evidence = Vec::new();
         for _ in 0..reader.count(32)? {
-            let (head, first) = (reader.bytes()?.to_vec(), reader.u64()?);
-            let (chunks, path) = (reader.bytes()?.to_vec(), read_path(&mut reader)?);
-            evidence.push(Evidence { head, first, chunks, path });
+            evidence.push(Evidence::read(&mut reader)?);
         }
         let mut tokens = Vec::new();
         for _ in 0..at_most(MOST_TOKENS, "tokens of the proof", reader.count(TOKEN)?)? {

@@ -1,17 +1,16 @@
 //! What is held of one group: rows in the order they came, and the indexes that find them.
 
 mod seals;
-mod trees;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use self::seals::{GoneRow, Stated, Sums};
-pub(in crate::cloud) use self::seals::{Removing, Shelf};
-use super::own;
+pub(in crate::cloud) use self::seals::{Found, Removing};
+use self::seals::{Stated, Sums};
 use crate::cloud::Error;
 use crate::cloud::chunks::Chunks;
 use crate::cloud::index::{Index, Level, Marks, Work};
+use crate::cloud::proofs::GoneRow;
 use crate::cloud::store::Merged;
 use crate::message::answer::Part;
 use crate::message::place::{Epoch, Node};
@@ -385,7 +384,7 @@ impl Held {
         let none = Vec::new;
         match &token.selection {
             Selection::Ranges(predicates) => {
-                let index = self.index(own(token));
+                let index = self.index(token.own());
                 (index.map_or_else(none, |index| index.search(predicates, &self.dead)), Vec::new())
             }
             Selection::Records(handles) => {
@@ -417,7 +416,7 @@ impl Held {
                 };
                 let of_own =
                     |own: &Own| own.uploads.iter().filter_map(of_entry).flatten().collect();
-                let mut rows: Vec<u64> = match own(token) {
+                let mut rows: Vec<u64> = match token.own() {
                     None => self.uploads.iter().filter_map(of_entry).flatten().collect(),
                     Some(name) => self.of(name).map_or_else(none, of_own),
                 };
@@ -429,7 +428,7 @@ impl Held {
 
     /// The providers that a token reaches, by name.
     fn reached(&self, token: &Token) -> Vec<&Own> {
-        match own(token) {
+        match token.own() {
             Some(name) => self.of(name).into_iter().collect(),
             None => self.names().filter_map(|name| self.of(name)).collect(),
         }
