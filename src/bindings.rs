@@ -9,6 +9,7 @@ mod cipher;
 mod cloud;
 mod error;
 mod evaluate;
+mod foreign;
 mod given;
 mod message;
 mod party;

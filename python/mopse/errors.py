@@ -11,6 +11,7 @@ __all__ = [
     "InvalidInputError",
     "MissingFileError",
     "MopseError",
+    "NoSealsError",
     "NonceReuseError",
     "OutdatedError",
     "ProofError",
@@ -29,6 +30,10 @@ class MopseError(Exception):
 
 class InvalidInputError(MopseError, ValueError):
     """An argument has the wrong length, order or domain; the message says which and where."""
+
+
+class NoSealsError(InvalidInputError):
+    """A cloud's store keeps no seals, so that nothing it answers can be proven."""
 
 
 class WrongTypeError(InvalidInputError, TypeError):

@@ -28,7 +28,13 @@ from mopse._party import (
 )
 from mopse._table import as_column, as_frame, record_ids, to_columns
 from mopse._types import check_times, typed
-from mopse.errors import ChangedError, InvalidInputError, MopseError, WrongTypeError
+from mopse.errors import (
+    ChangedError,
+    InvalidInputError,
+    MopseError,
+    NoSealsError,
+    WrongTypeError,
+)
 from mopse.files import content
 from mopse.leakage import accepted, warn_of
 from mopse.messages import (
@@ -332,10 +338,8 @@ class Provider(Party):
         query = Query._signed(self._keyring.renewal(now + 3600))
         try:
             answer = search(cloud, query, proof=True)
-        except InvalidInputError as error:
-            if "keeps no seals" in str(error):
-                return  # there is none to follow
-            raise
+        except NoSealsError:
+            return  # there is none to follow
         if answer._proof is None or not query._decoded.tokens:
             return
         shelves = self._shelves(cloud, is_present=False)

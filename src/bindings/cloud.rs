@@ -1,4 +1,3 @@
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
@@ -6,11 +5,11 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 
-use super::error::WrongTypeError;
+use super::foreign::Foreign;
 use super::given::given;
 use super::message::{
     Announcement, Attachment, EpochPair, Fetched, Listing, Notes, Part, Proof, Query, Removal,
-    StoredFile, StoredUpload, borrowed, place, told,
+    StoredFile, StoredUpload, borrowed, place,
 };
 use super::{filled, released};
 use crate::cloud::gate::Gate as Door;
@@ -18,13 +17,10 @@ use crate::cloud::memory::Memory;
 use crate::cloud::merge::merge_into;
 use crate::cloud::store::{Content, Label, Receipt, Store, Totals};
 use crate::cloud::tables;
-use crate::lock::Lock;
-use crate::message::announcement::Announced;
+use crate::message::announcement;
 use crate::message::certificate::Owner;
 use crate::message::notes::Note;
-use crate::message::place::Node;
 use crate::message::sums::Wanted;
-use crate::message::{announcement, answer, attachment, query, removal, upload};
 use crate::wire::Packed;
 
 /// Ciphertexts, and the record of each.
@@ -343,8 +339,11 @@ impl MemoryStore {
     }
 }
 
+/// What a store says of a label that was used and is no more.
+pub(super) const SPENT: i8 = -1;
+
 /// Added, replaced, removed, whether it was taken before.
-type Changes = (usize, usize, usize, bool);
+pub(super) type Changes = (usize, usize, usize, bool);
 
 fn changes(receipt: &Receipt) -> Changes {
     (receipt.added, receipt.replaced, receipt.removed, receipt.is_repeated)
@@ -357,263 +356,6 @@ fn line(content: Content) -> Line {
 
 fn counts(Totals { entries, files, file_size, keywords }: Totals) -> TotalNumbers {
     (entries, files, file_size, keywords)
-}
-
-/// Bytes of an owner's announcements, and what they say.
-type Decoded = (Vec<Vec<u8>>, Arc<Announced>);
-
-/// A store written in Python, and the announcements that were read from it, as bytes and decoded.
-struct Foreign {
-    store: Py<PyAny>,
-    known: Lock<HashMap<Owner, Decoded>>,
-}
-
-impl Foreign {
-    fn bound<'py>(&self, py: Python<'py>) -> &Bound<'py, PyAny> {
-        self.store.bind(py)
-    }
-}
-
-fn owner_bytes<'py>(py: Python<'py>, owner: &Owner) -> Bound<'py, PyBytes> {
-    PyBytes::new(py, &owner.0)
-}
-
-/// What a method of a store in Python returned, or which one it was that returned something else.
-fn returned<T, E>(method: &str, value: Result<T, E>) -> PyResult<T> {
-    value.map_err(|_| {
-        let why =
-            format!("the store's {method} returned something else than mopse.stores.Store says");
-        WrongTypeError::new_err(why)
-    })
-}
-
-/// What a store in Python says of a label that was used and is no more.
-const SPENT: i8 = -1;
-
-fn label(found: Option<Bound<'_, PyAny>>) -> PyResult<Option<Label>> {
-    match found {
-        None => Ok(None),
-        Some(found) if found.extract::<i8>().is_ok_and(|number| number == SPENT) => {
-            Ok(Some(Label::Spent))
-        }
-        Some(found) => Ok(Some(Label::Live(found.extract()?))),
-    }
-}
-
-impl Store for Foreign {
-    type Error = PyErr;
-
-    fn owners(&self) -> PyResult<Vec<Owner>> {
-        Python::attach(|py| {
-            let owners = self.bound(py).call_method0("owners")?;
-            let owners: Vec<[u8; 32]> = returned("owners", owners.extract())?;
-            Ok(owners.into_iter().map(Owner).collect())
-        })
-    }
-
-    fn announced(&self, owner: &Owner) -> PyResult<Option<Arc<Announced>>> {
-        let messages = self.announcements(owner)?;
-        if messages.is_empty() {
-            return Ok(None);
-        }
-        let known = self.known.read()?;
-        if let Some((_, decoded)) = known.get(owner).filter(|(bytes, _)| *bytes == messages) {
-            return Ok(Some(Arc::clone(decoded)));
-        }
-        drop(known);
-        let decode = |message: &Vec<u8>| announcement::Announcement::decode(message).map(Arc::new);
-        let all = messages.iter().map(decode).collect::<Result<Vec<_>, _>>()?;
-        let decoded = Arc::new(Announced::shown(&all)?);
-        let mut known = self.known.write()?;
-        known.insert(*owner, (messages, Arc::clone(&decoded)));
-        Ok(Some(decoded))
-    }
-
-    fn announcements(&self, owner: &Owner) -> PyResult<Vec<Vec<u8>>> {
-        Python::attach(|py| {
-            let messages =
-                self.bound(py).call_method1("announcements", (owner_bytes(py, owner),))?;
-            let messages: Vec<Bound<'_, PyBytes>> = returned("announcements", messages.extract())?;
-            Ok(messages.iter().map(|message| message.as_bytes().to_vec()).collect())
-        })
-    }
-
-    fn enroll(&self, announcements: Vec<(announcement::Announcement, Vec<u8>)>) -> PyResult<()> {
-        Python::attach(|py| {
-            let announcement = |(announcement, message): (_, Vec<u8>)| {
-                let message = PyBytes::new(py, &message).unbind();
-                Announcement { announcement, message }
-            };
-            let announcements: Vec<_> = announcements.into_iter().map(announcement).collect();
-            self.bound(py).call_method1("enroll", (announcements,)).map(drop)
-        })
-    }
-
-    fn add(&self, upload: upload::Upload, message: &[u8]) -> PyResult<Receipt> {
-        let provider = upload.provider.path();
-        Python::attach(|py| {
-            let arguments = (StoredUpload(upload), PyBytes::new(py, message));
-            let did = self.bound(py).call_method1("add", arguments)?;
-            let (added, replaced, removed, is_repeated): Changes = returned("add", did.extract())?;
-            Ok(Receipt { provider, added, replaced, removed, files: 0, is_repeated })
-        })
-    }
-
-    fn add_file(
-        &self,
-        attachment: attachment::Attachment,
-        missing: &[u128],
-        message: &[u8],
-    ) -> PyResult<()> {
-        Python::attach(|py| {
-            let arguments = (Attachment(attachment), missing.to_vec(), PyBytes::new(py, message));
-            self.bound(py).call_method1("add_file", arguments).map(drop)
-        })
-    }
-
-    fn arrived(
-        &self,
-        owner: &Owner,
-        provider: &Node,
-        numbers: &[u128],
-    ) -> PyResult<Vec<Option<Vec<u128>>>> {
-        Python::attach(|py| {
-            let (path, epochs) = told(provider);
-            let arguments = (owner_bytes(py, owner), path, epochs, numbers.to_vec());
-            returned("arrived", self.bound(py).call_method1("arrived", arguments)?.extract())
-        })
-    }
-
-    fn notes(&self, owner: &Owner, provider: &Node) -> PyResult<Vec<Note>> {
-        Python::attach(|py| {
-            let (path, epochs) = told(provider);
-            let arguments = (owner_bytes(py, owner), path, epochs);
-            let notes = self.bound(py).call_method1("notes", arguments)?;
-            let notes: Vec<(u128, PyBackedBytes)> = returned("notes", notes.extract())?;
-            let note =
-                |(number, sealed): (u128, PyBackedBytes)| Note { number, sealed: sealed.to_vec() };
-            Ok(notes.into_iter().map(note).collect())
-        })
-    }
-
-    fn add_base(&self, owner: &Owner, provider: &Node, base: u128) -> PyResult<()> {
-        Python::attach(|py| {
-            let (path, epochs) = told(provider);
-            let arguments = (owner_bytes(py, owner), path, epochs, base);
-            self.bound(py).call_method1("add_base", arguments).map(drop)
-        })
-    }
-
-    fn search(&self, query: &query::Query) -> PyResult<Vec<answer::Part>> {
-        Python::attach(|py| {
-            let parts = self.bound(py).call_method1("search", (Query(query.clone()),))?;
-            let parts: Vec<Part> = returned("search", parts.extract())?;
-            Ok(parts.into_iter().map(|part| part.0).collect())
-        })
-    }
-
-    fn count(&self, query: &query::Query) -> PyResult<usize> {
-        Python::attach(|py| {
-            let count = self.bound(py).call_method1("count", (Query(query.clone()),))?;
-            returned("count", count.extract())
-        })
-    }
-
-    fn labels(
-        &self,
-        owner: &Owner,
-        provider: &Node,
-        labels: &[u128],
-    ) -> PyResult<Vec<Option<Label>>> {
-        Python::attach(|py| {
-            let (path, epochs) = told(provider);
-            let arguments = (owner_bytes(py, owner), path, epochs, labels.to_vec());
-            let found = self.bound(py).call_method1("labels", arguments)?;
-            let found: Vec<Option<Bound<'_, PyAny>>> = returned("labels", found.extract())?;
-            found.into_iter().map(|found| returned("labels", label(found))).collect()
-        })
-    }
-
-    fn label_count(&self, owner: &Owner, provider: &Node) -> PyResult<usize> {
-        Python::attach(|py| {
-            let (path, epochs) = told(provider);
-            let arguments = (owner_bytes(py, owner), path, epochs);
-            returned(
-                "label_count",
-                self.bound(py).call_method1("label_count", arguments)?.extract(),
-            )
-        })
-    }
-
-    fn files(
-        &self,
-        owner: &Owner,
-        provider: &Node,
-        numbers: &[u128],
-    ) -> PyResult<Vec<attachment::StoredFile>> {
-        self.listed("files", owner, provider, numbers)
-    }
-
-    fn files_of(
-        &self,
-        owner: &Owner,
-        provider: &Node,
-        handles: &[u128],
-    ) -> PyResult<Vec<attachment::StoredFile>> {
-        self.listed("files_of", owner, provider, handles)
-    }
-
-    fn file(&self, owner: &Owner, number: u128) -> PyResult<Option<attachment::StoredFile>> {
-        Python::attach(|py| {
-            let arguments = (owner_bytes(py, owner), number);
-            let file = self.bound(py).call_method1("file", arguments)?;
-            let file: Option<StoredFile> = returned("file", file.extract())?;
-            Ok(file.map(|file| file.0))
-        })
-    }
-
-    fn deed(&self, owner: &Owner, number: u128) -> PyResult<Option<Vec<u8>>> {
-        Python::attach(|py| {
-            let deed = self.bound(py).call_method1("deed", (owner_bytes(py, owner), number))?;
-            let deed: Option<PyBackedBytes> = returned("deed", deed.extract())?;
-            Ok(deed.map(|deed| deed.to_vec()))
-        })
-    }
-
-    fn remove(
-        &self,
-        owner: &Owner,
-        provider: &str,
-        removal: Option<&removal::Removal>,
-    ) -> PyResult<Receipt> {
-        let removal = removal.map(|removal| Removal(removal.clone()));
-        let removed = Python::attach(|py| {
-            let arguments = (owner_bytes(py, owner), provider, removal);
-            let removed = self.bound(py).call_method1("remove", arguments)?;
-            returned("remove", removed.extract())
-        });
-        let (removed, files, is_repeated) = removed?;
-        let provider = provider.to_owned();
-        Ok(Receipt { provider, added: 0, replaced: 0, removed, files, is_repeated })
-    }
-}
-
-impl Foreign {
-    fn listed(
-        &self,
-        method: &str,
-        owner: &Owner,
-        provider: &Node,
-        wanted: &[u128],
-    ) -> PyResult<Vec<attachment::StoredFile>> {
-        Python::attach(|py| {
-            let (path, epochs) = told(provider);
-            let arguments = (owner_bytes(py, owner), path, epochs, wanted.to_vec());
-            let files = self.bound(py).call_method1(method, arguments)?;
-            let files: Vec<StoredFile> = returned(method, files.extract())?;
-            Ok(files.into_iter().map(|file| file.0).collect())
-        })
-    }
 }
 
 /// The door before one of the two kinds of store.
@@ -649,8 +391,7 @@ impl Gate {
                 Door::new(Arc::clone(&memory.get().0)).with_answer_bytes(answer_bytes),
             ),
             Err(_) => {
-                let (store, known) = (store.unbind(), Lock::default());
-                let door = Door::new(Arc::new(Foreign { store, known }));
+                let door = Door::new(Arc::new(Foreign::new(store.unbind())));
                 AnyGate::Foreign(door.with_answer_bytes(answer_bytes))
             }
         })

@@ -14,6 +14,7 @@ import_exception!(mopse.errors, DecryptionError);
 import_exception!(mopse.errors, ExpiredError);
 import_exception!(mopse.errors, ForkedError);
 import_exception!(mopse.errors, InvalidInputError);
+import_exception!(mopse.errors, NoSealsError);
 import_exception!(mopse.errors, OutdatedError);
 import_exception!(mopse.errors, ProofError);
 import_exception!(mopse.errors, RandomnessError);
@@ -278,7 +279,6 @@ fn of_cloud(error: &cloud::Error) -> Exception {
         | cloud::Error::LostFiles { .. }
         | cloud::Error::NoMore
         | cloud::Error::NoNotes
-        | cloud::Error::NoSeals
         | cloud::Error::NothingStored { .. }
         | cloud::Error::Order { .. }
         | cloud::Error::Records { .. }
@@ -293,6 +293,7 @@ fn of_cloud(error: &cloud::Error) -> Exception {
         | cloud::Error::SealFiles { .. }
         | cloud::Error::SealNumber { .. }
         | cloud::Error::SealRows { .. } => ChangedError::new_err,
+        cloud::Error::NoSeals => NoSealsError::new_err,
         cloud::Error::NotEnrolled => ScopeError::new_err,
         cloud::Error::Id { .. } | cloud::Error::Replay { .. } | cloud::Error::StoredFile { .. } => {
             ReplayError::new_err

@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -9,12 +10,14 @@ use pyo3::types::PyBytes;
 use super::given::given;
 use super::{halves, joined, released};
 use crate::cloud::pages::Cursor;
-use crate::cloud::{self, tables};
+use crate::cloud::proofs::lists::Catalogue;
+use crate::cloud::{self, proofs, tables};
 use crate::message::certificate::Owner;
 use crate::message::notes::Note;
 use crate::message::place::{Epoch, Group, Node, SALT_LEN};
 use crate::message::query::{Predicate, Scope, Selection};
 use crate::message::request::Ask;
+use crate::message::seal::Fingerprint;
 use crate::message::upload::{Portion, Run, Version};
 use crate::message::{
     self, announcement, answer, attachment, catalogue, listing, notes, query, removal, request,
@@ -303,6 +306,31 @@ impl StoredUpload {
         released(py, || Ok::<_, Infallible>(versions()))
     }
 
+    /// The digest of each record's sealed portions, 32 bytes each.
+    fn digests<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyBytes>>> {
+        let portions = &self.0.portions;
+        let digest = |row| {
+            stop::check();
+            upload::digest_of_row(portions, row)
+        };
+        let digests = || (0..self.0.handles.len()).map(digest).collect::<Vec<_>>();
+        let digests = released(py, || Ok::<_, Infallible>(digests()))?;
+        Ok(digests.iter().map(|digest| PyBytes::new(py, digest)).collect())
+    }
+
+    /// What of the message that it came as shows which versions it replaces or removes, and where in that each
+    /// stands.
+    fn evidence<'py>(
+        &self,
+        py: Python<'py>,
+        #[pyo3(from_py_with = given)] message: PyBackedBytes,
+    ) -> PyResult<(Bound<'py, PyBytes>, HashMap<u128, u64>)> {
+        let made = || sums::Evidence::of(&self.0, &message);
+        let (evidence, places) = released(py, || Ok::<_, Infallible>(made()))?;
+        let places = places.into_iter().map(|(version, at)| (version.0, at)).collect();
+        Ok((PyBytes::new(py, &evidence.encode()), places))
+    }
+
     /// Rows that replace others, each with the version that it replaces.
     #[getter]
     fn replaced(&self) -> Vec<(u32, u128)> {
@@ -387,6 +415,12 @@ impl Removal {
     fn digest(&self) -> [u8; 32] {
         self.0.digest
     }
+
+    /// What travelled.
+    #[getter]
+    fn message<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.0.bytes)
+    }
 }
 
 /// Behind `mopse.messages.Seal`.
@@ -404,10 +438,75 @@ impl Seal {
         Ok(Self(released(py, || seal::Sealed::decode(&message))?))
     }
 
+    /// Verification key of the owner, 32 bytes.
+    #[getter]
+    fn owner(&self) -> [u8; 32] {
+        self.0.seal.owner.0
+    }
+
     /// Path of the provider.
     #[getter]
     fn provider(&self) -> String {
         self.0.seal.place.path()
+    }
+
+    /// The epoch of each name of the path, where its rows are: number, and salt or no bytes.
+    #[getter]
+    fn epochs(&self) -> Vec<EpochPair> {
+        pairs(&self.0.seal.place)
+    }
+
+    /// Refuse it if its provider's group has left its epoch, by the announcements that are kept.
+    fn check_epochs(
+        &self,
+        #[pyo3(from_py_with = given)] announcements: Vec<PyBackedBytes>,
+    ) -> PyResult<()> {
+        check_epochs(&announcements, &self.0.seal.provider)
+    }
+
+    /// Refuse it if it does not follow the last seal of its place, or the one before all was removed.
+    fn check_next(
+        &self,
+        #[pyo3(from_py_with = given)] last: Option<PyRef<'_, Self>>,
+        #[pyo3(from_py_with = given)] removed: Option<PyRef<'_, Self>>,
+    ) -> PyResult<()> {
+        let (last, removed) = (last.as_ref().map(|of| &of.0), removed.as_ref().map(|of| &of.0));
+        Ok(proofs::check_next(&self.0, last, removed)?)
+    }
+
+    /// Refuse it if its rows are not those of the last seal without some that are gone (upload, handle and
+    /// digest of each), and those that came since.
+    fn check_rows(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = given)] last: Option<PyRef<'_, Self>>,
+        #[pyo3(from_py_with = given)] gone: Vec<(u128, u128, [u8; 32])>,
+        since: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        let (mut rows, mut sum) = match &last {
+            Some(last) => (last.0.seal.rows, last.0.seal.fingerprint),
+            None => (0, Fingerprint::default()),
+        };
+        for (upload, handle, digest) in &gone {
+            sum = sum.without(Fingerprint::of(*upload, *handle, digest));
+        }
+        for upload in since.try_iter()? {
+            let upload = upload?.extract::<PyRef<'_, StoredUpload>>()?.0.clone();
+            rows += upload.handles.len() as u64;
+            sum = sum.with(released(py, || Ok::<_, Infallible>(proofs::sum_of(&upload)))?);
+        }
+        Ok(proofs::check_rows(&self.0, rows.saturating_sub(gone.len() as u64), sum)?)
+    }
+
+    /// Refuse it if its files are not these.
+    fn check_files(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = given)] files: Vec<PyRef<'_, StoredFile>>,
+    ) -> PyResult<()> {
+        let files = files.iter().map(|file| file.0.filed()).collect();
+        let sealed = Arc::new(self.0.clone());
+        released(py, || Catalogue::new(&sealed, files)).map(drop)
     }
 
     /// Its number, from 1 on.

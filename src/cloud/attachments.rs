@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use super::Error;
 use super::dictionary::{Dictionary, Labels};
-use super::proofs::lists::{Catalogue, Files};
+use super::proofs::lists::{Catalogue, Files, WithNotes};
 use super::store::{Label, Totals};
 use crate::message::attachment::{Attachment, StoredFile};
 use crate::message::catalogue::Filed;
@@ -263,7 +263,7 @@ impl Files for Attachments {
         Ok(self.files_of(place, handles))
     }
 
-    fn all(&self, place: &Node) -> Result<(Vec<StoredFile>, Vec<Vec<u8>>), Error> {
+    fn all(&self, place: &Node) -> Result<WithNotes, Error> {
         let Some(shelf) = self.shelf(place) else { return Ok(Default::default()) };
         let mut numbers: Vec<u128> = shelf.files.keys().copied().collect();
         numbers.sort_unstable();

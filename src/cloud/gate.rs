@@ -15,9 +15,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Error;
-use super::dictionary::{self, Labels};
+use super::dictionary;
 use super::pages::{ANSWER_BYTES, Cursor};
-use super::store::{Label, Receipt, Store};
+use super::store::{Receipt, Store, StoredLabels, as_many};
 use crate::message::announcement::{self, Announced, Announcement};
 use crate::message::answer::{Answer, Part};
 use crate::message::attachment::Attachment;
@@ -380,7 +380,7 @@ impl<S: Store> Gate<S> {
         match &ask {
             Ask::Keywords(providers) => {
                 for (provider, trapdoors) in providers {
-                    let labels = Kept { store: self.store(), owner: &owner, provider };
+                    let labels = StoredLabels { store: self.store(), owner: &owner, provider };
                     let numbers = dictionary::find_all(trapdoors, &labels)?;
                     files.extend(self.store.files(&owner, provider, &numbers)?);
                 }
@@ -493,32 +493,6 @@ impl<S: Store> Gate<S> {
         }
         Ok(receipt)
     }
-}
-
-/// The labels of a provider in a store.
-struct Kept<'a, S> {
-    store: &'a S,
-    owner: &'a Owner,
-    provider: &'a Node,
-}
-
-impl<S: Store> Labels for Kept<'_, S> {
-    type Error = S::Error;
-
-    fn look_up(&self, labels: &[u128]) -> Result<Vec<Option<Label>>, S::Error> {
-        let found = self.store.labels(self.owner, self.provider, labels)?;
-        Ok(as_many("labels", found, labels.len())?) // a walk would not end over too few
-    }
-
-    fn count(&self) -> Result<usize, S::Error> {
-        self.store.label_count(self.owner, self.provider)
-    }
-}
-
-/// What a store answered, if it is for all that it was asked for and no more.
-fn as_many<T>(method: &'static str, answers: Vec<T>, expected: usize) -> Result<Vec<T>, Error> {
-    let got = answers.len();
-    if got == expected { Ok(answers) } else { Err(Error::Answers { method, expected, got }) }
 }
 
 /// Refuses a message that is of none of these kinds as what the first of them is not.

@@ -17,7 +17,7 @@ mod trees;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-pub use self::next::{check_next, check_rows};
+pub use self::next::{check_next, check_rows, sum_of};
 pub use self::trees::{Placed, Trees};
 use crate::cloud::Error;
 use crate::message::place::Node;
@@ -95,6 +95,7 @@ pub trait State {
 }
 
 /// The differences of two slots of a field, summed over those tables of providers that have one length.
+#[must_use]
 pub fn summed(known: &[Known<'_>], field: &str, slots: [u32; 2]) -> Vec<(u32, u128)> {
     let mut sums: BTreeMap<u32, u128> = BTreeMap::new();
     for stated in known.iter().filter_map(|known| known.stated) {
@@ -109,6 +110,7 @@ pub fn summed(known: &[Known<'_>], field: &str, slots: [u32; 2]) -> Vec<(u32, u1
 }
 
 /// The difference of two slots of a table, if it has them.
+#[must_use]
 pub fn difference(table: &[u128], slots: [u32; 2]) -> Option<u128> {
     let [low, high] = slots.map(|slot| table.get(length(slot.into())));
     Some(high?.wrapping_sub(*low?))

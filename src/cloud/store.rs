@@ -13,6 +13,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::Error;
+use super::dictionary::Labels;
 use super::pages::{Cursor, page_of};
 use crate::message::announcement::{Announced, Announcement};
 use crate::message::answer::Part;
@@ -349,4 +350,38 @@ pub trait Store: Send + Sync {
         provider: &str,
         removal: Option<&Removal>,
     ) -> Result<Receipt, Self::Error>;
+}
+
+/// The labels of a provider in a store.
+#[derive(Debug)]
+pub struct StoredLabels<'a, S> {
+    /// The store.
+    pub store: &'a S,
+    /// Whose labels they are.
+    pub owner: &'a Owner,
+    /// The provider.
+    pub provider: &'a Node,
+}
+
+impl<S: Store> Labels for StoredLabels<'_, S> {
+    type Error = S::Error;
+
+    fn look_up(&self, labels: &[u128]) -> Result<Vec<Option<Label>>, S::Error> {
+        let found = self.store.labels(self.owner, self.provider, labels)?;
+        Ok(as_many("labels", found, labels.len())?) // a walk would not end over too few
+    }
+
+    fn count(&self) -> Result<usize, S::Error> {
+        self.store.label_count(self.owner, self.provider)
+    }
+}
+
+/// What a store answered, if it is for all that it was asked for and no more.
+pub(super) fn as_many<T>(
+    method: &'static str,
+    answers: Vec<T>,
+    expected: usize,
+) -> Result<Vec<T>, Error> {
+    let got = answers.len();
+    if got == expected { Ok(answers) } else { Err(Error::Answers { method, expected, got }) }
 }

@@ -1,10 +1,20 @@
 """What is known of groups, places and uploads, as far as one state of a store has them."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from mopse.errors import DamagedFileError
-from mopse.stores._tables import Epochs, Session, epochs_of, number_of, packed_epochs
+from mopse.stores._tables import (
+    FEW,
+    Epochs,
+    Session,
+    digest_of,
+    epochs_of,
+    names_of,
+    number_of,
+    packed_epochs,
+)
 
 __all__ = ["Catalog", "Facts", "Group", "Work"]
 
@@ -40,7 +50,7 @@ class Facts:
     """What is known of an upload: it does not change."""
 
     def __init__(self, row: tuple[Any, ...]) -> None:
-        _, self.place, number, readers, layouts, _ = row
+        self.seq, self.place, number, readers, layouts, _ = row
         self.number = number_of(number)
         [self.readers] = epochs_of(readers)
         self.layouts: list[tuple[str, bytes]] = [
@@ -106,6 +116,33 @@ class Work:
         self.run, self.rows, self.load = session.run, session.rows, session.load
         self.fetch, self.stage = session.fetch, session.stage
         self.is_changed = False
+        self.seen: set[int] = set()
+        """The uploads that brought what was answered."""
+
+    def insert(self, table: str, *rows: Sequence[Any]) -> None:
+        """Add rows to a table, each with its digest."""
+        rows = tuple((*row, digest_of(row)) for row in rows)
+        names = [*names_of(table), "digest"]
+        if len(rows) > FEW:
+            columns = zip(*rows, strict=True)
+            self.load(table, dict(zip(names, map(list, columns), strict=True)))
+            return
+        marks = ", ".join("?" * len(names))
+        for row in rows:
+            self.run(f"INSERT INTO {table} VALUES ({marks})", *row)
+
+    def update(self, table: str, where: str, values: Any, **changes: Any) -> None:
+        """Change some columns of the rows that a condition names, and their digests."""
+        names = names_of(table)
+        rows = self.rows(f"SELECT {', '.join(names)} FROM {table} WHERE {where}", *values)
+        if not rows:
+            return
+        self.run(f"DELETE FROM {table} WHERE {where}", *values)
+        changed = [
+            tuple(changes.get(name, value) for name, value in zip(names, row, strict=True))
+            for row in rows
+        ]
+        self.insert(table, *changed)
 
     def change(self) -> Catalog:
         """Return a catalog of its own, and note that it changes."""

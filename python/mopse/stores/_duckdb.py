@@ -65,9 +65,6 @@ class DuckDBStore(SqlStore):
     where many are out of it. Who opens in one process a file that is open there shares the store,
     and closes it for all.
 
-    An answer that comes in pages is asked for again, with `mopse.errors.ChangedError`, where
-    records change between two of them: `answer_bytes` of the cloud says how large a page is.
-
     **Leakage.** The file is what the cloud has: who copies it is the *snapshot* adversary of
     `mopse.attacks`. What was removed stays in freed blocks of the file until they are used again.
 

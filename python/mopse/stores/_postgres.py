@@ -52,9 +52,6 @@ class PostgresStore(SqlStore):
     on one state. Every field has a B-tree. What a server keeps beside the tables, logs and copies,
     is its operator's. A record with more than some 900 fields does not fit a page of PostgreSQL.
 
-    An answer that comes in pages is asked for again, with `mopse.errors.ChangedError`, where
-    records change between two of them.
-
     **Leakage.** The database is what the cloud has: who copies it is the *snapshot* adversary of
     `mopse.attacks`; who watches the server sees searches too. Messages and errors name no password.
     """

@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -10,12 +11,13 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mopse.errors import ForkedError
+from mopse.errors import DamagedFileError, ForkedError, InvalidInputError, MissingFileError
 
 __all__ = [
     "FEW",
     "FURTHER",
     "INDEXES",
+    "NUMBERS",
     "TABLES",
     "VERSION",
     "Columns",
@@ -28,6 +30,7 @@ __all__ = [
     "as_handles",
     "as_rows",
     "by_names",
+    "by_provider",
     "by_upload",
     "check_process",
     "digest_of",
@@ -39,11 +42,16 @@ __all__ = [
     "numbers_of",
     "packed_epochs",
     "pair",
+    "prepare",
     "u128",
+    "upload_of",
 ]
 
-VERSION = 1
+VERSION = 2
 """Of the tables; a store of a later version is refused."""
+
+NUMBERS = 0, 2**128 - 1
+"""What numbers of messages, labels and handles are between."""
 
 FEW = 256
 """Rows that are looked up by parameters; more are staged in a table of their own."""
@@ -72,6 +80,12 @@ TABLES = {
     "labels": "place BIGINT, label BLOB, masked BLOB",
     "arrived": "place BIGINT, number BLOB, missing BLOB",
     "notes": "place BIGINT, arrival BIGINT, number BLOB, note BLOB, entries BIGINT",
+    "seals": "place BIGINT, mark BLOB, message BLOB, until BIGINT, files BIGINT, change BIGINT, "
+    "is_removed BIGINT",
+    "gone": "place BIGINT, upload BLOB, high BIGINT, low BIGINT, content BLOB, entries BLOB, "
+    "evidence BIGINT, position BIGINT",
+    "evidence": "number BIGINT, shown BLOB",
+    "removals": "owner BLOB, provider TEXT, message BLOB",
 }
 """The tables beside those of records, without the digest that each row ends with."""
 
@@ -92,6 +106,11 @@ FURTHER = (
     ("files", "place"),
     ("arrived", "place, number"),
     ("notes", "place, arrival"),
+    ("seals", "place"),
+    ("gone", "place"),
+    ("gone", "evidence"),
+    ("evidence", "number"),
+    ("removals", "owner, provider"),
 )
 """Tables and columns that an engine which finds rows by its indexes needs too."""
 
@@ -266,3 +285,41 @@ def check_process(number: int) -> None:
         raise ForkedError(
             "the store was opened before the process was forked: open it where it is used"
         )
+
+
+def by_provider(provider: str) -> str:
+    """Return a provider as errors name it."""
+    return f"provider {json.dumps(provider, ensure_ascii=False)}"
+
+
+def upload_of(provider: str) -> str:
+    """Return the upload of a provider as errors name it."""
+    return f"the upload of {by_provider(provider)}"
+
+
+def prepare(engine: Engine, session: Session, must_exist: bool) -> None:
+    """Make the tables of a new store; refuse those of another version, and tables of others."""
+    sql = "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()"
+    tables = {name for (name,) in session.rows(sql)}
+    if "mopse_store" in tables:
+        versions = session.rows("SELECT version FROM mopse_store")
+        if versions == [(VERSION,)]:
+            return
+        if versions:
+            raise InvalidInputError(
+                f"the store is of version {versions[0][0]}, and this package knows version "
+                f"{VERSION}: open it with a newer one"
+            )
+    elif tables:
+        raise DamagedFileError("it is no store: there are tables of somebody else in it")
+    if must_exist:
+        raise MissingFileError("there is no store in it")
+    session.run("CREATE TABLE IF NOT EXISTS mopse_store (version BIGINT, catalog BIGINT)")
+    for name, columns in TABLES.items():
+        session.run(f"CREATE TABLE {name} ({columns}, digest BIGINT)")
+    for name, columns in INDEXES.items():
+        session.run(f"CREATE INDEX {name}_index ON {name} ({columns})")
+    for name, columns in FURTHER:
+        engine.index(session, name, columns)
+    session.run("CREATE SEQUENCE mopse_uploads MINVALUE 0 START 0")
+    session.run("INSERT INTO mopse_store VALUES (?, 0)", VERSION)

@@ -18,6 +18,9 @@ __all__ = ["CATALOG", "damaged_records", "damaged_rows", "exported", "missing_ro
 CATALOG = tuple(f"table {name}:" for name in ("record_groups", "group_columns", "places"))
 """How lines of damage begin after which no record can be looked at."""
 
+_LARGE = {"bodies": ("owner", "number"), "seals": ("place",), "evidence": ("number",)}
+"""Tables of rows that may be large, and what they are found by."""
+
 _ROW_GROUP = 122_880
 """Records of a row group of Parquet, of which a range of the first field reads few."""
 
@@ -95,12 +98,12 @@ def damaged_rows(session: Session) -> list[str]:
 
 
 def _rows_of(session: Session, table: str) -> Iterable[tuple[Any, ...]]:
-    """Return the rows of a table with their digests; bodies, which may be large, one by one."""
+    """Return the rows of a table with their digests; those that may be large, one by one."""
     sql = f"SELECT {', '.join(names_of(table))}, digest FROM {table}"
-    if table != "bodies":
+    if table not in _LARGE:
         return session.rows(sql)
-    keys = session.rows("SELECT owner, number FROM bodies")
-    where = " WHERE owner = ? AND number = ?"
+    keys = session.rows(f"SELECT {', '.join(_LARGE[table])} FROM {table}")
+    where = " WHERE " + " AND ".join(f"{name} = ?" for name in _LARGE[table])
     return (row for key in keys for row in session.rows(sql + where, *key))
 
 
@@ -127,6 +130,10 @@ _MISSING = (
         "bodies",
         _without("files", "t.number = o.number", "bodies") + " AND o.description IS NOT NULL",
     ),
+    ("places", _without("seals", "t.id = o.place", "places")),
+    ("seals", _without("gone", "t.place = o.place", "seals")),
+    ("evidence", _without("gone", "t.number = o.evidence", "evidence")),
+    ("gone", _without("evidence", "t.evidence = o.number", "gone")),
     ("files", _without("notes", "t.number = o.number", "files")),
     ("notes", _without("files", "t.number = o.number", "notes")),
     ("arrived", _without("files", "t.number = o.number", "arrived")),

@@ -22,7 +22,7 @@ use crate::message::place::{Group, Node};
 use crate::message::query::{Predicate, Query, Selection, Token};
 use crate::message::seal::Sealed;
 use crate::message::sums::{Listed, Proof, Wanted};
-use crate::message::upload::digest_of_row;
+use crate::message::upload::{Upload, digest_of_row};
 use crate::pool;
 
 /// Rows that one thread hashes one after the other.
@@ -136,6 +136,8 @@ pub struct Answered {
     pub sealings: Vec<Sealing>,
     /// The last signed removal of each provider that the query may reach, by path.
     pub removals: Vec<(String, Arc<Vec<u8>>)>,
+    /// Whether it was [asked] so that it can be proven.
+    pub is_proven: bool,
 }
 
 /// What a store is asked so that the answer to a query can be proven: that query, and of each conjunction
@@ -155,6 +157,16 @@ pub fn asked(query: &Query, wanted: Wanted) -> Query {
         }
     }
     asked
+}
+
+/// The entries of a field that rows have which are there.
+#[must_use]
+pub fn entries_of(upload: &Upload, field: &str) -> Vec<Placed> {
+    let Some(run) = upload.runs.iter().find(|run| run.field == field) else { return Vec::new() };
+    pool::map(run.ciphertexts.len(), ROWS, |at| {
+        let row = run.records[at] as usize;
+        (run.ciphertexts[at], upload.handles[row], upload.id, digest_of_row(&upload.portions, row))
+    })
 }
 
 /// The tokens of which each range is asked for by itself.
@@ -218,7 +230,7 @@ impl Answered {
         let ids: HashSet<u128> = query.tokens.iter().map(|token| token.id).collect();
         let (parts, further) = parts.into_iter().partition(|part| ids.contains(&part.token));
         removals.sort_by(|(one, _), (other, _)| one.cmp(other));
-        Self { parts, further, snapshot, sealings, removals }
+        Self { parts, further, snapshot, sealings, removals, is_proven: true }
     }
 }
 
@@ -262,7 +274,7 @@ impl<F> Found<'_, F> {
     }
 
     fn add_unsealed(&self, part: &Part, unsealed: &mut Vec<u128>) {
-        let mut sealings = self.sealings.iter();
+        let mut sealings = self.sealings.iter().filter(|of| of.stated.is_some());
         if sealings.any(|of| of.place == part.provider && of.late.contains(&part.upload)) {
             unsealed.push(part.upload);
         }

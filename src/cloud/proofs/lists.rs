@@ -133,8 +133,11 @@ pub trait Files {
     /// # Errors
     ///
     /// See [`catalogue`](Self::catalogue).
-    fn all(&self, place: &Node) -> Result<(Vec<StoredFile>, Vec<Vec<u8>>), Self::Error>;
+    fn all(&self, place: &Node) -> Result<WithNotes, Self::Error>;
 }
+
+/// Files, and the note of each.
+pub type WithNotes = (Vec<StoredFile>, Vec<Vec<u8>>);
 
 /// The files that a request for a list finds, without their bodies, with what proves that they are all.
 ///

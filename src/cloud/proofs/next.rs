@@ -2,6 +2,24 @@
 
 use crate::cloud::Error;
 use crate::message::seal::{Fingerprint, Sealed};
+use crate::message::upload::{Upload, digest_of_row};
+use crate::pool;
+
+/// Rows that one thread hashes one after the other.
+const ROWS: usize = 1 << 10;
+
+/// The sum of the digests of an upload's rows.
+#[must_use]
+pub fn sum_of(upload: &Upload) -> Fingerprint {
+    let Upload { id, handles, portions, .. } = upload;
+    let sums = pool::map_chunks(handles, ROWS, |chunk, handles| {
+        let of = |(row, &handle): (usize, &u128)| {
+            Fingerprint::of(*id, handle, &digest_of_row(portions, chunk * ROWS + row))
+        };
+        handles.iter().enumerate().map(of).fold(Fingerprint::default(), Fingerprint::with)
+    });
+    sums.into_iter().fold(Fingerprint::default(), Fingerprint::with)
+}
 
 /// Checks that a seal follows the last one of its place, or the one that there was when all was removed.
 ///
