@@ -42,7 +42,11 @@ def add_experiments(command: argparse.ArgumentParser, names: Iterable[str]) -> N
 
 
 def run_experiments(
-    room: Room, given: argparse.Namespace, *, rust_peers: str | None = None
+    room: Room,
+    given: argparse.Namespace,
+    *,
+    rust_peers: str | None = None,
+    store: str | None = None,
 ) -> None:
     """Run the experiments of a room, and print where tables and figures are."""
     written = evaluate.run(
@@ -53,6 +57,7 @@ def run_experiments(
         anew=given.anew,
         progress=True,
         rust_peers=rust_peers,
+        store=store,
     )
     for name, path in written.items():
         print(f"{name}: {path} and {path.with_suffix('.png')}")

@@ -26,8 +26,14 @@ def add(commands: Commands) -> None:
         metavar="COMMAND",
         help=f"measure Rust crates too (default command: {performance.PEERS})",
     )
+    command.add_argument(
+        "--store",
+        metavar="STORE",
+        help="what clouds keep things in, as in phr.duckdb or postgresql://...; each has an empty "
+        "store of its own beside what is there (default: in memory)",
+    )
     command.set_defaults(run=_run)
 
 
 def _run(given: argparse.Namespace) -> None:
-    run_experiments("performance", given, rust_peers=given.rust_peers)
+    run_experiments("performance", given, rust_peers=given.rust_peers, store=given.store)

@@ -32,6 +32,8 @@ class Experiment:
         Arguments of a run that shows that it works, and no more.
     resumes : bool
         Whether it takes ``path`` and ``progress``.
+    takes_store : bool
+        Whether it takes ``store``: what its clouds keep things in.
     needs : str or None
         A module without which it is left out, unless it is asked for by name.
     """
@@ -42,4 +44,5 @@ class Experiment:
     draw: Callable[[pl.DataFrame], Figure]
     fast: Mapping[str, Any]
     resumes: bool = True
+    takes_store: bool = False
     needs: str | None = None

@@ -12,11 +12,13 @@ from mopse._fork import check_tables
 from mopse.errors import InvalidInputError
 from mopse.evaluate._experiment import Experiment, Room
 from mopse.evaluate._measure import machine
+from mopse.evaluate._resume import PATH
 from mopse.evaluate._tables import write
 from mopse.evaluate.performance import (
     _authorization,
     _cell_width,
     _growing,
+    _growing_by_engine,
     _index_encryption,
     _large,
     _merging,
@@ -24,8 +26,10 @@ from mopse.evaluate.performance import (
     _proofs,
     _provider_query,
     _storage,
+    _stores,
     _user_query,
 )
+from mopse.evaluate.performance._empty_stores import engine_of
 from mopse.evaluate.security import (
     _correlations,
     _hospitals,
@@ -52,6 +56,8 @@ EXPERIMENTS: dict[str, Experiment] = {
         _provider_query,
         _merging,
         _growing,
+        _growing_by_engine,
+        _stores,
         _proofs,
         _storage,
         _cell_width,
@@ -97,6 +103,7 @@ def run(
     fast: bool = False,
     anew: bool = False,
     rust_peers: str | None = None,
+    store: PATH = None,
     progress: bool | None = None,
 ) -> dict[str, Path]:
     """Run experiments and write their tables and figures.
@@ -117,6 +124,8 @@ def run(
         Whether to remove the tables that are there of what is run, before anything runs.
     rust_peers : str, optional
         A command that measures the Rust crates, such as `performance.PEERS`.
+    store : path, optional
+        What clouds keep things in, where there are some: see `performance.growing`.
 
     Returns
     -------
@@ -127,12 +136,13 @@ def run(
     Raises
     ------
     mopse.errors.InvalidInputError
-        If there is no such experiment, one fails, or a table is of another run.
+        If there is no such experiment or store, one fails, or a table is of another run.
     mopse.errors.FileAccessError
         If the folder cannot be written.
     """
     check_tables()
     chosen = _chosen(experiments_of(room), only)
+    engine_of(store)  # before anything is removed
     folder = made_folder(as_folder(out))
     tables = {name: folder / f"{name}.parquet" for name in chosen}
     for path in tables.values() if anew else ():
@@ -141,6 +151,8 @@ def run(
         arguments = dict(experiment.fast) if fast else {}
         if name == "peers":
             arguments["rust"] = rust_peers
+        if experiment.takes_store:
+            arguments["store"] = store
         if experiment.resumes:
             arguments |= {"path": tables[name], "progress": progress}
         table = experiment.measure(**arguments)

@@ -13,7 +13,9 @@ from mopse._checked import measured
 from mopse._checks import whole, wholes
 from mopse.errors import InvalidInputError
 from mopse.evaluate._experiment import Experiment
+from mopse.evaluate._resume import PATH
 from mopse.evaluate._survey import DATA, card_columns, grid_field, people_with
+from mopse.evaluate.performance._empty_stores import EmptyStores
 from mopse.evaluate.performance._parties import authorized, received
 from mopse.schema import Schema
 
@@ -64,6 +66,7 @@ def cell_width(
     *,
     queries: int = 200,
     providers: int = 8,
+    store: PATH = None,
     seed: int = 1,
 ) -> pl.DataFrame:
     """Measure what wider cells cost: records found that do not match (experiment E6).
@@ -76,6 +79,8 @@ def cell_width(
         Columns of NHANES with a grid.
     queries : int
         How many random ranges, each as likely; the same for all widths.
+    store : path, optional
+        As in `growing`.
 
     Returns
     -------
@@ -108,29 +113,30 @@ def cell_width(
         for width in widths:
             schema = Schema({name: grid_field(name, cell=width)[0]})
             owner, parties = authorized(schema, providers, seed, is_flat=True)
-            cloud, _ = received(owner, parties, dealt)
             expected = excess(counts, width)
-            for low, after in gaps.tolist():
-                bounds = (lowest + low * step, lowest + (after - 1) * step)
-                query = owner.query({name: bounds})
-                answer = cloud.search(query)
-                matching = int(counts[low:after].sum())
-                if owner.decrypt(answer, query).height != matching:
-                    raise InvalidInputError(f"{name}: decryption leaves other records")
-                rows.append(
-                    {
-                        "field": name,
-                        "cell": width,
-                        "plaintexts": m,
-                        "low": low,
-                        "high": after - 1,
-                        "matching": matching,
-                        "found": len(answer),
-                        "answer_bytes": answer.nbytes,
-                        "expected_excess": expected,
-                        "seed": seed,
-                    }
-                )
+            with EmptyStores(store) as stores:
+                cloud, _ = received(owner, parties, dealt, stores)
+                for low, after in gaps.tolist():
+                    bounds = (lowest + low * step, lowest + (after - 1) * step)
+                    query = owner.query({name: bounds})
+                    answer = cloud.search(query)
+                    matching = int(counts[low:after].sum())
+                    if owner.decrypt(answer, query).height != matching:
+                        raise InvalidInputError(f"{name}: decryption leaves other records")
+                    rows.append(
+                        {
+                            "field": name,
+                            "cell": width,
+                            "plaintexts": m,
+                            "low": low,
+                            "high": after - 1,
+                            "matching": matching,
+                            "found": len(answer),
+                            "answer_bytes": answer.nbytes,
+                            "expected_excess": expected,
+                            "seed": seed,
+                        }
+                    )
     return pl.DataFrame(rows)
 
 
@@ -167,4 +173,5 @@ EXPERIMENT = Experiment(
     draw_cell_width,
     fast={"widths": (1, 5), "fields": ("age", "bmi"), "queries": 20},
     resumes=False,
+    takes_store=True,
 )

@@ -11,20 +11,21 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from mopse import _mopse, plot
+from mopse import plot
 from mopse._checked import measured
 from mopse._checks import whole, wholes
 from mopse._scheme_names import MOPSE
-from mopse.cloud import Cloud, merge
+from mopse.cloud import merge
 from mopse.errors import InvalidInputError
 from mopse.evaluate._experiment import Experiment
 from mopse.evaluate._measure import Block, Case, Watch, record
 from mopse.evaluate._resume import PATH
 from mopse.evaluate._tables import medians
+from mopse.evaluate.performance._empty_stores import EmptyStores, EngineName, Kept
 from mopse.evaluate.performance._parties import authorized
 from mopse.schema import Field, Schema
 
-__all__ = ["ANEW", "EXPERIMENT", "draw_growing", "growing"]
+__all__ = ["ANEW", "EXPERIMENT", "Scene", "checked_sizes", "draw_growing", "growing"]
 
 Merged = tuple[NDArray[np.int64], NDArray[np.uint32]]
 """The entries of a field in order, and the record of each."""
@@ -50,6 +51,7 @@ def growing(
     arriving: int = 20_000,
     reads: int = 5000,
     repeats: int = 10,
+    store: PATH = None,
     seed: int = 1,
     path: PATH = None,
     progress: bool | None = None,
@@ -67,6 +69,10 @@ def growing(
         How many records each provider uploads while a reader asks.
     reads : int
         How often the reader asks the cloud that has nothing else to do.
+    store : path, optional
+        What a cloud keeps it in, as in `mopse.Cloud`: in memory by default, the path of a DuckDB
+        file, or the address of a database. Each cloud has an empty store of its own, beside what
+        is there, which is removed in the end.
     repeats, seed, path, progress
         As in `record`.
 
@@ -102,23 +108,32 @@ def growing(
     handed entries, not messages: signatures and sealed records are left out, in its favour. It does
     so for one upload in 32.
     """
+    checked_sizes(records, uploads=uploads, arriving=arriving, reads=reads)
+
+    def block(count: int) -> Block:
+        def prepare() -> Mapping[str, Case]:
+            scene = Scene(count, uploads, arriving, seed)
+            return {MOPSE: partial(scene.grow, stores, reads=reads), ANEW: scene.merge_anew}
+
+        about = {"records": count, "uploads": uploads, "arriving": arriving}
+        return Block({**about, "store": stores.engine}, prepare)
+
+    with EmptyStores(store) as stores:
+        blocks = [block(count) for count in records]
+        return record(
+            blocks, seed=seed, repeats=repeats, path=path, progress=progress, patience_s=120
+        )
+
+
+def checked_sizes(records: Sequence[int], *, uploads: int, arriving: int, reads: int) -> None:
+    """Refuse sizes that make no experiment."""
     whole(uploads, "uploads", least=1)
     whole(arriving, "arriving", least=1)
     whole(reads, "reads", least=1)
     wholes(records, "records", least=_PROVIDERS * uploads)
 
-    def block(count: int) -> Block:
-        def prepare() -> Mapping[str, Case]:
-            scene = _Scene(count, uploads, arriving, seed)
-            return {MOPSE: partial(scene.grow, reads=reads), ANEW: scene.merge_anew}
 
-        return Block({"records": count, "uploads": uploads, "arriving": arriving}, prepare)
-
-    blocks = [block(count) for count in records]
-    return record(blocks, seed=seed, repeats=repeats, path=path, progress=progress, patience_s=120)
-
-
-class _Scene:
+class Scene:
     """An owner with providers, and all that they send, made beforehand."""
 
     def __init__(self, stored: int, uploads: int, arriving: int, seed: int) -> None:
@@ -130,24 +145,25 @@ class _Scene:
         larger = _tables(rng, stored + uploads, [arriving] * _PROVIDERS)
         self.corrected = pl.concat(_tables(rng, 0, [1] * uploads))
         self.first, self.ones, self.larger = map(self._sealed, (shares, ones, larger))
-        self.is_beside_first = cycle([True, False])
+        self.is_beside_first: dict[EngineName, Iterator[bool]] = {}
 
         # How many a reader finds: after each upload, after the corrections, and in the end.
         corrected = _asked(self.corrected) - _asked(shares[0].head(uploads))
         came = [*map(_asked, [*shares, *ones]), corrected, sum(map(_asked, larger))]
         self.found = np.cumsum(came)[_PROVIDERS:].tolist()
 
-        cloud, store = self._cloud()
+        with EmptyStores() as stores:
+            kept = self._kept(stores)
         corrector = self.parties[0]
-        known = cloud.search(corrector.lookup(self.corrected["record_id"]))
+        known = kept.cloud.search(corrector.lookup(self.corrected["record_id"]))
         self.corrections = [
             bytes(corrector.update(one, id="record_id", accept_leakage=_SCHEMA, versions=known))
             for one in self.corrected.iter_slices(1)
         ]
 
         # Of `merged anew`, which is handed entries and not messages.
-        ((owner, group),) = {line[:2] for line in store.contents}
-        self.merged = {name: store.merged(owner, group, name) for name in _SCHEMA}
+        ((owner, group),) = {line[:2] for line in kept.store.contents}
+        self.merged = {name: kept.store.merged(owner, group, name) for name in _SCHEMA}
         self.one_runs = [self._runs(one) for one in ones[::_EVERY]]
         self.larger_runs = [self._runs(table) for table in larger]
         came = [sum(map(_asked, shares)), *map(_asked, [*ones[::_EVERY], *larger])]
@@ -171,25 +187,25 @@ class _Scene:
             runs[name] = entries[order], order.astype(np.uint32)
         return runs
 
-    def _cloud(self) -> tuple[Cloud, _mopse.cloud.MemoryStore]:
+    def _kept(self, stores: EmptyStores) -> Kept:
         """Return a cloud that has what is stored, and nothing to do."""
-        store = _mopse.cloud.MemoryStore()
-        cloud = Cloud(store)
-        cloud.enroll(self.owner.public)
+        kept = stores.cloud(self.owner.public)
         for message in self.first:
-            cloud.receive(message)
-        store.settle()
-        return cloud, store
+            kept.cloud.receive(message)
+        kept.settle()
+        return kept
 
-    def _send(self, cloud: Cloud, store: _mopse.cloud.MemoryStore) -> None:
+    def _send(self, kept: Kept) -> None:
         """Send the larger uploads, and wait until they are merged."""
         for message in self.larger:
-            cloud.receive(message)
-        store.settle()
+            kept.cloud.receive(message)
+        kept.settle()
 
-    def grow(self, watch: Watch, *, reads: int) -> None:
-        """Read, add, correct, and read while uploads come, in a cloud with levels."""
-        cloud, store = self._cloud()
+    def grow(self, stores: EmptyStores, watch: Watch, *, reads: int) -> None:
+        """Read, add, correct, and read while uploads come, in a cloud that merges nothing anew."""
+        stores.clear()
+        kept = self._kept(stores)
+        cloud = kept.cloud
         query = bytes(self.owner.query(age=(_ASKED, _ASKED)))
         lookups = [
             bytes(self.owner.lookup([number], provider=self.parties[0].path))
@@ -213,20 +229,20 @@ class _Scene:
             more |= _spread(repeat(read, reads))
         with watch.step("add", "cloud") as more:
             more |= _spread(partial(add, message) for message in self.ones)
-            store.settle()
+            kept.settle()
         with watch.step("correct", "cloud") as more:
             pairs = zip(self.corrections, lookups, strict=True)
             more |= _spread(partial(correct, *pair) for pair in pairs)
-            store.settle()
+            kept.settle()
         counts.append(read())
-        another, its_store = self._cloud()
+        another = self._kept(stores)
         for message in [*self.ones, *self.corrections]:
-            another.receive(message)
-        its_store.settle()
-        beside = ("read beside", partial(self._send, another, its_store))
-        here = ("read meanwhile", partial(self._send, cloud, store))
-        is_first = next(self.is_beside_first)
-        for step, send in (beside, here) if is_first else (here, beside):
+            another.cloud.receive(message)
+        another.settle()
+        beside = ("read beside", partial(self._send, another))
+        here = ("read meanwhile", partial(self._send, kept))
+        turns = self.is_beside_first.setdefault(stores.engine, cycle([True, False]))
+        for step, send in (beside, here) if next(turns) else (here, beside):
             with watch.step(step, "cloud") as more:
                 more |= _spread(_while(send, read))
         counts.append(read())
@@ -234,6 +250,7 @@ class _Scene:
             raise InvalidInputError("a growing cloud counts otherwise than the values say")
         if looked_up != [1] * len(lookups):
             raise InvalidInputError("a corrected record is not found once")
+        stores.clear()
 
     def merge_anew(self, watch: Watch) -> None:
         """Add records to merged entries, without levels."""
@@ -346,4 +363,5 @@ EXPERIMENT = Experiment(
     growing,
     draw_growing,
     fast={"records": (2000, 20_000), "uploads": 64, "arriving": 1000, "reads": 200, "repeats": 2},
+    takes_store=True,
 )

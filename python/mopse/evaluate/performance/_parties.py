@@ -8,6 +8,7 @@ import polars as pl
 from mopse._checked import measured
 from mopse.cloud import Cloud
 from mopse.evaluate._tree import tree
+from mopse.evaluate.performance._empty_stores import EmptyStores
 from mopse.owner import Owner
 from mopse.provider import Provider
 from mopse.schema import Schema
@@ -27,11 +28,13 @@ def authorized(
 
 @measured()
 def received(
-    owner: Owner, parties: Iterable[Provider], parts: Iterable[pl.DataFrame]
+    owner: Owner,
+    parties: Iterable[Provider],
+    parts: Iterable[pl.DataFrame],
+    stores: EmptyStores,
 ) -> tuple[Cloud, int]:
     """Return a cloud that holds what each provider encrypted of its part, and the bytes sent."""
-    cloud = Cloud()
-    cloud.enroll(owner.public)
+    cloud = stores.cloud(owner.public).cloud
     sent = 0
     for party, part in zip(parties, parts, strict=True):
         party.catch_up(cloud)

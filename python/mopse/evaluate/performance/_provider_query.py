@@ -18,6 +18,7 @@ from mopse.evaluate._survey import grid_field, people_with
 from mopse.evaluate._tables import summed
 from mopse.evaluate._tree import tree
 from mopse.evaluate.performance._curves import ASKING, in_ms, scheme_curves
+from mopse.evaluate.performance._empty_stores import EmptyStores
 from mopse.evaluate.performance._parties import insecure_keys, received
 from mopse.owner import Owner
 from mopse.schema import Schema
@@ -33,6 +34,7 @@ def provider_query(
     below: Sequence[int] = (0, 8, 72, 584),
     *,
     repeats: int = 5,
+    store: PATH = None,
     seed: int = 1,
     path: PATH = None,
     progress: bool | None = None,
@@ -43,6 +45,8 @@ def provider_query(
     ----------
     below : sequence of int
         How many providers are below the one that asks.
+    store : path, optional
+        As in `growing`.
     repeats, seed, path, progress
         As in `record`.
 
@@ -63,6 +67,7 @@ def provider_query(
 
     def block(count: int) -> Block:
         def prepare() -> Mapping[str, Case]:
+            stores.clear()
             dealt = list(datasets.providers(people, count + 1, seed=seed).values())
             own = np.sort(field.plaintexts_of(dealt[0]["cholesterol"])[1])
             bounds = (low - lowest, high - lowest)
@@ -88,7 +93,7 @@ def provider_query(
                 for name, under in placed:
                     above = "p" if under is None else f"p/{under}"
                     parties.append(owner.authorize(name, None if is_flat else above))
-                cloud, _ = received(owner, parties, dealt)
+                cloud, _ = received(owner, parties, dealt, stores)
 
                 def case(watch: Watch) -> None:
                     with watch.step("ask", "provider") as more:
@@ -110,10 +115,11 @@ def provider_query(
                 PLUS: mopse(False),
             }
 
-        return Block({"below": count}, prepare)
+        return Block({"below": count, "store": stores.engine}, prepare)
 
-    blocks = [block(count) for count in below]
-    return record(blocks, seed=seed, repeats=repeats, path=path, progress=progress)
+    with EmptyStores(store) as stores:
+        blocks = [block(count) for count in below]
+        return record(blocks, seed=seed, repeats=repeats, path=path, progress=progress)
 
 
 @measured()
@@ -148,4 +154,5 @@ EXPERIMENT = Experiment(
     provider_query,
     draw_provider_query,
     fast={"below": (0, 8, 16), "repeats": 2},
+    takes_store=True,
 )

@@ -11,7 +11,9 @@ from mopse._checked import measured
 from mopse._checks import whole
 from mopse._scheme_names import MOPSE, ONE_MESSAGE, PER_PROVIDER, PLAIN, PLUS
 from mopse.evaluate._experiment import Experiment
+from mopse.evaluate._resume import PATH
 from mopse.evaluate._survey import grid_field, people_with
+from mopse.evaluate.performance._empty_stores import EmptyStores
 from mopse.evaluate.performance._parties import authorized, insecure_keys, received
 from mopse.schema import Schema
 
@@ -19,8 +21,14 @@ __all__ = ["EXPERIMENT", "draw_storage", "storage"]
 
 
 @measured()
-def storage(providers: int = 64, *, seed: int = 1) -> pl.DataFrame:
+def storage(providers: int = 64, *, store: PATH = None, seed: int = 1) -> pl.DataFrame:
     """Measure what each party stores and sends, for NHANES with all its fields (experiment E5).
+
+    Parameters
+    ----------
+    store : path, optional
+        As in `growing`; what the cloud stores is counted in entries and messages, not as an engine
+        lays it out.
 
     Returns
     -------
@@ -52,27 +60,28 @@ def storage(providers: int = 64, *, seed: int = 1) -> pl.DataFrame:
     for scheme, per_message in ((PER_PROVIDER, 1), (ONE_MESSAGE, providers)):
         requests = querier.requests(40, 60, per_message)
         add(scheme, "owner", "query", sum(map(len, requests)), len(requests))
-    for scheme, is_flat in ((MOPSE, True), (PLUS, False)):
-        owner, parties = authorized(schema, providers, seed, is_flat=is_flat)
-        dealt = datasets.providers(people, providers, seed=seed)
-        cloud, sent = received(owner, parties, dealt.values())
-        with tempfile.TemporaryDirectory() as folder:
-            for name, party in (("owner", owner), ("provider", parties[0])):
-                party.save(Path(folder) / name, "a password that only measures")
-                add(scheme, name, "keyring file", (Path(folder) / name).stat().st_size)
-        cells = sum(field.cells for field in schema.values())
-        add(scheme, "provider", "rulers in memory", 8 * cells, len(schema))
-        add(scheme, "owner", "announcement", len(owner.public))
-        sealed = sum(size for *_, size in cloud._store.contents)
-        add(scheme, "provider", "uploads", sent, providers)
-        add(scheme, "cloud", "sealed records", sealed, people.height)
-        add(scheme, "cloud", "index entries", 8 * entries, entries)
-        add(scheme, "cloud", "record numbers of entries", 4 * entries, entries)
-        query = owner.query(age=(40, 60))
-        answer = cloud.search(bytes(query))
-        add(scheme, "owner", "query", query.nbytes, len(query))
-        add(scheme, "cloud", "answer", answer.nbytes, len(answer))
-        add(scheme, "owner", "grant of a provider", len(owner.grant(parties[0].path)))
+    with EmptyStores(store) as stores:
+        for scheme, is_flat in ((MOPSE, True), (PLUS, False)):
+            owner, parties = authorized(schema, providers, seed, is_flat=is_flat)
+            dealt = datasets.providers(people, providers, seed=seed)
+            cloud, sent = received(owner, parties, dealt.values(), stores)
+            with tempfile.TemporaryDirectory() as folder:
+                for name, party in (("owner", owner), ("provider", parties[0])):
+                    party.save(Path(folder) / name, "a password that only measures")
+                    add(scheme, name, "keyring file", (Path(folder) / name).stat().st_size)
+            cells = sum(field.cells for field in schema.values())
+            add(scheme, "provider", "rulers in memory", 8 * cells, len(schema))
+            add(scheme, "owner", "announcement", len(owner.public))
+            sealed = sum(size for *_, size in cloud._store.contents)
+            add(scheme, "provider", "uploads", sent, providers)
+            add(scheme, "cloud", "sealed records", sealed, people.height)
+            add(scheme, "cloud", "index entries", 8 * entries, entries)
+            add(scheme, "cloud", "record numbers of entries", 4 * entries, entries)
+            query = owner.query(age=(40, 60))
+            answer = cloud.search(bytes(query))
+            add(scheme, "owner", "query", query.nbytes, len(query))
+            add(scheme, "cloud", "answer", answer.nbytes, len(answer))
+            add(scheme, "owner", "grant of a provider", len(owner.grant(parties[0].path)))
     return pl.DataFrame(rows)
 
 
@@ -105,4 +114,5 @@ EXPERIMENT = Experiment(
     draw_storage,
     fast={},
     resumes=False,
+    takes_store=True,
 )

@@ -18,6 +18,7 @@ from mopse.evaluate._resume import PATH
 from mopse.evaluate._survey import grid_field, people_with
 from mopse.evaluate._tables import medians, summed
 from mopse.evaluate.performance._curves import ASKING, in_ms, scheme_curves
+from mopse.evaluate.performance._empty_stores import EmptyStores
 from mopse.evaluate.performance._parties import authorized, insecure_keys, received
 from mopse.schema import Schema
 from mopse.schemes import Opse
@@ -33,6 +34,7 @@ def user_query(
     shares: Sequence[float] = (0.001, 0.01, 0.1),
     *,
     repeats: int = 5,
+    store: PATH = None,
     seed: int = 1,
     path: PATH = None,
     progress: bool | None = None,
@@ -45,6 +47,8 @@ def user_query(
         How many providers the people of NHANES are dealt to.
     shares : sequence of float
         Which part of the people a query is to find, near enough: an interval of cholesterol.
+    store : path, optional
+        As in `growing`.
     repeats, seed, path, progress
         As in `record`.
 
@@ -81,6 +85,7 @@ def user_query(
         found = int(np.count_nonzero((low <= values) & (values <= high)))
 
         def prepare() -> Mapping[str, Case]:
+            stores.clear()
             dealt = datasets.providers(people, count, seed=seed)
             parts = [field.plaintexts_of(part["cholesterol"])[1] for part in dealt.values()]
             keys = insecure_keys(count, seed)
@@ -107,7 +112,7 @@ def user_query(
 
             def mopse(is_flat: bool) -> Case:
                 owner, parties = authorized(schema, count, seed, is_flat=is_flat)
-                cloud, _ = received(owner, parties, dealt.values())
+                cloud, _ = received(owner, parties, dealt.values(), stores)
                 bounds = (low + lowest, high + lowest)
 
                 def case(watch: Watch) -> None:
@@ -139,10 +144,12 @@ def user_query(
             }
 
         share = round(found / len(values), 6)
-        return Block({"providers": count, "wanted": wanted, "share": share}, prepare)
+        about = {"providers": count, "wanted": wanted, "share": share, "store": stores.engine}
+        return Block(about, prepare)
 
-    blocks = [block(count, wanted) for count in providers for wanted in shares]
-    return record(blocks, seed=seed, repeats=repeats, path=path, progress=progress)
+    with EmptyStores(store) as stores:
+        blocks = [block(count, wanted) for count in providers for wanted in shares]
+        return record(blocks, seed=seed, repeats=repeats, path=path, progress=progress)
 
 
 def _interval(values: Integers, share: float) -> tuple[int, int]:
@@ -259,4 +266,5 @@ EXPERIMENT = Experiment(
     user_query,
     draw_user_query,
     fast={"providers": (1, 8, 64), "shares": (0.001, 0.1), "repeats": 2},
+    takes_store=True,
 )
