@@ -70,8 +70,12 @@ notebooks: $(VENV)/notebooks
 	$(BIN)/nbstripout --keep-output --keep-count notebooks/*.ipynb notebooks/labs/*.ipynb
 
 # Runs the performance experiments anew; some ten minutes. `make notebooks` shows them.
+# DATABASE=postgresql://... has those that compare engines ask PostgreSQL too.
 evaluate: $(VENV)/test
 	$(BIN)/mopse evaluate --rust-peers --anew --out notebooks/results
+ifdef DATABASE
+	$(BIN)/mopse evaluate --only stores growing_by_engine --store $(DATABASE) --anew --out notebooks/results
+endif
 
 # Runs the security evaluation anew; some ten minutes.
 attack: $(VENV)/installed

@@ -741,6 +741,7 @@ BY_CALL: dict[str, dict[str, Right]] = {
         "repeats": same(1),
     },
     "mopse.evaluate.performance.gain": {"table": lambda _: recorded("user_query")},
+    "mopse.evaluate.performance.overhead": {"table": lambda _: recorded("stores")},
     "mopse.evaluate.performance.draw_gain": {"table": lambda _: recorded("user_query")},
     "mopse.evaluate.performance.draw_proofs_by_providers": {"table": lambda _: recorded("proofs")},
     "mopse.evaluate.security.draw_calibration": {"table": lambda _: recorded("security_snapshots")},

@@ -246,6 +246,15 @@ SMALL = {
     "provider_query": [{"below": (-1,)}],
     "merging": [{"runs": (1,)}, {"entries": (3,)}],
     "growing": [{"records": (9,)}, {"uploads": 0}, {"arriving": 0}, {"reads": 0}],
+    "growing_by_engine": [{"records": (9,)}, {"engines": ()}, {"engines": ("memory", "memory")}],
+    "stores": [
+        {"records": (9,)},
+        {"shares": (0.0,)},
+        {"uploads": 0},
+        {"asks": 0},
+        {"engines": ()},
+        {"engines": ("SQLite",)},
+    ],
     "proofs": [
         {"providers": (0,)},
         {"records": ()},

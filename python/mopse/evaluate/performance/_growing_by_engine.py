@@ -76,9 +76,11 @@ def growing_by_engine(
             return Block({**about, "engines": ", ".join(stores)}, prepare)
 
         blocks = [block(count) for count in records]
-        return record(
+        table = record(
             blocks, seed=seed, repeats=repeats, path=path, progress=progress, patience_s=120
         )
+    reason = pl.col("reason") if "reason" in table.columns else pl.lit(None, pl.String)
+    return table.with_columns(reason.alias("reason"))
 
 
 @measured()
@@ -98,8 +100,13 @@ def draw_growing_by_engine(table: pl.DataFrame) -> plot.Figure:
             chosen = table.filter(pl.col("scheme") == scheme, pl.col("step") == named)
             curve = medians(chosen, ["records"], "median_s").sort("records")
             role: plot.Role = "control" if scheme == ANEW else "series"
-            if curve.height:
-                panel.line(curve["records"], curve["median_s"] * 1e3, name=scheme, role=role)
+            if not curve.height:
+                continue
+            sizes, times = curve["records"], curve["median_s"] * 1e3
+            panel.line(sizes, times, name=scheme, role=role)
+            if scheme == ANEW:
+                expected = times[-1] * sizes / sizes[-1]
+                panel.line(sizes, expected, name="expected: n", role="expected")
         panels.append(panel)
     return plot.grid(panels, title="Growing, over each engine", width=1100, height=460)
 

@@ -127,11 +127,12 @@ def draw_provider_query(table: pl.DataFrame) -> plot.Figure:
     """Return a provider's query against how many are below it (E3).
 
     From a table of `provider_query`. Left the time, right the intervals that are searched, one per
-    token.
+    token, where the store counts them: in memory.
     """
     shown = table.with_columns((pl.col("below") + 1).alias("providers in its subtree"))
     total = summed(shown, ["providers in its subtree", "scheme"], steps=ASKING)
-    counted = shown.filter((pl.col("step") == "search") & (pl.col("repeat") == 0))
+    is_counted = (pl.col("repeat") == 0) & (pl.col("intervals") > 0)
+    counted = shown.filter((pl.col("step") == "search") & is_counted)
     panels = [
         scheme_curves(in_ms(total), x="providers in its subtree"),
         scheme_curves(

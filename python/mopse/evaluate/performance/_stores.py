@@ -462,32 +462,40 @@ def overhead(table: pl.DataFrame) -> pl.DataFrame:
 def draw_stores(table: pl.DataFrame) -> plot.Figure:
     """Return what each engine takes against what it stores, beside what it takes by itself.
 
-    From a table of `stores`. The controls are the same engine's own load, fetch and insert, by its
-    fastest client.
+    From a table of `stores`. A row for each engine, beside memory; the control is the engine's own
+    load, fetch and insert, by its fastest client.
     """
     ratios = overhead(table)
     shares = ratios["share"].drop_nulls().unique().sort().to_list()
     cases: list[tuple[str, float | None, str]] = [
-        ("load", None, "Loading all, durably"),
-        *(("answer", share, f"A whole answer: {share:.1%} of the records") for share in shares),
-        ("add", None, "One record more, durably"),
+        ("load", None, "load all"),
+        *(("answer", share, f"answer with {100 * share:g} %") for share in shares),
+        ("add", None, "one record more"),
     ]
+    there = set(ratios["scheme"])
     panels = []
-    for step, share, title in cases:
-        chosen = ratios.filter(pl.col("step") == step, pl.col("share").eq_missing(share))
-        panel = plot.Figure(
-            x="records", y="time [ms]", x_scale="log10", y_scale="log10", title=title
-        )
-        for engine in ENGINES:
-            part = chosen.filter(pl.col("scheme") == engine).sort("records")
-            if part.height:
-                panel.line(part["records"], part["median_s"] * 1e3, name=engine)
-            raw = part.drop_nulls("raw_s")
-            if raw.height:
-                name = f"{engine} by itself"
-                panel.line(raw["records"], raw["raw_s"] * 1e3, name=name, role="control")
-        panels.append(panel)
-    return plot.grid(panels, columns=2, title="What each engine takes", width=1200, height=880)
+    for engine in [name for name in ENGINES[1:] if name in there] or [MEMORY]:
+        for step, share, title in cases:
+            chosen = ratios.filter(pl.col("step") == step, pl.col("share").eq_missing(share))
+            panel = plot.Figure(
+                x="records",
+                y="time [ms]",
+                x_scale="log10",
+                y_scale="log10",
+                title=f"{engine}: {title}",
+            )
+            for name in dict.fromkeys((MEMORY, engine)):
+                part = chosen.filter(pl.col("scheme") == name).sort("records")
+                if part.height:
+                    panel.line(part["records"], part["median_s"] * 1e3, name=name)
+                raw = part.drop_nulls("raw_s")
+                if raw.height:
+                    own = raw["raw_s"] * 1e3
+                    panel.line(raw["records"], own, name="by itself", role="control")
+            panels.append(panel)
+    title = "What each engine takes"
+    rows = len(panels) // len(cases)
+    return plot.grid(panels, columns=len(cases), title=title, width=1600, height=80 + 380 * rows)
 
 
 EXPERIMENT = Experiment(
