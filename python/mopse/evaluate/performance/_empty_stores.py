@@ -25,7 +25,6 @@ __all__ = [
     "MEMORY",
     "POSTGRES",
     "EmptyStores",
-    "EngineName",
     "Kept",
     "engine_of",
     "left_out",
