@@ -95,7 +95,8 @@ class EmptyStores:
     store : path, optional
         As in `mopse.Cloud`: none for memory, the path of a DuckDB file, or the address of a
         database. Nothing that is there is touched: files are made in a folder of their own beside
-        that path, and in a database each store has a schema of its own.
+        that path, and in a database each store has a schema of its own, ``mopse_`` and a number. A
+        process that is killed leaves them.
 
     Raises
     ------

@@ -72,7 +72,8 @@ def growing(
     store : path, optional
         What a cloud keeps it in, as in `mopse.Cloud`: in memory by default, the path of a DuckDB
         file, or the address of a database. Each cloud has an empty store of its own, beside what
-        is there, which is removed in the end. Comparisons and intervals are counted in memory only.
+        is there, which is removed in the end. The column ``store`` names the engine. Comparisons
+        and intervals are counted in memory only.
     repeats, seed, path, progress
         As in `record`.
 
