@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyFrozenSet};
 
 use super::cloud::{Changes, SPENT};
 use super::error::{ChangedError, WrongTypeError};
@@ -51,17 +51,6 @@ const ROOM: usize = 1 << 30;
 
 /// How often a proof is begun anew because what it is of changed meanwhile.
 const TRIES: usize = 5;
-
-/// The seals of a store that are known here: it need not read them again.
-#[pyclass(module = "mopse._mopse.cloud", frozen)]
-struct KnownSeals(Arc<Seals>);
-
-#[pymethods]
-impl KnownSeals {
-    fn __contains__(&self, digest: [u8; 32]) -> PyResult<bool> {
-        Ok(self.0.has(&digest)?)
-    }
-}
 
 /// Upload, handle, digest, entries, number of the evidence, place in that.
 type GoneTuple = (u128, u128, [u8; 32], Vec<(String, i64)>, i64, u64);
@@ -118,8 +107,14 @@ impl Foreign {
         })
     }
 
-    fn known_seals(&self) -> KnownSeals {
-        KnownSeals(Arc::clone(&self.seals))
+    /// The digests of an owner's seals that the store need not tell again.
+    fn known_seals<'py>(
+        &self,
+        py: Python<'py>,
+        owner: &Owner,
+    ) -> PyResult<Bound<'py, PyFrozenSet>> {
+        let known = self.seals.known(owner)?;
+        PyFrozenSet::new(py, known.iter().map(|digest| PyBytes::new(py, digest)))
     }
 
     /// The answer to a query; asked so that it can be proven, if that is wanted.
@@ -131,8 +126,8 @@ impl Foreign {
         };
         let asked = Query(kept::asked(query, wanted));
         let (parts, snapshot, sealings, removals, evidence) = Python::attach(|py| {
-            let answer =
-                self.bound(py).call_method1("search_sealed", (asked, self.known_seals()))?;
+            let known = self.known_seals(py, &query.owner)?;
+            let answer = self.bound(py).call_method1("search_sealed", (asked, known))?;
             let answer: AnswerTuple = returned("search_sealed", answer.extract())?;
             Ok::<_, PyErr>(answer)
         })?;
@@ -572,7 +567,8 @@ impl Filed<'_> {
     fn state_of(&self, of: &Node) -> PyResult<(Option<Arc<KeptSeal>>, State)> {
         Python::attach(|py| {
             let (path, epochs) = told(of);
-            let arguments = (owner_bytes(py, &self.owner), path, epochs, self.store.known_seals());
+            let known = self.store.known_seals(py, &self.owner)?;
+            let arguments = (owner_bytes(py, &self.owner), path, epochs, known);
             let told = self.store.bound(py).call_method1("sealing", arguments)?;
             let (seal, removal): (Option<([u8; 32], PyBackedBytes)>, PyBackedBytes) =
                 returned("sealing", told.extract())?;

@@ -3,10 +3,12 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 
+use super::error::WrongTypeError;
 use super::given::given;
 use super::{halves, joined, released};
 use crate::cloud::pages::Cursor;
@@ -475,7 +477,7 @@ impl Seal {
     }
 
     /// Refuse it if its rows are not those of the last seal without some that are gone (upload, handle and
-    /// digest of each), and those that came since.
+    /// digest of each), and those of the uploads that came since.
     fn check_rows(
         &self,
         py: Python<'_>,
@@ -490,8 +492,13 @@ impl Seal {
         for (upload, handle, digest) in &gone {
             sum = sum.without(Fingerprint::of(*upload, *handle, digest));
         }
-        for upload in since.try_iter()? {
-            let upload = upload?.extract::<PyRef<'_, StoredUpload>>()?.0.clone();
+        let wrong = || WrongTypeError::new_err("since must be uploads, each a StoredUpload");
+        for upload in since.try_iter().map_err(|_| wrong())? {
+            let upload = upload.map_err(|error| match error.is_instance_of::<PyTypeError>(py) {
+                true => wrong(),
+                false => error,
+            })?;
+            let upload = upload.cast::<StoredUpload>().map_err(|_| wrong())?.get().0.clone();
             rows += upload.handles.len() as u64;
             sum = sum.with(released(py, || Ok::<_, Infallible>(proofs::sum_of(&upload)))?);
         }

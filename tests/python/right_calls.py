@@ -173,7 +173,7 @@ class World:
     def _filled(self, store: Any) -> Any:
         cloud = mopse.Cloud(store)
         cloud.enroll(self.owner.public)
-        for message in (self.upload, self.attached):
+        for message in (self.upload, self.attached, self.seal):
             cloud.receive(message)
         return store
 
@@ -191,6 +191,11 @@ class World:
     def stored(self) -> stores.StoredUpload:
         """One of `stores.StoredUpload`."""
         return stores.StoredUpload.decode(bytes(self.upload))
+
+    @functools.cached_property
+    def stored_seal(self) -> stores.Seal:
+        """One of `stores.Seal`."""
+        return stores.Seal.decode(bytes(self.seal))
 
     @functools.cached_property
     def part(self) -> stores.Part:
@@ -324,6 +329,7 @@ INSTANCES: dict[str, Callable[[World], Any]] = {
     "mopse.stores.DuckDBStore": lambda w: w.in_file,
     "mopse.stores.PostgresStore": lambda w: w.in_database,
     "mopse.stores.MemoryStore": lambda w: w.store,
+    "mopse.stores.Seal": lambda w: w.stored_seal,
     "mopse.stores.StoredUpload": lambda w: w.stored,
 }
 """What methods are called on."""
@@ -828,6 +834,18 @@ BY_CALL: dict[str, dict[str, Right]] = {
     "mopse.stores.DuckDBStore.remove": {"removal": same(None), "provider": same("b")},
     "mopse.stores.DuckDBStore.count": {"query": lambda w: stores.Query.decode(bytes(w.query))},
     "mopse.stores.DuckDBStore.search": {"query": lambda w: stores.Query.decode(bytes(w.query))},
+    "mopse.stores.DuckDBStore.all_files": {"provider": same("b")},
+    "mopse.stores.DuckDBStore.sealed_files": {"provider": same("b")},
+    "mopse.stores.DuckDBStore.sealing": {"known": same([]), "provider": same("b")},
+    "mopse.stores.DuckDBStore.sealed_rows": {"field": same("age"), "provider": same("b")},
+    "mopse.stores.DuckDBStore.seal": {
+        "seal": lambda w: w.stored_seal,
+        "message": message_of("seal"),
+    },
+    "mopse.stores.DuckDBStore.search_sealed": {
+        "query": lambda w: stores.Query.decode(bytes(w.query)),
+        "known": same([]),
+    },
     "mopse.stores.DuckDBStore.export": {"folder": lambda _: folder()},
     "mopse.stores.PostgresStore": {"address": lambda _: postgres().database()},
     "mopse.stores.PostgresStore.add": {"message": message_of("upload")},
@@ -843,6 +861,18 @@ BY_CALL: dict[str, dict[str, Right]] = {
     "mopse.stores.PostgresStore.remove": {"removal": same(None), "provider": same("b")},
     "mopse.stores.PostgresStore.count": {"query": lambda w: stores.Query.decode(bytes(w.query))},
     "mopse.stores.PostgresStore.search": {"query": lambda w: stores.Query.decode(bytes(w.query))},
+    "mopse.stores.PostgresStore.all_files": {"provider": same("b")},
+    "mopse.stores.PostgresStore.sealed_files": {"provider": same("b")},
+    "mopse.stores.PostgresStore.sealing": {"known": same([]), "provider": same("b")},
+    "mopse.stores.PostgresStore.sealed_rows": {"field": same("age"), "provider": same("b")},
+    "mopse.stores.PostgresStore.seal": {
+        "seal": lambda w: w.stored_seal,
+        "message": message_of("seal"),
+    },
+    "mopse.stores.PostgresStore.search_sealed": {
+        "query": lambda w: stores.Query.decode(bytes(w.query)),
+        "known": same([]),
+    },
     "mopse.stores.PostgresStore.export": {"folder": lambda _: folder()},
     "mopse.stores.MemoryStore.add": {"message": message_of("upload")},
     "mopse.stores.MemoryStore.add_base": {"base": same(5)},
@@ -868,6 +898,18 @@ BY_CALL: dict[str, dict[str, Right]] = {
     "mopse.stores.Part.decode": {"message": lambda w: w.part.encode()},
     "mopse.stores.Part.nothing": {"token": same(0), "snapshot": same(1)},
     "mopse.stores.Query.decode": {"message": message_of("query")},
+    "mopse.stores.Seal.check_files": {
+        "files": lambda w: w.in_file.all_files(w.owner.key, "a", w.stored.epochs)
+    },
+    "mopse.stores.Seal.check_next": {"last": same(None), "removed": same(None)},
+    "mopse.stores.Seal.check_rows": {
+        "last": same(None),
+        "gone": same([]),
+        "since": lambda w: [w.stored],
+    },
+    "mopse.stores.Seal.decode": {"message": message_of("seal")},
+    "mopse.stores.Seal.slots": {"field": same("age")},
+    "mopse.stores.StoredUpload.evidence": {"message": message_of("upload")},
     "mopse.stores.Removal.decode": {"message": message_of("removal")},
     "mopse.stores.StoredFile": {"handle": same(5), "description": same(b"x"), "body": same(None)},
     "mopse.stores.StoredUpload": {"number": same(5), "schema": lambda w: w.stored.schema},

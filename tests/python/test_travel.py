@@ -27,12 +27,13 @@ SECRET = {
 
 STAYS = {
     *("mopse.Cloud", "mopse.stores.MemoryStore", "mopse.stores.Attachment", "mopse.stores.Query"),
+    "mopse.stores.Seal",
     *("mopse.stores.DuckDBStore", "mopse.stores.PostgresStore"),
     *("mopse.stores.Removal", "mopse.stores.StoredUpload", "mopse.stores.Token"),
 }
 """Classes whose objects are places, or were read of a message that is what travels."""
 
-ABSTRACT = {"mopse.messages.Message", "mopse.stores.Store"}
+ABSTRACT = {"mopse.messages.Message", "mopse.stores.SealStore", "mopse.stores.Store"}
 PLAIN = sorted(public_classes().keys() - SECRET - STAYS - ABSTRACT)
 
 TAKES = [

@@ -5,13 +5,13 @@ time; `PostgresStore` a database, for many. Anybody can write another: an object
 `Store`. It is handed what the cloud's door has verified, and never a key. What a restarted cloud
 needs is in the store and nowhere else.
 
-Seals, and what is proven by them, are kept by the store in memory alone: a cloud over any other
-refuses a seal, and answers nothing with a proof.
+All three keep seals, so that answers are proven. One of yours does if it has the methods of
+`SealStore` too; else its cloud refuses a seal, and answers nothing with a proof.
 """
 
 import copyreg
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Never, Protocol
 
@@ -27,6 +27,7 @@ from mopse._mopse.message import (
     Part,
     Query,
     Removal,
+    Seal,
     StoredFile,
     StoredUpload,
     Token,
@@ -43,11 +44,16 @@ __all__ = [
     "Attachment",
     "DuckDBStore",
     "Epochs",
+    "Gone",
     "MemoryStore",
     "Part",
     "PostgresStore",
     "Query",
     "Removal",
+    "Seal",
+    "SealStore",
+    "SealedAnswer",
+    "Sealing",
     "Store",
     "StoredFile",
     "StoredUpload",
@@ -61,6 +67,33 @@ SPENT = -1
 
 Epochs = Sequence[tuple[int, bytes]]
 """The epoch of each name of a path: its number, and its salt or no bytes."""
+
+Gone = tuple[int, int, bytes, Sequence[tuple[str, int]], int, int]
+"""A sealed row that was replaced or removed since.
+
+The number of the upload that brought it; its pseudonym; what ``upload.digests()`` gave of it; field
+and ciphertext of each of its entries; the number of the evidence that shows what its provider did;
+and where in that its version stands.
+"""
+
+Sealing = tuple[str, Epochs, bytes, bytes, int, bool, Sequence[int], Sequence[Gone]]
+"""What was sealed at a place, in one state.
+
+Path of the provider and its epochs; ``seal.digest`` of the last seal; the seal as it came, or no
+bytes if whoever asks knows it; which change of the owner's records it was; whether all that was
+there has been removed since by a signed message; numbers of those uploads in the answer that came
+after it; and rows that it is of and that are gone.
+"""
+
+SealedAnswer = tuple[
+    Sequence[Part], int, Sequence[Sealing], Sequence[tuple[str, bytes]], Mapping[int, bytes]
+]
+"""The answer to a query, and what was sealed of the places that it reaches, of one state.
+
+What `Store.search` returns; how many changes the owner's records have seen; what was sealed at each
+place that a token reaches and that has or had a seal; the last signed removal of each provider
+right below an authority that a token names, by path; and the evidence, by its number in `Gone`.
+"""
 
 
 class Store(Protocol):
@@ -258,6 +291,73 @@ class Store(Protocol):
         """
 
 
+class SealStore(Store, Protocol):
+    """What a cloud needs besides of a store that keeps seals, so that its answers are proven.
+
+    Notes
+    -----
+    **Changes** are counted as before, and a seal that is taken is one more.
+
+    **Rows that go.** A row of an upload that came before the last seal of its place is *sealed*.
+    Where another upload replaces or removes it, keep it as a `Gone`: its digest and entries, and
+    what shows that its provider did so, which is the first of ``upload.evidence(message)`` of that
+    upload; the second tells where in it each version stands. They are kept until the next seal.
+
+    **Removals.** Where all that a provider sent is removed by a signed message, keep that as
+    ``removal.message``, and the seal of each of its places as one that is removed: the next one
+    follows it. Where the operator removes it, forget the seals. Either way no row is `Gone`.
+    """
+
+    def seal(self, seal: Seal, message: bytes) -> bool:
+        """Keep a seal in place of the last one of its ``owner``, ``provider`` and ``epochs``.
+
+        If it is not that one again (by its ``digest``), call ``seal.check_next(last, removed)``,
+        ``seal.check_rows(last, gone, since)`` with the uploads that came after the last one, as
+        far as their rows are there, and ``seal.check_files(files)`` with all files of the place.
+
+        Returns
+        -------
+        bool
+            Whether it was there already, so that nothing was changed.
+
+        Raises
+        ------
+        mopse.errors.ScopeError
+            If a revocation that is kept has overtaken it: ``seal.check_epochs`` raises it.
+        mopse.errors.ChangedError
+            Else, if it is not the next one, or not of what is there: the checks raise it.
+        """
+
+    def search_sealed(self, query: Query, known: Collection[bytes]) -> SealedAnswer:
+        """Return what `search` does, and what was sealed of the places that are reached.
+
+        All of one state. `known` has the digests of seals whose bytes need not be told again.
+        """
+
+    def sealing(
+        self, owner: bytes, provider: str, epochs: Epochs, known: Collection[bytes]
+    ) -> tuple[tuple[bytes, bytes] | None, bytes]:
+        """Return digest and bytes of a place's seal, None if it has none, and the last removal.
+
+        That is the signed message which removed all that the provider had sent; no bytes if there
+        never was one.
+        """
+
+    def sealed_files(self, owner: bytes, provider: str, epochs: Epochs) -> list[StoredFile]:
+        """Return those files of a place that came before its last seal, without bodies."""
+
+    def all_files(self, owner: bytes, provider: str, epochs: Epochs) -> list[StoredFile]:
+        """Return all files of a place, without bodies."""
+
+    def sealed_rows(
+        self, owner: bytes, provider: str, epochs: Epochs, field: str
+    ) -> tuple[list[Gone], Iterable[StoredUpload]]:
+        """Return the sealed rows of a place, by upload, with their entries of one field.
+
+        First those that are gone, then those that are there, both of one state.
+        """
+
+
 @checked()
 def opened_store(path: str | os.PathLike[str], *, must_exist: bool = False) -> SqlStore:
     """Return the store that a path or an address names, opened.
@@ -333,5 +433,6 @@ copyreg.pickle(MemoryStore, _refuse_store)
 copyreg.pickle(Attachment, _refuse_message)
 copyreg.pickle(Query, _refuse_message)
 copyreg.pickle(Removal, _refuse_message)
+copyreg.pickle(Seal, _refuse_message)
 copyreg.pickle(StoredUpload, _refuse_message)
 copyreg.pickle(Token, _refuse_message)

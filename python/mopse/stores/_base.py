@@ -257,6 +257,7 @@ class Base:
 
 
 def kept_announcements(session: Session, owner: bytes) -> list[bytes]:
+    """Return the newest announcement of each authority of an owner, the owner's first."""
     sql = "SELECT path, epochs, message FROM announcements WHERE owner = ?"
     rows = [(path, epochs_of(of), bytes(message)) for path, of, message in session.rows(sql, owner)]
     return [message for *_, message in sorted(rows, key=lambda row: by_names(row[:2]))]

@@ -12,7 +12,7 @@ from mopse.stores._catalog import Facts, Group, Work
 from mopse.stores._proving import Gone
 from mopse.stores._tables import among, as_handles, by_upload, joined, number_of, pair, u128
 
-__all__ = ["GoneRows", "gone_rows"]
+__all__ = ["GoneRows", "Removing", "gone_rows"]
 
 
 class GoneRows(Base):

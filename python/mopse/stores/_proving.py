@@ -1,4 +1,4 @@
-"""What a store tells of seals, so that its answers can be proven."""
+"""What a store tells of seals, with a name for each part: see `mopse.stores.Sealing`."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple

@@ -1,6 +1,6 @@
 """Seals: the last one of each place, what of its rows is gone, and what proves answers by it."""
 
-from collections.abc import Container, Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from mopse._checked import checked
@@ -58,8 +58,9 @@ class Sealed(Records, Answers, Filing):
     # Proofs
 
     @checked()
-    def search_sealed(self, query: Query, known: Container[bytes]) -> SealedAnswer:
+    def search_sealed(self, query: Query, known: Collection[bytes]) -> SealedAnswer:
         """See `SealStore.search_sealed`."""
+        known = frozenset(known)
         with self._reading(query.owner) as session:
             parts: list[Part] = []
             places: dict[int, Any] = {}
@@ -93,7 +94,7 @@ class Sealed(Records, Answers, Filing):
 
     @checked()
     def sealing(
-        self, owner: bytes, provider: str, epochs: Epochs, known: Container[bytes]
+        self, owner: bytes, provider: str, epochs: Epochs, known: Collection[bytes]
     ) -> tuple[tuple[bytes, bytes] | None, bytes]:
         """See `SealStore.sealing`."""
         with self._reading(owner) as session:
@@ -166,7 +167,7 @@ def _sealed_places(
 
 
 def _sealing(
-    session: Work, place: int, row: tuple[bytes, int, int, int], known: Container[bytes]
+    session: Work, place: int, row: tuple[bytes, int, int, int], known: Collection[bytes]
 ) -> Sealing:
     mark, _, change, is_removed = row
     _, provider, epochs = session.place_of(place)
@@ -174,7 +175,7 @@ def _sealing(
     return Sealing(provider, epochs, mark, message, change, bool(is_removed), [], [])
 
 
-def _message(session: Work, place: int, mark: bytes, known: Container[bytes]) -> bytes:
+def _message(session: Work, place: int, mark: bytes, known: Collection[bytes]) -> bytes:
     """Return a seal as it came, if it is not known."""
     if mark in known:
         return b""

@@ -74,13 +74,15 @@ struct ByDigest {
 }
 
 impl Seals {
-    /// Whether a seal was read.
+    /// The digests of an owner's seals that were read.
     ///
     /// # Errors
     ///
     /// [`Forked`].
-    pub fn has(&self, digest: &[u8; 32]) -> Result<bool, Forked> {
-        Ok(self.0.read()?.seals.contains_key(digest))
+    pub fn known(&self, owner: &Owner) -> Result<Vec<[u8; 32]>, Forked> {
+        let known = self.0.read()?;
+        let of_owner = known.last.iter().filter(|((of, _), _)| of == owner);
+        Ok(of_owner.map(|(_, digest)| *digest).collect())
     }
 
     /// The seal with a digest; of its bytes, if it was not read before.

@@ -1,5 +1,6 @@
 """Stores that keep seals prove what they answer, to the byte as the store in memory does."""
 
+import contextlib
 import random
 import time
 from typing import Any
@@ -140,10 +141,8 @@ class History:
                 self.send(self.scene.owner.removal(path))
             case "operator":
                 self.told.each(lambda gate: gate.remove(path, None))
-                try:
+                with contextlib.suppress(InvalidInputError):  # if there was nothing
                     cloud.remove(path)
-                except InvalidInputError:
-                    pass  # there was nothing
             case "renew":
                 self.scene.owner.revoke("clinic")
                 for each in PATHS:
@@ -246,7 +245,7 @@ def test_a_store_that_comes_back_from_a_copy_is_found_out(make):
     with pytest.raises(ProofError, match="it shows seal 1, and 2 was seen before") as error:
         scene.owner.ask(Cloud(old), age=24, proof=True)
     assert error.value.providers == ("hospital",)
-    with pytest.raises(ChangedError, match="seal 3 .* expects seal 2|number"):
+    with pytest.raises(ChangedError, match="number 3"):
         Cloud(old).receive(scene["hospital"].seal())
     for kept in (store, old):
         kept.close()
