@@ -170,14 +170,16 @@ mod _mopse {
     #[pymodule]
     mod message {
         #[pymodule_export]
+        const CHUNK_BYTES: usize = crate::message::piece::CHUNK_BYTES;
+        #[pymodule_export]
         const MOST_RECORDS: usize = crate::message::limits::MOST_RECORDS;
         #[pymodule_export]
         const MOST_SLOTS: u32 = crate::message::limits::MOST_SLOTS;
         #[pymodule_export]
         use crate::bindings::message::{
-            Announcement, Attachment, Fetched, Listing, Notes, Part, Proof, Query, Removal,
-            Request, Seal, StoredFile, StoredUpload, Token, check_answer, gathered, goes_on,
-            join_answer, split_answer, tombstone,
+            Announcement, Attachment, Fetched, Listing, Notes, Part, Piece, Pieces, Proof, Query,
+            Removal, Request, Seal, StoredFile, StoredUpload, Token, check_answer, gathered,
+            goes_on, join_answer, split_answer, tombstone,
         };
     }
 

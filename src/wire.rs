@@ -120,6 +120,8 @@ kinds! {
     RsaBlocks = b"MOPSERSB", 1, "the ciphertext";
     /// A keyring under a password.
     SavedKeyring = b"MOPSEFIL", 2, "the file";
+    /// A piece of an upload that is too large to travel at once.
+    Piece = b"MOPSEPCE", 1, "the piece of an upload";
     /// What a provider states of all that it holds.
     Seal = b"MOPSESEA", 1, "the seal";
     /// A share of a secret.

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from mopse import _mopse
 from mopse._checks import instance, integer, integers, items, proof_kind, text, truth
-from mopse.errors import InvalidInputError, MopseError, WrongTypeError
+from mopse._mopse.message import CHUNK_BYTES, Pieces
+from mopse.errors import ChangedError, InvalidInputError, MopseError, WrongTypeError
 from mopse.messages import (
     Answer,
     Count,
@@ -171,6 +172,86 @@ class Cloud:
             if isinstance(message, Upload):
                 raise message._named(error) from None
             raise
+
+    def receive_in_pieces(
+        self, upload: Upload | bytes, *, piece_bytes: int = 8 * CHUNK_BYTES
+    ) -> Receipt:
+        """Have an upload that is too large to be sent at once: it goes on where it was ended.
+
+        Parameters
+        ----------
+        upload : Upload or bytes
+            As for `receive`.
+        piece_bytes : int
+            How many bytes are sent at once: as many whole MiB as that has, one at least.
+
+        Returns
+        -------
+        Receipt
+            What was done once all pieces were there. Nothing of the upload is seen before.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            If the provider has begun sixteen others that are not whole; they are forgotten a week
+            after their last piece. Else as `receive`.
+
+        Notes
+        -----
+        Only what `missing` names is sent, with a path of hashes that leads to the head's signature:
+        each piece is verified by itself.
+        """
+        whole = as_message(upload, "an upload", Upload)
+        step = max(1, integer(piece_bytes, "piece_bytes", 1, 2**48) // CHUNK_BYTES)
+        pieces = Pieces(whole)
+        left = self.missing(upload) or [len(pieces) - 1]  # where it was carried out, it says so
+        try:
+            while left:
+                end = left[0] + step
+                receipt = self.put(pieces.piece(left[0], end))
+                if receipt is not None:
+                    return receipt
+                left = [chunk for chunk in left if chunk >= end]
+        except MopseError as error:
+            if isinstance(upload, Upload):
+                raise upload._named(error) from None
+            raise
+        raise ChangedError("pieces of the upload were forgotten meanwhile: send it again")
+
+    def put(self, piece: bytes) -> Receipt | None:
+        """Keep a piece of an upload; carry it out once all of them are there.
+
+        Parameters
+        ----------
+        piece : bytes
+            As `receive_in_pieces` sends it. They may come in any order, and again.
+
+        Returns
+        -------
+        Receipt, or None
+            What was done; nothing while pieces are missing.
+
+        Raises
+        ------
+        mopse.errors.DamagedFileError
+            If it is cut short or malformed.
+        mopse.errors.SignatureError
+            If it is no piece of what its provider signed.
+        mopse.errors.InvalidInputError
+            As `receive_in_pieces`; so too all others.
+        """
+        found = self._gate.put(as_message(piece, "a piece of an upload"), _now())
+        return None if found is None else Receipt(*found)
+
+    def missing(self, upload: Upload | bytes) -> list[int]:
+        """Return which MiB of an upload's body did not come yet, from 0 on; none if it is done.
+
+        Parameters
+        ----------
+        upload : Upload or bytes
+            The upload, or its beginning up to the signature.
+        """
+        return self._gate.missing(as_message(upload, "an upload", Upload), _now())
 
     def search(
         self,

@@ -8,8 +8,8 @@ use pyo3::types::PyBytes;
 use super::foreign::Foreign;
 use super::given::given;
 use super::message::{
-    Announcement, Attachment, EpochPair, Fetched, Listing, Notes, Part, Proof, Query, Removal,
-    StoredFile, StoredUpload, borrowed, place,
+    Announcement, Attachment, EpochPair, Fetched, Listing, Notes, Part, Piece, Proof, Query,
+    Removal, StoredFile, StoredUpload, borrowed, place,
 };
 use super::{filled, released};
 use crate::cloud::gate::Gate as Door;
@@ -140,6 +140,61 @@ impl MemoryStore {
     ) -> PyResult<Changes> {
         let upload = upload.0.clone();
         Ok(changes(&released(py, || self.0.add(upload, &message))?))
+    }
+
+    /// See `mopse.stores.Store.repeated`.
+    fn repeated(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = given)] owner: [u8; 32],
+        #[pyo3(from_py_with = given)] provider: String,
+        #[pyo3(from_py_with = given)] number: u128,
+        #[pyo3(from_py_with = given)] digest: [u8; 32],
+    ) -> PyResult<Option<(usize, usize, usize)>> {
+        let found = || self.0.repeated(&Owner(owner), &provider, number, &digest);
+        Ok(released(py, found)?.map(|of| (of.added, of.replaced, of.removed)))
+    }
+
+    /// See `mopse.stores.Store.put`.
+    fn put(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = given)] piece: PyRef<'_, Piece>,
+        #[pyo3(from_py_with = given)] now: u64,
+    ) -> PyResult<()> {
+        let piece = &piece.0;
+        released(py, || self.0.put(piece, now))
+    }
+
+    /// See `mopse.stores.Store.chunks`.
+    fn chunks(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = given)] owner: [u8; 32],
+        #[pyo3(from_py_with = given)] digest: [u8; 32],
+    ) -> PyResult<Vec<u64>> {
+        released(py, || self.0.chunks(&Owner(owner), &digest))
+    }
+
+    /// See `mopse.stores.Store.body`.
+    fn body<'py>(
+        &self,
+        py: Python<'py>,
+        #[pyo3(from_py_with = given)] owner: [u8; 32],
+        #[pyo3(from_py_with = given)] digest: [u8; 32],
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let body = released(py, || self.0.body(&Owner(owner), &digest))?;
+        Ok(PyBytes::new(py, &body))
+    }
+
+    /// See `mopse.stores.Store.forget`.
+    fn forget(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = given)] owner: [u8; 32],
+        #[pyo3(from_py_with = given)] digest: [u8; 32],
+    ) -> PyResult<()> {
+        released(py, || self.0.forget(&Owner(owner), &digest))
     }
 
     /// See `mopse.stores.Store.add_file`.
@@ -367,6 +422,11 @@ enum AnyGate {
 /// Provider, added, replaced, removed, files, whether it was taken before.
 type ReceiptColumns = (String, usize, usize, usize, usize, bool);
 
+fn columns_of(receipt: Receipt) -> ReceiptColumns {
+    let Receipt { provider, added, replaced, removed, files, is_repeated } = receipt;
+    (provider, added, replaced, removed, files, is_repeated)
+}
+
 /// Behind `mopse.Cloud`: the one door of a cloud.
 #[pyclass(module = "mopse._mopse.cloud", frozen)]
 pub(super) struct Gate(AnyGate);
@@ -413,9 +473,17 @@ impl Gate {
 
     /// Provider, added, replaced, removed, files, whether it was taken before.
     fn receive(&self, py: Python<'_>, message: &[u8], now: u64) -> PyResult<ReceiptColumns> {
-        let receipt = at!(self, py, receive(message, now))?;
-        let Receipt { provider, added, replaced, removed, files, is_repeated } = receipt;
-        Ok((provider, added, replaced, removed, files, is_repeated))
+        Ok(columns_of(at!(self, py, receive(message, now))?))
+    }
+
+    /// What `receive` says, once all pieces of an upload are there; nothing before.
+    fn put(&self, py: Python<'_>, piece: &[u8], now: u64) -> PyResult<Option<ReceiptColumns>> {
+        Ok(at!(self, py, put(piece, now))?.map(columns_of))
+    }
+
+    /// Which chunks of an upload did not come yet; none, if it was carried out.
+    fn missing(&self, py: Python<'_>, upload: &[u8], now: u64) -> PyResult<Vec<u64>> {
+        at!(self, py, missing(upload, now))
     }
 
     /// The number of the query, and the parts that answer it, after those that did before; with what proves

@@ -276,6 +276,7 @@ fn of_cloud(error: &cloud::Error) -> Exception {
     match error {
         cloud::Error::Forked(error) => of_fork(error),
         cloud::Error::Answers { .. }
+        | cloud::Error::Begun { .. }
         | cloud::Error::LostFiles { .. }
         | cloud::Error::NoMore
         | cloud::Error::NoNotes

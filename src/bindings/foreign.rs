@@ -12,8 +12,8 @@ use pyo3::types::{PyBytes, PyFrozenSet};
 use super::cloud::{Changes, SPENT};
 use super::error::{ChangedError, WrongTypeError};
 use super::message::{
-    Announcement, Attachment, EpochPair, Part, Query, Removal, Seal, StoredFile, StoredUpload,
-    place, told,
+    Announcement, Attachment, EpochPair, Part, Piece, Query, Removal, Seal, StoredFile,
+    StoredUpload, place, told,
 };
 use super::released;
 use crate::cloud::Error;
@@ -31,7 +31,7 @@ use crate::message::place::Node;
 use crate::message::request::Request;
 use crate::message::seal::Sealed;
 use crate::message::sums::{Evidence, Proof, Row, Wanted};
-use crate::message::{announcement, answer, attachment, query, removal, upload};
+use crate::message::{announcement, answer, attachment, piece, query, removal, upload};
 
 /// Bytes of an owner's announcements, and what they say.
 type Decoded = (Vec<Vec<u8>>, Arc<Announced>);
@@ -361,6 +361,52 @@ impl Store for Foreign {
             let (path, epochs) = told(provider);
             let arguments = (owner_bytes(py, owner), path, epochs, base);
             self.bound(py).call_method1("add_base", arguments).map(drop)
+        })
+    }
+
+    fn repeated(
+        &self,
+        owner: &Owner,
+        provider: &str,
+        id: u128,
+        digest: &[u8; 32],
+    ) -> PyResult<Option<Receipt>> {
+        let told: Option<(usize, usize, usize)> = Python::attach(|py| {
+            let arguments = (owner_bytes(py, owner), provider, id, PyBytes::new(py, digest));
+            returned("repeated", self.bound(py).call_method1("repeated", arguments)?.extract())
+        })?;
+        Ok(told.map(|(added, replaced, removed)| {
+            let (provider, files, is_repeated) = (provider.to_owned(), 0, true);
+            Receipt { provider, added, replaced, removed, files, is_repeated }
+        }))
+    }
+
+    fn put(&self, piece: &piece::Piece, now: u64) -> PyResult<()> {
+        Python::attach(|py| {
+            self.bound(py).call_method1("put", (Piece(piece.clone()), now)).map(drop)
+        })
+    }
+
+    fn chunks(&self, owner: &Owner, digest: &[u8; 32]) -> PyResult<Vec<u64>> {
+        Python::attach(|py| {
+            let arguments = (owner_bytes(py, owner), PyBytes::new(py, digest));
+            returned("chunks", self.bound(py).call_method1("chunks", arguments)?.extract())
+        })
+    }
+
+    fn body(&self, owner: &Owner, digest: &[u8; 32]) -> PyResult<Vec<u8>> {
+        Python::attach(|py| {
+            let arguments = (owner_bytes(py, owner), PyBytes::new(py, digest));
+            let body = self.bound(py).call_method1("body", arguments)?;
+            let body: PyBackedBytes = returned("body", body.extract())?;
+            Ok(body.to_vec())
+        })
+    }
+
+    fn forget(&self, owner: &Owner, digest: &[u8; 32]) -> PyResult<()> {
+        Python::attach(|py| {
+            let arguments = (owner_bytes(py, owner), PyBytes::new(py, digest));
+            self.bound(py).call_method1("forget", arguments).map(drop)
         })
     }
 

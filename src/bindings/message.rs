@@ -22,8 +22,8 @@ use crate::message::request::Ask;
 use crate::message::seal::Fingerprint;
 use crate::message::upload::{Portion, Run, Version};
 use crate::message::{
-    self, announcement, answer, attachment, catalogue, listing, notes, query, removal, request,
-    seal, sums, upload,
+    self, announcement, answer, attachment, catalogue, listing, notes, piece, query, removal,
+    request, seal, sums, upload,
 };
 use crate::stop;
 use crate::wire::{self, Blobs};
@@ -367,6 +367,69 @@ impl StoredUpload {
 
     fn __len__(&self) -> usize {
         self.0.handles.len()
+    }
+}
+
+/// What a store is handed of a piece of an upload.
+#[pyclass(module = "mopse._mopse.message", frozen)]
+pub(super) struct Piece(pub(super) piece::Piece);
+
+#[pymethods]
+impl Piece {
+    /// Verification key of the owner, 32 bytes.
+    #[getter]
+    fn owner(&self) -> [u8; 32] {
+        self.0.owner.0
+    }
+
+    /// Path of the provider.
+    #[getter]
+    fn provider(&self) -> String {
+        self.0.provider.path()
+    }
+
+    /// The epoch of each name of the path: number, and salt or no bytes.
+    #[getter]
+    fn epochs(&self) -> Vec<EpochPair> {
+        pairs(&self.0.provider)
+    }
+
+    /// SHA-256 of what was signed of the upload, 32 bytes.
+    #[getter]
+    fn digest(&self) -> [u8; 32] {
+        self.0.digest
+    }
+
+    /// Number and bytes of each chunk.
+    fn chunks<'py>(&self, py: Python<'py>) -> Vec<(u64, Bound<'py, PyBytes>)> {
+        let chunk = |(number, bytes): (u64, &[u8])| (number, PyBytes::new(py, bytes));
+        self.0.chunks().map(chunk).collect()
+    }
+}
+
+/// What makes pieces of an upload.
+#[pyclass(module = "mopse._mopse.message", frozen)]
+pub(super) struct Pieces {
+    upload: PyBackedBytes,
+    of: piece::Pieces,
+}
+
+#[pymethods]
+impl Pieces {
+    #[new]
+    fn new(py: Python<'_>, upload: PyBackedBytes) -> PyResult<Self> {
+        let of = released(py, || piece::Pieces::new(&upload))?;
+        Ok(Self { upload, of })
+    }
+
+    /// Consecutive chunks from one on to another, as they travel.
+    fn piece<'py>(&self, py: Python<'py>, first: usize, end: usize) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &py.detach(|| self.of.piece(&self.upload, first..end)))
+    }
+
+    /// How many chunks there are.
+    fn __len__(&self) -> usize {
+        self.of.count()
     }
 }
 

@@ -118,6 +118,18 @@ pub enum Error {
     #[error("the store keeps no seals, so that nothing it answers can be proven")]
     NoSeals,
 
+    /// A provider has begun too many uploads in pieces.
+    #[error(
+        "provider {provider:?} has begun {most} uploads in pieces that are not whole: end one, or wait until \
+         they are forgotten"
+    )]
+    Begun {
+        /// The provider's path.
+        provider: String,
+        /// How many it may have.
+        most: usize,
+    },
+
     /// A file was received before.
     #[error("a file of provider {provider:?} was received before")]
     StoredFile {

@@ -26,6 +26,7 @@ use crate::message::envelope;
 use crate::message::limits::MOST_LOST;
 use crate::message::listing::{Fetched, Listing};
 use crate::message::notes::Notes;
+use crate::message::piece::{Piece, Pieces};
 use crate::message::place::{Group, Node, spelt_path};
 use crate::message::query::Query;
 use crate::message::removal::Removal;
@@ -48,6 +49,8 @@ pub enum Admitted {
     Removal(Removal),
     /// A file and its keyword entries.
     Attachment(Attachment),
+    /// A piece of an upload.
+    Piece(Piece),
     /// A query.
     Query(Query),
     /// A request for attachments.
@@ -103,6 +106,10 @@ impl<S: Store> Gate<S> {
                 let attachment = Attachment::decode(message)?;
                 attachment.check(&known)?;
                 Ok(Admitted::Attachment(attachment))
+            }
+            Some(Kind::Piece) => {
+                let known = self.served(message, Kind::Piece)?;
+                Ok(Admitted::Piece(Piece::decode(message, &known, now)?))
             }
             Some(Kind::Query) => {
                 let known = self.served(message, Kind::Query)?;
@@ -187,7 +194,7 @@ impl<S: Store> Gate<S> {
         match self.admit(message, now)? {
             Admitted::Attachment(attachment) => {
                 let provider = attachment.file.provider.path();
-                let missing = self.missing(&attachment)?;
+                let missing = self.lost(&attachment)?;
                 self.store.add_file(attachment, &missing, message)?;
                 let (added, replaced, removed) = (0, 0, 0);
                 Ok(Receipt { provider, added, replaced, removed, files: 1, is_repeated: false })
@@ -207,11 +214,56 @@ impl<S: Store> Gate<S> {
         }
     }
 
+    /// Takes a piece of an upload; carries the upload out and says what it did, once all pieces are there.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`admit`](Self::admit), [`Store::put`], and then of [`receive`](Self::receive).
+    pub fn put(&self, message: &[u8], now: u64) -> Result<Option<Receipt>, S::Error> {
+        expect(message, &[Kind::Piece])?;
+        let Admitted::Piece(piece) = self.admit(message, now)? else {
+            return Err(no(Kind::Piece).into());
+        };
+        let Piece { owner, provider, id, digest, .. } = &piece;
+        if let Some(receipt) = self.store.repeated(owner, &provider.path(), *id, digest)? {
+            self.store.forget(owner, digest)?;
+            return Ok(Some(receipt));
+        }
+        self.store.put(&piece, now)?;
+        if (self.store.chunks(owner, digest)?.len() as u64) < piece.count {
+            return Ok(None);
+        }
+        let mut whole = piece.head.clone();
+        whole.extend(self.store.body(owner, digest)?);
+        let receipt = self.receive(&whole, now)?;
+        self.store.forget(owner, digest)?;
+        Ok(Some(receipt))
+    }
+
+    /// Which chunks of an upload did not come yet: none, if it was carried out. Of the upload, or of its head
+    /// with the signature.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`admit`](Self::admit) that are about the head, and the store's.
+    pub fn missing(&self, message: &[u8], now: u64) -> Result<Vec<u64>, S::Error> {
+        expect(message, &[Kind::Upload])?;
+        let known = self.served(message, Kind::Upload)?;
+        let piece = Pieces::begun(message, &known, now)?;
+        let provider = piece.provider.path();
+        if self.store.repeated(&piece.owner, &provider, piece.id, &piece.digest)?.is_some() {
+            return Ok(Vec::new());
+        }
+        let there: BTreeSet<u64> =
+            self.store.chunks(&piece.owner, &piece.digest)?.into_iter().collect();
+        Ok((0..piece.count).filter(|chunk| !there.contains(chunk)).collect())
+    }
+
     /// Which attachments are missing of those that a keyring made before this one, since its base.
     ///
     /// They are those of the last one before it that came, as far as they have not come since, and all
     /// after that one. What comes while this is found out only makes them fewer.
-    fn missing(&self, attachment: &Attachment) -> Result<Vec<u128>, S::Error> {
+    fn lost(&self, attachment: &Attachment) -> Result<Vec<u128>, S::Error> {
         let Attachment { file, lineage, .. } = attachment;
         let path = || file.provider.path();
         let came = |numbers: &[u128]| self.arrived(&file.owner, &file.provider, numbers);

@@ -9,7 +9,7 @@
 //!
 //! That of uploads, attachments and of the index; and, over time, which providers send what when.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use super::attachments::Attachments;
 use super::pages::{Cursor, Readings};
 use super::proofs::lists;
 use super::records::{Busy, Log, Records};
-use super::store::{Content, Label, Merged, Receipt, Store, Totals};
+use super::store::{BEGUN_FOR, Content, Label, MOST_BEGUN, Merged, Receipt, Store, Totals};
 use crate::lock::{Forked, Lock};
 use crate::message::announcement::{Announced, Announcement};
 use crate::message::answer::Part;
@@ -27,6 +27,7 @@ use crate::message::attachment::{Attachment, StoredFile};
 use crate::message::catalogue;
 use crate::message::certificate::Owner;
 use crate::message::notes::Note;
+use crate::message::piece::Piece;
 use crate::message::place::Node;
 use crate::message::query::Query;
 use crate::message::removal::Removal;
@@ -61,10 +62,21 @@ struct Served {
     enrolled: Lock<Option<Arc<Enrolled>>>,
     records: Lock<Arc<Records>>,
     attachments: Lock<Attachments>,
+    /// Uploads that came in pieces, and not all of them yet.
+    begun: Lock<HashMap<[u8; 32], Begun>>,
     /// What answers began with that go on.
     reading: Lock<Readings<u128, Arc<Records>>>,
     /// Whoever changes something has this, so that what it checked stays so.
     writing: Lock<Writing>,
+}
+
+/// An upload of which some pieces came.
+#[derive(Debug)]
+struct Begun {
+    provider: Node,
+    chunks: BTreeMap<u64, Vec<u8>>,
+    /// When the last piece came, in seconds since 1970.
+    last: u64,
 }
 
 #[derive(Debug, Default)]
@@ -411,6 +423,49 @@ impl Store for Memory {
 
     fn add(&self, upload: Upload, message: &[u8]) -> Result<Receipt, Error> {
         self.served(&upload.owner)?.add(&upload, message)
+    }
+
+    fn repeated(
+        &self,
+        owner: &Owner,
+        provider: &str,
+        id: u128,
+        digest: &[u8; 32],
+    ) -> Result<Option<Receipt>, Error> {
+        self.served(owner)?.writing.read()?.log.repeated(id, digest, provider)
+    }
+
+    fn put(&self, piece: &Piece, now: u64) -> Result<(), Error> {
+        let served = self.served(&piece.owner)?;
+        let mut begun = served.begun.write()?;
+        begun.retain(|_, begun| now.saturating_sub(begun.last) <= BEGUN_FOR);
+        let of_provider = begun.values().filter(|begun| begun.provider == piece.provider).count();
+        if of_provider >= MOST_BEGUN && !begun.contains_key(&piece.digest) {
+            return Err(Error::Begun { provider: piece.provider.path(), most: MOST_BEGUN });
+        }
+        let new = || Begun { provider: piece.provider.clone(), chunks: BTreeMap::new(), last: now };
+        let begun = begun.entry(piece.digest).or_insert_with(new);
+        begun.last = now;
+        begun.chunks.extend(piece.chunks().map(|(number, bytes)| (number, bytes.to_vec())));
+        Ok(())
+    }
+
+    fn chunks(&self, owner: &Owner, digest: &[u8; 32]) -> Result<Vec<u64>, Error> {
+        let served = self.served(owner)?;
+        let begun = served.begun.read()?;
+        Ok(begun.get(digest).map_or_else(Vec::new, |of| of.chunks.keys().copied().collect()))
+    }
+
+    fn body(&self, owner: &Owner, digest: &[u8; 32]) -> Result<Vec<u8>, Error> {
+        let served = self.served(owner)?;
+        let begun = served.begun.read()?;
+        let chunks = begun.get(digest).into_iter().flat_map(|of| of.chunks.values());
+        Ok(chunks.flatten().copied().collect())
+    }
+
+    fn forget(&self, owner: &Owner, digest: &[u8; 32]) -> Result<(), Error> {
+        self.served(owner)?.begun.write()?.remove(digest);
+        Ok(())
     }
 
     fn seal(&self, sealed: Sealed) -> Result<bool, Error> {

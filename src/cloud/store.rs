@@ -21,6 +21,7 @@ use crate::message::attachment::{Attachment, StoredFile};
 use crate::message::catalogue;
 use crate::message::certificate::Owner;
 use crate::message::notes::Note;
+use crate::message::piece::Piece;
 use crate::message::place::{Group, Node};
 use crate::message::query::Query;
 use crate::message::removal::Removal;
@@ -29,6 +30,12 @@ use crate::message::seal::Sealed;
 use crate::message::sums::{Proof, Wanted};
 use crate::message::upload::Upload;
 use crate::{message, wire};
+
+/// Uploads in pieces that a provider may have begun at a time.
+pub const MOST_BEGUN: usize = 16;
+
+/// Seconds after which an upload in pieces is forgotten that nothing came of: a week.
+pub const BEGUN_FOR: u64 = 7 * 24 * 3600;
 
 /// What stands under a keyword's label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,6 +147,48 @@ pub trait Store: Send + Sync {
     /// live: [`Error::Stored`] if the row should be new, [`Error::NotStored`] if there is none,
     /// [`Error::Changed`] if it has another version.
     fn add(&self, upload: Upload, message: &[u8]) -> Result<Receipt, Self::Error>;
+
+    /// The receipt of an upload that was carried out before.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Id`], [`Error::Replay`] as of [`add`](Self::add).
+    fn repeated(
+        &self,
+        owner: &Owner,
+        provider: &str,
+        id: u128,
+        digest: &[u8; 32],
+    ) -> Result<Option<Receipt>, Self::Error>;
+
+    /// Keeps the chunks of a piece of an upload, at a time in seconds since 1970. What a provider began is
+    /// forgotten [`BEGUN_FOR`] seconds after its last piece.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Begun`] if the provider has begun [`MOST_BEGUN`] others.
+    fn put(&self, piece: &Piece, now: u64) -> Result<(), Self::Error>;
+
+    /// Which chunks of an upload are there, ascending.
+    ///
+    /// # Errors
+    ///
+    /// See [`owners`](Self::owners); so too below.
+    fn chunks(&self, owner: &Owner, digest: &[u8; 32]) -> Result<Vec<u64>, Self::Error>;
+
+    /// All chunks of an upload that are there, one after the other.
+    ///
+    /// # Errors
+    ///
+    /// See [`owners`](Self::owners).
+    fn body(&self, owner: &Owner, digest: &[u8; 32]) -> Result<Vec<u8>, Self::Error>;
+
+    /// Forgets the chunks of an upload.
+    ///
+    /// # Errors
+    ///
+    /// See [`owners`](Self::owners).
+    fn forget(&self, owner: &Owner, digest: &[u8; 32]) -> Result<(), Self::Error>;
 
     /// Keeps a seal in the place of the one before, if it is the next and of the rows and files that are
     /// there; says whether it was there already.

@@ -345,12 +345,12 @@ impl Evidence {
         (Self { head: head.to_vec(), first: first as u64, chunks, path }, places)
     }
 
-    fn write(&self, writer: &mut Writer) {
+    pub(super) fn write(&self, writer: &mut Writer) {
         writer.bytes(&self.head).u64(self.first).bytes(&self.chunks);
         write_path(writer, &self.path);
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, wire::Error> {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, wire::Error> {
         let (head, first) = (reader.bytes()?.to_vec(), reader.u64()?);
         Ok(Self { head, first, chunks: reader.bytes()?.to_vec(), path: read_path(reader)? })
     }

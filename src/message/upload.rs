@@ -366,24 +366,37 @@ impl Upload {
     /// in another readers' epoch than the announced one, [`Error::Clock`] if it is dated more than
     /// [`SKEW`] hours ahead, [`Error::Scope`] if it is of no provider.
     pub fn check(&self, announced: &Announced, now: u64) -> Result<(), Error> {
-        announced.serves(WHAT, &self.owner)?;
-        announced.indexes(WHAT, &self.schema)?;
-        announced.accepts(&self.provider)?;
-        if self.provider == Node::root() {
-            let what = "send uploads".to_owned();
-            return Err(Error::Scope { who: self.provider.to_string(), what });
-        }
-        announced.seals(&self.provider, &self.readers)?;
-        let hours = u64::from(self.hours).saturating_sub(now / 3600);
-        if hours > SKEW { Err(Error::Clock { hours, most: SKEW }) } else { Ok(()) }
+        let Self { owner, provider, schema, readers, hours, .. } = self;
+        check((owner, provider, schema, readers, *hours), announced, now)
     }
+}
+
+/// Owner, provider, digest of the schema, readers' epoch, hours since 1970.
+type Stated<'a> = (&'a Owner, &'a Node, &'a [u8; 32], &'a Epoch, u32);
+
+fn check(
+    (owner, provider, schema, readers, hours): Stated<'_>,
+    announced: &Announced,
+    now: u64,
+) -> Result<(), Error> {
+    announced.serves(WHAT, owner)?;
+    announced.indexes(WHAT, schema)?;
+    announced.accepts(provider)?;
+    if *provider == Node::root() {
+        let what = "send uploads".to_owned();
+        return Err(Error::Scope { who: provider.to_string(), what });
+    }
+    announced.seals(provider, readers)?;
+    let hours = u64::from(hours).saturating_sub(now / 3600);
+    if hours > SKEW { Err(Error::Clock { hours, most: SKEW }) } else { Ok(()) }
 }
 
 /// What of an upload is signed.
 pub(crate) struct Head {
     pub owner: Owner,
     pub provider: Node,
-    id: u128,
+    /// The upload's number.
+    pub id: u128,
     stamp: Stamp,
     schema: [u8; 32],
     readers: Epoch,
@@ -394,10 +407,17 @@ pub(crate) struct Head {
     /// The root over its chunks.
     pub root: [u8; 32],
     chain: Chain,
-    digest: [u8; 32],
+    /// SHA-256 of what is signed.
+    pub digest: [u8; 32],
 }
 
 impl Head {
+    /// Checks it as [`Upload::check`] does.
+    pub(crate) fn check(&self, announced: &Announced, now: u64) -> Result<(), Error> {
+        let Self { owner, provider, schema, readers, hours, .. } = self;
+        check((owner, provider, schema, readers, *hours), announced, now)
+    }
+
     /// Reads the head of an upload, verifies its signature, and says where the body begins.
     ///
     /// # Errors

@@ -7,12 +7,13 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use mopse::cloud::Error;
-use mopse::cloud::store::{Content, Label, Merged, Receipt, Store, Totals};
+use mopse::cloud::store::{BEGUN_FOR, Content, Label, MOST_BEGUN, Merged, Receipt, Store, Totals};
 use mopse::message::announcement::{Announced, Announcement};
 use mopse::message::answer::Part;
 use mopse::message::attachment::{Attachment, StoredFile};
 use mopse::message::certificate::Owner;
 use mopse::message::notes::Note;
+use mopse::message::piece::Piece;
 use mopse::message::place::{Group, Node};
 use mopse::message::query::{Predicate, Query, Selection, Token};
 use mopse::message::removal::Removal;
@@ -70,7 +71,12 @@ struct Kept {
     /// What came, bases too, and what was missing then.
     arrived: Vec<(Owner, Node, u128, Vec<u128>)>,
     notes: Vec<(Owner, Node, Note)>,
+    /// Chunks of uploads that are not whole, and when the last one of each upload came.
+    begun: Vec<(Owner, Node, [u8; 32], Chunks, u64)>,
 }
+
+/// Chunks of an upload, by number.
+type Chunks = Vec<(u64, Vec<u8>)>;
 
 #[derive(Debug)]
 struct Taken {
@@ -292,6 +298,56 @@ impl Store for Lists {
         }
         kept.announced.retain(|(of, ..)| *of != owner);
         kept.announced.push((owner, Arc::new(known), messages));
+        Ok(())
+    }
+
+    fn repeated(
+        &self,
+        owner: &Owner,
+        provider: &str,
+        id: u128,
+        digest: &[u8; 32],
+    ) -> Result<Option<Receipt>, Refused> {
+        Ok(self.0.lock().unwrap().repeated((*owner, id, *digest), provider)?)
+    }
+
+    fn put(&self, piece: &Piece, now: u64) -> Result<(), Refused> {
+        let begun = &mut self.0.lock().unwrap().begun;
+        begun.retain(|(.., last)| now <= last + BEGUN_FOR);
+        let (owner, provider) = (piece.owner, &piece.provider);
+        let is_it = |of: &(Owner, _, [u8; 32], _, _)| (of.0, of.2) == (owner, piece.digest);
+        if !begun.iter().any(is_it) {
+            let of_provider = begun.iter().filter(|of| (of.0, &of.1) == (owner, provider)).count();
+            if of_provider == MOST_BEGUN {
+                return Err(Error::Begun { provider: provider.path(), most: MOST_BEGUN }.into());
+            }
+            begun.push((owner, provider.clone(), piece.digest, Vec::new(), now));
+        }
+        let (.., chunks, last) = begun.iter_mut().find(|of| is_it(of)).unwrap();
+        *last = now;
+        for (number, bytes) in piece.chunks() {
+            chunks.retain(|(other, _)| *other != number);
+            chunks.push((number, bytes.to_vec()));
+        }
+        chunks.sort();
+        Ok(())
+    }
+
+    fn chunks(&self, owner: &Owner, digest: &[u8; 32]) -> Result<Vec<u64>, Refused> {
+        let kept = self.0.lock().unwrap();
+        let of = kept.begun.iter().find(|of| (of.0, of.2) == (*owner, *digest));
+        Ok(of.map_or_else(Vec::new, |of| of.3.iter().map(|(number, _)| *number).collect()))
+    }
+
+    fn body(&self, owner: &Owner, digest: &[u8; 32]) -> Result<Vec<u8>, Refused> {
+        let kept = self.0.lock().unwrap();
+        let of = kept.begun.iter().find(|of| (of.0, of.2) == (*owner, *digest));
+        Ok(of
+            .map_or_else(Vec::new, |of| of.3.iter().flat_map(|(_, bytes)| bytes.clone()).collect()))
+    }
+
+    fn forget(&self, owner: &Owner, digest: &[u8; 32]) -> Result<(), Refused> {
+        self.0.lock().unwrap().begun.retain(|of| (of.0, of.2) != (*owner, *digest));
         Ok(())
     }
 

@@ -5,6 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "CHUNK_BYTES",
     "MOST_RECORDS",
     "MOST_SLOTS",
     "Announcement",
@@ -13,6 +14,8 @@ __all__ = [
     "Listing",
     "Notes",
     "Part",
+    "Piece",
+    "Pieces",
     "Proof",
     "Query",
     "Removal",
@@ -29,6 +32,7 @@ __all__ = [
     "tombstone",
 ]
 
+CHUNK_BYTES: Final[int]
 MOST_RECORDS: Final[int]
 MOST_SLOTS: Final[int]
 
@@ -104,6 +108,24 @@ class StoredUpload:
     def runs(self) -> list[_Run]: ...
     @property
     def entries(self) -> list[tuple[str, int]]: ...
+    def __len__(self) -> int: ...
+
+@final
+class Piece:
+    @property
+    def owner(self) -> bytes: ...
+    @property
+    def provider(self) -> str: ...
+    @property
+    def epochs(self) -> list[_Epoch]: ...
+    @property
+    def digest(self) -> bytes: ...
+    def chunks(self) -> list[tuple[int, bytes]]: ...
+
+@final
+class Pieces:
+    def __new__(cls, upload: bytes) -> Pieces: ...
+    def piece(self, first: int, end: int) -> bytes: ...
     def __len__(self) -> int: ...
 
 @final

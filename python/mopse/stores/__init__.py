@@ -25,6 +25,7 @@ from mopse._mopse.message import (
     Announcement,
     Attachment,
     Part,
+    Piece,
     Query,
     Removal,
     Seal,
@@ -35,10 +36,13 @@ from mopse._mopse.message import (
 )
 from mopse.errors import InvalidInputError, WrongTypeError
 from mopse.stores._duckdb import DuckDBStore
+from mopse.stores._pieces import BEGUN_FOR, MOST_BEGUN
 from mopse.stores._postgres import PostgresStore
 from mopse.stores._sql import SqlStore
 
 __all__ = [
+    "BEGUN_FOR",
+    "MOST_BEGUN",
     "SPENT",
     "Announcement",
     "Attachment",
@@ -47,6 +51,7 @@ __all__ = [
     "Gone",
     "MemoryStore",
     "Part",
+    "Piece",
     "PostgresStore",
     "Query",
     "Removal",
@@ -177,6 +182,40 @@ class Store(Protocol):
         mopse.errors.ChangedError
             Else, for the first that names another version than that of the record or tombstone.
         """
+
+    def repeated(
+        self, owner: bytes, provider: str, number: int, digest: bytes
+    ) -> tuple[int, int, int] | None:
+        """Return how many records an upload added, replaced and removed that was carried out.
+
+        None if no upload of the owner had this number.
+
+        Raises
+        ------
+        mopse.errors.ReplayError
+            As of `add`.
+        """
+
+    def put(self, piece: Piece, now: int) -> None:
+        """Keep ``piece.chunks()``, numbers and bytes, of the upload with ``piece.digest``.
+
+        It may be there already. Nothing else shows it. What a provider began is forgotten a week
+        (`BEGUN_FOR`) after its last piece, by `now` in seconds since 1970.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            If the provider has begun `MOST_BEGUN` others.
+        """
+
+    def chunks(self, owner: bytes, digest: bytes) -> Sequence[int]:
+        """Return the numbers of an upload's chunks that are there, ascending."""
+
+    def body(self, owner: bytes, digest: bytes) -> bytes:
+        """Return an upload's chunks that are there, one after the other."""
+
+    def forget(self, owner: bytes, digest: bytes) -> None:
+        """Forget an upload's chunks, if there are any."""
 
     def add_file(self, attachment: Attachment, missing: Sequence[int], message: bytes) -> None:
         """Keep ``attachment.file``, its keyword ``entries`` and its ``note``; see `arrived`.
@@ -431,6 +470,7 @@ copyreg.pickle(Part, _reduced_part)
 copyreg.pickle(StoredFile, _reduced_file)
 copyreg.pickle(MemoryStore, _refuse_store)
 copyreg.pickle(Attachment, _refuse_message)
+copyreg.pickle(Piece, _refuse_message)
 copyreg.pickle(Query, _refuse_message)
 copyreg.pickle(Removal, _refuse_message)
 copyreg.pickle(Seal, _refuse_message)

@@ -9,6 +9,7 @@ from mopse.stores._answers import Answers
 from mopse.stores._catalog import Work
 from mopse.stores._filing import Filing
 from mopse.stores._gone import gone_rows
+from mopse.stores._pieces import Pieces
 from mopse.stores._proving import Gone, SealedAnswer, Sealing
 from mopse.stores._records import Records
 from mopse.stores._tables import Epochs
@@ -16,7 +17,7 @@ from mopse.stores._tables import Epochs
 __all__ = ["Sealed"]
 
 
-class Sealed(Records, Answers, Filing):
+class Sealed(Records, Answers, Filing, Pieces):
     """What a store does with seals."""
 
     @checked()

@@ -48,7 +48,7 @@ __all__ = [
 ]
 
 VERSION = 2
-"""Of the tables; a store of a later version is refused."""
+"""Of the tables. A store of a later one is refused; one of an earlier gets what it lacks."""
 
 NUMBERS = 0, 2**128 - 1
 """What numbers of messages, labels and handles are between."""
@@ -86,6 +86,8 @@ TABLES = {
     "evidence BIGINT, position BIGINT",
     "evidence": "number BIGINT, shown BLOB",
     "removals": "owner BLOB, provider TEXT, message BLOB",
+    "begun": "owner BLOB, mark BLOB, provider TEXT, epochs BLOB, until BIGINT",
+    "chunks": "owner BLOB, mark BLOB, number BIGINT, chunk BLOB",
 }
 """The tables beside those of records, without the digest that each row ends with."""
 
@@ -111,6 +113,8 @@ FURTHER = (
     ("gone", "evidence"),
     ("evidence", "number"),
     ("removals", "owner, provider"),
+    ("begun", "owner, mark"),
+    ("chunks", "owner, mark, number"),
 )
 """Tables and columns that an engine which finds rows by its indexes needs too."""
 
@@ -297,29 +301,45 @@ def upload_of(provider: str) -> str:
     return f"the upload of {by_provider(provider)}"
 
 
+_SINCE = {name: 2 for name in ("seals", "gone", "evidence", "removals", "begun", "chunks")}
+"""Since which version there is a table, where that is not the first."""
+
+
+def _make(engine: Engine, session: Session, since: int) -> None:
+    """Make the tables that later versions than one have."""
+    made = {name for name in TABLES if _SINCE.get(name, 1) > since}
+    for name in sorted(made):
+        session.run(f"CREATE TABLE {name} ({TABLES[name]}, digest BIGINT)")
+    for name, columns in INDEXES.items():
+        if name in made:
+            session.run(f"CREATE INDEX {name}_index ON {name} ({columns})")
+    for name, columns in FURTHER:
+        if name in made:
+            engine.index(session, name, columns)
+
+
 def prepare(engine: Engine, session: Session, must_exist: bool) -> None:
-    """Make the tables of a new store; refuse those of another version, and tables of others."""
+    """Make the tables of a new store, and those that an older one lacks; refuse others."""
     sql = "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()"
     tables = {name for (name,) in session.rows(sql)}
     if "mopse_store" in tables:
         versions = session.rows("SELECT version FROM mopse_store")
         if versions == [(VERSION,)]:
             return
-        if versions:
+        if versions and versions[0][0] > VERSION:
             raise InvalidInputError(
                 f"the store is of version {versions[0][0]}, and this package knows version "
                 f"{VERSION}: open it with a newer one"
             )
+        if versions:
+            _make(engine, session, versions[0][0])
+            session.run("UPDATE mopse_store SET version = ?", VERSION)
+            return
     elif tables:
         raise DamagedFileError("it is no store: there are tables of somebody else in it")
     if must_exist:
         raise MissingFileError("there is no store in it")
     session.run("CREATE TABLE IF NOT EXISTS mopse_store (version BIGINT, catalog BIGINT)")
-    for name, columns in TABLES.items():
-        session.run(f"CREATE TABLE {name} ({columns}, digest BIGINT)")
-    for name, columns in INDEXES.items():
-        session.run(f"CREATE INDEX {name}_index ON {name} ({columns})")
-    for name, columns in FURTHER:
-        engine.index(session, name, columns)
+    _make(engine, session, 0)
     session.run("CREATE SEQUENCE mopse_uploads MINVALUE 0 START 0")
     session.run("INSERT INTO mopse_store VALUES (?, 0)", VERSION)

@@ -18,7 +18,12 @@ __all__ = ["CATALOG", "damaged_records", "damaged_rows", "exported", "missing_ro
 CATALOG = tuple(f"table {name}:" for name in ("record_groups", "group_columns", "places"))
 """How lines of damage begin after which no record can be looked at."""
 
-_LARGE = {"bodies": ("owner", "number"), "seals": ("place",), "evidence": ("number",)}
+_LARGE = {
+    "bodies": ("owner", "number"),
+    "chunks": ("owner", "mark", "number"),
+    "evidence": ("number",),
+    "seals": ("place",),
+}
 """Tables of rows that may be large, and what they are found by."""
 
 _ROW_GROUP = 122_880
@@ -131,6 +136,7 @@ _MISSING = (
         _without("files", "t.number = o.number", "bodies") + " AND o.description IS NOT NULL",
     ),
     ("places", _without("seals", "t.id = o.place", "places")),
+    ("begun", _without("chunks", "t.owner = o.owner AND t.mark = o.mark", "begun")),
     ("seals", _without("gone", "t.place = o.place", "seals")),
     ("evidence", _without("gone", "t.number = o.evidence", "evidence")),
     ("gone", _without("evidence", "t.evidence = o.number", "gone")),

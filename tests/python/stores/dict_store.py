@@ -12,11 +12,14 @@ from numpy.typing import NDArray
 
 from mopse.errors import ChangedError, InvalidInputError, MopseError, ReplayError
 from mopse.stores import (
+    BEGUN_FOR,
+    MOST_BEGUN,
     SPENT,
     Announcement,
     Attachment,
     Epochs,
     Part,
+    Piece,
     Query,
     Removal,
     StoredFile,
@@ -32,7 +35,16 @@ class DictStore:
     """A store that keeps plain values in `kept`, and goes on from those of another."""
 
     def __init__(self, kept: dict[str, Any] | None = None) -> None:
-        words = "announcements", "tombstones", "taken", "changes", "files", "labels", "arrived"
+        words = (
+            "announcements",
+            "begun",
+            "tombstones",
+            "taken",
+            "changes",
+            "files",
+            "labels",
+            "arrived",
+        )
         empty: dict[str, Any] = {word: {} for word in (*words, "notes", "deeds")} | {"uploads": []}
         self.kept = empty if kept is None else kept
 
@@ -80,6 +92,38 @@ class DictStore:
         receipt = added, len(handles) - added, len(gone)
         self._take(number, upload.digest, upload.provider, receipt)
         return *receipt, False
+
+    def repeated(
+        self, owner: bytes, provider: str, number: int, digest: bytes
+    ) -> tuple[int, int, int] | None:
+        """See `mopse.stores.Store.repeated`."""
+        found: tuple[int, int, int] | None = self._repeated((owner, number), digest)
+        return found
+
+    def put(self, piece: Piece, now: int) -> None:
+        """See `mopse.stores.Store.put`."""
+        begun, key = self.kept["begun"], (piece.owner, piece.digest)
+        for other in [of for of, (_, last, _) in begun.items() if now > last + BEGUN_FOR]:
+            del begun[other]
+        place = piece.owner, piece.provider, tuple(piece.epochs)
+        others = [of for of, (whose, _, _) in begun.items() if whose == place and of != key]
+        if len(others) == MOST_BEGUN:
+            raise InvalidInputError("too many uploads were begun")
+        _, _, chunks = begun.get(key, (place, now, {}))
+        begun[key] = place, now, chunks | dict(piece.chunks())
+
+    def chunks(self, owner: bytes, digest: bytes) -> list[int]:
+        """See `mopse.stores.Store.chunks`."""
+        return sorted(self.kept["begun"].get((owner, digest), (0, 0, {}))[2])
+
+    def body(self, owner: bytes, digest: bytes) -> bytes:
+        """See `mopse.stores.Store.body`."""
+        chunks = self.kept["begun"].get((owner, digest), (0, 0, {}))[2]
+        return b"".join(chunks[number] for number in sorted(chunks))
+
+    def forget(self, owner: bytes, digest: bytes) -> None:
+        """See `mopse.stores.Store.forget`."""
+        self.kept["begun"].pop((owner, digest), None)
 
     def _repeated(self, number: tuple[bytes, int], digest: bytes) -> Any:
         """Return the receipt of a message that was carried out before."""

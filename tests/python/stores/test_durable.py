@@ -24,6 +24,7 @@ from stores.server import postgres
 import mopse
 from mopse import Cloud, Field, Owner, Schema, attacks
 from mopse._mopse.cloud import Gate
+from mopse._mopse.message import Pieces
 from mopse.errors import (
     DamagedFileError,
     FileAccessError,
@@ -33,12 +34,12 @@ from mopse.errors import (
     MopseError,
     WrongTypeError,
 )
-from mopse.stores import DuckDBStore, MemoryStore, opened_store
+from mopse.stores import DuckDBStore, MemoryStore, _tables, opened_store
 
 duckdb = pytest.importorskip("duckdb", reason="needs the extra duckdb")
 
 WRITER = Path(__file__).with_name("writer.py")
-SCHEMA = Schema(age=Field(0, 120), sbp=Field(0, 300))
+SCHEMA = Schema(age=Field(0, 120, proof=True), sbp=Field(0, 300))
 SEED = 61
 YEAR = datetime.timedelta(days=365)
 KILLS = int(os.environ.get("MOPSE_KILLS", "200"))
@@ -61,7 +62,7 @@ class Script:
         self.messages: list[bytes] = []
         self.after: list[Any] = []
         self.enrolled = self.owner.public
-        self.query = bytes(self.owner.query(age=(0, 120), expires_in=YEAR))
+        self.query = bytes(self.owner.query(age=(0, 120), expires_in=YEAR, proof=True))
         hospital, clinic = self.scene["hospital"], self.scene["clinic"]
         ids = itertools.count(0, 1000)
         for round_ in range(6):
@@ -77,6 +78,8 @@ class Script:
                     first, b"x" * 5000, name="x", media_type="a/b", keywords=["scan", f"{round_}"]
                 )
             )
+            self.send(hospital.seal(cloud=self.scene.cloud))
+            self.send(hospital.delete([first], cloud=self.scene.cloud))
             self.compact()
             if round_ == 3:
                 self.send(self.owner.removal("clinic"))
@@ -95,10 +98,11 @@ class Script:
 
 def shown(store: Any, script: Script) -> Any:
     """Return all that a store shows."""
-    query, parts, _ = Gate(store, 1 << 28).search(
-        script.query, script.now, None, False, None, False, False
+    query, parts, proof = Gate(store, 1 << 28).search(
+        script.query, script.now, None, True, None, False, False
     )
-    return store.contents, store.totals, bytes(mopse.Answer(query, parts))
+    shown = bytes(mopse.Answer(query, parts))
+    return store.contents, store.totals, shown, None if proof is None else proof.encode()
 
 
 @pytest.fixture(scope="module")
@@ -213,7 +217,7 @@ def test_two_clouds_on_one_database_are_one_store():
 
 def filled(path: Path) -> tuple[Scene, list[bytes]]:
     """Return a deployment whose cloud is a file, and the secrets that it must not show."""
-    scene = Scene(SCHEMA, "hospital", "clinic", cloud=Cloud(str(path)))
+    scene = Scene(SCHEMA, "hospital", "clinic", "ward", cloud=Cloud(str(path)))
     for provider in ("hospital", "clinic"):
         scene.send(provider, table(0, 400))
     scene.cloud.receive(
@@ -221,7 +225,12 @@ def filled(path: Path) -> tuple[Scene, list[bytes]]:
             1, b"what the letter says" * 50, name="letter.txt", media_type="a/b", keywords=["gout"]
         )
     )
+    scene.cloud.receive(scene["hospital"].seal())
     scene.cloud.receive(scene["hospital"].delete([3, 4], cloud=scene.cloud))
+    scene.send("ward", table(0, 3))
+    scene.cloud.receive(scene.owner.removal("ward"))
+    begun = Pieces(bytes(scene["clinic"].encrypt(table(900, 9000), id="id")))
+    scene.cloud.put(begun.piece(0, 1))
     secrets = [b"a note that nobody reads", b"what the letter says", b"letter.txt", b"gout"]
     return scene, secrets
 
@@ -310,6 +319,7 @@ def test_a_row_that_was_changed_is_named_in_every_table(tmp_path):
                 path_of.unlink()
     assert checked >= {"announcements", "uploads", "taken", "files", "bodies", "labels", "notes"}
     assert {"tombstones", "records_0", "places", "record_groups", "group_columns"} <= checked
+    assert {"seals", "gone", "evidence", "removals", "begun", "chunks"} <= checked
 
 
 def test_rows_that_are_missing_or_doubled_are_named(tmp_path):
@@ -373,11 +383,100 @@ def test_a_store_of_a_later_version_is_refused_and_left(tmp_path):
     path = tmp_path / "phr.duckdb"
     DuckDBStore(path).close()
     with duckdb.connect(str(path)) as connection:
-        connection.execute("UPDATE mopse_store SET version = 2")
+        connection.execute("UPDATE mopse_store SET version = 3")
     before = path.read_bytes()
-    with pytest.raises(InvalidInputError, match="the store is of version 2"):
+    with pytest.raises(InvalidInputError, match="the store is of version 3"):
         DuckDBStore(path)
     assert path.read_bytes() == before
+
+
+ADDED = "seals", "gone", "evidence", "removals", "begun", "chunks"
+"""Tables that version 1 had not."""
+
+
+def of_version_1(address: str) -> Any:
+    """Make a store one of version 1; return what it shows."""
+    scene = Scene(SCHEMA, "hospital", seed=SEED, cloud=Cloud(address))
+    scene.send("hospital", table(0, 300))
+    scene.cloud.receive(scene["hospital"].delete([3], cloud=scene.cloud))
+    shown = scene.cloud._store.contents, scene.cloud._store.totals
+    scene.cloud.close()
+    statements = [f"DROP TABLE {name}" for name in ADDED]
+    run(address, [*statements, "UPDATE mopse_store SET version = 1"])
+    return scene, shown
+
+
+def run(address: str, statements: list[str]) -> list[Any]:
+    """Have an engine do something beside any store; return what the last statement finds."""
+    if address.startswith("postgresql"):
+        import psycopg
+
+        with psycopg.connect(address, autocommit=True) as connection:
+            for statement in statements:
+                found = connection.execute(statement)
+            return found.fetchall() if found.description else []
+    with duckdb.connect(address) as connection:
+        for statement in statements:
+            found = connection.execute(statement)
+        return found.fetchall()
+
+
+@pytest.mark.parametrize("kind", ["file", "database"])
+def test_a_store_of_an_earlier_version_gets_what_it_lacks_whole_or_not_at_all(
+    tmp_path, kind, monkeypatch
+):
+    address = str(tmp_path / "phr.duckdb") if kind == "file" else postgres().database()
+    scene, before = of_version_1(address)
+    make = _tables._make
+
+    def half(engine: Any, session: Any, since: int) -> None:
+        make(engine, session, since)
+        raise FileAccessError("the power went")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_tables, "_make", half)
+        with pytest.raises(FileAccessError, match="the power went"):
+            opened_store(address)
+    assert run(address, ["SELECT version FROM mopse_store"]) == [(1,)]
+    scene.cloud = Cloud(address)
+    store: Any = scene.cloud._store
+    assert (store.contents, store.totals) == before
+    assert store.check() == []
+    scene.cloud.receive(scene["hospital"].seal())
+    assert scene.owner.ask(scene.cloud, age=(0, 120), proof=True).height == 299
+    scene.cloud.close()
+    assert run(address, ["SELECT version FROM mopse_store"]) == [(2,)]
+
+
+@pytest.mark.parametrize("kind", ["file", "database"])
+def test_a_store_is_of_one_version_after_a_kill_while_it_gets_what_it_lacks(tmp_path, kind):
+    choice, seen = random.Random(7), set()
+    code = "import sys\nfrom mopse.stores import opened_store\nprint('begin', flush=True)\n"
+    code += "opened_store(sys.argv[1])"
+    first = str(tmp_path / "0.duckdb")
+    whole = None
+    for number in range(12 if kind == "file" else 6):
+        address = first if kind == "file" else postgres().database()
+        if whole is None or kind == "database":
+            _, before = of_version_1(address)
+            whole = Path(first).read_bytes() if kind == "file" else None
+        else:
+            Path(first).write_bytes(whole)
+        with subprocess.Popen(
+            [sys.executable, "-c", code, address], stdout=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            time.sleep(choice.uniform(0, 0.05) if number % 2 else choice.uniform(0, 0.3))
+            process.kill()
+        [(version,)] = run(address, ["SELECT version FROM mopse_store"])
+        tables = "SELECT count(*) FROM information_schema.tables WHERE table_name = 'seals'"
+        assert run(address, [tables]) == [(version - 1,)]
+        seen.add(version)
+        with opened_store(address) as store:
+            assert store.check() == []
+            assert (store.contents, store.totals) == before
+    assert seen <= {1, 2}
 
 
 def test_a_store_is_open_in_one_process(tmp_path):
@@ -536,21 +635,6 @@ def test_refusals_are_in_the_words_of_the_store_in_memory(tmp_path, kind):
     half = len(said) // 2
     assert said[:half] == said[half:]
     assert sum(line.startswith("Receipt") for line in said) == 2, "the removals"
-
-
-@pytest.mark.parametrize("kind", ["file", "database"])
-def test_records_are_renewed_where_a_store_keeps_no_seals(tmp_path, kind):
-    schema = Schema(age=Field(0, 120, proof=True))
-    address = str(tmp_path / "phr.duckdb") if kind == "file" else postgres().database()
-    scene = Scene(schema, "hospital", "clinic", cloud=Cloud(address))
-    scene.send("hospital", table(0, 5).select("id", "age"))
-    scene.owner.revoke("clinic")
-    scene.enroll()
-    hospital = scene.authorize("hospital")
-    assert hospital.renew(scene.cloud) == 5
-    with pytest.raises(InvalidInputError, match="keeps no seals"):
-        scene.cloud.receive(hospital.seal())
-    scene.cloud.close()
 
 
 @pytest.mark.parametrize("kind", ["file", "database"])
