@@ -54,8 +54,8 @@ test-rust:
 	cargo test --quiet
 
 test-python: $(VENV)/test
-	$(BIN)/python -m pytest --quiet
-	MOPSE_FAST=1 $(BIN)/python -m pytest --quiet --nbmake notebooks
+	$(BIN)/python -m pytest --quiet --numprocesses 2 --dist loadfile
+	MOPSE_FAST=1 $(BIN)/python -m pytest --quiet --numprocesses 2 --nbmake notebooks
 
 # Keeps the public names and signatures as they are now; tests compare with what is kept.
 api: $(VENV)/test

@@ -19,11 +19,12 @@ use mopse::message::attachment::{Attachment, StoredFile};
 use mopse::message::certificate::Chain;
 use mopse::message::listing::{Fetched, Listing};
 use mopse::message::notes::{Note, Notes};
+use mopse::message::piece::{Piece, Pieces};
 use mopse::message::query::Query;
 use mopse::message::removal::Removal;
 use mopse::message::request::Request;
 use mopse::message::seal::{Seal, Sealed};
-use mopse::message::sums::{Proof, Required, Wanted};
+use mopse::message::sums::{Evidence, Proof, Required, Wanted};
 use mopse::message::upload::Upload;
 use mopse::party::Keyring;
 use mopse::party::grants::{Grant, Grants, Share};
@@ -217,6 +218,7 @@ fn messages() -> Messages {
     let [all, some, records] = granted;
     let announcements = owner.announcements().expect("an owner announces");
     let mut split = announcement::split(&announcements).expect("just made");
+    let piece = Pieces::new(&sent).expect("just made").piece(&sent, 0..1);
     let signed = vec![
         ("upload", sent),
         ("upload", deletion),
@@ -225,6 +227,7 @@ fn messages() -> Messages {
         ("query", lookup.clone()),
         ("query", provable.clone()),
         ("seal", ward.seal(NOW).expect("it has a ledger")),
+        ("piece", piece),
         ("ledger", keeper().save_ledger().expect("there is chance").expect("it has a ledger")),
         ("attachment", attached),
         ("request", for_notes),
@@ -287,6 +290,7 @@ fn taken(bytes: &[u8]) -> Vec<(&'static str, Option<Vec<u8>>)> {
     note(&mut all, "announcement", Announcement::decode(bytes), |_| None);
     note(&mut all, "grant", Grant::decode(bytes), |_| None);
     note(&mut all, "seal", Sealed::decode(bytes), |_| None);
+    note(&mut all, "piece", Piece::decode(bytes), |_| None);
     note(&mut all, "ledger", kept(bytes), |()| None);
     note(&mut all, "stream", stream::open(&key(), b"", bytes), |_| None);
     for kind in [Kind::Owner, Kind::Provider] {
@@ -307,6 +311,9 @@ fn taken(bytes: &[u8]) -> Vec<(&'static str, Option<Vec<u8>>)> {
     note(&mut all, "notes", Notes::decode(bytes), |notes| Some(notes.encode()));
     let _ = announcement::owner_of(bytes);
     let _ = Seal::decode_head(bytes);
+    let _ = Piece::begun(bytes).is_ok();
+    let _ = Pieces::new(bytes).is_ok();
+    let _ = Evidence::decode(bytes).is_ok();
     let _ = secret_sharing::join(&[(bytes, &key()), (bytes, &key())]);
     all
 }
@@ -319,6 +326,7 @@ fn offered(cloud: &Cloud, bytes: &[u8]) -> usize {
         gate.admit(bytes, NOW).is_ok(),
         gate.enroll(bytes).is_ok(),
         gate.receive(bytes, NOW).is_ok_and(|receipt| !receipt.is_repeated),
+        gate.put(bytes, NOW).is_ok(),
         gate.search(bytes, NOW).is_ok(),
         gate.count(bytes, NOW).is_ok(),
         gate.search_proven(bytes, NOW, None, (Some(true), Wanted::default())).is_ok(),

@@ -26,7 +26,7 @@ use crate::message::envelope;
 use crate::message::limits::MOST_LOST;
 use crate::message::listing::{Fetched, Listing};
 use crate::message::notes::Notes;
-use crate::message::piece::{Piece, Pieces};
+use crate::message::piece::Piece;
 use crate::message::place::{Group, Node, spelt_path};
 use crate::message::query::Query;
 use crate::message::removal::Removal;
@@ -109,7 +109,9 @@ impl<S: Store> Gate<S> {
             }
             Some(Kind::Piece) => {
                 let known = self.served(message, Kind::Piece)?;
-                Ok(Admitted::Piece(Piece::decode(message, &known, now)?))
+                let piece = Piece::decode(message)?;
+                piece.check(&known, now)?;
+                Ok(Admitted::Piece(piece))
             }
             Some(Kind::Query) => {
                 let known = self.served(message, Kind::Query)?;
@@ -249,7 +251,8 @@ impl<S: Store> Gate<S> {
     pub fn missing(&self, message: &[u8], now: u64) -> Result<Vec<u64>, S::Error> {
         expect(message, &[Kind::Upload])?;
         let known = self.served(message, Kind::Upload)?;
-        let piece = Pieces::begun(message, &known, now)?;
+        let piece = Piece::begun(message)?;
+        piece.check(&known, now)?;
         let provider = piece.provider.path();
         if self.store.repeated(&piece.owner, &provider, piece.id, &piece.digest)?.is_some() {
             return Ok(Vec::new());

@@ -17,10 +17,10 @@ use super::Error;
 use super::announcement::Announced;
 use super::certificate::Owner;
 use super::envelope;
-use super::place::Node;
+use super::place::{Epoch, Node};
 use super::sums::Evidence;
 use super::tree::{self, CHUNK, Tree};
-use super::upload::Head;
+use super::upload::{self, Head};
 use crate::wire::{Kind, Reader};
 
 /// Bytes of a chunk; the last one of an upload may have fewer.
@@ -45,18 +45,19 @@ pub struct Piece {
     pub first: u64,
     /// The chunks.
     pub bytes: Vec<u8>,
+    schema: [u8; 32],
+    readers: Epoch,
+    hours: u32,
 }
 
 impl Piece {
-    /// Reads what [`Pieces::piece`] wrote, and verifies it; checks its upload against what the owner
-    /// announced, at a time in seconds since 1970.
+    /// Reads what [`Pieces::piece`] wrote, and verifies it.
     ///
     /// # Errors
     ///
     /// [`wire::Error::Format`](crate::wire::Error::Format) if the bytes are none, [`Error::Signature`] if it
-    /// is forged or no piece of what was signed, and those of
-    /// [`Upload::check`](super::upload::Upload::check).
-    pub fn decode(bytes: &[u8], announced: &Announced, now: u64) -> Result<Self, Error> {
+    /// is forged or no piece of what was signed.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
         let (mut reader, owner) = envelope::open(bytes, Kind::Piece)?;
         let of = Evidence::read(&mut reader)?;
         reader.end()?;
@@ -65,18 +66,45 @@ impl Piece {
         if head.owner != owner {
             return Err(Error::Signature { what: Kind::Piece.name() });
         }
-        head.check(announced, now)?;
         let Evidence { head: signed, first, chunks, .. } = of;
-        Ok(Self {
-            owner,
+        Ok(Self { first, bytes: chunks, ..Self::none_of(head, signed) })
+    }
+
+    /// What all pieces of an upload say of it, by its head with the signature, which may be its beginning: a
+    /// piece without chunks.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`decode`](Self::decode).
+    pub fn begun(message: &[u8]) -> Result<Self, Error> {
+        let (head, length) = Head::read(message)?;
+        Ok(Self::none_of(head, message[..length].to_vec()))
+    }
+
+    fn none_of(head: Head, signed: Vec<u8>) -> Self {
+        Self {
+            owner: head.owner,
             provider: head.provider,
             id: head.id,
             digest: head.digest,
             count: tree::chunks(head.length),
             head: signed,
-            first,
-            bytes: chunks,
-        })
+            first: 0,
+            bytes: Vec::new(),
+            schema: head.schema,
+            readers: head.readers,
+            hours: head.hours,
+        }
+    }
+
+    /// Checks it as [`Upload::check`](super::upload::Upload::check) does.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn check(&self, announced: &Announced, now: u64) -> Result<(), Error> {
+        let Self { owner, provider, schema, readers, hours, .. } = self;
+        upload::check((owner, provider, schema, readers, *hours), announced, now)
     }
 
     /// Its chunks, by number; an upload without a body has one, which is empty.
@@ -111,26 +139,6 @@ impl Pieces {
             return Err(Reader::headless(body, Kind::Upload.name()).fault().into());
         }
         Ok(Self { owner: of.owner, head, length: message.len(), tree: Tree::of_bytes(body) })
-    }
-
-    /// What all pieces of an upload say of it, by its head with the signature: one without chunks.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Piece::decode`].
-    pub fn begun(message: &[u8], announced: &Announced, now: u64) -> Result<Piece, Error> {
-        let (head, length) = Head::read(message)?;
-        head.check(announced, now)?;
-        Ok(Piece {
-            owner: head.owner,
-            provider: head.provider,
-            id: head.id,
-            digest: head.digest,
-            count: tree::chunks(head.length),
-            head: message[..length].to_vec(),
-            first: 0,
-            bytes: Vec::new(),
-        })
     }
 
     /// How many chunks there are.

@@ -372,9 +372,10 @@ impl Upload {
 }
 
 /// Owner, provider, digest of the schema, readers' epoch, hours since 1970.
-type Stated<'a> = (&'a Owner, &'a Node, &'a [u8; 32], &'a Epoch, u32);
+pub(super) type Stated<'a> = (&'a Owner, &'a Node, &'a [u8; 32], &'a Epoch, u32);
 
-fn check(
+/// Checks what an upload states, as [`Upload::check`] says.
+pub(super) fn check(
     (owner, provider, schema, readers, hours): Stated<'_>,
     announced: &Announced,
     now: u64,
@@ -398,9 +399,12 @@ pub(crate) struct Head {
     /// The upload's number.
     pub id: u128,
     stamp: Stamp,
-    schema: [u8; 32],
-    readers: Epoch,
-    hours: u32,
+    /// The digest of the schema.
+    pub schema: [u8; 32],
+    /// The readers' epoch that the records are sealed in.
+    pub readers: Epoch,
+    /// When it was made, in hours since 1970.
+    pub hours: u32,
     portions: Vec<(String, Vec<u8>)>,
     /// Bytes of the body.
     pub length: u64,
@@ -412,12 +416,6 @@ pub(crate) struct Head {
 }
 
 impl Head {
-    /// Checks it as [`Upload::check`] does.
-    pub(crate) fn check(&self, announced: &Announced, now: u64) -> Result<(), Error> {
-        let Self { owner, provider, schema, readers, hours, .. } = self;
-        check((owner, provider, schema, readers, *hours), announced, now)
-    }
-
     /// Reads the head of an upload, verifies its signature, and says where the body begins.
     ///
     /// # Errors
