@@ -47,6 +47,8 @@ class Base:
         self._last: dict[bytes, int] = {}
         self._has_stones: dict[int, bool] = {}
         self._sealed: dict[int, int] = {}
+        # The high halves of handles that may be at a place: ascending, and those that came since.
+        self._highs: dict[int, tuple[NDArray[np.int64], set[int]]] = {}
         self._next: int | None = None
         self._tidier: threading.Thread | None = None
         self._is_closed = False
@@ -213,12 +215,38 @@ class Base:
         self, session: Work, of: int, place: int, handles: NDArray[np.uint64]
     ) -> dict[int, tuple[int, int]]:
         """Return upload and row of the records with these handles, by position."""
+        if not self._may_have(session, of, place, halves(handles)[0]):
+            return {}
         table = f"records_{of}"
         sql = f"SELECT {{0}}, r.seq, r.row_no FROM {table} r"
         return {
             position: (seq, row)
             for position, seq, row in self._looked_up(session, sql, "r", place, handles)
         }
+
+    def _may_have(self, session: Work, of: int, place: int, highs: NDArray[np.int64]) -> bool:
+        """Say whether a place may have a record with one of these high halves of handles.
+
+        Most records are new, and to look for one reads a column of all that are there.
+        """
+        if not self._engine.is_exclusive:
+            return True
+        if place not in self._highs:
+            sql = f"SELECT high FROM records_{of} WHERE place = ?"
+            found = session.fetch(sql, [place], {"high": int})["high"]
+            self._highs[place] = np.sort(found), set()
+        known, since = self._highs[place]
+        if not len(known):
+            return bool(since) and not since.isdisjoint(highs.tolist())
+        at = np.minimum(np.searchsorted(known, highs), len(known) - 1)
+        return bool((known[at] == highs).any()) or not since.isdisjoint(highs.tolist())
+
+    def _note_highs(self, place: int, highs: NDArray[np.int64]) -> None:
+        """Note that records with these high halves of handles are about to be at a place."""
+        if len(highs) > FEW:
+            self._highs.pop(place, None)
+        elif place in self._highs:
+            self._highs[place][1].update(highs.tolist())
 
     def _stones(self, session: Work, place: int, handles: NDArray[np.uint64]) -> dict[int, int]:
         """Return the number of the upload that removed each of some records, by position."""

@@ -12,7 +12,7 @@ from mopse.stores._catalog import Facts, Group, Work
 from mopse.stores._proving import Gone
 from mopse.stores._tables import among, as_handles, by_upload, joined, number_of, pair, u128
 
-__all__ = ["GoneRows", "Removing", "gone_rows"]
+__all__ = ["GoneRows", "Removing", "evidence_of", "gone_rows"]
 
 
 class GoneRows(Base):
@@ -168,18 +168,18 @@ class Removing:
         return self._shown
 
 
-def gone_rows(session: Work, places: Collection[int], evidence: dict[int, bytes]) -> list[Gone]:
-    """Return the sealed rows of places that are gone; add what shows it to the evidence."""
-    found = []
-    for place in places:
-        sql = "SELECT upload, high, low, content, entries, evidence, position FROM gone "
-        sql += "WHERE place = ?"
-        for upload, high, low, content, entries, number, position in session.rows(sql, place):
-            fields = [(field, at) for field, at in json.loads(bytes(entries))]
-            at = number_of(upload), joined(high, low), bytes(content)
-            found.append(Gone(*at, fields, number, position))
-            evidence[number] = b""
-    for number in [number for number, shown in evidence.items() if not shown]:
-        sql = "SELECT shown FROM evidence WHERE number = ?"
-        evidence[number] = bytes(session.rows(sql, number)[0][0])
+def gone_rows(session: Work, where: str, *values: Any) -> dict[int, list[Gone]]:
+    """Return the sealed rows that are gone of the places that a condition names."""
+    sql = "SELECT place, upload, high, low, content, entries, evidence, position FROM gone "
+    found: dict[int, list[Gone]] = {}
+    for place, upload, high, low, content, entries, *by in session.rows(sql + where, *values):
+        fields = [(field, ciphertext) for field, ciphertext in json.loads(bytes(entries))]
+        row = number_of(upload), joined(high, low), bytes(content)
+        found.setdefault(place, []).append(Gone(*row, fields, *by))
     return found
+
+
+def evidence_of(session: Work, where: str, *values: Any) -> dict[int, bytes]:
+    """Return what shows that rows are gone, by its number."""
+    sql = "SELECT number, shown FROM evidence WHERE number IN (SELECT g.evidence FROM gone g "
+    return {number: bytes(shown) for number, shown in session.rows(f"{sql}{where})", *values)}

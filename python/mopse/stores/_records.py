@@ -271,6 +271,7 @@ class Records(GoneRows):
             (seq, place, u128(upload.id), readers, layouts.encode(), count),
         )
         high, low = halves(upload.handles)
+        self._note_highs(place, high)
         columns: dict[str, Any] = {
             "seq": np.full(count, seq, np.int64),
             "row_no": np.arange(count, dtype=np.int64),

@@ -8,7 +8,7 @@ from mopse._mopse.message import Part, Query, Seal, StoredFile, StoredUpload
 from mopse.stores._answers import Answers
 from mopse.stores._catalog import Work
 from mopse.stores._filing import Filing
-from mopse.stores._gone import gone_rows
+from mopse.stores._gone import evidence_of, gone_rows
 from mopse.stores._pieces import Pieces
 from mopse.stores._proving import Gone, SealedAnswer, Sealing
 from mopse.stores._records import Records
@@ -43,7 +43,8 @@ class Sealed(Records, Answers, Filing, Pieces):
             else:
                 last, since = Seal.decode(bytes(before)), until
         seal.check_next(last, removed)
-        gone = [(row.upload, row.handle, row.digest) for row in gone_rows(session, [place], {})]
+        kept = gone_rows(session, "WHERE place = ?", place).get(place, [])
+        gone = [(row.upload, row.handle, row.digest) for row in kept]
         seal.check_rows(last, gone, self._as_uploads(session, of, place, since=since))
         seal.check_files(self._described(session, place, "TRUE", []))
         self._forget_gone(session, place)
@@ -64,24 +65,32 @@ class Sealed(Records, Answers, Filing, Pieces):
         known = frozenset(known)
         with self._reading(query.owner) as session:
             parts: list[Part] = []
-            places: dict[int, Any] = {}
+            reached: dict[tuple[int, str | None], None] = {}
             for token in query.tokens:
                 parts += self._answer(session, query.owner, token, session.changes)
                 group = session.group_at(query.owner, *token.place)
                 if group is not None:
-                    name = token.provider
-                    places |= _sealed_places(session, group.number, name)
+                    reached[group.number, token.provider] = None
+            places: dict[int, tuple[bytes, int, int, int]] = {}
+            gone: dict[int, list[Gone]] = {}
+            evidence: dict[int, bytes] = {}
+            for of, provider in reached:
+                found = _sealed_places(session, of, provider)
+                places |= found
+                where, values = "WHERE place IN (SELECT id FROM places WHERE of_group = ?)", [of]
+                if provider is not None:
+                    where, values = "WHERE place = ?", [*found][:1] or [-1]
+                gone |= gone_rows(session, where, *values)
+                evidence |= evidence_of(session, where, *values)
             late: dict[int, list[int]] = {place: [] for place in places}
             for seq in session.seen:
                 facts = self._upload(session, seq)
                 if facts.place in places and seq >= places[facts.place][1]:
                     late[facts.place].append(facts.number)
-            evidence: dict[int, bytes] = {}
-            gone: dict[int, list[Gone]] = {
-                place: gone_rows(session, [place], evidence) for place in places
-            }
             sealings = [
-                _sealing(session, place, row, known)._replace(late=late[place], gone=gone[place])
+                _sealing(session, place, row, known)._replace(
+                    late=late[place], gone=gone.get(place, [])
+                )
                 for place, row in places.items()
             ]
             above = {token.place[0] for token in query.tokens}
@@ -147,7 +156,7 @@ class Sealed(Records, Answers, Filing, Pieces):
             known = session.place(owner, provider, epochs)
             if known is not None:
                 place, of = known
-                gone += gone_rows(session, [place], {})
+                gone += gone_rows(session, "WHERE place = ?", place).get(place, [])
                 yield None
                 until = self._until(session, place)
                 yield from self._as_uploads(session, of, place, until=until, field=field)

@@ -731,7 +731,7 @@ def test_eight_providers_and_readers_see_one_order(tmp_path, kind):
 
 
 def test_records_are_ordered_by_a_thread_and_ranges_stay_the_same(tmp_path, monkeypatch):
-    monkeypatch.setattr("mopse.stores._sql._TAIL", 500)
+    monkeypatch.setattr("mopse.stores._records._TAIL", 500)
     store = DuckDBStore(tmp_path / "phr.duckdb")
     scene = Scene(SCHEMA, "hospital", cloud=Cloud(store))
     for at in range(6):
