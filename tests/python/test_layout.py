@@ -94,7 +94,10 @@ PYTHON = {
         ),
         "specimens",
     },
-    "cli": {"", "_files", "_scheme_names", "errors", "evaluate", "labs", "plot", "stores"},
+    "cli": {
+        *("", "_checks", "_files", "_scheme_names", "_types", "errors", "evaluate", "labs"),
+        *("messages", "plot", "stores"),
+    },
     "__main__": {"cli"},
 }
 """Room of the package: rooms it may import. The package's root, which loads all, is ``""``."""
