@@ -1,6 +1,7 @@
 """The console command ``mopse``: one module for each of its commands.
 
-A command is a module with `add`, which tells its arguments, and what it runs.
+A command is a module with `add`, which tells its arguments, and what it runs. What that returns is
+the exit code; none is 0.
 """
 
 import argparse
@@ -8,7 +9,7 @@ import os
 import sys
 
 import mopse
-from mopse.cli import _attack, _demo, _evaluate, _labs, _store
+from mopse.cli import _attack, _demo, _evaluate, _labs, _schema, _store
 from mopse.errors import MopseError
 
 __all__ = ["main"]
@@ -16,7 +17,7 @@ __all__ = ["main"]
 _INTERRUPTED = 130
 """What shells expect of a command that Ctrl-C ended: 128 and the signal's number."""
 
-_COMMANDS = (_demo, _evaluate, _attack, _labs, _store)
+_COMMANDS = (_schema, _store, _demo, _evaluate, _attack, _labs)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -38,7 +39,7 @@ def main(arguments: list[str] | None = None) -> None:
         command.add(commands)
     given = parser.parse_args(arguments)
     try:
-        given.run(given)
+        code = given.run(given)
         sys.stdout.flush()
     except MopseError as error:
         sys.exit(f"mopse: {error}")
@@ -49,3 +50,5 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(f"mopse: the output cannot be written: {error.strerror}")
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
+    if code:  # of what was done, and of what nothing was found for
+        sys.exit(code)
