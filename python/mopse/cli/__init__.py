@@ -9,7 +9,7 @@ import os
 import sys
 
 import mopse
-from mopse.cli import _attack, _demo, _evaluate, _labs, _schema, _store
+from mopse.cli import _attack, _demo, _evaluate, _labs, _owner, _schema, _status, _store
 from mopse.errors import MopseError
 
 __all__ = ["main"]
@@ -17,7 +17,7 @@ __all__ = ["main"]
 _INTERRUPTED = 130
 """What shells expect of a command that Ctrl-C ended: 128 and the signal's number."""
 
-_COMMANDS = (_schema, _store, _demo, _evaluate, _attack, _labs)
+_COMMANDS = (_schema, _owner, _status, _store, _demo, _evaluate, _attack, _labs)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -32,6 +32,8 @@ def main(arguments: list[str] | None = None) -> None:
         prog="mopse",
         description="Order-preserving encryption of record indexes under one key per provider, "
         "and what it leaks.",
+        epilog="Exit codes: 0 done, or found; 1 refused; 2 not understood; 3 nothing found; "
+        "130 interrupted.",
     )
     parser.add_argument("--version", action="version", version=f"mopse {mopse.__version__}")
     commands = parser.add_subparsers(title="commands", required=True)

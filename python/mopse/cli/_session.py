@@ -55,7 +55,8 @@ def add_documented(
 ) -> argparse.ArgumentParser:
     """Add a command, described in a line and, when it is asked about, in full with an example."""
     paragraphs = [textwrap.fill(" ".join(part.split()), 79) for part in long.split("\n\n")]
-    shown = "\n".join(f"  {line.strip()}" for line in example.strip().splitlines())
+    shown = textwrap.indent("\n".join(line.strip() for line in example.splitlines()), "  ")
+    shown = shown.replace("\\\n  ", "\\\n    ")
     return add_command(
         commands,
         name,
@@ -135,6 +136,11 @@ class Session:
     def save(self) -> None:
         """Write the keyring back in one step, with what it has learned."""
         self.party.save(self._keyring, self._password)
+
+    def save_ledger(self) -> None:
+        """Save what a provider knows of its records, if its schema has it keep a ledger."""
+        if self.party.schema.proven:
+            self.save()
 
     def up_to_date(self, ask: Callable[[], _Done]) -> _Done:
         """Return what a question returns, after the keyring has caught up if it must."""

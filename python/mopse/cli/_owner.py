@@ -1,0 +1,260 @@
+"""The command ``mopse owner``."""
+
+import argparse
+import os
+from typing import Any
+
+import mopse
+from mopse.cli._command import Commands, add_command
+from mopse.cli._keyrings import (
+    add_password,
+    locked,
+    made_new,
+    must_be_there,
+    opened_owner,
+    password_of,
+)
+from mopse.cli._output import add_json, note, print_document, print_line
+from mopse.cli._schema_file import read_schema
+from mopse.cli._session import add_cloud, add_documented, opened_cloud
+from mopse.errors import ChangedError, InvalidInputError, ReplayError
+
+__all__ = ["add"]
+
+_TELLS = "a cloud to tell of it"
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    command = add_command(
+        commands,
+        "owner",
+        short="be the owner of records: authorise providers, and revoke them",
+        long="The owner holds the root key, from which all others come. Its keyring is a file\n"
+        "under a password: whoever loses either loses all records.",
+    )
+    does = command.add_subparsers(title="what it does", required=True)
+    new = add_documented(
+        does,
+        "new",
+        short="make an owner's keyring",
+        long="""Make a new root key, and write it to a new keyring under a password, which is asked
+        for twice. No file is ever overwritten. `mopse schema --help` shows a schema.""",
+        example="mopse owner new --schema schema.toml --keyring owner.keyring --cloud phr.duckdb",
+    )
+    new.add_argument("--schema", required=True, metavar="FILE.toml", help="the fields")
+    _add_keyring(new, "the new keyring")
+    add_cloud(new, is_needed=False, why=f"{_TELLS}, which is made if it is not there")
+    new.set_defaults(run=_new)
+
+    enroll = add_documented(
+        does,
+        "enroll",
+        short="tell a cloud what the keyring has announced",
+        long="""Have a cloud serve this owner, and know everything that the keyring has announced:
+        what was authorised or revoked without --cloud, or with another one.""",
+        example="mopse owner enroll --keyring owner.keyring --cloud phr.duckdb",
+    )
+    _add_keyring(enroll)
+    add_cloud(enroll, why="the cloud to tell, which is made if it is not there")
+    enroll.set_defaults(run=_enroll)
+
+    authorize = add_documented(
+        does,
+        "authorize",
+        short="write a provider's keyring",
+        long="""Authorise a provider and write its keyring under a password of its own, which is
+        asked for after the owner's. Who was authorised before gets the same keys again, and after a
+        revocation those of the new epoch beside them.""",
+        example="""mopse owner authorize hospital --keyring owner.keyring --to hospital.keyring \\
+                     --cloud phr.duckdb""",
+    )
+    authorize.add_argument("name", help="what the provider is called")
+    authorize.add_argument(
+        "--under", metavar="PATH", help="the provider that it belongs to, as in hospital/ward"
+    )
+    _add_keyring(authorize)
+    authorize.add_argument(
+        "--to", required=True, metavar="FILE", help="the provider's keyring to write"
+    )
+    authorize.add_argument(
+        "--replace", action="store_true", help="write it in place of one that is there"
+    )
+    add_password(authorize, "--new-password-fd", "the provider's keyring")
+    add_cloud(authorize, is_needed=False, why=_TELLS)
+    authorize.set_defaults(run=_authorize)
+
+    revoke = add_documented(
+        does,
+        "revoke",
+        short="remove a provider and everyone below it",
+        long="""Remove a provider and advance the epoch of its group. The others of the group need
+        new keyrings: `mopse owner authorize --replace` for each, then `mopse renew`. What was
+        encrypted before stays readable to who could read it. Who was revoked already is told to the
+        cloud again.""",
+        example="mopse owner revoke clinic --keyring owner.keyring --cloud phr.duckdb --remove",
+    )
+    revoke.add_argument("path", help="the provider, as in clinic or hospital/ward")
+    _add_keyring(revoke)
+    add_cloud(revoke, is_needed=False, why=_TELLS)
+    revoke.add_argument(
+        "--remove", action="store_true", help="have the cloud remove all that it sent"
+    )
+    revoke.set_defaults(run=_revoke)
+
+
+def _add_keyring(command: argparse.ArgumentParser, what: str = "the owner's keyring") -> None:
+    command.add_argument("--keyring", required=True, metavar="FILE", help=what)
+    add_password(command, of="the owner's keyring")
+    add_json(command)
+
+
+class _Open:
+    """An owner whose keyring nobody else changes meanwhile."""
+
+    def __init__(self, owner: mopse.Owner, keyring: Any, password: str) -> None:
+        self.owner, self._keyring, self._password = owner, keyring, password
+
+    def announce(self) -> bytes:
+        """Return what a cloud is to know, once the keyring on the disk knows it."""
+        public = self.owner.public
+        self.owner.save(self._keyring, self._password)
+        return public
+
+    def meet(self, cloud: mopse.Cloud) -> None:
+        """Tell a cloud all there is, and take over what a copy of the keyring told it."""
+        try:
+            cloud.enroll(self.announce())
+        except (ChangedError, ReplayError):
+            self.owner.catch_up(cloud)
+            cloud.enroll(self.announce())
+
+
+def _new(given: argparse.Namespace) -> None:
+    schema = read_schema(given.schema)
+    made_new(given.keyring)
+    password = password_of(given.password_fd, given.keyring, is_new=True)
+    with locked(given.keyring) as keyring:
+        made_new(given.keyring)
+        opened = _Open(mopse.Owner.generate(schema), keyring, password)
+        public = opened.announce()
+        if given.cloud is not None:
+            with opened_cloud(given.cloud, may_make=True) as cloud:
+                cloud.enroll(public)
+    _say(
+        given,
+        f"{given.keyring} holds a new owner with the fields {', '.join(schema)}.",
+        owner=_short(opened.owner),
+        keyring=given.keyring,
+        fields=list(schema),
+    )
+
+
+def _enroll(given: argparse.Namespace) -> None:
+    must_be_there(given.keyring)
+    password = password_of(given.password_fd, given.keyring, is_new=False)
+    with locked(given.keyring) as keyring:
+        opened = _Open(opened_owner(given.keyring, password), keyring, password)
+        with opened_cloud(given.cloud, may_make=True) as cloud:
+            opened.meet(cloud)
+    paths = opened.owner.providers
+    _say(
+        given,
+        f"The cloud knows the owner and {_count(len(paths), 'provider')}.",
+        owner=_short(opened.owner),
+        providers=paths,
+    )
+
+
+def _authorize(given: argparse.Namespace) -> None:
+    must_be_there(given.keyring)
+    made_new(given.to, may_replace=given.replace)
+    if os.path.realpath(given.to) == os.path.realpath(given.keyring):
+        raise InvalidInputError(f"--to {given.to}: it is the owner's keyring")
+    password = password_of(given.password_fd, given.keyring, is_new=False)
+    new_password = password_of(
+        given.new_password_fd, given.to, flag="--new-password-fd", is_new=True
+    )
+    with locked(given.keyring) as keyring, locked(given.to) as target:
+        made_new(given.to, may_replace=given.replace)
+        opened = _Open(opened_owner(given.keyring, password), keyring, password)
+        if given.cloud is None:
+            provider = opened.owner.authorize(given.name, given.under)
+            opened.announce()
+        else:
+            with opened_cloud(given.cloud) as cloud:
+                opened.meet(cloud)
+                provider = opened.owner.authorize(given.name, given.under)
+                cloud.enroll(opened.announce())
+                provider.catch_up(cloud)
+        provider.save(target, new_password)
+    _say(
+        given,
+        f"{given.to} is the keyring of {provider.path}: give it the file and its password.",
+        owner=_short(opened.owner),
+        provider=provider.path,
+        keyring=given.to,
+    )
+    if given.cloud is None:
+        note("no cloud was told of it: `mopse owner enroll` does that")
+
+
+def _revoke(given: argparse.Namespace) -> None:
+    if given.remove and given.cloud is None:
+        raise InvalidInputError("--remove is for a cloud: --cloud names it")
+    must_be_there(given.keyring)
+    password = password_of(given.password_fd, given.keyring, is_new=False)
+    with locked(given.keyring) as keyring:
+        opened = _Open(opened_owner(given.keyring, password), keyring, password)
+        owner = opened.owner
+        if given.cloud is None:
+            _leave(owner, given.path)
+            opened.announce()
+        else:
+            with opened_cloud(given.cloud) as cloud:
+                opened.meet(cloud)
+                _leave(owner, given.path)
+                cloud.enroll(opened.announce())
+                if given.remove:
+                    cloud.receive(owner.removal(given.path))
+    group, _, _ = given.path.rpartition("/")
+    others = [path for path in owner.providers if path.rpartition("/")[0] == group]
+    again = f" These need new keyrings: {', '.join(others)}." if others else ""
+    _say(
+        given,
+        f"{given.path} is revoked.{again}",
+        owner=_short(owner),
+        revoked=given.path,
+        need_new_keyrings=others,
+    )
+    if given.cloud is None:
+        note("no cloud was told of it: `mopse owner enroll` does that")
+
+
+def _leave(owner: mopse.Owner, path: str) -> None:
+    """Revoke a provider, unless a command that was interrupted has done it."""
+    if path in owner.providers:
+        owner.revoke(path)
+        return
+    try:
+        owner.removal(path)
+    except InvalidInputError:
+        owner.revoke(path)  # which says what there is instead
+        return
+    note(f"{path} was revoked before")
+
+
+def _say(given: argparse.Namespace, line: str, **document: Any) -> None:
+    if given.json:
+        print_document(document)
+    else:
+        print_line(line)
+
+
+def _short(owner: mopse.Owner) -> str:
+    """Return what an owner is called where people read it."""
+    return owner.key[:8].hex()
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
