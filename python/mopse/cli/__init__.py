@@ -9,7 +9,19 @@ import os
 import sys
 
 import mopse
-from mopse.cli import _attack, _demo, _evaluate, _labs, _owner, _schema, _status, _store
+from mopse.cli import (
+    _ask,
+    _attachments,
+    _attack,
+    _demo,
+    _evaluate,
+    _labs,
+    _owner,
+    _records,
+    _schema,
+    _status,
+    _store,
+)
 from mopse.errors import MopseError
 
 __all__ = ["main"]
@@ -17,7 +29,10 @@ __all__ = ["main"]
 _INTERRUPTED = 130
 """What shells expect of a command that Ctrl-C ended: 128 and the signal's number."""
 
-_COMMANDS = (_schema, _owner, _status, _store, _demo, _evaluate, _attack, _labs)
+_COMMANDS = (
+    *(_schema, _owner, _records, _ask, _attachments, _status, _store),
+    *(_demo, _evaluate, _attack, _labs),
+)
 
 
 def main(arguments: list[str] | None = None) -> None:

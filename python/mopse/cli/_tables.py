@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 
 import mopse
+from mopse._checks import text
 from mopse._files import as_file, telling
 from mopse.cli._schema_file import naming
 from mopse.errors import DamagedFileError, InvalidInputError
@@ -79,7 +80,7 @@ def read_table(
 
 def as_ids(ids: Sequence[str], *, text_ids: bool) -> list[Any]:
     """Return record ids as they are in a table: whole numbers if all are written so."""
-    column = pl.Series("ids", ids, dtype=pl.String)
+    column = pl.Series("ids", [text(one, "a record's id") for one in ids], dtype=pl.String)
     return (column if text_ids else _whole(column)).to_list()
 
 

@@ -1,0 +1,87 @@
+"""The command ``mopse ask``."""
+
+import argparse
+from typing import Any
+
+from mopse.cli._bounds import bounds
+from mopse.cli._command import Commands
+from mopse.cli._output import add_json, note, print_document, print_table, rows_of
+from mopse.cli._session import (
+    NOTHING_FOUND,
+    add_cloud,
+    add_documented,
+    add_party,
+    add_proof,
+    session,
+)
+
+__all__ = ["add"]
+
+_LONG = """Print the records of a cloud whose fields meet all bounds of a query, as an owner of all
+providers, as a provider of its own and of those below it.
+
+A query is bounds joined with `and`, nothing more: <= >= = < >, also as 40 <= age <= 60. Text,
+categories and dates stand in quotes ('good', '2026-05-31'), numbers do not; truth values are true
+and false. A field with a space in its name stands in quotes, or in backticks where a value could be
+meant. < and > are for whole numbers and dates: of decimals, results of a calculation lie beside the
+value that is shown, so that nobody knows which one is the next. Mind your shell: the query is one
+argument, in quotes.
+
+The exit code is 0 if there are records, 3 if there is none, 1 if something was refused or did not
+open, 2 if the command was not understood."""
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    command = add_documented(
+        commands,
+        "ask",
+        short="print the records within bounds",
+        long=_LONG,
+        example="""mopse ask --as owner.keyring --cloud phr.duckdb \\
+                     'age >= 40 and age <= 60 and sbp >= 140'""",
+    )
+    command.add_argument("query", help="bounds of fields, joined with 'and'")
+    add_party(command)
+    add_cloud(command)
+    add_proof(command)
+    command.add_argument(
+        "--report",
+        action="store_true",
+        help="print what opens, and what does not as faults, instead of refusing all",
+    )
+    add_json(command)
+    command.set_defaults(run=_run)
+
+
+def _run(given: argparse.Namespace) -> int:
+    with session(given) as at:
+        ranges = bounds(given.query, at.party.schema)
+        with at.remembering(has_proof=given.proof):
+            found: Any = at.party.ask(
+                at.cloud,
+                ranges,
+                proof=True if given.proof else None,
+                max_age=given.max_age,
+                faults="report" if given.report else "raise",
+            )
+        seals = {path: number for path, (number, _) in at.party.seals.items()}
+    records, faults = found if given.report else (found, None)
+    if given.json:
+        document = {"records": rows_of(records)}
+        if faults is not None:
+            document["faults"] = rows_of(faults)
+        print_document(document | ({"seals": seals} if given.proof else {}))
+    else:
+        print_table(records)
+    if given.proof:
+        shown = ", ".join(f"{path} {number}" for path, number in sorted(seals.items()))
+        note(
+            f"nothing is missing that these seals state: {shown}; what came after them is unproven"
+        )
+    note(f"{records.height:,} record{'' if records.height == 1 else 's'}")
+    if faults is not None and faults.height:
+        for fault in rows_of(faults):
+            note(f"provider {fault['provider']!r}, record {fault['record']}: {fault['cause']}")
+        return 1
+    return 0 if records.height else NOTHING_FOUND

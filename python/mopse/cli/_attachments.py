@@ -1,0 +1,154 @@
+"""The commands ``mopse attach``, ``find`` and ``fetch``: files of records."""
+
+import argparse
+import mimetypes
+from pathlib import Path
+
+import mopse
+from mopse._files import PRIVATE, as_file, write_whole
+from mopse.cli._command import Commands
+from mopse.cli._output import add_json, note, print_document, print_line, print_table, rows_of
+from mopse.cli._session import (
+    NOTHING_FOUND,
+    add_cloud,
+    add_documented,
+    add_party,
+    add_proof,
+    as_provider,
+    session,
+)
+from mopse.cli._tables import as_ids
+from mopse.errors import InvalidInputError
+
+__all__ = ["add"]
+
+_ANY_TYPE = "application/octet-stream"
+
+
+def add(commands: Commands) -> None:
+    """Add the commands."""
+    attach = add_documented(
+        commands,
+        "attach",
+        short="attach a file to a record",
+        long="""Seal a file, as the provider of a record, and have a cloud store it with encrypted
+        keywords to find it by. The cloud sees neither name, type nor keyword.""",
+        example="""mopse attach 17 chest.jpg --keyword pneumonia --keyword '0171 234' \\
+                     --as hospital.keyring --to phr.duckdb""",
+    )
+    attach.add_argument("record", metavar="RECORD", help="the id of the record")
+    attach.add_argument("file", metavar="FILE", help="the file")
+    attach.add_argument(
+        "--keyword",
+        action="append",
+        default=[],
+        metavar="WORD",
+        help="what it is found by; may be repeated",
+    )
+    attach.add_argument("--name", help="what it is called (default: as the file)")
+    attach.add_argument(
+        "--media-type", metavar="TYPE", help="as in image/jpeg (default: by the file's ending)"
+    )
+    attach.add_argument(
+        "--text-ids", action="store_true", help="take the id as text also if it is a whole number"
+    )
+    add_party(attach)
+    add_cloud(attach)
+    add_json(attach)
+    attach.set_defaults(run=_attach)
+
+    find = add_documented(
+        commands,
+        "find",
+        short="list files by keywords",
+        long="""List the attached files that have all of some keywords, at every provider in reach.
+        The cloud learns which files match each keyword, not the words.
+
+        The exit code is 0 if there are files, 3 if there is none.""",
+        example="mopse find pneumonia '0171 234' --as owner.keyring --cloud phr.duckdb",
+    )
+    find.add_argument("words", nargs="+", metavar="WORD", help="a keyword")
+    add_party(find)
+    add_cloud(find)
+    add_proof(find)
+    add_json(find)
+    find.set_defaults(run=_find)
+
+    fetch = add_documented(
+        commands,
+        "fetch",
+        short="fetch one attached file",
+        long="""Fetch an attached file by the number that `mopse find` shows, and write what it
+        holds; no other file moves.""",
+        example="""mopse fetch 0b5e... --out chest.jpg --as owner.keyring --cloud phr.duckdb""",
+    )
+    fetch.add_argument("number", metavar="NUMBER", help="the file's number, from `mopse find`")
+    fetch.add_argument("--out", required=True, metavar="FILE", help="where it goes")
+    add_party(fetch)
+    add_cloud(fetch)
+    fetch.add_argument(
+        "--proof", action="store_true", help="refuse a file that its provider is not shown to sign"
+    )
+    add_json(fetch)
+    fetch.set_defaults(run=_fetch)
+
+
+def _attach(given: argparse.Namespace) -> None:
+    name = as_file(given.file).name if given.name is None else given.name
+    guessed, _ = mimetypes.guess_type(name, strict=True)
+    media_type = guessed or _ANY_TYPE if given.media_type is None else given.media_type
+    with session(given) as at:
+        provider = as_provider(at.party, given.keyring)
+        [record] = as_ids([given.record], text_ids=given.text_ids)
+
+        def send() -> mopse.FileUpload:
+            message = provider.attach(
+                record, given.file, name=name, media_type=media_type, keywords=given.keyword
+            )
+            at.save()  # what a lost keyring counts twice is refused; what never arrives is not
+            at.cloud.receive(message)
+            return message
+
+        try:
+            message = at.up_to_date(send)
+        except InvalidInputError:
+            if not provider.catch_up(at.cloud):
+                raise
+            message = send()
+    if given.json:
+        print_document({"provider": provider.path, "file": message.file})
+    else:
+        print_line(f"{provider.path}: attached as {message.file}.")
+
+
+def _find(given: argparse.Namespace) -> int:
+    with session(given) as at:
+
+        def ask() -> mopse.FileListing:
+            asked.append(at.party.find(*given.words, proof=given.proof))
+            return at.cloud.find(asked[-1], proof=given.proof)
+
+        asked: list[mopse.FileRequest] = []
+        with at.remembering(has_proof=given.proof):
+            listing = at.up_to_date(ask)
+            files = at.party.files(listing, asked[-1], proof=given.proof, max_age=given.max_age)
+    if given.json:
+        print_document({"files": rows_of(files)})
+    else:
+        print_table(files)
+    note(f"{files.height:,} file{'' if files.height == 1 else 's'}")
+    return 0 if files.height else NOTHING_FOUND
+
+
+def _fetch(given: argparse.Namespace) -> None:
+    out: Path = as_file(given.out)
+    with session(given) as at:
+        request = at.party.fetch(given.number)
+        sealed = at.cloud.fetch(request, proof=given.proof)
+        file = at.party.open_file(sealed, request, proof=given.proof)
+    write_whole(out, file.content, PRIVATE)
+    told = {"name": file.name, "media_type": file.media_type, "provider": file.provider}
+    if given.json:
+        print_document({**told, "bytes": len(file.content), "out": given.out})
+    else:
+        print_line(f"{given.out}: {file.name!r} of {file.provider}, {len(file.content):,} bytes.")

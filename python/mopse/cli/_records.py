@@ -1,0 +1,241 @@
+"""The commands ``mopse encrypt``, ``delete``, ``seal`` and ``renew``: what providers send."""
+
+import argparse
+import dataclasses
+import warnings
+
+import polars as pl
+
+import mopse
+from mopse._types import typed
+from mopse.cli._command import Commands
+from mopse.cli._output import add_json, note, print_document, print_line
+from mopse.cli._schema import add_table
+from mopse.cli._schema_file import naming
+from mopse.cli._session import (
+    Session,
+    add_cloud,
+    add_documented,
+    add_party,
+    as_provider,
+    session,
+)
+from mopse.cli._tables import as_ids, read_table
+from mopse.errors import InvalidInputError
+from mopse.messages import Receipt
+
+__all__ = ["add", "print_receipt"]
+
+_MOST = 1 << 16
+"""Records that one question asks for."""
+
+
+def add(commands: Commands) -> None:
+    """Add the commands."""
+    encrypt = add_documented(
+        commands,
+        "encrypt",
+        short="encrypt a table and send it to a cloud",
+        long="""Seal the rows of a table and encrypt their index entries, as a provider, and have a
+        cloud store them: all or none. A row has an id, and a column for every field of the schema.
+
+        A field whose values a copy of the store would tell nearly all is refused until
+        --accept-leakage names it. Records that are stored already are refused too, unless all are
+        there with these very values: so a command that was interrupted can be given again.""",
+        example="""mopse encrypt admissions.csv --as hospital.keyring --id record_id \\
+                     --accept-leakage age --to phr.duckdb""",
+    )
+    add_table(encrypt)
+    add_party(encrypt)
+    encrypt.add_argument("--id", required=True, metavar="COLUMN", help="the column of record ids")
+    encrypt.add_argument(
+        "--accept-leakage",
+        action="append",
+        default=[],
+        metavar="FIELD",
+        help="a field to encrypt although order alone tells its values; may be repeated",
+    )
+    encrypt.add_argument(
+        "--update",
+        action="store_true",
+        help="have whole rows take the place of stored records with their ids",
+    )
+    add_cloud(encrypt)
+    add_json(encrypt)
+    encrypt.set_defaults(run=_encrypt)
+
+    delete = add_documented(
+        commands,
+        "delete",
+        short="delete records at a cloud",
+        long="""Delete records by their ids, as their provider: all of them or none. The cloud keeps
+        a mark of each, and may keep the records. Ids are whole numbers if all are written so.""",
+        example="mopse delete 17 23 --as hospital.keyring --cloud phr.duckdb",
+    )
+    delete.add_argument("ids", nargs="+", metavar="ID", help="the id of a record")
+    delete.add_argument(
+        "--text-ids", action="store_true", help="take ids as text also where all are whole numbers"
+    )
+    add_party(delete)
+    add_cloud(delete)
+    add_json(delete)
+    delete.set_defaults(run=_delete)
+
+    seal = add_documented(
+        commands,
+        "seal",
+        short="state, signed, all that a provider has at a cloud",
+        long="""Seal what was sent, so that answers and lists of files can be proven to hold all of
+        it: `mopse ask --proof`. Every provider seals, also who has no records yet.""",
+        example="mopse seal --as hospital.keyring --cloud phr.duckdb",
+    )
+    add_party(seal)
+    add_cloud(seal)
+    seal.add_argument(
+        "--from-cloud",
+        action="store_true",
+        help="state what the cloud shows, where the keyring's ledger is lost or is of other "
+        "records: nothing that was sealed before can be missing, what came after may",
+    )
+    add_json(seal)
+    seal.set_defaults(run=_seal)
+
+    renew = add_documented(
+        commands,
+        "renew",
+        short="encrypt records anew after a revocation",
+        long="""Encrypt a provider's records of earlier epochs anew in the present one, for a
+        provider that was authorised again after another one was revoked.""",
+        example="mopse renew --as hospital.keyring --cloud phr.duckdb",
+    )
+    add_party(renew)
+    add_cloud(renew)
+    add_json(renew)
+    renew.set_defaults(run=_renew)
+
+
+def print_receipt(given: argparse.Namespace, receipt: Receipt, line: str) -> None:
+    """Print what a cloud did."""
+    if given.json:
+        print_document(dataclasses.asdict(receipt))
+    else:
+        print_line(line)
+
+
+def _encrypt(given: argparse.Namespace) -> None:
+    with session(given) as at:
+        provider = as_provider(at.party, given.keyring)
+        frame = read_table(
+            given.table,
+            schema=provider.schema,
+            ids=given.id,
+            text_ids=given.text_ids,
+            missing=given.missing,
+            separator=given.separator,
+        )
+        send = provider.update if given.update else provider.encrypt
+
+        def upload() -> mopse.Upload:
+            return send(frame, id=given.id, accept_leakage=given.accept_leakage, cloud=at.cloud)
+
+        with naming(given.table), warnings.catch_warnings(record=True) as leaks:
+            warnings.simplefilter("always", mopse.LeakageWarning)
+            try:
+                message = at.up_to_date(upload)
+            except InvalidInputError as error:
+                if given.update or "is stored already" not in str(error):
+                    raise
+                if not _is_stored(at, frame, given.id):
+                    raise
+                note("all of these records are stored already, as they are: nothing was sent")
+                return _nothing(given, provider, frame.height)
+            _refuse_leaks(leaks)
+        at.save_ledger()  # it counts these records, also if this is stopped before they arrive
+        receipt = at.cloud.receive(message)
+    count = receipt.replaced if given.update else receipt.added
+    what = "replaced" if given.update else "added"
+    print_receipt(given, receipt, f"{receipt.provider}: {_records(count)} {what}.")
+    return None
+
+
+def _refuse_leaks(leaks: list[warnings.WarningMessage]) -> None:
+    """Refuse to send what was warned of: nobody could take it back."""
+    fields = []
+    for one in leaks:
+        if not issubclass(one.category, mopse.LeakageWarning):
+            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+            continue
+        said, _, advice = str(one.message).partition(". See ")
+        note(said)
+        fields.append(advice.partition("accept_leakage=['")[2].removesuffix("']"))
+    if fields:
+        flags = " ".join(f"--accept-leakage {name}" for name in fields)
+        raise InvalidInputError(f"nothing was sent; to send it nevertheless say {flags}")
+
+
+def _is_stored(at: Session, frame: pl.DataFrame, id_column: str) -> bool:
+    """Say whether every row of a table is stored as it is."""
+    schema = at.party.schema
+    name = schema._spelt(id_column)
+    rows = typed(frame, schema.types).sort(name)
+    stored = []
+    for start in range(0, rows.height, _MOST):
+        query = at.party.lookup(rows[name].slice(start, _MOST))
+        answer = at.cloud.search(query)
+        while answer.goes_on(query):
+            answer += at.cloud.search(query, after=answer)
+        stored.append(at.party.decrypt(answer, query))
+    found = pl.concat(stored)
+    if found.height != rows.height or {*found.columns} != {*rows.columns, "provider"}:
+        return False
+    return found.select(rows.columns).sort(name).equals(rows)
+
+
+def _nothing(given: argparse.Namespace, provider: mopse.Provider, count: int) -> None:
+    receipt = Receipt(provider.path, count, 0, 0, 0, True)
+    print_receipt(given, receipt, f"{provider.path}: {_records(count)} added before.")
+
+
+def _delete(given: argparse.Namespace) -> None:
+    with session(given) as at:
+        provider = as_provider(at.party, given.keyring)
+        ids = as_ids(given.ids, text_ids=given.text_ids)
+        message = at.up_to_date(lambda: provider.delete(ids, cloud=at.cloud))
+        at.save_ledger()
+        receipt = at.cloud.receive(message)
+    print_receipt(given, receipt, f"{receipt.provider}: {_records(receipt.removed)} deleted.")
+
+
+def _seal(given: argparse.Namespace) -> None:
+    with session(given) as at:
+        provider = as_provider(at.party, given.keyring)
+        cloud = at.cloud if given.from_cloud else None
+        try:
+            receipt = at.cloud.receive(at.up_to_date(lambda: provider.seal(cloud=cloud)))
+        except mopse.errors.MopseError:
+            if not given.from_cloud:
+                note("a ledger that is lost, or of other records, is made by --from-cloud")
+            raise
+        at.save()
+    number, _ = provider.seals[provider.path]
+    if given.json:
+        print_document({**dataclasses.asdict(receipt), "seal": number})
+    else:
+        print_line(f"{provider.path}: sealed, number {number}.")
+
+
+def _renew(given: argparse.Namespace) -> None:
+    with session(given) as at:
+        provider = as_provider(at.party, given.keyring)
+        renewed = at.up_to_date(lambda: provider.renew(at.cloud))
+        at.save()
+    superseded = renewed.superseded
+    if given.json:
+        document = {"provider": provider.path, "renewed": int(renewed), "superseded": superseded}
+        print_document(document)
+    else:
+        print_line(f"{provider.path}: {_records(int(renewed))} renewed.")
+
+
+def _records(number: int) -> str:
+    return f"{number:,} record{'' if number == 1 else 's'}"
