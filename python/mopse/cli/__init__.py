@@ -13,6 +13,7 @@ from mopse.cli import (
     _ask,
     _attachments,
     _attack,
+    _completion,
     _demo,
     _evaluate,
     _labs,
@@ -31,7 +32,7 @@ _INTERRUPTED = 130
 
 _COMMANDS = (
     *(_schema, _owner, _records, _ask, _attachments, _status, _store),
-    *(_demo, _evaluate, _attack, _labs),
+    *(_demo, _evaluate, _attack, _labs, _completion),
 )
 
 
