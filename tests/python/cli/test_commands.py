@@ -3,8 +3,11 @@
 import json
 import os
 import random
+import re
+import shlex
 import signal
 import time
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -29,6 +32,7 @@ HOSPITAL = "record_id,age,sbp,name\n1,41,150,Ann\n2,70,120,Bob\n3,55,,Cy\n4,60,1
 CLINIC = "record_id,age,sbp,name\n1,40,160,Eve\n9,30,150,Fay\n"
 QUERY = "age>=40 and age<=60 and sbp>=140"
 SEED = 20261129
+README = Path(__file__).parents[3] / "README.md"
 
 
 class Scene:
@@ -152,6 +156,29 @@ def test_the_whole_story_of_processes(tmp_path):
     owner = Owner.open(scene.folder / "owner.keyring", PASSWORDS["owner"])
     for secret in (*PASSWORDS.values(), owner.key.hex(), repr(owner.key)[2:-1]):
         assert secret not in scene.said
+
+
+def test_the_readme_tells_a_story_that_runs(scene):
+    section = README.read_text("utf-8").partition("## From the command line\n")[2]
+    (scene.folder / "schema.toml").write_text(section.partition("```toml\n")[2].partition("```")[0])
+    rows = {"record_id": [17, 23], "age": [41, 70], "sbp": [150, 120]}
+    pl.DataFrame(rows).write_csv(scene.folder / "admissions.csv")
+    pl.DataFrame({**rows, "age": [30, 60]}).write_parquet(scene.folder / "visits.parquet")
+    pl.DataFrame({**rows, "sbp": [140, 121]}).write_csv(scene.folder / "corrected.csv")
+    number = ""
+    for line in section.partition("```sh\n")[2].partition("```")[0].splitlines():
+        _, *words = shlex.split(line.replace("$NUMBER", number)) or [""]
+        if words:
+            at = next(n for n, word in enumerate(words) if word in ("--as", "--keyring"))
+            new = words[words.index("--to") + 1] if words[1] == "authorize" else None
+            keyrings = [words[at + 1], *([new] if new else [])]
+            said = scene.run(*words, keys=[PASSWORDS[one.partition(".")[0]] for one in keyrings])
+            found = re.search("[0-9a-f]{32}  [0-9a-f]{32}", said.stdout)
+            number = found.group()[-32:] if found else number
+            if words[0] == "ask":
+                assert said.stdout.splitlines()[2:] == ["       17   41  150  hospital"]
+    assert (scene.folder / "found.jpg").read_bytes() == b"\xff\xd8 an image"
+    assert scene.ids("owner", "age >= 0") == [("hospital", 17)]
 
 
 def test_an_owner_may_do_without_a_cloud_and_tell_it_later(scene):
@@ -478,6 +505,7 @@ WRONG = [
     ("schema infer none.csv", [], 1, "none.csv"),
     ("schema infer good.csv --id no", [], 1, "good.csv: "),
     ("schema check good.csv", [], 1, "good.csv: it is no TOML"),
+    ("completion tcsh", [], 2, "'tcsh'"),
 ]
 
 

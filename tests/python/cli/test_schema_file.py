@@ -161,7 +161,7 @@ REFUSED = [
     ("[fields.a]\nboolean = true\nboolean = true", "it is no TOML"),
     (b"[fields.a]\nboolean = true # \xff", "no text in UTF-8"),
     ("a = " + "[" * 9000, "nested too deeply"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("text", "why"), REFUSED)
