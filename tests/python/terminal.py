@@ -13,11 +13,7 @@ from mopse.cli import main
 
 __all__ = ["PASSWORDS", "mopse", "mopse_here", "passwords", "started"]
 
-PASSWORDS = {
-    "owner": "owner's secret",
-    "hospital": "hospital's secret",
-    "clinic": "clinic's secret",
-}
+PASSWORDS = {name: f"{name}'s secret" for name in ("owner", "hospital", "clinic", "ward")}
 _FLAGS = ("--password-fd", "--new-password-fd")
 _LIMIT_S = 120
 

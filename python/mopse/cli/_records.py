@@ -160,17 +160,16 @@ def _encrypt(given: argparse.Namespace) -> None:
 
 def _refuse_leaks(leaks: list[warnings.WarningMessage]) -> None:
     """Refuse to send what was warned of: nobody could take it back."""
-    fields = []
     for one in leaks:
         if not issubclass(one.category, mopse.LeakageWarning):
             warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
-            continue
-        said, _, advice = str(one.message).partition(". See ")
-        note(said)
-        fields.append(advice.partition("accept_leakage=['")[2].removesuffix("']"))
-    if fields:
-        flags = " ".join(f"--accept-leakage {name}" for name in fields)
-        raise InvalidInputError(f"nothing was sent; to send it nevertheless say {flags}")
+    said = [one for one in leaks if issubclass(one.category, mopse.LeakageWarning)]
+    for one in said:
+        note(str(one.message).partition(". See ")[0])
+    if said:
+        raise InvalidInputError(
+            "nothing was sent: --accept-leakage names each of these fields to send it nevertheless"
+        )
 
 
 def _is_stored(at: Session, frame: pl.DataFrame, id_column: str) -> bool:

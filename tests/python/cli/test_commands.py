@@ -6,12 +6,15 @@ import random
 import re
 import shlex
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import polars as pl
 import pytest
 import terminal
+from stores.server import postgres
 from terminal import PASSWORDS, passwords
 
 from mopse import Cloud, Field, Owner, Provider, Schema
@@ -41,8 +44,8 @@ class Scene:
     Commands run in this process, which takes a third of the time, unless they are to be `apart`.
     """
 
-    def __init__(self, folder, *, apart: bool = False) -> None:
-        self.folder, self.said, self._is_apart = folder, "", apart
+    def __init__(self, folder, *, cloud: str = "phr.duckdb", apart: bool = False) -> None:
+        self.folder, self.said, self._cloud, self._is_apart = folder, "", cloud, apart
         (folder / "schema.toml").write_text(SCHEMA)
         (folder / "hospital.csv").write_text(HOSPITAL)
         (folder / "clinic.csv").write_text(CLINIC)
@@ -59,12 +62,12 @@ class Scene:
         """Run a command of the owner's, that may write the keyring of somebody."""
         keys = [PASSWORDS["owner"], *([] if to is None else [PASSWORDS[to]])]
         file = [] if to is None else ["--to", f"{to}.keyring"]
-        where = "--keyring", "owner.keyring", "--cloud", "phr.duckdb", *file
+        where = "--keyring", "owner.keyring", "--cloud", self._cloud, *file
         return self.run("owner", *arguments, *where, keys=keys, expect=expect)
 
     def party(self, name, *arguments, expect=0, **more):
         """Run a command as a party, at the cloud."""
-        where = "--as", f"{name}.keyring", "--cloud", "phr.duckdb"
+        where = "--as", f"{name}.keyring", "--cloud", self._cloud
         return self.run(*arguments, *where, keys=[PASSWORDS[name]], expect=expect, **more)
 
     def found(self, name, *arguments):
@@ -207,6 +210,52 @@ def test_a_copy_of_the_owners_keyring_catches_up_before_it_changes_anything(scen
     assert len(scene.ids("owner")) == 3
 
 
+def test_a_keyring_that_has_missed_somebody_catches_up_and_is_saved(scene):
+    scene.begin()
+    scene.encrypt("hospital")
+    scene.owner("authorize", "ward", "--under", "hospital", to="ward")
+    before = Provider.open(scene.folder / "hospital.keyring", PASSWORDS["hospital"])
+    assert before.providers == []
+    assert len(scene.ids("hospital")) == 2
+    after = Provider.open(scene.folder / "hospital.keyring", PASSWORDS["hospital"])
+    assert after.providers == ["hospital/ward"]
+    assert scene.found("hospital", "status")["at_cloud"] == "it has missed nothing"
+
+
+def test_an_attachment_of_an_older_copy_of_a_keyring_is_found(scene):
+    scene.begin()
+    keyring = scene.folder / "hospital.keyring"
+    before = keyring.read_bytes()
+    for number in range(2):
+        keyring.write_bytes(before)
+        scene.party("hospital", "attach", str(number), "chest.jpg", "--keyword", "x-ray")
+    assert len(scene.found("owner", "find", "x-ray")["files"]) == 2
+
+
+def test_a_cloud_may_be_a_database(tmp_path):
+    scene = Scene(tmp_path, cloud=postgres().database())
+    scene.begin()
+    for name in ("hospital", "clinic"):
+        scene.encrypt(name)
+        scene.party(name, "seal")
+    assert len(scene.ids("owner", QUERY, "--proof")) == 3
+    stored = scene.found("owner", "status")["stored"]
+    assert [one["records"] for one in stored] == [2, 4]
+
+
+def test_a_file_that_another_process_has_open_is_named(scene):
+    scene.begin()
+    open_it = "import mopse, sys\nwith mopse.Cloud(sys.argv[1]):\n    print('open', flush=True)\n"
+    open_it += "    input()"
+    command = [sys.executable, "-c", open_it, str(scene.folder / "phr.duckdb")]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes) as holder:
+        assert holder.stdout.readline() == "open\n"
+        assert "is open in another process" in scene.party("owner", "ask", "age>1", expect=1).stderr
+        holder.communicate("\n")
+    scene.encrypt("hospital")
+
+
 def test_records_that_are_stored_are_refused_unless_they_are_the_same(scene):
     scene.begin()
     scene.encrypt("hospital")
@@ -225,7 +274,8 @@ def test_a_field_that_leaks_is_refused_until_it_is_accepted_by_name(scene):
     (scene.folder / "hospital.csv").write_text("record_id,age,sbp,name\n" + ages)
     arguments = ["encrypt", "hospital.csv", "--id", "record_id"]
     said = scene.party("hospital", *arguments, expect=1).stderr
-    assert "nothing was sent; to send it nevertheless say --accept-leakage age" in said
+    assert "mopse: field 'age': a copy of the store tells nearly every value" in said
+    assert "nothing was sent: --accept-leakage names" in said
     assert scene.found("owner", "status")["stored"] == []
     scene.encrypt("hospital")
 

@@ -16,7 +16,7 @@ ASKED = [
     (["completion", "z"], ["zsh"]),
     (["owner", "new", "--keyring", "x", "--sch"], ["--schema"]),
     (["enc"], ["encrypt"]),
-    (["store", "check", "--hel"], ["--help"]),
+    (["store", "check", "--he"], ["--help"]),
 ]
 BASH = """
 source $1; shift
