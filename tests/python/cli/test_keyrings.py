@@ -169,7 +169,7 @@ def test_a_lock_is_held_by_one_and_let_go_by_who_is_killed(folder):
     os.symlink(folder / "a.keyring", folder / "link")
     hold = (
         "import sys, time\nfrom mopse.cli._keyrings import locked\n"
-        "with locked(sys.argv[1]):\n    print('held', flush=True)\n    time.sleep(600)\n"
+        "with locked(sys.argv[1]):\n    print('held', flush=True)\n    time.sleep(30)\n"
     )
     command = [sys.executable, "-c", hold, str(folder / "a.keyring")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
