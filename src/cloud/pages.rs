@@ -144,7 +144,7 @@ impl Pages {
 /// Answers of an owner that may go on at a time, whatever changes meanwhile.
 const MOST_READING: usize = 8;
 
-/// What answers began with that go on: the last [`MOST_READING`] that did not come to their end.
+/// What answers began with that go on: the last eight that did not come to their end.
 #[derive(Debug)]
 pub struct Readings<K, T>(VecDeque<Reading<K, T>>);
 

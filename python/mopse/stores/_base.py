@@ -47,6 +47,8 @@ class Base:
         self._last: dict[bytes, int] = {}
         self._has_stones: dict[int, bool] = {}
         self._sealed: dict[int, int] = {}
+        # Odd while a change is being committed.
+        self._commits = 0
         # The high halves of handles that may be at a place: ascending, and those that came since.
         self._highs: dict[int, tuple[NDArray[np.int64], set[int]]] = {}
         self._next: int | None = None
@@ -64,14 +66,30 @@ class Base:
     def _reading(self, owner: bytes = b"") -> Iterator[Work]:
         """Return a snapshot, which knows how many changes an owner's records have seen."""
         with self._engine.read() as session:
-            changes = "(SELECT coalesce(max(change), 0) FROM taken WHERE owner = ?)"
-            [(number, count)] = session.rows(f"SELECT catalog, {changes} FROM mopse_store", owner)
-            yield Work(session, self._catalog_of(session, number), int(count))
+            # The first statement takes the snapshot. It is of the state that is known, unless a
+            # change is committed about then.
+            before, count = self._commits, self._last.get(owner) if owner else 0
+            [(number,)] = session.rows("SELECT catalog FROM mopse_store")
+            is_known = self._engine.is_exclusive and not before % 2 and before == self._commits
+            if owner and (count is None or not is_known):
+                count = self._counted(session, owner)
+                self._note_count(owner, count, before)
+            yield Work(session, self._catalog_of(session, number), count or 0)
+
+    def _note_count(self, owner: bytes, count: int, commits: int) -> None:
+        """Keep how many changes there are, if none was committed since that was read."""
+        if self._engine.is_exclusive and self._writing.acquire(blocking=False):
+            try:
+                if commits == self._commits:
+                    self._last[owner] = count
+            finally:
+                self._writing.release()
 
     @contextlib.contextmanager
     def _changing(self) -> Iterator[Work]:
         """Return a transaction; what is known of groups and places is so once it is committed."""
         with self._writing:
+            is_ending = False
             try:
                 with self._engine.write() as session:
                     known = self._catalog
@@ -80,7 +98,10 @@ class Base:
                         known = self._catalog_of(session, number)
                     work = Work(session, known)
                     yield work
+                    self._commits += 1
+                    is_ending = True
                 self._catalog, self._written_at = work.catalog, time.monotonic()
+                self._last |= work.last
             except BaseException:
                 self._uploads.clear()
                 self._last.clear()
@@ -88,6 +109,8 @@ class Base:
                 self._sealed.clear()
                 self._next = None
                 raise
+            finally:
+                self._commits += is_ending
 
     def _catalog_of(self, session: Session, number: int) -> Catalog:
         """Return what is known of a state."""
@@ -192,13 +215,19 @@ class Base:
         known = b"" if number is None else u128(number)
         change = self._changes(session, owner) + 1
         session.insert("taken", (owner, known, digest, provider, *receipt, 0, change))
-        self._last[owner] = change
+        session.last[owner] = change
         return change
 
     def _changes(self, session: Work, owner: bytes) -> int:
         """Return how many uploads and removals an owner's records have seen."""
+        if owner in session.last:
+            return session.last[owner]
         if self._engine.is_exclusive and owner in self._last:
             return self._last[owner]
+        return self._counted(session, owner)
+
+    @staticmethod
+    def _counted(session: Work | Session, owner: bytes) -> int:
         sql = "SELECT coalesce(max(change), 0) FROM taken WHERE owner = ?"
         return int(session.rows(sql, owner)[0][0])
 

@@ -116,6 +116,8 @@ class Work:
         self.run, self.rows, self.load = session.run, session.rows, session.load
         self.fetch, self.stage = session.fetch, session.stage
         self.is_changed = False
+        self.last: dict[bytes, int] = {}
+        """The number of the last change of owners whose records this changes."""
         self.seen: set[int] = set()
         """The uploads that brought what was answered."""
 

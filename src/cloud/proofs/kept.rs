@@ -180,7 +180,7 @@ fn conjunctions(query: &Query, wanted: Wanted) -> impl Iterator<Item = (&Token, 
 }
 
 impl Answered {
-    /// What proves the answer to a query, [asked](asked) for that; of a count, with the rows that were
+    /// What proves the answer to a query, [asked] for that; of a count, with the rows that were
     /// counted.
     ///
     /// # Errors
@@ -220,7 +220,7 @@ impl Answered {
         Ok(shelf.into_proof(self.snapshot, tokens))
     }
 
-    /// The answer to a query that was [asked](asked) for its proof.
+    /// The answer to a query that was [asked] for its proof.
     #[must_use]
     pub fn new(
         query: &Query,
