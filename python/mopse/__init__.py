@@ -135,6 +135,7 @@ _MODULES = {
     "schema",
     "schemes",
     "secret_sharing",
+    "service",
     "specimens",
     "stores",
     "user",

@@ -35,6 +35,7 @@ __all__ = [
     "listed",
     "mapping",
     "near",
+    "number",
     "password_bytes",
     "proof_kind",
     "require_memory",
@@ -122,6 +123,16 @@ def integer(
     if not least <= value <= most:
         raise InvalidInputError(fault.format(what=what, value=value))
     return int(value)
+
+
+def number(value: Any, name: str, least: float, most: float) -> float:
+    """Return an argument that measures something, within bounds; NaN is in none."""
+    is_number = is_integer(value) or isinstance(value, float | np.floating)
+    if not is_number:
+        raise WrongTypeError(f"{name} is a {type(value).__name__}, expected a number")
+    if not least <= value <= most:
+        raise InvalidInputError(f"{name} is not from {least:g} to {most:g}")
+    return float(value)
 
 
 def whole(value: int, name: str, *, least: int) -> int:

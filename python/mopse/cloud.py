@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mopse import _mopse
-from mopse._checks import instance, integer, integers, items, proof_kind, text, truth
+from mopse._checks import instance, integer, integers, items, number, proof_kind, text, truth
 from mopse._mopse.message import CHUNK_BYTES, Pieces
+from mopse._remote import RemoteGate, is_address
 from mopse.errors import ChangedError, InvalidInputError, MopseError, WrongTypeError
 from mopse.messages import (
     Answer,
@@ -48,9 +49,27 @@ class Cloud:
     store : Store or path, optional
         Where it keeps things: a `mopse.stores.Store`, the path of a DuckDB file, which ends with
         ``.duckdb`` and is made if it is not there, or the address of a PostgreSQL database, as in
-        ``postgresql://user@host/database``; in memory by default.
+        ``postgresql://user@host/database``; in memory by default. The address of a service that
+        ``mopse serve`` runs, as in ``https://host:8734``, is no store: that cloud is elsewhere, and
+        is asked by the same calls.
     answer_bytes : int
-        About how many bytes of an answer it gives at once; `search` says how one goes on.
+        About how many bytes of an answer it gives at once; `search` says how one goes on. A service
+        has its own.
+    certificate : path, optional
+        Of a service: a PEM file of the certificates that are trusted instead of the system's, as
+        its own self-signed one.
+    insecure_http : bool
+        Whether a service beyond this machine may be asked by ``http://``, so that whoever is on the
+        way sees all that the cloud sees.
+    timeout : float, optional
+        Seconds that a service may be silent; 60 by default.
+
+    Raises
+    ------
+    mopse.errors.InvalidInputError
+        If it is no address, or one of ``http://`` beyond this machine.
+    mopse.errors.MopseError
+        As `mopse.stores.opened_store` does, of a store.
 
     Notes
     -----
@@ -58,6 +77,14 @@ class Cloud:
     said at `Upload` and `Query`. One that is not honest cannot answer another question, nor double,
     change or invent records. That it leaves some out, or shows an old state of all, is noticed by
     who asks with ``proof=True``: see `mopse.Owner.prove`.
+
+    **Of a service** every call raises `mopse.errors.UnreachableError` where it is away, refuses its
+    certificate or speaks less than TLS 1.3, and otherwise what it would raise here. A call whose
+    connection breaks is made again, four times at most: what was done is not done twice, and an
+    attachment that came by the first try says so in its receipt (``repeated``). Connections are
+    kept; settings of the environment for proxies are not read. Whoever is between sees sizes and
+    times, and with ``http://`` all messages. That a count or a receipt without a proof is true
+    rests on TLS and on the service.
 
     Examples
     --------
@@ -77,14 +104,34 @@ class Cloud:
         store: Store | str | os.PathLike[str] | None = None,
         *,
         answer_bytes: int = 1 << 28,
+        certificate: str | os.PathLike[str] | None = None,
+        insecure_http: bool = False,
+        timeout: float | None = None,
     ) -> None:
+        most = integer(answer_bytes, "answer_bytes", 1, 2**48)
+        insecure_http = truth(insecure_http, "insecure_http")
+        seconds = 60.0 if timeout is None else number(timeout, "timeout", 0.001, 86_400)
+        self._gate: _mopse.cloud.Gate | RemoteGate
+        self._store: Any
+        if isinstance(store, str) and is_address(store):
+            self._gate = RemoteGate(
+                store, certificate=certificate, insecure_http=insecure_http, timeout=seconds
+            )
+            self._store = _Elsewhere(self._gate)
+            return
+        for name, given in (
+            ("certificate", certificate),
+            ("insecure_http", insecure_http or None),
+            ("timeout", timeout),
+        ):
+            if given is not None:
+                raise InvalidInputError(f"{name} is of a service, as in https://host:8734")
         if isinstance(store, str | os.PathLike):
             store = opened_store(store)
         if store is not None and not hasattr(store, "search"):
             kind = type(store).__name__
             raise WrongTypeError(f"a store must be a mopse.stores.Store or a path, not {kind}")
-        self._store: Store = MemoryStore() if store is None else store
-        most = integer(answer_bytes, "answer_bytes", 1, 2**48)
+        self._store = MemoryStore() if store is None else store
         self._gate = _mopse.cloud.Gate(self._store, most)
 
     def enroll(self, public: bytes) -> None:
@@ -447,7 +494,8 @@ class Cloud:
     def remove(self, provider: str, *, owner: bytes | None = None) -> int:
         """Remove all records, entries and stored files of a provider, in every epoch.
 
-        For whoever operates the cloud; a party asks for it with `mopse.Owner.removal`.
+        For whoever operates the cloud, and not offered by a service; a party asks for it with
+        `mopse.Owner.removal`.
 
         Parameters
         ----------
@@ -464,14 +512,15 @@ class Cloud:
         Raises
         ------
         mopse.errors.InvalidInputError
-            If nothing of such a provider is stored, or it is not clear whose.
+            If nothing of such a provider is stored, or it is not clear whose; or this cloud is a
+            service.
         """
         public = None if owner is None else as_message(owner, "an owner's announcement")
         records, _ = self._gate.remove(text(provider, "a provider's path"), public)
         return records
 
     def close(self) -> None:
-        """Let go of a store that lasts, so that another process can open it."""
+        """Let go of a store that lasts, so that another process can open it; or of connections."""
         close = getattr(self._store, "close", None)
         if close is not None:
             close()
@@ -489,6 +538,8 @@ class Cloud:
         )
 
     def __repr__(self) -> str:
+        if isinstance(self._gate, RemoteGate):
+            return f"Cloud({self._gate.address!r})"
         contents = self._store.contents
         entries, files, _, _ = self._store.totals
         return (
@@ -497,6 +548,8 @@ class Cloud:
         )
 
     def _repr_html_(self) -> str:
+        if isinstance(self._gate, RemoteGate):
+            return f"<table><caption>{html.escape(self._gate.address)}</caption></table>"
         contents = self._store.contents
         head = "".join(
             f"<th>{title}</th>" for title in ("owner", "group", "provider", "records", "bytes")
@@ -509,6 +562,19 @@ class Cloud:
         more = len(contents) - _SHOWN
         caption = f"<caption>and {more:,} uploads more</caption>" if more > 0 else ""
         return f"<table>{caption}<tr>{head}</tr>{rows}</table>"
+
+
+class _Elsewhere:
+    """Stands where a cloud has its store, and says that a service's is not here."""
+
+    def __init__(self, gate: RemoteGate) -> None:
+        self.close = gate.close
+        self._address = gate.address
+
+    def __getattr__(self, name: str) -> Never:
+        raise InvalidInputError(
+            f"{self._address} is a service: its store is its operator's, who opens it there"
+        )
 
 
 def _request(request: FileRequest | bytes) -> bytes:

@@ -19,6 +19,7 @@ __all__ = [
     "ReplayError",
     "ScopeError",
     "SignatureError",
+    "UnreachableError",
     "WrongPasswordError",
     "WrongTypeError",
 ]
@@ -53,6 +54,13 @@ class FileAccessError(MopseError, OSError):
 
 class MissingFileError(FileAccessError, FileNotFoundError):
     """There is no such file or folder."""
+
+
+class UnreachableError(MopseError, ConnectionError):
+    """A cloud that is a service does not answer, or something else does.
+
+    Whether it did what it was sent is not known; to send the same again does no harm.
+    """
 
 
 class WrongPasswordError(MopseError):

@@ -21,7 +21,17 @@ from scene import Scene
 from stores.server import postgres
 
 import mopse
-from mopse import attacks, ciphers, evaluate, passwords, plot, rsa, secret_sharing, stores
+from mopse import (
+    attacks,
+    ciphers,
+    evaluate,
+    passwords,
+    plot,
+    rsa,
+    secret_sharing,
+    service,
+    stores,
+)
 from mopse.ciphers import legacy
 from mopse.evaluate import performance, security
 
@@ -914,6 +924,8 @@ BY_CALL: dict[str, dict[str, Right]] = {
     "mopse.stores.StoredFile": {"handle": same(5), "description": same(b"x"), "body": same(None)},
     "mopse.stores.StoredUpload": {"number": same(5), "schema": lambda w: w.stored.schema},
     "mopse.stores.StoredUpload.decode": {"message": message_of("upload")},
+    "mopse.service.application": {"log": lambda _: str(Path(folder()) / "requests.jsonl")},
+    "mopse.service.serve": {"limits": same(service.Limits())},
     "mopse.stores.opened_store": {"path": lambda _: str(Path(folder()) / "s.duckdb")},
     "mopse.stores.tombstone": {"upload": same(5), "handle": same(6)},
 }

@@ -51,7 +51,11 @@ PYTHON = {
     "schema": {*_PRIMITIVE, "_fork", "_proposals", "_table", "_types", "_verdict"},
     "messages": _PRIMITIVE,
     "stores": {"_checked", "_checks", "_files", "_mopse", "errors", "messages"},
-    "cloud": {*_PRIMITIVE, "messages", "stores"},
+    "_remote": {"_checks", "_files", "_mopse", "errors"},
+    "cloud": {*_PRIMITIVE, "_remote", "messages", "stores"},
+    "service": {
+        *("_checked", "_checks", "_files", "_remote", "cloud", "errors", "messages"),
+    },
     "schemes": _PRIMITIVE,
     "secret_sharing": _PRIMITIVE,
     "passwords": _PRIMITIVE,
@@ -95,8 +99,8 @@ PYTHON = {
         "specimens",
     },
     "cli": {
-        *("", "_checks", "_files", "_scheme_names", "_types", "errors", "evaluate", "labs"),
-        *("messages", "plot", "stores"),
+        *("", "_checks", "_files", "_scheme_names", "_types", "cloud", "errors", "evaluate"),
+        *("labs", "messages", "plot", "service", "stores"),
     },
     "__main__": {"cli"},
 }
@@ -224,7 +228,7 @@ def test_no_way_leads_back(table):
     assert set().union(*table.values()) - {""} <= table.keys()
 
 
-@pytest.mark.parametrize("room", ["cloud", "messages", "stores", "plot", "leakage"])
+@pytest.mark.parametrize("room", ["cloud", "messages", "service", "stores", "plot", "leakage"])
 def test_a_room_without_keys_reaches_none_in_the_package(room):
     assert reached(PYTHON, room) & PYTHON_WITH_KEYS == set()
 
@@ -301,6 +305,7 @@ def test_the_cloud_loads_no_module_that_can_hold_a_key(statement):
         "mopse._checks",
         "mopse._files",
         "mopse._mopse",
+        "mopse._remote",
         "mopse.cloud",
         "mopse.errors",
         "mopse.messages",

@@ -35,7 +35,10 @@ LONG = {
         ("mopse.evaluate.performance.", "mopse.evaluate.security.")
     )
     and not name.rpartition(".")[2].startswith("draw_")
-} | {"mopse.evaluate.run", "mopse.Owner.save", "mopse.Provider.save", "mopse.leakage_report"}
+} | {
+    *("mopse.evaluate.run", "mopse.Owner.save", "mopse.Provider.save", "mopse.leakage_report"),
+    "mopse.service.serve",
+}
 """Calls that take long with right values: they are given values that are wrong for certain."""
 
 SLOW_ARGUMENTS = {

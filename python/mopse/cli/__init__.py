@@ -20,6 +20,7 @@ from mopse.cli import (
     _owner,
     _records,
     _schema,
+    _serve,
     _status,
     _store,
 )
@@ -31,7 +32,7 @@ _INTERRUPTED = 130
 """What shells expect of a command that Ctrl-C ended: 128 and the signal's number."""
 
 _COMMANDS = (
-    *(_schema, _owner, _records, _ask, _attachments, _status, _store),
+    *(_schema, _owner, _records, _ask, _attachments, _status, _store, _serve),
     *(_demo, _evaluate, _attack, _labs, _completion),
 )
 

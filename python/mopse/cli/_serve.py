@@ -1,0 +1,108 @@
+"""Serve a cloud over HTTP, for parties in processes and on machines of their own.
+
+Messages are believed for their signatures. Everything that is stored is encrypted, and no key is
+asked for. SIGTERM or Ctrl-C stops it; requests that run come to their end.
+"""
+
+import argparse
+import contextlib
+import gc
+import resource
+import sys
+
+from mopse.cli._command import Commands, add_command
+from mopse.cloud import Cloud
+from mopse.errors import InvalidInputError
+from mopse.service import Limits, serve
+
+__all__ = ["add"]
+
+_SWITCH = 0.0005
+"""Seconds after which a thread that computes lets another one: answers wait less for others."""
+
+_ABOUT = {
+    "message_bytes": "size of an upload, attachment or seal",
+    "question_bytes": "size of any other message",
+    "held_bytes": "size of all messages and answers on their way",
+    "requests": "requests at a time; those beyond are told to come again",
+    "connections": "connections at a time; those beyond wait",
+    "threads": "messages that are worked on at a time",
+    "header_seconds": "how long the head of a request may take, and a connection be idle",
+    "body_seconds": "how long a body may take, beside its bytes at the least rate",
+    "answer_seconds": "how long an answer may take, beside its bytes at the least rate",
+    "least_rate": "bytes a second that a sender or reader keeps up",
+    "stop_seconds": "how long requests that run may take when the service stops",
+}
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    command = add_command(
+        commands, "serve", short="serve a cloud to other processes and machines", long=__doc__
+    )
+    command.add_argument(
+        "--store",
+        metavar="STORE",
+        help="as in phr.duckdb or postgresql://...; in memory, and gone at the end, by default",
+    )
+    command.add_argument(
+        "--listen",
+        default="127.0.0.1:8734",
+        metavar="HOST:PORT",
+        help="where; port 0 finds a free one (default: %(default)s)",
+    )
+    command.add_argument("--tls-certificate", metavar="FILE", help="PEM, for https://")
+    command.add_argument("--tls-key", metavar="FILE", help="PEM, PKCS #8: its key")
+    command.add_argument(
+        "--insecure-http",
+        action="store_true",
+        help="listen beyond this machine without a certificate",
+    )
+    command.add_argument(
+        "--log", metavar="FILE", help="lines of JSON, a request each (default: standard error)"
+    )
+    command.add_argument(
+        "--answer-bytes",
+        type=int,
+        default=1 << 26,
+        metavar="N",
+        help="about how many bytes of an answer come at once (default: %(default)s)",
+    )
+    limits = command.add_argument_group("limits")
+    defaults = Limits()
+    for name, about in _ABOUT.items():
+        default = getattr(defaults, name)
+        limits.add_argument(
+            f"--{name.replace('_', '-')}",
+            type=type(default),
+            default=default,
+            metavar="N",
+            help=f"{about} (default: %(default)s)",
+        )
+    command.set_defaults(run=_run)
+
+
+def _run(given: argparse.Namespace) -> None:
+    host, colon, port = given.listen.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not (colon and host and port.isascii() and port.isdigit() and len(port) <= 5):
+        raise InvalidInputError("--listen takes HOST:PORT, as in 127.0.0.1:8734")
+    limits = Limits(**{name: getattr(given, name) for name in _ABOUT})
+    sys.setswitchinterval(_SWITCH)
+    gc.freeze()  # what is loaded now stays, and no collection looks through it again
+    _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # a connection takes one
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
+    with Cloud(given.store, answer_bytes=given.answer_bytes) as cloud:
+        serve(
+            cloud,
+            host=host,
+            port=int(port),
+            certificate=given.tls_certificate,
+            key=given.tls_key,
+            insecure_http=given.insecure_http,
+            limits=limits,
+            log=given.log,
+            ready=lambda address: print(f"The cloud serves at {address}", flush=True),
+        )
+    print("The cloud has stopped.")

@@ -1,0 +1,376 @@
+"""The service as an application of ASGI: paths, limits, and what is told of refusals."""
+
+import asyncio
+import json
+import os
+import re
+import secrets
+import time
+import traceback
+from collections.abc import Awaitable, Callable, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from mopse._checked import checked
+from mopse._remote import ATTRIBUTES, BYTES, REQUEST, ROOT, RemoteGate
+from mopse.cloud import Cloud
+from mopse.errors import (
+    ChangedError,
+    DamagedFileError,
+    ExpiredError,
+    FileAccessError,
+    ForkedError,
+    InvalidInputError,
+    MopseError,
+    NoSealsError,
+    OutdatedError,
+    RandomnessError,
+    ReplayError,
+    ScopeError,
+    SignatureError,
+    UnreachableError,
+)
+from mopse.service._body import Gone, Refusal, Work, send_whole, taken
+from mopse.service._calls import CALLS, OWNER, Call, kind_of, options_of
+from mopse.service._description import DESCRIPTION
+from mopse.service._limits import Limits
+from mopse.service._log import RequestLog
+from mopse.service._metrics import Metrics
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+__all__ = ["Endpoint", "Service", "Telling", "application", "libraries"]
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_JSON = "application/json"
+_NAME = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_LOG_BYTES = 1 << 26
+_LOG_FILES = 8
+
+_STATUSES: tuple[tuple[type[MopseError], int], ...] = (
+    (OutdatedError, 409),
+    (ChangedError, 409),
+    (ReplayError, 409),
+    (SignatureError, 403),
+    (ExpiredError, 403),
+    (ScopeError, 403),
+    (NoSealsError, 422),
+    (InvalidInputError, 422),
+    (DamagedFileError, 400),
+    (FileAccessError, 503),
+    (RandomnessError, 503),
+    (UnreachableError, 503),
+    (ForkedError, 500),
+)
+"""How HTTP says what went wrong; whoever asks by `mopse.Cloud` is told the class itself."""
+
+
+@checked()
+def application(
+    cloud: Cloud, *, limits: Limits | None = None, log: str | os.PathLike[str] | None = None
+) -> Application:
+    """Return the service of a cloud as an application of ASGI, for a server of one's own.
+
+    `serve` runs it on one that ends heads of requests which do not come to their end; of another
+    server that has to be seen to.
+
+    Parameters
+    ----------
+    cloud : Cloud
+        One of this process, over any store.
+    limits : Limits, optional
+        What a request may cost.
+    log : path, optional
+        Where requests are written down, a line of JSON each; to standard error by default. A file
+        of 64 MiB is turned over, and eight are kept.
+
+    Raises
+    ------
+    mopse.errors.InvalidInputError
+        If the extra is not installed, or the cloud is itself a service.
+    mopse.errors.FileAccessError
+        If the log cannot be written.
+    """
+    return Service(cloud, limits or Limits(), log).application()
+
+
+def libraries() -> None:
+    """Refuse to go on without the extra."""
+    try:
+        import prometheus_client  # noqa: F401
+        import starlette  # noqa: F401
+    except ImportError:
+        raise InvalidInputError("a service needs the extra: pip install 'mopse[server]'") from None
+
+
+class Service:
+    """A cloud, what is under way, and what is kept of it."""
+
+    def __init__(self, cloud: Cloud, limits: Limits, log: str | os.PathLike[str] | None) -> None:
+        libraries()
+        if isinstance(cloud._gate, RemoteGate):
+            raise InvalidInputError("the cloud is a service itself, and this would only pass it on")
+        self.cloud, self.limits = cloud, limits
+        self.log = RequestLog(log, most_bytes=_LOG_BYTES, files=_LOG_FILES)
+        self.metrics = Metrics()
+        self.held = self.running = 0
+        self.is_stopping = False
+        self._pool = ThreadPoolExecutor(limits.threads, "mopse-service")
+
+    def application(self) -> Application:
+        """Return what a server runs."""
+        routes = self._routes()
+        calls = {
+            f"{ROOT}/{name}": Endpoint(self, name, call)
+            for name, call in CALLS.items()
+            if name != "announcements"
+        }
+
+        async def run(scope: Scope, receive: Receive, send: Send) -> None:
+            # What is asked most often, first: the rest of a message's time is the cloud's.
+            endpoint = calls.get(scope.get("path", "")) if scope.get("method") == "POST" else None
+            await (endpoint or routes)(scope, receive, send)
+
+        return run
+
+    def _routes(self) -> "Starlette":
+        from starlette.applications import Starlette
+        from starlette.routing import Route
+
+        # Those of messages are here for who asks by another method.
+        routes = [
+            Route(f"{ROOT}/{name}", Endpoint(self, name, call), methods=["POST"])
+            for name, call in CALLS.items()
+            if name != "announcements"
+        ]
+        of_owner = Endpoint(self, "announcements", CALLS["announcements"])
+        routes.append(Route(f"{ROOT}/announcements/{{owner}}", of_owner, methods=["GET"]))
+        for path, tell in (
+            ("health", self._health),
+            ("metrics", self._metrics),
+            ("openapi.json", self._description),
+        ):
+            routes.append(Route(f"/{path}", Telling(self, path, tell), methods=["GET"]))
+        handlers: dict[Any, Any] = {404: self._unknown, 405: self._unknown}
+        made = Starlette(routes=routes, exception_handlers=handlers)
+        made.router.redirect_slashes = False
+        return made
+
+    async def in_thread(self, work: Callable[..., Any], *arguments: Any) -> Any:
+        """Have the cloud work, which lets the interpreter go, while other requests go on."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)
+
+    async def idle(self) -> None:
+        """Return when no request runs any more."""
+        while self.running:
+            await asyncio.sleep(0.01)
+
+    def close(self) -> None:
+        """End what threads and log there are."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self.log.close()
+
+    async def _health(self) -> tuple[int, str, bytes]:
+        try:
+            await self.in_thread(self.cloud._store.owners)
+        except Exception:  # whatever a store says when it is away
+            return 503, _JSON, b'{"status":"the store is away"}'
+        return 200, _JSON, b'{"status":"ok"}'
+
+    async def _metrics(self) -> tuple[int, str, bytes]:
+        self.metrics.running.set(self.running)
+        self.metrics.held.set(self.held)
+        return 200, self.metrics.content_type, self.metrics.text()
+
+    async def _description(self) -> tuple[int, str, bytes]:
+        return 200, _JSON, json.dumps(DESCRIPTION).encode()
+
+    async def _unknown(self, request: Any, error: Any) -> Any:
+        from starlette.responses import Response
+
+        said = "there is nothing at this path"
+        if error.status_code == 405:
+            said = "this path is asked by another method"
+        self.metrics.ended("other", "InvalidInputError", 0, 0, 0)
+        name = _name_in(request.scope)
+        body = _told("InvalidInputError", said)
+        headers = dict(error.headers or {}) | {REQUEST: name, "cache-control": "no-store"}
+        return Response(body, error.status_code, headers, _JSON)
+
+
+class Telling:
+    """Tells something of the service, at a path of its own."""
+
+    def __init__(
+        self, service: Service, name: str, tell: Callable[[], Awaitable[tuple[int, str, bytes]]]
+    ) -> None:
+        self._service, self._name, self._tell = service, name.partition(".")[0], tell
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        begun = time.perf_counter()
+        status, kind, body = await self._tell()
+        work = Work(self._service)
+        headers = _headers(kind, len(body), _name_in(scope))
+        await send_whole(work, send, status, headers, body)
+        outcome = "ok" if status == 200 else "FileAccessError"
+        seconds = time.perf_counter() - begun
+        self._service.metrics.ended(self._name, outcome, seconds, 0, len(body))
+
+
+class Endpoint:
+    """One call of the cloud."""
+
+    def __init__(self, service: Service, name: str, call: Call) -> None:
+        self._service, self._name, self._call = service, name, call
+        limits = service.limits
+        self._most = limits.message_bytes if call.is_long else limits.question_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Take a message, have the cloud answer it, and write down what came of it."""
+        service = self._service
+        work = Work(service)
+        moment, begun = time.time(), time.perf_counter()
+        name = _name_in(scope)
+        line: dict[str, Any] = {}
+        service.running += 1
+        status, outcome = 500, "ConnectionError"
+        try:
+            status, outcome, headers, body = await self._answer(scope, receive, work, name, line)
+            await send_whole(work, send, status, headers, body)
+        except Gone:
+            outcome = "ConnectionError"
+        finally:
+            service.running -= 1
+            work.release()
+            seconds = time.perf_counter() - begun
+            service.metrics.ended(self._name, outcome, seconds, work.received, work.sent)
+            peer = scope.get("client")
+            service.log.write(
+                moment,
+                {"request": name, "call": self._name, "peer": peer[0] if peer else None}
+                | line
+                | {
+                    "in": work.received,
+                    "out": work.sent,
+                    "ms": round(seconds * 1000, 2),
+                    "status": status,
+                    "outcome": outcome,
+                },
+            )
+
+    async def _answer(
+        self, scope: Scope, receive: Receive, work: Work, name: str, line: dict[str, Any]
+    ) -> tuple[int, str, list[tuple[bytes, bytes]], bytes]:
+        """Return status, outcome, headers and body."""
+        try:
+            body = await self._done(scope, receive, work, line)
+        except Refusal as refusal:
+            error, status, more = refusal.error, refusal.status, refusal.headers
+        except MopseError as refused:
+            error, status, more = refused, _status(refused), []
+        except MemoryError:
+            error, more = UnreachableError("the service has no memory for that now"), []
+            status = 503
+        except Exception as failed:
+            line["failure"] = _where(failed)
+            error = MopseError(f"the cloud failed; its log says why, at request {name}")
+            status, more = 500, []
+        else:
+            is_json = self._call.is_json or body[:1] == b"{"
+            headers = _headers(_JSON if is_json else BYTES, len(body), name)
+            return (200 if body else 204), "ok", headers, body
+        outcome = type(error).__name__
+        if status == 503 and isinstance(error, FileAccessError | DamagedFileError):
+            # Paths and addresses are the operator's to know.
+            line["failure"] = str(error)
+            error = FileAccessError(f"the cloud's store is away, or damaged: see request {name}")
+        body = _told(type(error).__name__, str(error), error)
+        return status, outcome, [*_headers(_JSON, len(body), name), *more], body
+
+    async def _done(
+        self, scope: Scope, receive: Receive, work: Work, line: dict[str, Any]
+    ) -> bytes:
+        """Return what the cloud answers."""
+        service, call = self._service, self._call
+        if service.is_stopping or service.running > service.limits.requests:
+            why = "the service stops" if service.is_stopping else "the service is busy"
+            raise Refusal(503, UnreachableError(why), retry=True)
+        options = options_of(call, scope["query_string"])
+        if self._name == "announcements":
+            message = _key_in(scope)
+            line["owner"] = message[:4].hex()
+        else:
+            message = await taken(scope, receive, work, self._most, self._admit(work, line))
+            self._note(message, line)
+        answer: bytes = await service.in_thread(call.do, service.cloud, message, options)
+        return answer
+
+    def _admit(self, work: Work, line: dict[str, Any]) -> Callable[[bytes], Awaitable[None]]:
+        """Return what looks at the head of a long message, before the rest is taken."""
+
+        async def admit(head: bytes) -> None:
+            self._note(head, line)
+            if not self._call.is_open and len(head) >= OWNER.stop:
+                # Bytes of strangers cost a look-up and no more.
+                await self._service.in_thread(self._service.cloud.announcements, head[OWNER])
+
+        return admit
+
+    @staticmethod
+    def _note(message: bytes, line: dict[str, Any]) -> None:
+        kind = kind_of(message)
+        if kind is not None:
+            line["message"] = kind
+            if kind != "announcements" and len(message) >= OWNER.stop:
+                line["owner"] = message[OWNER][:4].hex()
+
+
+def _name_in(scope: Scope) -> str:
+    """Return the name of a request, a new one if it has none."""
+    given = dict(scope["headers"]).get(REQUEST.encode(), b"")
+    return given.decode() if _NAME.fullmatch(given) else secrets.token_hex(16)
+
+
+def _key_in(scope: Scope) -> bytes:
+    """Return the owner's key that a path names."""
+    written = scope["path_params"]["owner"]
+    if re.fullmatch("[0-9a-f]{64}", written) is None:
+        raise InvalidInputError("an owner is named by 64 hexadecimal digits, its verification key")
+    return bytes.fromhex(written)
+
+
+def _headers(kind: str, size: int, name: str) -> list[tuple[bytes, bytes]]:
+    headers = [
+        (b"content-length", b"%d" % size),
+        (REQUEST.encode(), name.encode()),
+        (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
+    ]
+    return [(b"content-type", kind.encode()), *headers] if size else headers[1:]
+
+
+def _status(error: MopseError) -> int:
+    if isinstance(error, DamagedFileError) and str(error).startswith("the store "):
+        return 503
+    return next((status for kind, status in _STATUSES if isinstance(error, kind)), 400)
+
+
+def _told(name: str, message: str, error: Any = None) -> bytes:
+    told: dict[str, Any] = {"error": name, "message": message}
+    for attribute in ATTRIBUTES:
+        if (number := getattr(error, attribute, None)) is not None:
+            told[attribute] = number
+    return json.dumps(told).encode()
+
+
+def _where(error: Exception) -> str:
+    """Return the class of an error and the lines that led to it, without what it says."""
+    frames = traceback.extract_tb(error.__traceback__)[-4:]
+    at = " < ".join(f"{os.path.basename(f.filename)}:{f.lineno}" for f in reversed(frames))
+    return f"{type(error).__name__} at {at}"
