@@ -17,6 +17,7 @@ import ssl
 import threading
 import time
 import urllib.parse
+import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any, Never
 
@@ -125,8 +126,9 @@ def given_before(
     """
 
     def part(count: int) -> Part:
-        none = np.zeros((count, 2), np.uint64)
-        none_of: Any = "", [], 0, (0, b""), none, [], []
+        handles = np.zeros((count, 2), np.uint64)
+        empty = [("", b"", (np.zeros(count, np.uint64), b""))]
+        none_of: Any = "", [], 0, (0, b""), handles, empty, []
         return Part(owner, token, snapshot, page, is_last, *none_of)
 
     blocks, rest = divmod(given, _BLOCK)
@@ -162,6 +164,7 @@ class RemoteGate:
         self._lock = threading.Lock()
         self._idle: list[http.client.HTTPConnection] = []
         self._process = os.getpid()
+        weakref.finalize(self, _close_all, self._idle)
 
     def enroll(self, message: bytes) -> None:
         """See `Gate.enroll`."""
@@ -274,10 +277,7 @@ class RemoteGate:
 
     def close(self) -> None:
         """Let go of the connections; the next call makes new ones."""
-        with self._lock:
-            idle, self._idle = self._idle, []
-        for connection in idle:
-            connection.close()
+        _close_all(self._idle)
 
     def _ask(
         self,
@@ -376,7 +376,8 @@ class RemoteGate:
         with self._lock:
             if self._process != os.getpid():
                 # Those of the parent go on there; closing them here would end them for both.
-                self._idle, self._process = [], os.getpid()
+                self._inherited, self._process = [*self._idle], os.getpid()
+                self._idle.clear()
             if self._idle:
                 return self._idle.pop(), True
         host, port = str(self._parsed.hostname), self._parsed.port
@@ -418,6 +419,11 @@ class RemoteGate:
             if type(number := told.get(attribute)) is int:
                 setattr(error, attribute, number)
         return error
+
+
+def _close_all(connections: list[http.client.HTTPConnection]) -> None:
+    while connections:
+        connections.pop().close()
 
 
 def _send(

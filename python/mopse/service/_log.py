@@ -1,6 +1,7 @@
 """The log of requests: a line of JSON each, with nothing in it that only an owner should know."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import logging.handlers
@@ -19,6 +20,16 @@ _WAIT = 0.1
 _JSON = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
+class _File(logging.handlers.RotatingFileHandler):
+    """Files for their owner only, the new ones too."""
+
+    def _open(self) -> Any:
+        def opened(path: str, flags: int) -> int:
+            return os.open(path, flags, 0o600)
+
+        return open(self.baseFilename, "a", encoding="ascii", opener=opened)
+
+
 class RequestLog:
     """Writes lines to a file that is turned over when it is full, or to standard error.
 
@@ -34,10 +45,7 @@ class RequestLog:
         if path is not None:
             file = as_file(path)
             with telling(file):
-                os.close(os.open(file, os.O_CREAT | os.O_WRONLY, 0o600))
-                self._handler = logging.handlers.RotatingFileHandler(
-                    file, maxBytes=most_bytes, backupCount=files, encoding="ascii"
-                )
+                self._handler = _File(file, maxBytes=most_bytes, backupCount=files)
         # Where the disk is full, requests go on.
         self._handler.handleError = lambda record: None  # type: ignore[method-assign]
 
@@ -63,4 +71,5 @@ class RequestLog:
     def close(self) -> None:
         """End the log."""
         self.flush()
-        self._handler.close()
+        with contextlib.suppress(OSError):
+            self._handler.close()

@@ -92,7 +92,7 @@ def serve(
     where = _free(host, port)
     service = Service(cloud, limits or Limits(), log)
     try:
-        asyncio.run(_run(service, host, where, pair, ready))
+        asyncio.run(_run(service, host, where, pair, ready, asyncio.Event()))
     finally:
         service.close()
 
@@ -133,6 +133,7 @@ async def _run(
     port: int,
     pair: tuple[Path, Path] | None,
     ready: Callable[[str], object] | None,
+    stopping: asyncio.Event,
 ) -> None:
     from granian.constants import HTTPModes, Interfaces
     from granian.http import HTTP1Settings
@@ -155,7 +156,6 @@ async def _run(
         ssl_cert=None if pair is None else pair[0],
         ssl_key=None if pair is None else pair[1],
     )
-    stopping = asyncio.Event()
     if threading.current_thread() is threading.main_thread():
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
