@@ -242,7 +242,7 @@ class Endpoint:
         status, outcome = 500, "ConnectionError"
         try:
             status, outcome, headers, body = await self._answer(scope, receive, work, name, line)
-            await send_whole(work, send, status, headers, body)
+            await send_whole(work, send, status, headers, body, receive)
         except Gone:
             outcome = "ConnectionError"
         finally:

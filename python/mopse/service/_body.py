@@ -121,8 +121,15 @@ async def send_whole(
     status: int,
     headers: list[tuple[bytes, bytes]],
     body: bytes,
+    receive: Callable[[], Awaitable[MutableMapping[str, Any]]] | None = None,
 ) -> None:
-    """Send an answer, a piece at a time, to whoever takes it fast enough."""
+    """Send an answer, a piece at a time, to whoever takes it fast enough.
+
+    Raises
+    ------
+    Gone
+        If whoever asked does not take it, or is there no more, as `receive` tells.
+    """
     await send({"type": "http.response.start", "status": status, "headers": headers})
     if len(body) <= _PIECE:
         await send({"type": "http.response.body", "body": body})
@@ -132,9 +139,12 @@ async def send_whole(
     limits = work.limits
     loop = asyncio.get_running_loop()
     begun = loop.time()
+    ended = None if receive is None else asyncio.ensure_future(receive())
     try:
         async with asyncio.timeout(limits.answer_seconds) as deadline:
             for at in range(0, len(body), _PIECE):
+                if ended is not None and ended.done():
+                    raise Gone
                 piece = body[at : at + _PIECE]
                 more = at + _PIECE < len(body)
                 await send({"type": "http.response.body", "body": piece, "more_body": more})
@@ -142,3 +152,6 @@ async def send_whole(
                 deadline.reschedule(begun + limits.answer_seconds + work.sent / limits.least_rate)
     except (TimeoutError, OSError):
         raise Gone from None
+    finally:
+        if ended is not None:
+            ended.cancel()

@@ -22,6 +22,9 @@ from mopse.service._limits import Limits
 
 __all__ = ["serve"]
 
+_GRACE = 2.0
+"""Seconds after the deadline of an answer until its connection is cut."""
+
 _BUFFER = 1 << 16
 """Bytes of a head at most, and of a piece of a body."""
 
@@ -165,7 +168,7 @@ async def _run(
     begun = asyncio.create_task(_listens(host, port))
     await asyncio.wait({serving, told, begun}, return_when=asyncio.FIRST_COMPLETED)
     begun.cancel()
-    _forget_deaf(port, limits.answer_seconds)
+    _forget_deaf(port, limits.answer_seconds + _GRACE)
     if ready is not None and not (serving.done() or told.done()):
         named = f"[{host}]" if ":" in host else host
         ready(f"{'http' if pair is None else 'https'}://{named}:{port}")

@@ -71,7 +71,12 @@ def test_answers_are_those_of_the_cloud_to_the_byte(scene, beside):
     local, remote = beside
     owner = scene.owner
     query = owner.query(age=(30, 39), proof=True)
-    for how in ({}, {"proof": "sums", "in_detail": True}, {"proof": "signatures"}, {"proof": False}):
+    for how in (
+        {},
+        {"proof": "sums", "in_detail": True},
+        {"proof": "signatures"},
+        {"proof": False},
+    ):
         assert bytes(remote.search(query, **how)) == bytes(local.search(query, **how))
     assert remote.count(query) == local.count(query) > 0
     proven = [cloud.count(query, proof=True, since=2, in_detail=True) for cloud in beside]
@@ -117,7 +122,9 @@ def test_where_an_answer_goes_on_costs_little_to_say(scene, beside, monkeypatch)
     sent = []
     ask = remote._gate._exchange
     monkeypatch.setattr(
-        remote._gate, "_exchange", lambda target, body: sent.append((target, body)) or ask(target, body)
+        remote._gate,
+        "_exchange",
+        lambda target, body: sent.append((target, body)) or ask(target, body),
     )
     query = scene.owner.query(age=(0, 99))
     answer = remote.search(query)
