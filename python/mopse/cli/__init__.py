@@ -18,6 +18,7 @@ from mopse.cli import (
     _evaluate,
     _labs,
     _owner,
+    _processes,
     _records,
     _schema,
     _serve,
@@ -33,7 +34,7 @@ _INTERRUPTED = 130
 
 _COMMANDS = (
     *(_schema, _owner, _records, _ask, _attachments, _status, _store, _serve),
-    *(_demo, _evaluate, _attack, _labs, _completion),
+    *(_demo, _processes, _evaluate, _attack, _labs, _completion),
 )
 
 

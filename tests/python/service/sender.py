@@ -1,4 +1,4 @@
-"""A process that is to be killed, or whose service is: it sends uploads, and says which came through.
+"""A process that is to be killed, or whose service is: it sends uploads, and says which came.
 
 ``python sender.py URL FOLDER FIRST``: every file of the folder from the first on, by number.
 """

@@ -37,10 +37,8 @@ class Served:
         command = [sys.executable, "-m", "mopse", "serve", "--listen", "127.0.0.1:0"]
         command += ["--log", str(self.log), *options]
         command += [] if store is None else ["--store", store]
-        self._said = open(folder / "said.txt", "ab")
-        self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=self._said, text=True
-        )
+        with open(folder / "said.txt", "ab") as said:
+            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, text=True)
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         found = re.search(r"(https?)://127.0.0.1:(\d+)$", line.strip())
@@ -68,7 +66,6 @@ class Served:
         code = self.process.wait(60)
         assert self.process.stdout is not None
         self.process.stdout.close()
-        self._said.close()
         return code
 
     def __enter__(self) -> "Served":

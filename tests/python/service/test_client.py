@@ -97,7 +97,7 @@ def passed_on(url: str, spoil: Callable[[int, Between], bool]) -> Answer:
 
 @pytest.fixture
 def local(tmp_path):
-    """A service, and its address."""
+    """Run a service, and give its address."""
     cloud = Cloud()
     with served_here(cloud, tmp_path / "log.jsonl") as url:
         yield url
@@ -120,7 +120,7 @@ def test_a_service_that_says_nothing_is_waited_for_as_long_as_was_said():
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         url = f"http://127.0.0.1:{deaf.getsockname()[1]}"
         begun = time.monotonic()
-        with pytest.raises(UnreachableError, match="nothing came within 0.5 s"):
+        with pytest.raises(UnreachableError, match=r"nothing came within 0\.5 s"):
             Cloud(url, timeout=0.5).count(b"query")
         assert 0.4 < time.monotonic() - begun < 3
 
@@ -222,9 +222,9 @@ def test_what_is_no_cloud_is_said_to_be_none(name):
 def test_noise_for_an_answer_is_an_error_of_ours(call):
     noise = [b"", b"MOPSEALL" + b"\xff" * 50, b"{}", b"null", b'{"provider": 5}', bytes(200)]
     for body in noise:
-        with between(lambda request, body=body: request.tell(200, body)) as url:
-            with pytest.raises(MopseError):
-                getattr(Cloud(url), call)(b"message")
+        noisy = between(lambda request, body=body: request.tell(200, body))
+        with noisy as url, pytest.raises(MopseError):
+            getattr(Cloud(url), call)(b"message")
 
 
 def test_an_answer_without_end_is_not_taken(monkeypatch):
@@ -246,15 +246,15 @@ def test_an_answer_without_end_is_not_taken(monkeypatch):
 def test_an_error_is_raised_as_its_class_with_what_it_carries():
     told = {"error": "InvalidInputError", "message": "record 3 of the upload", "position": 3}
     body = json.dumps(told | {"args": ["x"], "row": "no number"}).encode()
-    with between(lambda request: request.tell(422, body)) as url:
-        with pytest.raises(InvalidInputError, match="record 3 of the upload") as caught:
-            Cloud(url).receive(b"upload")
+    refusing = between(lambda request: request.tell(422, body))
+    with refusing as url, pytest.raises(InvalidInputError, match="record 3 of the up") as caught:
+        Cloud(url).receive(b"upload")
     assert caught.value.position == 3
     assert not hasattr(caught.value, "row")
     body = b'{"error": "FileAccessError", "message": "the store is away"}'
-    with between(lambda request: request.tell(503, body)) as url:
-        with pytest.raises(FileAccessError, match="the store is away"):
-            Cloud(url).count(b"query")
+    refusing = between(lambda request: request.tell(503, body))
+    with refusing as url, pytest.raises(FileAccessError, match="the store is away"):
+        Cloud(url).count(b"query")
 
 
 def test_connections_are_used_again_and_made_anew_where_the_service_was(tmp_path, local):
@@ -276,9 +276,8 @@ def test_connections_are_used_again_and_made_anew_where_the_service_was(tmp_path
         port = served.port
         served.stop()
     again = Served(tmp_path, "--listen", f"127.0.0.1:{port}")
-    with again:
-        with pytest.raises(ScopeError):
-            remote.announcements(bytes(32))
+    with again, pytest.raises(ScopeError):
+        remote.announcements(bytes(32))
     remote.close()
     remote.close()
 
@@ -361,9 +360,9 @@ def test_a_certificate_is_verified(tmp_path):
 def test_a_certificate_of_another_name_is_refused(tmp_path):
     certificate, key = pair(tmp_path, "other")
     files = ["--tls-certificate", str(certificate), "--tls-key", str(key)]
-    with Served(tmp_path, *files) as served:
-        with pytest.raises(UnreachableError, match="not trusted .*mismatch"):
-            Cloud(served.url, certificate=certificate).count(b"query")
+    named = pytest.raises(UnreachableError, match=r"not trusted .*mismatch")
+    with Served(tmp_path, *files) as served, named:
+        Cloud(served.url, certificate=certificate).count(b"query")
 
 
 def test_no_side_goes_down_to_older_tls(tmp_path):
@@ -393,7 +392,7 @@ def test_no_side_goes_down_to_older_tls(tmp_path):
 
 def test_neither_side_takes_plain_http_for_tls(tmp_path, local):
     certificate, _ = pair(tmp_path)
-    with pytest.raises(UnreachableError, match="TLS failed|broke"):
+    with pytest.raises(UnreachableError, match=r"TLS failed|broke"):
         Cloud(local.replace("http:", "https:"), certificate=certificate).count(b"query")
     with secured(tmp_path) as (served, _):
         with pytest.raises(UnreachableError):

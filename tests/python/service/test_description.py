@@ -58,7 +58,7 @@ def test_it_is_what_is_given(tmp_path):
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
-    """A service with an owner and records."""
+    """Run a service with an owner and records."""
     with Served(tmp_path_factory.mktemp("described")) as served:
         scene = Scene(Schema(age=Field(0, 9)), "hospital", cloud=Cloud(served.url))
         scene.send("hospital", {"id": [1], "age": [4]})

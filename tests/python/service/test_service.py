@@ -43,7 +43,7 @@ def table(first: int, count: int, age: int = 20) -> pl.DataFrame:
 
 @pytest.fixture(scope="module")
 def beside(tmp_path_factory):
-    """A cloud, and the same one as a service; small pages."""
+    """Serve a cloud that gives small pages; give it, and the same one by its address."""
     local = Cloud(answer_bytes=5_000)
     with served_here(local, tmp_path_factory.mktemp("log") / "log.jsonl") as url:
         remote = Cloud(url)
@@ -53,8 +53,8 @@ def beside(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def scene(beside):
-    """Two hospitals that send all they have to the service."""
-    local, remote = beside
+    """Have two hospitals send all they have to the service."""
+    _, remote = beside
     scene = Scene(SCHEMA, "hospital", "clinic", seed=11, cloud=remote)
     for path in ("hospital", "clinic"):
         scene.send(path, table(0, 200))
@@ -97,7 +97,6 @@ def test_answers_are_those_of_the_cloud_to_the_byte(scene, beside):
 
 
 def test_an_answer_comes_in_the_pages_of_the_cloud(scene, beside):
-    local, remote = beside
     query = scene.owner.query(age=(0, 99), proof=True)
     pages = []
     for cloud in beside:
@@ -111,7 +110,7 @@ def test_an_answer_comes_in_the_pages_of_the_cloud(scene, beside):
     assert len(pages[0]) > 4
     assert scene.owner.decrypt(answer, query, proof=True).height == 398
     for cloud in beside:
-        with pytest.raises(InvalidInputError, match="no more|whole"):
+        with pytest.raises(InvalidInputError, match=r"no more|whole"):
             cloud.search(query, after=answer)
         empty = mopse.Answer(1, [])
         assert bytes(cloud.search(query, after=empty)) == pages[0][0]
@@ -152,10 +151,10 @@ def test_proofs_hold_through_it(scene, beside):
     assert owner.files(listing, request, proof=True).height == 2
 
 
-def refused(call: Any) -> tuple[type, str, Any]:
+def refused(call: Any, *arguments: Any) -> tuple[type, str, Any]:
     """Return the class, words and position of what a call raises."""
     with pytest.raises(MopseError) as caught:
-        call()
+        call(*arguments)
     return type(caught.value), str(caught.value), getattr(caught.value, "position", None)
 
 
@@ -196,7 +195,7 @@ def test_what_is_refused_is_refused_as_by_the_cloud(scene, beside):
     }
     for kind, calls in cases.items():
         for call in calls:
-            local, remote = (refused(lambda cloud=cloud: call(cloud)) for cloud in beside)
+            local, remote = (refused(call, cloud) for cloud in beside)
             assert local == remote
             assert local[0] is kind, local
     assert refused(lambda: beside[1].receive(bytes(again)))[2] in range(20)
@@ -238,7 +237,7 @@ def test_an_upload_goes_in_pieces(beside, tmp_path):
 
 
 def test_what_is_the_operators_says_so(beside):
-    local, remote = beside
+    _, remote = beside
     with pytest.raises(InvalidInputError, match="is a service: `remove` is its operator's"):
         remote.remove("hospital")
     with pytest.raises(InvalidInputError, match="its store is its operator's"):
@@ -260,13 +259,13 @@ def test_a_service_answers_as_the_script_says(script, make, tmp_path, monkeypatc
     monkeypatch.setattr("mopse.cloud._now", lambda: moment[0])
     with served_here(Cloud(store), tmp_path / "log.jsonl") as url, Cloud(url) as remote:
         for number, operation in enumerate(json.loads(script.read_text())["operations"]):
-            call = operation["call"] if "call" in operation else operation
+            call = operation["call"]
             moment[0] = call.get("now") or 0
             assert said(remote, store, call) == expected(operation), f"operation {number}"
 
 
 def said(remote: Cloud, store: Any, call: dict[str, Any]) -> Any:
-    """Return what a service answers to a call of a script; what only an operator does, the store."""
+    """Return what a service answers to a call of a script; of an operator's call, the store."""
     message = bytes.fromhex(call.get("message", ""))
     try:
         match call["do"]:
@@ -397,9 +396,9 @@ def test_the_log_and_the_metrics_hold_no_secret(tmp_path):
 
 
 def test_the_log_is_turned_over_and_a_full_disk_is_survived(tmp_path):
-    from mopse.service._log import RequestLog
-
     import asyncio
+
+    from mopse.service._log import RequestLog
 
     async def write() -> None:
         log = RequestLog(tmp_path / "log", most_bytes=2_000, files=2)
