@@ -44,7 +44,7 @@ class Limits:
 
     message_bytes: int = 1 << 30
     question_bytes: int = 1 << 26
-    held_bytes: int = 1 << 32
+    held_bytes: int = 1 << 31
     requests: int = 256
     connections: int = 4096
     threads: int = 4
