@@ -26,7 +26,7 @@ _ABOUT = {
     "held_bytes": "size of all messages and answers on their way",
     "requests": "requests at a time; those beyond are told to come again",
     "connections": "connections at a time; those beyond wait",
-    "threads": "messages that are worked on at a time",
+    "threads": "uploads that are worked on at a time, and questions beside them",
     "header_seconds": "how long the head of a request may take, and a connection be idle",
     "body_seconds": "how long a body may take, beside its bytes at the least rate",
     "answer_seconds": "how long an answer may take, beside its bytes at the least rate",

@@ -120,7 +120,9 @@ class Service:
         self.metrics = Metrics()
         self.held = self.running = 0
         self.is_stopping = False
-        self._pool = ThreadPoolExecutor(limits.threads, "mopse-service")
+        # Questions never wait for uploads.
+        self._questions = ThreadPoolExecutor(limits.threads, "mopse-questions")
+        self._uploads = ThreadPoolExecutor(limits.threads, "mopse-uploads")
 
     def application(self) -> Application:
         """Return what a server runs."""
@@ -161,9 +163,12 @@ class Service:
         made.router.redirect_slashes = False
         return made
 
-    async def in_thread(self, work: Callable[..., Any], *arguments: Any) -> Any:
+    async def in_thread(
+        self, work: Callable[..., Any], *arguments: Any, is_long: bool = False
+    ) -> Any:
         """Have the cloud work, which lets the interpreter go, while other requests go on."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)
+        pool = self._uploads if is_long else self._questions
+        return await asyncio.get_running_loop().run_in_executor(pool, work, *arguments)
 
     async def idle(self) -> None:
         """Return when no request runs any more."""
@@ -172,7 +177,8 @@ class Service:
 
     def close(self) -> None:
         """End what threads and log there are."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._questions, self._uploads):
+            pool.shutdown(wait=False, cancel_futures=True)
         self.log.close()
 
     async def _health(self) -> tuple[int, str, bytes]:
@@ -308,7 +314,9 @@ class Endpoint:
         else:
             message = await taken(scope, receive, work, self._most, self._admit(work, line))
             self._note(message, line)
-        answer: bytes = await service.in_thread(call.do, service.cloud, message, options)
+        answer: bytes = await service.in_thread(
+            call.do, service.cloud, message, options, is_long=call.is_long
+        )
         return answer
 
     def _admit(self, work: Work, line: dict[str, Any]) -> Callable[[bytes], Awaitable[None]]:

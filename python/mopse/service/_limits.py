@@ -24,7 +24,7 @@ class Limits:
     connections : int
         How many connections are served at a time; those beyond wait.
     threads : int
-        How many messages the cloud works on at a time.
+        How many uploads the cloud works on at a time, and how many questions beside them.
     header_seconds : int
         How long the head of a request may take, and a connection may be idle.
     body_seconds : float
