@@ -23,7 +23,7 @@ $(VENV)/created:
 # Python sources are used in place; only a change to the core builds anew.
 $(VENV)/installed: $(VENV)/created $(SOURCES)
 	@echo "Building the core; the first time this takes a few minutes."
-	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --release --quiet --extras duckdb
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --release --quiet --extras duckdb,server
 	touch $@
 
 $(VENV)/test: $(VENV)/installed

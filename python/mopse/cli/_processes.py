@@ -105,19 +105,19 @@ def _service(folder: Path, certificate: Path, key: Path) -> Iterator[str]:
         try:
             said = process.stdout.readline().split()
             if not said:
-                raise InvalidInputError("the service did not start")
+                raise SystemExit("mopse: the service did not start")
             yield said[-1]
         finally:
             process.terminate()
             if process.wait(60) != 0:
-                raise InvalidInputError("the service did not end as it was told")
+                raise SystemExit("mopse: the service did not end as it was told")
 
 
 def _part(party: str, url: str, folder: Path) -> None:
     """Run a party as a process, to its end."""
     command = [sys.executable, "-m", "mopse", "parties", "--part", party, url, str(folder)]
     if subprocess.run(command, check=False).returncode != 0:
-        raise InvalidInputError(f"the {party.partition(':')[0]} did not come to its end")
+        raise SystemExit(f"mopse: the {party.partition(':')[0]} did not come to its end")
 
 
 def _say(who: str, what: str) -> None:
@@ -163,7 +163,7 @@ def _owner(url: str, folder: Path, step: str) -> None:
         records = owner.ask(cloud, age=YEARS, proof=True)
         count = owner.count(cloud, age=YEARS, proof=True)
         if not records.height == count == _expected():
-            raise InvalidInputError("the answer is not what was stored")
+            raise SystemExit("mopse: the answer is not what was stored")
         _say(
             "The owner",
             f"asked for ages {YEARS[0]} to {YEARS[1]}: {int(count)} records, proven all.",
@@ -195,7 +195,7 @@ def _hospital(url: str, folder: Path, name: str) -> None:
         cloud.receive(hospital.attach(record, b"an image" * 500, **image, keywords=["x-ray"]))
         cloud.receive(hospital.seal())
     if receipt.added != 500 or not again.repeated:
-        raise InvalidInputError("the service did something else than it was sent")
+        raise SystemExit("mopse: the service did something else than it was sent")
     _say(
         f"Hospital {name}", f"sent {receipt.added} records in {upload.nbytes:,} bytes, and sealed."
     )
@@ -212,7 +212,7 @@ def _user(url: str, folder: Path, _: str) -> None:
     with _cloud(url, folder) as cloud:
         records = user.ask(cloud, query, proof=True)
     if records.height != _expected():
-        raise InvalidInputError("the answer is not what was stored")
+        raise SystemExit("mopse: the answer is not what was stored")
     _say("The user", f"read {records.height} records, each signed by its hospital.")
 
 
@@ -226,7 +226,7 @@ def _stranger(url: str, folder: Path, _: str) -> None:
         except SignatureError as error:
             _say("A stranger", f"changed one bit of the query: {error}.")
         else:
-            raise InvalidInputError("a forged query was not refused")
+            raise SystemExit("mopse: a forged query was not refused")
 
 
 def _ask_wrongly(url: str, folder: Path) -> None:
@@ -240,7 +240,7 @@ def _ask_wrongly(url: str, folder: Path) -> None:
         except UnreachableError:
             _say("Who", f"{what} gets no answer.")
         else:
-            raise InvalidInputError("an insecure connection was not refused")
+            raise SystemExit("mopse: an insecure connection was not refused")
 
 
 PARTS = {"owner": _owner, "hospital": _hospital, "user": _user, "stranger": _stranger}
