@@ -20,6 +20,11 @@ __all__ = ["add"]
 _SWITCH = 0.0005
 """Seconds after which a thread that computes lets another one: answers wait less for others."""
 
+_EXAMPLE = """Example:
+
+    mopse serve --store phr.duckdb --listen 127.0.0.1:8734 --log requests.jsonl
+"""
+
 _ABOUT = {
     "message_bytes": "size of an upload, attachment or seal",
     "question_bytes": "size of any other message",
@@ -38,7 +43,10 @@ _ABOUT = {
 def add(commands: Commands) -> None:
     """Add the command."""
     command = add_command(
-        commands, "serve", short="serve a cloud to other processes and machines", long=__doc__
+        commands,
+        "serve",
+        short="serve a cloud to other processes and machines",
+        long=f"{__doc__}\n{_EXAMPLE}",
     )
     command.add_argument(
         "--store",

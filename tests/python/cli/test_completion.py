@@ -118,5 +118,5 @@ def test_secrets_are_neither_arguments_nor_in_the_environment():
     for path, parser in COMMANDS.items():
         for action in parser._actions:
             if "password" in action.dest or "key" in action.dest:
-                known = {"keyring", "password_fd", "new_password_fd", "keyword"}
+                known = {"keyring", "password_fd", "new_password_fd", "keyword", "tls_key"}
                 assert action.dest in known, path
