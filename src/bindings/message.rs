@@ -376,6 +376,15 @@ pub(super) struct Piece(pub(super) piece::Piece);
 
 #[pymethods]
 impl Piece {
+    /// Read what travelled, and verify it.
+    #[staticmethod]
+    fn decode(
+        py: Python<'_>,
+        #[pyo3(from_py_with = given)] message: PyBackedBytes,
+    ) -> PyResult<Self> {
+        Ok(Self(released(py, || piece::Piece::decode(&message))?))
+    }
+
     /// Verification key of the owner, 32 bytes.
     #[getter]
     fn owner(&self) -> [u8; 32] {

@@ -32,6 +32,7 @@ from mopse import (
     service,
     stores,
 )
+from mopse._mopse.message import Pieces
 from mopse.ciphers import legacy
 from mopse.evaluate import performance, security
 
@@ -203,6 +204,16 @@ class World:
         return stores.StoredUpload.decode(bytes(self.upload))
 
     @functools.cached_property
+    def piece(self) -> bytes:
+        """All of the upload as a piece."""
+        return Pieces(bytes(self.upload)).piece(0, 1)
+
+    @functools.cached_property
+    def stored_piece(self) -> stores.Piece:
+        """One of `stores.Piece`."""
+        return stores.Piece.decode(self.piece)
+
+    @functools.cached_property
     def stored_seal(self) -> stores.Seal:
         """One of `stores.Seal`."""
         return stores.Seal.decode(bytes(self.seal))
@@ -339,6 +350,7 @@ INSTANCES: dict[str, Callable[[World], Any]] = {
     "mopse.stores.DuckDBStore": lambda w: w.in_file,
     "mopse.stores.PostgresStore": lambda w: w.in_database,
     "mopse.stores.MemoryStore": lambda w: w.store,
+    "mopse.stores.Piece": lambda w: w.stored_piece,
     "mopse.stores.Seal": lambda w: w.stored_seal,
     "mopse.stores.StoredUpload": lambda w: w.stored,
 }
@@ -480,6 +492,9 @@ BY_CALL: dict[str, dict[str, Right]] = {
     "mopse.Cloud.fetch": {"request": lambda w: w.fetch},
     "mopse.Cloud.notes": {"request": lambda w: w.notes_request},
     "mopse.Cloud.receive": {"message": lambda w: w.upload},
+    "mopse.Cloud.missing": {"upload": lambda w: w.upload},
+    "mopse.Cloud.put": {"piece": lambda w: w.piece},
+    "mopse.Cloud.receive_in_pieces": {"upload": lambda w: w.upload},
     "mopse.Cloud.remove": {"owner": lambda w: w.owner.public},
     "mopse.Clww": {"domain": same(100)},
     "mopse.Clww.compare": {"a": lambda _: mopse.Clww(KEY, 9).encrypt(3)}
@@ -839,6 +854,15 @@ BY_CALL: dict[str, dict[str, Right]] = {
         "attachment": lambda w: stores.Attachment.decode(bytes(w.unsent)),
     },
     "mopse.stores.DuckDBStore.enroll": {"announcements": lambda w: [w.announcement]},
+    "mopse.stores.DuckDBStore.repeated": {
+        "number": same(5),
+        "digest": of("digest"),
+        "provider": same("b"),
+    },
+    "mopse.stores.DuckDBStore.put": {"piece": lambda w: w.stored_piece, "now": same(5)},
+    "mopse.stores.DuckDBStore.chunks": {"digest": of("digest")},
+    "mopse.stores.DuckDBStore.body": {"digest": of("digest")},
+    "mopse.stores.DuckDBStore.forget": {"digest": of("digest")},
     "mopse.stores.DuckDBStore.files_of": {"handles": same([5])},
     "mopse.stores.DuckDBStore.labels": {"labels": same([5])},
     "mopse.stores.DuckDBStore.remove": {"removal": same(None), "provider": same("b")},
@@ -866,6 +890,15 @@ BY_CALL: dict[str, dict[str, Right]] = {
         "attachment": lambda w: stores.Attachment.decode(bytes(w.unsent)),
     },
     "mopse.stores.PostgresStore.enroll": {"announcements": lambda w: [w.announcement]},
+    "mopse.stores.PostgresStore.repeated": {
+        "number": same(5),
+        "digest": of("digest"),
+        "provider": same("b"),
+    },
+    "mopse.stores.PostgresStore.put": {"piece": lambda w: w.stored_piece, "now": same(5)},
+    "mopse.stores.PostgresStore.chunks": {"digest": of("digest")},
+    "mopse.stores.PostgresStore.body": {"digest": of("digest")},
+    "mopse.stores.PostgresStore.forget": {"digest": of("digest")},
     "mopse.stores.PostgresStore.files_of": {"handles": same([5])},
     "mopse.stores.PostgresStore.labels": {"labels": same([5])},
     "mopse.stores.PostgresStore.remove": {"removal": same(None), "provider": same("b")},
@@ -892,6 +925,15 @@ BY_CALL: dict[str, dict[str, Right]] = {
         "attachment": lambda w: stores.Attachment.decode(bytes(w.unsent)),
     },
     "mopse.stores.MemoryStore.enroll": {"announcements": lambda w: [w.announcement]},
+    "mopse.stores.MemoryStore.repeated": {
+        "number": same(5),
+        "digest": of("digest"),
+        "provider": same("b"),
+    },
+    "mopse.stores.MemoryStore.put": {"piece": lambda w: w.stored_piece, "now": same(5)},
+    "mopse.stores.MemoryStore.chunks": {"digest": of("digest")},
+    "mopse.stores.MemoryStore.body": {"digest": of("digest")},
+    "mopse.stores.MemoryStore.forget": {"digest": of("digest")},
     "mopse.stores.MemoryStore.files_of": {"handles": same([5])},
     "mopse.stores.MemoryStore.labels": {"labels": same([5])},
     "mopse.stores.MemoryStore.remove": {"removal": same(None), "provider": same("b")},
@@ -907,6 +949,7 @@ BY_CALL: dict[str, dict[str, Right]] = {
     },
     "mopse.stores.Part.decode": {"message": lambda w: w.part.encode()},
     "mopse.stores.Part.nothing": {"token": same(0), "snapshot": same(1)},
+    "mopse.stores.Piece.decode": {"message": lambda w: w.piece},
     "mopse.stores.Query.decode": {"message": message_of("query")},
     "mopse.stores.Seal.check_files": {
         "files": lambda w: w.in_file.all_files(w.owner.key, "a", w.stored.epochs)

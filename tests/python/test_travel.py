@@ -27,6 +27,7 @@ SECRET = {
 
 STAYS = {
     *("mopse.Cloud", "mopse.stores.MemoryStore", "mopse.stores.Attachment", "mopse.stores.Query"),
+    "mopse.stores.Piece",
     "mopse.stores.Seal",
     *("mopse.stores.DuckDBStore", "mopse.stores.PostgresStore"),
     *("mopse.stores.Removal", "mopse.stores.StoredUpload", "mopse.stores.Token"),

@@ -112,6 +112,8 @@ class StoredUpload:
 
 @final
 class Piece:
+    @staticmethod
+    def decode(message: bytes) -> Piece: ...
     @property
     def owner(self) -> bytes: ...
     @property
