@@ -360,7 +360,8 @@ mod tests {
         let ask = move |progress| {
             heard.lock().is_ok_and(|mut heard| {
                 heard.push(progress);
-                heard.len() < 3
+                // On a busy machine little may be done between two questions.
+                heard.len() < 3 || progress.done <= heard[0].done
             })
         };
         let stopped = until(ask, || {
@@ -373,7 +374,8 @@ mod tests {
         assert_eq!(stopped.map(|all| all.len()), Err(Stopped));
         let told = told.lock().unwrap();
         assert!(told.iter().all(|progress| progress.total == 1 << 20));
-        assert!(told.is_sorted_by(|a, b| a.done < b.done) && told[0].done > 0);
+        assert!(told.is_sorted_by(|a, b| a.done <= b.done));
+        assert!(told[0].done < told[told.len() - 1].done);
     }
 
     #[test]

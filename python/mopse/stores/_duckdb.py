@@ -63,7 +63,8 @@ class DuckDBStore(SqlStore):
     the process was killed. Searches go on beside changes, each on one state. Records are kept in
     the order of the first field of their table, which `compact` restores; it is called by itself
     where many are out of it. Who opens in one process a file that is open there shares the store,
-    and closes it for all.
+    and closes it for all. Of each provider that sends, eight bytes a record are kept in memory, by
+    which new records are told from known ones.
 
     **Leakage.** The file is what the cloud has: who copies it is the *snapshot* adversary of
     `mopse.attacks`. What was removed stays in freed blocks of the file until they are used again.
