@@ -357,7 +357,7 @@ mod tests {
     fn steps_are_told_from_all_threads() {
         let told = Arc::new(Mutex::new(Vec::new()));
         let heard = Arc::clone(&told);
-        let ask = move |progress| {
+        let ask = move |progress: Progress| {
             heard.lock().is_ok_and(|mut heard| {
                 heard.push(progress);
                 // On a busy machine little may be done between two questions.

@@ -552,7 +552,8 @@ class Party:
         """Number and digest of the newest seal that was seen of each provider, by path.
 
         Of a provider that was there in several epochs, it is that of the last one. A provider's own
-        is the last that it made. See `compare`.
+        is the last that it made, which may never have come to a cloud: proofs are held against it
+        once a cloud has shown it. See `compare`.
         """
         newest = sorted(self._seen_seals(self.key).items())
         return {path: seal for (path, _), seal in newest}

@@ -249,7 +249,7 @@ class Provider(Party):
             or the keyring was opened without one.
         mopse.errors.ProofError
             If the cloud does not show all records and files of the last seal, or an older seal than
-            this keyring has seen.
+            this keyring was shown before.
         mopse.errors.DecryptionError
             If a record or the note of a file there was not written by this provider.
         mopse.errors.SignatureError
@@ -266,7 +266,9 @@ class Provider(Party):
         sealed can be missing: it is held against the last seal. Records that came after that seal
         may be. A cloud that was restored from a backup refuses the next seal, as it has not the one
         before it: have it remove the provider's records, with `Owner.removal`, then upload and seal
-        again; numbers go on, so that whoever saw a newer seal is not deceived.
+        again with ``cloud=``; numbers go on, so that whoever saw a newer seal is not deceived. What
+        this keyring sealed itself may never have come, and is held against a cloud once that has
+        shown it: who asks with ``proof=True`` after sealing finds a cloud that goes back later.
 
         **Leakage.** When this provider seals, and how many records it has; of files and keywords
         nothing beside what attaching them has told.

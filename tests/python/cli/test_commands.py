@@ -256,6 +256,37 @@ def test_a_file_that_another_process_has_open_is_named(scene):
     scene.encrypt("hospital")
 
 
+def test_a_provider_finds_a_cloud_that_goes_back_before_its_last_seal(scene):
+    scene.begin()
+    scene.encrypt("hospital")
+    assert "number 1" in scene.party("hospital", "seal").stdout
+    old = (scene.folder / "phr.duckdb").read_bytes()
+    scene.party("hospital", "delete", "1")
+    assert "number 2" in scene.party("hospital", "seal").stdout
+    assert "hospital 2" in scene.party("hospital", "ask", "age=70", "--proof").stderr
+    scene.party("hospital", "delete", "2")
+    assert "number 3" in scene.party("hospital", "seal").stdout
+    (scene.folder / "phr.duckdb").write_bytes(old)
+    for command in (["ask", "age=70", "--proof"], ["seal"], ["seal", "--from-cloud"]):
+        said = scene.party("hospital", *command, expect=1).stderr
+        assert "nothing is missing" not in said
+    assert "newest seal" in said
+
+
+def test_a_maker_of_seals_that_asked_nothing_finds_a_cloud_that_goes_back(scene):
+    scene.begin()
+    scene.encrypt("hospital")
+    scene.party("hospital", "seal")
+    old = (scene.folder / "phr.duckdb").read_bytes()
+    for number in ("1", "2"):
+        scene.party("hospital", "delete", number)
+        scene.party("hospital", "seal")
+    (scene.folder / "phr.duckdb").write_bytes(old)
+    for command in (["ask", "age=70", "--proof"], ["seal", "--from-cloud"]):
+        said = scene.party("hospital", *command, expect=1).stderr
+        assert "shows an older state" in said
+
+
 def test_records_that_are_stored_are_refused_unless_they_are_the_same(scene):
     scene.begin()
     scene.encrypt("hospital")
