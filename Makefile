@@ -53,9 +53,13 @@ lint-python: $(VENV)/test
 test-rust:
 	cargo test --quiet
 
+# Two processes, as most of the tests use one core.
+HALF := $(addprefix tests/python/,attacks cli evaluate service stores)
 test-python: $(VENV)/test
-	$(BIN)/python -m pytest --quiet --numprocesses 2 --dist loadfile
-	MOPSE_FAST=1 $(BIN)/python -m pytest --quiet --numprocesses 2 --nbmake notebooks
+	@$(BIN)/python -m pytest --quiet $(HALF) & half=$$!; \
+	$(BIN)/python -m pytest --quiet $(addprefix --ignore=,$(HALF)); rest=$$?; \
+	wait $$half && exit $$rest
+	MOPSE_FAST=1 $(BIN)/python -m pytest --quiet --nbmake notebooks
 
 # Keeps the public names and signatures as they are now; tests compare with what is kept.
 api: $(VENV)/test
