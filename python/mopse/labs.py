@@ -48,6 +48,7 @@ FOLDER = Path(__file__).parents[2] / "notebooks" / "labs"
 
 _MARKER = re.compile(r"(?P<indent> *)# (?P<end>BEGIN|END) SOLUTION(?:: (?P<hint>.*))?")
 _LIKE_A_MARKER = re.compile(r"\s*#.*\b(BEGIN|END)\W*SOLUTION", re.IGNORECASE)
+_HALF = "it is no notebook: it holds half of a surrogate pair"
 _HIDDEN = "<!-- solution -->"
 
 
@@ -105,9 +106,11 @@ def make(
             raise InvalidInputError(f"two solutions are called {solution.name}")
         try:
             student = student_version(_notebook(solution))
+            content = (json.dumps(student, indent=1, ensure_ascii=False) + "\n").encode()
         except (DamagedFileError, InvalidInputError) as error:
             raise type(error)(f"{solution.name}: {error}") from None
-        content = (json.dumps(student, indent=1, ensure_ascii=False) + "\n").encode()
+        except UnicodeEncodeError:
+            raise DamagedFileError(f"{solution.name}: {_HALF}") from None
         made[solution] = target
         contents[target] = None if _is_there(target, content) else content
     made_folder(folder)
@@ -159,6 +162,8 @@ def student_version(solution: dict[str, Any]) -> dict[str, Any]:
         if cell["cell_type"] == "markdown" and source.lstrip().startswith(_HIDDEN):
             continue
         cell = copy.deepcopy(cell)
+        if any("\ud800" <= character <= "\udfff" for character in source):
+            raise DamagedFileError(f"{_HALF}, in cell {number}")
         if cell["cell_type"] == "code":
             source, here = _blanked(source, f"cell {number}")
             blanks += here

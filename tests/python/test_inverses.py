@@ -17,7 +17,7 @@ import hypothesis.strategies as st
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from scene import Scene
 
 import mopse
@@ -404,6 +404,8 @@ def test_specimens_have_the_size_and_are_of_the_seed(size, seed):
         assert files.decrypt(files.encrypt(specimen, key=KEY), key=KEY) == specimen
 
 
+@example("", "\ud800", False)
+@example("\ud800", "", True)
 @given(TEXT, TEXT, st.booleans())
 def test_a_lab_that_is_made_is_a_notebook_again(text, answer, is_list):
     source = f"{text}\n# BEGIN SOLUTION: hint\nx = 1  #{answer}\n# END SOLUTION\n"
