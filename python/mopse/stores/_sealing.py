@@ -8,7 +8,7 @@ from mopse._mopse.message import Part, Query, Seal, StoredFile, StoredUpload
 from mopse.stores._answers import Answers
 from mopse.stores._catalog import Work
 from mopse.stores._filing import Filing
-from mopse.stores._gone import evidence_of, gone_rows
+from mopse.stores._gone import evidence_of, first_late, gone_rows
 from mopse.stores._pieces import Pieces
 from mopse.stores._proving import Gone, SealedAnswer, Sealing
 from mopse.stores._records import Records
@@ -158,7 +158,7 @@ class Sealed(Records, Answers, Filing, Pieces):
                 place, of = known
                 gone += gone_rows(session, "WHERE place = ?", place).get(place, [])
                 yield None
-                until = self._until(session, place)
+                until = first_late(session, place)
                 yield from self._as_uploads(session, of, place, until=until, field=field)
 
 
