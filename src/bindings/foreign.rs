@@ -167,7 +167,7 @@ impl Foreign {
                 let of_field = entries.iter().filter(|(name, _)| name == field);
                 placed.extend(of_field.map(|(_, at)| (*at, handle, upload, digest)));
             }
-            for upload in rows.1.try_iter()? {
+            for upload in returned("sealed_rows", rows.1.try_iter())? {
                 let upload: PyRef<'_, StoredUpload> = returned("sealed_rows", upload?.extract())?;
                 let upload = upload.0.clone(); // which shares its columns
                 placed.extend(released(py, || Ok::<_, PyErr>(kept::entries_of(&upload, field)))?);
