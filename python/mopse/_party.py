@@ -553,7 +553,7 @@ class Party:
 
         Of a provider that was there in several epochs, it is that of the last one. A provider's own
         is the last that it made, which may never have come to a cloud: proofs are held against it
-        once a cloud has shown it. See `compare`.
+        once a cloud has taken or shown it. See `compare`.
         """
         newest = sorted(self._seen_seals(self.key).items())
         return {path: seal for (path, _), seal in newest}

@@ -214,11 +214,14 @@ class Cloud:
         kinds = (FileUpload, Removal, Seal)
         kind = next((kind for kind in kinds if isinstance(message, kind)), Upload)
         try:
-            return Receipt(*self._gate.receive(as_message(message, "an upload", kind), _now()))
+            receipt = Receipt(*self._gate.receive(as_message(message, "an upload", kind), _now()))
         except MopseError as error:
             if isinstance(message, Upload):
                 raise message._named(error) from None
             raise
+        if isinstance(message, Seal):
+            message._came()
+        return receipt
 
     def receive_in_pieces(
         self, upload: Upload | bytes, *, piece_bytes: int = 8 * CHUNK_BYTES

@@ -213,6 +213,19 @@ class Seal(_Signed[_mopse.message.Seal]):
     """
 
     _what = "a seal"
+    _keyring: _mopse.party.Keyring | None = None
+
+    @classmethod
+    def _by(cls, keyring: _mopse.party.Keyring, message: bytes) -> "Seal":
+        """Return a seal that was made just now by a keyring, which is told when a cloud takes it."""
+        seal = cls._signed(message)
+        seal._keyring = keyring
+        return seal
+
+    def _came(self) -> None:
+        """Tell who made it that a cloud has taken it."""
+        if self._keyring is not None:
+            self._keyring.seal_came(self._decoded)
 
     @staticmethod
     def _decode(message: bytes) -> _mopse.message.Seal:

@@ -226,8 +226,8 @@ class Provider(Party):
         """State, signed, all records and files that this provider has at a cloud, ready for it.
 
         Answers and listings are proven by seals: see `Owner.prove` and `Owner.files`. Seal after
-        uploads and attachments that are to be proven, and save the keyring after sealing; a seal
-        holds for all queries until the next one.
+        uploads and attachments that are to be proven, and save the keyring once a cloud has taken
+        the seal; it holds for all queries until the next one.
 
         Parameters
         ----------
@@ -267,8 +267,9 @@ class Provider(Party):
         may be. A cloud that was restored from a backup refuses the next seal, as it has not the one
         before it: have it remove the provider's records, with `Owner.removal`, then upload and seal
         again with ``cloud=``; numbers go on, so that whoever saw a newer seal is not deceived. What
-        this keyring sealed itself may never have come, and is held against a cloud once that has
-        shown it: who asks with ``proof=True`` after sealing finds a cloud that goes back later.
+        this keyring sealed itself is held against a cloud once `mopse.Cloud.receive` has returned:
+        it may never have come before. Where its bytes travel by other means, that is once a cloud
+        has shown it, to ``ask`` with ``proof=True`` or to the next call with ``cloud=``.
 
         **Leakage.** When this provider seals, and how many records it has; of files and keywords
         nothing beside what attaching them has told.
@@ -283,7 +284,7 @@ class Provider(Party):
                 raise InvalidInputError("the cloud sent no seal with what is stored")
             [shelf] = self._shelves(where, is_present=True)
             self._keyring.make_ledger(answer._parts, shelf, answer._proof, query._decoded)
-        return Seal._signed(self._keyring.seal_rows(now))
+        return Seal._by(self._keyring, self._keyring.seal_rows(now))
 
     def renew(self, cloud: "Cloud") -> Renewed:
         """Encrypt this provider's records of earlier epochs anew in the present one.
@@ -349,7 +350,7 @@ class Provider(Party):
             # Where a worker of the provider has sent rows meanwhile, or sealed, it is for the next
             # call.
             with contextlib.suppress(ChangedError):
-                cloud.receive(Seal._signed(message))
+                cloud.receive(Seal._by(self._keyring, message))
 
     def _shelves(self, cloud: Any, *, is_present: bool) -> list[_mopse.party.Shelf]:
         """Return what a cloud has of files at the present place, or at each earlier one."""

@@ -9,7 +9,9 @@ use pyo3::types::PyBytes;
 use zeroize::Zeroizing;
 
 use super::cipher::password::most;
-use super::message::{Fetched, Listing, Notes, Part, Place, Proof, Query, Request, borrowed, told};
+use super::message::{
+    Fetched, Listing, Notes, Part, Place, Proof, Query, Request, Seal, borrowed, told,
+};
 use super::schema::{Field, Schema};
 use super::{filled, halves, joined, released};
 use crate::cipher::{self, password::Cost};
@@ -614,6 +616,11 @@ impl Keyring {
     fn seals_seen(&self, py: Python<'_>) -> PyResult<Vec<(Place, u64, [u8; 32])>> {
         let seen = self.read(py, party::Keyring::seals_seen)??;
         Ok(seen.into_iter().map(|(place, number, digest)| (told(&place), number, digest)).collect())
+    }
+
+    /// Take note that a cloud has taken a seal that this provider made.
+    fn seal_came(&self, py: Python<'_>, seal: &Seal) -> PyResult<()> {
+        Ok(self.read(py, |keyring| keyring.seal_came(&seal.0.seal))??)
     }
 
     /// Its place: path, and epoch of each of its names.

@@ -4,9 +4,9 @@
 //! keys of all providers that the query reaches, and computes what the cloud's sums must be: the leaves
 //! of the sealed rows that it was given, and two masks for each provider.
 //!
-//! The newest seal of every place is kept with the keyring. A cloud that shows an older one, or another
-//! of the same number, is found out; one that never showed the newest is not, until two parties compare
-//! what they have seen ([`Keyring::seals_seen`], [`Keyring::seal_trail`]).
+//! The newest seal of every place is kept with the keyring, of a provider's own also the newest that a cloud
+//! has taken. A cloud that shows an older one, or another of the same number, is found out; one that never
+//! showed the newest is not, until two parties compare what they have seen ([`Keyring::seals_seen`], [`Keyring::seal_trail`]).
 //!
 //! # Cost
 //!
@@ -429,6 +429,19 @@ impl Keyring {
         let of = |wanted: u32| slots.iter().position(|&slot| slot == wanted).map(|at| at as u64);
         let wanted = predicate.slots.and_then(|[low, high]| Some([of(low)?, of(high)?]));
         wanted.ok_or_else(|| unproven("the query names slots that there are not"))
+    }
+
+    /// Takes note that a cloud has taken a seal of this provider's own, as if it had shown it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Forked`].
+    pub fn seal_came(&self, seal: &Seal) -> Result<(), Error> {
+        if seal.owner == self.owner && seal.provider == self.node {
+            // One that came again after a newer one says nothing new.
+            self.seals.see(Arc::new(seal.clone()))?;
+        }
+        Ok(())
     }
 
     /// The newest seal that was seen of each place: number and digest.

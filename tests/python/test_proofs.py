@@ -1103,6 +1103,37 @@ def test_an_older_seal_is_not_followed_once_a_newer_one_was_seen(world):
         clinic.seal(cloud=world.old)
 
 
+@pytest.mark.parametrize("is_reopened", [False, True])
+def test_what_a_provider_sealed_is_held_against_a_cloud_once_one_took_it(
+    world, tmp_path, is_reopened
+):
+    clinic = world["clinic"]
+    world.send("clinic", table("clinic", [57], first=30))
+    seal = clinic.seal()
+    assert world.ids(clinic, age=(40, 60), proof=True) == ["clinic 0", "clinic 2", "clinic 30"]
+    world.cloud.receive(seal)
+    world.cloud.receive(seal)  # again
+    if is_reopened:
+        clinic.save(tmp_path / "clinic.keyring", "correct horse battery")
+        clinic = Provider.open(tmp_path / "clinic.keyring", "correct horse battery")
+    # Nobody has shown it the second seal, and the cloud goes back to the first.
+    with pytest.raises(ProofError, match="shows seal 1, and 2 was seen before") as error:
+        clinic.ask(world.old, age=(40, 60), proof=True)
+    assert error.value.providers == ("clinic",)
+    with pytest.raises(ProofError, match="not show the newest seal"):
+        clinic.seal(cloud=world.old)
+    assert world.ids(clinic, age=(40, 60), proof=True) == ["clinic 0", "clinic 2", "clinic 30"]
+
+
+def test_a_seal_that_travels_by_other_means_is_held_against_a_cloud_that_showed_it(world):
+    clinic = world["clinic"]
+    world.cloud.receive(bytes(clinic.seal()))
+    assert clinic.ask(world.old, age=(40, 60), proof=True).height == 2
+    assert clinic.ask(world.cloud, age=(40, 60), proof=True).height == 2
+    with pytest.raises(ProofError, match="shows seal 1, and 2 was seen before"):
+        clinic.ask(world.old, age=(40, 60), proof=True)
+
+
 # Clouds that were restored, removals, epochs
 
 

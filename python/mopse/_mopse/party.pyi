@@ -4,7 +4,7 @@ from typing import Any, TypeAlias, final
 import numpy as np
 from numpy.typing import NDArray
 
-from mopse._mopse.message import Fetched, Listing, Notes, Part, Proof, Query, Request
+from mopse._mopse.message import Fetched, Listing, Notes, Part, Proof, Query, Request, Seal
 from mopse._mopse.schema import Field, Schema
 from mopse.errors import MopseError
 
@@ -120,6 +120,7 @@ class Keyring:
     def seals_seen(self) -> list[tuple[_Place, int, bytes]]: ...
     @property
     def place(self) -> _Place: ...
+    def seal_came(self, seal: Seal) -> None: ...
     @property
     def seal_trail(self) -> list[tuple[int, bytes]]: ...
     def prove(

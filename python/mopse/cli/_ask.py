@@ -1,10 +1,8 @@
 """The command ``mopse ask``."""
 
 import argparse
-from collections.abc import Mapping
 from typing import Any
 
-import mopse
 from mopse.cli._bounds import bounds
 from mopse.cli._command import Commands
 from mopse.cli._output import add_json, note, print_document, print_table, rows_of
@@ -16,7 +14,6 @@ from mopse.cli._session import (
     add_proof,
     session,
 )
-from mopse.errors import ProofError
 
 __all__ = ["add"]
 
@@ -57,22 +54,6 @@ def add(commands: Commands) -> None:
     command.set_defaults(run=_run)
 
 
-def _check_own_seal(party: Any, shown: Mapping[str, int], *, is_proven: bool) -> None:
-    """Refuse a proof by an older seal of a provider's own than a cloud took from its keyring.
-
-    Only seals that a cloud has taken are in a keyring that a command has saved.
-    """
-    if not (is_proven and isinstance(party, mopse.Provider) and party.path in shown):
-        return
-    path = party.path
-    made, _ = party.seals[path]
-    if shown[path] < made:
-        raise ProofError(
-            f"the cloud shows seal {shown[path]} of {path!r}, and took seal {made} from this "
-            "keyring: it shows an older state"
-        )
-
-
 def _run(given: argparse.Namespace) -> int:
     with session(given) as at:
         ranges = bounds(given.query, at.party.schema)
@@ -85,7 +66,6 @@ def _run(given: argparse.Namespace) -> int:
                 faults="report" if given.report else "raise",
             )
         seals = {path: n for (path, _), n, _ in sorted(at.party._keyring.seals_seen)}
-        _check_own_seal(at.party, seals, is_proven=given.proof)
     records, faults = found if given.report else (found, None)
     if given.json:
         document = {"records": rows_of(records)}

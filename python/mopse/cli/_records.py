@@ -21,7 +21,7 @@ from mopse.cli._session import (
     session,
 )
 from mopse.cli._tables import as_ids, read_table
-from mopse.errors import InvalidInputError, ProofError
+from mopse.errors import InvalidInputError
 from mopse.messages import Receipt
 
 __all__ = ["add", "print_receipt"]
@@ -209,15 +209,8 @@ def _seal(given: argparse.Namespace) -> None:
     with session(given) as at:
         provider = as_provider(at.party, given.keyring)
         cloud = at.cloud if given.from_cloud else None
-        last, _ = provider.seals.get(provider.path, (0, b""))
         try:
             seal = at.up_to_date(lambda: provider.seal(cloud=cloud))
-            if seal.number <= last:
-                # Only seals that a cloud has taken are in a keyring that a command has saved.
-                raise ProofError(
-                    f"the cloud shows seal {seal.number - 1} of {provider.path!r}, and took seal "
-                    f"{last} from this keyring: it shows an older state"
-                )
             receipt = at.cloud.receive(seal)
         except mopse.errors.MopseError:
             if not given.from_cloud:

@@ -143,6 +143,8 @@ async def send_whole(
     try:
         async with asyncio.timeout(limits.answer_seconds) as deadline:
             for at in range(0, len(body), _PIECE):
+                # Where nobody takes pieces they go at once, and nothing else would come to its turn.
+                await asyncio.sleep(0)
                 if ended is not None and ended.done():
                     raise Gone
                 piece = body[at : at + _PIECE]
