@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 __all__ = ["Gone", "Refusal", "Work", "send_whole", "taken"]
 
 _PIECE = 1 << 18
+_ROOM = 6
+"""More pieces than a server keeps for a connection: granian keeps four."""
+_TOLD = 0.05
+"""Seconds in which it tells that nobody is there."""
 _HEAD = 41
 
 
@@ -142,14 +146,20 @@ async def send_whole(
     ended = None if receive is None else asyncio.ensure_future(receive())
     try:
         async with asyncio.timeout(limits.answer_seconds) as deadline:
+            at_once = 0
             for at in range(0, len(body), _PIECE):
-                # Where nobody takes pieces they go at once, and nothing else would come to its turn.
-                await asyncio.sleep(0)
+                if ended is not None and at_once > _ROOM:
+                    # A server drops what nobody takes at once, and tells of it a little later.
+                    at_once = 0
+                    await asyncio.wait([ended], timeout=_TOLD)
                 if ended is not None and ended.done():
                     raise Gone
                 piece = body[at : at + _PIECE]
                 more = at + _PIECE < len(body)
+                others: list[bool] = []
+                loop.call_soon(others.append, True)
                 await send({"type": "http.response.body", "body": piece, "more_body": more})
+                at_once = 0 if others else at_once + 1
                 work.sent += len(piece)
                 deadline.reschedule(begun + limits.answer_seconds + work.sent / limits.least_rate)
     except (TimeoutError, OSError):
