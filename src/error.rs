@@ -1,4 +1,6 @@
-use crate::{attack, cipher, cloud, evaluate, keys, message, party, plot, schema, scheme, wire};
+use crate::{
+    attack, cipher, cloud, evaluate, keys, message, party, plot, schema, scheme, sharing, wire,
+};
 
 /// Everything that can go wrong in this crate.
 ///
@@ -43,6 +45,10 @@ pub enum Error {
     #[error(transparent)]
     Party(party::Error),
 
+    /// Something is not shared.
+    #[error(transparent)]
+    Sharing(sharing::Error),
+
     /// A cloud refuses.
     #[error(transparent)]
     Cloud(cloud::Error),
@@ -76,6 +82,7 @@ from_rooms! {
     cipher: Cipher over [Keys, Wire];
     message: Message over [Wire];
     party: Party over [Wire, Keys, Schema, Scheme, Cipher, Message];
+    sharing: Sharing over [Wire, Keys, Message, Party];
     cloud: Cloud over [Message];
     attack: Attack over [];
     plot: Plot over [];

@@ -78,6 +78,8 @@ pub enum Purpose {
     Password,
     /// The seed of a signing key.
     Sign,
+    /// What a user's key pair is made of, which keys are encapsulated to.
+    Encapsulation,
     /// The tags that show who wrote a record.
     Author,
     /// A portion of a provider's records; below it, what seals each record's.
@@ -108,6 +110,7 @@ impl Purpose {
             Self::Share => "share",
             Self::Password => "password",
             Self::Sign => "sign",
+            Self::Encapsulation => "encapsulation",
             Self::Author => "author",
             Self::Portion => "portion",
             Self::Leaf => "leaf",

@@ -10,6 +10,7 @@
 //! | [`cipher`] | sealed values, files, passwords, shares | owner, provider |
 //! | [`message`] | all that travels; no key | everyone |
 //! | [`party`] | all that holds keys | owner, provider, user |
+//! | [`sharing`] | users' keys, and what is sealed to them | owner, provider, user |
 //! | [`cloud`] | the merged indexes, the stores; no key | cloud |
 //! | [`attack`] | what the cloud sees, and what that gives away; no key | whoever evaluates |
 //! | [`evaluate`] | the controls | whoever measures |
@@ -41,6 +42,7 @@ pub mod plot;
 mod pool;
 pub mod schema;
 pub mod scheme;
+pub mod sharing;
 pub mod stop;
 pub mod wire;
 

@@ -53,10 +53,12 @@ pub enum Operation {
     Prp,
     /// A hash in order-revealing encryption.
     Hash,
+    /// A key encapsulated for a user, or taken out of its capsule.
+    Encapsulation,
 }
 
 /// How many operations there are.
-const OPERATIONS: usize = 10;
+const OPERATIONS: usize = 11;
 
 impl Operation {
     /// All operations.
@@ -71,6 +73,7 @@ impl Operation {
         Self::Prf,
         Self::Prp,
         Self::Hash,
+        Self::Encapsulation,
     ];
 
     /// What tables call the operation, in the plural.
@@ -87,6 +90,7 @@ impl Operation {
             Self::Prf => "prfs",
             Self::Prp => "prps",
             Self::Hash => "hashes",
+            Self::Encapsulation => "encapsulations",
         }
     }
 }

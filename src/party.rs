@@ -32,6 +32,7 @@ pub mod saved;
 #[cfg(test)]
 #[path = "../tests/support/scene.rs"]
 pub(crate) mod scene;
+pub mod shares;
 pub mod shelves;
 pub mod types;
 pub mod uploading;

@@ -87,7 +87,7 @@ kinds! {
     /// The right to open records.
     Grant = b"MOPSEGRT", 2, "the grant";
     /// The contents of a keyring, in the clear.
-    Keyring = b"MOPSEKEY", 4, "the keyring";
+    Keyring = b"MOPSEKEY", 5, "the keyring";
     /// The names and types of columns.
     Layout = b"MOPSELAY", 2, "the layout of the records";
     /// What a provider knows of its own rows.
@@ -120,18 +120,26 @@ kinds! {
     RsaBlocks = b"MOPSERSB", 1, "the ciphertext";
     /// A keyring under a password.
     SavedKeyring = b"MOPSEFIL", 2, "the file";
+    /// What an owner or a provider gave a user, sealed to the user.
+    SealedGrant = b"MOPSESGR", 1, "the sealed grant";
     /// A piece of an upload that is too large to travel at once.
     Piece = b"MOPSEPCE", 1, "the piece of an upload";
     /// What a provider states of all that it holds.
     Seal = b"MOPSESEA", 1, "the seal";
     /// A share of a secret.
     Share = b"MOPSESHR", 1, "the share";
+    /// What an owner or a provider gives a user, in the clear.
+    Shared = b"MOPSESHD", 1, "the grant";
     /// A stored attachment with its body.
     StoredFile = b"MOPSELST", 2, "the file";
     /// An encrypted stream.
     Stream = b"MOPSESTR", 1, "the sealed file";
     /// Records and their index entries.
     Upload = b"MOPSEUPL", 2, "the upload";
+    /// A user's keys and what it was given, in the clear.
+    UserKeys = b"MOPSEUSK", 1, "the user's keys";
+    /// A user's public keys.
+    UserPublic = b"MOPSEUSR", 1, "the user's public keys";
 }
 
 impl Kind {

@@ -213,7 +213,8 @@ fn messages() -> Messages {
         shares.map(|share| ward.grant(ward.node(), &share).expect("it is its own").to_vec());
     let mut grants = Grants::default();
     for grant in &granted {
-        grants.add(Grant::decode(grant).expect("just made"), NOW).expect("it has not ended");
+        let grant = Grant::decode(grant).expect("just made");
+        grants.add_for(b"a doctor", grant, NOW).expect("it has not ended");
     }
     let [all, some, records] = granted;
     let announcements = owner.announcements().expect("an owner announces");

@@ -12,7 +12,9 @@ use mopse::keys::Key;
 use mopse::message::query::{Predicate, Query};
 use mopse::message::upload::{Run, Upload};
 use mopse::operations::{Counts, Operation};
+use mopse::party::grants::Grants;
 use mopse::party::records::Ids;
+use mopse::party::shares::{KeptIds, Scope};
 use mopse::party::uploading::{Change, Table, Versions};
 use mopse::party::{Indexed, Keyring, Range};
 use mopse::schema::{Field, Kind, Schema};
@@ -20,6 +22,8 @@ use mopse::scheme::Scheme;
 use mopse::scheme::mopse::Mopse;
 use mopse::scheme::opse::{OneToMany, Opse};
 use mopse::scheme::ruler::Ruler;
+use mopse::sharing;
+use mopse::sharing::user::{Algorithm, User};
 
 /// Counts are of the whole process, so that one test at a time may do anything.
 fn alone() -> MutexGuard<'static, ()> {
@@ -176,4 +180,32 @@ fn queries_and_uploads_sign_once() {
     let (upload, took) = counted(|| Upload::decode(&message));
     assert!(upload.is_ok());
     assert_eq!(took[Operation::Verification], 2, "the upload and its certificate");
+}
+
+#[test]
+fn a_grant_for_a_user_is_one_encapsulation_whatever_the_number_of_records() {
+    let _alone = alone();
+    let age = Field::new(Kind::Number, 0.0, 120.0, 1.0, None).expect("a grid");
+    let mut owner =
+        Keyring::root(key(4), Schema::new(vec![("age".into(), age)]).expect("a schema"));
+    owner.authorize("hospital", &[]).expect("a name");
+    for algorithm in [Algorithm::X25519, Algorithm::XWing] {
+        let mut doctor = User::of(algorithm, key(5));
+        for count in [1_i64, 100, 10_000] {
+            let ids: Vec<i64> = (0..count).collect();
+            let ids = Some(KeptIds::of(Ids::Integers(&ids)).expect("ids"));
+            let (provider, portions) = ("hospital".to_owned(), Some(vec!["rest".to_owned()]));
+            let scope = Scope { provider, ids, portions, end: u64::MAX };
+            let (sealed, took) = counted(|| sharing::share(&mut owner, doctor.public(), scope));
+            let sealed = sealed.expect("a hospital");
+            assert_eq!(took[Operation::Encapsulation], 1);
+            assert_eq!(took[Operation::Signature], 2, "the grant, and what is given with it");
+            let records = u64::try_from(count).expect("a count");
+            assert!(took[Operation::AesBlock] <= 4 * records + 100, "a handle and a key each");
+            let (given, took) = counted(|| doctor.accept(&mut Grants::default(), &sealed, 0));
+            assert!(given.is_ok());
+            assert_eq!(took[Operation::Encapsulation], 1);
+            assert_eq!(took[Operation::Verification], 2);
+        }
+    }
 }

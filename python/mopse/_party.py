@@ -5,7 +5,7 @@ import datetime
 import os
 import time
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Never, Self, overload
 
@@ -63,6 +63,7 @@ from mopse.messages import (
     Query,
     Removal,
     SealedFile,
+    as_message,
     stored_number,
 )
 from mopse.schema import Field, Schema
@@ -961,6 +962,112 @@ class Party:
         """
         return opened(sealed, request, self._keyring.open_file, proof)
 
+    def share(
+        self,
+        user: bytes,
+        provider: str | None = None,
+        ids: Sequence[Any] | None = None,
+        *,
+        portions: Sequence[str] | None = None,
+        expires_in: datetime.timedelta | None = None,
+    ) -> bytes:
+        """Return what opens records, sealed to a user with keys of its own, and remember it.
+
+        What is sealed may travel by whatever way there is: only this user opens it, with
+        `mopse.User.accept`. It holds the schema too. Save the keyring, which remembers with whom it
+        has shared what, so that `unshare` can serve who stays.
+
+        Parameters
+        ----------
+        user : bytes
+            The user's public keys, `mopse.User.public`. That they are this person's, and nobody
+            else's, is for the two to make sure: nothing in them says so.
+        provider : str, optional
+            Path of the provider; this one itself if it is not said.
+        ids : sequence, optional
+            Ids of the records; all records of the provider's present epoch otherwise.
+        portions : sequence of str, optional
+            Which portions of them, as of `mopse.Owner.grant`.
+        expires_in : datetime.timedelta, optional
+            How long the user opens records with it; for ever otherwise.
+
+        Returns
+        -------
+        bytes
+            The sealed grant: some 300 bytes and the schema more than the grant itself, and 1,088
+            more for a user with post-quantum keys.
+
+        Raises
+        ------
+        mopse.errors.SignatureError
+            If the public keys were changed.
+        mopse.errors.DamagedFileError
+            If they are malformed.
+        mopse.errors.InvalidInputError
+            If there is no such provider or portion, an id is null, or nothing can be sealed to the
+            keys.
+        mopse.errors.WrongTypeError
+            If ids are neither integers nor text.
+
+        Notes
+        -----
+        One encapsulation of a key for each call, however many records there are. **Leakage.** Who
+        sees it on its way learns whose records they are, for which user, and how much is granted;
+        of X25519 keys also what it holds, once there is a quantum computer.
+        """
+        public = as_message(user, "a user's public keys")
+        path = self._keyring.path if provider is None else text(provider, "a provider's path")
+        if path == "":
+            raise InvalidInputError("provider must say whose records are shared: an owner has none")
+        return self._keyring.share(public, *_scope(self, path, ids, portions, expires_in))
+
+    def unshare(self, user: bytes) -> dict[bytes, list[bytes]]:
+        """Take back what a user was given, for all that is sealed from now on.
+
+        New readers' epochs begin wherever the user was given something. Give every cloud `public`
+        again, or a provider's `announcements`: it then refuses what is sealed for the old readers,
+        and providers `catch_up`.
+
+        Parameters
+        ----------
+        user : bytes
+            The user's public keys.
+
+        Returns
+        -------
+        dict from bytes to list of bytes
+            By the public keys of everybody who stays there: sealed grants, for its
+            `mopse.User.accept`. What has ended is not given anew.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            If nothing is shared with this user.
+        mopse.errors.ScopeError
+            If the readers are somebody else's to renew, as those of a provider's own records are
+            its authority's.
+
+        Notes
+        -----
+        What was granted before stays readable, and what was opened stays known. Rulers and index
+        stay as they are, and nothing is encrypted again. Costs an encapsulation for each grant of
+        who stays. Grants from `mopse.Owner.grant`, which are nobody's in particular, are not given
+        anew.
+        """
+        public = as_message(user, "a user's public keys")
+        anew = self._keyring.unshare(public, int(time.time()))
+        return {bytes(of): [bytes(sealed) for sealed in all_of] for of, all_of in anew}
+
+    @property
+    def shared(self) -> pl.DataFrame:
+        """With whom this keyring has shared what.
+
+        ``user``, SHA-256 of its public keys; ``provider``, how many ``records`` and which
+        ``portions``, null for all, and when it ``ends``, null for never.
+        """
+        scopes = [(bytes(user), scope) for user, scopes in self._keyring.shared for scope in scopes]
+        return scopes_of(scopes, user=pl.Binary)
+
     def save(self, path: str | os.PathLike[str], password: str | bytes) -> None:
         """Write the keyring to a file under a password.
 
@@ -1119,6 +1226,23 @@ def as_ids(ids: Any) -> pl.Series:
     return column.cast(pl.Int64) if column.is_empty() else column.alias("ids")
 
 
+def scopes_of(scopes: Iterable[tuple[Any, ...]], **columns: Any) -> pl.DataFrame:
+    """Return what is granted as a table, after some other columns."""
+    rows = [
+        (*first, provider, records, portions, None if end >= _FOR_EVER else end)
+        for *first, (provider, records, portions, end) in scopes
+    ]
+    schema = {
+        **columns,
+        "provider": pl.String,
+        "records": pl.Int64,
+        "portions": pl.List(pl.String),
+        "ends": pl.Int64,
+    }
+    table = pl.DataFrame(rows, schema, orient="row")
+    return table.with_columns(pl.from_epoch("ends", "s").dt.replace_time_zone("UTC"))
+
+
 def grant(
     party: Party,
     provider: str,
@@ -1127,6 +1251,21 @@ def grant(
     expires_in: datetime.timedelta | None,
 ) -> bytes:
     """Return what opens a provider's records; see `Provider.grant`."""
+    return party._keyring.grant(*_scope(party, provider, ids, portions, expires_in))
+
+
+_FOR_EVER = 2**62
+"""Seconds from which on nobody counts."""
+
+
+def _scope(
+    party: Party,
+    provider: str,
+    ids: Any,
+    portions: Sequence[str] | None,
+    expires_in: datetime.timedelta | None,
+) -> tuple[str, Any, list[str] | None, int]:
+    """Return what is granted as the core takes it."""
     path = text(provider, "a provider's path")
     end = 2**64 - 1 if expires_in is None else _expiry(expires_in, "the grant")
     known = [*party.schema.portions, "rest", "files"]
@@ -1142,4 +1281,4 @@ def grant(
     elif ids is not None:
         named = known
     found = None if ids is None else record_ids(as_ids(ids).to_frame(), "ids")
-    return party._keyring.grant(path, found, named, end)
+    return path, found, named, end

@@ -1,17 +1,27 @@
 """A user, who opens what was granted and nothing else."""
 
 import datetime
+import os
 import time
 import weakref
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Literal, Never, overload
+from typing import TYPE_CHECKING, Any, Literal, Never, Self, overload
 
 import polars as pl
 
 from mopse import _mopse
 from mopse._answers import Description, OpenedPart, Ranges, described, matching, opened
-from mopse._checks import instance, items, proof_kind
-from mopse._party import Party, as_cloud, search
+from mopse._checks import (
+    ceiling,
+    instance,
+    items,
+    password_bytes,
+    proof_kind,
+    truth,
+    with_password,
+)
+from mopse._files import PRIVATE, as_file, read_whole, write_whole
+from mopse._party import Party, as_cloud, scopes_of, search
 from mopse._proofs import (
     Seals,
     as_hours,
@@ -24,7 +34,13 @@ from mopse._proofs import (
     remember_state,
     unproven_error,
 )
-from mopse.errors import InvalidInputError, MopseError, ProofError, WrongTypeError
+from mopse.errors import (
+    InvalidInputError,
+    MopseError,
+    ProofError,
+    ScopeError,
+    WrongTypeError,
+)
 from mopse.messages import (
     Answer,
     File,
@@ -35,7 +51,7 @@ from mopse.messages import (
     SealedFile,
     as_message,
 )
-from mopse.schema import Schema
+from mopse.schema import Field, Schema
 
 if TYPE_CHECKING:
     from mopse.cloud import Cloud
@@ -45,6 +61,10 @@ __all__ = ["User"]
 
 class User:
     """A doctor or researcher: holds grants, sends queries it was given, opens the answers.
+
+    A user with keys of its own comes from `User.generate` or `User.open`, and `accept`s what
+    owners and providers `mopse.Owner.share` with it. One that is made of grants has none: whoever
+    has these grants is that user.
 
     Parameters
     ----------
@@ -70,15 +90,190 @@ class User:
 
     Without a proof a user does not see who wrote a record: whoever holds a grant of it, and helps
     the cloud, can put another in its place. With ``proof=True`` the providers' signatures show it.
+
+    Examples
+    --------
+    >>> import mopse, polars as pl
+    >>> owner = mopse.Owner.generate(mopse.Schema(age=mopse.Field(0, 120, cell=10)))
+    >>> hospital, cloud = owner.authorize("hospital"), mopse.Cloud()
+    >>> cloud.enroll(owner.public)
+    >>> table = pl.DataFrame({"id": [1, 2], "age": [50, 70]})
+    >>> receipt = cloud.receive(hospital.encrypt(table, id="id"))
+    >>> doctor = mopse.User.generate()
+    >>> doctor.accept(owner.share(doctor.public, "hospital"))
+    >>> doctor.ask(cloud, owner.query(age=(40, 60)))["id"].to_list()
+    [1]
     """
 
     def __init__(self, schema: Schema, grants: Iterable[bytes] = ()) -> None:
-        self._schema = instance(schema, Schema, "a schema")
+        known = instance(schema, Schema, "a schema")
         given = items(grants, "grants", "list of bytes")
         messages = [as_message(grant, "a grant") for grant in given]
-        self._granted = len(messages)
+        self._begin(_mopse.party.Grants.decode(messages, int(time.time())), len(messages))
+        self._schema: Schema | None = known
+
+    def _begin(self, grants: _mopse.party.Grants, granted: int) -> None:
+        self._grants, self._granted = grants, granted
+        self._schema = None
+        self._schemas: dict[bytes, Schema] = {}
         self._proven_states: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
-        self._grants = _mopse.party.Grants.decode(messages, int(time.time()))
+
+    @classmethod
+    def _of(cls, grants: _mopse.party.Grants) -> Self:
+        user = cls.__new__(cls)
+        user._begin(grants, 0)
+        for given in grants.given():
+            user._note(given)
+        return user
+
+    def _note(self, given: Any) -> None:
+        owner, _, fields, portions, proven = given
+        of = {name: Field._of(field, proof=name in proven) for name, field in fields}
+        named = {name: tuple(columns) for name, columns in portions}
+        self._schemas[bytes(owner)] = Schema._of(of, portions=named)
+        self._granted = len(self._grants.given())
+
+    @classmethod
+    def generate(cls, *, post_quantum: bool = False) -> Self:
+        """Return a new user with keys of its own, from the operating system's randomness.
+
+        Parameters
+        ----------
+        post_quantum : bool
+            Whether grants are sealed by X-Wing, ML-KEM-768 and X25519 together, and not by X25519
+            alone: what travels today then stays closed to whoever has a quantum computer later.
+            `public` has 1,322 bytes instead of 138. Signatures are Ed25519 either way.
+
+        Notes
+        -----
+        Hybrid public-key encryption, RFC 9180, with HKDF-SHA256 and AES-256-GCM.
+        """
+        return cls._of(_mopse.party.Grants.generate(truth(post_quantum, "post_quantum")))
+
+    @property
+    def public(self) -> bytes:
+        """The public keys, which name this user to owners and providers. No secret.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            If the user was made of grants, and has no keys.
+        """
+        return bytes(self._grants.public)
+
+    def accept(self, grant: bytes) -> None:
+        """Take what an owner or a provider has shared with this user, and open records with it.
+
+        Several of one provider add up; one that comes again adds nothing. `save` the user then.
+
+        Parameters
+        ----------
+        grant : bytes
+            From `mopse.Owner.share`, or what `mopse.Owner.unshare` has for who stays.
+
+        Raises
+        ------
+        mopse.errors.ScopeError
+            If it is for another user.
+        mopse.errors.DecryptionError
+            If it was changed, or sealed to other keys.
+        mopse.errors.SignatureError
+            If what it holds was not given by a party of the owner it names.
+        mopse.errors.ExpiredError
+            If it has ended.
+        mopse.errors.DamagedFileError
+            If it is malformed.
+        mopse.errors.InvalidInputError
+            If the user was made of grants, and has no keys.
+        """
+        sealed = as_message(grant, "a sealed grant")
+        self._note(self._grants.accept(sealed, int(time.time())))
+
+    @property
+    def granted(self) -> pl.DataFrame:
+        """What this user has accepted.
+
+        ``owner``, the owner's key; ``provider``, how many ``records`` and which ``portions``, null
+        for all, and when it ``ends``, null for never.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            If the user was made of grants, and has no keys.
+        """
+        scopes = [(bytes(owner), scope) for owner, scope, *_ in self._grants.given()]
+        return scopes_of(scopes, owner=pl.Binary)
+
+    def save(self, path: str | os.PathLike[str], password: str | bytes) -> None:
+        """Write keys, grants and the seals that were seen to a file under a password.
+
+        Parameters
+        ----------
+        path : path
+            The saved user; it is replaced in one step, as by `mopse.Owner.save`.
+        password : str or bytes
+            Everything that protects it; see `mopse.Owner.save`.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            If the user was made of grants, and has no keys, or the password is empty.
+        mopse.errors.FileAccessError
+            If the file cannot be written; what was there before is left. It is an OSError.
+        """
+        target = as_file(path)
+        write_whole(target, self._grants.save(password_bytes(password), None), PRIVATE)
+
+    @classmethod
+    def open(
+        cls,
+        path: str | os.PathLike[str],
+        password: str | bytes,
+        *,
+        most_memory: int = 256,
+        most_passes: int = 4,
+    ) -> Self:
+        """Read a user that `save` wrote.
+
+        Parameters
+        ----------
+        path : path
+            The saved user. What it says of its costs is not trusted.
+        password : str or bytes
+            What it was saved under; a string also as it was typed, if its one form opens nothing.
+        most_memory : int
+            MiB of memory that the file may ask for; 1,024 at most are ever granted.
+        most_passes : int
+            Passes over that memory; 16 at most are ever granted.
+
+        Raises
+        ------
+        mopse.errors.WrongPasswordError
+            If the password does not open it.
+        mopse.errors.DamagedFileError
+            If the file is not what was written, or of an unknown version.
+        mopse.errors.InvalidInputError
+            If it is the file of another kind of party, the password is empty, or the file asks for
+            more than is allowed; nothing is computed then.
+        mopse.errors.FileAccessError
+            If the file cannot be read; `mopse.errors.MissingFileError` if there is none. Both are
+            an OSError.
+        """
+        contents, most = read_whole(as_file(path)), ceiling(most_memory, most_passes)
+
+        def attempt(form: bytes) -> _mopse.party.Grants:
+            return _mopse.party.Grants.open(contents, form, most)
+
+        return cls._of(with_password(password, attempt))
+
+    def _schema_of(self, query: Any) -> Schema:
+        """Return the fields of whose records a query asks for."""
+        if self._schema is not None:
+            return self._schema
+        owner = bytes(instance(query, Query, "a query")._decoded.owner)
+        if owner not in self._schemas:
+            raise ScopeError("nothing was granted by the owner of the query")
+        return self._schemas[owner]
 
     @overload
     def decrypt(
@@ -184,9 +379,13 @@ class User:
         left_out: Any = ({}, {})
         if kind is not None:
             left_out = refused(by_signatures(self._grants, answer, query, hours), faults)
-        return matching(
-            answer, query, self._schema, self._open_part, faults, by_provider, *left_out
-        )
+        schema = self._schema_of(query)
+
+        def open_part(part: _mopse.message.Part, ranges: Ranges, is_report: bool) -> OpenedPart:
+            now = int(time.time())
+            return self._grants.open_part(part, ranges, schema._schema, is_report, now)
+
+        return matching(answer, query, schema, open_part, faults, by_provider, *left_out)
 
     def prove(
         self, answer: Answer, query: Query, *, max_age: datetime.timedelta | None = None
@@ -420,12 +619,11 @@ class User:
 
         return opened(sealed, request, open_fetched, proof)
 
-    def _open_part(self, part: _mopse.message.Part, ranges: Ranges, is_report: bool) -> OpenedPart:
-        now = int(time.time())
-        return self._grants.open_part(part, ranges, self._schema._schema, is_report, now)
-
     def __reduce__(self) -> Never:
-        raise WrongTypeError("keys are neither pickled nor copied: make a user of the same grants")
+        raise WrongTypeError(
+            "keys are neither pickled nor copied: use save and open, or make a user of the same "
+            "grants"
+        )
 
     def __repr__(self) -> str:
         return f"User(grants={self._granted})"

@@ -3,8 +3,8 @@ use pyo3::prelude::*;
 use pyo3::{PyErr, import_exception};
 
 use crate::{
-    Error, attack, cipher, cloud, evaluate, keys, lock, message, party, plot, schema, scheme, stop,
-    wire,
+    Error, attack, cipher, cloud, evaluate, keys, lock, message, party, plot, schema, scheme,
+    sharing, stop, wire,
 };
 
 import_exception!(mopse.errors, AnswerError);
@@ -48,6 +48,7 @@ exceptions! {
     message::Error: of_message,
     evaluate::Error: of_evaluate,
     plot::Error: of_plot,
+    sharing::Error: of_sharing,
     Error: of_crate,
 }
 
@@ -240,6 +241,7 @@ fn of_party(error: &party::Error) -> Exception {
         | party::Error::NoLedger
         | party::Error::NoRange
         | party::Error::NoSums { .. }
+        | party::Error::NotShared
         | party::Error::NotStored { .. }
         | party::Error::OneRecord { .. }
         | party::Error::OtherKind { .. }
@@ -262,13 +264,25 @@ fn of_party(error: &party::Error) -> Exception {
         party::Error::Elsewhere { .. } => AnswerError::new_err,
         party::Error::Forked(error) => of_fork(error),
         party::Error::GrantEnded { .. } => ExpiredError::new_err,
-        party::Error::NoGrant { .. } => ScopeError::new_err,
+        party::Error::NoGrant { .. } | party::Error::OtherUser => ScopeError::new_err,
         party::Error::Cipher(error) => of_cipher(error),
         party::Error::Keys(error) => of_keys(error),
         party::Error::Message(error) => of_message(error),
         party::Error::Schema(error) => of_schema(error),
         party::Error::Scheme(error) => of_scheme(error),
         party::Error::Wire(error) => of_wire(error),
+    }
+}
+
+fn of_sharing(error: &sharing::Error) -> Exception {
+    match error {
+        sharing::Error::NoKeys | sharing::Error::PublicKey => InvalidInputError::new_err,
+        sharing::Error::OtherUser => ScopeError::new_err,
+        sharing::Error::Sealed => DecryptionError::new_err,
+        sharing::Error::Keys(error) => of_keys(error),
+        sharing::Error::Message(error) => of_message(error),
+        sharing::Error::Party(error) => of_party(error),
+        sharing::Error::Wire(error) => of_wire(error),
     }
 }
 
@@ -334,6 +348,7 @@ fn of_crate(error: &Error) -> Exception {
         Error::Message(error) => of_message(error),
         Error::Party(error) => of_party(error),
         Error::Cloud(error) => of_cloud(error),
+        Error::Sharing(error) => of_sharing(error),
         Error::Plot(error) => of_plot(error),
     }
 }

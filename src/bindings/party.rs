@@ -24,14 +24,16 @@ use crate::party::Error;
 use crate::party::asking::FilesOf;
 use crate::party::attachments::Description;
 use crate::party::columns::{Column, Values};
-use crate::party::grants::Share;
+use crate::party::grants::{Opener, Share};
 use crate::party::keyring::Spans;
 use crate::party::proving::{Checked, Seals};
 use crate::party::records::Ids;
+use crate::party::shares::{Given, KeptIds, Scope, Shared, UserName};
 use crate::party::types::Type;
 use crate::party::uploading::{self, Change, Made, Table};
 use crate::party::{self, Indexed, Range, grants, saved};
 use crate::scheme::mopse::Handle;
+use crate::sharing::{self, user};
 use crate::wire::Packed;
 
 /// Name, kind, dtype in words, values, which rows hold one.
@@ -95,6 +97,10 @@ fn texts<'a>(ends: &'a PyReadonlyArray1<'_, u64>, bytes: &'a [u8]) -> PyResult<P
 }
 
 /// Runs `use_ids` with the ids that Python lends.
+fn cost_of(cost: Option<(u32, u32, u32)>) -> Cost {
+    cost.map_or_else(Cost::default, |(memory, passes, lanes)| Cost { memory, passes, lanes })
+}
+
 fn with_ids<T>(
     ids: &Bound<'_, PyAny>,
     use_ids: impl FnOnce(Ids<'_>) -> PyResult<T>,
@@ -289,11 +295,7 @@ impl Keyring {
         password: &[u8],
         cost: Option<(u32, u32, u32)>,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let cost = cost.map_or_else(Cost::default, |(memory, passes, lanes)| Cost {
-            memory,
-            passes,
-            lanes,
-        });
+        let cost = cost_of(cost);
         let file = self.read(py, |keyring| saved::seal(keyring, password, cost))??;
         Ok(PyBytes::new(py, &file))
     }
@@ -819,7 +821,58 @@ impl Keyring {
         };
         Ok(PyBytes::new(py, &grant))
     }
+
+    /// A grant that is sealed to a user, by its public keys.
+    fn share<'py>(
+        &self,
+        py: Python<'py>,
+        public: &[u8],
+        path: &str,
+        ids: Option<Bound<'py, PyAny>>,
+        portions: Option<Vec<String>>,
+        end: u64,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let public = user::Public::decode(public)?;
+        let ids = match ids {
+            None => None,
+            Some(ids) => Some(with_ids(&ids, |ids| Ok(KeptIds::of(ids)?))?),
+        };
+        let scope = Scope { provider: path.to_owned(), ids, portions, end };
+        let sealed = self.write(py, |keyring| sharing::share(keyring, &public, scope))??;
+        Ok(PyBytes::new(py, &sealed))
+    }
+
+    /// What is sealed anew to each user who stays, by its public keys.
+    fn unshare<'py>(&self, py: Python<'py>, public: &[u8], now: u64) -> PyResult<Vec<Anew<'py>>> {
+        let name = user::Public::decode(public)?.name();
+        let anew = self.write(py, |keyring| sharing::unshare(keyring, &name, now))??;
+        let bytes = |sealed: Vec<Vec<u8>>| -> Vec<_> {
+            sealed.iter().map(|sealed| PyBytes::new(py, sealed)).collect()
+        };
+        Ok(anew.into_iter().map(|(user, all)| (PyBytes::new(py, &user), bytes(all))).collect())
+    }
+
+    /// Name of each user that something is shared with, and path, number of records, portions and end of that.
+    #[getter]
+    fn shared(&self, py: Python<'_>) -> PyResult<Vec<(UserName, Vec<SharedScope>)>> {
+        let scope = |scope: &Scope| {
+            let records = scope.ids.as_ref().map(KeptIds::len);
+            (scope.provider.clone(), records, scope.portions.clone(), scope.end)
+        };
+        self.read(py, |keyring| {
+            let of = |(name, shared): (&UserName, &Shared)| {
+                (*name, shared.scopes.iter().map(scope).collect())
+            };
+            keyring.shared().map(of).collect()
+        })
+    }
 }
+
+/// Public keys of a user, and the grants that are sealed to it.
+type Anew<'py> = (Bound<'py, PyBytes>, Vec<Bound<'py, PyBytes>>);
+
+/// Path of the provider, how many records, which portions, and when it ends.
+type SharedScope = (String, Option<usize>, Option<Vec<String>>, u64);
 
 /// What is stored of some records.
 #[pyclass(module = "mopse._mopse.party", frozen)]
@@ -845,8 +898,30 @@ fn made_upload(py: Python<'_>, made: Made) -> MadeUpload<'_> {
 /// Behind `mopse.User`.
 #[pyclass(module = "mopse._mopse.party", frozen)]
 pub(super) struct Grants {
-    grants: grants::Grants,
+    grants: Lock<grants::Grants>,
     seals: Seals,
+    /// The user's keys, if it has any.
+    user: Option<Lock<user::User>>,
+}
+
+/// Owner, and what is granted; then fields, portions and proven fields of the schema.
+type Accepted =
+    ([u8; 32], SharedScope, Vec<(String, Field)>, Vec<(String, Vec<String>)>, Vec<String>);
+
+fn accepted(given: Given) -> Accepted {
+    let Given { owner, schema, portions, proven, grant } = given;
+    let fields = schema.fields().iter().map(|(name, field)| (name.clone(), Field::of(field)));
+    let opener = grant.openers.values().last();
+    let named = opener.and_then(Opener::portions);
+    let named = named.map(|names| names.into_iter().map(str::to_owned).collect());
+    let scope = (grant.provider.path(), opener.and_then(Opener::records), named, grant.end);
+    (owner.0, scope, fields.collect(), portions, proven)
+}
+
+impl Grants {
+    fn user(&self) -> PyResult<&Lock<user::User>> {
+        Ok(self.user.as_ref().ok_or(sharing::Error::NoKeys)?)
+    }
 }
 
 #[pymethods]
@@ -858,8 +933,68 @@ impl Grants {
             for grant in grants {
                 known.add(grants::Grant::decode(&grant)?, now)?;
             }
-            Ok::<_, Error>(Self { grants: known, seals: Seals::default() })
+            Ok::<_, Error>(Self { grants: Lock::new(known), seals: Seals::default(), user: None })
         })
+    }
+
+    /// A user with keys of its own.
+    #[staticmethod]
+    fn generate(py: Python<'_>, is_post_quantum: bool) -> PyResult<Self> {
+        let algorithm =
+            if is_post_quantum { user::Algorithm::XWing } else { user::Algorithm::X25519 };
+        let user = released(py, || user::User::generate(algorithm))?;
+        let user = Some(Lock::new(user));
+        Ok(Self { grants: Lock::default(), seals: Seals::default(), user })
+    }
+
+    /// Its public keys.
+    #[getter]
+    fn public<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let user = self.user()?.read().map_err(Error::from)?;
+        Ok(PyBytes::new(py, user.public().encode()))
+    }
+
+    /// Take what was sealed to this user.
+    fn accept(&self, py: Python<'_>, sealed: &[u8], now: u64) -> PyResult<Accepted> {
+        let user = self.user()?;
+        let given = released(py, || {
+            let mut user = user.write().map_err(Error::from)?;
+            let mut grants = self.grants.write().map_err(Error::from)?;
+            user.accept(&mut grants, sealed, now)
+        })?;
+        Ok(accepted(given))
+    }
+
+    /// What it was given.
+    fn given(&self, py: Python<'_>) -> PyResult<Vec<Accepted>> {
+        let user = self.user()?;
+        let given = released(py, || user.read().map_err(Error::from)?.given())?;
+        Ok(given.into_iter().map(accepted).collect())
+    }
+
+    fn save<'py>(
+        &self,
+        py: Python<'py>,
+        password: &[u8],
+        cost: Option<(u32, u32, u32)>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let user = self.user()?;
+        let cost = cost_of(cost);
+        let file =
+            released(py, || user.read().map_err(Error::from)?.save(&self.seals, password, cost))?;
+        Ok(PyBytes::new(py, &file))
+    }
+
+    #[staticmethod]
+    fn open(
+        py: Python<'_>,
+        file: &[u8],
+        password: &[u8],
+        ceiling: (u32, u32, u32),
+    ) -> PyResult<Self> {
+        let (user, grants, seals) =
+            released(py, || user::User::restore(most(ceiling), file, password))?;
+        Ok(Self { grants: Lock::new(grants), seals, user: Some(Lock::new(user)) })
     }
 
     fn open_part<'py>(
@@ -873,10 +1008,11 @@ impl Grants {
     ) -> PyResult<Opened<'py>> {
         let ranges = as_ranges(ranges);
         let found = released(py, || {
+            let grants = self.grants.read()?;
             if is_report {
-                Ok(self.grants.report_part(&part.0, &ranges, &schema.0, now))
+                Ok(grants.report_part(&part.0, &ranges, &schema.0, now))
             } else {
-                self.grants.open_part(&part.0, &ranges, &schema.0, now)
+                grants.open_part(&part.0, &ranges, &schema.0, now)
             }
         })?;
         opened(py, found, is_report)
@@ -894,7 +1030,13 @@ impl Grants {
         let parts = borrowed(&parts);
         let required = Required { now, most_hours };
         let checked = released(py, || {
-            self.grants.prove_by_signatures(&self.seals, &parts, &proof.0, &query.0, required)
+            self.grants.read()?.prove_by_signatures(
+                &self.seals,
+                &parts,
+                &proof.0,
+                &query.0,
+                required,
+            )
         })?;
         Ok(of_signatures(checked))
     }
@@ -909,7 +1051,7 @@ impl Grants {
     ) -> PyResult<(Vec<Member>, Vec<u128>)> {
         let required = Required { now, most_hours };
         let checked = released(py, || {
-            self.grants.prove_listing(&self.seals, &listing.0, &request.0, required)
+            self.grants.read()?.prove_listing(&self.seals, &listing.0, &request.0, required)
         })?;
         Ok((checked.members.into_iter().map(member).collect(), checked.proven))
     }
@@ -928,7 +1070,7 @@ impl Grants {
         request: &Request,
         now: u64,
     ) -> PyResult<Vec<Bound<'py, PyAny>>> {
-        let files = released(py, || self.grants.describe(&listing.0, &request.0, now))?;
+        let files = released(py, || self.grants.read()?.describe(&listing.0, &request.0, now))?;
         all_described(py, files)
     }
 
@@ -940,7 +1082,7 @@ impl Grants {
         now: u64,
     ) -> PyResult<(Described, Bound<'py, PyBytes>)> {
         let (description, contents) =
-            released(py, || self.grants.open_file(&fetched.0, &request.0, now))?;
+            released(py, || self.grants.read()?.open_file(&fetched.0, &request.0, now))?;
         Ok((described(description), PyBytes::new(py, &contents)))
     }
 }

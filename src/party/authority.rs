@@ -8,6 +8,7 @@ use super::keyring::{Derived, Earlier, Keyring, Seed, Standing, ruler_key, sign,
 use super::keywords::Uses;
 use super::ledger::Ledger;
 use super::proving::Seals;
+use super::shares::Shares;
 use crate::keys::{Key, Purpose};
 use crate::lock::Lock;
 use crate::message::announcement::{self, Announced, Announcement, Known};
@@ -95,6 +96,7 @@ impl Keyring {
             proven: self.proven.clone(),
             ledger: Lock::new(Some(Ledger::default())),
             seals: Seals::default(),
+            shares: Shares::default(),
             seed: self.seed.as_ref().map(|seed: &Seed| seed.of(node)).transpose()?,
         })
     }

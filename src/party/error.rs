@@ -134,6 +134,14 @@ pub enum Error {
         provider: String,
     },
 
+    /// A user was given nothing.
+    #[error("nothing is shared with this user")]
+    NotShared,
+
+    /// A grant names another user.
+    #[error("the grant is for another user")]
+    OtherUser,
+
     /// Two rows have one id.
     #[error("the id in row {row} stands in an earlier row too")]
     DuplicateId {

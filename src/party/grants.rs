@@ -127,6 +127,13 @@ impl Opener {
         is_some.then(|| self.records.values().map(RecordKeys::len).max().unwrap_or(0))
     }
 
+    /// Which portions there are keys for; `None` for all.
+    #[must_use]
+    pub fn portions(&self) -> Option<Vec<&str>> {
+        let names = self.portions.keys().chain(self.records.keys());
+        self.all.is_none().then(|| names.map(String::as_str).collect())
+    }
+
     /// Whether there is a key for some portion of a record.
     pub(super) fn is_granted(&self, handle: Handle) -> bool {
         self.all.is_some()
@@ -572,12 +579,25 @@ impl Keyring {
 pub struct Grants(BTreeMap<(Owner, Node), BTreeMap<u64, BTreeMap<Epoch, Opener>>>);
 
 impl Grants {
-    /// Adds a grant, at a time in seconds since 1970; several of one provider open what each of them opens.
+    /// Adds a grant for whoever has it, at a time in seconds since 1970; several of one provider open what
+    /// each of them opens.
     ///
     /// # Errors
     ///
-    /// [`Error::GrantEnded`] if it has ended.
+    /// [`Error::OtherUser`] if it is for a user with keys, [`Error::GrantEnded`] if it has ended.
     pub fn add(&mut self, grant: Grant, now: u64) -> Result<(), Error> {
+        self.add_for(b"", grant, now)
+    }
+
+    /// Adds a grant for a holder.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`add`](Self::add).
+    pub fn add_for(&mut self, holder: &[u8], grant: Grant, now: u64) -> Result<(), Error> {
+        if grant.holder != holder {
+            return Err(Error::OtherUser);
+        }
         if now > grant.end {
             return Err(Error::GrantEnded { provider: grant.provider.path() });
         }

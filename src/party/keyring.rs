@@ -40,6 +40,7 @@ use super::leaves;
 use super::ledger::Ledger;
 use super::proving::Seals;
 use super::records::Ids;
+use super::shares::Shares;
 use super::uploading::check_names;
 use crate::keys::{Key, Purpose, fill_random};
 use crate::lock::{Forked, Lock};
@@ -79,6 +80,8 @@ pub struct Keyring {
     pub(super) ledger: Lock<Option<Ledger>>,
     /// The newest seal that it has seen of each place.
     pub(super) seals: Seals,
+    /// With whom it shares what.
+    pub(super) shares: Shares,
     /// Where all randomness comes from, if experiments must repeat.
     pub(super) seed: Option<Seed>,
 }
@@ -196,6 +199,7 @@ impl Keyring {
             proven: Vec::new(),
             ledger: Lock::new(Some(Ledger::default())),
             seals: Seals::default(),
+            shares: Shares::default(),
             seed: None,
         }
     }

@@ -61,7 +61,7 @@ pub struct Seals(Lock<HashMap<(Owner, Node), Arc<Seal>>>);
 
 impl Seals {
     /// Those that were seen before.
-    pub(super) fn new(seen: Vec<Seal>) -> Self {
+    pub(crate) fn new(seen: Vec<Seal>) -> Self {
         let place = |seal: Seal| ((seal.owner, seal.place.clone()), Arc::new(seal));
         Self(Lock::new(seen.into_iter().map(place).collect()))
     }
@@ -87,6 +87,18 @@ impl Seals {
             seen.insert(place, seal);
         }
         Ok(why)
+    }
+
+    /// Each, to be kept.
+    ///
+    /// # Errors
+    ///
+    /// [`Forked`].
+    pub(crate) fn heads(&self) -> Result<Vec<Vec<u8>>, Forked> {
+        let seen = self.0.read()?;
+        let mut seals: Vec<_> = seen.iter().collect();
+        seals.sort_unstable_by_key(|(place, _)| *place);
+        Ok(seals.into_iter().map(|(_, seal)| seal.head()).collect())
     }
 
     /// Owner, place, number and digest of each.

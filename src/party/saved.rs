@@ -28,6 +28,7 @@ use super::hierarchy::{Authority, Below};
 use super::keyring::{Derived, Earlier, Keyring, Standing};
 use super::keywords::Uses;
 use super::proving::Seals;
+use super::shares::Shares;
 use super::uploading::check_names;
 use crate::cipher::aes_gcm_siv::NONCE_LEN;
 use crate::cipher::password::{COMMITMENT_LEN, Ceiling, Cost, Derivation, is_committed};
@@ -41,7 +42,7 @@ use crate::message::certificate::{Chain, Owner};
 use crate::message::place::{Node, Stamp};
 use crate::message::seal::Seal;
 use crate::schema::Schema;
-use crate::wire::{self, Reader, SecretWriter, Writer};
+use crate::wire::{self, Buffer, Reader, SecretWriter, Writer};
 
 const WHAT: &str = "the file";
 const SALT_LEN: usize = 16;
@@ -55,6 +56,8 @@ pub enum Kind {
     Owner = 1,
     /// A provider's.
     Provider = 2,
+    /// A user's.
+    User = 3,
 }
 
 impl Kind {
@@ -69,11 +72,21 @@ impl Kind {
 ///
 /// [`cipher::Error::EmptyPassword`], [`cipher::Error::PasswordCost`] or [`keys::Error::Randomness`](crate::keys::Error::Randomness).
 pub fn seal(keyring: &Keyring, password: &[u8], cost: Cost) -> Result<Vec<u8>, Error> {
+    seal_contents(Kind::of(keyring), &keyring.encode(), password, cost)
+}
+
+/// Returns contents of this kind as a file under a password, as [`seal`] does.
+pub(crate) fn seal_contents(
+    kind: Kind,
+    contents: &[u8],
+    password: &[u8],
+    cost: Cost,
+) -> Result<Vec<u8>, Error> {
     let mut salt = [0; SALT_LEN];
     let mut nonce = [0; NONCE_LEN];
     fill_random(&mut salt)?;
     fill_random(&mut nonce)?;
-    seal_with(Kind::of(keyring), &keyring.encode(), password, cost, &salt, &nonce)
+    seal_with(kind, contents, password, cost, &salt, &nonce)
 }
 
 fn seal_with(
@@ -117,7 +130,7 @@ pub fn open_within(
     password: &[u8],
     kind: Kind,
 ) -> Result<Keyring, Error> {
-    let contents = contents(ceiling, file, password, kind)?;
+    let contents = open_contents(ceiling, file, password, kind)?;
     Keyring::decode(&contents).map_err(as_damage)
 }
 
@@ -159,7 +172,7 @@ impl<'a> Head<'a> {
 }
 
 /// The contents of a file, in the clear.
-fn contents(
+pub(crate) fn open_contents(
     ceiling: Ceiling,
     file: &[u8],
     password: &[u8],
@@ -176,6 +189,7 @@ fn contents(
         let expected = match kind {
             Kind::Owner => "an owner's",
             Kind::Provider => "a provider's",
+            Kind::User => "a user's",
         };
         return Err(Error::OtherKind { expected });
     }
@@ -223,13 +237,7 @@ impl Keyring {
             writer.bytes(&last.unwrap_or_default());
         }
         self.counts.write(&mut writer);
-        writer.count(self.portions.len());
-        for (name, columns) in &self.portions {
-            writer.text(name).count(columns.len());
-            columns.iter().for_each(|column| {
-                writer.text(column);
-            });
-        }
+        write_portions(&mut writer, &self.portions);
         writer.count(self.proven.len());
         self.proven.iter().for_each(|field| {
             writer.text(field);
@@ -242,6 +250,7 @@ impl Keyring {
         for (_, seal) in seen {
             writer.bytes(&seal.head());
         }
+        self.shares.write(&mut writer);
         writer.0
     }
 
@@ -286,6 +295,7 @@ impl Keyring {
         if proven.iter().any(|name| schema.field(name).is_none()) {
             return Err(reader.fault().into());
         }
+        let shares = if version < 5 { Shares::default() } else { Shares::read(&mut reader)? };
         reader.end()?;
         // What was made since the file was written is not known.
         let ledger = Lock::new(None);
@@ -305,6 +315,7 @@ impl Keyring {
             proven,
             ledger,
             seals: Seals::new(seals),
+            shares,
             seed: None,
         })
     }
@@ -370,7 +381,20 @@ impl Rest {
     }
 }
 
-fn portions(reader: &mut Reader<'_>) -> Result<Vec<(String, Vec<String>)>, Error> {
+pub(super) fn write_portions<B: Buffer>(
+    writer: &mut Writer<B>,
+    portions: &[(String, Vec<String>)],
+) {
+    writer.count(portions.len());
+    for (name, columns) in portions {
+        writer.text(name).count(columns.len());
+        columns.iter().for_each(|column| {
+            writer.text(column);
+        });
+    }
+}
+
+pub(super) fn portions(reader: &mut Reader<'_>) -> Result<Vec<(String, Vec<String>)>, Error> {
     let mut portions = Vec::new();
     for _ in 0..reader.count(16)? {
         let name = reader.text()?.to_owned();

@@ -171,6 +171,10 @@ class World:
         self.own_answer = self.cloud.search(self.own_query)
         self.grant = self.owner.grant("a")
         self.user = mopse.User(SCHEMA, [self.grant])
+        self.doctor = mopse.User.generate()
+        self.shared = self.owner.share(self.doctor.public, "a")
+        self.doctor.accept(self.shared)
+        self.a.share(self.doctor.public, "a/ward")
         self.request = self.owner.find("word")
         self.listing = self.cloud.find(self.request)
         self.file = self.owner.files(self.listing, self.request)["file"][0]
@@ -330,7 +334,7 @@ INSTANCES: dict[str, Callable[[World], Any]] = {
     "mopse.Provider": lambda w: w.a,
     "mopse.ProposedSchema": lambda w: mopse.Schema.infer({"age": [3, 4, 9]}),
     "mopse.Schema": lambda w: SCHEMA,
-    "mopse.User": lambda w: w.user,
+    "mopse.User": lambda w: w.doctor,
     "mopse.attacks.Auxiliary": lambda w: auxiliary(),
     "mopse.attacks.Deployment": lambda w: deployment(),
     "mopse.attacks.Domain": lambda w: attacks.Domain(10, 3),
@@ -534,6 +538,8 @@ BY_CALL: dict[str, dict[str, Right]] = {
     "mopse.Owner.lookup": {"provider": same("a")},
     "mopse.Owner.open": {"path": lambda _: saved("owner")},
     "mopse.Owner.open_file": {"request": lambda w: w.fetch},
+    "mopse.Owner.share": {"user": lambda w: w.doctor.public, "provider": same("a")},
+    "mopse.Owner.unshare": {"user": lambda w: w.doctor.public},
     "mopse.Owner.renew_readers": {"under": same("b")},
     "mopse.Owner.save": {"path": lambda _: str(Path(folder()) / "owner")},
     "mopse.Provider": {"keyring": lambda w: w.a._keyring},
@@ -559,6 +565,8 @@ BY_CALL: dict[str, dict[str, Right]] = {
     "mopse.Provider.open_file": {"request": lambda w: w.fetch},
     "mopse.Provider.removal": {"provider": same("a/ward")},
     "mopse.Provider.save": {"path": lambda _: str(Path(folder()) / "a")},
+    "mopse.Provider.share": {"user": lambda w: w.doctor.public, "provider": same("a/ward")},
+    "mopse.Provider.unshare": {"user": lambda w: w.doctor.public},
     "mopse.Provider.update": {"id": same("id"), "cloud": lambda w: w.cloud},
     "mopse.Query": {"message": message_of("query")},
     "mopse.Query.from_bytes": {"message": message_of("query")},
@@ -569,6 +577,9 @@ BY_CALL: dict[str, dict[str, Right]] = {
     "mopse.SealedFile": {"fetched": lambda w: w.sealed._fetched},
     "mopse.SealedFile.from_bytes": {"message": message_of("sealed")},
     "mopse.Upload": {"message": message_of("upload")},
+    "mopse.User.accept": {"grant": lambda w: w.shared},
+    "mopse.User.open": {"path": lambda _: saved("doctor")},
+    "mopse.User.save": {"path": lambda _: str(Path(folder()) / "doctor")},
     "mopse.User.open_file": {"request": lambda w: w.fetch},
     "mopse.attacks.AccessPatterns": {
         "offsets": array(0, 1),

@@ -68,7 +68,7 @@ PYTHON = {
     "_party": {*_KEYRINGS, "_files", "_proofs", "cloud"},  # whom they ask; only its type
     "provider": {*_KEYRINGS, "_party", "cloud", "files", "leakage"},
     "owner": {*_KEYRINGS, "_party", "provider"},
-    "user": {*_KEYRINGS, "_party", "_proofs", "cloud"},
+    "user": {*_KEYRINGS, "_files", "_party", "_proofs", "cloud"},
     "plot": {*_PRIMITIVE, "_checked", "_files", "_table"},
     "datasets": {"_checked", "_checks", "_files", "_fork", "_table", "errors"},
     "specimens": {"_checked", "_checks", "errors"},
@@ -126,21 +126,24 @@ RUST = {
     "party": {
         *("cipher", "keys", "lock", "message", "operations", "pool", "schema", "scheme", "wire"),
     },
+    "sharing": {"cipher", "keys", "message", "operations", "party", "wire"},
     "attack": {"pool", "stop"},
     "plot": {"stop"},
     "evaluate": {"cloud", "keys", "message", "operations", "scheme", "wire"},
     "error": {
         *("attack", "cipher", "cloud", "evaluate", "keys", "message", "party", "plot", "schema"),
-        *("scheme", "wire"),
+        *("scheme", "sharing", "wire"),
     },  # wraps the error of every room
     "bindings": {
         *("attack", "cipher", "cloud", "error", "evaluate", "keys", "lock", "message"),
-        *("operations", "party", "plot", "pool", "schema", "scheme", "stop", "wire"),
+        *("operations", "party", "plot", "pool", "schema", "scheme", "sharing", "stop", "wire"),
     },
 }
 """Room of the crate: rooms it may use. The root, ``lib.rs``, maps them all and does nothing."""
 
-RUST_WITH_KEYS = {"keys", "scheme", "cipher", "party", "evaluate", "bindings", "error"}
+RUST_WITH_KEYS = {
+    *("bindings", "cipher", "error", "evaluate", "keys", "party", "scheme", "sharing"),
+}
 
 
 def mentions(pattern: str, files: list[Path]) -> list[str]:

@@ -160,10 +160,15 @@ fn a_grant_names_its_holder_and_end_and_is_not_taken_after_it() {
     let grant =
         Grant::decode(&scene.hospital.grant(scene.hospital.node(), &share).unwrap()).unwrap();
     assert_eq!((&grant.holder[..], grant.end), (&b"a researcher"[..], NOW));
-    assert_eq!(Grants::default().add(grant.clone(), NOW), Ok(()));
+    assert_eq!(Grants::default().add_for(b"a researcher", grant.clone(), NOW), Ok(()));
+    for holder in [&b""[..], b"a doctor"] {
+        let refused = Grants::default().add_for(holder, grant.clone(), NOW);
+        assert_eq!(refused, Err(Error::OtherUser));
+    }
+    assert_eq!(Grants::default().add(grant.clone(), NOW), Err(Error::OtherUser));
     let mut late = Grants::default();
     let ended = Error::GrantEnded { provider: "hospital".into() };
-    assert_eq!(late.add(grant, NOW + 1), Err(ended.clone()));
+    assert_eq!(late.add_for(b"a researcher", grant, NOW + 1), Err(ended.clone()));
     assert_eq!(ended.to_string(), "the grant of records of provider 'hospital' has expired");
     let (owner, hospital) = (scene.owner.owner(), scene.hospital.node());
     assert!(late.opener(owner, hospital, Epoch::default(), NOW).is_none());

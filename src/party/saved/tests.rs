@@ -154,7 +154,7 @@ fn files_are_the_known_ones_and_those_of_version_1_still_open() {
         assert_eq!(*keyring.key.expose(), root);
         assert_eq!(keyring.members().len(), 1);
         assert_eq!(
-            *contents(Ceiling::default(), &case.file, password, Kind::Owner).unwrap(),
+            *open_contents(Ceiling::default(), &case.file, password, Kind::Owner).unwrap(),
             case.contents
         );
         if case.contents[8] == 2 {

@@ -1,0 +1,38 @@
+use crate::{keys, message, party, wire};
+
+/// Why something is not shared.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Bytes are no message.
+    #[error(transparent)]
+    Wire(#[from] wire::Error),
+
+    /// There is no key.
+    #[error(transparent)]
+    Keys(#[from] keys::Error),
+
+    /// A message is no good.
+    #[error(transparent)]
+    Message(#[from] message::Error),
+
+    /// A party cannot do something.
+    #[error(transparent)]
+    Party(#[from] party::Error),
+
+    /// A user was made of grants alone.
+    #[error("the user has no keys of its own: it was made of grants, and not generated")]
+    NoKeys,
+
+    /// A key is not one that something can be sealed to.
+    #[error("the user's public keys hold one that nothing can be sealed to")]
+    PublicKey,
+
+    /// A sealed grant does not open. There is no detail, on purpose.
+    #[error("the sealed grant does not open: it was changed, or sealed to other keys")]
+    Sealed,
+
+    /// A sealed grant is another user's.
+    #[error("the sealed grant is for another user")]
+    OtherUser,
+}
