@@ -71,7 +71,7 @@ kinds! {
     /// What an authority tells its clouds.
     Announcement = b"MOPSEANN", 2, "the owner's announcement";
     /// What an owner tells its clouds: the announcements of its authorities.
-    Announcements = b"MOPSEPUB", 1, "the owner's announcements";
+    Announcements = b"MOPSEPUB", 1, "the list of the owner's announcements";
     /// All parts of an answer.
     Answer = b"MOPSEALL", 2, "the answer";
     /// One part of an answer.
@@ -97,7 +97,7 @@ kinds! {
     /// What a note of keywords is bound to; associated, and never sent.
     Note = b"MOPSENOT", 1, "the note";
     /// The notes of a provider's attachments.
-    Notes = b"MOPSENTS", 1, "the notes";
+    Notes = b"MOPSENTS", 1, "the list of notes";
     /// A message under a password.
     Password = b"MOPSEPWD", 2, "the message under a password";
     /// A message under a password, as PBES1 makes it.

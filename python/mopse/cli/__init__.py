@@ -1,41 +1,19 @@
 """The console command ``mopse``: one module for each of its commands.
 
 A command is a module with `add`, which tells its arguments, and what it runs. What that returns is
-the exit code; none is 0.
+the exit code; none is 0. The commands are loaded by `main`, which knows what Ctrl-C means by then.
 """
 
-import argparse
+import contextlib
 import os
-import sys
-
-import mopse
-from mopse.cli import (
-    _ask,
-    _attachments,
-    _attack,
-    _completion,
-    _demo,
-    _evaluate,
-    _labs,
-    _owner,
-    _processes,
-    _records,
-    _schema,
-    _serve,
-    _status,
-    _store,
-)
-from mopse.errors import MopseError
+import signal
+from collections.abc import Iterator
+from typing import Any
 
 __all__ = ["main"]
 
 _INTERRUPTED = 130
 """What shells expect of a command that Ctrl-C ended: 128 and the signal's number."""
-
-_COMMANDS = (
-    *(_schema, _owner, _records, _ask, _attachments, _status, _store, _serve),
-    *(_demo, _processes, _evaluate, _attack, _labs, _completion),
-)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -46,29 +24,31 @@ def main(arguments: list[str] | None = None) -> None:
     arguments : list of str, optional
         What follows the command's name; by default what the shell gave.
     """
-    parser = argparse.ArgumentParser(
-        prog="mopse",
-        description="Order-preserving encryption of record indexes under one key per provider, "
-        "and what it leaks.",
-        epilog="Exit codes: 0 done, or found; 1 refused; 2 not understood; 3 nothing found; "
-        "130 interrupted.",
-    )
-    parser.add_argument("--version", action="version", version=f"mopse {mopse.__version__}")
-    commands = parser.add_subparsers(title="commands", required=True)
-    for command in _COMMANDS:
-        command.add(commands)
-    given = parser.parse_args(arguments)
     try:
-        code = given.run(given)
-        sys.stdout.flush()
-    except MopseError as error:
-        sys.exit(f"mopse: {error}")
-    except BrokenPipeError:  # whoever read has had enough; nothing is left to flush at the end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
-    except OSError as error:
-        sys.exit(f"mopse: the output cannot be written: {error.strerror}")
+        with _ending_at_once():
+            from mopse.cli._main import run
+        run(arguments)
     except KeyboardInterrupt:
-        sys.exit(_INTERRUPTED)
-    if code:  # of what was done, and of what nothing was found for
-        sys.exit(code)
+        raise SystemExit(_INTERRUPTED) from None
+
+
+@contextlib.contextmanager
+def _ending_at_once() -> Iterator[None]:
+    """Have Ctrl-C end the process while it loads: libraries take it for a fault of their own."""
+
+    def end(*_: Any) -> None:
+        os._exit(_INTERRUPTED)  # nothing was begun that would have to be ended
+
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.default_int_handler:  # whoever has another one knows why
+        yield
+        return
+    try:
+        signal.signal(signal.SIGINT, end)
+    except ValueError:  # signals are the main thread's
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

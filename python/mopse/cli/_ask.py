@@ -12,6 +12,7 @@ from mopse.cli._session import (
     add_documented,
     add_party,
     add_proof,
+    check_proof,
     session,
 )
 
@@ -55,6 +56,7 @@ def add(commands: Commands) -> None:
 
 
 def _run(given: argparse.Namespace) -> int:
+    check_proof(given)
     with session(given) as at:
         ranges = bounds(given.query, at.party.schema)
         with at.remembering(has_proof=given.proof):

@@ -15,6 +15,7 @@ from mopse.cli._session import (
     add_party,
     add_proof,
     as_provider,
+    check_proof,
     session,
 )
 from mopse.cli._tables import as_ids
@@ -122,6 +123,7 @@ def _attach(given: argparse.Namespace) -> None:
 
 
 def _find(given: argparse.Namespace) -> int:
+    check_proof(given)
     with session(given) as at:
 
         def ask() -> mopse.FileListing:

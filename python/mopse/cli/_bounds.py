@@ -21,7 +21,7 @@ from typing import Any, Never
 
 import mopse
 from mopse._checks import listed, spelt, text
-from mopse.errors import InvalidInputError
+from mopse.cli._command import NotUnderstoodError
 
 __all__ = ["bounds"]
 
@@ -81,7 +81,7 @@ def bounds(query: str, schema: mopse.Schema) -> dict[str, tuple[Any, Any]]:
 
     Raises
     ------
-    mopse.errors.InvalidInputError
+    NotUnderstoodError
         If it cannot be read, names no field of the schema, has a value of another kind, a strict
         bound that is not exact, or bounds that no value meets. The message shows the place.
     """
@@ -114,7 +114,7 @@ class _Reader:
         shown = self._query[first : at + _SHOWN]
         line = "".join(letter if letter.isprintable() else " " for letter in shown)
         space = " " * sum(map(_width, line[: at - first]))
-        raise InvalidInputError(f"the query, character {at + 1}: {why}\n  {line}\n  {space}^")
+        raise NotUnderstoodError(f"the query, character {at + 1}: {why}\n  {line}\n  {space}^")
 
     def clauses(self) -> Iterator[list[_Token]]:
         """Yield the tokens of each bound."""

@@ -5,9 +5,17 @@ from collections.abc import Iterable
 from typing import TypeAlias
 
 from mopse import evaluate
+from mopse.errors import InvalidInputError
 from mopse.evaluate._experiment import Room
 
-__all__ = ["RESUMING", "Commands", "add_command", "add_experiments", "run_experiments"]
+__all__ = [
+    "RESUMING",
+    "Commands",
+    "NotUnderstoodError",
+    "add_command",
+    "add_experiments",
+    "run_experiments",
+]
 
 RESUMING = (
     "Tables of the same run that are in the folder already, also in part, are completed, not made "
@@ -15,6 +23,10 @@ RESUMING = (
 )
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+class NotUnderstoodError(InvalidInputError):
+    """A command cannot be read, before anything is done: its exit code is that of argparse."""
 
 
 def add_command(

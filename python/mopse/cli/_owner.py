@@ -5,7 +5,7 @@ import os
 from typing import Any
 
 import mopse
-from mopse.cli._command import Commands, add_command
+from mopse.cli._command import Commands, NotUnderstoodError, add_command
 from mopse.cli._keyrings import (
     add_password,
     locked,
@@ -201,7 +201,7 @@ def _authorize(given: argparse.Namespace) -> None:
 
 def _revoke(given: argparse.Namespace) -> None:
     if given.remove and given.cloud is None:
-        raise InvalidInputError("--remove is for a cloud: --cloud names it")
+        raise NotUnderstoodError("--remove is for a cloud: --cloud names it")
     must_be_there(given.keyring)
     password = password_of(given.password_fd, given.keyring, is_new=False)
     with locked(given.keyring) as keyring:

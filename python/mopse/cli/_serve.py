@@ -10,9 +10,8 @@ import gc
 import resource
 import sys
 
-from mopse.cli._command import Commands, add_command
+from mopse.cli._command import Commands, NotUnderstoodError, add_command
 from mopse.cloud import Cloud
-from mopse.errors import InvalidInputError
 from mopse.service import Limits, serve
 
 __all__ = ["add"]
@@ -94,7 +93,7 @@ def _run(given: argparse.Namespace) -> None:
     host, colon, port = given.listen.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not (colon and host and port.isascii() and port.isdigit() and len(port) <= 5):
-        raise InvalidInputError("--listen takes HOST:PORT, as in 127.0.0.1:8734")
+        raise NotUnderstoodError("--listen takes HOST:PORT, as in 127.0.0.1:8734")
     limits = Limits(**{name: getattr(given, name) for name in _ABOUT})
     sys.setswitchinterval(_SWITCH)
     gc.freeze()  # what is loaded now stays, and no collection looks through it again

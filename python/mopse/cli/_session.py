@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import mopse
-from mopse.cli._command import Commands, add_command
+from mopse.cli._command import Commands, NotUnderstoodError, add_command
 from mopse.cli._keyrings import (
     Party,
     add_password,
@@ -38,6 +38,7 @@ __all__ = [
     "add_party",
     "add_proof",
     "as_provider",
+    "check_proof",
     "opened_cloud",
     "session",
 ]
@@ -109,6 +110,12 @@ def add_proof(command: argparse.ArgumentParser) -> None:
         metavar="HOURS",
         help="how old a seal may be; with --proof",
     )
+
+
+def check_proof(given: argparse.Namespace) -> None:
+    """Refuse an age of seals where none are asked for."""
+    if given.max_age is not None and not given.proof:
+        raise NotUnderstoodError("--max-age is about seals: it goes with --proof")
 
 
 def _hours(number: str) -> datetime.timedelta:

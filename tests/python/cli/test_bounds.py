@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from mopse import Cloud, Field, Owner, Schema
 from mopse.cli._bounds import bounds
+from mopse.cli._command import NotUnderstoodError
 from mopse.errors import InvalidInputError, MopseError
 
 LEVELS = ["poor", "fair", "it's good", "größer"]
@@ -245,7 +246,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("text", "character", "why"), REFUSED)
 def test_a_refusal_names_the_place_and_the_reason(text, character, why):
-    with pytest.raises(InvalidInputError) as caught:
+    with pytest.raises(NotUnderstoodError) as caught:
         bounds(text, SCHEMA)
     first, shown, caret = str(caught.value).split("\n")
     assert first.startswith(f"the query, character {character}: ")
@@ -259,13 +260,13 @@ def test_a_refusal_names_the_place_and_the_reason(text, character, why):
 def test_the_caret_stands_below_what_it_names_also_behind_wide_and_joined_letters():
     schema = Schema({"年齢": Field(0, 9), "a\u0301": Field(0, 9)})
     for text, places in (("年齢 <> 4", 5), ("a\u0301 <> 4", 2)):
-        with pytest.raises(InvalidInputError) as caught:
+        with pytest.raises(NotUnderstoodError) as caught:
             bounds(text, schema)
         assert str(caught.value).split("\n")[-1].index("^") == 2 + places
 
 
 def test_a_long_query_is_shown_around_the_place_only():
-    with pytest.raises(InvalidInputError) as caught:
+    with pytest.raises(NotUnderstoodError) as caught:
         bounds(" and ".join(["age >= 3"] * 500) + " or", SCHEMA)
     first, shown, caret = str(caught.value).split("\n")
     assert len(shown) < 130

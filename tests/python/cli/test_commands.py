@@ -454,6 +454,25 @@ def test_who_is_killed_at_any_time_leaves_a_keyring_that_opens(scene):
     assert len(scene.ids("owner", "sbp = 140", "--proof")) == turns * rows
 
 
+INTERRUPTED = """
+import os, signal, sys
+
+class Interrupting:
+    def find_spec(self, name, *_):
+        if name == "polars":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting())
+from mopse.cli import main
+main(["--version"])
+"""
+
+
+def test_who_is_interrupted_while_the_command_loads_sees_no_traceback(tmp_path):
+    done = terminal.mopse(folder=tmp_path, script=INTERRUPTED, expect=130)
+    assert (done.stdout, done.stderr) == ("", "")
+
+
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     """Return a folder with an owner, two providers and a cloud that has a record."""
@@ -525,7 +544,7 @@ WRONG = [
         "'no.duckdb'",
     ),
     ("owner revoke nobody --keyring owner.keyring --cloud phr.duckdb", ["owner"], 1, '"nobody"'),
-    ("owner revoke clinic --keyring owner.keyring --remove", ["owner"], 1, "--remove"),
+    ("owner revoke clinic --keyring owner.keyring --remove", ["owner"], 2, "--remove"),
     (f"encrypt good.csv {AS_HOSPITAL}", ["hospital"], 2, "--id"),
     (f"encrypt good.csv --id no {AS_HOSPITAL}", ["hospital"], 1, "good.csv: "),
     (f"encrypt none.csv --id id {AS_HOSPITAL}", ["hospital"], 1, "none.csv"),
@@ -558,11 +577,13 @@ WRONG = [
     (f"delete 1 1 {AS_HOSPITAL}", ["hospital"], 1, "id in row 1"),
     (f"seal {AS_HOSPITAL}", ["hospital"], 1, "ledger"),
     (f"renew {AS_OWNER}", ["owner"], 1, "owner.keyring"),
-    (f"ask age {AS_OWNER}", ["owner"], 1, "the query, character 4"),
-    (f"ask bmi<20 {AS_OWNER}", ["owner"], 1, "decimal"),
+    (f"ask age {AS_OWNER}", ["owner"], 2, "the query, character 4"),
+    (f"ask bmi<20 {AS_OWNER}", ["owner"], 2, "decimal"),
     (f"ask age>=0 --proof {AS_OWNER}", ["owner"], 1, "age"),
     (f"ask age>=0 --max-age 1.5 {AS_OWNER}", ["owner"], 2, "--max-age"),
-    (f"ask age>=0 --max-age 2 {AS_OWNER}", ["owner"], 1, "max_age"),
+    (f"ask age>=0 --max-age 2 {AS_OWNER}", ["owner"], 2, "it goes with --proof"),
+    (f"find x --max-age 2 {AS_OWNER}", ["owner"], 2, "it goes with --proof"),
+    (f"ask weight>=0 {AS_OWNER}", ["owner"], 2, "no field 'weight'"),
     ("ask age>=0 --as owner.keyring", ["owner"], 2, "--cloud"),
     ("ask age>=0 --cloud phr.duckdb", ["owner"], 2, "--as"),
     ("ask age>=0 --as none.keyring --cloud phr.duckdb", ["owner"], 1, "none.keyring"),
@@ -584,6 +605,7 @@ WRONG = [
     ("status", [], 1, "--as"),
     ("status --cloud none.duckdb", [], 1, "none.duckdb"),
     ("status --as none.keyring", ["owner"], 1, "none.keyring"),
+    ("serve --listen nowhere", [], 2, "--listen takes HOST:PORT"),
     ("schema infer none.csv", [], 1, "none.csv"),
     ("schema infer good.csv --id no", [], 1, "good.csv: "),
     ("schema check good.csv", [], 1, "good.csv: it is no TOML"),
@@ -605,6 +627,7 @@ def test_what_is_wrong_is_refused_by_its_name(place, monkeypatch, capsys, line, 
     assert (1 if isinstance(status, str) else status) == code, said
     assert why in said
     assert shown.out == ""
+    assert "Errno" not in said
     assert not any(secret in said for secret in PASSWORDS.values())
     after = {path: path.read_bytes() for path in before}
     # An owner's is written before the cloud hears of what it has announced before, as it is.

@@ -7,8 +7,7 @@ import subprocess
 
 import pytest
 
-from mopse import cli
-from mopse.cli import main
+from mopse.cli import _main, main
 
 ASKED = [
     (["owner", "au"], ["authorize"]),
@@ -40,7 +39,7 @@ PARSER = argparse.ArgumentParser()
 def commands() -> dict[tuple[str, ...], argparse.ArgumentParser]:
     """Return every command by its name, behind those that it is in."""
     action = PARSER.add_subparsers()
-    for command in cli._COMMANDS:
+    for command in _main._COMMANDS:
         command.add(action)
     found, waiting = {}, [((), action)]
     while waiting:
