@@ -11,6 +11,7 @@ import resource
 import sys
 
 from mopse.cli._command import Commands, NotUnderstoodError, add_command
+from mopse.cli._waiting import add_wait, waiting_for
 from mopse.cloud import Cloud
 from mopse.service import Limits, serve
 
@@ -75,6 +76,7 @@ def add(commands: Commands) -> None:
         metavar="N",
         help="about how many bytes of an answer come at once (default: %(default)s)",
     )
+    add_wait(command)
     limits = command.add_argument_group("limits")
     defaults = Limits()
     for name, about in _ABOUT.items():
@@ -100,7 +102,9 @@ def _run(given: argparse.Namespace) -> None:
     _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(ValueError, OSError):  # a connection takes one
         resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
-    with Cloud(given.store, answer_bytes=given.answer_bytes) as cloud:
+    with waiting_for(
+        str(given.store), lambda: Cloud(given.store, answer_bytes=given.answer_bytes), given.wait
+    ) as cloud:
         serve(
             cloud,
             host=host,

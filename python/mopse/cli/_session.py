@@ -28,6 +28,7 @@ from mopse.cli._keyrings import (
     password_of,
 )
 from mopse.cli._schema_file import read_schema
+from mopse.cli._waiting import WAIT_SECONDS, add_wait, waiting_for
 from mopse.errors import MissingFileError, OutdatedError
 
 __all__ = [
@@ -95,6 +96,7 @@ def add_cloud(
         metavar="CLOUD",
         help=f"{why}, {CLOUD}",
     )
+    add_wait(command)
 
 
 def add_proof(command: argparse.ArgumentParser) -> None:
@@ -125,11 +127,13 @@ def _hours(number: str) -> datetime.timedelta:
 
 
 @contextlib.contextmanager
-def opened_cloud(address: str, *, may_make: bool = False) -> Iterator[mopse.Cloud]:
+def opened_cloud(
+    address: str, *, may_make: bool = False, wait: float = WAIT_SECONDS
+) -> Iterator[mopse.Cloud]:
     """Lend a cloud, which must be there unless it may be made: a slip would make an empty one."""
     if not may_make and "://" not in address and not Path(address).exists():
         raise MissingFileError(errno.ENOENT, "there is no such cloud", address)
-    with mopse.Cloud(address) as cloud:
+    with waiting_for(address, lambda: mopse.Cloud(address), wait) as cloud:
         yield cloud
 
 
@@ -175,7 +179,7 @@ def session(given: argparse.Namespace) -> Iterator[Session]:
     password = password_of(given.password_fd, given.keyring, is_new=False)
     with locked(given.keyring) as keyring:
         party = opened_party(given.keyring, password, schema)
-        with opened_cloud(os.fspath(given.cloud)) as cloud:
+        with opened_cloud(os.fspath(given.cloud), wait=given.wait) as cloud:
             yield Session(party, cloud, keyring, password)
 
 

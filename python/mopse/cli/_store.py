@@ -7,7 +7,9 @@ import argparse
 import sys
 
 from mopse.cli._command import Commands, add_command
+from mopse.cli._waiting import add_wait, waiting_for
 from mopse.stores import opened_store
+from mopse.stores._sql import SqlStore
 
 __all__ = ["add"]
 
@@ -25,6 +27,7 @@ def add(commands: Commands) -> None:
         long="Say what is damaged, if anything.",
     )
     check.add_argument("path", help="the store, as in phr.duckdb or postgresql://...")
+    add_wait(check)
     check.set_defaults(run=_check)
     export = add_command(
         does,
@@ -36,11 +39,16 @@ def add(commands: Commands) -> None:
     export.add_argument(
         "--out", default="mopse-store", metavar="DIR", help="the folder (default: %(default)s)"
     )
+    add_wait(export)
     export.set_defaults(run=_export)
 
 
+def _opened(given: argparse.Namespace) -> SqlStore:
+    return waiting_for(given.path, lambda: opened_store(given.path, must_exist=True), given.wait)
+
+
 def _check(given: argparse.Namespace) -> None:
-    with opened_store(given.path, must_exist=True) as store:
+    with _opened(given) as store:
         damage = store.check()
         entries, files, _, _ = store.totals
         records = sum(line[3] for line in store.contents)
@@ -52,7 +60,7 @@ def _check(given: argparse.Namespace) -> None:
 
 
 def _export(given: argparse.Namespace) -> None:
-    with opened_store(given.path, must_exist=True) as store:
+    with _opened(given) as store:
         written = store.export(given.out)
     for group, path in written.items():
         print(f"{group}: {path}")

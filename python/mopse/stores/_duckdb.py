@@ -1,6 +1,7 @@
 """A store in one file of DuckDB."""
 
 import contextlib
+import errno
 import itertools
 import os
 import threading
@@ -28,6 +29,7 @@ __all__ = ["DuckDBStore"]
 _WANTED = "a store in a DuckDB file needs the extra: pip install 'mopse[duckdb]'"
 
 _DAMAGED = "not a valid duckdb", "checksum", "corrupt", "could not read enough bytes"
+_IN_USE = "could not set lock", "used by another process"
 _FAILED = "could not write", "no space", "file too large", "has been invalidated"
 
 _OPENING = threading.RLock()
@@ -51,7 +53,7 @@ class DuckDBStore(SqlStore):
     Raises
     ------
     mopse.errors.FileAccessError
-        If it cannot be opened, or another process has it open.
+        If it cannot be opened, or, with the number ``errno.EBUSY``, another process has it open.
     mopse.errors.DamagedFileError
         If it is no store, or damaged; it is not changed then.
     mopse.errors.InvalidInputError
@@ -145,8 +147,9 @@ class _Engine:
             said = str(error).splitlines()[0]
             if any(word in said.lower() for word in _DAMAGED):
                 raise DamagedFileError(f"{name!r} is no store, or damaged: {said}") from None
-            if "could not set lock" in said.lower():
-                raise FileAccessError(f"{name!r} is open in another process") from None
+            if any(word in said.lower() for word in _IN_USE):
+                why = "it is open in another process"
+                raise FileAccessError(errno.EBUSY, why, name) from None
             raise FileAccessError(f"{name!r}: {said}") from None
         except duckdb.Error as error:
             said = str(error).splitlines()[0]

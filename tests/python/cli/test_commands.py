@@ -243,17 +243,30 @@ def test_a_cloud_may_be_a_database(tmp_path):
     assert [one["records"] for one in stored] == [2, 4]
 
 
-def test_a_file_that_another_process_has_open_is_named(scene):
+def test_a_file_that_another_process_has_open_is_named_and_waited_for(scene):
     scene.begin()
+    scene.encrypt("hospital")
     open_it = "import mopse, sys\nwith mopse.Cloud(sys.argv[1]):\n    print('open', flush=True)\n"
     open_it += "    input()"
     command = [sys.executable, "-c", open_it, str(scene.folder / "phr.duckdb")]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, **pipes) as holder:
         assert holder.stdout.readline() == "open\n"
-        assert "is open in another process" in scene.party("owner", "ask", "age>1", expect=1).stderr
+        for seconds in ("0", "0.1"):
+            said = scene.party("owner", "ask", "age>1", "--wait", seconds, expect=1).stderr
+            assert f"open in another process, and was for {seconds} seconds; --wait" in said
+            assert "'phr.duckdb'" in said
+        scene.run("store", "check", "phr.duckdb", "--wait", "0", expect=1)
+        where = "--as", "owner.keyring", "--cloud", "phr.duckdb", "--wait", "60"
+        asking = terminal.started(
+            *("ask", "age>1", *where), folder=scene.folder, keys=[PASSWORDS["owner"]]
+        )
+        assert asking.stderr.readline() == "mopse: phr.duckdb is open in another process; waiting\n"
         holder.communicate("\n")
-    scene.encrypt("hospital")
+        out, err = asking.communicate(timeout=60)
+    assert asking.returncode == 0
+    assert len(out.splitlines()) == 6
+    assert err == "mopse: 4 records\n"
 
 
 def test_a_provider_finds_a_cloud_that_goes_back_before_its_last_seal(scene):
@@ -580,6 +593,8 @@ WRONG = [
     (f"ask age {AS_OWNER}", ["owner"], 2, "the query, character 4"),
     (f"ask bmi<20 {AS_OWNER}", ["owner"], 2, "decimal"),
     (f"ask age>=0 --proof {AS_OWNER}", ["owner"], 1, "age"),
+    (f"ask age>=0 --wait -1 {AS_OWNER}", ["owner"], 2, "--wait"),
+    (f"ask age>=0 --wait nan {AS_OWNER}", ["owner"], 2, "--wait"),
     (f"ask age>=0 --max-age 1.5 {AS_OWNER}", ["owner"], 2, "--max-age"),
     (f"ask age>=0 --max-age 2 {AS_OWNER}", ["owner"], 2, "it goes with --proof"),
     (f"find x --max-age 2 {AS_OWNER}", ["owner"], 2, "it goes with --proof"),
