@@ -16,7 +16,15 @@ from typing import Any
 
 import polars as pl
 
-__all__ = ["add_json", "note", "print_document", "print_line", "print_table", "rows_of"]
+__all__ = [
+    "add_json",
+    "counted",
+    "note",
+    "print_document",
+    "print_line",
+    "print_table",
+    "rows_of",
+]
 
 _HIDDEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 
@@ -29,6 +37,12 @@ def add_json(command: argparse.ArgumentParser) -> None:
 def note(message: str) -> None:
     """Print something that is no result."""
     print(f"mopse: {message}", file=sys.stderr)
+
+
+def counted(number: int, what: str) -> str:
+    """Return how many there are of something."""
+    many = f"{what[:-1]}ies" if what.endswith("ry") else f"{what}s"
+    return f"{number:,} {what if number == 1 else many}"
 
 
 def print_line(line: str) -> None:

@@ -14,7 +14,7 @@ from mopse.cli._keyrings import (
     opened_owner,
     password_of,
 )
-from mopse.cli._output import add_json, note, print_document, print_line
+from mopse.cli._output import add_json, counted, note, print_document, print_line
 from mopse.cli._schema_file import read_schema
 from mopse.cli._session import add_cloud, add_documented, opened_cloud
 from mopse.errors import ChangedError, InvalidInputError, ReplayError
@@ -160,7 +160,7 @@ def _enroll(given: argparse.Namespace) -> None:
     paths = opened.owner.providers
     _say(
         given,
-        f"The cloud knows the owner and {_count(len(paths), 'provider')}.",
+        f"The cloud knows the owner and {counted(len(paths), 'provider')}.",
         owner=_short(opened.owner),
         providers=paths,
     )
@@ -254,7 +254,3 @@ def _say(given: argparse.Namespace, line: str, **document: Any) -> None:
 def _short(owner: mopse.Owner) -> str:
     """Return what an owner is called where people read it."""
     return owner.key[:8].hex()
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -18,6 +18,7 @@ from typing import Any
 
 import mopse
 from mopse.cli._command import Commands, add_command
+from mopse.cli._output import counted
 from mopse.errors import InvalidInputError, SignatureError, UnreachableError
 
 __all__ = ["PARTS", "add", "run"]
@@ -166,7 +167,8 @@ def _owner(url: str, folder: Path, step: str) -> None:
             raise SystemExit("mopse: the answer is not what was stored")
         _say(
             "The owner",
-            f"asked for ages {YEARS[0]} to {YEARS[1]}: {int(count)} records, proven all.",
+            f"asked for ages {YEARS[0]} to {YEARS[1]}: {counted(int(count), 'record')}, "
+            "proven all.",
         )
         request = owner.find("x-ray", proof=True)
         files = owner.files(cloud.find(request, proof=True), request, proof=True)
@@ -174,7 +176,8 @@ def _owner(url: str, folder: Path, step: str) -> None:
         content = owner.open_file(cloud.fetch(one, proof=True), one, proof=True).content
         _say(
             "The owner",
-            f"found {files.height} files under a keyword and read {len(content)} bytes.",
+            f"found {counted(files.height, 'file')} under a keyword and read "
+            f"{counted(len(content), 'byte')}.",
         )
         (folder / "query").write_bytes(bytes(owner.query(age=YEARS)))
 
@@ -197,7 +200,8 @@ def _hospital(url: str, folder: Path, name: str) -> None:
     if receipt.added != 500 or not again.repeated:
         raise SystemExit("mopse: the service did something else than it was sent")
     _say(
-        f"Hospital {name}", f"sent {receipt.added} records in {upload.nbytes:,} bytes, and sealed."
+        f"Hospital {name}",
+        f"sent {counted(receipt.added, 'record')} in {upload.nbytes:,} bytes, and sealed.",
     )
 
 
@@ -213,7 +217,7 @@ def _user(url: str, folder: Path, _: str) -> None:
         records = user.ask(cloud, query, proof=True)
     if records.height != _expected():
         raise SystemExit("mopse: the answer is not what was stored")
-    _say("The user", f"read {records.height} records, each signed by its hospital.")
+    _say("The user", f"read {counted(records.height, 'record')}, each signed by its hospital.")
 
 
 def _stranger(url: str, folder: Path, _: str) -> None:

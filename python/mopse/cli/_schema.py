@@ -5,7 +5,7 @@ import argparse
 import mopse
 from mopse.cli import _schema_file
 from mopse.cli._command import Commands, add_command
-from mopse.cli._output import print_line
+from mopse.cli._output import counted, print_line
 from mopse.cli._schema_file import naming, read_schema, written_schema
 from mopse.cli._session import add_documented
 from mopse.cli._tables import read_table
@@ -93,7 +93,7 @@ def _infer(given: argparse.Namespace) -> None:
 def _check(given: argparse.Namespace) -> None:
     schema = read_schema(given.schema)
     for name, field in schema.items():
-        print_line(f"{name}: {field!r}, {field.cells:,} cells")
+        print_line(f"{name}: {field!r}, {counted(field.cells, 'cell')}")
     for name, columns in schema.portions.items():
         print_line(f"portion {name}: {', '.join(columns)}")
     for name, dtype in schema.types.items():

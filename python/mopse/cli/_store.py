@@ -7,6 +7,7 @@ import argparse
 import sys
 
 from mopse.cli._command import Commands, add_command
+from mopse.cli._output import counted
 from mopse.cli._waiting import add_wait, waiting_for
 from mopse.stores import opened_store
 from mopse.stores._sql import SqlStore
@@ -55,8 +56,9 @@ def _check(given: argparse.Namespace) -> None:
     for line in damage:
         print(line)
     if damage:
-        sys.exit(f"mopse: the store is damaged: {len(damage)} faults")
-    print(f"The store is whole: {records:,} records, {entries:,} entries, {files:,} files.")
+        sys.exit(f"mopse: the store is damaged: {counted(len(damage), 'fault')}")
+    kinds = (records, "record"), (entries, "entry"), (files, "file")
+    print(f"The store is whole: {', '.join(counted(*kind) for kind in kinds)}.")
 
 
 def _export(given: argparse.Namespace) -> None:
