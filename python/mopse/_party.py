@@ -360,6 +360,29 @@ class Party:
         mopse.errors.MopseError
             As `query`, `mopse.Cloud.search` and `decrypt` do.
         """
+        found, _ = self._asked(
+            cloud,
+            ranges,
+            more_ranges,
+            proof=proof,
+            max_age=max_age,
+            faults=faults,
+            by_provider=by_provider,
+        )
+        return found
+
+    def _asked(
+        self,
+        cloud: "Cloud",
+        ranges: Mapping[str, Any] | None,
+        more_ranges: Mapping[str, Any],
+        *,
+        proof: Any,
+        max_age: datetime.timedelta | None,
+        faults: str,
+        by_provider: bool,
+    ) -> tuple[Any, Answer]:
+        """Return what `ask` does, and the answer that it was made of."""
         where = as_cloud(cloud)
         kind = proof_kind(proof, "sums")
         hours = as_hours(max_age, kind)
@@ -382,7 +405,7 @@ class Party:
         )
         if kind:
             remember_state(self._proven_states, where, answer)
-        return records
+        return records, answer
 
     def count(
         self,

@@ -1,11 +1,11 @@
 """The command ``mopse ask``."""
 
 import argparse
-from typing import Any
 
+import mopse
 from mopse.cli._bounds import bounds
 from mopse.cli._command import Commands
-from mopse.cli._output import add_json, note, print_document, print_table, rows_of
+from mopse.cli._output import add_json, counted, note, print_document, print_table, rows_of
 from mopse.cli._session import (
     NOTHING_FOUND,
     add_cloud,
@@ -60,30 +60,45 @@ def _run(given: argparse.Namespace) -> int:
     with session(given) as at:
         ranges = bounds(given.query, at.party.schema)
         with at.remembering(has_proof=given.proof):
-            found: Any = at.party.ask(
+            found, answer = at.party._asked(
                 at.cloud,
                 ranges,
+                {},
                 proof=True if given.proof else None,
                 max_age=given.max_age,
                 faults="report" if given.report else "raise",
+                by_provider=False,
             )
         seals = {path: n for (path, _), n, _ in sorted(at.party._keyring.seals_seen)}
     records, faults = found if given.report else (found, None)
+    unsealed = _unsealed(answer)
     if given.json:
         document = {"records": rows_of(records)}
         if faults is not None:
             document["faults"] = rows_of(faults)
-        print_document(document | ({"seals": seals} if given.proof else {}))
+        print_document(document | ({"seals": seals, "unsealed": unsealed} if given.proof else {}))
     else:
         print_table(records)
     if given.proof:
         shown = ", ".join(f"{path} {number}" for path, number in sorted(seals.items()))
+        note(f"nothing is missing that these seals state: {shown}")
+        late = ", ".join(f"{path} {count:,}" for path, count in unsealed.items())
         note(
-            f"nothing is missing that these seals state: {shown}; what came after them is unproven"
+            f"records of the answer that came after the seals: {late or 'none'}; others that came "
+            "after them may be missing"
         )
-    note(f"{records.height:,} record{'' if records.height == 1 else 's'}")
+    note(counted(records.height, "record"))
     if faults is not None and faults.height:
         for fault in rows_of(faults):
             note(f"provider {fault['provider']!r}, record {fault['record']}: {fault['cause']}")
         return 1
     return 0 if records.height else NOTHING_FOUND
+
+
+def _unsealed(answer: mopse.Answer) -> dict[str, int]:
+    """Return how many records of an answer are in no seal, by provider."""
+    late: dict[str, int] = {}
+    for one in () if answer.proven is None else rows_of(answer.proven):
+        if one["unsealed"]:
+            late[one["provider"]] = late.get(one["provider"], 0) + one["unsealed"]
+    return dict(sorted(late.items()))
