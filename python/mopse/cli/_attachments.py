@@ -1,13 +1,22 @@
 """The commands ``mopse attach``, ``find`` and ``fetch``: files of records."""
 
 import argparse
+import errno
 import mimetypes
 from pathlib import Path
 
 import mopse
-from mopse._files import PRIVATE, as_file, write_whole
+from mopse._files import PRIVATE, as_file, is_plain, write_whole
 from mopse.cli._command import Commands
-from mopse.cli._output import add_json, note, print_document, print_line, print_table, rows_of
+from mopse.cli._output import (
+    add_json,
+    counted,
+    note,
+    print_document,
+    print_line,
+    print_table,
+    rows_of,
+)
 from mopse.cli._session import (
     NOTHING_FOUND,
     add_cloud,
@@ -19,7 +28,7 @@ from mopse.cli._session import (
     session,
 )
 from mopse.cli._tables import as_ids
-from mopse.errors import InvalidInputError
+from mopse.errors import FileAccessError, InvalidInputError
 
 __all__ = ["add"]
 
@@ -33,7 +42,8 @@ def add(commands: Commands) -> None:
         "attach",
         short="attach a file to a record",
         long="""Seal a file, as the provider of a record, and have a cloud store it with encrypted
-        keywords to find it by. The cloud sees neither name, type nor keyword.""",
+        keywords to find it by. The cloud sees neither name, type nor keyword. The record is looked
+        up first: one that is not there is refused.""",
         example="""mopse attach 17 chest.jpg --keyword pneumonia --keyword '0171 234' \\
                      --as hospital.keyring --to phr.duckdb""",
     )
@@ -52,6 +62,11 @@ def add(commands: Commands) -> None:
     )
     attach.add_argument(
         "--text-ids", action="store_true", help="take the id as text also if it is a whole number"
+    )
+    attach.add_argument(
+        "--unchecked",
+        action="store_true",
+        help="attach it also to a record that is not there, because it comes later",
     )
     add_party(attach)
     add_cloud(attach)
@@ -85,6 +100,9 @@ def add(commands: Commands) -> None:
     )
     fetch.add_argument("number", metavar="NUMBER", help="the file's number, from `mopse find`")
     fetch.add_argument("--out", required=True, metavar="FILE", help="where it goes")
+    fetch.add_argument(
+        "--replace", action="store_true", help="write it in place of a file that is there"
+    )
     add_party(fetch)
     add_cloud(fetch)
     fetch.add_argument(
@@ -101,6 +119,13 @@ def _attach(given: argparse.Namespace) -> None:
     with session(given) as at:
         provider = as_provider(at.party, given.keyring)
         [record] = as_ids([given.record], text_ids=given.text_ids)
+        if not given.unchecked:
+            is_there = at.up_to_date(lambda: len(at.cloud.search(provider.lookup([record]))))
+            if not is_there:
+                raise InvalidInputError(
+                    f"{provider.path} has no record {record!r} there, and nothing was attached: "
+                    "--unchecked does it nevertheless"
+                )
 
         def send() -> mopse.FileUpload:
             message = provider.attach(
@@ -138,12 +163,15 @@ def _find(given: argparse.Namespace) -> int:
         print_document({"files": rows_of(files)})
     else:
         print_table(files)
-    note(f"{files.height:,} file{'' if files.height == 1 else 's'}")
+    note(counted(files.height, "file"))
     return 0 if files.height else NOTHING_FOUND
 
 
 def _fetch(given: argparse.Namespace) -> None:
     out: Path = as_file(given.out)
+    if out.exists() and is_plain(out) and not given.replace:
+        why = "there is a file already, and --replace writes in its place"
+        raise FileAccessError(errno.EEXIST, why, given.out)
     with session(given) as at:
         request = at.party.fetch(given.number)
         sealed = at.cloud.fetch(request, proof=given.proof)
@@ -153,4 +181,6 @@ def _fetch(given: argparse.Namespace) -> None:
     if given.json:
         print_document({**told, "bytes": len(file.content), "out": given.out})
     else:
-        print_line(f"{given.out}: {file.name!r} of {file.provider}, {len(file.content):,} bytes.")
+        print_line(
+            f"{given.out}: {file.name!r} of {file.provider}, {counted(len(file.content), 'byte')}."
+        )
