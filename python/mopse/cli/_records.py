@@ -2,14 +2,16 @@
 
 import argparse
 import dataclasses
+import re
 import warnings
+from typing import Any
 
 import polars as pl
 
 import mopse
 from mopse._types import typed
 from mopse.cli._command import Commands
-from mopse.cli._output import add_json, note, print_document, print_line
+from mopse.cli._output import add_json, counted, note, print_document, print_line
 from mopse.cli._schema import add_table
 from mopse.cli._schema_file import naming
 from mopse.cli._session import (
@@ -21,7 +23,7 @@ from mopse.cli._session import (
     session,
 )
 from mopse.cli._tables import as_ids, read_table
-from mopse.errors import InvalidInputError
+from mopse.errors import InvalidInputError, MopseError
 from mopse.messages import Receipt
 
 __all__ = ["add", "print_receipt"]
@@ -69,7 +71,8 @@ def add(commands: Commands) -> None:
         "delete",
         short="delete records at a cloud",
         long="""Delete records by their ids, as their provider: all of them or none. The cloud keeps
-        a mark of each, and may keep the records. Ids are whole numbers if all are written so.""",
+        a mark of each, and may keep the records. Ids are whole numbers if all are written so. What
+        was deleted before is said and passed over: so a command can be given again.""",
         example="mopse delete 17 23 --as hospital.keyring --cloud phr.duckdb",
     )
     delete.add_argument("ids", nargs="+", metavar="ID", help="the id of a record")
@@ -199,10 +202,50 @@ def _delete(given: argparse.Namespace) -> None:
     with session(given) as at:
         provider = as_provider(at.party, given.keyring)
         ids = as_ids(given.ids, text_ids=given.text_ids)
-        message = at.up_to_date(lambda: provider.delete(ids, cloud=at.cloud))
+        twice = next((one for one in ids if ids.count(one) > 1), None)
+        if twice is not None:
+            raise InvalidInputError(f"record {twice!r} is named twice")
+        try:
+            message = at.up_to_date(lambda: provider.delete(ids, cloud=at.cloud))
+        except InvalidInputError as error:
+            gone = _deleted(at, provider, ids)
+            if not gone:
+                raise _of_no_table(error) from None
+            left = [one for one in ids if one not in gone]
+            if not left:
+                receipt = Receipt(provider.path, 0, 0, len(gone), 0, True)
+                line = f"{provider.path}: {_records(len(gone))} deleted before."
+                print_receipt(given, receipt, line)
+                return
+            note(f"deleted before: {', '.join(map(repr, sorted(gone)))}")
+            try:
+                message = provider.delete(left, cloud=at.cloud)
+            except InvalidInputError as error:
+                raise _of_no_table(error) from None
         at.save_ledger()
         receipt = at.cloud.receive(message)
     print_receipt(given, receipt, f"{receipt.provider}: {_records(receipt.removed)} deleted.")
+
+
+def _deleted(at: Session, provider: mopse.Provider, ids: list[Any]) -> set[Any]:
+    """Return which of some records are not there because they were deleted."""
+    handles = [(int(high) << 64) | int(low) for high, low in provider.handles(ids)]
+    gone: set[int] = set()
+    for start in range(0, len(ids), _MOST):
+        query = provider.lookup(ids[start : start + _MOST])
+        answer = at.cloud.search(query)
+        while answer.goes_on(query):
+            answer += at.cloud.search(query, after=answer)
+        for part in answer._parts:
+            gone |= {handle for handle, _ in part.removed}
+        for part in answer._parts:
+            gone -= {(int(high) << 64) | int(low) for high, low in part.handles}
+    return {one for one, handle in zip(ids, handles, strict=True) if handle in gone}
+
+
+def _of_no_table(error: MopseError) -> MopseError:
+    """Return an error about a record that was named by its id, and stands in no row."""
+    return type(error)(re.sub(r" \(row [0-9]+ of the table\)", "", str(error)))
 
 
 def _seal(given: argparse.Namespace) -> None:
@@ -238,4 +281,4 @@ def _renew(given: argparse.Namespace) -> None:
 
 
 def _records(number: int) -> str:
-    return f"{number:,} record{'' if number == 1 else 's'}"
+    return counted(number, "record")

@@ -123,6 +123,7 @@ def test_the_whole_story_of_processes(tmp_path):
         assert scene.party(name, "seal").stdout == f"{name}: sealed, number 1.\n"
     proven = scene.found("owner", "ask", QUERY, "--proof", "--max-age", "2")
     assert proven["seals"] == {"clinic": 1, "hospital": 1}
+    assert proven["unsealed"] == {}
     assert len(proven["records"]) == 3
 
     words = "--keyword", "pneumonia", "--keyword", "0171 234"
@@ -136,11 +137,18 @@ def test_the_whole_story_of_processes(tmp_path):
     scene.party("owner", "find", "pneumonia", "--proof")
     scene.party("owner", "fetch", file["file"], "--proof", "--out", "copy.jpg")
     assert (scene.folder / "copy.jpg").read_bytes() == b"\xff\xd8 an image"
+    fetch = "fetch", file["file"], "--out", "copy.jpg"
+    assert "there is a file already, and --replace" in scene.party("owner", *fetch, expect=1).stderr
+    scene.party("owner", *fetch, "--replace")
 
     (scene.folder / "clinic.csv").write_text("record_id,age,sbp,name\n9,45,145,Fay\n")
     assert scene.encrypt("clinic", "--update").stdout == "clinic: 1 record replaced.\n"
     assert scene.party("hospital", "delete", "2", "4").stdout == "hospital: 2 records deleted.\n"
     assert scene.ids("owner") == [("clinic", 1), ("clinic", 9), ("hospital", 1)]
+    late = scene.found("owner", "ask", "age >= 0", "--proof")["unsealed"]
+    assert late == {"clinic": 1}
+    said = scene.party("owner", "ask", "age >= 0", "--proof").stderr
+    assert "records of the answer that came after the seals: clinic 1; others" in said
 
     said = scene.owner("revoke", "clinic", "--remove").stdout
     assert said == "clinic is revoked. These need new keyrings: hospital.\n"
@@ -228,7 +236,8 @@ def test_an_attachment_of_an_older_copy_of_a_keyring_is_found(scene):
     before = keyring.read_bytes()
     for number in range(2):
         keyring.write_bytes(before)
-        scene.party("hospital", "attach", str(number), "chest.jpg", "--keyword", "x-ray")
+        words = "--unchecked", "--keyword", "x-ray"
+        scene.party("hospital", "attach", str(number), "chest.jpg", *words)
     assert len(scene.found("owner", "find", "x-ray")["files"]) == 2
 
 
@@ -311,6 +320,30 @@ def test_records_that_are_stored_are_refused_unless_they_are_the_same(scene):
         (scene.folder / "hospital.csv").write_text(table)
         assert "is stored already" in scene.encrypt("hospital", expect=1).stderr
     assert len(scene.found("owner", "ask", "age >= 0")["records"]) == 4
+
+
+def test_who_deletes_again_is_told_so_and_who_never_sent_is_refused(scene):
+    scene.begin()
+    scene.encrypt("hospital")
+    scene.party("hospital", "delete", "1", "2")
+    again = scene.party("hospital", "delete", "1", "2", "--json")
+    assert json.loads(again.stdout) == {
+        **{"provider": "hospital", "added": 0, "replaced": 0, "removed": 2, "files": 0},
+        "repeated": True,
+    }
+    assert scene.party("hospital", "delete", "2").stdout == "hospital: 1 record deleted before.\n"
+    some = scene.party("hospital", "delete", "2", "3")
+    assert (some.stdout, some.stderr) == (
+        "hospital: 1 record deleted.\n",
+        "mopse: deleted before: 2\n",
+    )
+    for ids in (["9"], ["9", "1"], ["9", "4"]):
+        said = scene.party("hospital", "delete", *ids, expect=1).stderr
+        assert said.endswith("mopse: record 9 is not stored\n")
+    assert scene.ids("owner", "age >= 0") == [("hospital", 4)]
+    (scene.folder / "hospital.csv").write_text("record_id,age,sbp,name\n1,41,150,Ann\n")
+    scene.encrypt("hospital")
+    assert scene.party("hospital", "delete", "1").stdout == "hospital: 1 record deleted.\n"
 
 
 def test_a_field_that_leaks_is_refused_until_it_is_accepted_by_name(scene):
@@ -587,7 +620,7 @@ WRONG = [
     ),
     (f"delete 5 {AS_HOSPITAL}", ["hospital"], 1, "record 5"),
     (f"delete one 1 {AS_HOSPITAL}", ["hospital"], 1, "record 'one'"),
-    (f"delete 1 1 {AS_HOSPITAL}", ["hospital"], 1, "id in row 1"),
+    (f"delete 1 1 {AS_HOSPITAL}", ["hospital"], 1, "record 1 is named twice"),
     (f"seal {AS_HOSPITAL}", ["hospital"], 1, "ledger"),
     (f"renew {AS_OWNER}", ["owner"], 1, "owner.keyring"),
     (f"ask age {AS_OWNER}", ["owner"], 2, "the query, character 4"),
@@ -616,6 +649,9 @@ WRONG = [
     (f"fetch {'0' * 32} --out folder/ {AS_OWNER}", ["owner"], 1, "path names no file"),
     (f"attach 1 none.jpg {AS_HOSPITAL}", ["hospital"], 1, "none.jpg"),
     (f"attach 1 file.jpg --keyword \u00ad {AS_HOSPITAL}", ["hospital"], 1, "keyword"),
+    (f"attach 7 file.jpg {AS_HOSPITAL}", ["hospital"], 1, "hospital has no record 7 there"),
+    (f"attach 1 file.jpg --text-ids {AS_HOSPITAL}", ["hospital"], 1, "no record '1' there"),
+    (f"fetch {'0' * 32} --out file.jpg {AS_OWNER}", ["owner"], 1, "--replace writes in its place"),
     (f"attach 1 file.jpg {AS_OWNER}", ["owner"], 1, "owner.keyring"),
     ("status", [], 1, "--as"),
     ("status --cloud none.duckdb", [], 1, "none.duckdb"),
