@@ -347,11 +347,13 @@ def _apart(
     (here, there) = (
         f"{name_of(dtype)} at provider {min(s.providers)!r}" for dtype, s in (one, other)
     )
+    report = "faults='report' gives most of them and lists the others"
     if divided is None:
-        helps = "by_provider=True gives each provider's records as they are"
+        helps = f"by_provider=True gives each provider's records as they are, {report}"
     else:
         helps = (
-            f"faults='report' gives most of them and lists the others, as provider {divided!r} "
-            "itself has several types there, until it deletes some and sends them again as one"
+            f"{report}, until provider {divided!r}, which itself has several types there, deletes "
+            "those of one, which a query that finds no others shows, and sends them again"
         )
-    return f"column {name!r} is {here} and {there}, and no type holds both: {helps}"
+    declared = f"Schema(types={{{name!r}: ...}}) has all that is sent from now on be of one type"
+    return f"column {name!r} is {here} and {there}, and no type holds both: {helps}; {declared}"

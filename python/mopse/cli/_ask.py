@@ -1,6 +1,9 @@
 """The command ``mopse ask``."""
 
 import argparse
+import contextlib
+import re
+from collections.abc import Iterator
 
 import mopse
 from mopse.cli._bounds import bounds
@@ -15,6 +18,7 @@ from mopse.cli._session import (
     check_proof,
     session,
 )
+from mopse.errors import InvalidInputError
 
 __all__ = ["add"]
 
@@ -59,7 +63,7 @@ def _run(given: argparse.Namespace) -> int:
     check_proof(given)
     with session(given) as at:
         ranges = bounds(given.query, at.party.schema)
-        with at.remembering(has_proof=given.proof):
+        with _in_flags(), at.remembering(has_proof=given.proof):
             found, answer = at.party._asked(
                 at.cloud,
                 ranges,
@@ -90,7 +94,9 @@ def _run(given: argparse.Namespace) -> int:
     note(counted(records.height, "record"))
     if faults is not None and faults.height:
         for fault in rows_of(faults):
-            note(f"provider {fault['provider']!r}, record {fault['record']}: {fault['cause']}")
+            note(
+                f"provider {fault['provider']!r}, record {fault['record']}: {fault['cause'].removesuffix(_PYTHON)}"
+            )
         return 1
     return 0 if records.height else NOTHING_FOUND
 
@@ -102,3 +108,24 @@ def _unsealed(answer: mopse.Answer) -> dict[str, int]:
         if one["unsealed"]:
             late[one["provider"]] = late.get(one["provider"], 0) + one["unsealed"]
     return dict(sorted(late.items()))
+
+
+_PYTHON = ": see by_provider=True"
+_FLAGS = {
+    "by_provider=True gives each provider's records as they are, faults='report'": "--report",
+    "faults='report'": "--report",
+}
+_TYPES = re.compile(r"Schema\(types=.*\) has")
+
+
+@contextlib.contextmanager
+def _in_flags() -> Iterator[None]:
+    """Have an error say what helps as commands have it."""
+    try:
+        yield
+    except InvalidInputError as error:
+        said = str(error)
+        for python, flag in _FLAGS.items():
+            said = said.replace(python, flag)
+        said = _TYPES.sub("[types] in the schema file of `mopse encrypt --schema` has", said)
+        raise type(error)(said) from None
