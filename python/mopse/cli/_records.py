@@ -13,7 +13,6 @@ from mopse._types import typed
 from mopse.cli._command import Commands
 from mopse.cli._output import add_json, counted, note, print_document, print_line
 from mopse.cli._schema import add_table
-from mopse.cli._schema_file import naming
 from mopse.cli._session import (
     Session,
     add_cloud,
@@ -22,7 +21,7 @@ from mopse.cli._session import (
     as_provider,
     session,
 )
-from mopse.cli._tables import as_ids, read_table
+from mopse.cli._tables import as_ids, naming_rows, read_table
 from mopse.errors import InvalidInputError, MopseError
 from mopse.messages import Receipt
 
@@ -141,7 +140,10 @@ def _encrypt(given: argparse.Namespace) -> None:
         def upload() -> mopse.Upload:
             return send(frame, id=given.id, accept_leakage=given.accept_leakage, cloud=at.cloud)
 
-        with naming(given.table), warnings.catch_warnings(record=True) as leaks:
+        with (
+            naming_rows(given.table, given.separator),
+            warnings.catch_warnings(record=True) as leaks,
+        ):
             warnings.simplefilter("always", mopse.LeakageWarning)
             try:
                 message = at.up_to_date(upload)
@@ -154,7 +156,8 @@ def _encrypt(given: argparse.Namespace) -> None:
                 return _nothing(given, provider, frame.height)
             _refuse_leaks(leaks)
         at.save_ledger()  # it counts these records, also if this is stopped before they arrive
-        receipt = at.cloud.receive(message)
+        with naming_rows(given.table, given.separator):
+            receipt = at.cloud.receive(message)
     count = receipt.replaced if given.update else receipt.added
     what = "replaced" if given.update else "added"
     print_receipt(given, receipt, f"{receipt.provider}: {_records(count)} {what}.")

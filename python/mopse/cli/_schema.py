@@ -6,9 +6,9 @@ import mopse
 from mopse.cli import _schema_file
 from mopse.cli._command import Commands, add_command
 from mopse.cli._output import counted, print_line
-from mopse.cli._schema_file import naming, read_schema, written_schema
+from mopse.cli._schema_file import read_schema, written_schema
 from mopse.cli._session import add_documented
-from mopse.cli._tables import read_table
+from mopse.cli._tables import naming_rows, read_table
 
 __all__ = ["add", "add_table"]
 
@@ -84,7 +84,7 @@ def _infer(given: argparse.Namespace) -> None:
         missing=given.missing,
         separator=given.separator,
     )
-    with naming(given.table):
+    with naming_rows(given.table, given.separator):
         proposed = mopse.Schema.infer(frame, id=given.id)
     for line in written_schema(proposed).splitlines():
         print_line(line)

@@ -2,12 +2,14 @@
 
 Of a field the schema says what it is. Any other column is of whole numbers, decimals, days or
 truth values if all of it is written as these are, and text else: what begins with a zero, as a
-postcode may, stays what it is. An empty place is a missing value.
+postcode may, stays what it is. Ids are all whole numbers or none is, unless they are said to be
+text. An empty place is a missing value.
 """
 
 import contextlib
 import csv
 import itertools
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,10 +19,10 @@ import polars as pl
 import mopse
 from mopse._checks import text
 from mopse._files import as_file, telling
-from mopse.cli._schema_file import naming
-from mopse.errors import DamagedFileError, InvalidInputError
+from mopse.cli._output import counted
+from mopse.errors import DamagedFileError, InvalidInputError, MopseError
 
-__all__ = ["as_ids", "read_table"]
+__all__ = ["as_ids", "naming_rows", "read_table"]
 
 _PIECE = 1 << 16
 _WHOLE = r"^(0|-?[1-9][0-9]*)$"
@@ -30,6 +32,11 @@ _DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 _TRUTH = r"^(true|false)$"
 _MOST_DIGITS = 15
 """Digits that every double holds."""
+
+_QUOTED_OR_ROW = re.compile(
+    r"""(?<!\w)'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\(row ([0-9]+) of the table\)|\brow ([0-9]+)\b"""
+)
+"""What a message says of a row, and names in quotes, which may look like that."""
 
 
 def read_table(
@@ -47,6 +54,7 @@ def read_table(
     ------
     mopse.errors.InvalidInputError
         If it is of another kind, or a value is none of its field; the message names column and row.
+        Or if some ids are whole numbers and some are not, and nobody said that all are text.
     mopse.errors.DamagedFileError
         If it is no such file.
     mopse.errors.FileAccessError
@@ -54,7 +62,7 @@ def read_table(
     """
     file = as_file(path)
     kind = file.suffix.lower()
-    with naming(path):
+    with naming_rows(path, separator):
         if kind == ".parquet":
             if missing or text_ids or separator != ",":
                 raise InvalidInputError("a Parquet file has types: --missing and such are for CSV")
@@ -68,7 +76,7 @@ def read_table(
         columns = []
         for column in raw:
             if column.name == id_column and column.name not in declared:
-                columns.append(column if text_ids else _whole(column))
+                columns.append(column if text_ids else _of_ids(column))
             elif column.name in known:
                 columns.append(_of_field(column, known[column.name]))
             elif column.name in declared:
@@ -81,7 +89,57 @@ def read_table(
 def as_ids(ids: Sequence[str], *, text_ids: bool) -> list[Any]:
     """Return record ids as they are in a table: whole numbers if all are written so."""
     column = pl.Series("ids", [text(one, "a record's id") for one in ids], dtype=pl.String)
-    return (column if text_ids else _whole(column)).to_list()
+    if text_ids:
+        return column.to_list()
+    odd = _odd_id(column)
+    if odd is not None:
+        raise InvalidInputError(f"id {column[odd]!r} is no whole number, {_OTHERS_ARE}")
+    return _whole(column).to_list()
+
+
+@contextlib.contextmanager
+def naming_rows(path: str, separator: str = ",") -> Iterator[None]:
+    """Have the errors within name a table's file, and its rows as people count them.
+
+    That is from 1 below the header, and of a CSV file with the line, which differs where a value
+    has several lines or one is empty.
+    """
+    try:
+        yield
+    except MopseError as error:
+        if isinstance(error, OSError):
+            raise
+        said, lines = str(error), None
+
+        def counted_from_1(found: re.Match[str]) -> str:
+            nonlocal lines
+            in_brackets, bare = found.groups()
+            if in_brackets is None and bare is None:
+                return found.group()
+            row = int(in_brackets or bare)
+            if lines is None:
+                lines = _lines_of(path, separator)
+            line = f"line {lines[row]} of the file" if row < len(lines) else ""
+            if in_brackets is not None:
+                return f"(row {row + 1}{line and ', '}{line})"
+            return f"row {row + 1}{line and f' ({line})'}"
+
+        raise type(error)(f"{path}: {_QUOTED_OR_ROW.sub(counted_from_1, said)}") from None
+
+
+def _lines_of(path: str, separator: str) -> list[int]:
+    """Return the line in which each row of a CSV file begins, as far as it can be read again."""
+    file = as_file(path)
+    kind, lines = file.suffix.lower(), []
+    if kind not in (".csv", ".tsv") or not file.is_file():
+        return []
+    with (
+        contextlib.suppress(OSError, UnicodeDecodeError, csv.Error),
+        open(file, encoding="utf-8-sig", newline="") as source,
+    ):
+        rows = _Rows(source, "\t" if kind == ".tsv" else separator)
+        lines += [rows.line for _ in rows]
+    return lines[1:]
 
 
 def _named(frame: pl.DataFrame, schema: mopse.Schema | None) -> pl.DataFrame:
@@ -97,7 +155,7 @@ def _parquet(file: Path) -> pl.DataFrame:
 
 
 def _csv(file: Path, separator: str, missing: Sequence[str]) -> pl.DataFrame:
-    """Return the columns of a CSV file as text; an error names the row, from 0 below the header."""
+    """Return the columns of a CSV file as text; an error has the row from 0, as all others do."""
     null = {"", *missing}
     pieces: list[pl.DataFrame] = []
     with (
@@ -115,7 +173,7 @@ def _csv(file: Path, separator: str, missing: Sequence[str]) -> pl.DataFrame:
             for at, row in enumerate(piece):
                 if len(row) != len(header):
                     number = len(pieces) * _PIECE + at
-                    values = f"{len(row)} values, and the header {len(header)}"
+                    values = f"{counted(len(row), 'value')}, and the header {len(header)}"
                     raise InvalidInputError(f"row {number} has {values}")
             columns = (
                 [None if value in null else value for value in column]
@@ -133,9 +191,14 @@ class _Rows:
 
     def __init__(self, source: Iterable[str], separator: str) -> None:
         self.reader = csv.reader(source, delimiter=separator, strict=True)
+        self.line = 0
 
     def __iter__(self) -> Iterator[list[str]]:
-        return (row for row in self.reader if row)
+        before = 0
+        for row in self.reader:
+            self.line, before = before + 1, self.reader.line_num
+            if row:
+                yield row
 
 
 @contextlib.contextmanager
@@ -161,6 +224,28 @@ def _whole(column: pl.Series) -> pl.Series:
         return column
     numbers = column.cast(pl.Int64, strict=False)
     return numbers if numbers.null_count() == column.null_count() else column
+
+
+_OTHERS_ARE = "as others are: mend it, or have all ids be text, here and always, by --text-ids"
+
+
+def _of_ids(column: pl.Series) -> pl.Series:
+    """Return ids as whole numbers or, if none is one, as text.
+
+    One slip among numbers would make text of all of them, which is another record each.
+    """
+    odd = _odd_id(column)
+    if odd is not None:
+        what = f"column {column.name!r}: the id in row {odd} is no whole number"
+        raise InvalidInputError(f"{what}, {_OTHERS_ARE} or [types] in the schema file")
+    return _whole(column)
+
+
+def _odd_id(column: pl.Series) -> int | None:
+    """Return the first row whose id is not written as a whole number, where another one is."""
+    is_whole = column.str.contains(_WHOLE)
+    is_odd = ~is_whole.fill_null(value=True)
+    return is_odd.arg_max() if is_odd.any() and is_whole.any() else None
 
 
 def _as_written(column: pl.Series) -> pl.Series:

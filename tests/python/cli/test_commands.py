@@ -373,9 +373,40 @@ def test_a_schema_that_declares_types_is_given_beside_the_keyring(scene):
     assert found["name"].to_list() == ["0171"]
     (scene.folder / "hospital.csv").write_text("record_id,age,sbp,name,ward\n3,41,150,0171,70000\n")
     assert (
-        "column 'ward', row 0"
+        "column 'ward', row 1 (line 2 of the file)"
         in scene.encrypt("hospital", "--schema", "typed.toml", expect=1).stderr
     )
+
+
+def test_an_id_of_another_type_is_prevented_and_else_named_with_what_helps(scene):
+    scene.begin()
+    for name in ("hospital", "clinic"):
+        scene.encrypt(name)
+    (scene.folder / "hospital.csv").write_text("record_id,age,sbp,name\n7,41,150,A\na8,42,150,B\n")
+    said = scene.encrypt("hospital", expect=1).stderr
+    assert "hospital.csv: column 'record_id': the id in row 2 (line 3 of the file) is no" in said
+    (scene.folder / "hospital.csv").write_text("record_id,age,sbp,name\na8,42,150,B\n")
+    scene.encrypt("hospital")
+    said = scene.party("owner", "ask", QUERY, expect=1).stderr
+    assert "and no type holds both: --report gives most of them and lists the others" in said
+    assert "[types] in the schema file of `mopse encrypt --schema` has all" in said
+    assert "=" not in said
+    report = json.loads(scene.party("owner", "ask", QUERY, "--report", "--json", expect=1).stdout)
+    assert len(report["records"]) == 3
+    assert len(report["faults"]) == 1
+    assert scene.ids("owner", "age = 42") == [("hospital", "a8")]  # which shows what to delete
+    scene.party("hospital", "delete", "a8")
+    assert len(scene.ids("owner")) == 3
+
+
+def test_a_declared_type_has_all_ids_be_of_it(scene):
+    (scene.folder / "typed.toml").write_text(SCHEMA + '[types]\nrecord_id = "String"\n')
+    scene.begin()
+    scene.encrypt("hospital", "--schema", "typed.toml")
+    (scene.folder / "hospital.csv").write_text("record_id,age,sbp,name\na8,42,150,B\n")
+    scene.encrypt("hospital", "--schema", "typed.toml")
+    found = [record for _, record in scene.ids("owner")]
+    assert found == ["1", "4", "a8"]
 
 
 def test_values_that_json_has_not_are_text(tmp_path):
@@ -601,8 +632,18 @@ WRONG = [
         1,
         "lacks.csv: the table has no column for field 'age'",
     ),
-    (f"encrypt beyond.csv --id id {AS_HOSPITAL}", ["hospital"], 1, "beyond.csv: field 'age'"),
-    (f"encrypt twice.csv --id id {AS_HOSPITAL}", ["hospital"], 1, "twice.csv: "),
+    (
+        f"encrypt beyond.csv --id id {AS_HOSPITAL}",
+        ["hospital"],
+        1,
+        "beyond.csv: field 'age': the value in row 1 (line 2 of the file) lies",
+    ),
+    (
+        f"encrypt twice.csv --id id {AS_HOSPITAL}",
+        ["hospital"],
+        1,
+        "twice.csv: the id in row 2 (line 3 of the file) stands in",
+    ),
     (f"encrypt good.csv --id id --accept-leakage no {AS_HOSPITAL}", ["hospital"], 1, "'no'"),
     (f"encrypt good.csv --id id --separator ab {AS_HOSPITAL}", ["hospital"], 2, "--separator"),
     (f"encrypt good.csv --id id --update {AS_HOSPITAL}", ["hospital"], 1, "record 7"),
@@ -619,7 +660,8 @@ WRONG = [
         "owner.keyring: it is an owner's keyring",
     ),
     (f"delete 5 {AS_HOSPITAL}", ["hospital"], 1, "record 5"),
-    (f"delete one 1 {AS_HOSPITAL}", ["hospital"], 1, "record 'one'"),
+    (f"delete one 1 {AS_HOSPITAL}", ["hospital"], 1, "id 'one' is no whole number"),
+    (f"delete one {AS_HOSPITAL}", ["hospital"], 1, "record 'one'"),
     (f"delete 1 1 {AS_HOSPITAL}", ["hospital"], 1, "record 1 is named twice"),
     (f"seal {AS_HOSPITAL}", ["hospital"], 1, "ledger"),
     (f"renew {AS_OWNER}", ["owner"], 1, "owner.keyring"),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from mopse import Field, Schema
-from mopse.cli._tables import as_ids, read_table
+from mopse.cli._tables import _lines_of, as_ids, naming_rows, read_table
 from mopse.errors import DamagedFileError, InvalidInputError, MissingFileError
 
 SCHEMA = Schema(
@@ -106,8 +106,15 @@ def test_ids_are_whole_numbers_if_all_are_unless_they_are_to_be_text(tmp_path):
     path = file(tmp_path, "id,b\n17,1\n18,2\n")
     assert read_table(path, ids="id")["id"].to_list() == [17, 18]
     assert read_table(path, ids="id", text_ids=True)["id"].to_list() == ["17", "18"]
+    mixed = file(tmp_path, "id,b\n17,1\na7,2\n", "b.csv")
+    assert read_table(mixed, ids="id", text_ids=True)["id"].to_list() == ["17", "a7"]
+    declared = Schema(age=Field(0, 120), types={"id": pl.String})
+    assert read_table(mixed, schema=declared, ids="id")["id"].to_list() == ["17", "a7"]
     assert as_ids(["17", "-3"], text_ids=False) == [17, -3]
-    assert as_ids(["17", "007"], text_ids=False) == ["17", "007"]
+    assert as_ids(["007", "a7"], text_ids=False) == ["007", "a7"]
+    assert as_ids(["17", "a7"], text_ids=True) == ["17", "a7"]
+    with pytest.raises(InvalidInputError, match="id 'a7' is no whole number, as others are"):
+        as_ids(["17", "a7"], text_ids=False)
     assert as_ids(["17"], text_ids=True) == ["17"]
 
 
@@ -120,21 +127,30 @@ REFUSED = [
     ("", "no header"),
     ("a,b\n", "no row"),
     ("a,a\n1,2\n", "two columns 'a'"),
-    ("a,b\n1,2\n1,2,3\n", "row 1 has 3 values, and the header 2"),
-    ("a,b\n1\n", "row 0 has 1 values"),
+    ("a,b\n1,2\n1,2,3\n", "row 2 (line 3 of the file) has 3 values, and the header 2"),
+    ("a,b\n1\n", "row 1 (line 2 of the file) has 1 value,"),
     ('a,b\n"1,2\n', "not written as CSV"),
     ('a,b\n"1"x,2\n', "line 2 is not written as CSV"),
     (b"a,b\n1,\xff\n", "no text in UTF-8"),
-    ("age,b\n1,2\nold,2\n", "column 'age': row 1 is not a number"),
-    ("age,b\n1.2345678901234567,2\n", "row 0 is not a number of at most 15 digits"),
-    ("age,b\n1e999,2\n", "column 'age': row 0 is not a number"),
-    ("age,b\nNaN,2\n", "column 'age': row 0 is not a number"),
-    ('bmi,b\n"36,8",2\n', "column 'bmi': row 0 is not a number"),
-    ("seen,b\n31.5.2017,2\n", "column 'seen': row 0 is not a day"),
-    ("seen,b\n2017-02-30,2\n", "column 'seen': row 0 is not a day"),
-    ("insured,b\nyes,2\n", "column 'insured': row 0 is not true or false"),
-    ("cost,b\nfree,2\n", "column 'cost': row 0 is not a number"),
-    ("taken,b\ntoday,2\n", "column 'taken': row 0 is not a moment"),
+    ("age,b\n1,2\nold,2\n", "column 'age': row 2 (line 3 of the file) is not a number"),
+    (
+        "age,b\n1.2345678901234567,2\n",
+        "row 1 (line 2 of the file) is not a number of at most 15 digits",
+    ),
+    ("age,b\n1e999,2\n", "column 'age': row 1 (line 2 of the file) is not a number"),
+    ("age,b\nNaN,2\n", "column 'age': row 1 (line 2 of the file) is not a number"),
+    ('bmi,b\n"36,8",2\n', "column 'bmi': row 1 (line 2 of the file) is not a number"),
+    ("seen,b\n31.5.2017,2\n", "column 'seen': row 1 (line 2 of the file) is not a day"),
+    ("seen,b\n2017-02-30,2\n", "column 'seen': row 1 (line 2 of the file) is not a day"),
+    ("insured,b\nyes,2\n", "column 'insured': row 1 (line 2 of the file) is not true or false"),
+    ("cost,b\nfree,2\n", "column 'cost': row 1 (line 2 of the file) is not a number"),
+    ("taken,b\ntoday,2\n", "column 'taken': row 1 (line 2 of the file) is not a moment"),
+    ("id,b\n1,2\n\na7,2\n", "column 'id': the id in row 2 (line 4 of the file) is no whole number"),
+    ("id,b\n0171,2\n12,2\n", "the id in row 1 (line 2 of the file) is no whole number"),
+    (
+        'age,b\n1,"two\nlines"\n\nold,2\n',
+        "column 'age': row 2 (line 5 of the file) is not a number",
+    ),
     ("größe,gro\u0308ße\n1,2\n", "one name, typed twice"),
 ]
 
@@ -150,7 +166,9 @@ def test_a_refusal_names_the_file_the_column_and_the_row_and_no_value(tmp_path, 
 
 def test_a_row_is_named_also_beyond_the_first_piece(tmp_path):
     rows = "1,2\n" * 70_000
-    with pytest.raises(InvalidInputError, match="row 70000 has 1 values"):
+    with pytest.raises(
+        InvalidInputError, match=r"row 70001 \(line 70002 of the file\) has 1 value,"
+    ):
         read_table(file(tmp_path, "a,b\n" + rows + "3\n"))
     frame = read_table(file(tmp_path, "a,b\n" + rows))
     assert frame.height == 70_000
@@ -177,3 +195,28 @@ def test_another_file_or_none_is_named(tmp_path):
         read_table(tmp_path / "none.csv")
     with pytest.raises(MissingFileError, match=r"none\.parquet"):
         read_table(tmp_path / "none.parquet")
+
+
+def test_rows_of_errors_are_counted_from_1_and_names_that_look_like_rows_are_left(tmp_path):
+    path = file(tmp_path, "id,row 1\n7,2\n8,2\n")
+    said = "column 'row 1', row 1: of field \"row 0\" record 'it\\'s row 1' (row 0 of the table)"
+    with pytest.raises(InvalidInputError) as caught, naming_rows(str(path)):
+        raise InvalidInputError(f"the reader's {said} is not row 9")
+    assert str(caught.value) == (
+        f"{path}: the reader's column 'row 1', row 2 (line 3 of the file): of field \"row 0\" "
+        "record 'it\\'s row 1' (row 1, line 2 of the file) is not row 10"
+    )
+    with pytest.raises(InvalidInputError, match="row 2 is null"), naming_rows("b.parquet"):
+        raise InvalidInputError("row 1 is null")
+
+
+@given(st.lists(st.sampled_from(["", "a,b", '"a\nb",c', 'a,"b\r\n\n"', "a,b\r"]), min_size=1))
+def test_the_line_of_a_row_is_where_it_begins(tmp_path_factory, rows):
+    path = tmp_path_factory.mktemp("lines") / "a.csv"
+    path.write_bytes("\n".join(["x,y", *rows, ""]).encode())
+    expected, line = [], 2
+    for row in rows:
+        if row:
+            expected.append(line)
+        line += 1 + row.removesuffix("\r").count("\n")
+    assert _lines_of(str(path), ",") == expected
