@@ -96,7 +96,7 @@ def integer(
     least: float = -_LARGEST - 1,
     most: float = _LARGEST,
     *,
-    fault: str = "{what} does not fit an int64",
+    fault: str | None = None,
 ) -> int:
     """Return a whole number within bounds as an int.
 
@@ -108,8 +108,9 @@ def integer(
         What it is, for messages.
     least, most : int or infinite
         Bounds, both included; those of an int64 by default.
-    fault : str
-        The message for a number out of bounds, with places for ``{what}`` and ``{value}``.
+    fault : str, optional
+        The message for a number out of bounds, with places for ``{what}`` and ``{value}``; without,
+        it names the bound.
 
     Raises
     ------
@@ -121,6 +122,12 @@ def integer(
     if not is_integer(value):
         raise WrongTypeError(f"{what} must be an integer, not {type(value).__name__}")
     if not least <= value <= most:
+        if fault is None and (least, most) == (-_LARGEST - 1, _LARGEST):
+            fault = "{what} does not fit an int64"
+        elif fault is None:
+            fault = (
+                f"{{what}} is less than {least}" if value < least else f"{{what}} is over {most}"
+            )
         raise InvalidInputError(fault.format(what=what, value=value))
     return int(value)
 

@@ -34,6 +34,7 @@ from mopse.messages import (
     as_message,
 )
 from mopse.stores import MemoryStore, Store, opened_store
+from mopse.stores._place import check_place
 
 __all__ = ["Cloud", "merge"]
 
@@ -125,7 +126,11 @@ class Cloud:
             ("timeout", timeout),
         ):
             if given is not None:
-                raise InvalidInputError(f"{name} is of a service, as in https://host:8734")
+                if isinstance(store, str | os.PathLike):
+                    check_place(store)
+                raise InvalidInputError(
+                    f"{name} is of a service, as https://host:8734, and this cloud has a store here"
+                )
         if isinstance(store, str | os.PathLike):
             store = opened_store(store)
         if store is not None and not hasattr(store, "search"):

@@ -36,6 +36,9 @@ def test_the_bounds_of_an_int64_are_included(value):
 
 def test_bounds_and_what_is_said_of_them_can_be_given():
     assert checks.integer(10**5000, "it", -math.inf, math.inf) == 10**5000
+    for value, why in ((0, "less than 1"), (-(2**70), "less than 1"), (9, "over 8")):
+        with pytest.raises(InvalidInputError, match=f"^it is {why}$"):
+            checks.integer(value, "it", 1, 8)
     with pytest.raises(InvalidInputError, match=r"^it is 9, expected 1 to 8$"):
         checks.integer(9, "it", 1, 8, fault="{what} is {value}, expected 1 to 8")
     with pytest.raises(InvalidInputError, match=r"^n is 0, expected at least 1$"):

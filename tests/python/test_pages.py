@@ -80,3 +80,5 @@ def test_what_cannot_go_on_is_refused() -> None:
     for most in (0, -1, 1.5, None):
         with pytest.raises((InvalidInputError, WrongTypeError), match="answer_bytes"):
             Cloud(answer_bytes=most)  # type: ignore[arg-type]
+    with pytest.raises(InvalidInputError, match="answer_bytes is less than 1"):
+        Cloud(answer_bytes=0)

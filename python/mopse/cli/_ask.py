@@ -94,9 +94,8 @@ def _run(given: argparse.Namespace) -> int:
     note(counted(records.height, "record"))
     if faults is not None and faults.height:
         for fault in rows_of(faults):
-            note(
-                f"provider {fault['provider']!r}, record {fault['record']}: {fault['cause'].removesuffix(_PYTHON)}"
-            )
+            cause = fault["cause"].removesuffix(_PYTHON)
+            note(f"provider {fault['provider']!r}, record {fault['record']}: {cause}")
         return 1
     return 0 if records.height else NOTHING_FOUND
 

@@ -12,14 +12,12 @@ All three keep seals, so that answers are proven. One of yours does if it has th
 import copyreg
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Never, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mopse._checked import checked
-from mopse._files import as_folder
 from mopse._mopse.cloud import MemoryStore
 from mopse._mopse.message import (
     Announcement,
@@ -34,9 +32,10 @@ from mopse._mopse.message import (
     Token,
     tombstone,
 )
-from mopse.errors import InvalidInputError, WrongTypeError
+from mopse.errors import WrongTypeError
 from mopse.stores._duckdb import DuckDBStore
 from mopse.stores._pieces import BEGUN_FOR, MOST_BEGUN
+from mopse.stores._place import check_place, is_database
 from mopse.stores._postgres import PostgresStore
 from mopse.stores._sql import SqlStore
 
@@ -420,14 +419,10 @@ def opened_store(path: str | os.PathLike[str], *, must_exist: bool = False) -> S
     mopse.errors.DamagedFileError
         If it is no store, or damaged.
     """
-    if isinstance(path, str) and path.startswith(("postgresql://", "postgres://")):
-        return PostgresStore(path, must_exist=must_exist)
-    where: Path = as_folder(path)
-    if where.suffix != ".duckdb":
-        raise InvalidInputError(
-            "a store is the path of a DuckDB file that ends with .duckdb, or postgresql://..."
-        )
-    return DuckDBStore(where, must_exist=must_exist)
+    check_place(path)
+    if is_database(path):
+        return PostgresStore(str(path), must_exist=must_exist)
+    return DuckDBStore(path, must_exist=must_exist)
 
 
 def _announcement(message: bytes) -> Announcement:

@@ -326,6 +326,12 @@ def test_what_is_of_a_service_is_of_no_store(tmp_path):
         [name] = wrong
         with pytest.raises(InvalidInputError, match=f"{name} is of a service"):
             Cloud(**wrong)
+        for place in ("ftp://host/phr", "phr.db", tmp_path):
+            with pytest.raises(InvalidInputError, match="a store is the path of a DuckDB file"):
+                Cloud(place, **wrong)
+        with pytest.raises(InvalidInputError, match=f"{name} is of a service"):
+            Cloud(tmp_path / "phr.duckdb", **wrong)
+    assert not [*tmp_path.iterdir()]
     with pytest.raises(InvalidInputError, match="https"):
         Cloud("http://127.0.0.1:1", certificate="x.pem")
     (tmp_path / "none.pem").write_text("none")

@@ -173,5 +173,5 @@ def test_what_is_no_upload_has_no_pieces():
     for wrong in (b"", bytes(upload)[:-1], bytes(upload) + b"\0", bytes(scene.owner.public)):
         with pytest.raises(MopseError):
             scene.cloud.receive_in_pieces(wrong)
-    with pytest.raises(InvalidInputError, match="piece_bytes"):
+    with pytest.raises(InvalidInputError, match="piece_bytes is less than 1"):
         scene.cloud.receive_in_pieces(upload, piece_bytes=0)
