@@ -22,6 +22,8 @@ CELLS = 128
 _MOST_VALUES = 2**32
 _MOST_PLACES = 6
 _MOST_CATEGORIES = 20
+_MOST_ANSWERS = 9
+"""Different whole numbers of a question's answers, of which 7, 8 and 9 may be none."""
 _FEW_ROWS = 20
 """Below it a column in which no value stands twice may be anything."""
 
@@ -146,6 +148,7 @@ def _of_numbers(column: pl.Series) -> Proposal:
             "it null if it is."
         )
         clean = _without(clean, is_code)
+    notes += _of_answers(clean.drop_nulls())
     step = Decimal(1).scaleb(-places)
     least, most = (_as_typed(end, places) for end in _ends(clean))
     if least == most:
@@ -213,6 +216,24 @@ def _codes(values: NDArray[np.float64]) -> list[float]:
         found.append(float(values[-1]))
         values = values[:-1]
     return sorted(found)
+
+
+def _of_answers(column: pl.Series) -> list[str]:
+    """Return what to ask of 7, 8 and 9 that stand apart from the few lower numbers of a column."""
+    values = column.unique().sort().head(_MOST_ANSWERS + 1).cast(pl.Float64).to_list()
+    apart = [value for value in values if value in (7, 8, 9)]
+    others = values[: len(values) - len(apart)]
+    if not (apart and others and len(values) <= _MOST_ANSWERS and others[-1] <= apart[0] - 2):
+        return []
+    if others[0] < 0 or any(value % 1 for value in others):
+        return []
+    shown = " and ".join(f"{value:.0f}" for value in apart)
+    them, they = ("it", "it stands") if len(apart) == 1 else ("them", "they stand")
+    return [
+        f"{shown} apart from {others[0]:.0f} to {others[-1]:.0f} may be a code, as for 'refused' "
+        f"or 'not known'. If {they} for no answer, make {them} null, in this column and not where 9 is "
+        f"a number, and have the field end at {others[-1]:.0f}."
+    ]
 
 
 def _repeats(number: float, least: int) -> bool:
@@ -302,13 +323,28 @@ def _of_text(column: pl.Series) -> Proposal:
         return Proposal(column, left_out="every row has a text of its own")
     levels = sorted(clean.drop_nulls().unique())
     if not (2 <= len(levels) <= _MOST_CATEGORIES and len(levels) * 2 <= len(texts)):
-        why = "it holds one text only" if len(levels) == 1 else "it holds many different texts"
-        return Proposal(clean, left_out=why, notes=notes)
+        if len(levels) == 1:
+            return Proposal(clean, left_out="it holds one text only", notes=notes)
+        notes += _of_many(clean, texts)
+        return Proposal(clean, left_out="it holds many different texts", notes=notes)
     if len({" ".join(level.split()).casefold() for level in levels}) < len(levels):
         notes.append("Some texts differ in case or spaces only: make them one.")
         return Proposal(clean, left_out="its texts are not yet categories", notes=notes)
     notes.append("In the order of the alphabet: put in yours.")
     return Proposal(clean, levels=levels, notes=notes)
+
+
+def _of_many(column: pl.Series, texts: pl.Series) -> list[str]:
+    """Return how texts that are too many for categories may be asked for."""
+    advice = (
+        f"To ask for it, index a coarser column beside it, of at most {_MOST_CATEGORIES} "
+        "categories that you choose"
+    )
+    first = texts.str.slice(0, 1)
+    is_code = bool(texts.str.contains(r"^[A-Za-z][0-9A-Za-z.]*[0-9][0-9A-Za-z.]*$").all())
+    if is_code and 2 <= first.n_unique() <= _MOST_CATEGORIES:
+        advice += f", as the first letter of these codes: pl.col({column.name!r}).str.slice(0, 1)"
+    return [f"{advice}. Otherwise do nothing: it is sealed in each record as it is."]
 
 
 def _of_typed(column: pl.Series, texts: pl.Series) -> list[str]:
@@ -322,6 +358,12 @@ def _of_typed(column: pl.Series, texts: pl.Series) -> list[str]:
     if censored:
         notes.append(
             f"{_rows(censored)} a bound and no value, such as '90+': say what it stands for."
+        )
+    leading = texts.str.contains("^0[0-9]").sum()
+    if leading:
+        notes.append(
+            f"{_rows(leading, 'begin', 'begins')} with 0, as codes do: a code, such as a postcode, "
+            "is left text and has no field."
         )
     others = len(texts) - texts.str.contains(f"^({_NUMBER}|{_CENSORED})$").sum()
     if others:

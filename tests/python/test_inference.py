@@ -98,6 +98,26 @@ def test_codes_for_missing_values_are_told_and_are_no_part_of_the_domain(values,
         found.plaintexts_of(values)
 
 
+@pytest.mark.parametrize(
+    ("values", "note"),
+    [
+        ([1, 2, 7, 9], "7 and 9 apart from 1 to 2 may be a code"),
+        ([0.0, 1.0, 9.0], "9 apart from 0 to 1 may be a code"),
+        ([1, 2, 3, 4, 5, 7], "If it stands for no answer, make it null"),
+        ([*range(1, 6), 8, 9], "have the field end at 5"),
+    ],
+)
+def test_single_digits_that_may_be_codes_are_asked_about_and_are_in_the_domain(values, note):
+    found, said = one(values * (ROWS // len(values) // 3 * 3))
+    assert note in said
+    found.plaintexts_of(pl.Series(values))
+
+
+@pytest.mark.parametrize("values", [[*range(10)], [6, 7, 9], [7, 8, 9], [1, 2, 7, 9, 12], [0.5, 9]])
+def test_single_digits_among_others_are_not_asked_about(values):
+    assert "code" not in one(values * (ROWS // len(values) // 3 * 3))[1]
+
+
 @pytest.mark.parametrize("values", [spread(-30, 30), [*spread(-30, 30)[:-1], -9], spread(60, 99)])
 def test_values_among_others_are_no_codes(values):
     assert "code" not in one(values)[1]
@@ -116,7 +136,13 @@ def test_values_among_others_are_no_codes(values):
         ([f"{i % 28 + 1}.02.2020" for i in range(ROWS)], "days as text", ".str.to_date("),
         (["m", "f", "F "] * 200, "not yet categories", "case or spaces"),
         (["?", "", "n/a"] * 200, "no value", "600 rows hold"),
-        ([f"word {i % 200}" for i in range(ROWS)], "many different texts", ""),
+        (
+            [f"word {i % 200}" for i in range(ROWS)],
+            "many different texts",
+            "of at most 20 categories",
+        ),
+        ([f"{'EIJ'[i % 3]}{i % 100:02d}.1" for i in range(ROWS)], "many", ".str.slice(0, 1). Oth"),
+        ([f"{i % 700:05d}" for i in range(ROWS)], "numbers as text", "600 rows begin with 0, as"),
         (np.random.default_rng(1).normal(14, 1, ROWS), "6 places", ".round(2)"),
         (np.random.default_rng(1).normal(14, 1e-4, ROWS), "6 places", ".round(6)"),
         (spread(0, 2**40), "2^32", "coarser"),

@@ -78,6 +78,10 @@ _KINDS = {"unit": str, "zone": str, "precision": int, "scale": int, "categories"
 _MOST_DIGITS = 38
 """Of a Decimal."""
 
+_NULLS = """\
+# Null is an empty place in a CSV file, or what --missing names when it is read, in every column:
+# where a value is missing in one column and counts in another, empty its places there first."""
+
 
 @contextlib.contextmanager
 def naming(what: object) -> Iterator[None]:
@@ -213,6 +217,8 @@ def written_schema(schema: mopse.Schema) -> str:
     if isinstance(schema, mopse.ProposedSchema):
         told, left_out = dict(schema._told), schema.left_out
     parts = []
+    if any("null" in note for notes in told.values() for note in notes):
+        parts.append(_NULLS)
     for name, notes in told.items():
         lines = [f"# {name}: left out, {left_out[name]}."] if name in left_out else []
         lines += [f"# {note}" for note in notes]
