@@ -228,11 +228,12 @@ def _of_answers(column: pl.Series) -> list[str]:
     if others[0] < 0 or any(value % 1 for value in others):
         return []
     shown = " and ".join(f"{value:.0f}" for value in apart)
+    least, most = f"{others[0]:.0f}", f"{others[-1]:.0f}"
     them, they = ("it", "it stands") if len(apart) == 1 else ("them", "they stand")
     return [
-        f"{shown} apart from {others[0]:.0f} to {others[-1]:.0f} may be a code, as for 'refused' "
-        f"or 'not known'. If {they} for no answer, make {them} null, in this column and not where 9 is "
-        f"a number, and have the field end at {others[-1]:.0f}."
+        f"{shown} apart from {least} to {most} may be a code, as for 'refused' or "
+        f"'not known'. If {they} for no answer, make {them} null, in this column and not where 9 "
+        f"is a number, and have the field end at {most}."
     ]
 
 
