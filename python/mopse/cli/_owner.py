@@ -139,7 +139,7 @@ def _new(given: argparse.Namespace) -> None:
         opened = _Open(mopse.Owner.generate(schema), keyring, password)
         public = opened.announce()
         if given.cloud is not None:
-            with opened_cloud(given.cloud, may_make=True) as cloud:
+            with opened_cloud(given, may_make=True) as cloud:
                 cloud.enroll(public)
     _say(
         given,
@@ -155,7 +155,7 @@ def _enroll(given: argparse.Namespace) -> None:
     password = password_of(given.password_fd, given.keyring, is_new=False)
     with locked(given.keyring) as keyring:
         opened = _Open(opened_owner(given.keyring, password), keyring, password)
-        with opened_cloud(given.cloud, may_make=True) as cloud:
+        with opened_cloud(given, may_make=True) as cloud:
             opened.meet(cloud)
     paths = opened.owner.providers
     _say(
@@ -182,7 +182,7 @@ def _authorize(given: argparse.Namespace) -> None:
             provider = opened.owner.authorize(given.name, given.under)
             opened.announce()
         else:
-            with opened_cloud(given.cloud) as cloud:
+            with opened_cloud(given) as cloud:
                 opened.meet(cloud)
                 provider = opened.owner.authorize(given.name, given.under)
                 cloud.enroll(opened.announce())
@@ -211,7 +211,7 @@ def _revoke(given: argparse.Namespace) -> None:
             _leave(owner, given.path)
             opened.announce()
         else:
-            with opened_cloud(given.cloud) as cloud:
+            with opened_cloud(given) as cloud:
                 opened.meet(cloud)
                 _leave(owner, given.path)
                 cloud.enroll(opened.announce())

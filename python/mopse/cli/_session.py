@@ -45,7 +45,7 @@ __all__ = [
 NOTHING_FOUND = 3
 """The exit code of a question that nothing answers."""
 
-CLOUD = "as in phr.duckdb or postgresql://user@host/database"
+CLOUD = "as in phr.duckdb, postgresql://user@host/database or https://host:8734"
 
 _Done = TypeVar("_Done")
 
@@ -94,6 +94,11 @@ def add_cloud(
         metavar="CLOUD",
         help=f"{why}, {CLOUD}",
     )
+    command.add_argument(
+        "--certificate",
+        metavar="FILE.pem",
+        help="the certificate of a cloud at https:// that is trusted instead of the system's",
+    )
 
 
 def add_proof(command: argparse.ArgumentParser) -> None:
@@ -118,11 +123,15 @@ def _hours(number: str) -> datetime.timedelta:
 
 
 @contextlib.contextmanager
-def opened_cloud(address: str, *, may_make: bool = False) -> Iterator[mopse.Cloud]:
-    """Lend a cloud, which must be there unless it may be made: a slip would make an empty one."""
+def opened_cloud(given: argparse.Namespace, *, may_make: bool = False) -> Iterator[mopse.Cloud]:
+    """Lend the cloud that a command names.
+
+    It must be there unless it may be made: a slip would make an empty one.
+    """
+    address = os.fspath(given.cloud)
     if not may_make and "://" not in address and not Path(address).exists():
         raise MissingFileError(errno.ENOENT, "there is no such cloud", address)
-    with mopse.Cloud(address) as cloud:
+    with mopse.Cloud(address, certificate=given.certificate) as cloud:
         yield cloud
 
 
@@ -168,7 +177,7 @@ def session(given: argparse.Namespace) -> Iterator[Session]:
     password = password_of(given.password_fd, given.keyring, is_new=False)
     with locked(given.keyring) as keyring:
         party = opened_party(given.keyring, password, schema)
-        with opened_cloud(os.fspath(given.cloud)) as cloud:
+        with opened_cloud(given) as cloud:
             yield Session(party, cloud, keyring, password)
 
 
