@@ -13,7 +13,9 @@ from mopse.cli import (
     _ask,
     _attachments,
     _attack,
+    _compare,
     _completion,
+    _count,
     _demo,
     _evaluate,
     _labs,
@@ -33,7 +35,7 @@ _INTERRUPTED = 130
 """What shells expect of a command that Ctrl-C ended: 128 and the signal's number."""
 
 _COMMANDS = (
-    *(_schema, _owner, _records, _ask, _attachments, _status, _store, _serve),
+    *(_schema, _owner, _records, _ask, _count, _attachments, _status, _compare, _store, _serve),
     *(_demo, _processes, _evaluate, _attack, _labs, _completion),
 )
 
