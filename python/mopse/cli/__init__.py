@@ -18,9 +18,11 @@ from mopse.cli import (
     _count,
     _demo,
     _evaluate,
+    _grants,
     _labs,
     _owner,
     _processes,
+    _read,
     _records,
     _schema,
     _serve,
@@ -35,7 +37,8 @@ _INTERRUPTED = 130
 """What shells expect of a command that Ctrl-C ended: 128 and the signal's number."""
 
 _COMMANDS = (
-    *(_schema, _owner, _records, _ask, _count, _attachments, _status, _compare, _store, _serve),
+    *(_schema, _owner, _records, _ask, _count, _attachments, _grants, _read),
+    *(_status, _compare, _store, _serve),
     *(_demo, _processes, _evaluate, _attack, _labs, _completion),
 )
 

@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import pytest
 import terminal
 from service.serving import Served, pair
 from terminal import PASSWORDS
