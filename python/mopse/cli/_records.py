@@ -125,6 +125,7 @@ def print_receipt(given: argparse.Namespace, receipt: Receipt, line: str) -> Non
 def _encrypt(given: argparse.Namespace) -> None:
     with session(given) as at:
         provider = as_provider(at.party, given.keyring)
+        at.learn()
         frame = read_table(
             given.table,
             schema=provider.schema,
@@ -198,6 +199,7 @@ def _nothing(given: argparse.Namespace, provider: mopse.Provider, count: int) ->
 def _delete(given: argparse.Namespace) -> None:
     with session(given) as at:
         provider = as_provider(at.party, given.keyring)
+        at.learn()
         ids = as_ids(given.ids, text_ids=given.text_ids)
         message = at.up_to_date(lambda: provider.delete(ids, cloud=at.cloud))
         at.save_ledger()

@@ -28,7 +28,7 @@ from mopse.cli._keyrings import (
     password_of,
 )
 from mopse.cli._schema_file import read_schema
-from mopse.errors import MissingFileError, OutdatedError
+from mopse.errors import MissingFileError, OutdatedError, ScopeError
 
 __all__ = [
     "NOTHING_FOUND",
@@ -150,6 +150,14 @@ class Session:
         """Save what a provider knows of its records, if its schema has it keep a ledger."""
         if self.party.schema.proven:
             self.save()
+
+    def learn(self) -> None:
+        """Take over what was announced, as that readers have left, before anything is sealed.
+
+        It is not saved by itself: the next command is told the same.
+        """
+        with contextlib.suppress(ScopeError):  # of an epoch that was left: what is sent says so
+            self.party._keyring.catch_up(self.cloud.announcements(self.party.key))
 
     def up_to_date(self, ask: Callable[[], _Done]) -> _Done:
         """Return what a question returns, after the keyring has caught up if it must."""

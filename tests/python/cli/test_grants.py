@@ -13,7 +13,7 @@ import pytest
 import terminal
 from terminal import PASSWORDS
 
-from mopse import Cloud, Owner, Provider, User
+from mopse import Cloud, Owner, User
 from mopse.cli import _grants
 from mopse.cli._schema_file import read_schema
 
@@ -206,13 +206,14 @@ def test_a_reader_who_left_opens_nothing_new(readers):
     given = "owner", "renew-readers", *where
     told = terminal.mopse_here(*given, folder=readers.folder, keys=[PASSWORDS["owner"]])
     assert "No grant so far opens" in told.stdout
-    with Cloud(readers.folder / "phr.duckdb") as cloud:
-        hospital = Provider.open(readers.folder / "hospital.keyring", PASSWORDS["hospital"])
-        hospital.catch_up(cloud)
-        cloud.receive(hospital.encrypt({**ROWS["hospital"], "id": [5, 6]}, id="id"))
-    readers.party("hospital", "query", "age = 41", "--out", "q.query", "--cloud", "phr.duckdb")
+    cloud = "--cloud", "phr.duckdb"
+    (readers.folder / "more.csv").write_text("id,age,sbp,name\n5,41,150,Ann\n6,70,120,Bob\n")
+    accept = "--accept-leakage", "age", "--accept-leakage", "sbp"
+    readers.party("hospital", "encrypt", "more.csv", "--id", "id", *accept, *cloud)
+    readers.party("hospital", "delete", "6", *cloud)
+    readers.party("hospital", "query", "age = 41", "--out", "q.query", *cloud)
     assert readers.ids("q.query", "old.grant") == [("hospital", 17)]
-    readers.party("hospital", "grant", "--out", "new.grant", "--cloud", "phr.duckdb")
+    readers.party("hospital", "grant", "--out", "new.grant", *cloud)
     assert readers.ids("q.query", "new.grant") == [("hospital", 5), ("hospital", 17)]
 
 
