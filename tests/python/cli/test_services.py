@@ -7,6 +7,8 @@ import terminal
 from service.serving import Served, pair
 from terminal import PASSWORDS
 
+from mopse import Cloud, Owner
+
 SCHEMA = "[fields.age]\nlow = 0\nhigh = 120\nproof = true\n"
 ACCEPT = "--accept-leakage", "age"
 
@@ -116,3 +118,45 @@ def test_status_tells_what_a_service_tells(tmp_path):
         assert served.stop() == 0
     said = terminal.mopse_here("status", "--cloud", served.url, folder=tmp_path, expect=1).stderr
     assert f"the cloud at {served.url} cannot be asked" in said
+
+
+def test_a_service_serves_the_owners_who_are_named_and_nobody_else(tmp_path):
+    mine, other = tmp_path / "mine", tmp_path / "other"
+    for folder in (mine, other):
+        folder.mkdir()
+        (folder / "schema.toml").write_text(SCHEMA)
+        new = "owner", "new", "--schema", "schema.toml", "--keyring", "owner.keyring"
+        terminal.mopse_here(*new, folder=folder, keys=[PASSWORDS["owner"]])
+    told = "owner", "key", "--keyring", "owner.keyring"
+    said = terminal.mopse_here(*told, folder=mine, keys=[PASSWORDS["owner"]]).stdout
+    (tmp_path / "owner.key").write_text(f"# ours\n{said}\n")
+    store = str(tmp_path / "phr.duckdb")
+    for named in (str(tmp_path / "owner.key"), said.strip(), said.strip().upper()):
+        with Served(tmp_path, "--enroll-only", named, store=store) as served:
+            parties = Parties(mine, served.url)
+            parties.owner("enroll")
+            assert json.loads(parties.party("owner", "status", "--json").stdout)["health"] == "ok"
+            stranger = Parties(other, served.url)
+            refused = stranger.owner("enroll", expect=1).stderr
+            assert "the service does not serve this owner" in refused
+            assert served.stop() == 0
+    with Cloud(store) as cloud:  # who was enrolled before is not served either
+        cloud.enroll(Owner.open(other / "owner.keyring", PASSWORDS["owner"]).public)
+    with Served(tmp_path, "--enroll-only", named, store=store) as served:
+        stranger = Parties(other, served.url)
+        for command in (["ask", "age = 4"], ["count", "age = 4"], ["find", "x"]):
+            refused = stranger.party("owner", *command, expect=1).stderr
+            assert "the service does not serve this owner" in refused
+        status = json.loads(stranger.party("owner", "status", "--json").stdout)
+        assert "does not serve this owner" in status["at_cloud"]
+        statuses = {line["status"] for line in served.lines() if line["outcome"] == "ScopeError"}
+        assert statuses == {403}
+
+
+def test_what_names_no_owner_is_refused(tmp_path):
+    (tmp_path / "none.key").write_text("# nobody\n")
+    (tmp_path / "half.key").write_text("ab" * 31)
+    (tmp_path / "noise.key").write_bytes(b"\xff\x00")
+    for named in ("none.key", "half.key", "noise.key", "missing.key", "ab" * 31):
+        given = "serve", "--listen", "127.0.0.1:0", "--enroll-only", named
+        assert named in terminal.mopse_here(*given, folder=tmp_path, expect=1).stderr
