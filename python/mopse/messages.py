@@ -217,7 +217,7 @@ class Seal(_Signed[_mopse.message.Seal]):
 
     @classmethod
     def _by(cls, keyring: _mopse.party.Keyring, message: bytes) -> "Seal":
-        """Return a seal that was made just now by a keyring, which is told when a cloud takes it."""
+        """Return a seal that a keyring made just now, which is told when a cloud takes it."""
         seal = cls._signed(message)
         seal._keyring = keyring
         return seal
