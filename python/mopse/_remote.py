@@ -29,6 +29,7 @@ from mopse._files import as_file, telling
 from mopse._mopse.message import Part
 from mopse.errors import (
     DamagedFileError,
+    FileAccessError,
     InvalidInputError,
     MopseError,
     ReplayError,
@@ -77,6 +78,12 @@ _MOST = 1 << 32
 """Bytes of an answer that are taken at most."""
 
 _BLOCK = 1 << 16
+
+_ALERT = "\x15\x03"
+"""What an answer begins with where TLS is spoken."""
+
+_NO_TLS = {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE"}
+"""What TLS says of an answer that is none."""
 
 _STALE = http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError
 """What a connection that was kept says if the other side has closed it meanwhile."""
@@ -164,6 +171,7 @@ class RemoteGate:
         self._lock = threading.Lock()
         self._idle: list[http.client.HTTPConnection] = []
         self._process = os.getpid()
+        self._is_closed = False
         weakref.finalize(self, _close_all, self._idle)
 
     def enroll(self, message: bytes) -> None:
@@ -275,8 +283,18 @@ class RemoteGate:
             "party sends it owner.removal(path)"
         )
 
+    def health(self) -> str:
+        """Return what the service says of its store, which is ``ok`` if that answers."""
+        status, body = self._answered("/health", None)
+        told = self._read(body) if status in (200, 503) else None
+        said = told.get("status") if isinstance(told, dict) else None
+        if not isinstance(said, str) or (status == 200) != (said == "ok"):
+            raise self._strange("how a service is")
+        return said
+
     def close(self) -> None:
-        """Let go of the connections; the next call makes new ones."""
+        """Let go of the connections; nothing is asked any more."""
+        self._is_closed = True
         _close_all(self._idle)
 
     def _ask(
@@ -287,23 +305,35 @@ class RemoteGate:
         *,
         tries: list[int] | None = None,
     ) -> bytes:
-        """Return what the service answers to a message, or raise what it refuses it with.
+        """Return what the service answers to a message, or raise what it refuses it with."""
+        target = f"{ROOT}/{path}"
+        if how:
+            target += f"?{urllib.parse.urlencode(how)}"
+        status, body = self._answered(target, message, tries)
+        if status in (200, 204):
+            return body
+        raise self._refusal(status, body)
+
+    def _answered(
+        self, path: str, message: bytes | None, tries: list[int] | None = None
+    ) -> tuple[int, bytes]:
+        """Return the status and body of the answer to a request.
 
         Every message may be sent again: what was done is not done twice. So it is, a few times, if
         a connection breaks or the service is full.
         """
-        target = f"{self._parsed.path}{ROOT}/{path}"
-        if how:
-            target += f"?{urllib.parse.urlencode(how)}"
+        target = f"{self._parsed.path}{path}"
         tried = [] if tries is None else tries
         while True:
+            if self._is_closed:
+                raise FileAccessError(f"the cloud at {self.address} is closed")
             tried.append(len(tried))
             try:
                 status, body, may_again = self._exchange(target, message)
             except ssl.SSLCertVerificationError as error:
                 raise self._away(
                     f"its certificate is not trusted ({error.verify_message}); a self-signed one "
-                    "is named with certificate="
+                    "is given as the certificate to trust"
                 ) from None
             except UnreachableError:
                 raise
@@ -314,10 +344,8 @@ class RemoteGate:
                 if len(tried) >= _TRIES:
                     raise self._away(_said(error)) from None
             else:
-                if status in (200, 204):
-                    return body
-                if not may_again or len(tried) >= _TRIES:
-                    raise self._refusal(status, body)
+                if status in (200, 204) or not may_again or len(tried) >= _TRIES:
+                    return status, body
             time.sleep(_PAUSE * 2 ** (len(tried) - 1))
 
     def _exchange(self, target: str, message: bytes | None) -> tuple[int, bytes, bool]:
@@ -342,7 +370,7 @@ class RemoteGate:
             except _STALE:
                 connection.close()
                 if is_kept:  # the others were closed with it
-                    self.close()
+                    _close_all(self._idle)
                     continue
                 raise
             except BaseException:
@@ -388,7 +416,7 @@ class RemoteGate:
 
     def _keep(self, connection: http.client.HTTPConnection) -> None:
         with self._lock:
-            if len(self._idle) < _MOST_IDLE:
+            if len(self._idle) < _MOST_IDLE and not self._is_closed:
                 self._idle.append(connection)
                 return
         connection.close()
@@ -497,6 +525,10 @@ def _attached_by(message: bytes) -> str | None:
 
 def _said(error: Exception) -> str:
     """Return what an error of a connection is, in a few words of one line."""
+    if isinstance(error, http.client.BadStatusLine) and str(error).startswith(_ALERT):
+        return "it speaks TLS, which is asked by https://"
+    if isinstance(error, ssl.SSLError) and error.reason in _NO_TLS:
+        return "it does not speak TLS, as https:// has it: TLS failed"
     if isinstance(error, ssl.SSLError):
         return f"TLS failed: {error.reason or 'the connection was cut'}"
     if isinstance(error, OSError) and error.strerror:

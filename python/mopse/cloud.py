@@ -528,7 +528,10 @@ class Cloud:
         return records
 
     def close(self) -> None:
-        """Let go of a store that lasts, so that another process can open it; or of connections."""
+        """Let go of a store that lasts, so that another process can open it; or of connections.
+
+        Every call of such a cloud, also of a service, is `mopse.errors.FileAccessError` then.
+        """
         close = getattr(self._store, "close", None)
         if close is not None:
             close()

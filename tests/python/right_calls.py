@@ -978,8 +978,11 @@ BY_CALL: dict[str, dict[str, Right]] = {
     "mopse.stores.StoredFile": {"handle": same(5), "description": same(b"x"), "body": same(None)},
     "mopse.stores.StoredUpload": {"number": same(5), "schema": lambda w: w.stored.schema},
     "mopse.stores.StoredUpload.decode": {"message": message_of("upload")},
-    "mopse.service.application": {"log": lambda _: str(Path(folder()) / "requests.jsonl")},
-    "mopse.service.serve": {"limits": same(service.Limits())},
+    "mopse.service.application": {
+        "log": lambda _: str(Path(folder()) / "requests.jsonl"),
+        "owners": lambda w: [w.owner.key],
+    },
+    "mopse.service.serve": {"limits": same(service.Limits()), "owners": lambda w: [w.owner.key]},
     "mopse.stores.opened_store": {"path": lambda _: str(Path(folder()) / "s.duckdb")},
     "mopse.stores.tombstone": {"upload": same(5), "handle": same(6)},
 }

@@ -15,14 +15,17 @@ __all__ = ["PASSWORDS", "mopse", "mopse_here", "passwords", "started"]
 
 PASSWORDS = {name: f"{name}'s secret" for name in ("owner", "hospital", "clinic", "ward")}
 _FLAGS = ("--password-fd", "--new-password-fd")
+_FLAGS_OF_TWO = ("--password-fd", "--with-password-fd")
 _LIMIT_S = 120
 
 
 @contextlib.contextmanager
-def passwords(*given: str | bytes) -> Iterator[tuple[list[str], list[int]]]:
+def passwords(
+    *given: str | bytes, flags: Sequence[str] = _FLAGS
+) -> Iterator[tuple[list[str], list[int]]]:
     """Lend descriptors that passwords can be read from, and the arguments that name them."""
     handles, arguments = [], []
-    for flag, password in zip(_FLAGS, given, strict=False):
+    for flag, password in zip(flags, given, strict=False):
         out, into = os.pipe()
         handles.append(out)
         line = password if isinstance(password, bytes) else f"{password}\n".encode()
@@ -79,8 +82,9 @@ def mopse_here(
 ) -> subprocess.CompletedProcess:
     """Run the command as `mopse` does, in this process."""
     out, err, code = io.StringIO(), io.StringIO(), 0
+    of = _FLAGS_OF_TWO if "--with" in arguments else _FLAGS
     with (
-        passwords(*keys) as (flags, _),
+        passwords(*keys, flags=of) as (flags, _),
         contextlib.chdir(folder),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),

@@ -99,8 +99,8 @@ PYTHON = {
         "specimens",
     },
     "cli": {
-        *("", "_checks", "_files", "_scheme_names", "_types", "cloud", "errors", "evaluate"),
-        *("labs", "messages", "plot", "service", "stores"),
+        *("", "_checks", "_files", "_remote", "_scheme_names", "_types", "cloud", "errors"),
+        *("evaluate", "labs", "messages", "plot", "service", "stores"),
     },
     "__main__": {"cli"},
 }

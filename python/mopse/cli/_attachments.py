@@ -1,12 +1,23 @@
-"""The commands ``mopse attach``, ``find`` and ``fetch``: files of records."""
+"""The commands ``mopse attach``, ``find`` and ``fetch``: files of records.
+
+What is attached lies beside the keyring, sealed, from before it is sent until its command is done.
+A command that was interrupted and is given again, of the same record, name, type, keywords, content
+and cloud, sends these very bytes once more, which a cloud takes once.
+"""
 
 import argparse
 import errno
+import hashlib
+import json
 import mimetypes
+import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import mopse
-from mopse._files import PRIVATE, as_file, is_plain, write_whole
+from mopse._files import PRIVATE, as_file, is_plain, read_whole, removed, write_whole
 from mopse.cli._command import Commands
 from mopse.cli._output import (
     add_json,
@@ -19,6 +30,7 @@ from mopse.cli._output import (
 )
 from mopse.cli._session import (
     NOTHING_FOUND,
+    Session,
     add_cloud,
     add_documented,
     add_party,
@@ -28,9 +40,18 @@ from mopse.cli._session import (
     session,
 )
 from mopse.cli._tables import as_ids
-from mopse.errors import FileAccessError, InvalidInputError
+from mopse.errors import (
+    FileAccessError,
+    InvalidInputError,
+    MopseError,
+    ReplayError,
+    UnreachableError,
+)
 
 __all__ = ["add"]
+
+_MOST = 1 << 40
+"""Bytes of a file that is attached: a cloud has a limit of its own."""
 
 _ANY_TYPE = "application/octet-stream"
 
@@ -43,7 +64,8 @@ def add(commands: Commands) -> None:
         short="attach a file to a record",
         long="""Seal a file, as the provider of a record, and have a cloud store it with encrypted
         keywords to find it by. The cloud sees neither name, type nor keyword. The record is looked
-        up first: one that is not there is refused.""",
+        up first: one that is not there is refused. A command that was interrupted is given again,
+        and attaches nothing twice.""",
         example="""mopse attach 17 chest.jpg --keyword pneumonia --keyword '0171 234' \\
                      --as hospital.keyring --to phr.duckdb""",
     )
@@ -116,6 +138,7 @@ def _attach(given: argparse.Namespace) -> None:
     name = as_file(given.file).name if given.name is None else given.name
     guessed, _ = mimetypes.guess_type(name, strict=True)
     media_type = guessed or _ANY_TYPE if given.media_type is None else given.media_type
+    contents = read_whole(as_file(given.file), _MOST)
     with session(given) as at:
         provider = as_provider(at.party, given.keyring)
         [record] = as_ids([given.record], text_ids=given.text_ids)
@@ -126,25 +149,91 @@ def _attach(given: argparse.Namespace) -> None:
                     f"{provider.path} has no record {record!r} there, and nothing was attached: "
                     "--unchecked does it nevertheless"
                 )
+        cloud = given.cloud if "://" in given.cloud else os.path.realpath(given.cloud)
+        said = [cloud, record, name, media_type, given.keyword]
+        kept = _place(given.keyring, provider, said, contents)
 
-        def send() -> mopse.FileUpload:
-            message = provider.attach(
-                record, given.file, name=name, media_type=media_type, keywords=given.keyword
+        at.learn()
+
+        def attach() -> mopse.FileUpload:
+            return provider.attach(
+                record, contents, name=name, media_type=media_type, keywords=given.keyword
             )
-            at.save()  # what a lost keyring counts twice is refused; what never arrives is not
-            at.cloud.receive(message)
-            return message
 
+        message, is_repeated = _again(at, kept) or (_sent(at, provider, kept, attach), False)
+        if given.json:
+            document = {"provider": provider.path, "file": message.file, "repeated": is_repeated}
+            print_document(document)
+        else:
+            when = "attached before" if is_repeated else "attached"
+            print_line(f"{provider.path}: {when} as {message.file}.")
+        sys.stdout.flush()
+        removed(kept)  # now that whoever gave the command knows
+
+
+def _place(keyring: str, provider: mopse.Provider, said: list[Any], contents: bytes) -> Path:
+    """Return where an attachment is kept: by a name that tells nothing without the keyring."""
+    digest = hashlib.sha256(json.dumps(said).encode() + b"\0" + hashlib.sha256(contents).digest())
+    name = provider.handles([digest.hexdigest()]).tobytes().hex()
+    place = Path(os.path.realpath(keyring))
+    return place.with_name(f"{place.name}.{name}.attachment")
+
+
+def _again(at: Session, kept: Path) -> tuple[mopse.FileUpload, bool] | None:
+    """Send what a command that was interrupted has left; say whether it had come already.
+
+    None if there is nothing, or what there is has never come and never will.
+    """
+    if not kept.exists():
+        return None
+    contents = read_whole(kept, _MOST)
+    try:
+        message = mopse.FileUpload(contents)
+    except MopseError:  # it was changed since
+        return None
+    try:
+        at.cloud.receive(message)
+    except ReplayError:
+        return message, True
+    except (UnreachableError, FileAccessError):
+        raise
+    except MopseError:  # as of an epoch that was left meanwhile, where it may have come before that
+        return (message, True) if _is_stored(at, message) else None
+    return message, False
+
+
+def _is_stored(at: Session, message: mopse.FileUpload) -> bool:
+    try:
+        at.up_to_date(lambda: at.cloud.fetch(at.party.fetch(message.file)))
+    except InvalidInputError:
+        return False
+    return True
+
+
+def _sent(
+    at: Session, provider: mopse.Provider, kept: Path, attach: Callable[[], mopse.FileUpload]
+) -> mopse.FileUpload:
+    """Attach a file, and return what was sent; without an answer it is kept."""
+
+    def send() -> mopse.FileUpload:
+        message = attach()
+        at.save()  # what a lost keyring counts twice is refused; what never arrives is not
+        write_whole(kept, bytes(message), PRIVATE)
+        at.cloud.receive(message)
+        return message
+
+    try:
         try:
-            message = at.up_to_date(send)
+            return at.up_to_date(send)
         except InvalidInputError:
             if not provider.catch_up(at.cloud):
                 raise
-            message = send()
-    if given.json:
-        print_document({"provider": provider.path, "file": message.file})
-    else:
-        print_line(f"{provider.path}: attached as {message.file}.")
+            return send()
+    except (UnreachableError, FileAccessError):
+        raise
+    except MopseError:
+        removed(kept)
+        raise
 
 
 def _find(given: argparse.Namespace) -> int:

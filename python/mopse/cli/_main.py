@@ -9,12 +9,16 @@ from mopse.cli import (
     _ask,
     _attachments,
     _attack,
+    _compare,
     _completion,
+    _count,
     _demo,
     _evaluate,
+    _grants,
     _labs,
     _owner,
     _processes,
+    _read,
     _records,
     _schema,
     _serve,
@@ -30,7 +34,8 @@ __all__ = ["run"]
 _NOT_UNDERSTOOD = 2
 
 _COMMANDS = (
-    *(_schema, _owner, _records, _ask, _attachments, _status, _store, _serve),
+    *(_schema, _owner, _records, _ask, _count, _attachments, _grants, _read),
+    *(_status, _compare, _store, _serve),
     *(_demo, _processes, _evaluate, _attack, _labs, _completion),
 )
 

@@ -102,6 +102,35 @@ def add(commands: Commands) -> None:
     )
     revoke.set_defaults(run=_revoke)
 
+    renew = add_documented(
+        does,
+        "renew-readers",
+        short="close what is sealed from now on to all who hold grants",
+        long="""End what was granted so far for all that is sealed from now on: a reader has left.
+        What was sealed before stays readable to who could read it. Whoever stays gets a new grant,
+        from `mopse grant`.""",
+        example="mopse owner renew-readers --keyring owner.keyring --cloud phr.duckdb",
+    )
+    renew.add_argument(
+        "--under",
+        metavar="PATH",
+        help="the provider whose children it concerns (default: those right below the owner)",
+    )
+    _add_keyring(renew)
+    add_cloud(renew, is_needed=False, why=_TELLS)
+    renew.set_defaults(run=_renew_readers)
+
+    key = add_documented(
+        does,
+        "key",
+        short="print the verification key, the owner's name at clouds",
+        long="""Print the verification key in 64 hexadecimal digits: no secret, and what an operator
+        is told who serves some owners only, with `mopse serve --enroll-only`.""",
+        example="mopse owner key --keyring owner.keyring > owner.key",
+    )
+    _add_keyring(key)
+    key.set_defaults(run=_key)
+
 
 def _add_keyring(command: argparse.ArgumentParser, what: str = "the owner's keyring") -> None:
     command.add_argument("--keyring", required=True, metavar="FILE", help=what)
@@ -139,7 +168,7 @@ def _new(given: argparse.Namespace) -> None:
         opened = _Open(mopse.Owner.generate(schema), keyring, password)
         public = opened.announce()
         if given.cloud is not None:
-            with opened_cloud(given.cloud, may_make=True, wait=given.wait) as cloud:
+            with opened_cloud(given, may_make=True) as cloud:
                 cloud.enroll(public)
     _say(
         given,
@@ -155,7 +184,7 @@ def _enroll(given: argparse.Namespace) -> None:
     password = password_of(given.password_fd, given.keyring, is_new=False)
     with locked(given.keyring) as keyring:
         opened = _Open(opened_owner(given.keyring, password), keyring, password)
-        with opened_cloud(given.cloud, may_make=True, wait=given.wait) as cloud:
+        with opened_cloud(given, may_make=True) as cloud:
             opened.meet(cloud)
     paths = opened.owner.providers
     _say(
@@ -182,7 +211,7 @@ def _authorize(given: argparse.Namespace) -> None:
             provider = opened.owner.authorize(given.name, given.under)
             opened.announce()
         else:
-            with opened_cloud(given.cloud, wait=given.wait) as cloud:
+            with opened_cloud(given) as cloud:
                 opened.meet(cloud)
                 provider = opened.owner.authorize(given.name, given.under)
                 cloud.enroll(opened.announce())
@@ -211,7 +240,7 @@ def _revoke(given: argparse.Namespace) -> None:
             _leave(owner, given.path)
             opened.announce()
         else:
-            with opened_cloud(given.cloud, wait=given.wait) as cloud:
+            with opened_cloud(given) as cloud:
                 opened.meet(cloud)
                 _leave(owner, given.path)
                 cloud.enroll(opened.announce())
@@ -229,6 +258,37 @@ def _revoke(given: argparse.Namespace) -> None:
     )
     if given.cloud is None:
         note("no cloud was told of it: `mopse owner enroll` does that")
+
+
+def _renew_readers(given: argparse.Namespace) -> None:
+    must_be_there(given.keyring)
+    password = password_of(given.password_fd, given.keyring, is_new=False)
+    with locked(given.keyring) as keyring:
+        opened = _Open(opened_owner(given.keyring, password), keyring, password)
+        if given.cloud is None:
+            opened.owner.renew_readers(given.under)
+            opened.announce()
+        else:
+            with opened_cloud(given) as cloud:
+                opened.meet(cloud)
+                opened.owner.renew_readers(given.under)
+                cloud.enroll(opened.announce())
+    who = "right below the owner" if given.under is None else f"below {given.under}"
+    _say(
+        given,
+        f"No grant so far opens what providers {who} seal from now on.",
+        owner=_short(opened.owner),
+        under=given.under,
+    )
+    if given.cloud is None:
+        note("no cloud was told of it: `mopse owner enroll` does that")
+
+
+def _key(given: argparse.Namespace) -> None:
+    must_be_there(given.keyring)
+    password = password_of(given.password_fd, given.keyring, is_new=False)
+    key = opened_owner(given.keyring, password).key.hex()
+    _say(given, key, key=key)
 
 
 def _leave(owner: mopse.Owner, path: str) -> None:

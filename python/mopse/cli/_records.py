@@ -127,6 +127,7 @@ def print_receipt(given: argparse.Namespace, receipt: Receipt, line: str) -> Non
 def _encrypt(given: argparse.Namespace) -> None:
     with session(given) as at:
         provider = as_provider(at.party, given.keyring)
+        at.learn()
         frame = read_table(
             given.table,
             schema=provider.schema,
@@ -204,6 +205,7 @@ def _nothing(given: argparse.Namespace, provider: mopse.Provider, count: int) ->
 def _delete(given: argparse.Namespace) -> None:
     with session(given) as at:
         provider = as_provider(at.party, given.keyring)
+        at.learn()
         ids = as_ids(given.ids, text_ids=given.text_ids)
         twice = next((one for one in ids if ids.count(one) > 1), None)
         if twice is not None:

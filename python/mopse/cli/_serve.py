@@ -7,22 +7,30 @@ asked for. SIGTERM or Ctrl-C stops it; requests that run come to their end.
 import argparse
 import contextlib
 import gc
+import re
 import resource
 import sys
 
+from mopse._files import as_file, read_whole
 from mopse.cli._command import Commands, NotUnderstoodError, add_command
 from mopse.cli._waiting import add_wait, waiting_for
 from mopse.cloud import Cloud
+from mopse.errors import InvalidInputError
 from mopse.service import Limits, serve
 
 __all__ = ["add"]
+
+_KEY = re.compile("[0-9a-fA-F]{64}")
+_MOST = 1 << 22
+"""Bytes of a file that holds verification keys."""
 
 _SWITCH = 0.0005
 """Seconds after which a thread that computes lets another one: answers wait less for others."""
 
 _EXAMPLE = """Example:
 
-    mopse serve --store phr.duckdb --listen 127.0.0.1:8734 --log requests.jsonl
+    mopse serve --store phr.duckdb --listen 127.0.0.1:8734 --log requests.jsonl \\
+      --enroll-only owner.key
 """
 
 _ABOUT = {
@@ -67,6 +75,13 @@ def add(commands: Commands) -> None:
         help="listen beyond this machine without a certificate",
     )
     command.add_argument(
+        "--enroll-only",
+        action="append",
+        metavar="OWNER",
+        help="serve these owners and nobody else: a verification key in 64 hexadecimal digits, or "
+        "a file with one in each line, from `mopse owner key`; may be repeated",
+    )
+    command.add_argument(
         "--log", metavar="FILE", help="lines of JSON, a request each (default: standard error)"
     )
     command.add_argument(
@@ -91,12 +106,31 @@ def add(commands: Commands) -> None:
     command.set_defaults(run=_run)
 
 
+def _keys(owners: list[str]) -> list[bytes]:
+    """Return the verification keys that are named, or that files hold."""
+    keys = []
+    for named in owners:
+        if _KEY.fullmatch(named):
+            keys.append(bytes.fromhex(named))
+            continue
+        lines = read_whole(as_file(named), _MOST).decode("utf-8", "replace").splitlines()
+        written = [line for line in map(str.strip, lines) if line and not line.startswith("#")]
+        if not written or not all(map(_KEY.fullmatch, written)):
+            raise InvalidInputError(
+                f"--enroll-only {named}: the file holds no verification keys, which have 64 "
+                "hexadecimal digits, one in each line"
+            )
+        keys += map(bytes.fromhex, written)
+    return keys
+
+
 def _run(given: argparse.Namespace) -> None:
     host, colon, port = given.listen.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not (colon and host and port.isascii() and port.isdigit() and len(port) <= 5):
         raise NotUnderstoodError("--listen takes HOST:PORT, as in 127.0.0.1:8734")
     limits = Limits(**{name: getattr(given, name) for name in _ABOUT})
+    owners = None if given.enroll_only is None else _keys(given.enroll_only)
     sys.setswitchinterval(_SWITCH)
     gc.freeze()  # what is loaded now stays, and no collection looks through it again
     _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -112,6 +146,7 @@ def _run(given: argparse.Namespace) -> None:
             certificate=given.tls_certificate,
             key=given.tls_key,
             insecure_http=given.insecure_http,
+            owners=owners,
             limits=limits,
             log=given.log,
             ready=lambda address: print(f"The cloud serves at {address}", flush=True),

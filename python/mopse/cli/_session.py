@@ -28,8 +28,8 @@ from mopse.cli._keyrings import (
     password_of,
 )
 from mopse.cli._schema_file import read_schema
-from mopse.cli._waiting import WAIT_SECONDS, add_wait, waiting_for
-from mopse.errors import MissingFileError, OutdatedError
+from mopse.cli._waiting import add_wait, waiting_for
+from mopse.errors import MissingFileError, OutdatedError, ScopeError
 
 __all__ = [
     "NOTHING_FOUND",
@@ -47,7 +47,7 @@ __all__ = [
 NOTHING_FOUND = 3
 """The exit code of a question that nothing answers."""
 
-CLOUD = "as in phr.duckdb or postgresql://user@host/database"
+CLOUD = "as in phr.duckdb, postgresql://user@host/database or https://host:8734"
 
 _Done = TypeVar("_Done")
 
@@ -97,6 +97,11 @@ def add_cloud(
         help=f"{why}, {CLOUD}",
     )
     add_wait(command)
+    command.add_argument(
+        "--certificate",
+        metavar="FILE.pem",
+        help="the certificate of a cloud at https:// that is trusted instead of the system's",
+    )
 
 
 def add_proof(command: argparse.ArgumentParser) -> None:
@@ -127,13 +132,19 @@ def _hours(number: str) -> datetime.timedelta:
 
 
 @contextlib.contextmanager
-def opened_cloud(
-    address: str, *, may_make: bool = False, wait: float = WAIT_SECONDS
-) -> Iterator[mopse.Cloud]:
-    """Lend a cloud, which must be there unless it may be made: a slip would make an empty one."""
+def opened_cloud(given: argparse.Namespace, *, may_make: bool = False) -> Iterator[mopse.Cloud]:
+    """Lend the cloud that a command names.
+
+    It must be there unless it may be made: a slip would make an empty one.
+    """
+    address = os.fspath(given.cloud)
     if not may_make and "://" not in address and not Path(address).exists():
         raise MissingFileError(errno.ENOENT, "there is no such cloud", address)
-    with waiting_for(address, lambda: mopse.Cloud(address), wait) as cloud:
+
+    def opened() -> mopse.Cloud:
+        return mopse.Cloud(address, certificate=given.certificate)
+
+    with waiting_for(address, opened, given.wait) as cloud:
         yield cloud
 
 
@@ -152,6 +163,14 @@ class Session:
         """Save what a provider knows of its records, if its schema has it keep a ledger."""
         if self.party.schema.proven:
             self.save()
+
+    def learn(self) -> None:
+        """Take over what was announced, as that readers have left, before anything is sealed.
+
+        It is not saved by itself: the next command is told the same.
+        """
+        with contextlib.suppress(ScopeError):  # of an epoch that was left: what is sent says so
+            self.party._keyring.catch_up(self.cloud.announcements(self.party.key))
 
     def up_to_date(self, ask: Callable[[], _Done]) -> _Done:
         """Return what a question returns, after the keyring has caught up if it must."""
@@ -179,7 +198,7 @@ def session(given: argparse.Namespace) -> Iterator[Session]:
     password = password_of(given.password_fd, given.keyring, is_new=False)
     with locked(given.keyring) as keyring:
         party = opened_party(given.keyring, password, schema)
-        with opened_cloud(os.fspath(given.cloud), wait=given.wait) as cloud:
+        with opened_cloud(given) as cloud:
             yield Session(party, cloud, keyring, password)
 
 

@@ -3,15 +3,18 @@
 import argparse
 import contextlib
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import polars as pl
 
 import mopse
+from mopse._remote import RemoteGate, is_address
 from mopse.cli._command import Commands
 from mopse.cli._keyrings import Party, add_password, must_be_there, opened_party, password_of
 from mopse.cli._output import add_json, print_document, print_line, print_table, rows_of
 from mopse.cli._session import add_cloud, add_documented, opened_cloud
+from mopse.cli._waiting import waiting_for
 from mopse.errors import InvalidInputError, ScopeError
 from mopse.stores import Store, opened_store
 
@@ -26,8 +29,13 @@ def add(commands: Commands) -> None:
         short="say what a keyring and a cloud hold",
         long="""Say whose a keyring is, its fields and providers, and the seals it has seen; what a
         cloud holds; and of both whether the keyring has missed what was announced there. Nothing is
-        changed.""",
-        example="mopse status --as hospital.keyring --cloud phr.duckdb",
+        changed.
+
+        With a keyring a cloud also says who was authorised or revoked meanwhile, and how many files
+        ever came from a provider. A service says whether its store answers; what that holds is its
+        operator's to see.""",
+        example="""mopse status --as hospital.keyring --cloud phr.duckdb
+                   mopse status --cloud https://10.0.0.5:8734 --certificate cloud.pem""",
     )
     command.add_argument("--as", dest="keyring", metavar="KEYRING", help="a saved keyring")
     add_password(command)
@@ -36,7 +44,7 @@ def add(commands: Commands) -> None:
     command.set_defaults(run=_run)
 
 
-def _run(given: argparse.Namespace) -> None:
+def _run(given: argparse.Namespace) -> int:
     if given.keyring is None and given.cloud is None:
         raise InvalidInputError("--as names a keyring, --cloud a cloud: one of them is needed")
     party, document = None, {}
@@ -46,16 +54,21 @@ def _run(given: argparse.Namespace) -> None:
         party = opened_party(given.keyring, password)
         document = _of_party(party)
     if given.cloud is not None:
-        with _looked_at(given.cloud) as (cloud, store):
-            if party is not None:
-                document["at_cloud"] = _standing(party, cloud)
+        with _looked_at(given) as (cloud, store):
             document["cloud"] = repr(cloud)
+            if isinstance(cloud._gate, RemoteGate):
+                document["health"] = cloud._gate.health()
+            if party is not None and document.get("health", "ok") == "ok":
+                before = party.providers
+                document["at_cloud"] = _standing(party, cloud)
+                document |= _meanwhile(party, cloud, before)
             if store is not None:
                 document["stored"] = rows_of(_stored(store, party))
     if given.json:
         print_document(document)
     else:
         _print(document)
+    return 0 if document.get("health", "ok") == "ok" else 1
 
 
 def _of_party(party: Party) -> dict[str, Any]:
@@ -71,29 +84,42 @@ def _of_party(party: Party) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _looked_at(address: str) -> Iterator[tuple[mopse.Cloud, Store | None]]:
+def _looked_at(given: argparse.Namespace) -> Iterator[tuple[mopse.Cloud, Store | None]]:
     """Lend a cloud, and its store if that is one that can be looked into."""
-    if address.startswith(("http://", "https://")):
-        with opened_cloud(address) as cloud:
+    if is_address(given.cloud) or given.certificate is not None:
+        with opened_cloud(given) as cloud:
             yield cloud, None
     else:
-        with opened_store(address, must_exist=True) as store:
+        open_it = partial(opened_store, given.cloud, must_exist=True)
+        with waiting_for(given.cloud, open_it, given.wait) as store:
             yield mopse.Cloud(store), store
 
 
 def _standing(party: Party, cloud: mopse.Cloud) -> str:
     """Say what a keyring has missed at a cloud; what it learns by that is not kept."""
     try:
-        cloud.announcements(party.key)
+        announced = cloud.announcements(party.key)
     except ScopeError:
         return "the cloud does not serve this owner: `mopse owner enroll`"
     try:
-        is_behind = party.catch_up(cloud)
+        is_behind = party._keyring.catch_up(announced)
     except ScopeError:
         return "its group has left its epoch: it must be authorised again"
     if is_behind:
         return "it has missed announcements, and catches up when it asks or sends"
     return "it has missed nothing"
+
+
+def _meanwhile(party: Party, cloud: mopse.Cloud, before: list[str]) -> dict[str, Any]:
+    """Say what a party that has caught up was told, and how many files ever came from it."""
+    told: dict[str, Any] = {
+        "joined": [path for path in party.providers if path not in before],
+        "left": [path for path in before if path not in party.providers],
+    }
+    if isinstance(party, mopse.Provider):
+        with contextlib.suppress(ScopeError):  # which was said
+            told["attached"] = len(cloud.notes(party.request_notes()))
+    return told
 
 
 def _stored(store: Store, party: Party | None) -> pl.DataFrame:
@@ -120,7 +146,14 @@ def _print(document: dict[str, Any]) -> None:
         print_line(f"Newest seals seen: {seals or 'none'}")
     if "at_cloud" in document:
         print_line(f"At the cloud: {document['at_cloud']}")
+    for word, who in (("joined", "Authorised meanwhile"), ("left", "Revoked meanwhile")):
+        if document.get(word):
+            print_line(f"{who}: {', '.join(document[word])}")
+    if "attached" in document:
+        print_line(f"Files that ever came from it: {document['attached']:,}")
     if "cloud" in document:
         print_line(document["cloud"])
+    if "health" in document:
+        print_line(f"Health: {document['health']}")
     if document.get("stored"):
         print_table(pl.DataFrame(document["stored"]))

@@ -7,7 +7,7 @@ import re
 import secrets
 import time
 import traceback
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +72,11 @@ _STATUSES: tuple[tuple[type[MopseError], int], ...] = (
 
 @checked()
 def application(
-    cloud: Cloud, *, limits: Limits | None = None, log: str | os.PathLike[str] | None = None
+    cloud: Cloud,
+    *,
+    owners: Sequence[bytes] | None = None,
+    limits: Limits | None = None,
+    log: str | os.PathLike[str] | None = None,
 ) -> Application:
     """Return the service of a cloud as an application of ASGI, for a server of one's own.
 
@@ -83,6 +87,9 @@ def application(
     ----------
     cloud : Cloud
         One of this process, over any store.
+    owners : sequence of bytes, optional
+        Verification keys, ``owner.key``, of the owners who are served; all others, also those who
+        are enrolled already, are refused with `mopse.errors.ScopeError`. Everybody by default.
     limits : Limits, optional
         What a request may cost.
     log : path, optional
@@ -92,11 +99,11 @@ def application(
     Raises
     ------
     mopse.errors.InvalidInputError
-        If the extra is not installed, or the cloud is itself a service.
+        If the extra is not installed, the cloud is itself a service, or an owner's key is none.
     mopse.errors.FileAccessError
         If the log cannot be written.
     """
-    return Service(cloud, limits or Limits(), log).application()
+    return Service(cloud, limits or Limits(), log, owners).application()
 
 
 def libraries() -> None:
@@ -111,10 +118,17 @@ def libraries() -> None:
 class Service:
     """A cloud, what is under way, and what is kept of it."""
 
-    def __init__(self, cloud: Cloud, limits: Limits, log: str | os.PathLike[str] | None) -> None:
+    def __init__(
+        self,
+        cloud: Cloud,
+        limits: Limits,
+        log: str | os.PathLike[str] | None,
+        owners: Sequence[bytes] | None = None,
+    ) -> None:
         libraries()
         if isinstance(cloud._gate, RemoteGate):
             raise InvalidInputError("the cloud is a service itself, and this would only pass it on")
+        self._owners = None if owners is None else frozenset(map(_verification_key, owners))
         self.cloud, self.limits = cloud, limits
         self.log = RequestLog(log, most_bytes=_LOG_BYTES, files=_LOG_FILES)
         self.metrics = Metrics()
@@ -162,6 +176,11 @@ class Service:
         made = Starlette(routes=routes, exception_handlers=handlers)
         made.router.redirect_slashes = False
         return made
+
+    def check_owner(self, owner: bytes) -> None:
+        """Refuse an owner who is not served, whoever that is at the cloud."""
+        if self._owners is not None and owner not in self._owners:
+            raise ScopeError("the service does not serve this owner")
 
     async def in_thread(
         self, work: Callable[..., Any], *arguments: Any, is_long: bool = False
@@ -311,9 +330,12 @@ class Endpoint:
         if self._name == "announcements":
             message = _key_in(scope)
             line["owner"] = message[:4].hex()
+            service.check_owner(message)
         else:
             message = await taken(scope, receive, work, self._most, self._admit(work, line))
             self._note(message, line)
+            if len(message) >= OWNER.stop:  # what is shorter is of nobody
+                service.check_owner(message[OWNER])
         answer: bytes = await service.in_thread(
             call.do, service.cloud, message, options, is_long=call.is_long
         )
@@ -324,7 +346,10 @@ class Endpoint:
 
         async def admit(head: bytes) -> None:
             self._note(head, line)
-            if not self._call.is_open and len(head) >= OWNER.stop:
+            if len(head) < OWNER.stop:
+                return
+            self._service.check_owner(head[OWNER])
+            if not self._call.is_open:
                 # Bytes of strangers cost a look-up and no more.
                 await self._service.in_thread(self._service.cloud.announcements, head[OWNER])
 
@@ -337,6 +362,12 @@ class Endpoint:
             line["message"] = kind
             if kind != "announcements" and len(message) >= OWNER.stop:
                 line["owner"] = message[OWNER][:4].hex()
+
+
+def _verification_key(key: bytes) -> bytes:
+    if len(key) != 32:
+        raise InvalidInputError(f"an owner's verification key has 32 bytes, not {len(key)}")
+    return bytes(key)
 
 
 def _name_in(scope: Scope) -> str:

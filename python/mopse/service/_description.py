@@ -21,8 +21,8 @@ def _option(name: str, schema: dict[str, Any], about: str) -> dict[str, Any]:
 
 _ERRORS = {
     "400": "The message is cut short or malformed (`DamagedFileError`).",
-    "403": "It is forged, has expired, or is of somebody without a right to it "
-    "(`SignatureError`, `ExpiredError`, `ScopeError`).",
+    "403": "It is forged, has expired, is of somebody without a right to it, or of an owner whom "
+    "this service does not serve (`SignatureError`, `ExpiredError`, `ScopeError`).",
     "408": "The body did not come in time.",
     "409": "Somebody else was faster, or the sender has missed something (`ChangedError`, "
     "`ReplayError`, `OutdatedError`).",

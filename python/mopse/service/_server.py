@@ -8,7 +8,7 @@ import socket
 import ssl
 import stat
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,7 @@ def serve(
     certificate: str | os.PathLike[str] | None = None,
     key: str | os.PathLike[str] | None = None,
     insecure_http: bool = False,
+    owners: Sequence[bytes] | None = None,
     limits: Limits | None = None,
     log: str | os.PathLike[str] | None = None,
     ready: Callable[[str], object] | None = None,
@@ -58,6 +59,8 @@ def serve(
         PEM files of the certificate and of its key, in PKCS #8, for ``https://``.
     insecure_http : bool
         Whether it may listen beyond this machine without them.
+    owners : sequence of bytes, optional
+        Verification keys of the owners who are served; everybody by default. See `application`.
     limits : Limits, optional
         What a request may cost.
     log : path, optional
@@ -68,8 +71,8 @@ def serve(
     Raises
     ------
     mopse.errors.InvalidInputError
-        If the extra is not installed, the certificate and key are no pair, or it would listen
-        beyond this machine without them.
+        If the extra is not installed, the certificate and key are no pair, it would listen beyond
+        this machine without them, or an owner's key is none.
     mopse.errors.FileAccessError
         If a file cannot be read, or the address is not free.
 
@@ -93,7 +96,7 @@ def serve(
         )
     pair = None if certificate is None else _pair(certificate, key)
     where = _free(host, port)
-    service = Service(cloud, limits or Limits(), log)
+    service = Service(cloud, limits or Limits(), log, owners)
     try:
         asyncio.run(_run(service, host, where, pair, ready, asyncio.Event()))
     finally:

@@ -117,5 +117,6 @@ def test_secrets_are_neither_arguments_nor_in_the_environment():
     for path, parser in COMMANDS.items():
         for action in parser._actions:
             if "password" in action.dest or "key" in action.dest:
-                known = {"keyring", "password_fd", "new_password_fd", "keyword", "tls_key"}
+                known = {"keyring", "other_keyring", "keyword", "tls_key"}
+                known |= {"password_fd", "new_password_fd", "with_password_fd"}
                 assert action.dest in known, path

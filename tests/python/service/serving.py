@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,9 +79,14 @@ class Served:
 
 
 @contextlib.contextmanager
-def served_here(cloud: mopse.Cloud, log: Path, limits: Limits | None = None) -> Iterator[str]:
+def served_here(
+    cloud: mopse.Cloud,
+    log: Path,
+    limits: Limits | None = None,
+    owners: Sequence[bytes] | None = None,
+) -> Iterator[str]:
     """Serve a cloud of this process from a thread; gives the address."""
-    service = _application.Service(cloud, limits or Limits(), log)
+    service = _application.Service(cloud, limits or Limits(), log, owners)
     begun, told = threading.Event(), {}
 
     def ready(address: str) -> None:

@@ -282,6 +282,34 @@ def test_connections_are_used_again_and_made_anew_where_the_service_was(tmp_path
     remote.close()
 
 
+def test_a_cloud_that_was_closed_is_asked_nothing_more(local):
+    with Cloud(local) as remote:
+        scene = Scene(SCHEMA, "hospital", cloud=remote)
+        scene.send("hospital", ROWS)
+    for ask in (
+        lambda: remote.announcements(scene.owner.key),
+        lambda: remote.enroll(scene.owner.public),
+        lambda: scene.owner.ask(remote, age=30),
+        lambda: scene.owner.count(remote, age=30),
+    ):
+        with pytest.raises(FileAccessError, match=f"the cloud at {local} is closed"):
+            ask()
+    assert remote._gate._idle == []
+    assert scene.owner.count(Cloud(local), age=30) == 1
+
+
+def test_a_service_says_how_it_is(local):
+    assert Cloud(local)._gate.health() == "ok"
+    for status, body in ((503, b'{"status": "the store is away"}'), (200, b'{"status": "away"}')):
+        with between(lambda request, told=(status, body): request.tell(*told)) as url:
+            gate = Cloud(url)._gate
+            if status == 503:
+                assert gate.health() == "the store is away"
+            else:
+                with pytest.raises(UnreachableError, match="not how a service is"):
+                    gate.health()
+
+
 def test_a_large_message_that_is_refused_says_why(tmp_path):
     with Served(tmp_path, "--message-bytes", "1000000") as served, Cloud(served.url) as remote:
         for _ in range(5):
@@ -398,10 +426,10 @@ def test_no_side_goes_down_to_older_tls(tmp_path):
 
 def test_neither_side_takes_plain_http_for_tls(tmp_path, local):
     certificate, _ = pair(tmp_path)
-    with pytest.raises(UnreachableError, match=r"TLS failed|broke"):
+    with pytest.raises(UnreachableError, match=r"it does not speak TLS"):
         Cloud(local.replace("http:", "https:"), certificate=certificate).count(b"query")
     with secured(tmp_path) as (served, _):
-        with pytest.raises(UnreachableError):
+        with pytest.raises(UnreachableError, match="it speaks TLS, which is asked by https://"):
             Cloud(served.url.replace("https:", "http:")).count(b"query")
         said, _ = spoken(raw(served.port, b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n"))
         assert b"200" not in said

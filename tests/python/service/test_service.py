@@ -418,3 +418,43 @@ def test_the_log_is_turned_over_and_a_full_disk_is_survived(tmp_path):
     last = json.loads((tmp_path / "log").read_text().splitlines()[-1])
     assert last == {"time": "1970-01-01T00:01:00.500Z", "request": "x" * 40, "number": 59}
     assert (tmp_path / "log").stat().st_mode & 0o777 == 0o600
+
+
+def test_an_owner_who_is_not_named_is_served_by_no_call(tmp_path):
+    cloud = Cloud()
+    known = Scene(SCHEMA, "hospital", seed=21, cloud=cloud)
+    other = Scene(SCHEMA, "hospital", seed=22, cloud=cloud)
+    for one in (known, other):
+        one.send("hospital", table(0, 5))
+    with served_here(cloud, tmp_path / "log.jsonl", owners=[known.owner.key]) as url:
+        remote = Cloud(url)
+        assert known.owner.ask(remote, age=(0, 99)).height == 5
+        remote.enroll(known.owner.public)
+        owner, hospital = other.owner, other["hospital"]
+        more = hospital.encrypt(table(5, 5), id="id", accept_leakage=SCHEMA)
+        attached = hospital.attach(1, bytes(300_000), name="n", media_type="a/b")
+        for ask in (
+            lambda: remote.enroll(owner.public),
+            lambda: remote.announcements(owner.key),
+            lambda: remote.receive(more),
+            lambda: remote.receive(attached),
+            lambda: remote.receive(hospital.seal()),
+            lambda: remote.receive(owner.removal("hospital")),
+            lambda: remote.receive_in_pieces(more),
+            lambda: remote.search(owner.query(age=(0, 99))),
+            lambda: remote.count(owner.query(age=(0, 99))),
+            lambda: remote.find(owner.find("word")),
+            lambda: remote.fetch(owner.fetch("0" * 32)),
+            lambda: remote.notes(hospital.request_notes()),
+        ):
+            with pytest.raises(ScopeError, match="the service does not serve this owner"):
+                ask()
+        with pytest.raises(DamagedFileError):
+            remote.count(b"MOPSEQRY")
+    assert owner.ask(cloud, age=(0, 99)).height == 5
+
+
+@pytest.mark.parametrize("owners", [[b"x"], [bytes(33)], ["x"], bytes(32), 5])
+def test_owners_who_are_none_are_refused(owners):
+    with pytest.raises(InvalidInputError, match=r"owners|verification key"):
+        mopse.service.application(Cloud(), owners=owners)

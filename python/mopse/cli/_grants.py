@@ -1,0 +1,227 @@
+"""The commands ``mopse grant`` and ``mopse query``: what a reader without a keyring is given.
+
+A grant is a file of bytes, as `mopse.Owner.grant` returns them. A query is a file of JSON with the
+signed message and with the bounds as they were typed, which do not travel to a cloud. Both are for
+whoever is to read alone: new files have mode 0600, and none is ever overwritten or printed.
+"""
+
+import argparse
+import base64
+import binascii
+import contextlib
+import datetime
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import mopse
+from mopse._files import PRIVATE, as_file, read_whole, write_whole
+from mopse.cli._bounds import bounds
+from mopse.cli._command import Commands
+from mopse.cli._keyrings import (
+    Party,
+    locked,
+    made_new,
+    must_be_there,
+    opened_party,
+    password_of,
+)
+from mopse.cli._output import add_json, print_document, print_line
+from mopse.cli._schema_file import naming, read_schema
+from mopse.cli._session import add_cloud, add_documented, add_party, opened_cloud
+from mopse.cli._tables import as_ids
+from mopse.errors import DamagedFileError, InvalidInputError
+
+__all__ = ["add", "read_grants", "read_query"]
+
+_MOST = 1 << 28
+"""Bytes of a file that holds a grant or a query."""
+
+_MOST_DAYS = 36_500
+_KIND = "mopse query"
+_WHY = "a cloud to learn from first what the keyring has missed"
+
+
+def add(commands: Commands) -> None:
+    """Add the commands."""
+    grant = add_documented(
+        commands,
+        "grant",
+        short="let somebody read records of a provider",
+        long="""Write a grant: a file that opens records of a provider, all of them or some by their
+        ids, whole or some portions, for `mopse read`. Whoever has the file reads what it opens, and
+        what was granted once cannot be taken back: send it so that nobody else sees it. It finds
+        nothing by itself: that takes a query, from `mopse query`.
+
+        An owner grants what any provider has, a provider what it and those below it have.""",
+        example="""mopse grant hospital --as owner.keyring --portion rest --expires-in 30 \\
+                     --out hospital.grant --cloud phr.duckdb
+                   mopse grant --as hospital.keyring --id 17 --id 23 --out two.grant""",
+    )
+    grant.add_argument(
+        "provider",
+        nargs="?",
+        metavar="PATH",
+        help="the provider, as in hospital/ward (default: the keyring's own)",
+    )
+    add_party(grant)
+    grant.add_argument(
+        "--id",
+        action="append",
+        metavar="ID",
+        help="the id of a record to grant; may be repeated (default: all records)",
+    )
+    grant.add_argument(
+        "--text-ids", action="store_true", help="take ids as text also where all are whole numbers"
+    )
+    grant.add_argument(
+        "--portion",
+        action="append",
+        metavar="NAME",
+        help="a portion of the schema, 'rest' or 'files'; may be repeated (default: all)",
+    )
+    _add_expiry(grant, "the grant opens anything (default: for ever)")
+    _add_out(grant, "the new file, a secret")
+    add_cloud(grant, is_needed=False, why=_WHY)
+    add_json(grant)
+    grant.set_defaults(run=_grant)
+
+    query = add_documented(
+        commands,
+        "query",
+        short="make a query for somebody who has grants",
+        long="""Write a query to a file: a signed question, for `mopse read`. Whoever has the file
+        can ask it until it expires, and opens of what it finds what was granted. The file holds the
+        bounds as they are typed, of which a cloud is told the cells. `mopse ask --help` says what a
+        query is.""",
+        example="""mopse query 'age >= 40 and age <= 60' --as owner.keyring --expires-in 7 \\
+                     --out ages.query --cloud phr.duckdb""",
+    )
+    query.add_argument("query", help="bounds of fields, joined with 'and'")
+    add_party(query)
+    _add_expiry(query, "the query can be asked (default: 1)", default=1)
+    _add_out(query, "the new file")
+    add_cloud(query, is_needed=False, why=_WHY)
+    add_json(query)
+    query.set_defaults(run=_query)
+
+
+def read_grants(paths: list[str]) -> list[bytes]:
+    """Return the grants that files hold."""
+    return [read_whole(as_file(path), _MOST) for path in paths]
+
+
+def read_query(path: str, schema: mopse.Schema) -> mopse.Query:
+    """Return the query of a file, with its bounds.
+
+    Raises
+    ------
+    mopse.errors.DamagedFileError
+        If it is no such file.
+    mopse.errors.InvalidInputError
+        If its bounds are none of the schema, or of other fields than were signed.
+    mopse.errors.SignatureError
+        If it is forged.
+    mopse.errors.FileAccessError
+        If it cannot be read.
+    """
+    contents = read_whole(as_file(path), _MOST)
+    with naming(path):
+        try:
+            held = json.loads(contents)
+            kind, typed, message = held["kind"], held["query"], held["message"]
+            signed = base64.b64decode(message, validate=True)
+        except (ValueError, TypeError, KeyError, RecursionError, binascii.Error):
+            kind = typed = None
+        if kind != _KIND or not isinstance(typed, str):
+            raise DamagedFileError("it is no file of `mopse query`")
+        asked = bounds(typed, schema)
+        ranges = {name: schema[name].range(low, high) for name, (low, high) in asked.items()}
+        known = {name: pair for name, pair in ranges.items() if pair is not None}
+        known = known if len(known) == len(ranges) else {}
+        query = mopse.Query(signed, known)
+        if any(of.keys() != known.keys() for of in query.bounds):
+            raise InvalidInputError("its bounds are of other fields than were signed")
+    return query
+
+
+def _add_expiry(command: argparse.ArgumentParser, what: str, *, default: int | None = None) -> None:
+    command.add_argument(
+        "--expires-in", type=_days, default=default, metavar="DAYS", help=f"how long {what}"
+    )
+
+
+def _days(number: str) -> int:
+    is_number = number.isascii() and number.isdigit() and len(number) < 7
+    if not (is_number and 1 <= int(number) <= _MOST_DAYS):
+        raise argparse.ArgumentTypeError(f"it must be a whole number of days, 1 to {_MOST_DAYS:,}")
+    return int(number)
+
+
+def _add_out(command: argparse.ArgumentParser, what: str) -> None:
+    command.add_argument("--out", required=True, metavar="FILE", help=what)
+
+
+@contextlib.contextmanager
+def _party(given: argparse.Namespace) -> Iterator[Party]:
+    """Lend whoever gives the command, who has learned what a cloud tells if one is named."""
+    made_new(given.out)
+    must_be_there(given.keyring)
+    schema = None if given.schema is None else read_schema(given.schema)
+    password = password_of(given.password_fd, given.keyring, is_new=False)
+    with locked(given.keyring) as keyring:
+        party = opened_party(given.keyring, password, schema)
+        if given.cloud is not None:
+            with opened_cloud(given) as cloud:
+                if party.catch_up(cloud):
+                    party.save(keyring, password)
+        yield party
+
+
+def _written(path: str, content: bytes) -> None:
+    """Write a new file for its owner only."""
+    file: Path = as_file(path)
+    made_new(path)
+    write_whole(file, content, PRIVATE)
+
+
+def _grant(given: argparse.Namespace) -> None:
+    days = None if given.expires_in is None else datetime.timedelta(days=given.expires_in)
+    ids = None if given.id is None else as_ids(given.id, text_ids=given.text_ids)
+    with _party(given) as party:
+        path = given.provider
+        if isinstance(party, mopse.Owner):
+            if path is None:
+                raise InvalidInputError("an owner grants what a provider has: its path is needed")
+            grant = party.grant(path, ids, portions=given.portion, expires_in=days)
+        else:
+            path = party.path if path is None else path
+            grant = party.grant(ids, provider=path, portions=given.portion, expires_in=days)
+        _written(given.out, grant)
+    told: dict[str, Any] = {
+        "provider": path,
+        "out": given.out,
+        "ids": ids,
+        "portions": given.portion,
+        "days": given.expires_in,
+    }
+    if given.json:
+        print_document(told)
+    else:
+        print_line(f"{given.out} opens records of {path}. It is a secret: whoever has it reads.")
+
+
+def _query(given: argparse.Namespace) -> None:
+    with _party(given) as party:
+        ranges = bounds(given.query, party.schema)
+        query = party.query(ranges, expires_in=datetime.timedelta(days=given.expires_in))
+        message = base64.b64encode(bytes(query)).decode()
+        expires = query.expires.isoformat()
+        held = {"kind": _KIND, "query": given.query, "expires": expires, "message": message}
+        _written(given.out, f"{json.dumps(held, indent=1)}\n".encode())
+    if given.json:
+        print_document({"out": given.out, "groups": len(query), "expires": expires})
+    else:
+        groups = f"{len(query):,} group{'' if len(query) == 1 else 's'}"
+        print_line(f"{given.out} asks {groups}, until {expires}: for who has grants.")

@@ -1,0 +1,136 @@
+"""Attachments whose command was ended at a bad time, and is given again."""
+
+import json
+import stat
+
+import pytest
+import terminal
+from terminal import PASSWORDS
+
+from mopse import Cloud, Field, Owner, Schema
+from mopse.errors import UnreachableError
+
+SCHEMA = Schema(age=Field(0, 120, proof=True))
+INTERRUPTED = 130
+
+
+class Ward:
+    """A folder with a provider and a cloud, and how often that cloud was sent something."""
+
+    def __init__(self, folder, monkeypatch) -> None:
+        self.folder, self.patch = folder, monkeypatch
+        owner = Owner.generate(SCHEMA)
+        hospital = owner.authorize("hospital")
+        with Cloud(folder / "phr.duckdb") as cloud:
+            cloud.enroll(owner.public)
+            cloud.receive(hospital.encrypt({"id": [1], "age": [41]}, id="id"))
+        hospital.save(folder / "hospital.keyring", PASSWORDS["hospital"])
+        owner.save(folder / "owner.keyring", PASSWORDS["owner"])
+        (folder / "x.jpg").write_bytes(b"the image of a patient")
+
+    def run(self, name, *arguments, expect=0):
+        """Give a command as a party."""
+        where = "--as", f"{name}.keyring", "--cloud", "phr.duckdb"
+        keys = [PASSWORDS[name]]
+        return terminal.mopse_here(*arguments, *where, folder=self.folder, keys=keys, expect=expect)
+
+    def attach(self, *more, record="1", word="x-ray", expect=0):
+        """Attach the image."""
+        given = "attach", record, "x.jpg", "--keyword", word, *more
+        return self.run("hospital", *given, expect=expect)
+
+    def attach_badly(self, when, error, expect):
+        """Attach the image, and be ended before or after the cloud took it."""
+        receive = Cloud.receive
+
+        def end(cloud, message):
+            if when == "after":
+                receive(cloud, message)
+            raise error
+
+        with self.patch.context() as patched:
+            patched.setattr(Cloud, "receive", end)
+            return self.attach(expect=expect)
+
+    def found(self, *words):
+        """Return the numbers of files, as the owner finds them by words."""
+        given = "find", *(words or ["x-ray"]), "--json"
+        where = "--as", "owner.keyring", "--cloud", "phr.duckdb"
+        keys = [PASSWORDS["owner"]]
+        said = terminal.mopse_here(*given, *where, folder=self.folder, keys=keys)
+        return {one["file"] for one in json.loads(said.stdout)["files"]}
+
+    def kept(self):
+        """Return the files beside the keyring that hold attachments."""
+        return sorted(self.folder.glob("*.attachment"))
+
+
+@pytest.fixture
+def ward(tmp_path, monkeypatch):
+    return Ward(tmp_path, monkeypatch)
+
+
+ENDS = [
+    pytest.param(KeyboardInterrupt(), INTERRUPTED, id="interrupted"),
+    pytest.param(UnreachableError("the answer was lost"), 1, id="unanswered"),
+]
+
+
+@pytest.mark.parametrize(("error", "expect"), ENDS)
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_the_same_command_again_attaches_once(ward, when, error, expect):
+    ward.attach_badly(when, error, expect)
+    [kept] = ward.kept()
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert b"patient" not in kept.read_bytes()
+    said = json.loads(ward.attach("--json").stdout)
+    assert said["repeated"] is (when == "after")
+    assert ward.found() == {said["file"]}
+    assert ward.kept() == []
+    ward.run("hospital", "seal")  # by the ledger, which has kept count
+    ward.attach()  # of whom it is known that it is done, so that this is another one
+    assert len(ward.found()) == 2
+
+
+def test_another_command_meanwhile_is_another_one(ward):
+    ward.attach_badly("after", KeyboardInterrupt(), INTERRUPTED)
+    ward.attach(word="other")
+    ward.attach(record="2")
+    ward.attach("--name", "y.jpg")
+    ward.attach("--text-ids")
+    [_] = ward.kept()
+    assert (len(ward.found()), len(ward.found("other"))) == (4, 1)
+    assert "attached before as" in ward.attach().stdout
+    assert len(ward.found()) == 4
+    assert ward.kept() == []
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_what_a_cloud_takes_no_more_is_attached_anew_unless_it_came(ward, when):
+    ward.attach_badly(when, KeyboardInterrupt(), INTERRUPTED)
+    given = "owner", "renew-readers", "--keyring", "owner.keyring", "--cloud", "phr.duckdb"
+    terminal.mopse_here(*given, folder=ward.folder, keys=[PASSWORDS["owner"]])
+    said = json.loads(ward.attach("--json").stdout)
+    assert said["repeated"] is (when == "after")
+    assert ward.found() == {said["file"]}
+    assert ward.kept() == []
+
+
+def test_what_is_refused_is_not_kept(ward):
+    assert "keyword" in ward.attach(word="\u00ad", expect=1).stderr
+    owner = Owner.open(ward.folder / "owner.keyring", PASSWORDS["owner"])
+    owner.authorize("clinic")
+    owner.revoke("clinic")
+    with Cloud(ward.folder / "phr.duckdb") as cloud:
+        cloud.enroll(owner.public)
+    assert "epoch" in ward.attach(expect=1).stderr
+    assert ward.kept() == []
+
+
+def test_half_of_what_was_kept_is_not_sent(ward):
+    ward.attach_badly("before", KeyboardInterrupt(), INTERRUPTED)
+    [kept] = ward.kept()
+    kept.write_bytes(kept.read_bytes()[:-1])
+    ward.attach()
+    assert len(ward.found()) == 1
+    assert ward.kept() == []
