@@ -109,11 +109,12 @@ class User:
         known = instance(schema, Schema, "a schema")
         given = items(grants, "grants", "list of bytes")
         messages = [as_message(grant, "a grant") for grant in given]
-        self._begin(_mopse.party.Grants.decode(messages, int(time.time())), len(messages))
+        self._begin(_mopse.party.Grants.decode(messages, int(time.time())))
         self._schema: Schema | None = known
+        self._granted = len(messages)
 
-    def _begin(self, grants: _mopse.party.Grants, granted: int) -> None:
-        self._grants, self._granted = grants, granted
+    def _begin(self, grants: _mopse.party.Grants) -> None:
+        self._grants = grants
         self._schema = None
         self._schemas: dict[bytes, Schema] = {}
         self._proven_states: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
@@ -121,7 +122,7 @@ class User:
     @classmethod
     def _of(cls, grants: _mopse.party.Grants) -> Self:
         user = cls.__new__(cls)
-        user._begin(grants, 0)
+        user._begin(grants)
         for given in grants.given():
             user._note(given)
         return user
@@ -131,7 +132,6 @@ class User:
         of = {name: Field._of(field, proof=name in proven) for name, field in fields}
         named = {name: tuple(columns) for name, columns in portions}
         self._schemas[bytes(owner)] = Schema._of(of, portions=named)
-        self._granted = len(self._grants.given())
 
     @classmethod
     def generate(cls, *, post_quantum: bool = False) -> Self:
@@ -626,7 +626,8 @@ class User:
         )
 
     def __repr__(self) -> str:
-        return f"User(grants={self._granted})"
+        grants = len(self._grants.given()) if self._schema is None else self._granted
+        return f"User(grants={grants})"
 
 
 def _kind(proof: Any) -> str | None:

@@ -310,14 +310,16 @@ fn keyrings_of_older_versions_are_read_and_of_an_unknown_one_refused() {
         }
         let read = Keyring::decode(&old.encode(2)).unwrap();
         let bytes = read.encode();
-        assert_eq!(bytes[8], 4, "it is written as version 4");
+        assert_eq!(bytes[8], 5, "it is written as version 5");
         assert_eq!(*Keyring::decode(&bytes).unwrap().encode(), *bytes);
-        // Version 3 said neither what is proven nor which seals were seen.
-        let (kept, none) = bytes.split_at(bytes.len() - 16);
-        assert_eq!(none, [0; 16]);
-        let of_version_3 = [&kept[..8], &[3], &kept[9..]].concat();
-        assert_eq!(*Keyring::decode(&of_version_3).unwrap().encode(), *bytes);
-        for got in [0, 5, 255] {
+        // Version 3 said neither what is proven nor which seals were seen, version 4 not what is shared.
+        for (version, less) in [(3, 24), (4, 8)] {
+            let (kept, none) = bytes.split_at(bytes.len() - less);
+            assert_eq!(none, vec![0; less]);
+            let older = [&kept[..8], &[version], &kept[9..]].concat();
+            assert_eq!(*Keyring::decode(&older).unwrap().encode(), *bytes);
+        }
+        for got in [0, 6, 255] {
             let mut bytes = keyring.encode().to_vec();
             bytes[8] = got;
             let refused = Keyring::decode(&bytes).unwrap_err();
