@@ -99,7 +99,17 @@ PYTHON = {
         "specimens",
     },
     "cli": {
-        *("", "_checks", "_files", "_remote", "_scheme_names", "_types", "cloud", "errors"),
+        *(
+            "",
+            "_checks",
+            "_files",
+            "_party",
+            "_remote",
+            "_scheme_names",
+            "_types",
+            "cloud",
+            "errors",
+        ),
         *("evaluate", "labs", "messages", "plot", "service", "stores"),
     },
     "__main__": {"cli"},

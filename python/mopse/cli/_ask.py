@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import mopse
 from mopse.cli._bounds import bounds
 from mopse.cli._command import Commands
-from mopse.cli._output import add_json, counted, note, print_document, print_table, rows_of
+from mopse.cli._found import add_report, print_found
+from mopse.cli._output import add_json, rows_of
 from mopse.cli._session import (
-    NOTHING_FOUND,
     add_cloud,
     add_documented,
     add_party,
@@ -50,11 +50,7 @@ def add(commands: Commands) -> None:
     add_party(command)
     add_cloud(command)
     add_proof(command)
-    command.add_argument(
-        "--report",
-        action="store_true",
-        help="print what opens, and what does not as faults, instead of refusing all",
-    )
+    add_report(command)
     add_json(command)
     command.set_defaults(run=_run)
 
@@ -74,30 +70,19 @@ def _run(given: argparse.Namespace) -> int:
                 by_provider=False,
             )
         seals = {path: n for (path, _), n, _ in sorted(at.party._keyring.seals_seen)}
-    records, faults = found if given.report else (found, None)
+    if not given.proof:
+        return print_found(given, found, {})
     unsealed = _unsealed(answer)
-    if given.json:
-        document = {"records": rows_of(records)}
-        if faults is not None:
-            document["faults"] = rows_of(faults)
-        print_document(document | ({"seals": seals, "unsealed": unsealed} if given.proof else {}))
-    else:
-        print_table(records)
-    if given.proof:
-        shown = ", ".join(f"{path} {number}" for path, number in sorted(seals.items()))
-        note(f"nothing is missing that these seals state: {shown}")
-        late = ", ".join(f"{path} {count:,}" for path, count in unsealed.items())
-        note(
-            f"records of the answer that came after the seals: {late or 'none'}; others that came "
-            "after them may be missing"
-        )
-    note(counted(records.height, "record"))
-    if faults is not None and faults.height:
-        for fault in rows_of(faults):
-            cause = fault["cause"].removesuffix(_PYTHON)
-            note(f"provider {fault['provider']!r}, record {fault['record']}: {cause}")
-        return 1
-    return 0 if records.height else NOTHING_FOUND
+    shown = ", ".join(f"{path} {number}" for path, number in sorted(seals.items()))
+    late = ", ".join(f"{path} {count:,}" for path, count in unsealed.items())
+    return print_found(
+        given,
+        found,
+        {"seals": seals, "unsealed": unsealed},
+        f"nothing is missing that these seals state: {shown}",
+        f"records of the answer that came after the seals: {late or 'none'}; others that came "
+        "after them may be missing",
+    )
 
 
 def _unsealed(answer: mopse.Answer) -> dict[str, int]:
@@ -109,7 +94,6 @@ def _unsealed(answer: mopse.Answer) -> dict[str, int]:
     return dict(sorted(late.items()))
 
 
-_PYTHON = ": see by_provider=True"
 _FLAGS = {
     "by_provider=True gives each provider's records as they are, faults='report'": "--report",
     "faults='report'": "--report",

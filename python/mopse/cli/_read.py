@@ -4,11 +4,13 @@ import argparse
 from typing import Any
 
 import mopse
+from mopse._party import search
 from mopse.cli._command import Commands
+from mopse.cli._found import add_report, print_found
 from mopse.cli._grants import read_grants, read_query
-from mopse.cli._output import add_json, note, print_document, print_table, rows_of
+from mopse.cli._output import add_json
 from mopse.cli._schema_file import naming, read_schema
-from mopse.cli._session import NOTHING_FOUND, add_cloud, add_documented, add_proof, opened_cloud
+from mopse.cli._session import add_cloud, add_documented, add_proof, opened_cloud
 
 __all__ = ["add"]
 
@@ -43,11 +45,7 @@ def add(commands: Commands) -> None:
     command.add_argument("--schema", required=True, metavar="FILE.toml", help="the owner's schema")
     add_cloud(command)
     add_proof(command)
-    command.add_argument(
-        "--report",
-        action="store_true",
-        help="print what opens, and what does not as faults, instead of refusing all",
-    )
+    add_report(command)
     add_json(command)
     command.set_defaults(run=_run)
 
@@ -62,7 +60,7 @@ def _run(given: argparse.Namespace) -> int:
     query = read_query(given.query, schema)
     proof = "signatures" if given.proof else None
     with opened_cloud(given) as cloud:
-        answer = _whole(cloud, query, proof)
+        answer = search(cloud, query, proof=proof)
     found: Any = user.decrypt(
         answer,
         query,
@@ -70,38 +68,15 @@ def _run(given: argparse.Namespace) -> int:
         max_age=given.max_age,
         faults="report" if given.report else "raise",
     )
-    records, faults = found if given.report else (found, None)
-    document: dict[str, Any] = {"records": rows_of(records)}
-    if faults is not None:
-        document["faults"] = rows_of(faults)
-    seals = {}
+    proven: dict[str, Any] = {}
+    notes = []
     if answer.proven is not None:
         seals = dict(sorted(answer.proven.select("provider", "seal").iter_rows()))
-        document["seals"] = seals
-    if given.json:
-        print_document(document)
-    else:
-        print_table(records)
-    if given.proof:
+        proven["seals"] = seals
         shown = ", ".join(f"{path} {number}" for path, number in seals.items())
-        note(f"nothing is missing that these seals state: {shown}; what came after them is refused")
+        after = "what came after them is refused"
+        notes.append(f"nothing is missing that these seals state: {shown}; {after}")
     if answer.unchecked:
         fields = ", ".join(answer.unchecked)
-        note(f"not granted, so that records beyond the bounds may be among these: {fields}")
-    note(f"{records.height:,} record{'' if records.height == 1 else 's'}")
-    if faults is not None and faults.height:
-        for fault in rows_of(faults):
-            note(f"provider {fault['provider']!r}, record {fault['record']}: {fault['cause']}")
-        return 1
-    return 0 if records.height else NOTHING_FOUND
-
-
-def _whole(cloud: mopse.Cloud, query: mopse.Query, proof: str | None) -> mopse.messages.Answer:
-    """Return the whole answer to a query, page by page."""
-    answer = cloud.search(query, proof=proof)
-    while answer.goes_on(query):
-        page = cloud.search(query, after=answer, proof=proof)
-        if not any(len(part) or part.is_last or part.removed for part in page._parts):
-            break  # it brings nothing; what is missing is found out when it is opened
-        answer += page
-    return answer
+        notes.append(f"not granted, so that records beyond the bounds may be among these: {fields}")
+    return print_found(given, found, proven, *notes)

@@ -19,6 +19,7 @@ from typing import TypeVar
 
 import mopse
 from mopse.cli._command import Commands, NotUnderstoodError, add_command
+from mopse.cli._found import NOTHING_FOUND
 from mopse.cli._keyrings import (
     Party,
     add_password,
@@ -43,9 +44,6 @@ __all__ = [
     "opened_cloud",
     "session",
 ]
-
-NOTHING_FOUND = 3
-"""The exit code of a question that nothing answers."""
 
 CLOUD = "as in phr.duckdb, postgresql://user@host/database or https://host:8734"
 

@@ -1,0 +1,48 @@
+"""How records that a query finds are printed, by whichever command asks."""
+
+import argparse
+from collections.abc import Mapping
+from typing import Any
+
+from mopse.cli._output import counted, note, print_document, print_table, rows_of
+
+__all__ = ["NOTHING_FOUND", "add_report", "print_found"]
+
+NOTHING_FOUND = 3
+"""The exit code of a question that nothing answers."""
+
+_PYTHON = ": see by_provider=True"
+
+
+def add_report(command: argparse.ArgumentParser) -> None:
+    """Add whether what does not open is reported."""
+    command.add_argument(
+        "--report",
+        action="store_true",
+        help="print what opens, and what does not as faults, instead of refusing all",
+    )
+
+
+def print_found(
+    given: argparse.Namespace, found: Any, proven: Mapping[str, Any], *notes: str
+) -> int:
+    """Print what was found, with `proven` beside it in a document; return the exit code.
+
+    Notes are printed between the records and their number.
+    """
+    records, faults = found if given.report else (found, None)
+    if given.json:
+        document = {"records": rows_of(records)}
+        if faults is not None:
+            document["faults"] = rows_of(faults)
+        print_document(document | dict(proven))
+    else:
+        print_table(records)
+    for one in (*notes, counted(records.height, "record")):
+        note(one)
+    if faults is not None and faults.height:
+        for fault in rows_of(faults):
+            cause = fault["cause"].removesuffix(_PYTHON)
+            note(f"provider {fault['provider']!r}, record {fault['record']}: {cause}")
+        return 1
+    return 0 if records.height else NOTHING_FOUND
