@@ -335,6 +335,10 @@ def prepare(engine: Engine, session: Session, must_exist: bool) -> None:
             _make(engine, session, versions[0][0])
             session.run("UPDATE mopse_store SET version = ?", VERSION)
             return
+        if tables != {"mopse_store"}:
+            raise DamagedFileError(
+                "the table mopse_store has lost its row, which tells its version"
+            )
     elif tables:
         raise DamagedFileError("it is no store: there are tables of somebody else in it")
     if must_exist:
