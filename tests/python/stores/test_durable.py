@@ -111,20 +111,38 @@ def script() -> Script:
     return Script()
 
 
-def killed(address: str, messages: Path, script: Script, start: int, after: float) -> int:
-    """Have a process write until it is killed; return the number of the last it acknowledged."""
-    command = [sys.executable, str(WRITER), address, str(messages), str(script.now), str(start)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "open\n"
-        timer = threading.Timer(after, process.send_signal, [signal.SIGKILL])
+class Writers:
+    """Processes that write until they are killed, one after the other."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, str(WRITER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def __enter__(self) -> "Writers":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self.process as process:
+            process.kill()
+
+    def killed(self, address: str, messages: Path, script: Script, start: int, after: float) -> int:
+        """Have one write until it is killed; return the number of the last it acknowledged."""
+        said, told = self.process.stdout, self.process.stdin
+        assert said is not None
+        assert told is not None
+        print(json.dumps([address, str(messages), script.now, start]), file=told, flush=True)
+        word, number = said.readline().split()
+        assert word == "open"
+        timer = threading.Timer(after, os.kill, [int(number), signal.SIGKILL])
         timer.start()
-        said = process.stdout.read().split()
+        acknowledged = start - 1
+        while (line := said.readline().split())[0] != "ended":
+            acknowledged = int(line[0])
         timer.cancel()
-        process.wait()
-    assert process.returncode in (0, -signal.SIGKILL)
-    numbers = [int(line) for line in said if line.isdigit()]
-    return numbers[-1] if numbers else start - 1
+        timer.join()
+        assert line[1:] in (["True", str(int(signal.SIGKILL))], ["False", "0"])
+        return acknowledged
 
 
 @pytest.mark.parametrize(("kind", "kills"), [("file", KILLS), ("database", KILLS // 4)])
@@ -139,29 +157,31 @@ def test_what_was_acknowledged_is_there_and_nothing_by_halves_after_any_kill(
     Gate(empty, 1 << 28).enroll(script.enrolled)
     states = [shown(empty, script), *script.after]
     done, runs, unsaid = 0, 0, 0
-    while done < kills:
-        runs += 1
-        address = str(tmp_path / f"{runs}.duckdb") if server is None else server.database()
-        with opened_store(address) as store:
-            Gate(store, 1 << 28).enroll(script.enrolled)
-        start = 0
-        while start < len(script.messages) and done < kills:
-            acknowledged = killed(address, messages, script, start, choice.uniform(0, 0.25))
-            done += 1
-            if server is not None and done % 10 == 0:
-                server.kill()
-                server.start()
+    with Writers() as writers:
+        while done < kills:
+            runs += 1
+            address = str(tmp_path / f"{runs}.duckdb") if server is None else server.database()
             with opened_store(address) as store:
-                assert store.check() == []
-                found = shown(store, script)
-            # What there is, is what there was after the last that was acknowledged, or one more.
-            likely = [acknowledged + 1, acknowledged + 2]
-            after = [at for at in likely if at < len(states) and found == states[at]]
-            assert after, f"after message {acknowledged} was acknowledged"
-            unsaid += after[0] > acknowledged + 1
-            start = after[0]
-        if server is None:
-            Path(address).unlink()
+                Gate(store, 1 << 28).enroll(script.enrolled)
+            start = 0
+            while start < len(script.messages) and done < kills:
+                after = choice.uniform(0, 0.25)
+                acknowledged = writers.killed(address, messages, script, start, after)
+                done += 1
+                if server is not None and done % 10 == 0:
+                    server.kill()
+                    server.start()
+                with opened_store(address) as store:
+                    assert store.check() == []
+                    found = shown(store, script)
+                # There is what there was after the last that was acknowledged, or one more.
+                likely = [acknowledged + 1, acknowledged + 2]
+                states_ = [at for at in likely if at < len(states) and found == states[at]]
+                assert states_, f"after message {acknowledged} was acknowledged"
+                unsaid += states_[0] > acknowledged + 1
+                start = states_[0]
+            if server is None:
+                Path(address).unlink()
     print(f"{done} kills of {kind}, {unsaid} between commit and acknowledgement")
 
 
