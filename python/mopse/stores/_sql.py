@@ -197,6 +197,7 @@ class SqlStore(Sealed):
         another one; the last change, if it was an operator's removal; a signed removal that is not
         the newest one, where an operator removed too; a seal before the last one, where an operator
         removed what was sealed; a tombstone of before the last seal, where the provider sent as
-        many records since.
+        many records since. Nor is a damaged block of an index in a file, which only changes read,
+        and which `purge` makes anew.
         """
         return damage(self._engine)

@@ -558,10 +558,10 @@ UNTOLD = {
 """Rows whose loss nothing else in the store tells, and why."""
 
 
-def told(path: Path) -> None:
+def told(address: str) -> None:
     """Fill a store of which each table has some rows, and some that nothing else tells of."""
-    scene = Scene(SCHEMA, "hospital", "clinic", "hospital/ward", cloud=Cloud(str(path)))
-    cloud = scene.cloud
+    scene = Scene(SCHEMA, "hospital", "clinic", "hospital/ward", cloud=Cloud(address))
+    cloud: Any = scene.cloud
     scene.send(["hospital", "clinic", "hospital/ward"], table(0, 12))
     for content in (b"a letter", b"another one"):
         file = scene["hospital"].attach(
@@ -587,7 +587,7 @@ def told(path: Path) -> None:
 
 def test_a_row_that_is_missing_is_noticed_or_nothing_tells_of_it(tmp_path):
     path = tmp_path / "phr.duckdb"
-    told(path)
+    told(str(path))
     with DuckDBStore(path) as store:
         assert store.check() == []
     whole = path.read_bytes()
@@ -621,6 +621,30 @@ def test_a_row_that_is_missing_is_noticed_or_nothing_tells_of_it(tmp_path):
         if is_told == ((name, row) in untold):
             wrong.append((name, row, damage))
     assert wrong == []
+
+
+def test_a_row_that_is_missing_in_a_database_is_noticed():
+    import psycopg
+
+    address = postgres().database()
+    told(address)
+    untold, wrong = {table_ for table_, _ in UNTOLD}, []
+    with (
+        opened_store(address) as store,
+        psycopg.connect(address, autocommit=True) as connection,
+    ):
+        assert store.check() == []
+        for name in sorted({*_tables.TABLES, "records_0"} - untold):
+            first = f"(SELECT min(ctid) FROM {name})"
+            row = connection.execute(f"DELETE FROM {name} WHERE ctid = {first} RETURNING *")
+            values = row.fetchone()
+            assert values is not None, name
+            if not any(f"table {name}" in line for line in store.check()):
+                wrong.append(name)
+            marks = ", ".join(["%s"] * len(values))
+            connection.execute(f"INSERT INTO {name} VALUES ({marks})", values)
+        assert wrong == []
+        assert store.check() == []
 
 
 def test_tables_of_somebody_else_are_left_alone(tmp_path):

@@ -21,7 +21,7 @@ import mopse
 from mopse import Cloud, Field, Schema
 from mopse._mopse.cloud import Gate
 from mopse.cli import main
-from mopse.errors import FileAccessError, MopseError
+from mopse.errors import DamagedFileError, FileAccessError, MopseError
 from mopse.stores import DuckDBStore, opened_store
 
 duckdb = pytest.importorskip("duckdb", reason="needs the extra duckdb")
@@ -306,6 +306,34 @@ def test_searches_go_on_beside_a_purge_and_changes_wait_for_it(tmp_path, kind):
     assert removed.scene.owner.ask(cloud, age=(0, 120)).height == 170
     assert cloud._store.check() == []
     cloud.close()
+
+
+def test_a_purge_makes_indexes_anew_that_are_damaged(tmp_path):
+    removed = Removed(str(tmp_path / "phr.duckdb"))
+    upload = removed.scene["hospital"].encrypt(table(900, 1), id="id")
+    removed.scene.cloud.close()
+    path, whole = Path(removed.address), Path(removed.address).read_bytes()
+    with duckdb.connect(removed.address, read_only=True) as connection:
+        in_tables = {
+            block
+            for (name,) in connection.execute("SHOW TABLES").fetchall()
+            for (block,) in connection.execute(
+                f"SELECT block_id FROM pragma_storage_info('{name}')"
+            ).fetchall()
+        }
+    mended = 0
+    for block in {*range((len(whole) - 3 * 4096) // 262_144)} - in_tables:
+        at = 3 * 4096 + 262_144 * block + 4096  # after three headers, blocks of one size
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 255]) + whole[at + 1 :])
+        try:
+            with Cloud(path) as cloud:
+                assert cloud._store.check() == []
+                cloud._store.purge()
+                mended += cloud.receive(upload).added
+                assert cloud._store.check() == []
+        except DamagedFileError:
+            continue  # of what is read when a file is opened
+    assert mended
 
 
 def test_a_file_that_is_read_all_the_time_is_not_purged(tmp_path, monkeypatch):
