@@ -83,7 +83,10 @@ class Removed:
 
             with psycopg.connect(self.address, autocommit=True) as connection:
                 connection.execute("CHECKPOINT")
-            paths = sorted(postgres().folder.joinpath("data", "base").rglob("*"))
+                sql = "SELECT oid FROM pg_database WHERE datname = current_database()"
+                row = connection.execute(sql).fetchone()
+            assert row is not None
+            paths = sorted(postgres().folder.joinpath("data", "base", str(row[0])).iterdir())
         else:
             self.scene.cloud.close()
             paths = sorted(Path(self.address).parent.iterdir())
