@@ -35,6 +35,7 @@ __all__ = [
     "access_error",
     "as_file",
     "as_folder",
+    "finished",
     "is_one_pipe",
     "is_plain",
     "made_folder",
@@ -42,6 +43,7 @@ __all__ = [
     "reading",
     "removed",
     "replacing",
+    "swapped",
     "telling",
     "write_whole",
 ]
@@ -323,6 +325,30 @@ def write_whole(path: Path, content: Any, mode: int) -> None:
     """Write a file in place of what is there, or say why it cannot be."""
     with replacing(path, mode) as target:
         target.write(content)
+
+
+def finished(beside: Path, place: Path) -> None:
+    """Have a file that somebody wrote be on the disk, with owner, group and mode of another.
+
+    Nobody may have locked it: the lock of a process goes with the first handle that it closes.
+    """
+    with telling(place):
+        before, handle = os.stat(place), os.open(beside, os.O_RDWR | _CLOSED_ON_EXEC)
+        try:
+            if before.st_nlink != 1:
+                raise OSError(errno.EMLINK, "it has another name, under which it would stay")
+            if not _is_made_alike(handle, place, before):
+                raise PermissionError(errno.EPERM, "no other can get its owner, group and mode")
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def swapped(beside: Path, place: Path) -> None:
+    """Put a file that is `finished` in place of another, in one step."""
+    with telling(place):
+        os.replace(beside, place)
+        _settle(place.parent)
 
 
 def is_plain(path: Path) -> bool:

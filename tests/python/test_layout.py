@@ -329,6 +329,7 @@ def test_the_cloud_loads_no_module_that_can_hold_a_key(statement):
         "mopse.stores._duckdb",
         "mopse.stores._filing",
         "mopse.stores._gone",
+        "mopse.stores._missing",
         "mopse.stores._pieces",
         "mopse.stores._place",
         "mopse.stores._postgres",

@@ -1,4 +1,4 @@
-"""Look after a store that lasts: whether it is whole, and what is in it as Parquet.
+"""Look after a store that lasts: whether it is whole, that nothing removed is left, and Parquet.
 
 Everything in a store is encrypted, and no key is asked for.
 """
@@ -18,7 +18,7 @@ __all__ = ["add"]
 def add(commands: Commands) -> None:
     """Add the command."""
     command = add_command(
-        commands, "store", short="check a store, or write it as Parquet", long=__doc__
+        commands, "store", short="check or purge a store, or write it as Parquet", long=__doc__
     )
     does = command.add_subparsers(title="what it does", required=True)
     check = add_command(
@@ -42,6 +42,16 @@ def add(commands: Commands) -> None:
     )
     add_wait(export)
     export.set_defaults(run=_export)
+    purge = add_command(
+        does,
+        "purge",
+        short="write it anew, without what was removed",
+        long="Write a store anew, so that the bytes of what was removed are in it no more. A file "
+        "needs as much room again, and nobody else may have it open; a database is locked a table "
+        "at a time. Backups, a server's log and freed blocks of a disk are not reached.",
+    )
+    purge.add_argument("path", help="the store, as in phr.duckdb or postgresql://...")
+    purge.set_defaults(run=_purge)
 
 
 def _opened(given: argparse.Namespace) -> SqlStore:
@@ -66,3 +76,15 @@ def _export(given: argparse.Namespace) -> None:
         written = store.export(given.out)
     for group, path in written.items():
         print(f"{group}: {path}")
+
+
+def _purge(given: argparse.Namespace) -> None:
+    with opened_store(given.path, must_exist=True) as store:
+        store.purge()
+        entries, files, _, _ = store.totals
+        records = sum(line[3] for line in store.contents)
+    print(
+        f"The store is written anew: {records:,} records, {entries:,} entries, {files:,} files.\n"
+        "What was removed is in it no more; it may be in backups, a server's log and freed blocks "
+        "of a disk."
+    )

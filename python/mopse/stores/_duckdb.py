@@ -5,6 +5,7 @@ import errno
 import itertools
 import os
 import threading
+import time
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from mopse._checks import truth
-from mopse._files import as_file, telling
+from mopse._files import as_file, finished, removed, swapped, telling
 from mopse.errors import (
     DamagedFileError,
     FileAccessError,
@@ -35,6 +36,9 @@ _FAILED = "could not write", "no space", "file too large", "has been invalidated
 _OPENING = threading.RLock()
 _STORES: weakref.WeakValueDictionary[Any, "DuckDBStore"] = weakref.WeakValueDictionary()
 """The stores that this process has open, by file."""
+
+_PATIENCE = 60.0
+"""Seconds that a file which was written anew waits for searches to end before it is given up."""
 
 _FEW = 4
 """Rows that are inserted one by one: fewer calls than as a table of Arrow."""
@@ -69,7 +73,8 @@ class DuckDBStore(SqlStore):
     which new records are told from known ones.
 
     **Leakage.** The file is what the cloud has: who copies it is the *snapshot* adversary of
-    `mopse.attacks`. What was removed stays in freed blocks of the file until they are used again.
+    `mopse.attacks`. What was removed stays in freed blocks of the file until they are used again,
+    or `purge` writes it anew.
 
     Examples
     --------
@@ -131,9 +136,13 @@ class _Engine:
         self._condition = threading.Condition()
         if not path.parent.is_dir():
             raise MissingFileError(f"there is no folder {str(path.parent)!r}")
+        self._connection = self._connected(path)
+
+    def _connected(self, path: Path) -> Any:
         with self._told():
-            self._connection = self._duckdb.connect(str(path))
-            self._connection.execute("SET preserve_insertion_order = false")
+            connection = self._duckdb.connect(str(path))
+            connection.execute("SET preserve_insertion_order = false")
+        return connection
 
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:
@@ -214,6 +223,84 @@ class _Engine:
         session.run(f"DROP TABLE {table}")
         session.run(f"ALTER TABLE {table}_ordered RENAME TO {table}")
 
+    def purge(self) -> None:
+        """See `Engine.purge`: into a file beside it, which takes its place in one step.
+
+        Until then the file is as it was, from then on whole without what was removed.
+        """
+        place = Path(os.path.realpath(self._path))  # where links lead: they stay
+        beside = place.with_name(f".{place.name}.purged")
+        try:
+            with self._used():
+                _clear(beside)  # what a purge left that was killed
+                self._copy(beside)
+                finished(beside, place)
+            self._await_swap(beside, place)
+        finally:
+            _clear(beside)
+
+    def _copy(self, beside: Path) -> None:
+        """Write what is there to another file."""
+        cursor = self._connection.cursor()
+        try:
+            [(name,)] = cursor.execute("SELECT current_database()").fetchall()
+            # Records lie in the order of their first field, and are to lie in it.
+            cursor.execute("SET preserve_insertion_order = true")
+            path = str(beside).replace("'", "''")
+            cursor.execute(f"ATTACH '{path}' AS purged")
+            try:
+                quoted = name.replace('"', '""')
+                cursor.execute(f'COPY FROM DATABASE "{quoted}" TO purged')
+                cursor.execute("CHECKPOINT purged")
+            finally:
+                cursor.execute("DETACH purged")
+        finally:
+            with contextlib.suppress(self._duckdb.Error):
+                cursor.execute("SET preserve_insertion_order = false")
+            cursor.close()
+
+    def _await_swap(self, beside: Path, place: Path) -> None:
+        """Put a file in place of the other once nobody reads that; who comes waits."""
+        deadline = time.monotonic() + _PATIENCE
+        while True:
+            with _OPENING, self._condition:
+                if self._is_closed:
+                    raise FileAccessError(f"the store {str(self._path)!r} is closed")
+                if not self._sessions:
+                    with self._told():
+                        self._swap(beside, place)
+                    return
+            if time.monotonic() > deadline:
+                raise FileAccessError(
+                    f"{str(self._path)!r} is searched all the time: purge it when it is not"
+                )
+            time.sleep(0.01)
+
+    def _swap(self, beside: Path, place: Path) -> None:
+        self._connection.execute("FORCE CHECKPOINT")
+        for log in {_log(self._path), _log(place)}:
+            if log.exists():  # which would be taken for that of the new file
+                raise FileAccessError(
+                    f"{str(self._path)!r} has a log that does not go: {str(log)!r}"
+                )
+        # Its lock keeps others away until the old one is closed, which removes a log by its name.
+        held = self._connected(beside)
+        try:
+            if _content(held) != _content(self._connection):
+                raise DamagedFileError(f"{str(self._path)!r} was not copied as it is: check it")
+            known = _STORES.pop(_key(self._path), None)
+            swapped(beside, place)
+            self._connection.close()
+        finally:
+            held.close()
+        try:
+            self._connection = self._connected(self._path)
+        except BaseException:
+            self._is_closed = True
+            raise
+        if known is not None:
+            _STORES[_key(self._path)] = known
+
     def close(self) -> None:
         """See `Engine.close`: what goes on comes to its end first."""
         with self._condition:
@@ -223,6 +310,29 @@ class _Engine:
             self._condition.wait_for(lambda: not self._sessions)
         with self._told():
             self._connection.close()
+
+
+def _log(path: Path) -> Path:
+    """Return the log of what is not in a file yet."""
+    return path.with_name(f"{path.name}.wal")
+
+
+def _clear(path: Path) -> None:
+    """Remove a file of DuckDB."""
+    for each in (_log(path), path):
+        removed(each)
+
+
+def _content(connection: Any) -> list[Any]:
+    """Return what stands for all that is in a file."""
+    sql = "SELECT table_name FROM duckdb_tables() WHERE NOT temporary ORDER BY table_name"
+    names = [name for (name,) in connection.execute(sql).fetchall()]
+    found: list[Any] = [names]
+    for name in names:
+        sql = f"SELECT count(*), bit_xor(hash(t)) FROM {name} t"
+        found.append(connection.execute(sql).fetchall())
+    sql = "SELECT index_name, sql FROM duckdb_indexes() ORDER BY index_name"
+    return [*found, connection.execute(sql).fetchall()]
 
 
 class _Session:

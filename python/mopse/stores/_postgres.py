@@ -50,7 +50,8 @@ class PostgresStore(SqlStore):
     Every change is committed when `mopse.Cloud.receive` returns, whole or not at all; whoever
     writes holds a lock, so that changes come one after the other. Searches go on beside them, each
     on one state. Every field has a B-tree. What a server keeps beside the tables, logs and copies,
-    is its operator's. A record with more than some 900 fields does not fit a page of PostgreSQL.
+    is its operator's; of what was removed, also after `purge`. A record with more than some 900
+    fields does not fit a page of PostgreSQL.
 
     **Leakage.** The database is what the cloud has: who copies it is the *snapshot* adversary of
     `mopse.attacks`; who watches the server sees searches too. Messages and errors name no password.
@@ -166,6 +167,31 @@ class _Engine:
 
     def reorder(self, session: Session, table: str, by: str | None) -> None:
         """See `Engine.reorder`: its indexes do not profit from an order of the rows."""
+
+    def purge(self) -> None:
+        """See `Engine.purge`; whoever writes waits, as for another who does."""
+        with self._connected() as connection:
+            connection.autocommit = True
+            try:
+                connection.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
+                before = self._tables(connection)
+                for name in before:
+                    connection.execute(f"VACUUM (FULL, ANALYZE) {name}")
+                after = self._tables(connection)
+            finally:
+                # Which gives the lock back too.
+                connection.close()
+        if kept := [name for name, file in before.items() if after.get(name) == file]:
+            raise FileAccessError(
+                f"the database: only the owner of the tables can purge {', '.join(kept)}"
+            )
+
+    @staticmethod
+    def _tables(connection: Any) -> dict[str, int]:
+        """Return the tables of the store, and the file of each."""
+        sql = "SELECT relname, relfilenode FROM pg_class WHERE relkind = 'r' AND relnamespace = "
+        sql += "current_schema()::regnamespace ORDER BY relname"
+        return dict(connection.execute(sql).fetchall())
 
     def close(self) -> None:
         """See `Engine.close`; the connections of a process that was forked are its parent's."""

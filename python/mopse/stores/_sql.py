@@ -17,10 +17,10 @@ from mopse._files import as_folder
 from mopse._mopse.message import Announcement, Removal
 from mopse.errors import InvalidInputError
 from mopse.stores._base import kept_announcements
-from mopse.stores._catalog import Catalog, Work
+from mopse.stores._catalog import Work
 from mopse.stores._sealing import Sealed
 from mopse.stores._tables import packed_epochs
-from mopse.stores._upkeep import CATALOG, damaged_records, damaged_rows, exported, missing_rows
+from mopse.stores._upkeep import damage, exported
 
 __all__ = ["SqlStore"]
 
@@ -122,11 +122,37 @@ class SqlStore(Sealed):
     def compact(self) -> None:
         """Have records lie in the order of their first field, so that ranges of it read less.
 
-        No answer changes. What was removed is purged from the tables.
+        No answer changes. The bytes of what was removed stay where they are: see `purge`.
         """
         with self._changing() as session:
             for number in session.catalog.groups:
                 self._reorder(session, number)
+
+    def purge(self) -> None:
+        """Write the store anew, so that the bytes of what was removed or replaced are gone.
+
+        No answer and no proof changes. Nothing else is written meanwhile.
+
+        Raises
+        ------
+        mopse.errors.FileAccessError
+            If there is no room for another one beside it, or it may not be written. It is as it was
+            then, and so it is, or all of it is new, after the process was killed.
+
+        Notes
+        -----
+        A file is written beside it, compared, and takes its place in one step; its log is emptied
+        before. It needs as much room again. A file with a second name is refused, for that would
+        keep it. A database has its tables rewritten by ``VACUUM FULL``, one after the other, each
+        of which is locked meanwhile; rows that a transaction of somebody else can still see stay,
+        so that it is done when there is none.
+
+        What a proof still needs stays until the next seal: of sealed rows that are gone, digest and
+        ciphertexts of the index, but no record. Copies are none of its matter: backups, snapshots
+        of a file system, freed blocks of a disk, and a server's own log, archives and replicas.
+        """
+        with self._writing:
+            self._engine.purge()
 
     @checked()
     def export(self, folder: str | os.PathLike[str]) -> dict[str, Path]:
@@ -159,13 +185,19 @@ class SqlStore(Sealed):
     def check(self) -> list[str]:
         """Return what is damaged, a line each; nothing of a store that is whole.
 
-        Every row of every table is held against its digest, uploads against their records, and
-        tables against what others say of them. Tombstones that are missing are not noticed: no
-        other table tells how many there were.
+        Every table is read whole, those that can be read also if another one cannot. Every row is
+        held against its digest, uploads against their records and receipts, seals against the rows
+        that they are of, and tables against what others say of them. Nothing is changed.
+
+        Notes
+        -----
+        Not noticed is a missing row that nothing else in the store tells of: of an authority below
+        the owner, its announcement; a number from `Store.add_base`; a chunk of an upload that is
+        not whole; the last place, if all that was sent there is gone and its provider had
+        another one; the last change, if it was an operator's removal; a signed removal that is not
+        the newest one, where an operator removed too; a seal before the last one, where an operator
+        removed what was sealed; a tombstone of before the last seal, where the provider sent as
+        many records since. Nor is a damaged block of an index in a file, which only changes read,
+        and which `purge` makes anew.
         """
-        with self._engine.read() as session:
-            found = damaged_rows(session) + missing_rows(session)
-            if any(line.startswith(CATALOG) for line in found):
-                return found  # without these tables no other one can be read
-            [(number,)] = session.rows("SELECT catalog FROM mopse_store")
-            return found + damaged_records(session, Catalog.of(session, number))
+        return damage(self._engine)

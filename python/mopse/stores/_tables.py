@@ -156,6 +156,9 @@ class Engine(Protocol):
     def reorder(self, session: Session, table: str, by: str | None) -> None:
         """Have the rows of a table of records lie in the order of a column, as far as it can."""
 
+    def purge(self) -> None:
+        """Write all tables anew, so that nothing is left of rows that were removed."""
+
     def close(self) -> None:
         """Let go of the database."""
 
@@ -335,6 +338,10 @@ def prepare(engine: Engine, session: Session, must_exist: bool) -> None:
             _make(engine, session, versions[0][0])
             session.run("UPDATE mopse_store SET version = ?", VERSION)
             return
+        if tables != {"mopse_store"}:
+            raise DamagedFileError(
+                "the table mopse_store has lost its row, which tells its version"
+            )
     elif tables:
         raise DamagedFileError("it is no store: there are tables of somebody else in it")
     if must_exist:

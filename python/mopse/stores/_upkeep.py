@@ -1,7 +1,8 @@
 """Looking after a store: digests of rows, what is damaged, and records as Parquet."""
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,15 @@ from numpy.typing import NDArray
 
 from mopse import _mopse
 from mopse._files import made_folder, telling
+from mopse.errors import DamagedFileError
 from mopse.stores._catalog import Catalog, Group, Work
-from mopse.stores._tables import TABLES, Columns, Session, digest_of, names_of
+from mopse.stores._missing import missing_of_group, missing_rows
+from mopse.stores._tables import TABLES, Columns, Engine, Session, digest_of, names_of
 
-__all__ = ["CATALOG", "damaged_records", "damaged_rows", "exported", "missing_rows", "row_digests"]
+__all__ = ["damage", "exported", "row_digests"]
 
-CATALOG = tuple(f"table {name}:" for name in ("record_groups", "group_columns", "places"))
-"""How lines of damage begin after which no record can be looked at."""
+_CATALOG = {"record_groups", "group_columns", "places"}
+"""Tables without which no record can be looked at."""
 
 _LARGE = {
     "bodies": ("owner", "number"),
@@ -92,14 +95,80 @@ def _frame(group: Group, columns: Mapping[str, Any]) -> Any:
     return frame.sort([*fields[:1], "upload", "record"])
 
 
-def damaged_rows(session: Session) -> list[str]:
-    """Return which rows of tables beside those of records are damaged."""
-    found = []
+def damage(engine: Engine) -> list[str]:
+    """Return what is damaged of a store, a line each.
+
+    Each table is looked at by itself, so that those that can be read are, whatever befell others.
+    """
+    looks = _Looks(engine)
     for table in TABLES:
-        for number, (*row, digest) in enumerate(_rows_of(session, table)):
-            if digest_of(row) != digest:
-                found.append(f"table {table}: row {number} is not what was written")
-    return found
+        looks.at({table}, partial(_damaged_rows, table=table))
+    looks.at(set(), partial(missing_rows, damaged=looks.damaged))
+    if looks.damaged.isdisjoint(_CATALOG):
+        groups: dict[int, Group] = {}
+        looks.at(_CATALOG, partial(_note_groups, groups=groups))
+        for group in groups.values():
+            is_counted = "uploads" not in looks.unread
+            look = partial(_damaged_records, group=group, is_counted=is_counted)
+            looks.at({group.table}, look)
+            if looks.damaged.isdisjoint({"gone", "tombstones", group.table}):
+                looks.at(set(), partial(missing_of_group, group=group))
+    else:  # what is in them is not known then
+        for table in _records(engine):
+            looks.at({table}, partial(_read, table=table))
+    return looks.found
+
+
+class _Looks:
+    """Looks at tables of a store, each on a snapshot of its own, and what they found."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.found: list[str] = []
+        self.damaged: set[str] = set()
+        """Tables of which a row is not what was written, or that cannot be read."""
+        self.unread: set[str] = set()
+
+    def at(self, tables: set[str], look: Callable[[Session], Iterable[str]]) -> None:
+        """Note what a look at tables finds, or that they cannot be read."""
+        try:
+            with self._engine.read() as session:
+                for line in look(session):
+                    self.found.append(line)
+                    self.damaged |= tables
+        except DamagedFileError as error:
+            self.damaged |= tables
+            self.unread |= tables
+            which = "table" if len(tables) == 1 else "tables"
+            named = ", ".join(sorted(tables)) or "that are held against each other"
+            self.found.append(f"{which} {named}: cannot be read: {error}")
+
+
+def _note_groups(session: Session, groups: dict[int, Group]) -> Iterator[str]:
+    [(number,)] = session.rows("SELECT catalog FROM mopse_store")
+    groups |= Catalog.of(session, number).groups
+    yield from ()
+
+
+def _records(engine: Engine) -> list[str]:
+    """Return the tables of records."""
+    sql = "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema() "
+    with engine.read() as session:
+        found = session.rows(sql + "AND table_name LIKE 'records_%' ORDER BY table_name")
+    return [name for (name,) in found]
+
+
+def _read(session: Session, table: str) -> Iterator[str]:
+    """Read a table of records whole, and find nothing."""
+    for (seq,) in session.rows(f"SELECT DISTINCT seq FROM {table}"):
+        session.rows(f"SELECT * FROM {table} WHERE seq = ?", seq)
+    yield from ()
+
+
+def _damaged_rows(session: Session, table: str) -> Iterator[str]:
+    for number, (*row, digest) in enumerate(_rows_of(session, table)):
+        if digest_of(row) != digest:
+            yield f"table {table}: row {number} is not what was written"
 
 
 def _rows_of(session: Session, table: str) -> Iterable[tuple[Any, ...]]:
@@ -112,73 +181,16 @@ def _rows_of(session: Session, table: str) -> Iterable[tuple[Any, ...]]:
     return (row for key in keys for row in session.rows(sql + where, *key))
 
 
-def _without(table: str, condition: str, other: str) -> str:
-    """Return how many rows of a table have no counterpart in another one."""
-    return (
-        f"SELECT count(*) FROM {table} o WHERE NOT EXISTS "
-        f"(SELECT 1 FROM {other} t WHERE {condition})"
-    )
-
-
-_MISSING = (
-    ("places", _without("uploads", "t.id = o.place", "places")),
-    ("places", _without("tombstones", "t.id = o.place", "places")),
-    ("record_groups", _without("places", "t.id = o.of_group", "record_groups")),
-    ("announcements", _without("places", "t.owner = o.owner", "announcements")),
-    ("taken", _without("uploads", "t.number = o.number", "taken")),
-    (
-        "taken",
-        "SELECT coalesce(sum(last - n), 0) FROM (SELECT max(change) AS last, count(*) AS n "
-        "FROM taken GROUP BY owner) AS changes",
-    ),
-    (
-        "bodies",
-        _without("files", "t.number = o.number", "bodies") + " AND o.description IS NOT NULL",
-    ),
-    ("places", _without("seals", "t.id = o.place", "places")),
-    ("begun", _without("chunks", "t.owner = o.owner AND t.mark = o.mark", "begun")),
-    ("seals", _without("gone", "t.place = o.place", "seals")),
-    ("evidence", _without("gone", "t.number = o.evidence", "evidence")),
-    ("gone", _without("evidence", "t.evidence = o.number", "gone")),
-    ("files", _without("notes", "t.number = o.number", "files")),
-    ("notes", _without("files", "t.number = o.number", "notes")),
-    ("arrived", _without("files", "t.number = o.number", "arrived")),
-    ("labels", "SELECT coalesce(sum(entries), 0) - (SELECT count(*) FROM labels) FROM notes"),
-)
-"""Tables, and how many rows each has not that another one speaks of."""
-
-
-def missing_rows(session: Session) -> list[str]:
-    """Return which tables have fewer rows than others speak of."""
-    counts = [(table, int(session.rows(sql)[0][0])) for table, sql in _MISSING]
-    return [
-        f"table {table}: {count} rows are missing that others speak of"
-        for table, count in counts
-        if count
-    ]
-
-
-def damaged_records(session: Session, catalog: Catalog) -> list[str]:
-    """Return which records are damaged, doubled or missing."""
-    found: list[str] = []
-    live: dict[int, int] = dict(session.rows("SELECT seq, live FROM uploads"))
-    for group in catalog.groups.values():
-        found += _damaged_records(session, group, live)
-    missing = {seq: count for seq, count in live.items() if count}
-    return found + [f"upload {seq}: {count} records are missing" for seq, count in missing.items()]
-
-
-def _damaged_records(session: Session, group: Group, live: dict[int, int]) -> Iterator[str]:
-    """Yield what is damaged of a group; `live` is left with what was not found."""
+def _damaged_records(session: Session, group: Group, is_counted: bool) -> Iterator[str]:
+    """Yield which records of a group are damaged or doubled, and missing if they are counted."""
+    sql = "SELECT u.seq, u.live FROM uploads u JOIN places p ON p.id = u.place WHERE p.of_group = ?"
+    live: dict[int, int] = dict(session.rows(sql, group.number)) if is_counted else {}
     names = "seq", "row_no", "place", "high", "low", "digest"
     selected, kinds = _selected(group, names)
-    [(last,)] = session.rows(f"SELECT coalesce(max(seq), -1) FROM {group.table}")
-    for seq in range(last + 1):
+    for (seq,) in session.rows(f"SELECT DISTINCT seq FROM {group.table} ORDER BY seq"):
         sql = f"SELECT {selected} FROM {group.table} r WHERE r.seq = ?"
         found = session.fetch(sql, [seq], kinds)
         count = len(found["seq"])
-        if not count:
-            continue
         columns: dict[str, Any] = dict(found)
         for name in group.fields.values():
             columns[name] = found[name], found[f"has_{name}"].astype(np.bool_)
@@ -189,9 +201,12 @@ def _damaged_records(session: Session, group: Group, live: dict[int, int]) -> It
         rows = found["row_no"]
         if len(np.unique(rows)) != count:
             yield f"table {group.table}: upload {seq} has a record twice"
-        if seq not in live or live[seq] != count:
+        if is_counted and live.get(seq) != count:
             yield (
                 f"table {group.table}: upload {seq} has {count} records, and should have "
                 f"{live.get(seq, 0)}"
             )
         live[seq] = 0
+    for seq, count in live.items():
+        if count:
+            yield f"table {group.table}: upload {seq}: {count} records are missing"

@@ -186,6 +186,7 @@ def test_proofs_of_a_random_history_are_those_of_the_store_in_memory(seed):
         if number % 20 == 9:
             for store in history.told.stores[1:]:
                 store.compact()
+                assert store.check() == []
     assert size > 50_000
     for store in history.told.stores[1:]:
         assert store.check() == []
