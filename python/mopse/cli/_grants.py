@@ -18,7 +18,7 @@ from typing import Any
 import mopse
 from mopse._files import PRIVATE, as_file, read_whole, write_whole
 from mopse.cli._bounds import bounds
-from mopse.cli._command import Commands
+from mopse.cli._command import Commands, NotUnderstoodError
 from mopse.cli._keyrings import (
     Party,
     locked,
@@ -136,7 +136,10 @@ def read_query(path: str, schema: mopse.Schema) -> mopse.Query:
             kind = typed = None
         if kind != _KIND or not isinstance(typed, str):
             raise DamagedFileError("it is no file of `mopse query`")
-        asked = bounds(typed, schema)
+        try:
+            asked = bounds(typed, schema)
+        except NotUnderstoodError as error:  # whoever gave the command did not write it
+            raise InvalidInputError(str(error)) from None
         ranges = {name: schema[name].range(low, high) for name, (low, high) in asked.items()}
         known = {name: pair for name, pair in ranges.items() if pair is not None}
         known = known if len(known) == len(ranges) else {}

@@ -95,9 +95,9 @@ def test_the_same_command_again_attaches_once(ward, when, error, expect):
 def test_another_command_meanwhile_is_another_one(ward):
     ward.attach_badly("after", KeyboardInterrupt(), INTERRUPTED)
     ward.attach(word="other")
-    ward.attach(record="2")
+    ward.attach("--unchecked", record="2")
     ward.attach("--name", "y.jpg")
-    ward.attach("--text-ids")
+    ward.attach("--unchecked", "--text-ids")
     [_] = ward.kept()
     assert (len(ward.found()), len(ward.found("other"))) == (4, 1)
     assert "attached before as" in ward.attach().stdout

@@ -81,7 +81,7 @@ names = {
 values = {
     "blood `pressure`": st.integers(55, 265),
     "age": st.integers(-2, 23),
-    "bmi": st.integers(79, 121).map(lambda tenths: Decimal(tenths) / 10),
+    "bmi": st.integers(79, 121).map(lambda tenths: Decimal(tenths).scaleb(-1)),
     "health": st.sampled_from(LEVELS),
     "seen": st.integers(-2, 22).map(lambda day: FIRST + datetime.timedelta(days=day)),
     "insured": st.booleans(),

@@ -286,7 +286,7 @@ def test_what_is_no_grant_or_query_is_refused_by_its_file(readers):
         ("owner", "grant hospital --out a --expires-in 0", 2, "whole number of days"),
         ("owner", "grant hospital --out a --expires-in 1.5", 2, "whole number of days"),
         ("owner", "grant hospital --out a --cloud none.duckdb", 1, "none.duckdb"),
-        ("owner", "query age --out a", 1, "the query, character 4"),
+        ("owner", "query age --out a", 2, "the query, character 4"),
         ("owner", "query age>1", 2, "--out"),
     ],
 )
