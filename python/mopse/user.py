@@ -1,6 +1,7 @@
 """A user, who opens what was granted and nothing else."""
 
 import datetime
+import hashlib
 import os
 import time
 import weakref
@@ -160,6 +161,17 @@ class User:
             If the user was made of grants, and has no keys.
         """
         return bytes(self._grants.public)
+
+    @property
+    def name(self) -> bytes:
+        """What names this user in grants and to owners: SHA-256 of its public keys, 32 bytes.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            If the user was made of grants, and has no keys.
+        """
+        return hashlib.sha256(self.public).digest()
 
     def accept(self, grant: bytes) -> None:
         """Take what an owner or a provider has shared with this user, and open records with it.

@@ -1,6 +1,7 @@
-"""The commands ``mopse grant`` and ``mopse query``: what a reader without a keyring is given.
+"""The commands ``mopse grant`` and ``mopse query``: what a reader is given.
 
-A grant is a file of bytes, as `mopse.Owner.grant` returns them. A query is a file of JSON with the
+A grant is a file of bytes, as `mopse.Owner.grant` returns them, or `mopse.Owner.share` for a user
+with keys of its own. A query is a file of JSON with the
 signed message and with the bounds as they were typed, which do not travel to a cloud. Both are for
 whoever is to read alone: new files have mode 0600, and none is ever overwritten or printed.
 """
@@ -9,9 +10,10 @@ import argparse
 import base64
 import binascii
 import contextlib
+import dataclasses
 import datetime
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +35,7 @@ from mopse.cli._session import add_cloud, add_documented, add_party, opened_clou
 from mopse.cli._tables import as_ids
 from mopse.errors import DamagedFileError, InvalidInputError
 
-__all__ = ["add", "read_grants", "read_query"]
+__all__ = ["add", "read_grants", "read_query", "write_new"]
 
 _MOST = 1 << 28
 """Bytes of a file that holds a grant or a query."""
@@ -53,6 +55,9 @@ def add(commands: Commands) -> None:
         ids, whole or some portions, for `mopse read`. Whoever has the file reads what it opens, and
         what was granted once cannot be taken back: send it so that nobody else sees it. It finds
         nothing by itself: that takes a query, from `mopse query`.
+
+        With --user the grant is sealed to a user with keys, from `mopse user new`: nobody else
+        opens it, it may go any way, and `mopse owner unshare` closes what is sealed later.
 
         An owner grants what any provider has, a provider what it and those below it have.""",
         example="""mopse grant hospital --as owner.keyring --portion rest --expires-in 30 \\
@@ -80,6 +85,11 @@ def add(commands: Commands) -> None:
         action="append",
         metavar="NAME",
         help="a portion of the schema, 'rest' or 'files'; may be repeated (default: all)",
+    )
+    grant.add_argument(
+        "--user",
+        metavar="FILE",
+        help="the public keys of the user that it is sealed to, from `mopse user new`",
     )
     _add_expiry(grant, "the grant opens anything (default: for ever)")
     _add_out(grant, "the new file, a secret")
@@ -112,8 +122,8 @@ def read_grants(paths: list[str]) -> list[bytes]:
     return [read_whole(as_file(path), _MOST) for path in paths]
 
 
-def read_query(path: str, schema: mopse.Schema) -> mopse.Query:
-    """Return the query of a file, with its bounds.
+def read_query(path: str, schema_of: Callable[[mopse.Query], mopse.Schema]) -> mopse.Query:
+    """Return the query of a file, with its bounds in the schema of whose records it asks for.
 
     Raises
     ------
@@ -136,6 +146,7 @@ def read_query(path: str, schema: mopse.Schema) -> mopse.Query:
             kind = typed = None
         if kind != _KIND or not isinstance(typed, str):
             raise DamagedFileError("it is no file of `mopse query`")
+        schema = schema_of(mopse.Query(signed))
         try:
             asked = bounds(typed, schema)
         except NotUnderstoodError as error:  # whoever gave the command did not write it
@@ -166,8 +177,16 @@ def _add_out(command: argparse.ArgumentParser, what: str) -> None:
     command.add_argument("--out", required=True, metavar="FILE", help=what)
 
 
+@dataclasses.dataclass(frozen=True)
+class _Lent:
+    """A party, and what saves it."""
+
+    party: Party
+    save: Callable[[], None]
+
+
 @contextlib.contextmanager
-def _party(given: argparse.Namespace) -> Iterator[Party]:
+def _party(given: argparse.Namespace) -> Iterator[_Lent]:
     """Lend whoever gives the command, who has learned what a cloud tells if one is named."""
     made_new(given.out)
     must_be_there(given.keyring)
@@ -179,10 +198,10 @@ def _party(given: argparse.Namespace) -> Iterator[Party]:
             with opened_cloud(given) as cloud:
                 if party.catch_up(cloud):
                     party.save(keyring, password)
-        yield party
+        yield _Lent(party, lambda: party.save(keyring, password))
 
 
-def _written(path: str, content: bytes) -> None:
+def write_new(path: str, content: bytes) -> None:
     """Write a new file for its owner only."""
     file: Path = as_file(path)
     made_new(path)
@@ -192,37 +211,45 @@ def _written(path: str, content: bytes) -> None:
 def _grant(given: argparse.Namespace) -> None:
     days = None if given.expires_in is None else datetime.timedelta(days=given.expires_in)
     ids = None if given.id is None else as_ids(given.id, text_ids=given.text_ids)
-    with _party(given) as party:
-        path = given.provider
-        if isinstance(party, mopse.Owner):
-            if path is None:
-                raise InvalidInputError("an owner grants what a provider has: its path is needed")
+    with _party(given) as at:
+        party, path = at.party, given.provider
+        if path is None and isinstance(party, mopse.Owner):
+            raise InvalidInputError("an owner grants what a provider has: its path is needed")
+        path = party.path if path is None and isinstance(party, mopse.Provider) else path
+        if given.user is not None:
+            public = read_whole(as_file(given.user), _MOST)
+            with naming(given.user):
+                grant = party.share(public, path, ids, portions=given.portion, expires_in=days)
+            at.save()  # before anybody has it, so that it can be taken back
+        elif isinstance(party, mopse.Owner):
             grant = party.grant(path, ids, portions=given.portion, expires_in=days)
         else:
-            path = party.path if path is None else path
             grant = party.grant(ids, provider=path, portions=given.portion, expires_in=days)
-        _written(given.out, grant)
+        write_new(given.out, grant)
     told: dict[str, Any] = {
         "provider": path,
         "out": given.out,
         "ids": ids,
         "portions": given.portion,
         "days": given.expires_in,
+        "user": given.user,
     }
     if given.json:
         print_document(told)
+    elif given.user is not None:
+        print_line(f"{given.out} opens records of {path}, for the user of {given.user} alone.")
     else:
         print_line(f"{given.out} opens records of {path}. It is a secret: whoever has it reads.")
 
 
 def _query(given: argparse.Namespace) -> None:
-    with _party(given) as party:
-        ranges = bounds(given.query, party.schema)
-        query = party.query(ranges, expires_in=datetime.timedelta(days=given.expires_in))
+    with _party(given) as at:
+        ranges = bounds(given.query, at.party.schema)
+        query = at.party.query(ranges, expires_in=datetime.timedelta(days=given.expires_in))
         message = base64.b64encode(bytes(query)).decode()
         expires = query.expires.isoformat()
         held = {"kind": _KIND, "query": given.query, "expires": expires, "message": message}
-        _written(given.out, f"{json.dumps(held, indent=1)}\n".encode())
+        write_new(given.out, f"{json.dumps(held, indent=1)}\n".encode())
     if given.json:
         print_document({"out": given.out, "groups": len(query), "expires": expires})
     else:

@@ -24,6 +24,7 @@ from mopse.cli import (
     _serve,
     _status,
     _store,
+    _users,
 )
 from mopse.cli._command import NotUnderstoodError
 from mopse.cli._output import note
@@ -34,7 +35,7 @@ __all__ = ["run"]
 _NOT_UNDERSTOOD = 2
 
 _COMMANDS = (
-    *(_schema, _owner, _records, _ask, _count, _attachments, _grants, _read),
+    *(_schema, _owner, _records, _ask, _count, _attachments, _grants, _users, _read),
     *(_status, _compare, _store, _serve),
     *(_demo, _processes, _evaluate, _attack, _labs, _completion),
 )

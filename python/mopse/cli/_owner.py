@@ -1,10 +1,14 @@
 """The command ``mopse owner``."""
 
 import argparse
+import contextlib
+import hashlib
 import os
+from pathlib import Path
 from typing import Any
 
 import mopse
+from mopse._files import PRIVATE, as_file, as_folder, read_whole, telling, write_whole
 from mopse.cli._command import Commands, NotUnderstoodError, add_command
 from mopse.cli._keyrings import (
     add_password,
@@ -14,14 +18,24 @@ from mopse.cli._keyrings import (
     opened_owner,
     password_of,
 )
-from mopse.cli._output import add_json, counted, note, print_document, print_line
-from mopse.cli._schema_file import read_schema
+from mopse.cli._output import (
+    add_json,
+    counted,
+    note,
+    print_document,
+    print_line,
+    print_table,
+    rows_of,
+)
+from mopse.cli._schema_file import naming, read_schema
 from mopse.cli._session import add_cloud, add_documented, opened_cloud
 from mopse.errors import ChangedError, InvalidInputError, ReplayError
 
 __all__ = ["add"]
 
 _TELLS = "a cloud to tell of it"
+_MOST = 1 << 16
+"""Bytes of public keys."""
 
 
 def add(commands: Commands) -> None:
@@ -119,6 +133,34 @@ def add(commands: Commands) -> None:
     _add_keyring(renew)
     add_cloud(renew, is_needed=False, why=_TELLS)
     renew.set_defaults(run=_renew_readers)
+
+    unshare = add_documented(
+        does,
+        "unshare",
+        short="close what is sealed from now on to one user, and serve who stays",
+        long="""Take back what `mopse grant --user` gave a user, for all that is sealed from now on.
+        What was sealed before stays readable to it. Whoever else was given something there gets it
+        anew: a sealed grant each, in files whose names begin with the user's own.""",
+        example="""mopse owner unshare doctor.public --keyring owner.keyring --out anew \\
+                     --cloud phr.duckdb""",
+    )
+    unshare.add_argument("user", metavar="FILE", help="the public keys of the user who leaves")
+    unshare.add_argument(
+        "--out", required=True, metavar="FOLDER", help="where the grants of who stays are written"
+    )
+    _add_keyring(unshare)
+    add_cloud(unshare, is_needed=False, why=_TELLS)
+    unshare.set_defaults(run=_unshare)
+
+    shared = add_documented(
+        does,
+        "shared",
+        short="say with whom what is shared",
+        long="Print what `mopse grant --user` gave to whom, and is not taken back.",
+        example="mopse owner shared --keyring owner.keyring",
+    )
+    _add_keyring(shared)
+    shared.set_defaults(run=_shared)
 
     key = add_documented(
         does,
@@ -282,6 +324,57 @@ def _renew_readers(given: argparse.Namespace) -> None:
     )
     if given.cloud is None:
         note("no cloud was told of it: `mopse owner enroll` does that")
+
+
+def _unshare(given: argparse.Namespace) -> None:
+    must_be_there(given.keyring)
+    public = read_whole(as_file(given.user), _MOST)
+    folder = as_folder(given.out)
+    with telling(folder):
+        folder.mkdir(exist_ok=True)
+    password = password_of(given.password_fd, given.keyring, is_new=False)
+    with locked(given.keyring) as keyring, contextlib.ExitStack() as stack:
+        opened = _Open(opened_owner(given.keyring, password), keyring, password)
+        cloud = None
+        if given.cloud is not None:
+            cloud = stack.enter_context(opened_cloud(given))
+            opened.meet(cloud)
+        with naming(given.user):
+            anew = opened.owner.unshare(public)
+        # Who stays has its grants before the keyring knows that they are needed.
+        written = [_renewed(folder, user, grant) for user, of in anew.items() for grant in of]
+        announced = opened.announce()
+        if cloud is not None:
+            cloud.enroll(announced)
+    stays = f" In {given.out}: {counted(len(written), 'grant')} for who stays." if written else ""
+    _say(
+        given,
+        f"What is sealed from now on is closed to the user of {given.user}.{stays}",
+        owner=_short(opened.owner),
+        user=hashlib.sha256(public).hexdigest(),
+        grants=written,
+    )
+    if given.cloud is None:
+        note("no cloud was told of it: `mopse owner enroll` does that")
+
+
+def _renewed(folder: Path, user: bytes, grant: bytes) -> str:
+    """Write a sealed grant to a file that is named by its user; return that name."""
+    parts = [hashlib.sha256(part).hexdigest() for part in (user, grant)]
+    file = folder / f"{parts[0][:16]}-{parts[1][:8]}.grant"
+    write_whole(file, grant, PRIVATE)
+    return file.name
+
+
+def _shared(given: argparse.Namespace) -> None:
+    must_be_there(given.keyring)
+    password = password_of(given.password_fd, given.keyring, is_new=False)
+    shared = opened_owner(given.keyring, password).shared
+    shared = shared.with_columns(user=shared["user"].bin.encode("hex"))
+    if given.json:
+        print_document({"shared": rows_of(shared)})
+    else:
+        print_table(shared)
 
 
 def _key(given: argparse.Namespace) -> None:

@@ -1,16 +1,19 @@
 """The command ``mopse read``."""
 
 import argparse
+from collections.abc import Callable
 from typing import Any
 
 import mopse
 from mopse._party import search
-from mopse.cli._command import Commands
+from mopse.cli._command import Commands, NotUnderstoodError
 from mopse.cli._found import add_report, print_found
 from mopse.cli._grants import read_grants, read_query
+from mopse.cli._keyrings import add_password
 from mopse.cli._output import add_json
 from mopse.cli._schema_file import naming, read_schema
-from mopse.cli._session import add_cloud, add_documented, add_proof, opened_cloud
+from mopse.cli._session import add_cloud, add_documented, add_proof, check_proof, opened_cloud
+from mopse.cli._users import opened_user
 
 __all__ = ["add"]
 
@@ -21,28 +24,39 @@ def add(commands: Commands) -> None:
         commands,
         "read",
         short="print records that were granted, with a query from `mopse query`",
-        long="""Print the records that a query finds, as far as grants open them. Whoever reads has
-        no keyring: an owner or provider gives the schema, the grants and the query, which decides
-        what is found, as files. Several grants add up, one at least for each provider in reach.
+        long="""Print the records that a query finds, as far as grants open them. An owner or
+        provider gives the query, which decides what is found, as a file. Who has no keys is given
+        the schema and grants as files too; several grants add up, one at least for each provider in
+        reach. A user with keys of its own, from `mopse user new`, opens what it has accepted.
 
         With --proof nothing may be missing that the providers sealed, and each record must be shown
-        to be its provider's, by their signatures. Nothing is remembered of the seals: that one is
-        older than another that was seen before is not noticed, as it is with a keyring.
+        to be its provider's, by their signatures. A user with keys remembers the seals it saw, and
+        notices one that is older; of files nothing is remembered.
 
         The exit code is 0 if there are records, 3 if there is none, 1 if something was refused or
         did not open, 2 if the command was not understood.""",
         example="""mopse read ages.query --grant hospital.grant --grant clinic.grant \\
-                     --schema schema.toml --cloud phr.duckdb""",
+                     --schema schema.toml --cloud phr.duckdb
+                   mopse read ages.query --as doctor.user --cloud phr.duckdb""",
     )
     command.add_argument("query", metavar="FILE", help="the query, from `mopse query`")
     command.add_argument(
         "--grant",
         action="append",
-        required=True,
+        default=[],
         metavar="FILE",
         help="a grant, from `mopse grant`; may be repeated",
     )
-    command.add_argument("--schema", required=True, metavar="FILE.toml", help="the owner's schema")
+    command.add_argument(
+        "--schema", metavar="FILE.toml", help="the owner's schema, which goes with --grant"
+    )
+    command.add_argument(
+        "--as",
+        dest="keyring",
+        metavar="USER",
+        help="the saved user, instead of --grant and --schema",
+    )
+    add_password(command, of="the user")
     add_cloud(command)
     add_proof(command)
     add_report(command)
@@ -51,13 +65,28 @@ def add(commands: Commands) -> None:
 
 
 def _run(given: argparse.Namespace) -> int:
-    schema = read_schema(given.schema)
-    grants = read_grants(given.grant)
+    check_proof(given)
+    if given.keyring is None:
+        if not given.grant or given.schema is None:
+            raise NotUnderstoodError("--grant and --schema are needed, or --as of a saved user")
+        return _read(given, _holder(given), lambda: None)
+    if given.grant or given.schema is not None:
+        raise NotUnderstoodError("--as takes the place of --grant and --schema")
+    with opened_user(given) as (user, save):
+        return _read(given, user, save)
+
+
+def _holder(given: argparse.Namespace) -> mopse.User:
+    """Return whoever has the grants that files hold."""
+    schema, grants = read_schema(given.schema), read_grants(given.grant)
     for path, grant in zip(given.grant, grants, strict=True):
         with naming(path):
             mopse.User(schema, [grant])
-    user = mopse.User(schema, grants)
-    query = read_query(given.query, schema)
+    return mopse.User(schema, grants)
+
+
+def _read(given: argparse.Namespace, user: mopse.User, save: Callable[[], None]) -> int:
+    query = read_query(given.query, user._schema_of)
     proof = "signatures" if given.proof else None
     with opened_cloud(given) as cloud:
         answer = search(cloud, query, proof=proof)
@@ -68,6 +97,8 @@ def _run(given: argparse.Namespace) -> int:
         max_age=given.max_age,
         faults="report" if given.report else "raise",
     )
+    if given.proof:
+        save()
     proven: dict[str, Any] = {}
     notes = []
     if answer.proven is not None:

@@ -151,6 +151,7 @@ def test_records_and_portions_are_granted_alone(readers):
         "ids": [17],
         "portions": None,
         "days": None,
+        "user": None,
     }
     readers.party("hospital", "query", "age >= 0", "--out", "own.query")
     assert readers.ids("own.query", "one.grant") == [("hospital", 17)]
@@ -222,7 +223,7 @@ def test_the_files_are_what_python_takes(readers):
     readers.party("hospital", "query", "age = 41", "--out", "q.query")
     schema = read_schema(str(readers.folder / "schema.toml"))
     user = User(schema, [(readers.folder / "hospital.grant").read_bytes()])
-    query = _grants.read_query(str(readers.folder / "q.query"), schema)
+    query = _grants.read_query(str(readers.folder / "q.query"), lambda _: schema)
     with Cloud(readers.folder / "phr.duckdb") as cloud:
         assert user.ask(cloud, query)["id"].to_list() == [17]
 
