@@ -43,7 +43,7 @@ pub fn share(keyring: &mut Keyring, user: &Public, scope: Scope) -> Result<Vec<u
     let name = user.name();
     let given = keyring.given(&name, &scope)?;
     let sealed = user.seal(&keyring.owner(), &given)?;
-    keyring.note_share(name, user.encode(), scope);
+    keyring.note_share(name, user.encode(), scope)?;
     Ok(sealed)
 }
 

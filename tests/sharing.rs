@@ -11,7 +11,7 @@ use mopse::message::answer::Part;
 use mopse::party::grants::{Grant, Grants, Share};
 use mopse::party::proving::Seals;
 use mopse::party::records::Ids;
-use mopse::party::shares::{KeptIds, Scope};
+use mopse::party::shares::{KeptIds, Scope, UserName};
 use mopse::party::{Keyring, saved};
 use mopse::sharing::user::{Algorithm, Public, User};
 use mopse::sharing::{self, Error};
@@ -156,7 +156,7 @@ fn who_may_not_give_a_grant_gives_none() {
     assert!(matches!(refused, Err(Error::Party(party::Error::UnknownProvider { .. }))));
     let refused = sharing::share(&mut owner, doctor.public(), all_of("nobody"));
     assert!(matches!(refused, Err(Error::Party(party::Error::UnknownProvider { .. }))));
-    assert_eq!((owner.shared().count(), hospital.shared().count()), (0, 0));
+    assert_eq!((owner.shared().len(), hospital.shared().len()), (0, 0));
     // A stranger's grant in this owner's name does not open: whose it is, is sealed with it.
     let mut stranger = scene::owner(9);
     stranger.authorize("hospital", &[]).unwrap();
@@ -229,14 +229,70 @@ fn who_leaves_opens_nothing_that_is_sealed_from_then_on_and_who_stays_does() {
     anew[0].1.iter().for_each(|sealed| stayer.accept(sealed));
     assert_eq!(sorted(scene.opened(&stayer.1)), sorted(of(Some(1))));
 
+    // Given again, it serves who stays again, in the same epoch.
+    let again = sharing::unshare(&mut scene.owner, &name, NOW + 1).unwrap();
+    assert_eq!((again.len(), again[0].1.len()), (1, 2));
+    scene.cloud.receive(&upload(&scene.hospital, &[(10, 45, None)])).unwrap();
+    let stranger = user(10, Algorithm::X25519).public().name();
     assert_eq!(
-        sharing::unshare(&mut scene.owner, &name, NOW).map(drop),
+        sharing::unshare(&mut scene.owner, &stranger, NOW).map(drop),
         Err(party::Error::NotShared.into())
     );
-    let left: Vec<_> = scene.owner.shared().map(|(name, _)| *name).collect();
+    let left: Vec<_> = scene.owner.shared().into_iter().map(|(name, _)| name).collect();
     let mut expected = [&stayer, &other].map(|holder| holder.0.public().name());
     expected.sort_unstable();
     assert_eq!(left, expected);
+}
+
+#[test]
+fn a_keyring_from_a_backup_serves_nobody_who_may_have_left() {
+    let mut scene = scene();
+    let [mut one, mut two] = [7, 8].map(Holder::new);
+    for holder in [&mut one, &mut two] {
+        let sealed =
+            sharing::share(&mut scene.owner, holder.0.public(), all_of("hospital")).unwrap();
+        holder.accept(&sealed);
+    }
+    let mut backup = copy(&scene.owner);
+    let name = one.0.public().name();
+    let anew = sharing::unshare(&mut scene.owner, &name, NOW).unwrap();
+    assert_eq!(anew.len(), 1);
+    scene.cloud.enroll(&mut scene.owner);
+    let announced = scene.cloud.gate.announcements(&scene.owner.owner()).unwrap();
+    assert!(backup.catch_up(&announced).unwrap());
+    let standing = |owner: &Keyring| -> Vec<bool> {
+        owner.shared().iter().flat_map(|(_, scopes)| scopes.iter().map(|of| of.1)).collect()
+    };
+    assert_eq!(standing(&backup), [false, false], "it does not know what was given since");
+    assert_eq!(standing(&scene.owner), [true]);
+    let anew = sharing::unshare(&mut backup, &two.0.public().name(), NOW).unwrap();
+    assert!(anew.is_empty(), "it may be the first who left");
+}
+
+#[test]
+fn what_no_cloud_ever_knew_is_not_taken_back() {
+    let mut scene = scene();
+    let [mut one, mut two] = [7, 8].map(Holder::new);
+    for holder in [&mut one, &mut two] {
+        let sealed =
+            sharing::share(&mut scene.owner, holder.0.public(), all_of("hospital")).unwrap();
+        holder.accept(&sealed);
+    }
+    // Another copy announces something meanwhile, and this one takes somebody back alone.
+    let mut copy = copy(&scene.owner);
+    copy.authorize("lab", &[]).unwrap();
+    scene.cloud.enroll(&mut copy);
+    let name = one.0.public().name();
+    sharing::unshare(&mut scene.owner, &name, NOW).unwrap();
+    assert!(scene.cloud.try_enroll(&mut scene.owner).is_err());
+    let announced = scene.cloud.gate.announcements(&scene.owner.owner()).unwrap();
+    assert!(scene.owner.catch_up(&announced).unwrap());
+    assert_eq!(scene.owner.shared().len(), 2, "it is undone, and can be done again");
+    let anew = sharing::unshare(&mut scene.owner, &name, NOW).unwrap();
+    assert_eq!(anew.len(), 1);
+    assert_eq!(anew[0].0, two.0.public().encode());
+    scene.cloud.enroll(&mut scene.owner);
+    assert_eq!(scene.owner.shared().len(), 1);
 }
 
 #[test]
@@ -249,7 +305,7 @@ fn a_providers_own_readers_are_its_authoritys_to_renew() {
         refused,
         Err(Error::Party(party::Error::Message(message::Error::Scope { .. })))
     ));
-    assert_eq!(scene.hospital.shared().count(), 1, "nothing has changed");
+    assert_eq!(scene.hospital.shared().len(), 1, "nothing has changed");
     // Those of a ward below it are its own.
     scene.hospital.authorize("ward", &[]).unwrap();
     let nurse = user(8, Algorithm::X25519);
@@ -275,14 +331,19 @@ fn a_keyring_remembers_with_whom_it_shares_what() {
     {
         sharing::share(&mut scene.owner, to.public(), scope.clone()).unwrap();
     }
-    let told = |owner: &Keyring| -> Vec<_> {
-        owner.shared().map(|(name, shared)| (*name, shared.clone())).collect()
+    let told = |owner: &Keyring| -> Vec<(UserName, Vec<Scope>)> {
+        let of = |(name, scopes): (UserName, Vec<(&Scope, bool)>)| {
+            assert!(scopes.iter().all(|(_, is_current)| *is_current));
+            (name, scopes.into_iter().map(|(scope, _)| scope.clone()).collect())
+        };
+        owner.shared().into_iter().map(of).collect()
     };
     let again = copy(&scene.owner);
     assert_eq!(told(&again), told(&scene.owner));
     let of_doctor = told(&again).into_iter().find(|(name, _)| *name == doctor.public().name());
-    let expected = vec![scopes[0].clone(), scopes[2].clone(), scopes[3].clone()];
-    assert_eq!(of_doctor.unwrap().1.scopes, expected);
+    // The first was given again at the end.
+    let expected = vec![scopes[2].clone(), scopes[3].clone(), scopes[0].clone()];
+    assert_eq!(of_doctor.unwrap().1, expected);
 }
 
 #[test]

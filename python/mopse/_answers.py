@@ -169,6 +169,7 @@ def matching(
     excess = 0
     no_column: dict[str, None] = {}
     left: dict[str, int] = {}
+    closed: dict[str, int] = {}
     listed: Faults = [(path, None, None, cause) for (path, _), cause in unproven.items()]
     for part in answer._parts:
         if not part.provider or (part.provider, part.group) in unproven:
@@ -188,6 +189,9 @@ def matching(
             kept = len(part) - dropped - len(failed)
             left[part.provider] = left.get(part.provider, 0) + kept
         listed += [(part.provider, *fault) for fault in failed]
+        rows = len(columns[0][4]) if columns else 0
+        if shut := len(part) - dropped - len({record for record, *_ in failed}) - rows:
+            closed[part.provider] = closed.get(part.provider, 0) + shut
         if not columns:
             continue
         layout = [column[:3] for column in columns]
@@ -203,6 +207,7 @@ def matching(
             stretches.append(_Stretch(layout))
         stretches[-1].parts.append((part.provider, columns, handles))
     answer.excess, answer.unchecked, answer.left = excess, tuple(no_column), left
+    answer.closed = closed
     frames = {
         provider: _together(stretches, schema, listed if reports else None)
         for provider, stretches in groups.items()

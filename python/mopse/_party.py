@@ -1060,7 +1060,9 @@ class Party:
         -------
         dict from bytes to list of bytes
             By the public keys of everybody who stays there: sealed grants, for its
-            `mopse.User.accept`. What has ended is not given anew.
+            `mopse.User.accept`. What has ended is not given anew, nor what is not current, see
+            `shared`, nor what other keyrings have shared. Of a user who has left already no new
+            epoch begins, and who stays is given the same again.
 
         Raises
         ------
@@ -1072,8 +1074,10 @@ class Party:
 
         Notes
         -----
-        What was granted before stays readable, and what was opened stays known. Rulers and index
-        stay as they are, and nothing is encrypted again. Costs an encapsulation for each grant of
+        What was granted before stays readable, and what was opened stays known. Who stays and has
+        not accepted its new grant yet opens nothing of what is sealed from then on: see
+        `mopse.User.decrypt`. Rulers and index stay as they are, and nothing is encrypted again;
+        queries that were made before are refused. Costs an encapsulation for each grant of
         who stays. Grants from `mopse.Owner.grant`, which are nobody's in particular, are not given
         anew.
         """
@@ -1086,10 +1090,18 @@ class Party:
         """With whom this keyring has shared what.
 
         ``user``, SHA-256 of its public keys; ``provider``, how many ``records`` and which
-        ``portions``, null for all, and when it ``ends``, null for never.
+        ``portions``, null for all, when it ``ends``, null for never, and whether it ``is_current``:
+        opens what is sealed now. What is not was given before readers' epochs that began since, by
+        `mopse.Owner.renew_readers`, a revocation, or another copy of this keyring, which may have
+        taken it back: `share` it anew with who is to have it, or `unshare` it. What other keyrings
+        have shared is not here.
         """
-        scopes = [(bytes(user), scope) for user, scopes in self._keyring.shared for scope in scopes]
-        return scopes_of(scopes, user=pl.Binary)
+        scopes = [
+            (bytes(user), scope, [is_current])
+            for user, scopes in self._keyring.shared
+            for scope, is_current in scopes
+        ]
+        return scopes_of(scopes, {"is_current": pl.Boolean}, user=pl.Binary)
 
     def save(self, path: str | os.PathLike[str], password: str | bytes) -> None:
         """Write the keyring to a file under a password.
@@ -1249,11 +1261,13 @@ def as_ids(ids: Any) -> pl.Series:
     return column.cast(pl.Int64) if column.is_empty() else column.alias("ids")
 
 
-def scopes_of(scopes: Iterable[tuple[Any, ...]], **columns: Any) -> pl.DataFrame:
-    """Return what is granted as a table, after some other columns."""
+def scopes_of(
+    scopes: Iterable[tuple[Any, ...]], last_columns: Mapping[str, Any], **columns: Any
+) -> pl.DataFrame:
+    """Return what is granted as a table, between some other columns."""
     rows = [
-        (*first, provider, records, portions, None if end >= _FOR_EVER else end)
-        for *first, (provider, records, portions, end) in scopes
+        (*first, provider, records, portions, None if end >= _FOR_EVER else end, *last)
+        for *first, (provider, records, portions, end), last in scopes
     ]
     schema = {
         **columns,
@@ -1261,6 +1275,7 @@ def scopes_of(scopes: Iterable[tuple[Any, ...]], **columns: Any) -> pl.DataFrame
         "records": pl.Int64,
         "portions": pl.List(pl.String),
         "ends": pl.Int64,
+        **last_columns,
     }
     table = pl.DataFrame(rows, schema, orient="row")
     return table.with_columns(pl.from_epoch("ends", "s").dt.replace_time_zone("UTC"))
@@ -1277,8 +1292,8 @@ def grant(
     return party._keyring.grant(*_scope(party, provider, ids, portions, expires_in))
 
 
-_FOR_EVER = 2**62
-"""Seconds from which on nobody counts."""
+_FOR_EVER = 253_402_300_800
+"""When the year 9999 has ended, in seconds since 1970: no table has a later moment."""
 
 
 def _scope(
@@ -1291,6 +1306,8 @@ def _scope(
     """Return what is granted as the core takes it."""
     path = text(provider, "a provider's path")
     end = 2**64 - 1 if expires_in is None else _expiry(expires_in, "the grant")
+    if expires_in is not None and end >= _FOR_EVER:
+        raise InvalidInputError("the grant would end after the year 9999: leave expires_in out")
     known = [*party.schema.portions, "rest", "files"]
     named = None
     if portions is not None:

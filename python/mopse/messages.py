@@ -494,6 +494,10 @@ class Answer(Message):
     left : dict from str to int or None
         How many records came from providers in an epoch that their group has left, by path: old
         records that were not renewed, or new ones of somebody who was revoked. None before.
+    closed : dict from str to int or None
+        How many records were found and not opened, by path, because nothing that was granted opens
+        them: other records than were named, or sealed for later readers than those of the grant,
+        which `mopse.User.accept` of a new one mends. None before.
     proven : polars.DataFrame or None
         One row for every provider that the query reaches: its ``provider`` and ``group``; number,
         time and rows of its ``seal``, when it was ``sealed_at``, and how many ``rows`` that has;
@@ -526,6 +530,7 @@ class Answer(Message):
         self.excess: int | None = None
         self.unchecked: tuple[str, ...] | None = None
         self.left: dict[str, int] | None = None
+        self.closed: dict[str, int] | None = None
 
     @classmethod
     def from_bytes(cls, message: bytes) -> "Answer":

@@ -206,15 +206,15 @@ class User:
         """What this user has accepted.
 
         ``owner``, the owner's key; ``provider``, how many ``records`` and which ``portions``, null
-        for all, and when it ``ends``, null for never.
+        for all, and when it ``ends``, null for never or after the year 9999.
 
         Raises
         ------
         mopse.errors.InvalidInputError
             If the user was made of grants, and has no keys.
         """
-        scopes = [(bytes(owner), scope) for owner, scope, *_ in self._grants.given()]
-        return scopes_of(scopes, owner=pl.Binary)
+        scopes = ((bytes(owner), scope, ()) for owner, scope, *_ in self._grants.given())
+        return scopes_of(scopes, {}, owner=pl.Binary)
 
     def save(self, path: str | os.PathLike[str], password: str | bytes) -> None:
         """Write keys, grants and the seals that were seen to a file under a password.
@@ -366,6 +366,8 @@ class User:
             As from `mopse.Owner.decrypt`; of providers granted record by record, those only, and of
             portions that were not granted no column. ``answer.unchecked`` names fields of the query
             that lie there: then records of the same cells are among the rows.
+            ``answer.closed`` says how many records were found that nothing granted opens, by
+            provider: with a proof nothing is missing of the *answer*, and these are not shown.
 
         Raises
         ------

@@ -28,7 +28,7 @@ use crate::party::grants::{Opener, Share};
 use crate::party::keyring::Spans;
 use crate::party::proving::{Checked, Seals};
 use crate::party::records::Ids;
-use crate::party::shares::{Given, KeptIds, Scope, Shared, UserName};
+use crate::party::shares::{Given, KeptIds, Scope, UserName};
 use crate::party::types::Type;
 use crate::party::uploading::{self, Change, Made, Table};
 use crate::party::{self, Indexed, Range, grants, saved};
@@ -852,24 +852,28 @@ impl Keyring {
         Ok(anew.into_iter().map(|(user, all)| (PyBytes::new(py, &user), bytes(all))).collect())
     }
 
-    /// Name of each user that something is shared with, and path, number of records, portions and end of that.
+    /// Name of each user that something is shared with; path, number of records, portions and end of that, and
+    /// whether it opens what is sealed now.
     #[getter]
-    fn shared(&self, py: Python<'_>) -> PyResult<Vec<(UserName, Vec<SharedScope>)>> {
-        let scope = |scope: &Scope| {
+    fn shared(&self, py: Python<'_>) -> PyResult<Vec<(UserName, Vec<Standing>)>> {
+        let told = |(scope, is_current): (&Scope, bool)| {
             let records = scope.ids.as_ref().map(KeptIds::len);
-            (scope.provider.clone(), records, scope.portions.clone(), scope.end)
+            ((scope.provider.clone(), records, scope.portions.clone(), scope.end), is_current)
         };
         self.read(py, |keyring| {
-            let of = |(name, shared): (&UserName, &Shared)| {
-                (*name, shared.scopes.iter().map(scope).collect())
+            let of = |(name, scopes): (UserName, Vec<(&Scope, bool)>)| {
+                (name, scopes.into_iter().map(told).collect())
             };
-            keyring.shared().map(of).collect()
+            keyring.shared().into_iter().map(of).collect()
         })
     }
 }
 
 /// Public keys of a user, and the grants that are sealed to it.
 type Anew<'py> = (Bound<'py, PyBytes>, Vec<Bound<'py, PyBytes>>);
+
+/// What is shared, and whether it opens what is sealed now.
+type Standing = (SharedScope, bool);
 
 /// Path of the provider, how many records, which portions, and when it ends.
 type SharedScope = (String, Option<usize>, Option<Vec<String>>, u64);

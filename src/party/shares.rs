@@ -9,6 +9,10 @@
 //! [`sharing`](crate::sharing). When a reader leaves, the readers' epoch advances and everybody who stays
 //! is given the same anew: what they have opens nothing that is sealed from then on.
 //!
+//! Each entry says for which readers' epochs it was given, and which one began when it was taken back. A
+//! keyring from a backup, which has caught up with epochs that it did not begin, so gives nobody anything
+//! anew who may have left meanwhile; and what it took back itself is not, where no cloud ever knew.
+//!
 //! # Cost
 //!
 //! Of a user and a provider, a key for each portion, or for each record and portion where records are
@@ -28,7 +32,7 @@ use super::keyring::Keyring;
 use super::records::Ids;
 use super::saved::{portions, write_portions};
 use crate::message::certificate::Owner;
-use crate::message::place::Node;
+use crate::message::place::{Epoch, Node};
 use crate::message::signature::verify;
 use crate::schema::Schema;
 use crate::wire::{self, Blobs, Buffer, Kind, Reader, Writer};
@@ -166,13 +170,54 @@ impl Scope {
     }
 }
 
+/// What was given, and for which readers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GivenScope {
+    /// What was given.
+    pub scope: Scope,
+    /// The readers' epochs that it was given for, ascending.
+    pub readers: Vec<Epoch>,
+    /// The readers' epoch that began when it was taken back. Where a cloud never took that one, and the
+    /// keyring has caught up with another, it is not taken back.
+    pub left: Option<Epoch>,
+}
+
+impl GivenScope {
+    fn write<B: Buffer>(&self, writer: &mut Writer<B>) {
+        self.scope.write(writer);
+        writer.count(self.readers.len());
+        self.readers.iter().for_each(|readers| readers.write(writer));
+        match &self.left {
+            None => {
+                writer.u8(0);
+            }
+            Some(left) => {
+                writer.u8(1);
+                left.write(writer);
+            }
+        }
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
+        let scope = Scope::read(reader)?;
+        let readers = (0..reader.count(5)?).map(|_| Epoch::read(reader));
+        let readers = readers.collect::<Result<_, _>>()?;
+        let left = match reader.u8()? {
+            0 => None,
+            1 => Some(Epoch::read(reader)?),
+            _ => return Err(reader.fault().into()),
+        };
+        Ok(Self { scope, readers, left })
+    }
+}
+
 /// A user, and what it was given.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Shared {
     /// Its public keys, as they came.
     pub public: Vec<u8>,
     /// What it was given, in the order that it was.
-    pub scopes: Vec<Scope>,
+    pub scopes: Vec<GivenScope>,
 }
 
 /// Everybody with whom a keyring shares something, by name.
@@ -192,7 +237,7 @@ impl Shares {
         let mut shares = BTreeMap::new();
         for _ in 0..reader.count(48)? {
             let (user, public) = (reader.array()?, reader.bytes()?.to_vec());
-            let scopes = (0..reader.count(18)?).map(|_| Scope::read(reader));
+            let scopes = (0..reader.count(27)?).map(|_| GivenScope::read(reader));
             let scopes = scopes.collect::<Result<_, Error>>()?;
             shares.insert(user, Shared { public, scopes });
         }
@@ -211,16 +256,27 @@ pub struct Renewed {
 
 impl Keyring {
     /// Remembers that a user was given something.
-    pub(crate) fn note_share(&mut self, user: UserName, public: &[u8], scope: Scope) {
+    ///
+    /// # Errors
+    ///
+    /// Those of [`find`](Self::find).
+    pub(crate) fn note_share(
+        &mut self,
+        user: UserName,
+        public: &[u8],
+        scope: Scope,
+    ) -> Result<(), Error> {
+        let readers = self.readers_of(&self.find(&scope.provider)?);
         let shared = self.shares.0.entry(user).or_default();
         shared.public = public.to_vec();
-        if !shared.scopes.contains(&scope) {
-            shared.scopes.push(scope);
-        }
+        shared.scopes.retain(|given| given.scope != scope);
+        shared.scopes.push(GivenScope { scope, readers, left: None });
+        Ok(())
     }
 
     /// Takes back what a user was given: begins new readers' epochs wherever that was, and gives everybody else
-    /// who was given something there the same anew, as far as it has not ended, at a time in seconds since 1970.
+    /// who was given something there the same anew, as far as it has not ended, at a time in seconds since 1970,
+    /// and as far as what they have is for the readers of now. Of a user who has left already, that alone.
     ///
     /// # Errors
     ///
@@ -228,41 +284,92 @@ impl Keyring {
     /// if a provider's readers are somebody else's to renew, those of [`grant`](Self::grant) and
     /// [`renew_readers`](Self::renew_readers).
     pub fn unshare(&mut self, user: &UserName, now: u64) -> Result<Vec<Renewed>, Error> {
-        let leaver = self.shares.0.get(user).ok_or(Error::NotShared)?;
-        let mut authorities = BTreeSet::new();
-        for scope in &leaver.scopes {
+        let leaver = self.shares.0.get(user).ok_or(Error::NotShared)?.clone();
+        let (mut ends, mut left) = (BTreeSet::new(), BTreeSet::new());
+        for given in &leaver.scopes {
             // Whoever was revoked since has no readers any more.
-            if let Ok(provider) = self.find(&scope.provider) {
-                authorities.insert(self.authority_of(&provider)?);
+            if let Ok(provider) = self.find(&given.scope.provider) {
+                let authority = self.authority_of(&provider)?;
+                let of = if self.is_taken_back(given) { &mut left } else { &mut ends };
+                of.insert(authority);
             }
         }
-        for authority in &authorities {
+        // Who stays has what is for the readers of now, and is given it for those of afterwards.
+        let mut staying: Vec<(UserName, usize)> = Vec::new();
+        for (name, shared) in self.shares.0.iter().filter(|(name, _)| *name != user) {
+            for (at, given) in shared.scopes.iter().enumerate() {
+                let Ok(provider) = self.find(&given.scope.provider) else { continue };
+                let Ok(authority) = self.authority_of(&provider) else { continue };
+                let is_there = ends.contains(&authority) || left.contains(&authority);
+                if is_there && given.scope.end >= now && self.is_current(given) {
+                    staying.push((*name, at));
+                }
+            }
+        }
+        for authority in &ends {
             let below = authority.names().get(self.node.names().len()..).unwrap_or_default();
             let path: Vec<&str> = below.iter().map(String::as_str).collect();
             self.renew_readers(&path)?;
         }
-        self.shares.0.remove(user);
-        let is_renewed = |scope: &Scope| {
-            self.find(&scope.provider).is_ok_and(|provider| {
-                self.authority_of(&provider).is_ok_and(|above| authorities.contains(&above))
-            })
-        };
-        let mut renewed = Vec::new();
-        for (user, shared) in &self.shares.0 {
-            let scopes = shared.scopes.iter().filter(|scope| scope.end >= now);
-            let given = scopes.filter(|scope| is_renewed(scope));
-            let given =
-                given.map(|scope| self.given(user, scope)).collect::<Result<Vec<_>, _>>()?;
-            if !given.is_empty() {
-                renewed.push(Renewed { public: shared.public.clone(), given });
+        let mut scopes = leaver.scopes;
+        for given in &mut scopes {
+            if !self.is_taken_back(given) {
+                given.left = self.sealing_for(given);
+            }
+        }
+        // What nobody has readers of is forgotten.
+        scopes.retain(|given| given.left.is_some());
+        self.shares.0.insert(*user, Shared { scopes, ..leaver });
+        let mut renewed: Vec<Renewed> = Vec::new();
+        for (name, at) in staying {
+            let Some(shared) = self.shares.0.get(&name) else { continue };
+            let scope = shared.scopes[at].scope.clone();
+            let given = self.given(&name, &scope)?;
+            let readers = self.readers_of(&self.find(&scope.provider)?);
+            let Some(shared) = self.shares.0.get_mut(&name) else { continue };
+            shared.scopes[at].readers.extend(readers);
+            shared.scopes[at].readers.sort_unstable();
+            shared.scopes[at].readers.dedup();
+            match renewed.last_mut().filter(|last| last.public == shared.public) {
+                Some(last) => last.given.push(given),
+                None => renewed.push(Renewed { public: shared.public.clone(), given: vec![given] }),
             }
         }
         Ok(renewed)
     }
 
-    /// Everybody with whom something is shared.
-    pub fn shared(&self) -> impl Iterator<Item = (&UserName, &Shared)> {
-        self.shares.0.iter()
+    /// Everybody with whom something is shared, and what of it is; with whether it opens what is sealed now.
+    #[must_use]
+    pub fn shared(&self) -> Vec<(UserName, Vec<(&Scope, bool)>)> {
+        let mut all = Vec::new();
+        for (name, shared) in &self.shares.0 {
+            let kept = shared.scopes.iter().filter(|given| !self.is_taken_back(given));
+            let scopes: Vec<_> = kept.map(|given| (&given.scope, self.is_current(given))).collect();
+            if !scopes.is_empty() {
+                all.push((*name, scopes));
+            }
+        }
+        all
+    }
+
+    /// The readers' epoch that a provider seals in now; `None` if there is no such provider any more.
+    fn sealing_for(&self, given: &GivenScope) -> Option<Epoch> {
+        let provider = self.find(&given.scope.provider).ok()?;
+        self.readers_of(&provider).last().copied()
+    }
+
+    /// Whether something was taken back, in a readers' epoch that there is.
+    fn is_taken_back(&self, given: &GivenScope) -> bool {
+        let (Some(left), Ok(provider)) = (&given.left, self.find(&given.scope.provider)) else {
+            return false;
+        };
+        self.readers_of(&provider).contains(left)
+    }
+
+    /// Whether what was given opens what is sealed now, and is not taken back.
+    fn is_current(&self, given: &GivenScope) -> bool {
+        !self.is_taken_back(given)
+            && self.sealing_for(given).is_some_and(|readers| given.readers.contains(&readers))
     }
 
     /// The node whose readers' epoch a provider seals in, if it is this one or below it.

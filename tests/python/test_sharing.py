@@ -191,6 +191,11 @@ def test_what_nobody_can_be_given_is_refused_and_not_remembered(scene):
             "no portion 'none'",
         ),
         (lambda: hospital.share(doctor.public, ids=[1.5]), WrongTypeError, "ids"),
+        (
+            lambda: hospital.share(doctor.public, expires_in=datetime.timedelta.max),
+            InvalidInputError,
+            "after the year 9999",
+        ),
         (lambda: hospital.share(doctor.public, ids=[None]), MopseError, "null|ids"),
         (lambda: hospital.share(doctor, ids=["a"]), WrongTypeError, "public keys"),
         (lambda: hospital.share(b"", ids=["a"]), DamagedFileError, "public keys"),
@@ -218,12 +223,32 @@ def test_who_leaves_opens_nothing_sealed_from_then_on_and_who_stays_does(scene):
     scene.send("hospital", table("hospital", [45], first=9))
     assert ids(scene, leaver) == before, "what was granted before stays readable"
     assert ids(scene, stayer) == before
+    query = scene.owner.query(age=(45, 45))
+    answer = scene.cloud.search(query)
+    assert stayer.decrypt(answer, query).is_empty()
+    assert answer.closed == {"hospital": 1}, "it is told that there is more"
     for sealed in anew[stayer.public]:
         stayer.accept(sealed)
         with pytest.raises(ScopeError):
             leaver.accept(sealed)
     assert ids(scene, stayer) == sorted([*before, "hospital 9"])
     assert scene.owner.shared["user"].n_unique() == 1
+    assert stayer.decrypt(answer, query)["id"].to_list() == ["hospital 9"]
+    assert answer.closed == {}
+    again = scene.owner.unshare(leaver.public)
+    assert list(again) == [stayer.public], "given again it serves who stays again"
+
+
+def test_what_is_not_current_is_named_and_given_to_nobody_anew(scene):
+    one, two = mopse.User.generate(), mopse.User.generate()
+    for user in (one, two):
+        scene.owner.share(user.public, "clinic")
+    assert scene.owner.shared["is_current"].to_list() == [True, True]
+    scene.owner.renew_readers()
+    assert scene.owner.shared["is_current"].to_list() == [False, False]
+    assert scene.owner.unshare(one.public) == {}
+    two.accept(scene.owner.share(two.public, "clinic"))
+    assert scene.owner.shared["is_current"].to_list() == [True]
 
 
 def test_an_owner_remembers_with_whom_it_shares_when_it_is_opened_again(scene, tmp_path):

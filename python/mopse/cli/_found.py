@@ -43,6 +43,7 @@ def print_found(
     if faults is not None and faults.height:
         for fault in rows_of(faults):
             cause = fault["cause"].removesuffix(_PYTHON)
-            note(f"provider {fault['provider']!r}, record {fault['record']}: {cause}")
+            record = "" if fault["record"] is None else f", record {fault['record']}"
+            note(f"provider {fault['provider']!r}{record}: {cause}")
         return 1
     return 0 if records.height else NOTHING_FOUND

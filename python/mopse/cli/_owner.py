@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 import mopse
 from mopse._files import PRIVATE, as_file, as_folder, read_whole, telling, write_whole
 from mopse.cli._command import Commands, NotUnderstoodError, add_command
@@ -139,8 +141,10 @@ def add(commands: Commands) -> None:
         "unshare",
         short="close what is sealed from now on to one user, and serve who stays",
         long="""Take back what `mopse grant --user` gave a user, for all that is sealed from now on.
-        What was sealed before stays readable to it. Whoever else was given something there gets it
-        anew: a sealed grant each, in files whose names begin with the user's own.""",
+        What was sealed before stays readable to it. Whoever else this keyring gave something there
+        gets it anew: a sealed grant each, in files whose names begin with the user's own; what
+        `mopse owner shared` calls not current is not. Given again it tells the cloud again and
+        serves who stays again. Queries that were made before are refused from then on.""",
         example="""mopse owner unshare doctor.public --keyring owner.keyring --out anew \\
                      --cloud phr.duckdb""",
     )
@@ -156,7 +160,10 @@ def add(commands: Commands) -> None:
         does,
         "shared",
         short="say with whom what is shared",
-        long="Print what `mopse grant --user` gave to whom, and is not taken back.",
+        long="""Print what `mopse grant --user` gave to whom, and is not taken back; is_current
+        says whether it opens what is sealed now. What is not was given before readers' epochs that
+        began since, perhaps by another copy of the keyring, which may have taken it back: grant it
+        anew to who is to have it. What providers have given is in their own keyrings.""",
         example="mopse owner shared --keyring owner.keyring",
     )
     _add_keyring(shared)
@@ -197,8 +204,33 @@ class _Open:
         try:
             cloud.enroll(self.announce())
         except (ChangedError, ReplayError):
+            before, readers = set(self.owner.providers), self._readers()
             self.owner.catch_up(cloud)
+            undone = self._revoked_of(set(self.owner.providers) - before)
+            undone += [user.hex()[:16] for user in self._readers() - readers]
             cloud.enroll(self.announce())
+            if undone:
+                raise ChangedError(
+                    "a copy of this keyring has told the cloud something else meanwhile: this one "
+                    "has caught up, and what it had revoked or taken back alone is undone, and to "
+                    f"be done again: {', '.join(sorted(undone))}"
+                ) from None
+
+    def _revoked_of(self, paths: set[str]) -> list[str]:
+        """Return which of these the keyring on the disk knows, and had revoked."""
+        if not paths:
+            return []
+        kept = opened_owner(os.fspath(self._keyring), self._password)
+        found = []
+        for path in paths:
+            with contextlib.suppress(InvalidInputError):  # whom it never knew
+                kept.removal(path)
+                found.append(path)
+        return found
+
+    def _readers(self) -> set[bytes]:
+        """Return the users with whom something is shared."""
+        return set(self.owner.shared["user"])
 
 
 def _new(given: argparse.Namespace) -> None:
@@ -341,9 +373,9 @@ def _unshare(given: argparse.Namespace) -> None:
             opened.meet(cloud)
         with naming(given.user):
             anew = opened.owner.unshare(public)
-        # Who stays has its grants before the keyring knows that they are needed.
-        written = [_renewed(folder, user, grant) for user, of in anew.items() for grant in of]
+        # Given again, the command serves who stays again: what is lost here is made anew.
         announced = opened.announce()
+        written = [_renewed(folder, user, grant) for user, of in anew.items() for grant in of]
         if cloud is not None:
             cloud.enroll(announced)
     stays = f" In {given.out}: {counted(len(written), 'grant')} for who stays." if written else ""
@@ -374,7 +406,7 @@ def _shared(given: argparse.Namespace) -> None:
     if given.json:
         print_document({"shared": rows_of(shared)})
     else:
-        print_table(shared)
+        print_table(shared.with_columns(pl.col("portions").list.join(", ")))
 
 
 def _key(given: argparse.Namespace) -> None:

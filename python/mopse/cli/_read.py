@@ -10,7 +10,7 @@ from mopse.cli._command import Commands, NotUnderstoodError
 from mopse.cli._found import add_report, print_found
 from mopse.cli._grants import read_grants, read_query
 from mopse.cli._keyrings import add_password
-from mopse.cli._output import add_json
+from mopse.cli._output import add_json, counted
 from mopse.cli._schema_file import naming, read_schema
 from mopse.cli._session import add_cloud, add_documented, add_proof, check_proof, opened_cloud
 from mopse.cli._users import opened_user
@@ -102,11 +102,17 @@ def _read(given: argparse.Namespace, user: mopse.User, save: Callable[[], None])
     proven: dict[str, Any] = {}
     notes = []
     if answer.proven is not None:
-        seals = dict(sorted(answer.proven.select("provider", "seal").iter_rows()))
+        proof_of = answer.proven.filter("is_proven").select("provider", "seal")
+        seals = dict(sorted(proof_of.iter_rows()))
         proven["seals"] = seals
         shown = ", ".join(f"{path} {number}" for path, number in seals.items())
         after = "what came after them is refused"
         notes.append(f"nothing is missing that these seals state: {shown}; {after}")
+    for path, count in (answer.closed or {}).items():
+        notes.append(
+            f"{path}: {counted(count, 'record')} found that no grant opens: of others than were "
+            "granted, or sealed for later readers, for which a new grant is needed"
+        )
     if answer.unchecked:
         fields = ", ".join(answer.unchecked)
         notes.append(f"not granted, so that records beyond the bounds may be among these: {fields}")

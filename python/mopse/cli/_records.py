@@ -261,7 +261,13 @@ def _seal(given: argparse.Namespace) -> None:
             seal = at.up_to_date(lambda: provider.seal(cloud=cloud))
             receipt = at.cloud.receive(seal)
         except mopse.errors.MopseError:
-            if not given.from_cloud:
+            if given.from_cloud:
+                note(
+                    "a cloud that came back from a backup is not sealed over: its owner removes "
+                    "the provider's records, which are sent and sealed anew; see "
+                    "help(mopse.Provider.seal)"
+                )
+            else:
                 note("a ledger that is lost, or of other records, is made by --from-cloud")
             raise
         at.save()

@@ -51,6 +51,7 @@ def add(commands: Commands) -> None:
         "at a time. Backups, a server's log and freed blocks of a disk are not reached.",
     )
     purge.add_argument("path", help="the store, as in phr.duckdb or postgresql://...")
+    add_wait(purge)
     purge.set_defaults(run=_purge)
 
 
@@ -61,14 +62,19 @@ def _opened(given: argparse.Namespace) -> SqlStore:
 def _check(given: argparse.Namespace) -> None:
     with _opened(given) as store:
         damage = store.check()
-        entries, files, _, _ = store.totals
-        records = sum(line[3] for line in store.contents)
+        held = _held(store)
     for line in damage:
         print(line)
     if damage:
         sys.exit(f"mopse: the store is damaged: {counted(len(damage), 'fault')}")
-    kinds = (records, "record"), (entries, "entry"), (files, "file")
-    print(f"The store is whole: {', '.join(counted(*kind) for kind in kinds)}.")
+    print(f"The store is whole: {held}.")
+
+
+def _held(store: SqlStore) -> str:
+    """Return how much a store holds."""
+    entries, files, _, _ = store.totals
+    kinds = (sum(line[3] for line in store.contents), "record"), (entries, "entry"), (files, "file")
+    return ", ".join(counted(*kind) for kind in kinds)
 
 
 def _export(given: argparse.Namespace) -> None:
@@ -79,12 +85,11 @@ def _export(given: argparse.Namespace) -> None:
 
 
 def _purge(given: argparse.Namespace) -> None:
-    with opened_store(given.path, must_exist=True) as store:
+    with _opened(given) as store:
         store.purge()
-        entries, files, _, _ = store.totals
-        records = sum(line[3] for line in store.contents)
+        held = _held(store)
     print(
-        f"The store is written anew: {records:,} records, {entries:,} entries, {files:,} files.\n"
+        f"The store is written anew: {held}.\n"
         "What was removed is in it no more; it may be in backups, a server's log and freed blocks "
         "of a disk."
     )

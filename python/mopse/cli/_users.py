@@ -2,11 +2,14 @@
 
 import argparse
 import contextlib
+import os
 from collections.abc import Callable, Iterator
+
+import polars as pl
 
 import mopse
 from mopse._files import as_file, read_whole
-from mopse.cli._command import Commands
+from mopse.cli._command import Commands, NotUnderstoodError
 from mopse.cli._grants import write_new
 from mopse.cli._keyrings import add_password, locked, made_new, must_be_there, password_of
 from mopse.cli._output import add_json, counted, print_document, print_line, print_table, rows_of
@@ -95,6 +98,8 @@ def opened_user(given: argparse.Namespace) -> Iterator[tuple[mopse.User, Callabl
 def _new(given: argparse.Namespace) -> None:
     made_new(given.keyring)
     made_new(given.out)
+    if os.path.realpath(given.keyring) == os.path.realpath(given.out):
+        raise NotUnderstoodError("--keyring and --out are one file")
     password = password_of(given.password_fd, given.keyring, is_new=True)
     user = mopse.User.generate(post_quantum=given.post_quantum)
     with locked(given.keyring) as keyring:
@@ -128,4 +133,4 @@ def _status(given: argparse.Namespace) -> None:
         print_document({"name": user.name.hex(), "grants": rows_of(granted)})
     else:
         print_line(user.name.hex())
-        print_table(granted)
+        print_table(granted.with_columns(pl.col("portions").list.join(", ")))

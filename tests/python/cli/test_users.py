@@ -83,7 +83,32 @@ def test_a_user_reads_what_was_sealed_to_it_until_it_leaves(users):
     users.user("user", "accept", f"anew/{anew.name}", "--keyring", "nurse.user")
     assert users.user("user", "accept", f"anew/{anew.name}", "--keyring", "doctor.user", expect=1)
     shared = json.loads(users.owner("shared", "--json").stdout)["shared"]
-    assert [one["records"] for one in shared] == [1]
+    assert [(one["records"], one["is_current"]) for one in shared] == [(1, True)]
+    assert "contact, rest, files" in users.owner("shared").stdout
+    # Given again, it tells the cloud and serves who stays again.
+    users.owner("unshare", "doctor.public", "--out", "again", *CLOUD)
+    assert len(list((users.folder / "again").iterdir())) == 1
+
+
+def test_what_was_taken_back_by_a_copy_that_the_cloud_does_not_follow_is_named(users):
+    users.new("doctor")
+    users.share("owner", "doctor", "hospital")
+    backup = (users.folder / "owner.keyring").read_bytes()
+    more = "--to", "lab.keyring", *CLOUD
+    arguments = "owner", "authorize", "lab", "--keyring", "owner.keyring", *more
+    keys = [PASSWORDS["owner"], "new"]
+    terminal.mopse_here(*arguments, folder=users.folder, keys=keys)
+    (users.folder / "owner.keyring").write_bytes(backup)
+    users.owner("unshare", "doctor.public", "--out", "anew")
+    users.owner("revoke", "clinic")
+    refused = users.owner("enroll", *CLOUD, expect=1).stderr
+    name = User.open(users.folder / "doctor.user", "secret").name.hex()[:16]
+    assert f"is undone, and to be done again: {name}, clinic" in refused or (
+        f"is undone, and to be done again: clinic, {name}" in refused
+    )
+    users.owner("unshare", "doctor.public", "--out", "anew", *CLOUD)
+    users.owner("revoke", "clinic", *CLOUD)
+    assert json.loads(users.owner("shared", "--json").stdout)["shared"] == []
 
 
 def test_what_is_wrong_changes_nothing(users):

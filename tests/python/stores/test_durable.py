@@ -902,7 +902,7 @@ def test_the_command_checks_and_exports(tmp_path, capsys):
     from mopse.cli import main
 
     main(["store", "check", str(path)])
-    assert "The store is whole: 798 records, 1,596 entries, 1 files." in capsys.readouterr().out
+    assert "The store is whole: 798 records, 1,596 entries, 1 file." in capsys.readouterr().out
     main(["store", "export", str(path), "--out", str(tmp_path / "out")])
     assert "the group of the owner: " in capsys.readouterr().out
     with duckdb.connect(str(path)) as connection:

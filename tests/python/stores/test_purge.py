@@ -123,7 +123,7 @@ def test_no_byte_of_what_was_removed_is_left_and_answers_and_proofs_are_the_same
     removed.scene.cloud.close()
     main(["store", "purge", removed.address])
     said = capsys.readouterr().out
-    assert "The store is written anew: 150 records, 300 entries, 1 files." in said
+    assert "The store is written anew: 150 records, 300 entries, 1 file." in said
     removed.scene.cloud = Cloud(removed.address)
     now = removed.bytes_kept()
     assert left(removed.gone, now) == 0

@@ -19,11 +19,16 @@ from mopse._mopse.cloud import Gate
 from mopse.stores import opened_store
 
 
+def say(*words: object) -> None:
+    """Write a line at once, so that no kill leaves half of it."""
+    os.write(1, (" ".join(map(str, words)) + "\n").encode())
+
+
 def write(address: str, messages: str, now: int, start: int) -> None:
     """Give a store its messages, and say of each that it is taken."""
     store = opened_store(address)
     gate = Gate(store, 1 << 28)
-    print("open", os.getpid(), flush=True)
+    say("open", os.getpid())
     for number, message in enumerate(json.loads(Path(messages).read_text())):
         if number < start:
             continue
@@ -31,7 +36,7 @@ def write(address: str, messages: str, now: int, start: int) -> None:
             gate.receive(bytes.fromhex(message), now)
         else:
             store.compact()
-        print(number, flush=True)
+        say(number)
     store.close()
 
 
@@ -46,11 +51,11 @@ def main() -> None:
             try:
                 write(*json.loads(line))
             except BaseException as error:
-                print("failed", repr(error), flush=True)
+                say("failed", repr(error))
                 os._exit(1)
             os._exit(0)
         ended = os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
-        print("ended", ended.si_code == os.CLD_KILLED, ended.si_status, flush=True)
+        say("ended", ended.si_code == os.CLD_KILLED, ended.si_status)
 
 
 if __name__ == "__main__":
