@@ -270,6 +270,20 @@ fn a_keyring_from_a_backup_serves_nobody_who_may_have_left() {
 }
 
 #[test]
+fn what_was_given_before_a_revocation_is_not_current() {
+    let mut scene = scene();
+    let doctor = user(7, Algorithm::X25519);
+    let standing = |owner: &Keyring| owner.shared()[0].1[0].1;
+    sharing::share(&mut scene.owner, doctor.public(), all_of("hospital")).unwrap();
+    assert!(standing(&scene.owner));
+    scene.owner.revoke(&["clinic"]).unwrap();
+    assert!(!standing(&scene.owner), "the hospital has other keys since");
+    assert!(!standing(&copy(&scene.owner)));
+    sharing::share(&mut scene.owner, doctor.public(), all_of("hospital")).unwrap();
+    assert!(standing(&scene.owner));
+}
+
+#[test]
 fn what_no_cloud_ever_knew_is_not_taken_back() {
     let mut scene = scene();
     let [mut one, mut two] = [7, 8].map(Holder::new);

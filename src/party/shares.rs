@@ -175,6 +175,8 @@ impl Scope {
 pub struct GivenScope {
     /// What was given.
     pub scope: Scope,
+    /// Where the provider was, in its epochs, when it was given last.
+    pub place: Node,
     /// The readers' epochs that it was given for, ascending.
     pub readers: Vec<Epoch>,
     /// The readers' epoch that began when it was taken back. Where a cloud never took that one, and the
@@ -185,6 +187,7 @@ pub struct GivenScope {
 impl GivenScope {
     fn write<B: Buffer>(&self, writer: &mut Writer<B>) {
         self.scope.write(writer);
+        self.place.write(writer);
         writer.count(self.readers.len());
         self.readers.iter().for_each(|readers| readers.write(writer));
         match &self.left {
@@ -199,7 +202,7 @@ impl GivenScope {
     }
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
-        let scope = Scope::read(reader)?;
+        let (scope, place) = (Scope::read(reader)?, Node::read(reader)?);
         let readers = (0..reader.count(5)?).map(|_| Epoch::read(reader));
         let readers = readers.collect::<Result<_, _>>()?;
         let left = match reader.u8()? {
@@ -207,7 +210,7 @@ impl GivenScope {
             1 => Some(Epoch::read(reader)?),
             _ => return Err(reader.fault().into()),
         };
-        Ok(Self { scope, readers, left })
+        Ok(Self { scope, place, readers, left })
     }
 }
 
@@ -237,7 +240,7 @@ impl Shares {
         let mut shares = BTreeMap::new();
         for _ in 0..reader.count(48)? {
             let (user, public) = (reader.array()?, reader.bytes()?.to_vec());
-            let scopes = (0..reader.count(27)?).map(|_| GivenScope::read(reader));
+            let scopes = (0..reader.count(43)?).map(|_| GivenScope::read(reader));
             let scopes = scopes.collect::<Result<_, Error>>()?;
             shares.insert(user, Shared { public, scopes });
         }
@@ -266,11 +269,12 @@ impl Keyring {
         public: &[u8],
         scope: Scope,
     ) -> Result<(), Error> {
-        let readers = self.readers_of(&self.find(&scope.provider)?);
+        let place = self.find(&scope.provider)?;
+        let readers = self.readers_of(&place);
         let shared = self.shares.0.entry(user).or_default();
         shared.public = public.to_vec();
         shared.scopes.retain(|given| given.scope != scope);
-        shared.scopes.push(GivenScope { scope, readers, left: None });
+        shared.scopes.push(GivenScope { scope, place, readers, left: None });
         Ok(())
     }
 
@@ -368,7 +372,9 @@ impl Keyring {
 
     /// Whether what was given opens what is sealed now, and is not taken back.
     fn is_current(&self, given: &GivenScope) -> bool {
-        !self.is_taken_back(given)
+        let is_there = self.find(&given.scope.provider).is_ok_and(|place| place == given.place);
+        is_there
+            && !self.is_taken_back(given)
             && self.sealing_for(given).is_some_and(|readers| given.readers.contains(&readers))
     }
 
