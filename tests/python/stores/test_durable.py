@@ -907,7 +907,7 @@ def test_the_command_checks_and_exports(tmp_path, capsys):
     assert "the group of the owner: " in capsys.readouterr().out
     with duckdb.connect(str(path)) as connection:
         connection.execute("UPDATE records_0 SET high = high + 1 WHERE seq = 0 AND row_no = 0")
-    with pytest.raises(SystemExit, match="the store is damaged: 1 faults"):
+    with pytest.raises(SystemExit, match="the store is damaged: 1 fault"):
         main(["store", "check", str(path)])
     assert "upload 0, record 0 is not what was written" in capsys.readouterr().out
     with pytest.raises(SystemExit, match="there is no store"):
