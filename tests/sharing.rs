@@ -191,6 +191,17 @@ impl Holder {
     }
 }
 
+/// Two users who were given all of the hospital's records.
+fn two_readers() -> (Scene, [Holder; 2]) {
+    let (mut scene, mut holders) = (scene(), [7, 8].map(Holder::new));
+    for holder in &mut holders {
+        let sealed =
+            sharing::share(&mut scene.owner, holder.0.public(), all_of("hospital")).unwrap();
+        holder.accept(&sealed);
+    }
+    (scene, holders)
+}
+
 #[test]
 fn who_leaves_opens_nothing_that_is_sealed_from_then_on_and_who_stays_does() {
     let mut scene = scene();
@@ -246,13 +257,7 @@ fn who_leaves_opens_nothing_that_is_sealed_from_then_on_and_who_stays_does() {
 
 #[test]
 fn a_keyring_from_a_backup_serves_nobody_who_may_have_left() {
-    let mut scene = scene();
-    let [mut one, mut two] = [7, 8].map(Holder::new);
-    for holder in [&mut one, &mut two] {
-        let sealed =
-            sharing::share(&mut scene.owner, holder.0.public(), all_of("hospital")).unwrap();
-        holder.accept(&sealed);
-    }
+    let (mut scene, [one, two]) = two_readers();
     let mut backup = copy(&scene.owner);
     let name = one.0.public().name();
     let anew = sharing::unshare(&mut scene.owner, &name, NOW).unwrap();
@@ -285,13 +290,7 @@ fn what_was_given_before_a_revocation_is_not_current() {
 
 #[test]
 fn what_no_cloud_ever_knew_is_not_taken_back() {
-    let mut scene = scene();
-    let [mut one, mut two] = [7, 8].map(Holder::new);
-    for holder in [&mut one, &mut two] {
-        let sealed =
-            sharing::share(&mut scene.owner, holder.0.public(), all_of("hospital")).unwrap();
-        holder.accept(&sealed);
-    }
+    let (mut scene, [one, two]) = two_readers();
     // Another copy announces something meanwhile, and this one takes somebody back alone.
     let mut copy = copy(&scene.owner);
     copy.authorize("lab", &[]).unwrap();

@@ -1,9 +1,9 @@
 """The commands ``mopse grant`` and ``mopse query``: what a reader is given.
 
 A grant is a file of bytes, as `mopse.Owner.grant` returns them, or `mopse.Owner.share` for a user
-with keys of its own. A query is a file of JSON with the
-signed message and with the bounds as they were typed, which do not travel to a cloud. Both are for
-whoever is to read alone: new files have mode 0600, and none is ever overwritten or printed.
+with keys of its own. A query is a file of JSON with the signed message and with the bounds as they
+were typed, which do not travel to a cloud. Both are for whoever is to read alone: new files have
+mode 0600, and none is ever overwritten or printed.
 """
 
 import argparse
@@ -92,7 +92,7 @@ def add(commands: Commands) -> None:
         help="the public keys of the user that it is sealed to, from `mopse user new`",
     )
     _add_expiry(grant, "the grant opens anything (default: for ever)")
-    _add_out(grant, "the new file, a secret")
+    _add_out(grant, "the new file; a secret, unless it is sealed to a user")
     add_cloud(grant, is_needed=False, why=_WHY)
     add_json(grant)
     grant.set_defaults(run=_grant)
