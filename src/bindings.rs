@@ -5,6 +5,7 @@
 //! `python/mopse`.
 
 mod attack;
+mod audit;
 mod cipher;
 mod cloud;
 mod error;
@@ -138,6 +139,12 @@ mod _mopse {
     }
 
     #[pymodule]
+    mod audit {
+        #[pymodule_export]
+        use crate::bindings::audit::{Checkpoint, Log, Witness, check_log, words};
+    }
+
+    #[pymodule]
     mod cipher {
         #[pymodule_export]
         use crate::bindings::cipher::password::{
@@ -177,9 +184,9 @@ mod _mopse {
         const MOST_SLOTS: u32 = crate::message::limits::MOST_SLOTS;
         #[pymodule_export]
         use crate::bindings::message::{
-            Announcement, Attachment, Fetched, Listing, Notes, Part, Piece, Pieces, Proof, Query,
-            Removal, Request, Seal, StoredFile, StoredUpload, Token, check_answer, gathered,
-            goes_on, join_answer, split_answer, tombstone,
+            Announcement, Attachment, AuditRequest, Fetched, Listing, Notes, Part, Piece, Pieces,
+            Proof, Query, Removal, Request, Seal, Statement, StoredFile, StoredUpload, Token,
+            check_answer, gathered, goes_on, join_answer, split_answer, tombstone,
         };
     }
 

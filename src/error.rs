@@ -1,5 +1,6 @@
 use crate::{
-    attack, cipher, cloud, evaluate, keys, message, party, plot, schema, scheme, sharing, wire,
+    attack, audit, cipher, cloud, evaluate, keys, message, party, plot, schema, scheme, sharing,
+    wire,
 };
 
 /// Everything that can go wrong in this crate.
@@ -49,6 +50,10 @@ pub enum Error {
     #[error(transparent)]
     Sharing(sharing::Error),
 
+    /// A log is not written, or not believed.
+    #[error(transparent)]
+    Audit(audit::Error),
+
     /// A cloud refuses.
     #[error(transparent)]
     Cloud(cloud::Error),
@@ -84,6 +89,7 @@ from_rooms! {
     party: Party over [Wire, Keys, Schema, Scheme, Cipher, Message];
     sharing: Sharing over [Wire, Keys, Message, Party];
     cloud: Cloud over [Message];
+    audit: Audit over [Wire, Keys, Message];
     attack: Attack over [];
     plot: Plot over [];
     evaluate: Evaluate over [Keys, Scheme, Wire, Message, Cloud];

@@ -12,6 +12,7 @@
 //! | [`party`] | all that holds keys | owner, provider, user |
 //! | [`sharing`] | users' keys, and what is sealed to them | owner, provider, user |
 //! | [`cloud`] | the merged indexes, the stores; no key | cloud |
+//! | [`audit`] | the log of what a cloud did, and who holds it to that | cloud, whoever watches it |
 //! | [`attack`] | what the cloud sees, and what that gives away; no key | whoever evaluates |
 //! | [`evaluate`] | the controls | whoever measures |
 //! | [`plot`] | figures | whoever measures |
@@ -29,6 +30,7 @@
 extern crate self as mopse; // the scene is the integration tests' own
 
 pub mod attack;
+pub mod audit;
 pub mod cipher;
 pub mod cloud;
 mod error;

@@ -14,10 +14,12 @@
 //! | [`catalogue`] | what proves by that that a listing of files is whole |
 //! | [`attachment`], [`trapdoor`] | files of records; what finds a keyword |
 //! | [`request`], [`listing`], [`notes`] | requests for attachments and notes, and what answers them |
+//! | [`audit`] | statements for a cloud's audit log, and requests to read it |
 
 pub mod announcement;
 pub mod answer;
 pub mod attachment;
+pub mod audit;
 pub mod catalogue;
 pub mod certificate;
 pub(crate) mod envelope;

@@ -122,6 +122,20 @@ kinds! {
     SavedKeyring = b"MOPSEFIL", 2, "the file";
     /// What an owner or a provider gave a user, sealed to the user.
     SealedGrant = b"MOPSESGR", 1, "the sealed grant";
+    /// What a cloud wrote in its audit log, with what proves it.
+    Audit = b"MOPSEAUD", 1, "the audit";
+    /// A request for what stands in an audit log.
+    AuditRequest = b"MOPSEARQ", 1, "the request";
+    /// An audit log on disk.
+    AuditLog = b"MOPSELOG", 1, "the audit log";
+    /// What a cloud signs of an owner's log.
+    Checkpoint = b"MOPSECPT", 1, "the checkpoint";
+    /// The key that a cloud signs checkpoints with.
+    Identity = b"MOPSEIDK", 1, "the identity";
+    /// What a party states for the audit log.
+    Statement = b"MOPSESTM", 1, "the statement";
+    /// The checkpoints that a witness has seen.
+    Witness = b"MOPSEWIT", 1, "the witness";
     /// A piece of an upload that is too large to travel at once.
     Piece = b"MOPSEPCE", 1, "the piece of an upload";
     /// What a provider states of all that it holds.

@@ -9,6 +9,10 @@ mod scene;
 use std::fmt::Debug;
 use std::sync::OnceLock;
 
+use mopse::audit::checkpoint::Checkpoint;
+use mopse::audit::entry::Entry;
+use mopse::audit::identity::Identity;
+use mopse::audit::witness::Witness;
 use mopse::cipher::aes_gcm;
 use mopse::cipher::password::Cost;
 use mopse::cipher::{secret_sharing, stream};
@@ -16,6 +20,7 @@ use mopse::keys::Key;
 use mopse::message::announcement::{self, Announcement};
 use mopse::message::answer::{Answer, Part};
 use mopse::message::attachment::{Attachment, StoredFile};
+use mopse::message::audit::{AuditRequest, Stated, Statement};
 use mopse::message::certificate::Chain;
 use mopse::message::listing::{Fetched, Listing};
 use mopse::message::notes::{Note, Notes};
@@ -239,6 +244,15 @@ fn messages() -> Messages {
         ("request", by_number),
         ("announcement", split.remove(0).1),
         ("announcement", split.remove(0).1),
+        ("statement", ward.statement(Stated::Grant, [7; 32]).expect("there is chance")),
+        ("audit request", {
+            let request = ward.audit_request(vec![1, 2], None, NOW).expect("there is chance");
+            ward.sign_audit_request(&request)
+        }),
+        ("checkpoint", {
+            let (identity, state) = (Identity::of(key()), (3, [1; 32], [2; 32]));
+            Checkpoint::sign(&identity, owner.owner(), state, NOW).encode()
+        }),
         ("grant", all),
         ("grant", some),
         ("grant", records),
@@ -264,6 +278,8 @@ fn messages() -> Messages {
         ("listing", listing.encode()),
         ("listing", proven_listing().2.encode()),
         ("notes", notes.encode()),
+        ("witness", Witness::new(owner.owner(), None).encode()),
+        ("witness", Witness::new(owner.owner(), Some([9; 32])).encode()),
     ];
     let query = Query::decode(&lookup).expect("just made");
     let proven = (Query::decode(&provable).expect("just made"), proven);
@@ -292,6 +308,11 @@ fn taken(bytes: &[u8]) -> Vec<(&'static str, Option<Vec<u8>>)> {
     note(&mut all, "grant", Grant::decode(bytes), |_| None);
     note(&mut all, "seal", Sealed::decode(bytes), |_| None);
     note(&mut all, "piece", Piece::decode(bytes), |_| None);
+    note(&mut all, "statement", Statement::decode(bytes), |_| None);
+    note(&mut all, "audit request", AuditRequest::decode(bytes), |_| None);
+    note(&mut all, "checkpoint", Checkpoint::decode(bytes), |_| None);
+    note(&mut all, "witness", Witness::decode(bytes), |witness| Some(witness.encode()));
+    let _ = Entry::decode(bytes);
     note(&mut all, "ledger", kept(bytes), |()| None);
     note(&mut all, "stream", stream::open(&key(), b"", bytes), |_| None);
     for kind in [Kind::Owner, Kind::Provider] {
@@ -368,7 +389,7 @@ proptest! {
     #[test]
     fn noise_is_read_without_panic(bytes in noise()) {
         // A listing of nothing is one, and so are an answer without parts and a proof of nothing.
-        let is_any = |name: &str| matches!(name, "answer" | "listing" | "proof");
+        let is_any = |name: &str| matches!(name, "answer" | "listing" | "proof" | "witness");
         prop_assert!(taken(&bytes).iter().all(|(name, _)| is_any(name)), "{bytes:02x?}");
     }
 }

@@ -136,6 +136,7 @@ _MODULES = {
     "schemes",
     "secret_sharing",
     "service",
+    "sharing",
     "specimens",
     "stores",
     "user",

@@ -276,6 +276,10 @@ class RemoteGate:
         """See `Gate.notes`."""
         return _mopse.message.Notes.decode(self._ask("notes", request))
 
+    def audit(self, request: bytes, now: int) -> bytes:
+        """See `Gate.audit`."""
+        return self._ask("audit", request)
+
     def remove(self, provider: str, owner: bytes | None) -> Never:
         """Refuse what only the operator of a local cloud does."""
         raise InvalidInputError(

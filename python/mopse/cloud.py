@@ -8,7 +8,7 @@ import html
 import os
 import time
 from collections.abc import Sequence
-from typing import Any, Never
+from typing import TYPE_CHECKING, Any, Never
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,11 +30,15 @@ from mopse.messages import (
     Removal,
     Seal,
     SealedFile,
+    Statement,
     Upload,
     as_message,
 )
 from mopse.stores import MemoryStore, Store, opened_store
 from mopse.stores._place import check_place
+
+if TYPE_CHECKING:
+    from mopse._audit import AuditLog
 
 __all__ = ["Cloud", "merge"]
 
@@ -64,6 +68,8 @@ class Cloud:
         way sees all that the cloud sees.
     timeout : float, optional
         Seconds that a service may be silent; 60 by default.
+    audit_log : mopse.sharing.AuditLog, optional
+        Where it writes down who did what; nowhere by default. A service has its own.
 
     Raises
     ------
@@ -108,13 +114,20 @@ class Cloud:
         certificate: str | os.PathLike[str] | None = None,
         insecure_http: bool = False,
         timeout: float | None = None,
+        audit_log: "AuditLog | None" = None,
     ) -> None:
         most = integer(answer_bytes, "answer_bytes", 1, 2**48)
         insecure_http = truth(insecure_http, "insecure_http")
         seconds = 60.0 if timeout is None else number(timeout, "timeout", 0.001, 86_400)
         self._gate: _mopse.cloud.Gate | RemoteGate
         self._store: Any
+        core = getattr(audit_log, "_log", None)
+        if audit_log is not None and not isinstance(core, _mopse.audit.Log):
+            kind = type(audit_log).__name__
+            raise WrongTypeError(f"audit_log must be a mopse.sharing.AuditLog, not {kind}")
         if isinstance(store, str) and is_address(store):
+            if audit_log is not None:
+                raise InvalidInputError(f"audit_log is of a cloud here, and {store} is a service")
             self._gate = RemoteGate(
                 store, certificate=certificate, insecure_http=insecure_http, timeout=seconds
             )
@@ -137,7 +150,7 @@ class Cloud:
             kind = type(store).__name__
             raise WrongTypeError(f"a store must be a mopse.stores.Store or a path, not {kind}")
         self._store = MemoryStore() if store is None else store
-        self._gate = _mopse.cloud.Gate(self._store, most)
+        self._gate = _mopse.cloud.Gate(self._store, most, core)
 
     def enroll(self, public: bytes) -> None:
         """Serve an owner, or take note of what was announced since, from its `mopse.Owner.public`.
@@ -174,16 +187,16 @@ class Cloud:
             raise InvalidInputError(f"an owner's verification key has 32 bytes, not {len(key)}")
         return self._gate.announcements(key)
 
-    def receive(self, message: Upload | FileUpload | Removal | Seal | bytes) -> Receipt:
+    def receive(self, message: Upload | FileUpload | Removal | Seal | Statement | bytes) -> Receipt:
         """Check an upload, an attachment, a seal or a removal and carry it out.
 
         Parameters
         ----------
-        message : Upload, FileUpload, Seal, Removal or bytes
+        message : Upload, FileUpload, Seal, Removal, Statement or bytes
             From `mopse.Provider.encrypt`, `mopse.Provider.update`, `mopse.Provider.delete`,
-            `mopse.Provider.attach`, `mopse.Provider.seal` or `mopse.Owner.removal`. All of it is
-            done, or nothing. Uploads may come in any order, and again: what was done is not done
-            twice.
+            `mopse.Provider.attach`, `mopse.Provider.seal` or `mopse.Owner.removal`; or from
+            `mopse.sharing.statement`, which is written in the log. All of it is done, or nothing.
+            Uploads may come in any order, and again: what was done is not done twice.
 
         Returns
         -------
@@ -207,8 +220,8 @@ class Cloud:
             ``cloud=``.
         mopse.errors.InvalidInputError
             If a run is faulty, a record is stored already, or not stored, the upload is dated more
-            than two days ahead, or an attachment is of a keyring that must catch up first, because
-            it might not be found: see `mopse.Provider.catch_up`.
+            than two days ahead, there is no log for a statement, or an attachment is of a keyring
+            that must catch up first, because it might not be found: see `mopse.Provider.catch_up`.
 
         Notes
         -----
@@ -216,7 +229,7 @@ class Cloud:
         merged by a thread of the cloud's own, and no search waits for that or for an upload;
         uploads of one owner wait for each other.
         """
-        kinds = (FileUpload, Removal, Seal)
+        kinds = (FileUpload, Removal, Seal, Statement)
         kind = next((kind for kind in kinds if isinstance(message, kind)), Upload)
         try:
             receipt = Receipt(*self._gate.receive(as_message(message, "an upload", kind), _now()))
@@ -498,6 +511,25 @@ class Cloud:
         Some 100 bytes per attachment, and 24 per keyword of it.
         """
         return FileNotes(self._gate.notes(_request(request), _now()))
+
+    def audit(self, request: bytes) -> bytes:
+        """Return what stands in an owner's audit log, as a `mopse.sharing.Witness` asks for it.
+
+        Parameters
+        ----------
+        request : bytes
+            Signed by a party of the owner.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            If the cloud keeps no log, or the log has fewer entries than are asked for.
+        mopse.errors.ScopeError
+            If entries are asked for by anybody but the owner.
+        mopse.errors.MopseError
+            As `find` does.
+        """
+        return self._gate.audit(as_message(request, "a request to the audit log"), _now())
 
     def remove(self, provider: str, *, owner: bytes | None = None) -> int:
         """Remove all records, entries and stored files of a provider, in every epoch.

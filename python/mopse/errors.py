@@ -17,6 +17,7 @@ __all__ = [
     "ProofError",
     "RandomnessError",
     "ReplayError",
+    "RewrittenError",
     "ScopeError",
     "SignatureError",
     "UnreachableError",
@@ -85,6 +86,14 @@ class ProofError(MopseError):
     """
 
     providers: tuple[str, ...] = ()
+
+
+class RewrittenError(ProofError):
+    """A cloud's audit log is not the one that was seen: the message says where it differs at most.
+
+    Entries were removed, changed or reordered, or the cloud shows different ones to different
+    witnesses.
+    """
 
 
 class ChangedError(MopseError):

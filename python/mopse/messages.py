@@ -39,6 +39,7 @@ __all__ = [
     "Renewed",
     "Seal",
     "SealedFile",
+    "Statement",
     "Upload",
     "as_message",
     "stored_number",
@@ -285,6 +286,37 @@ class Removal(_Signed[_mopse.message.Removal]):
 
     def __repr__(self) -> str:
         return f"Removal(provider={self.provider!r}, nbytes={self.nbytes})"
+
+
+class Statement(_Signed[_mopse.message.Statement]):
+    """A party's signed statement for a cloud's audit log, from `mopse.sharing.statement`.
+
+    It says that something happened which a cloud does not see, and what it is about by a digest.
+    """
+
+    _what = "a statement"
+
+    @staticmethod
+    def _decode(message: bytes) -> _mopse.message.Statement:
+        return _mopse.message.Statement.decode(message)
+
+    @property
+    def what(self) -> str:
+        """What happened, one of `mopse.sharing.STATEMENTS`."""
+        return self._decoded.what
+
+    @property
+    def who(self) -> str:
+        """Path of who states it; empty for the owner."""
+        return self._decoded.who
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of what it is about."""
+        return bytes(self._decoded.digest)
+
+    def __repr__(self) -> str:
+        return f"Statement({self.what!r}, who={self.who!r}, digest={self.digest[:8].hex()})"
 
 
 @dataclasses.dataclass(frozen=True)

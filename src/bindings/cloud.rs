@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 
+use super::audit::Log;
 use super::foreign::Foreign;
 use super::given::given;
 use super::message::{
@@ -431,6 +432,14 @@ fn columns_of(receipt: Receipt) -> ReceiptColumns {
 #[pyclass(module = "mopse._mopse.cloud", frozen)]
 pub(super) struct Gate(AnyGate);
 
+fn door<S: Store>(store: Arc<S>, answer_bytes: usize, log: Option<&Log>) -> Door<S> {
+    let door = Door::new(store).with_answer_bytes(answer_bytes);
+    match log {
+        Some(log) => door.with_journal(Arc::clone(&log.0) as Arc<_>),
+        None => door,
+    }
+}
+
 /// The same call at the gate before any store, with the interpreter released.
 macro_rules! at {
     ($gate:expr, $py:expr, $call:ident($($argument:expr),*)) => {
@@ -444,17 +453,25 @@ macro_rules! at {
 #[pymethods]
 impl Gate {
     #[new]
-    fn new(store: Bound<'_, PyAny>, answer_bytes: usize) -> Self {
+    fn new(store: Bound<'_, PyAny>, answer_bytes: usize, log: Option<&Log>) -> Self {
         // A class derived from it may answer otherwise, and is asked itself.
         Self(match store.cast_exact::<MemoryStore>() {
-            Ok(memory) => AnyGate::Memory(
-                Door::new(Arc::clone(&memory.get().0)).with_answer_bytes(answer_bytes),
-            ),
+            Ok(memory) => AnyGate::Memory(door(Arc::clone(&memory.get().0), answer_bytes, log)),
             Err(_) => {
-                let door = Door::new(Arc::new(Foreign::new(store.unbind())));
-                AnyGate::Foreign(door.with_answer_bytes(answer_bytes))
+                AnyGate::Foreign(door(Arc::new(Foreign::new(store.unbind())), answer_bytes, log))
             }
         })
+    }
+
+    /// What an owner's audit log answers to a request.
+    fn audit<'py>(
+        &self,
+        py: Python<'py>,
+        request: &[u8],
+        now: u64,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let answer = at!(self, py, audit(request, now))?;
+        Ok(PyBytes::new(py, &answer))
     }
 
     fn enroll(&self, py: Python<'_>, message: &[u8]) -> PyResult<()> {

@@ -3,8 +3,8 @@ use pyo3::prelude::*;
 use pyo3::{PyErr, import_exception};
 
 use crate::{
-    Error, attack, cipher, cloud, evaluate, keys, lock, message, party, plot, schema, scheme,
-    sharing, stop, wire,
+    Error, attack, audit, cipher, cloud, evaluate, keys, lock, message, party, plot, schema,
+    scheme, sharing, stop, wire,
 };
 
 import_exception!(mopse.errors, AnswerError);
@@ -12,6 +12,7 @@ import_exception!(mopse.errors, ChangedError);
 import_exception!(mopse.errors, DamagedFileError);
 import_exception!(mopse.errors, DecryptionError);
 import_exception!(mopse.errors, ExpiredError);
+import_exception!(mopse.errors, FileAccessError);
 import_exception!(mopse.errors, ForkedError);
 import_exception!(mopse.errors, InvalidInputError);
 import_exception!(mopse.errors, NoSealsError);
@@ -19,6 +20,7 @@ import_exception!(mopse.errors, OutdatedError);
 import_exception!(mopse.errors, ProofError);
 import_exception!(mopse.errors, RandomnessError);
 import_exception!(mopse.errors, ReplayError);
+import_exception!(mopse.errors, RewrittenError);
 import_exception!(mopse.errors, ScopeError);
 import_exception!(mopse.errors, SignatureError);
 import_exception!(mopse.errors, WrongPasswordError);
@@ -49,6 +51,7 @@ exceptions! {
     evaluate::Error: of_evaluate,
     plot::Error: of_plot,
     sharing::Error: of_sharing,
+    audit::Error: of_audit,
     Error: of_crate,
 }
 
@@ -286,12 +289,31 @@ fn of_sharing(error: &sharing::Error) -> Exception {
     }
 }
 
+fn of_audit(error: &audit::Error) -> Exception {
+    match error {
+        audit::Error::File { .. } | audit::Error::InUse => FileAccessError::new_err,
+        audit::Error::Broken { .. } => DamagedFileError::new_err,
+        audit::Error::OtherIdentity { .. } => SignatureError::new_err,
+        audit::Error::NoEntry { .. } => InvalidInputError::new_err,
+        audit::Error::Entries { .. }
+        | audit::Error::Fork { .. }
+        | audit::Error::Rewritten { .. }
+        | audit::Error::Shorter { .. } => RewrittenError::new_err,
+        audit::Error::Forked(error) => of_fork(error),
+        audit::Error::Keys(error) => of_keys(error),
+        audit::Error::Message(error) => of_message(error),
+        audit::Error::Wire(error) => of_wire(error),
+    }
+}
+
 fn of_cloud(error: &cloud::Error) -> Exception {
     match error {
         cloud::Error::Forked(error) => of_fork(error),
         cloud::Error::Answers { .. }
         | cloud::Error::Begun { .. }
         | cloud::Error::LostFiles { .. }
+        | cloud::Error::NoEntry { .. }
+        | cloud::Error::NoLog
         | cloud::Error::NoMore
         | cloud::Error::NoNotes
         | cloud::Error::NothingStored { .. }
@@ -308,6 +330,7 @@ fn of_cloud(error: &cloud::Error) -> Exception {
         | cloud::Error::SealFiles { .. }
         | cloud::Error::SealNumber { .. }
         | cloud::Error::SealRows { .. } => ChangedError::new_err,
+        cloud::Error::Log { .. } => FileAccessError::new_err,
         cloud::Error::NoSeals => NoSealsError::new_err,
         cloud::Error::NotEnrolled => ScopeError::new_err,
         cloud::Error::Id { .. } | cloud::Error::Replay { .. } | cloud::Error::StoredFile { .. } => {
@@ -344,6 +367,7 @@ fn of_crate(error: &Error) -> Exception {
         Error::Scheme(error) => of_scheme(error),
         Error::Cipher(error) => of_cipher(error),
         Error::Attack(error) => of_attack(error),
+        Error::Audit(error) => of_audit(error),
         Error::Evaluate(error) => of_evaluate(error),
         Error::Message(error) => of_message(error),
         Error::Party(error) => of_party(error),

@@ -22,8 +22,8 @@ use crate::message::request::Ask;
 use crate::message::seal::Fingerprint;
 use crate::message::upload::{Portion, Run, Version};
 use crate::message::{
-    self, announcement, answer, attachment, catalogue, listing, notes, piece, query, removal,
-    request, seal, sums, upload,
+    self, announcement, answer, attachment, audit, catalogue, listing, notes, piece, query,
+    removal, request, seal, sums, upload,
 };
 use crate::stop;
 use crate::wire::{self, Blobs};
@@ -1409,5 +1409,37 @@ impl Notes {
 
     fn __len__(&self) -> usize {
         self.0.notes.len()
+    }
+}
+
+/// A request to read an audit log.
+#[pyclass(module = "mopse._mopse.message", frozen)]
+pub(super) struct AuditRequest(pub(super) audit::AuditRequest);
+
+/// What a party states for an audit log.
+#[pyclass(module = "mopse._mopse.message", frozen)]
+pub(super) struct Statement(audit::Statement);
+
+#[pymethods]
+impl Statement {
+    #[staticmethod]
+    fn decode(py: Python<'_>, message: &[u8]) -> PyResult<Self> {
+        Ok(Self(released(py, || audit::Statement::decode(message))?))
+    }
+
+    #[getter]
+    fn what(&self) -> &'static str {
+        self.0.what.word()
+    }
+
+    /// The path of who states it; empty for the owner.
+    #[getter]
+    fn who(&self) -> String {
+        self.0.issuer.subject().path()
+    }
+
+    #[getter]
+    fn digest(&self) -> [u8; 32] {
+        self.0.digest
     }
 }

@@ -9,14 +9,16 @@ use pyo3::types::PyBytes;
 use zeroize::Zeroizing;
 
 use super::cipher::password::most;
+use super::error::InvalidInputError;
 use super::message::{
-    Fetched, Listing, Notes, Part, Place, Proof, Query, Request, Seal, borrowed, told,
+    AuditRequest, Fetched, Listing, Notes, Part, Place, Proof, Query, Request, Seal, borrowed, told,
 };
 use super::schema::{Field, Schema};
 use super::{filled, halves, joined, released};
 use crate::cipher::{self, password::Cost};
 use crate::keys::Key;
 use crate::lock::Lock;
+use crate::message::audit::Stated;
 use crate::message::neighbours;
 use crate::message::place::{Group, Node};
 use crate::message::sums::{self, Required};
@@ -692,6 +694,35 @@ impl Keyring {
 
     fn removal<'py>(&self, py: Python<'py>, path: &str) -> PyResult<Bound<'py, PyBytes>> {
         Ok(PyBytes::new(py, &self.read(py, |keyring| keyring.removal(path))??))
+    }
+
+    /// What the audit log is told of something, by what it is about.
+    fn statement<'py>(
+        &self,
+        py: Python<'py>,
+        what: &str,
+        digest: [u8; 32],
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let what = Stated::ALL.into_iter().find(|stated| stated.word() == what);
+        let what =
+            what.ok_or_else(|| InvalidInputError::new_err("nothing of that name is stated"))?;
+        Ok(PyBytes::new(py, &self.read(py, |keyring| keyring.statement(what, digest))??))
+    }
+
+    /// A request to read the audit log, and its bytes.
+    fn audit_request<'py>(
+        &self,
+        py: Python<'py>,
+        since: Vec<u64>,
+        start: Option<u64>,
+        expiry: u64,
+    ) -> PyResult<(AuditRequest, Bound<'py, PyBytes>)> {
+        let (request, message) = self.read(py, |keyring| {
+            let request = keyring.audit_request(since, start, expiry)?;
+            let message = keyring.sign_audit_request(&request);
+            Ok::<_, Error>((request, message))
+        })??;
+        Ok((AuditRequest(request), PyBytes::new(py, &message)))
     }
 
     fn open_part<'py>(

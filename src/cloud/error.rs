@@ -14,6 +14,26 @@ pub enum Error {
     #[error(transparent)]
     Forked(#[from] lock::Forked),
 
+    /// The cloud keeps no audit log.
+    #[error("the cloud keeps no audit log")]
+    NoLog,
+
+    /// The audit log cannot be written or read.
+    #[error("{why}; nothing is answered that cannot be written down")]
+    Log {
+        /// What is wrong.
+        why: String,
+    },
+
+    /// The audit log has not so many entries.
+    #[error("the audit log has {size} entries, and none of number {number}")]
+    NoEntry {
+        /// How many there are.
+        size: u64,
+        /// Which one was asked for.
+        number: u64,
+    },
+
     /// An upload was received before, and removed since.
     #[error(
         "the upload of provider {provider:?} was received before, and its records were removed since"

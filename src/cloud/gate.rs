@@ -14,14 +14,18 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use sha2::{Digest, Sha256};
+
 use super::Error;
 use super::dictionary;
+use super::journal::{Event, Journal, What};
 use super::pages::{ANSWER_BYTES, Cursor};
 use super::store::{Receipt, Store, StoredLabels, as_many};
 use crate::message::announcement::{self, Announced, Announcement};
 use crate::message::answer::{Answer, Part};
 use crate::message::attachment::Attachment;
-use crate::message::certificate::Owner;
+use crate::message::audit::{AuditRequest, Statement};
+use crate::message::certificate::{Chain, Owner};
 use crate::message::envelope;
 use crate::message::limits::MOST_LOST;
 use crate::message::listing::{Fetched, Listing};
@@ -33,6 +37,7 @@ use crate::message::removal::Removal;
 use crate::message::request::{Ask, Request};
 use crate::message::seal::Sealed;
 use crate::message::sums::{Proof, Wanted};
+use crate::message::tree::Hash;
 use crate::message::upload::Upload;
 use crate::wire::{self, Kind};
 
@@ -55,6 +60,10 @@ pub enum Admitted {
     Query(Query),
     /// A request for attachments.
     Request(Request),
+    /// Something that a party did elsewhere, for the audit log.
+    Statement(Statement),
+    /// A request to read the audit log.
+    AuditRequest(AuditRequest),
 }
 
 /// The door, before a store.
@@ -62,11 +71,12 @@ pub enum Admitted {
 pub struct Gate<S> {
     store: Arc<S>,
     answer_bytes: usize,
+    journal: Option<Arc<dyn Journal>>,
 }
 
 impl<S: Default> Default for Gate<S> {
     fn default() -> Self {
-        Self { store: Arc::default(), answer_bytes: ANSWER_BYTES }
+        Self { store: Arc::default(), answer_bytes: ANSWER_BYTES, journal: None }
     }
 }
 
@@ -74,7 +84,7 @@ impl<S: Store> Gate<S> {
     /// A cloud that keeps what it is sent in a store.
     #[must_use]
     pub fn new(store: Arc<S>) -> Self {
-        Self { store, answer_bytes: ANSWER_BYTES }
+        Self { store, answer_bytes: ANSWER_BYTES, journal: None }
     }
 
     /// The same, which gives so many bytes of an answer at once: one record more, as soon as there is
@@ -82,6 +92,43 @@ impl<S: Store> Gate<S> {
     #[must_use]
     pub fn with_answer_bytes(self, answer_bytes: usize) -> Self {
         Self { answer_bytes: answer_bytes.max(1), ..self }
+    }
+
+    /// The same, which has what it does written down.
+    #[must_use]
+    pub fn with_journal(self, journal: Arc<dyn Journal>) -> Self {
+        Self { journal: Some(journal), ..self }
+    }
+
+    /// Has something that was only read written down, before it is given.
+    fn note(
+        &self,
+        owner: &Owner,
+        what: What,
+        issuer: &Chain,
+        message: &[u8],
+        amount: usize,
+    ) -> Result<(), Error> {
+        let Some(journal) = &self.journal else { return Ok(()) };
+        let who = issuer.subject().path();
+        let (digest, amount) = (Sha256::digest(message).into(), amount as u64);
+        journal.note(owner, Event { what, who, digest, amount, statement: Vec::new() })?;
+        Ok(())
+    }
+
+    /// Has a change written down for good, before it is acknowledged.
+    fn note_change(
+        &self,
+        owner: &Owner,
+        what: What,
+        who: &str,
+        digest: impl FnOnce() -> Hash,
+        amount: usize,
+    ) -> Result<(), Error> {
+        let Some(journal) = &self.journal else { return Ok(()) };
+        let (who, digest, amount) = (who.to_owned(), digest(), amount as u64);
+        journal.note(owner, Event { what, who, digest, amount, statement: Vec::new() })?;
+        journal.commit()
     }
 
     /// The store.
@@ -137,6 +184,18 @@ impl<S: Store> Gate<S> {
                 request.check(&known, now)?;
                 Ok(Admitted::Request(request))
             }
+            Some(Kind::Statement) => {
+                let known = self.served(message, Kind::Statement)?;
+                let statement = Statement::decode(message)?;
+                statement.check(&known)?;
+                Ok(Admitted::Statement(statement))
+            }
+            Some(Kind::AuditRequest) => {
+                let known = self.served(message, Kind::AuditRequest)?;
+                let request = AuditRequest::decode(message)?;
+                request.check(&known, now)?;
+                Ok(Admitted::AuditRequest(request))
+            }
             // Bytes of no kind that a cloud takes are refused as an upload that is none.
             _ => {
                 let known = self.served(message, Kind::Upload)?;
@@ -167,7 +226,17 @@ impl<S: Store> Gate<S> {
         if !is_of_owner && self.store.announced(&owner)?.is_none() {
             return Err(Error::NotEnrolled.into());
         }
-        self.store.enroll(announcements)
+        if self.journal.is_none() {
+            return self.store.enroll(announcements);
+        }
+        let count = announcements.len();
+        let before = self.store.announcements(&owner)?;
+        self.store.enroll(announcements)?;
+        if self.store.announcements(&owner)? != before {
+            let digest = || Sha256::digest(message).into();
+            self.note_change(&owner, What::Enrolment, "", digest, count)?;
+        }
+        Ok(())
     }
 
     /// What an owner announced, for whoever has to catch up, as one message.
@@ -192,28 +261,72 @@ impl<S: Store> Gate<S> {
     /// [`Store::add_file`]; [`Error::LostFiles`] or [`Error::UnknownBase`] if a search might not come
     /// to an attachment.
     pub fn receive(&self, message: &[u8], now: u64) -> Result<Receipt, S::Error> {
-        expect(message, &[Kind::Upload, Kind::Attachment, Kind::Removal, Kind::Seal])?;
+        const KINDS: [Kind; 5] =
+            [Kind::Upload, Kind::Attachment, Kind::Removal, Kind::Seal, Kind::Statement];
+        expect(message, &KINDS)?;
+        let digest = || Sha256::digest(message).into();
         match self.admit(message, now)? {
             Admitted::Attachment(attachment) => {
-                let provider = attachment.file.provider.path();
+                let (owner, provider) = (attachment.file.owner, attachment.file.provider.path());
                 let missing = self.lost(&attachment)?;
                 self.store.add_file(attachment, &missing, message)?;
+                self.note_change(&owner, What::Attachment, &provider, digest, 1)?;
                 let (added, replaced, removed) = (0, 0, 0);
                 Ok(Receipt { provider, added, replaced, removed, files: 1, is_repeated: false })
             }
             Admitted::Seal(sealed) => {
-                let provider = sealed.seal.place.path();
+                let (owner, provider) = (sealed.seal.owner, sealed.seal.place.path());
                 let is_repeated = self.store.seal(*sealed)?;
+                if !is_repeated {
+                    self.note_change(&owner, What::Seal, &provider, digest, 0)?;
+                }
                 let (added, replaced, removed, files) = (0, 0, 0, 0);
                 Ok(Receipt { provider, added, replaced, removed, files, is_repeated })
             }
             Admitted::Removal(removal) => {
                 let provider = removal.provider.path();
-                self.store.remove(&removal.owner, &provider, Some(&removal))
+                let receipt = self.store.remove(&removal.owner, &provider, Some(&removal))?;
+                if !receipt.is_repeated {
+                    let (who, removed) = (removal.issuer.subject().path(), receipt.removed);
+                    self.note_change(&removal.owner, What::Removal, &who, digest, removed)?;
+                }
+                Ok(receipt)
             }
-            Admitted::Upload(upload) => self.store.add(upload, message),
+            Admitted::Upload(upload) => {
+                let (owner, signed) = (upload.owner, upload.digest);
+                let receipt = self.store.add(upload, message)?;
+                if !receipt.is_repeated {
+                    let Receipt { provider, added, replaced, removed, .. } = &receipt;
+                    let changed = added + replaced + removed;
+                    self.note_change(&owner, What::Upload, provider, || signed, changed)?;
+                }
+                Ok(receipt)
+            }
+            Admitted::Statement(Statement { owner, what, digest, issuer, .. }) => {
+                let journal = self.journal.as_ref().ok_or(Error::NoLog)?;
+                let (provider, what) = (issuer.subject().path(), What::Stated(what));
+                let (who, statement) = (provider.clone(), message.to_vec());
+                let event = Event { what, who, digest, amount: 0, statement };
+                let is_repeated = journal.note(&owner, event)?;
+                journal.commit()?;
+                let (added, replaced, removed, files) = (0, 0, 0, 0);
+                Ok(Receipt { provider, added, replaced, removed, files, is_repeated })
+            }
             _ => Err(no(Kind::Upload).into()),
         }
+    }
+
+    /// Reads an owner's audit log: the entries that a request asks for, with what proves them to a witness.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`admit`](Self::admit), [`Error::NoLog`] if none is kept, and of [`Journal::audit`].
+    pub fn audit(&self, request: &[u8], now: u64) -> Result<Vec<u8>, S::Error> {
+        expect(request, &[Kind::AuditRequest])?;
+        let Admitted::AuditRequest(request) = self.admit(request, now)? else {
+            return Err(no(Kind::AuditRequest).into());
+        };
+        Ok(self.journal.as_ref().ok_or(Error::NoLog)?.audit(&request)?)
     }
 
     /// Takes a piece of an upload; carries the upload out and says what it did, once all pieces are there.
@@ -309,8 +422,8 @@ impl<S: Store> Gate<S> {
     ///
     /// Those of [`admit`](Self::admit) and [`Store::search`].
     pub fn search(&self, query: &[u8], now: u64) -> Result<Answer, S::Error> {
-        let query = self.query(query, now)?;
-        self.page(&query, &Cursor::default(), None)
+        let (query, message) = (self.query(query, now)?, query);
+        self.page((&query, message), &Cursor::default(), None)
     }
 
     /// Returns what answers a query, after what was given before; with what proves the answer if this
@@ -326,13 +439,13 @@ impl<S: Store> Gate<S> {
         before: Option<&[&Part]>,
         (is_asked, wanted): (Option<bool>, Wanted),
     ) -> Result<Answer, S::Error> {
-        let query = self.query(query, now)?;
+        let (query, message) = (self.query(query, now)?, query);
         let from = match before {
             None => Cursor::default(),
             Some(before) => Cursor::after(&query, before).ok_or(Error::NoMore)?,
         };
         let is_wanted = is_asked.unwrap_or_else(|| query.is_provable());
-        self.page(&query, &from, is_wanted.then_some(wanted))
+        self.page((&query, message), &from, is_wanted.then_some(wanted))
     }
 
     /// Names the records that a query reaches, with what proves that these are all.
@@ -341,7 +454,10 @@ impl<S: Store> Gate<S> {
     ///
     /// Those of [`admit`](Self::admit) and [`Store::proven_count`].
     pub fn count_proven(&self, query: &[u8], now: u64, wanted: Wanted) -> Result<Proof, S::Error> {
-        self.store.proven_count(&self.query(query, now)?, wanted)
+        let (query, message) = (self.query(query, now)?, query);
+        let proof = self.store.proven_count(&query, wanted)?;
+        self.note(&query.owner, What::Count, &query.issuer, message, 0)?;
+        Ok(proof)
     }
 
     /// Returns what answers a query after what was given before.
@@ -356,14 +472,14 @@ impl<S: Store> Gate<S> {
         now: u64,
         before: &[&Part],
     ) -> Result<Answer, S::Error> {
-        let query = self.query(query, now)?;
+        let (query, message) = (self.query(query, now)?, query);
         let from = Cursor::after(&query, before).ok_or(Error::NoMore)?;
-        self.page(&query, &from, None)
+        self.page((&query, message), &from, None)
     }
 
     fn page(
         &self,
-        query: &Query,
+        (query, message): (&Query, &[u8]),
         from: &Cursor,
         wanted: Option<Wanted>,
     ) -> Result<Answer, S::Error> {
@@ -376,6 +492,8 @@ impl<S: Store> Gate<S> {
                 (parts, proof.transpose()?)
             }
         };
+        let records = parts.iter().map(|part| part.handles.len()).sum();
+        self.note(&query.owner, What::Search, &query.issuer, message, records)?;
         Ok(Answer { query: query.id, parts, proof })
     }
 
@@ -404,7 +522,10 @@ impl<S: Store> Gate<S> {
     ///
     /// Those of [`admit`](Self::admit) and [`Store::count`].
     pub fn count(&self, query: &[u8], now: u64) -> Result<usize, S::Error> {
-        self.store.count(&self.query(query, now)?)
+        let (query, message) = (self.query(query, now)?, query);
+        let count = self.store.count(&query)?;
+        self.note(&query.owner, What::Count, &query.issuer, message, count)?;
+        Ok(count)
     }
 
     fn query(&self, query: &[u8], now: u64) -> Result<Query, S::Error> {
@@ -430,7 +551,8 @@ impl<S: Store> Gate<S> {
     ///
     /// Those of [`admit`](Self::admit), and the store's.
     pub fn find(&self, request: &[u8], now: u64) -> Result<Listing, S::Error> {
-        let Request { owner, ask, id, .. } = self.request(request, now)?;
+        let (Request { owner, ask, id, issuer, .. }, message) =
+            (self.request(request, now)?, request);
         let mut files = Vec::new();
         match &ask {
             Ask::Keywords(providers) => {
@@ -447,6 +569,7 @@ impl<S: Store> Gate<S> {
             }
             Ask::File(_) | Ask::Notes | Ask::Holdings(_) => {}
         }
+        self.note(&owner, What::Listing, &issuer, message, files.len())?;
         Ok(Listing { request: id, files, proof: None })
     }
 
@@ -456,7 +579,7 @@ impl<S: Store> Gate<S> {
     ///
     /// Those of [`find`](Self::find) and [`Store::proven_files`].
     pub fn find_proven(&self, request: &[u8], now: u64) -> Result<Listing, S::Error> {
-        let request = self.request(request, now)?;
+        let (request, message) = (self.request(request, now)?, request);
         let (files, mut proof) = self.store.proven_files(&request)?;
         // Of a removal it matters whether the provider is still a member.
         let places: Vec<&Node> = match &request.ask {
@@ -472,6 +595,7 @@ impl<S: Store> Gate<S> {
                 proof.announcements.push(message);
             }
         }
+        self.note(&request.owner, What::Listing, &request.issuer, message, files.len())?;
         Ok(Listing { request: request.id, files, proof: Some(proof) })
     }
 
@@ -496,11 +620,12 @@ impl<S: Store> Gate<S> {
     }
 
     fn fetch_file(&self, request: &[u8], now: u64, is_proven: bool) -> Result<Fetched, S::Error> {
-        let request = self.request(request, now)?;
+        let (request, message) = (self.request(request, now)?, request);
         let Ask::File(number) = request.ask else { return Err(Error::UnknownFile.into()) };
         let file = self.store.file(&request.owner, number)?.ok_or(Error::UnknownFile)?;
         request.reaches(&file.provider)?;
         let deed = if is_proven { self.store.deed(&request.owner, number)? } else { None };
+        self.note(&request.owner, What::Fetch, &request.issuer, message, 1)?;
         Ok(Fetched { request: request.id, file, deed })
     }
 
@@ -512,7 +637,8 @@ impl<S: Store> Gate<S> {
     /// Those of [`admit`](Self::admit), [`Error::NoNotes`] if the request is for something else, and
     /// the store's.
     pub fn notes(&self, request: &[u8], now: u64) -> Result<Notes, S::Error> {
-        let Request { owner, ask, id, issuer, .. } = self.request(request, now)?;
+        let (Request { owner, ask, id, issuer, .. }, message) =
+            (self.request(request, now)?, request);
         if ask != Ask::Notes {
             return Err(Error::NoNotes.into());
         }
@@ -522,6 +648,7 @@ impl<S: Store> Gate<S> {
         if let Some(base) = notes.base() {
             self.store.add_base(&notes.owner, &notes.provider, base)?;
         }
+        self.note(&notes.owner, What::Notes, &issuer, message, notes.notes.len())?;
         Ok(notes)
     }
 

@@ -27,6 +27,8 @@
 //! | an attachment: keywords | [`MOST_NAMED`] | [`Error::TooMany`] |
 //! | an attachment: bytes of its description; of its note | [`LONGEST_DESCRIPTION`]; [`LONGEST_NOTE`] | [`Error::TooMany`] |
 //! | an attachment: those before it that it names, each once | [`MOST_LOST`] | `Format` |
+//! | a request to an audit log: checkpoints | [`MOST_SEEN`] | [`Error::TooMany`] |
+//! | an audit: entries | [`MOST_AUDITED`] | [`Error::TooMany`] |
 //!
 //! `Format` is [`wire::Error::Format`](crate::wire::Error::Format), which also says of a list that has
 //! two of one name where the second is. `Schema` is
@@ -73,6 +75,12 @@ pub const LONGEST_NOTE: usize = 1 << 18;
 
 /// Attachments that may be missing of those made before one, less one.
 pub const MOST_LOST: usize = 16;
+
+/// Checkpoints of an audit log that one request names.
+pub const MOST_SEEN: usize = 64;
+
+/// Entries of an audit log that are given at once.
+pub const MOST_AUDITED: usize = 1 << 12;
 
 /// A count of what a message names, if it is not too high.
 ///

@@ -39,7 +39,8 @@ pub(crate) fn leaf(piece: &[u8]) -> Hash {
     Sha256::new().chain_update([0]).chain_update(piece).finalize().into()
 }
 
-fn node(left: &Hash, right: &Hash) -> Hash {
+/// What is above two nodes.
+pub(crate) fn node(left: &Hash, right: &Hash) -> Hash {
     let mut bytes = [1; 1 + 2 * DIGEST_LEN];
     bytes[1..=DIGEST_LEN].copy_from_slice(left);
     bytes[1 + DIGEST_LEN..].copy_from_slice(right);

@@ -7,6 +7,7 @@ use super::keyring::Keyring;
 use super::keywords;
 use super::records::Ids;
 use crate::message::answer::Part;
+use crate::message::audit::{AuditRequest, Stated, Statement};
 use crate::message::limits::{MOST_NAMED, MOST_RECORDS, at_most};
 use crate::message::place::{Group, Node};
 use crate::message::query::{Predicate, Query, Scope, Selection, Token};
@@ -180,6 +181,38 @@ impl Keyring {
         let (owner, id, issuer) = (self.owner, self.number(b"removal")?, self.chain.clone());
         let (digest, bytes) = ([0; 32], Vec::new());
         Ok(self.signed(Removal { owner, id, provider, issuer, digest, bytes }.message()))
+    }
+
+    /// States for a cloud's audit log that something happened, by the digest of what it is about.
+    ///
+    /// # Errors
+    ///
+    /// [`keys::Error::Randomness`](crate::keys::Error::Randomness).
+    pub fn statement(&self, what: Stated, digest: [u8; 32]) -> Result<Vec<u8>, Error> {
+        let (owner, number, issuer) = (self.owner, self.number(b"statement")?, self.chain.clone());
+        Ok(self.signed(Statement { owner, number, what, digest, issuer }.message()))
+    }
+
+    /// Makes the request to read the audit log: that it goes on from some sizes, and entries from one on.
+    ///
+    /// # Errors
+    ///
+    /// [`keys::Error::Randomness`](crate::keys::Error::Randomness).
+    pub fn audit_request(
+        &self,
+        since: Vec<u64>,
+        from: Option<u64>,
+        expiry: u64,
+    ) -> Result<AuditRequest, Error> {
+        let (owner, id, issuer) = (self.owner, self.number(b"audit")?, self.chain.clone());
+        let from = from.unwrap_or(AuditRequest::NO_ENTRIES);
+        Ok(AuditRequest { owner, since, from, expiry, id, issuer })
+    }
+
+    /// Signs the request to read the audit log.
+    #[must_use]
+    pub fn sign_audit_request(&self, request: &AuditRequest) -> Vec<u8> {
+        self.signed(request.message())
     }
 
     /// Makes the request for files that have all of the keywords, at every provider in reach. A keyword

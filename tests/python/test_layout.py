@@ -52,10 +52,12 @@ PYTHON = {
     "messages": _PRIMITIVE,
     "stores": {"_checked", "_checks", "_files", "_mopse", "errors", "messages"},
     "_remote": {"_checks", "_files", "_mopse", "errors"},
-    "cloud": {*_PRIMITIVE, "_remote", "messages", "stores"},
+    "cloud": {*_PRIMITIVE, "_audit", "_remote", "messages", "stores"},  # its log; only the type
     "service": {
         *("_checked", "_checks", "_files", "_remote", "cloud", "errors", "messages"),
     },
+    "_audit": {"_checks", "_files", "_mopse", "errors", "messages"},
+    "sharing": {*_PRIMITIVE, "_audit", "_files", "_party", "cloud", "messages"},  # whom it asks
     "schemes": _PRIMITIVE,
     "secret_sharing": _PRIMITIVE,
     "passwords": _PRIMITIVE,
@@ -110,7 +112,7 @@ PYTHON = {
             "cloud",
             "errors",
         ),
-        *("evaluate", "labs", "messages", "plot", "service", "stores"),
+        *("evaluate", "labs", "messages", "plot", "service", "sharing", "stores"),
     },
     "__main__": {"cli"},
 }
@@ -133,6 +135,7 @@ RUST = {
     "cipher": {"keys", "operations", "pool", "stop", "wire"},
     "message": {"operations", "pool", "wire"},
     "cloud": {"lock", "message", "operations", "pool", "wire"},
+    "audit": {"cloud", "keys", "lock", "message", "operations", "wire"},
     "party": {
         *("cipher", "keys", "lock", "message", "operations", "pool", "schema", "scheme", "wire"),
     },
@@ -141,18 +144,18 @@ RUST = {
     "plot": {"stop"},
     "evaluate": {"cloud", "keys", "message", "operations", "scheme", "wire"},
     "error": {
-        *("attack", "cipher", "cloud", "evaluate", "keys", "message", "party", "plot", "schema"),
-        *("scheme", "sharing", "wire"),
+        *("attack", "audit", "cipher", "cloud", "evaluate", "keys", "message", "party", "plot"),
+        *("schema", "scheme", "sharing", "wire"),
     },  # wraps the error of every room
     "bindings": {
-        *("attack", "cipher", "cloud", "error", "evaluate", "keys", "lock", "message"),
+        *("attack", "audit", "cipher", "cloud", "error", "evaluate", "keys", "lock", "message"),
         *("operations", "party", "plot", "pool", "schema", "scheme", "sharing", "stop", "wire"),
     },
 }
 """Room of the crate: rooms it may use. The root, ``lib.rs``, maps them all and does nothing."""
 
 RUST_WITH_KEYS = {
-    *("bindings", "cipher", "error", "evaluate", "keys", "party", "scheme", "sharing"),
+    *("audit", "bindings", "cipher", "error", "evaluate", "keys", "party", "scheme", "sharing"),
 }
 
 

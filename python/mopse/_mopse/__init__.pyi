@@ -2,6 +2,9 @@ from mopse._mopse import (
     attack as attack,
 )
 from mopse._mopse import (
+    audit as audit,
+)
+from mopse._mopse import (
     cipher as cipher,
 )
 from mopse._mopse import (
@@ -31,6 +34,7 @@ from mopse._mopse import (
 
 __all__ = [
     "attack",
+    "audit",
     "cipher",
     "cloud",
     "evaluate",

@@ -10,6 +10,7 @@ __all__ = [
     "MOST_SLOTS",
     "Announcement",
     "Attachment",
+    "AuditRequest",
     "Fetched",
     "Listing",
     "Notes",
@@ -21,6 +22,7 @@ __all__ = [
     "Removal",
     "Request",
     "Seal",
+    "Statement",
     "StoredFile",
     "StoredUpload",
     "Token",
@@ -395,6 +397,20 @@ class Notes:
     @property
     def notes(self) -> list[tuple[int, bytes]]: ...
     def __len__(self) -> int: ...
+
+@final
+class AuditRequest: ...
+
+@final
+class Statement:
+    @staticmethod
+    def decode(message: bytes) -> Statement: ...
+    @property
+    def what(self) -> str: ...
+    @property
+    def who(self) -> str: ...
+    @property
+    def digest(self) -> bytes: ...
 
 def tombstone(upload: int, handle: int) -> int: ...
 def join_answer(query: int, parts: Sequence[Part], proof: Proof | None) -> bytes: ...

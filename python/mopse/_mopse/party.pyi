@@ -4,7 +4,17 @@ from typing import Any, TypeAlias, final
 import numpy as np
 from numpy.typing import NDArray
 
-from mopse._mopse.message import Fetched, Listing, Notes, Part, Proof, Query, Request, Seal
+from mopse._mopse.message import (
+    AuditRequest,
+    Fetched,
+    Listing,
+    Notes,
+    Part,
+    Proof,
+    Query,
+    Request,
+    Seal,
+)
 from mopse._mopse.schema import Field, Schema
 from mopse.errors import MopseError
 
@@ -146,6 +156,10 @@ class Keyring:
     def lookup(self, path: str, ids: Any, expiry: int) -> bytes: ...
     def renewal(self, expiry: int) -> bytes: ...
     def removal(self, path: str) -> bytes: ...
+    def statement(self, what: str, digest: bytes) -> bytes: ...
+    def audit_request(
+        self, since: Sequence[int], start: int | None, expiry: int
+    ) -> tuple[AuditRequest, bytes]: ...
     def open_part(self, part: Part, ranges: Sequence[_Range], is_report: bool) -> _Opened: ...
     def attach(
         self,

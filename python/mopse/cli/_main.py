@@ -9,6 +9,7 @@ from mopse.cli import (
     _ask,
     _attachments,
     _attack,
+    _audit,
     _compare,
     _completion,
     _count,
@@ -36,7 +37,7 @@ _NOT_UNDERSTOOD = 2
 
 _COMMANDS = (
     *(_schema, _owner, _records, _ask, _count, _attachments, _grants, _users, _read),
-    *(_status, _compare, _store, _serve),
+    *(_status, _audit, _compare, _store, _serve),
     *(_demo, _processes, _evaluate, _attack, _labs, _completion),
 )
 

@@ -17,6 +17,7 @@ from mopse.cli._waiting import add_wait, waiting_for
 from mopse.cloud import Cloud
 from mopse.errors import InvalidInputError
 from mopse.service import Limits, serve
+from mopse.sharing import AuditLog
 
 __all__ = ["add"]
 
@@ -136,9 +137,20 @@ def _run(given: argparse.Namespace) -> None:
     _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(ValueError, OSError):  # a connection takes one
         resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
-    with waiting_for(
-        str(given.store), lambda: Cloud(given.store, answer_bytes=given.answer_bytes), given.wait
-    ) as cloud:
+    audit_log = None if given.audit_log is None else AuditLog(given.audit_log)
+
+    def opened() -> Cloud:
+        return Cloud(given.store, answer_bytes=given.answer_bytes, audit_log=audit_log)
+
+    def ready(address: str) -> None:
+        if audit_log is not None:
+            print(f"The identity of its audit log is {audit_log.identity.hex()}", flush=True)
+        print(f"The cloud serves at {address}", flush=True)
+
+    with (
+        audit_log or contextlib.nullcontext(),
+        waiting_for(str(given.store), opened, given.wait) as cloud,
+    ):
         serve(
             cloud,
             host=host,
@@ -149,6 +161,6 @@ def _run(given: argparse.Namespace) -> None:
             owners=owners,
             limits=limits,
             log=given.log,
-            ready=lambda address: print(f"The cloud serves at {address}", flush=True),
+            ready=ready,
         )
     print("The cloud has stopped.")

@@ -28,6 +28,8 @@ _KINDS = {
     b"MOPSEPUB": "announcements",
     b"MOPSEQRY": "query",
     b"MOPSEASK": "request",
+    b"MOPSESTM": "statement",
+    b"MOPSEARQ": "audit request",
 }
 """What a message says that it is."""
 
@@ -186,6 +188,10 @@ def _notes(cloud: Cloud, message: bytes, options: Options) -> bytes:
     return bytes(cloud.notes(message))
 
 
+def _audit(cloud: Cloud, message: bytes, options: Options) -> bytes:
+    return cloud.audit(message)
+
+
 _PROVEN = {"proof": _truth}
 _SINCE = {"since": _below(2**64), "in_detail": _truth}
 
@@ -210,6 +216,7 @@ CALLS: dict[str, Call] = {
     "find": Call(_find, _PROVEN),
     "fetch": Call(_fetch, _PROVEN),
     "notes": Call(_notes),
+    "audit": Call(_audit),
     "announcements": Call(_announcements),
 }
 """What is sent to a path below ``/v1``; the last one is asked for by an owner's key."""

@@ -41,6 +41,8 @@ class Served:
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, text=True)
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
+        if line.startswith("The identity"):
+            line = self.process.stdout.readline()
         found = re.search(r"(https?)://127.0.0.1:(\d+)$", line.strip())
         if found is None:
             self.kill()

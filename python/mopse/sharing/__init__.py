@@ -1,0 +1,17 @@
+"""Who may open what, and who did what: the audit log of a cloud, and its witnesses.
+
+Users with keys of their own are `mopse.User`; what is given to them is `mopse.Owner.share`.
+"""
+
+from mopse._audit import AuditLog, Checkpoint, check_log
+from mopse.sharing._witness import EVENTS, STATEMENTS, Witness, statement
+
+__all__ = [
+    "EVENTS",
+    "STATEMENTS",
+    "AuditLog",
+    "Checkpoint",
+    "Witness",
+    "check_log",
+    "statement",
+]
