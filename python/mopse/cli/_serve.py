@@ -86,6 +86,12 @@ def add(commands: Commands) -> None:
         "--log", metavar="FILE", help="lines of JSON, a request each (default: standard error)"
     )
     command.add_argument(
+        "--audit-log",
+        metavar="FILE",
+        help="write down who did what, in a log that cannot be rewritten without being noticed: "
+        "`mopse audit` reads it; the key that signs it is made beside it, in FILE.identity",
+    )
+    command.add_argument(
         "--answer-bytes",
         type=int,
         default=1 << 26,
