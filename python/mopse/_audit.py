@@ -148,7 +148,7 @@ class AuditLog:
             self._log = _mopse.audit.Log(None)
             return
         key = as_file(f"{self._path}.identity" if identity is None else identity)
-        if key.exists() and not os.path.exists(self._path):
+        if os.path.exists(key) and not os.path.exists(self._path):
             raise InvalidInputError(
                 f"there is an identity, {key}, and no log {self._path}: what it signed would be "
                 "signed again of an empty one. Bring the log back, or begin with a new identity"

@@ -30,6 +30,7 @@ from mopse import (
     rsa,
     secret_sharing,
     service,
+    sharing,
     stores,
 )
 from mopse._mopse.message import Pieces
@@ -154,7 +155,9 @@ class World:
     """One of everything; what costs is made when it is first asked for."""
 
     def __init__(self) -> None:
-        self.scene = Scene(SCHEMA, "a", "a/ward", "b", seed=1)
+        self.log = sharing.AuditLog()
+        cloud = mopse.Cloud(audit_log=self.log)
+        self.scene = Scene(SCHEMA, "a", "a/ward", "b", seed=1, cloud=cloud)
         self.owner, self.cloud = self.scene.owner, self.scene.cloud
         self.a, self.ward = self.scene["a"], self.scene["a/ward"]
         self.upload = self.scene.send("a", ROWS)
@@ -184,6 +187,14 @@ class World:
         self.notes = self.cloud.notes(self.notes_request)
         self.removal = self.owner.removal("b")
         self.store = self.cloud._store
+        self.statement = sharing.statement(self.owner, "grant", self.shared)
+        self.checkpoint = self.log.checkpoint(self.owner.key)
+        self.witness = sharing.Witness(self.owner.key)
+        self.witness.watch(self.cloud, self.owner)
+
+    def audit_request(self) -> bytes:
+        """Return a request to the audit log."""
+        return bytes(self.owner._keyring.audit_request([], None, 2**40)[1])
 
     def _filled(self, store: Any) -> Any:
         cloud = mopse.Cloud(store)
@@ -349,6 +360,8 @@ INSTANCES: dict[str, Callable[[World], Any]] = {
     "mopse.plot.Figure": lambda w: plot.Figure(x="x", y="y").line([1, 2], [3, 4]),
     "mopse.rsa.PrivateKey": lambda w: private_key(),
     "mopse.rsa.PublicKey": lambda w: private_key().public,
+    "mopse.sharing.AuditLog": lambda w: w.log,
+    "mopse.sharing.Witness": lambda w: w.witness,
     "mopse.stores.Announcement": lambda w: w.announcement,
     "mopse.stores.Attachment": lambda w: w.stored_attachment,
     "mopse.stores.DuckDBStore": lambda w: w.in_file,
@@ -461,6 +474,19 @@ def _saved(w: World, party: str) -> str:
     return str(path)
 
 
+def _seen(w: World) -> str:
+    path = Path(folder()) / "seen"
+    w.witness.save(path)
+    return str(path)
+
+
+def _audited(w: World) -> str:
+    path = Path(folder()) / "log"
+    with sharing.AuditLog(path) as log:
+        mopse.Cloud(audit_log=log).enroll(w.owner.public)
+    return str(path)
+
+
 @functools.cache
 def saved(party: str) -> str:
     return _saved(World(), party)
@@ -490,6 +516,7 @@ BY_CALL: dict[str, dict[str, Right]] = {
     "mopse.Answer": {"query": same(5), "parts": lambda w: [w.part]},
     "mopse.Answer.__add__": {"page": lambda w: w.answer},
     "mopse.Answer.from_bytes": {"message": message_of("answer")},
+    "mopse.Cloud.audit": {"request": lambda w: w.audit_request()},
     "mopse.Cloud.count": {"proof": same(True)},
     "mopse.Cloud.announcements": {"owner": lambda w: w.owner.key},
     "mopse.Cloud.enroll": {"public": lambda w: w.owner.public},
@@ -821,6 +848,7 @@ BY_CALL: dict[str, dict[str, Right]] = {
         "repeated": same(False),
     },
     "mopse.messages.Removal": {"message": message_of("removal")},
+    "mopse.messages.Statement": {"message": message_of("statement")},
     "mopse.messages.Renewed": {"renewed": same(1), "superseded": same(0)},
     "mopse.messages.as_message": {"message": same(b"x"), "what": same("a thing")},
     "mopse.messages.stored_number": {"written": same("0" * 32)},
@@ -852,6 +880,18 @@ BY_CALL: dict[str, dict[str, Right]] = {
         )
     },
     "mopse.secret_sharing.split": {"secret": same(b"secret"), "threshold": same(2)},
+    "mopse.sharing.Checkpoint": {"message": message_of("checkpoint")},
+    "mopse.sharing.Witness.compare": {"other": lambda w: w.checkpoint, "party": lambda w: w.owner},
+    "mopse.sharing.Witness.entries": {"owner": lambda w: w.owner},
+    "mopse.sharing.Witness.open": {"path": lambda w: _seen(w)},
+    "mopse.sharing.Witness.save": {"path": lambda _: str(Path(folder()) / "seen")},
+    "mopse.sharing.Witness.watch": {"party": lambda w: w.owner},
+    "mopse.sharing.check_log": {"path": lambda w: _audited(w)},
+    "mopse.sharing.statement": {
+        "party": lambda w: w.owner,
+        "what": same("grant"),
+        "about": same(b"a grant"),
+    },
     "mopse.stores.Announcement.decode": {"message": lambda w: w.announcement.message},
     "mopse.stores.Announcement.follows": {"known": lambda w: w.announcement},
     "mopse.stores.Attachment.decode": {"message": message_of("attached")},

@@ -443,9 +443,9 @@ def test_a_statement_is_signed_and_written_once(story):
 
 def test_who_has_no_keyring_neither_states_nor_watches(story):
     user = mopse.User.generate()
-    with pytest.raises(WrongTypeError, match="an owner or a provider"):
+    with pytest.raises(WrongTypeError, match="party is an owner or a provider"):
         sharing.statement(user, "grant", b"")
-    with pytest.raises(WrongTypeError, match="an owner or a provider"):
+    with pytest.raises(WrongTypeError, match="party is an owner or a provider"):
         sharing.Witness(story.owner.key).watch(story.cloud, user)
     with pytest.raises(InvalidInputError, match="expected one of"):
         sharing.statement(story.owner, "party", b"")

@@ -124,7 +124,7 @@ SHOWN = {
     *("out", "path", "portions", "provider", "right", "role", "room", "scheme", "shown", "source"),
     *("equals", "law", "layout"),
     *("table", "target", "under", "value", "view", "x", "y", "y_scale", "x_scale", "by", "of"),
-    *("clusters", "df", "notebooks", "schema", "text", "title", "label"),
+    *("clusters", "df", "notebooks", "schema", "text", "title", "label", "what"),
 }
 """Arguments whose text messages repeat: names, which are no secret."""
 
@@ -167,6 +167,8 @@ WORDS: dict[str, tuple[str, ...]] = {
         "a file",
         "a query",
         "a removal",
+        "a statement",
+        "a checkpoint",
         "a thing",
     ),
     "minimum": ("a bound",),

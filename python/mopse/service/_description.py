@@ -133,8 +133,9 @@ DESCRIPTION: dict[str, Any] = {
             }
         },
         f"{ROOT}/receive": _message(
-            "Carry out an upload, an attachment, a seal or a removal, whole or not at all",
-            "`Upload`, `FileUpload`, `Seal` or `Removal`",
+            "Carry out an upload, an attachment, a seal or a removal, whole or not at all; or "
+            "write a statement in the audit log",
+            "`Upload`, `FileUpload`, `Seal`, `Removal` or `Statement`",
             _gives("What was done.", _json("Receipt")),
         ),
         f"{ROOT}/put": _message(
@@ -180,6 +181,11 @@ DESCRIPTION: dict[str, Any] = {
             "The notes of all attachments of the provider that asks",
             "`FileRequest`",
             _gives("The notes.", _BYTES_OF_IT),
+        ),
+        f"{ROOT}/audit": _message(
+            "What stands in an owner's audit log, with what proves it",
+            "A request, as `sharing.Witness` signs it",
+            _gives("Entries, a checkpoint and proofs.", _BYTES_OF_IT),
         ),
         "/health": {
             "get": {

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from mopse import _mopse
 from mopse._audit import Checkpoint, verification_key
-from mopse._checks import bytes_of, instance, integer, string
+from mopse._checks import bytes_of, instance, integer, items, string
 from mopse._files import SHARED, as_file, read_whole, write_whole
+from mopse._party import as_cloud
 from mopse.errors import InvalidInputError, WrongTypeError
 from mopse.messages import Statement
 
@@ -199,7 +200,8 @@ class Witness:
     def _ask(
         self, cloud: "Cloud", party: "Party", start: int | None, others: Sequence[Checkpoint]
     ) -> list[tuple[Any, ...]]:
-        checked = [instance(other, Checkpoint, "a checkpoint")._checked for other in others]
+        given = items(others, "others", "sequence of checkpoints")
+        checked = [instance(other, Checkpoint, "one of others")._checked for other in given]
         if len(checked) > _MOST_OTHERS:
             raise InvalidInputError(f"others are {len(checked)}, expected {_MOST_OTHERS} at most")
         for other in checked:
@@ -210,10 +212,10 @@ class Witness:
         sizes = sorted({*own, *(other.columns[2] for other in checked)})
         keyring = getattr(party, "_keyring", None)
         if keyring is None:
-            raise WrongTypeError(f"an owner or a provider asks, not {type(party).__name__}")
+            raise WrongTypeError(f"party is an owner or a provider, not {type(party).__name__}")
         expiry = int(time.time()) + 60 * _MINUTES
         request, message = keyring.audit_request(sizes, start, expiry)
-        answer = cloud.audit(message)
+        answer = as_cloud(cloud).audit(message)
         return self._witness.read(request, answer, checked)
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -286,6 +288,6 @@ def statement(party: "Party", what: str, about: Any) -> Statement:
         raise InvalidInputError(f"what is {word!r}, expected one of {', '.join(STATEMENTS)}")
     keyring = getattr(party, "_keyring", None)
     if keyring is None:
-        raise WrongTypeError(f"an owner or a provider states things, not {type(party).__name__}")
+        raise WrongTypeError(f"party is an owner or a provider, not {type(party).__name__}")
     digest = hashlib.sha256(bytes_of(about, "what it is about")).digest()
     return Statement._signed(keyring.statement(word, digest))
