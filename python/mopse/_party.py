@@ -1037,6 +1037,15 @@ class Party:
         One encapsulation of a key for each call, however many records there are. **Leakage.** Who
         sees it on its way learns whose records they are, for which user, and how much is granted;
         of X25519 keys also what it holds, once there is a quantum computer.
+
+        **Accountability.** A grant that is found elsewhere, sealed or not, names its user, and
+        whoever gave it has signed that. It shows to whom it was given, not who lost it: the giver
+        had it too. What was opened with it, and the keys in it without the rest, name nobody: all
+        users of a provider's portion have one key in a readers' epoch, and read the same bytes.
+        Those who can have leaked such a record are the owner, the provider, and the users to whom
+        `shared` of every keyring that shares lists the portion as current. `unshare` makes them
+        fewer, for what is sealed from then on. It takes the leaver from the list, though what it
+        opened it still has: keep the list of before. Grants of `mopse.Owner.grant` name nobody.
         """
         public = as_message(user, "a user's public keys")
         path = self._keyring.path if provider is None else text(provider, "a provider's path")
