@@ -1042,10 +1042,11 @@ class Party:
         whoever gave it has signed that. It shows to whom it was given, not who lost it: the giver
         had it too. What was opened with it, and the keys in it without the rest, name nobody: all
         users of a provider's portion have one key in a readers' epoch, and read the same bytes.
-        Those who can have leaked such a record are the owner, the provider, and the users to whom
-        `shared` of every keyring that shares lists the portion as current. `unshare` makes them
+        Those who can have leaked such a record are the owner, the provider and those above it, the
+        users to whom `shared` of any keyring lists the portion as current, and whoever was handed a
+        grant of `mopse.Owner.grant`, which names nobody and is on no list. `unshare` makes them
         fewer, for what is sealed from then on. It takes the leaver from the list, though what it
-        opened it still has: keep the list of before. Grants of `mopse.Owner.grant` name nobody.
+        opened it still has: keep the list of before.
         """
         public = as_message(user, "a user's public keys")
         path = self._keyring.path if provider is None else text(provider, "a provider's path")
