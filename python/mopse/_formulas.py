@@ -24,6 +24,7 @@ __all__ = [
     "limit_information",
     "limit_window_advantage",
     "probabilities_of",
+    "rank_share",
     "refuse_sizes",
     "size_of",
     "subtree_share",
@@ -293,6 +294,53 @@ def subtree_share(fan_out: int, height: int, level: int) -> float:
     # Two geometric sums, divided by their largest terms: a tall tree has more nodes than floats go.
     part, whole_tree = (1 - float(fan_out) ** -(up + 1) for up in (height - level, height))
     return float(float(fan_out) ** -level * part / whole_tree)
+
+
+@checked(guesses=(0, 2**128), scale=(0, 1), exponent=(0, 1))
+def rank_share(guesses: int, *, scale: float = 0.0375, exponent: float = 0.1875) -> float:
+    """Return the share of log-ins that the likeliest passwords open, if passwords have ranks.
+
+    Parameters
+    ----------
+    guesses : int
+        How many passwords are tried, from the likeliest on.
+    scale, exponent : float
+        Of the law, both above 0. The share is 1 from ``scale^(-1/exponent)`` guesses on, some
+        4 * 10^7 by default: that many passwords are in use, by the law.
+
+    Returns
+    -------
+    float
+        ``scale * guesses^exponent``, at most 1.
+
+    Raises
+    ------
+    mopse.errors.InvalidInputError
+        If a number is out of bounds.
+
+    Notes
+    -----
+    The form is the CDF-Zipf model [1]_, which differs from 14 large lists by .5 to 4.6 % at most.
+    Its two numbers were fitted for each list there; the round ones here are our choice, and stand
+    for no population.
+
+    References
+    ----------
+    .. [1] D. Wang, H. Cheng, P. Wang, X. Huang, G. Jian, "Zipf's Law in Passwords", IEEE
+       Transactions on Information Forensics and Security 12 (2017).
+
+    Examples
+    --------
+    >>> [round(rank_share(guesses), 3) for guesses in (0, 1, 10**4, 10**8)]
+    [0.0, 0.037, 0.211, 1.0]
+    """
+    for value, name in ((scale, "scale"), (exponent, "exponent")):
+        if not value > 0:
+            raise InvalidInputError(f"{name} is {value}, expected above 0")
+    if not guesses:
+        return 0.0
+    # In logarithms: a tiny exponent must not make an end that no float holds.
+    return math.exp(min(math.log(scale) + exponent * math.log(guesses), 0.0))
 
 
 @checked()

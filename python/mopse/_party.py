@@ -1037,6 +1037,16 @@ class Party:
         One encapsulation of a key for each call, however many records there are. **Leakage.** Who
         sees it on its way learns whose records they are, for which user, and how much is granted;
         of X25519 keys also what it holds, once there is a quantum computer.
+
+        **Accountability.** A grant that is found elsewhere, sealed or not, names its user, and
+        whoever gave it has signed that. It shows to whom it was given, not who lost it: the giver
+        had it too. What was opened with it, and the keys in it without the rest, name nobody: all
+        users of a provider's portion have one key in a readers' epoch, and read the same bytes.
+        Those who can have leaked such a record are the owner, the provider and those above it, the
+        users to whom `shared` of any keyring lists the portion as current, and whoever was handed a
+        grant of `mopse.Owner.grant`, which names nobody and is on no list. `unshare` makes them
+        fewer, for what is sealed from then on. It takes the leaver from the list, though what it
+        opened it still has: keep the list of before.
         """
         public = as_message(user, "a user's public keys")
         path = self._keyring.path if provider is None else text(provider, "a provider's path")

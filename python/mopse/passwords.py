@@ -157,7 +157,8 @@ def derive(password: str | bytes, salt: bytes, *, kdf: str = "argon2id") -> byte
 def hash(password: str | bytes) -> str:  # noqa: A001 - read as `passwords.hash`
     """Return what a log-in keeps of a password: a PHC string, its Argon2id hash with a random salt.
 
-    Whoever steals it tries passwords at the cost of `derive` each.
+    Whoever steals it tries passwords at the cost of `derive` each, and so finds the likely ones:
+    `mopse.attacks.LoginStore` has other forms to compare, and says what OPAQUE would change.
 
     Examples
     --------

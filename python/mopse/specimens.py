@@ -1,4 +1,4 @@
-"""Files to measure with: English-like documents and X-ray-like images of exactly the size asked."""
+"""What to measure with: documents and images of exactly the size asked, and made-up passwords."""
 
 import io
 
@@ -9,7 +9,7 @@ from mopse._checked import checked
 from mopse._checks import integer
 from mopse.errors import InvalidInputError
 
-__all__ = ["document", "image"]
+__all__ = ["document", "image", "words"]
 
 _SENTENCES = (
     "The patient {verb} {finding} of the {site} {when}.",
@@ -26,6 +26,8 @@ _WORDS = {
     "state": ["unchanged", "improved", "worse", "resolved", "mild", "severe"],
     "plan": ["ordered a chest film", "increased the dose", "stopped the drug", "advised rest"],
 }
+
+_CONSONANTS, _VOWELS = np.array([*"bdfgklmnprstvz"]), np.array([*"aeiou"])
 
 _LONGEST_COMMENT = 65_533
 _WIDEST = 65_500
@@ -142,3 +144,38 @@ def _comments(size: int) -> bytes:
         segments.append(b"\xff\xfe" + (take - 2).to_bytes(2, "big") + bytes(take - 4))
         size -= take
     return b"".join(segments)
+
+
+@checked(count=(0, 10**6))
+def words(count: int, *, seed: int) -> list[str]:
+    """Return a word list of made-up passwords: syllables, and two digits behind every third word.
+
+    Parameters
+    ----------
+    count : int
+        How many different words, up to 10^6; the likeliest first, by decree.
+    seed : int
+        The same seed gives the same words, and a longer list begins with the shorter one.
+
+    Notes
+    -----
+    No word is anybody's: no list of leaked passwords was looked at. That a word has this rank and
+    not another says nothing; what attacks need of a list is that words have ranks. Words are of 4
+    to 10 lower-case letters and digits.
+
+    Examples
+    --------
+    >>> words(3, seed=1)
+    ['minisa63', 'bafutiza79', 'gukevili31']
+    """
+    rng = np.random.default_rng(seed)
+    found: dict[str, None] = {}
+    while len(found) < count:
+        # Chunks of one size, so that a list does not depend on how long it gets.
+        first, second = (rng.integers(len(of), size=(1024, 4)) for of in (_CONSONANTS, _VOWELS))
+        syllables = np.char.add(_CONSONANTS[first], _VOWELS[second])
+        lengths, digits = rng.integers(2, 5, size=1024), rng.integers(300, size=1024)
+        for of, length, number in zip(syllables, lengths, digits, strict=True):
+            tail = f"{number:02}" if number < 100 else ""
+            found["".join(of[:length]) + tail] = None
+    return list(found)[:count]

@@ -297,6 +297,12 @@ def view(adversary: str = "cloud", scheme: str = attacks.MOPSE) -> attacks.View:
     return deployment(scheme).view(adversary, provider=provider)
 
 
+def logins() -> attacks.LoginStore:
+    store = attacks.LoginStore("published-md5")
+    store.enroll("ann", "swordfish")
+    return store
+
+
 @functools.cache
 def auxiliary() -> attacks.Auxiliary:
     return attacks.Auxiliary.from_table(TABLES["p"], AGES, pairs=[("age", "weight")])
@@ -349,6 +355,7 @@ INSTANCES: dict[str, Callable[[World], Any]] = {
     "mopse.attacks.Auxiliary": lambda w: auxiliary(),
     "mopse.attacks.Deployment": lambda w: deployment(),
     "mopse.attacks.Domain": lambda w: attacks.Domain(10, 3),
+    "mopse.attacks.LoginStore": lambda w: logins(),
     "mopse.attacks.Marks": lambda w: attacks.Marks(KEY, OTHER_KEY, 10),
     "mopse.attacks.Posterior": lambda w: attacks.Posterior(
         attacks.Domain(10), np.zeros(2, np.int64), np.full((1, 10), 0.1)
@@ -635,6 +642,29 @@ BY_CALL: dict[str, dict[str, Right]] = {
         "tables": same(TABLES),
         "schema": same(AGES),
     },
+    "mopse.attacks.LoginGuess": {
+        "passwords": same([b"x"]),
+        "certain": lambda _: np.array([True]),
+        "tries": same(1),
+    },
+    "mopse.attacks.LoginStore": {"form": same("published-md5")},
+    "mopse.attacks.LoginStore.enroll": {"user": same("ben")},
+    "mopse.attacks.LoginStore.verify": {"user": same("ann"), "password": same("swordfish")},
+    "mopse.attacks.StolenLogins": {
+        "form": same("published-md5"),
+        "users": same(["ann"]),
+        "stored": same(["00"]),
+        "keys": same({}),
+    },
+    "mopse.attacks.fallen": {
+        "guess": lambda _: attacks.guess_logins(logins().steal(), ["swordfish"]),
+        "truth": same(["swordfish"]),
+    },
+    "mopse.attacks.guess_logins": {
+        "stolen": lambda _: logins().steal(),
+        "words": same(["swordfish"]),
+    },
+    "mopse.attacks.rank_share": {"guesses": same(5)},
     "mopse.attacks.Deployment.ask": {"ranges": same({"age": (0, 4)})},
     "mopse.attacks.Deployment.delete": {"ids": same({})},
     "mopse.attacks.Deployment.opened": {"provider": same("p")},
@@ -823,6 +853,15 @@ BY_CALL: dict[str, dict[str, Right]] = {
         "table": lambda _: recorded("security_linked"),
         "plaintexts": same(81),
     },
+    "mopse.evaluate.security.logins": {
+        "words": same((2,)),
+        "users": same(2),
+        "slow_words": same(1),
+        "slow_users": same(1),
+        "costs": same(((1, 1),)),
+        "unknown_bits": same(4),
+    },
+    "mopse.evaluate.security.logins_in_a_day": {"table": lambda _: recorded("security_logins")},
     "mopse.evaluate.security.draw_subtrees": {
         "table": lambda _: recorded("security_subtrees"),
         "fan_out": same(3),
@@ -855,6 +894,7 @@ BY_CALL: dict[str, dict[str, Right]] = {
     "mopse.passwords.decrypt": {"sealed": lambda _: sealed_under_password()},
     "mopse.passwords.encrypt": {"kdf": same("argon2id")},
     "mopse.passwords.verify": {"stored": lambda _: mopse.passwords.hash(PASSWORD)},
+    "mopse.specimens.words": {"count": same(3)},
     "mopse.plot.Figure": {"x": same("x"), "y": same("y")},
     "mopse.plot.Figure.band": INTERVAL,
     "mopse.plot.Figure.bars": {"left": array(0, 1), "right": array(1, 2), "height": array(1, 2)},

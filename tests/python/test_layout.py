@@ -78,7 +78,7 @@ PYTHON = {
     "attacks": {
         *(_PRIMITIVE | {"_checked", "_fork", "_formulas", "_scheme_names", "_table", "cloud"}),
         "messages",
-        *("owner", "provider", "schema", "schemes", "stores"),
+        *("ciphers", "owner", "passwords", "provider", "schema", "schemes", "stores"),
     },
     "evaluate": {
         *(_PRIMITIVE | {"_checked", "_files", "_fork", "_formulas", "_progress", "_scheme_names"}),

@@ -21,6 +21,7 @@ from mopse.errors import MopseError, WrongTypeError
 SECRET = {
     *("mopse.Clww", "mopse.LewiWu", "mopse.Opse", "mopse.Owner", "mopse.Provider", "mopse.User"),
     *("mopse.attacks.Deployment", "mopse.attacks.Marks", "mopse.ciphers.Cipher"),
+    "mopse.attacks.LoginStore",
     *("mopse.ciphers.legacy.LegacyCipher", "mopse.rsa.PrivateKey"),
 }
 """Classes whose objects hold a key."""

@@ -1,4 +1,4 @@
-"""Attacks: what ciphertexts, queries and a corrupt provider give away.
+"""Attacks: what ciphertexts, queries, a corrupt provider and stolen log-ins give away.
 
 An attack is given a `View` and what is known beforehand (`Auxiliary`), and returns a `Guess` or a
 `Posterior`. Only `score` sees the truth.
@@ -15,6 +15,7 @@ from mopse._formulas import (
     information,
     limit_information,
     limit_window_advantage,
+    rank_share,
     subtree_share,
     window_advantage,
 )
@@ -59,6 +60,13 @@ from mopse.attacks._insider import (
     linkage,
     locate,
 )
+from mopse.attacks._logins import (
+    LOGIN_FORMS,
+    LoginGuess,
+    StolenLogins,
+    fallen,
+    guess_logins,
+)
 from mopse.attacks._marks import Marks, locate_between_marks, widest_gaps
 from mopse.attacks._score import CERTAIN, blind, class_recovery, score, summary
 from mopse.attacks._snapshot import (
@@ -87,11 +95,13 @@ from mopse.attacks._view import (
 
 if TYPE_CHECKING:
     from mopse.attacks._deployment import Deployment
+    from mopse.attacks._login_store import LoginStore
 
 __all__ = [
     "CERTAIN",
     "COMMON",
     "DETERMINISTIC",
+    "LOGIN_FORMS",
     "MARKS",
     "MOPSE",
     "NO_GUESS",
@@ -107,11 +117,14 @@ __all__ = [
     "Guess",
     "Index",
     "Insider",
+    "LoginGuess",
+    "LoginStore",
     "Marks",
     "ObservedSeal",
     "ObservedToken",
     "Posterior",
     "Replaced",
+    "StolenLogins",
     "View",
     "access_patterns",
     "approx_value",
@@ -135,9 +148,11 @@ __all__ = [
     "exposed",
     "exposed_fraction",
     "exposure",
+    "fallen",
     "frequency",
     "generalized_kkno",
     "geometry",
+    "guess_logins",
     "information",
     "labelled",
     "limit_information",
@@ -151,6 +166,7 @@ __all__ = [
     "ordered_posterior",
     "raised",
     "rank",
+    "rank_share",
     "reflected",
     "score",
     "segments",
@@ -171,4 +187,8 @@ def __getattr__(name: str) -> Any:
         from mopse.attacks._deployment import Deployment
 
         return Deployment
+    if name == "LoginStore":
+        from mopse.attacks._login_store import LoginStore
+
+        return LoginStore
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

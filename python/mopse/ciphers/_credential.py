@@ -37,7 +37,8 @@ def split_credential(credential: Any, keys: Sequence[bytes]) -> list[bytes]:
     -----
     Chunks fall one by one: who breaks DES, with 2^56 trials, has the first quarter, and guesses the
     rest the easier. `mopse.secret_sharing.split` gives away nothing below its threshold, and for a
-    log-in `mopse.passwords.hash` keeps nothing to decrypt at all.
+    log-in `mopse.passwords.hash` keeps nothing to decrypt at all. What falls of a store of
+    such chunks, by the keys that a thief has: `mopse.attacks.guess_logins`.
 
     Examples
     --------

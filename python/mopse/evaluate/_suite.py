@@ -37,6 +37,7 @@ from mopse.evaluate.security import (
     _knowledge,
     _layouts,
     _linked,
+    _logins,
     _queries,
     _records,
     _snapshots,
@@ -77,6 +78,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         _linked,
         _layouts,
         _updates,
+        _logins,
     )
 }
 """Every experiment by its name, in the order in which they run."""

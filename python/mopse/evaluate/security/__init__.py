@@ -1,5 +1,7 @@
 """What attacks recover from runs of this package over a real survey, and a figure of each sweep.
 
+`logins` alone is about made-up passwords.
+
 Each experiment returns a tidy table, one row per (scheme, field, attack, view, aux, seed, provider,
 metric), of all repeats; none decides what a figure shows.
 """
@@ -12,6 +14,7 @@ from mopse.evaluate.security._insider import draw_insider, insider
 from mopse.evaluate.security._knowledge import draw_knowledge, knowledge
 from mopse.evaluate.security._layouts import draw_layouts, layouts
 from mopse.evaluate.security._linked import draw_linked, linked_queries
+from mopse.evaluate.security._logins import draw_logins, logins, logins_in_a_day
 from mopse.evaluate.security._merging import amplification, draw_amplification
 from mopse.evaluate.security._oracles import oracles
 from mopse.evaluate.security._queries import boundaries_by_queries, draw_boundaries
@@ -39,6 +42,7 @@ __all__ = [
     "draw_knowledge",
     "draw_layouts",
     "draw_linked",
+    "draw_logins",
     "draw_records_needed",
     "draw_snapshots",
     "draw_subtrees",
@@ -50,6 +54,8 @@ __all__ = [
     "knowledge",
     "layouts",
     "linked_queries",
+    "logins",
+    "logins_in_a_day",
     "oracles",
     "records_needed",
     "snapshots",
