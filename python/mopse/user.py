@@ -35,6 +35,7 @@ from mopse._proofs import (
     remember_state,
     unproven_error,
 )
+from mopse._requests import Asking
 from mopse.errors import (
     InvalidInputError,
     MopseError,
@@ -60,7 +61,7 @@ if TYPE_CHECKING:
 __all__ = ["User"]
 
 
-class User:
+class User(Asking):
     """A doctor or researcher: holds grants, sends queries it was given, opens the answers.
 
     A user with keys of its own comes from `User.generate` or `User.open`, and `accept`s what
