@@ -187,7 +187,7 @@ class Deciding:
         mopse.errors.ChangedError
             If it was decided, was withdrawn or has run out.
         """
-        why = string(reason, "reason")
+        why = text(reason, "reason")
         return bytes(_mopse.party.refuse_request(self._keyring, _number(request), why, _now()))
 
     def forget_request(self, request: str) -> None:
@@ -281,7 +281,7 @@ class Asking:
         end = 2**64 - 1 if expires_in is None else _end(expires_in)
         now = _now()
         span = now, now + _seconds(within, "within")
-        why = string(reason, "reason")
+        why = text(reason, "reason")
         number, message = _mopse.party.make_request(
             self._grants, to, path, found, named, end, why, span
         )

@@ -16,7 +16,7 @@ __all__ = ["release_readers"]
 
 @checked()
 def release_readers(
-    owner: Owner, cloud: Cloud, provider: str, ids: Sequence[Any], **ranges: Any
+    owner: Owner, cloud: Cloud, provider: str, ids: Sequence[Any], **more_ranges: Any
 ) -> pl.DataFrame:
     """Release records to somebody who asks, in two ways, and try who opens them then.
 
@@ -30,7 +30,7 @@ def release_readers(
         Path of their provider.
     ids : sequence
         Ids of the records.
-    **ranges : tuple
+    **more_ranges : tuple
         Bounds of a query that finds them, as of `Owner.query`.
 
     Returns
@@ -48,7 +48,7 @@ def release_readers(
     The published way does not depend on the cipher: whoever has the mail has the key. There the
     cloud, which keeps key and records in one place, opens everything that was ever released.
     """
-    query = owner.query(ranges)
+    query = owner.query(more_ranges)
     answer = cloud.search(query)
 
     def opened(reader: Callable[[], User]) -> int:
