@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import importlib
 import itertools
 import os
 import threading
@@ -120,6 +121,9 @@ def _libraries() -> tuple[Any, Any]:
         import pyarrow
     except ImportError:
         raise InvalidInputError(_WANTED) from None
+    # Arrow loads it at its first array, and takes Ctrl-C meanwhile for a sign that it is not there.
+    with contextlib.suppress(ImportError):
+        importlib.import_module("pandas")
     return duckdb, pyarrow
 
 
