@@ -84,12 +84,12 @@ _NULLS = """\
 
 
 @contextlib.contextmanager
-def naming(what: object) -> Iterator[None]:
-    """Have the errors within say what they are about; those of files do already."""
+def naming(what: object, *kinds: type[MopseError]) -> Iterator[None]:
+    """Have the errors within, or those of some kinds, say what they are about; of files they do."""
     try:
         yield
     except MopseError as error:
-        if isinstance(error, OSError):
+        if isinstance(error, OSError) or not isinstance(error, kinds or MopseError):
             raise
         raise type(error)(f"{what}: {error}") from None
 
