@@ -40,14 +40,17 @@ _WORDS: tuple[tuple[str, str], ...] = (
         ".dt.replace_time_zone(None)",
         "make dates of it, or leave the zone out",
     ),
+    (', as str.normalize("NFC") of Polars and pandas does', ""),
     ("store='postgresql://user@host/database'", "--store postgresql://user@host/database"),
 )
 """What Python is told, and what whoever gives a command is; the longer of two comes first."""
 
 _FILES = {
-    "the user's public keys": "it holds no public keys of a user, as `mopse user new` writes them",
-    "the sealed grant": "it is no grant to a user with keys, as `mopse grant --user` writes it",
-    "the grant": "it is no grant, as `mopse grant` without --user writes it",
+    "the user's public keys": "it holds no public keys of a user, as `mopse user new` writes them, "
+    "or not all of them",
+    "the sealed grant": "it is no grant to a user with keys, as `mopse grant --user` writes it, or "
+    "not all of it",
+    "the grant": "it is no grant, as `mopse grant` without --user writes it, or not all of it",
     "the file": "it is no saved keyring or user, or it is damaged",
 }
 _DAMAGED = re.compile(rf"({'|'.join(_FILES)}) is (cut short or malformed at byte [0-9]+|damaged)$")
@@ -66,10 +69,7 @@ def in_commands(said: str) -> str:
 
 def _no_such_file(found: re.Match[str]) -> str:
     what, how = found.groups()
-    is_keyring = what == "the file"
-    if is_keyring != (how == "damaged"):
-        return found.group()
-    return _FILES[what] if is_keyring else f"{_FILES[what]}, or not all of it"
+    return _FILES[what] if (what == "the file") == (how == "damaged") else found.group()
 
 
 def told(error: MopseError) -> str:
