@@ -101,6 +101,7 @@ PYTHON = {
     "cli": {
         *(
             "",
+            "_answers",
             "_checks",
             "_files",
             "_party",

@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import importlib
 import itertools
 import os
 import threading
@@ -123,7 +122,7 @@ def _libraries() -> tuple[Any, Any]:
         raise InvalidInputError(_WANTED) from None
     # Arrow loads it at its first array, and takes Ctrl-C meanwhile for a sign that it is not there.
     with contextlib.suppress(ImportError):
-        importlib.import_module("pandas")
+        import pandas  # noqa: F401
     return duckdb, pyarrow
 
 
