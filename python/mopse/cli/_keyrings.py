@@ -175,6 +175,8 @@ def made_new(path: str, *, may_replace: bool | None = None) -> None:
         if file.exists() and not may_replace:
             more = "" if may_replace is None else ", and --replace writes in its place"
             raise FileAccessError(errno.EEXIST, f"there is a file already{more}", path)
+        if file.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
 
 
 def opened_owner(path: str, password: str, schema: mopse.Schema | None = None) -> mopse.Owner:
@@ -188,8 +190,8 @@ def opened_party(path: str, password: str, schema: mopse.Schema | None = None) -
     holder = opened_holder(path, password, schema)
     if isinstance(holder, mopse.User):
         raise InvalidInputError(
-            f"{path}: it is a user's, who makes no requests: `mopse read`, `find` and `fetch` take "
-            "those that an owner or provider wrote for users, by `mopse query` and `mopse request`"
+            f"{path}: it is a user's, and this is for owners and providers: a user has `mopse user "
+            "status`, `mopse read` with a query, and `mopse find` and `mopse fetch` with --request"
         )
     return holder
 

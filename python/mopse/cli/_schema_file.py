@@ -120,7 +120,9 @@ def read_schema(path: str) -> mopse.Schema:
         for name in _TABLES:
             with naming(f"[{name}]"):
                 _table(tables.get(name, {}))
-        fields = {name: _field(name, one) for name, one in tables.get("fields", {}).items()}
+        if not tables.get("fields"):
+            raise InvalidInputError("it has no table [fields] with a field in it, as [fields.age]")
+        fields = {name: _field(name, one) for name, one in tables["fields"].items()}
         types = {name: _dtype(name, one) for name, one in tables.get("types", {}).items()}
         return mopse.Schema(fields, types=types, portions=tables.get("portions", {}))
 

@@ -23,6 +23,7 @@ _WORDS: tuple[tuple[str, str], ...] = (
     ("declare it with proof=True", "its table in the schema file needs proof = true"),
     ("proof=True", "--proof"),
     ("max_age", "--max-age"),
+    ("folder must be a path, which names a file", "--out names no folder"),
     ("replace=True", "--replace"),
     ("with cloud=", "with --from-cloud"),
     (

@@ -1,12 +1,13 @@
 """Users with keys of their own at the command line: made, given grants, and left out."""
 
 import json
+import shlex
 import stat
 import time
 
 import pytest
 import terminal
-from cli.test_grants import Readers
+from cli.test_grants import README, Readers
 from terminal import PASSWORDS
 
 from mopse import Owner, User
@@ -270,3 +271,25 @@ def test_a_user_is_shown_two_histories(users):
     keys = ["secret", PASSWORDS["owner"]]
     said = terminal.mopse_here(*given, folder=users.folder, keys=keys, expect=1)
     assert "two histories were shown of ['hospital']" in said.stderr
+
+
+def test_the_readme_tells_of_a_user(users):
+    (users.folder / "image.jpg").write_bytes(b"image")
+    users.party("hospital", "attach", "17", "image.jpg", "--keyword", "pneumonia", *CLOUD)
+    users.party("hospital", "seal", *CLOUD)
+    users.party("owner", "query", "age >= 40 and sbp >= 130", "--out", "ages.query")
+    section = README.read_text("utf-8").partition("## From the command line\n")[2]
+    said = {}
+    for line in section.split("```sh\n")[3].partition("```")[0].splitlines():
+        _, *words = shlex.split(line, comments=True)
+        # What was given is of one of the providers.
+        more = ["--report"] if words[0] == "read" else []
+        keys = [PASSWORDS["owner"] if "owner.keyring" in words else "secret"]
+        given = *words, *more
+        expect = 1 if more else 0
+        done = terminal.mopse_here(*given, folder=users.folder, keys=keys, expect=expect)
+        said[" ".join(words[:2])] = done.stdout
+    assert "hospital" in said["user status"]
+    assert "17   41  150  Ann   hospital" in said["read ages.query"]
+    assert "image.jpg" in said["find --request"]
+    assert "is closed to the user" in said["owner unshare"]

@@ -2,6 +2,9 @@
 
 import ast
 import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,7 @@ import terminal
 from cli.test_grants import Readers
 from terminal import PASSWORDS
 
+from mopse import Owner
 from mopse.cli._words import in_commands
 
 ROOT = Path(__file__).parents[3]
@@ -176,7 +180,12 @@ SAID = [
         "image.jpg: it is no saved keyring",
     ),
     (f"ask age>1 --as empty {OWNER.partition('keyring')[2]}", "empty: it is no saved keyring"),
-    ("find x --as doctor.user --cloud phr.duckdb", "doctor.user: it is a user's, who makes no"),
+    ("find x --as doctor.user --cloud phr.duckdb", "doctor.user: it is a user's, and this is"),
+    ("status --as doctor.user", "doctor.user: it is a user's, and this is"),
+    ("ask age>1 --as owner.keyring --cloud=", "mopse: --cloud names nothing"),
+    ("store export phr.duckdb --out=", "mopse: --out names no folder"),
+    ("schema check empty", "mopse: empty: it has no table [fields] with a field"),
+    ("owner authorize lab --keyring owner.keyring --to folder --replace", "a directory: 'folder'"),
     ("compare --as image.jpg --with owner.keyring", "image.jpg: it is no saved keyring or user"),
     (
         "user accept plain.grant --keyring doctor.user",
@@ -202,9 +211,26 @@ def test_a_command_says_what_is_wrong_with_what(place, line, why):
     words = line.split()
     password = "secret" if "doctor.user" in words else PASSWORDS["owner"]
     has_password = any(word in words for word in ("--as", "--keyring"))
-    keys = [password] * (2 if "--with" in words else 1) if has_password else []
-    code = 2 if "takes" in why or "--max-age" in line else 1
+    is_of_two = "--with" in words or "authorize" in words
+    keys = [password] * (2 if is_of_two else 1) if has_password else []
+    code = 2 if any(one in why for one in ("takes", "--max-age", "--cloud names")) else 1
     said = terminal.mopse_here(*words, folder=place.folder, keys=keys, expect=code)
     assert why in said.stderr
     assert said.stdout == ""
     assert not (place.folder / "a").exists()
+
+
+def test_a_command_that_fails_to_write_a_keyring_authorises_nobody(place):
+    owner = Owner.open(place.folder / "owner.keyring", PASSWORDS["owner"])
+    assert sorted(owner.providers) == ["clinic", "hospital"]
+
+
+@pytest.mark.parametrize("closed", ["stdout", "stderr"])
+def test_a_stream_that_is_closed_is_like_one_that_nobody_reads(place, closed):
+    flag = {"stdout": ">&-", "stderr": "2>&-"}[closed]
+    given = f"{shlex.quote(sys.executable)} -m mopse schema check schema.toml {flag}"
+    done = subprocess.run(
+        ["sh", "-c", given], cwd=place.folder, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert ("age: " in done.stdout) is (closed == "stderr")
