@@ -118,6 +118,7 @@ PYTHON = {
     "cli": {
         *(
             "",
+            "_answers",
             "_checks",
             "_files",
             "_party",
