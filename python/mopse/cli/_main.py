@@ -6,6 +6,7 @@ import sys
 
 import mopse
 from mopse.cli import (
+    _access,
     _ask,
     _attachments,
     _attack,
@@ -38,7 +39,8 @@ __all__ = ["run"]
 _NOT_UNDERSTOOD = 2
 
 _COMMANDS = (
-    *(_schema, _owner, _records, _ask, _count, _attachments, _finding, _grants, _users, _read),
+    *(_schema, _owner, _records, _ask, _count, _attachments, _finding, _grants, _users),
+    *(_access, _read),
     *(_status, _audit, _compare, _store, _serve),
     *(_demo, _processes, _evaluate, _attack, _labs, _completion),
 )
