@@ -38,6 +38,8 @@ use mopse::party::records::Ids;
 use mopse::party::saved::{self, Kind};
 use mopse::party::uploading::Versions;
 use mopse::schema::Schema;
+use mopse::sharing::request::Address;
+use mopse::sharing::user::Algorithm;
 use mopse::wire;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -249,6 +251,8 @@ fn messages() -> Messages {
             let request = ward.audit_request(vec![1, 2], None, NOW).expect("there is chance");
             ward.sign_audit_request(&request)
         }),
+        ("address", Address::of(&ward, Algorithm::X25519).encode().to_vec()),
+        ("address", Address::of(&owner, Algorithm::XWing).encode().to_vec()),
         ("checkpoint", {
             let (identity, state) = (Identity::of(key()), (3, [1; 32], [2; 32]));
             Checkpoint::sign(&identity, owner.owner(), state, NOW).encode()
@@ -311,6 +315,7 @@ fn taken(bytes: &[u8]) -> Vec<(&'static str, Option<Vec<u8>>)> {
     note(&mut all, "statement", Statement::decode(bytes), |_| None);
     note(&mut all, "audit request", AuditRequest::decode(bytes), |_| None);
     note(&mut all, "checkpoint", Checkpoint::decode(bytes), |_| None);
+    note(&mut all, "address", Address::decode(bytes), |_| None);
     note(&mut all, "witness", Witness::decode(bytes), |witness| Some(witness.encode()));
     let _ = Entry::decode(bytes);
     note(&mut all, "ledger", kept(bytes), |()| None);

@@ -7,7 +7,10 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;
 
+use mopse::audit::identity::Identity;
+use mopse::audit::log::Log;
 use mopse::cloud::index::{Index, Level, Marks};
+use mopse::cloud::journal::{Event, What};
 use mopse::keys::Key;
 use mopse::message::query::Predicate;
 use mopse::message::upload::{Run, Upload};
@@ -24,6 +27,7 @@ fn main() {
     search(10_000_000).expect("the example is searched");
     grow(100_000).expect("the example grows");
     levels(4_000_000).expect("the example is searched");
+    audit(1_000_000).expect("the example is written down");
 }
 
 /// Prints the median over repeats of one call that handles `values` values.
@@ -172,5 +176,31 @@ fn search(entries: u32) -> Result<(), mopse::Error> {
     report("find a range of 10^7 entries", ranges.len(), || {
         Ok::<usize, mopse::Error>(ranges.iter().map(|range| index.count(range, &dead)).sum())
     });
+    Ok(())
+}
+
+/// An audit log in memory: what an entry costs, and what a witness is answered.
+fn audit(entries: u64) -> Result<(), mopse::Error> {
+    let age = Field::new(Kind::Number, 0.0, 120.0, 1.0, None)?;
+    let owner = Keyring::root(Key::from_bytes(&[7; 32])?, Schema::new(vec![("age".into(), age)])?);
+    let written = |count: u64| -> Result<Log, mopse::Error> {
+        let log = Log::in_memory(Identity::of(Key::from_bytes(&[3; 32])?));
+        for amount in 0..count {
+            let (who, digest) = ("hospital".to_owned(), [7; 32]);
+            let event = Event { what: What::Search, who, digest, amount, statement: Vec::new() };
+            log.append(&owner.owner(), event, 0)?;
+        }
+        Ok(log)
+    };
+    report("write down an event", 10_000, || written(10_000));
+    let log = written(entries)?;
+    for (task, since, from) in [
+        ("sign a checkpoint of 10^6 entries", vec![], None),
+        ("and show that it goes on from another", vec![entries / 3], None),
+        ("and give an entry with its path", vec![], Some(entries - 1)),
+    ] {
+        let request = owner.audit_request(since, from, 1)?;
+        report(task, 1, || log.answer(&request, 0));
+    }
     Ok(())
 }
