@@ -10,7 +10,9 @@ __all__ = [
     "MOST_SLOTS",
     "Announcement",
     "Attachment",
+    "Came",
     "Fetched",
+    "Incoming",
     "Listing",
     "Notes",
     "Part",
@@ -298,6 +300,27 @@ class Attachment:
     @property
     def previous(self) -> list[int]: ...
     def deed(self, message: bytes) -> bytes: ...
+
+@final
+class Incoming:
+    def __new__(cls) -> Incoming: ...
+    def feed(self, piece: bytes) -> bytes: ...
+    @property
+    def file(self) -> StoredFile | None: ...
+    def end(self) -> Came: ...
+
+@final
+class Came:
+    @property
+    def attachment(self) -> Attachment: ...
+    @property
+    def body(self) -> bytes: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def digest(self) -> bytes: ...
+    @property
+    def deed(self) -> bytes: ...
 
 @final
 class Request:

@@ -7,7 +7,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,9 @@ from mopse.errors import (
     MissingFileError,
     MopseError,
 )
+from mopse.stores._folder import Folder
 from mopse.stores._sql import SqlStore
-from mopse.stores._tables import Columns, Session, as_rows, check_process
+from mopse.stores._tables import Body, Columns, Session, Spool, as_rows, check_process
 
 __all__ = ["DuckDBStore"]
 
@@ -127,10 +128,12 @@ class _Engine:
     """A file of DuckDB."""
 
     is_exclusive = True
+    absent: Collection[str] = ("slices",)
 
     def __init__(self, path: Path) -> None:
         self._duckdb, self._arrow = _libraries()
         self._path, self._process = path, os.getpid()
+        self._folder = Folder(path)
         self._sessions = 0
         self._is_closed = False
         self._condition = threading.Condition()
@@ -198,7 +201,7 @@ class _Engine:
                 cursor.close()
 
     @contextlib.contextmanager
-    def write(self) -> Iterator["_Session"]:
+    def write(self, spool: Any = None) -> Iterator["_Session"]:
         """See `Engine.write`."""
         with self._used():
             cursor = self._connection.cursor()
@@ -212,6 +215,33 @@ class _Engine:
                 raise
             finally:
                 cursor.close()
+
+    def spool(self) -> Spool:
+        """See `Engine.spool`: a table of large bodies takes it memory and time beyond measure."""
+        with self._used():
+            return self._folder.spool()
+
+    def body(self, name: str, size: int) -> Body:
+        """See `Engine.body`."""
+        return self._folder.body(name, size)
+
+    def doubt(self, session: Session, names: Sequence[str]) -> None:
+        """See `Engine.doubt`."""
+        self._folder.mark(names)
+
+    def drop(self, names: Sequence[str]) -> None:
+        """See `Engine.drop`."""
+        self._folder.drop(names)
+
+    def settle(self, session: Session) -> None:
+        """See `Engine.settle`."""
+        if marked := self._folder.marked():
+            self._folder.settle(marked, _named(session))
+
+    def strangers(self, session: Session) -> Iterator[str]:
+        """See `Engine.strangers`."""
+        for name in self._folder.strangers(_named(session)):
+            yield f"table large: no row names {name!r} in {self._folder.path.name!r}"
 
     def index(self, session: Session, table: str, columns: str) -> None:
         """See `Engine.index`: its indexes serve no range, and few rows are found by a scan."""
@@ -310,6 +340,11 @@ class _Engine:
             self._condition.wait_for(lambda: not self._sessions)
         with self._told():
             self._connection.close()
+
+
+def _named(session: Session) -> set[str]:
+    """Return the large bodies that rows name."""
+    return {name for (name,) in session.rows("SELECT name FROM large")}
 
 
 def _log(path: Path) -> Path:

@@ -77,12 +77,21 @@ class SqlStore(Sealed):
     @checked()
     def remove(self, owner: bytes, provider: str, removal: Removal | None) -> tuple[int, int, bool]:
         """See `Store.remove`."""
+        names: list[str] = []
         with self._changing() as session:
-            return self._remove(session, owner, provider, removal)
+            receipt = self._remove(session, owner, provider, removal, names)
+        self._engine.drop(names)
+        return receipt
 
     def _remove(
-        self, session: Work, owner: bytes, provider: str, removal: Removal | None
+        self,
+        session: Work,
+        owner: bytes,
+        provider: str,
+        removal: Removal | None,
+        names: list[str],
     ) -> tuple[int, int, bool]:
+        """Do it, and note the large bodies that go."""
         if removal is not None:
             repeated = self._repeated(session, owner, provider, removal.id, removal.digest)
             if repeated is not None:
@@ -104,11 +113,14 @@ class SqlStore(Sealed):
             session.run("DELETE FROM tombstones WHERE place = ?", place)
             where = "place = ? AND description IS NOT NULL"
             in_place = f"SELECT f.number FROM files f WHERE {where}"
-            session.run(
-                f"DELETE FROM bodies WHERE owner = ? AND number IN ({in_place})", owner, place
-            )
+            of_files = f"owner = ? AND number IN ({in_place})"
+            sql = f"SELECT name FROM large WHERE {of_files}"
+            names += [name for (name,) in session.rows(sql, owner, place)]
+            for table in ("bodies", "large"):
+                session.run(f"DELETE FROM {table} WHERE {of_files}", owner, place)
             session.update("files", where, (place,), description=None)
             session.update("labels", "place = ? AND masked IS NOT NULL", (place,), masked=None)
+        self._engine.doubt(session.session, names)
         where = "owner = ? AND provider = ? AND gone = 0"
         session.update("taken", where, (owner, provider), gone=1)
         if removal is not None:

@@ -1,5 +1,6 @@
 """Looking after a store: digests of rows, what is damaged, and records as Parquet."""
 
+import hashlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
@@ -24,6 +25,7 @@ _CATALOG = {"record_groups", "group_columns", "places"}
 _LARGE = {
     "bodies": ("owner", "number"),
     "chunks": ("owner", "mark", "number"),
+    "slices": ("name", "position"),
     "evidence": ("number",),
     "seals": ("place",),
 }
@@ -101,9 +103,12 @@ def damage(engine: Engine) -> list[str]:
     Each table is looked at by itself, so that those that can be read are, whatever befell others.
     """
     looks = _Looks(engine)
+    absent = {*engine.absent}
     for table in TABLES:
-        looks.at({table}, partial(_damaged_rows, table=table))
-    looks.at(set(), partial(missing_rows, damaged=looks.damaged))
+        if table not in absent:
+            looks.at({table}, partial(_damaged_rows, table=table))
+    looks.at({"large"}, partial(_damaged_bodies, engine=engine))
+    looks.at(set(), partial(missing_rows, damaged=looks.damaged | absent))
     if looks.damaged.isdisjoint(_CATALOG):
         groups: dict[int, Group] = {}
         looks.at(_CATALOG, partial(_note_groups, groups=groups))
@@ -179,6 +184,23 @@ def _rows_of(session: Session, table: str) -> Iterable[tuple[Any, ...]]:
     keys = session.rows(f"SELECT {', '.join(_LARGE[table])} FROM {table}")
     where = " WHERE " + " AND ".join(f"{name} = ?" for name in _LARGE[table])
     return (row for key in keys for row in session.rows(sql + where, *key))
+
+
+def _damaged_bodies(session: Session, engine: Engine) -> Iterator[str]:
+    """Hold large bodies against their rows, and those that are there against all rows."""
+    for number, (name, size, digest) in enumerate(
+        session.rows("SELECT name, size, hash FROM large")
+    ):
+        hashed = hashlib.sha256()
+        try:
+            for piece in engine.body(name, size):
+                hashed.update(piece)
+        except DamagedFileError as error:
+            yield f"table large: row {number}: {error}"
+            continue
+        if hashed.digest() != bytes(digest):
+            yield f"table large: row {number}: the body {name} is not what was written"
+    yield from engine.strangers(session)
 
 
 def _damaged_records(session: Session, group: Group, is_counted: bool) -> Iterator[str]:
