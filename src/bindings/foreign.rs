@@ -245,9 +245,8 @@ impl Foreign {
         spool: &Py<PyAny>,
     ) -> PyResult<()> {
         Python::attach(|py| {
-            let arguments = (Attachment(came.attachment), missing, PyBytes::new(py, &came.deed));
-            let (attachment, missing, deed) = arguments;
-            let arguments = (attachment, missing, deed, spool, PyBytes::new(py, &came.digest));
+            let deed = PyBytes::new(py, &came.deed);
+            let arguments = (Attachment(came.attachment), missing, deed, spool);
             self.bound(py).call_method1("add_spooled", arguments).map(drop)
         })
     }

@@ -1144,6 +1144,12 @@ impl Incoming {
         Self(incoming::Incoming::default())
     }
 
+    /// The attachment that brought a file, up to its body of so many bytes.
+    #[staticmethod]
+    fn of(file: &StoredFile, size: usize) -> Self {
+        Self(incoming::Incoming::of(&file.0, size))
+    }
+
     /// Take the next bytes, and return those of the body that are there now.
     fn feed<'py>(&mut self, py: Python<'py>, piece: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
         let body = py.detach(|| self.0.feed(piece))?;
@@ -1189,12 +1195,6 @@ impl Came {
     #[getter]
     fn size(&self) -> usize {
         self.came.size
-    }
-
-    /// SHA-256 of the body.
-    #[getter]
-    fn digest(&self) -> [u8; 32] {
-        self.came.digest
     }
 
     /// What else was signed with the file, and the signature.

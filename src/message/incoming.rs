@@ -11,14 +11,13 @@
 
 use std::borrow::Cow;
 
-use sha2::{Digest, Sha256, Sha512};
+use sha2::{Digest, Sha512};
 
 use super::Error;
 use super::attachment::{Attachment, StoredFile};
 use super::envelope;
 use super::limits::{LONGEST_DESCRIPTION, LONGEST_NOTE, MOST_NAMED};
-use super::tree::Hash;
-use crate::wire::{Kind, Reader};
+use crate::wire::{Kind, Reader, Writer};
 
 /// Bytes before the body at most: a description, and a place of the most names.
 pub const LONGEST_HEAD: usize = LONGEST_DESCRIPTION + (1 << 14);
@@ -38,7 +37,6 @@ pub struct Incoming {
     next: usize,
     begun: Option<Begun>,
     signed: Sha512,
-    body: Sha256,
 }
 
 #[derive(Debug, Clone)]
@@ -60,18 +58,26 @@ pub struct Came {
     pub deed: Vec<u8>,
     /// How many bytes the body has.
     pub size: usize,
-    /// The SHA-256 of the body.
-    pub digest: Hash,
 }
 
 impl Default for Incoming {
     fn default() -> Self {
-        let (signed, body) = (Sha512::new(), Sha256::new());
-        Self { held: Vec::new(), next: FIRST, begun: None, signed, body }
+        Self { held: Vec::new(), next: FIRST, begun: None, signed: Sha512::new() }
     }
 }
 
 impl Incoming {
+    /// The attachment that brought a file, up to its body of so many bytes, of which none is there yet.
+    #[must_use]
+    pub fn of(file: &StoredFile, size: usize) -> Self {
+        let mut head = Writer::new(Kind::Attachment);
+        file.write_before_body(&mut head, size as u64);
+        let file = file.without_body();
+        let begun = Begun { file, at: head.0.len(), size, left: size };
+        let signed = Sha512::new_with_prefix(&head.0);
+        Self { begun: Some(begun), signed, ..Self::default() }
+    }
+
     /// Takes the next bytes, and returns those of the body among them and among what was held.
     ///
     /// # Errors
@@ -123,7 +129,6 @@ impl Incoming {
         let (body, rest) = piece.split_at(piece.len().min(begun.left));
         begun.left -= body.len();
         self.signed.update(body);
-        self.body.update(body);
         let room = (LONGEST_TAIL + 1).saturating_sub(self.held.len());
         self.held.extend_from_slice(&rest[..rest.len().min(room)]);
         if self.held.len() > LONGEST_TAIL {
@@ -158,8 +163,7 @@ impl Incoming {
         let sender = Some(&file.provider);
         envelope::signed_hashed(&mut reader, hashed, &file.owner, chain, sender)?;
         reader.end()?;
-        let (deed, digest) = (self.held.clone(), self.body.clone().finalize().into());
-        Ok(Came { attachment, deed, size, digest })
+        Ok(Came { attachment, deed: self.held.clone(), size })
     }
 }
 

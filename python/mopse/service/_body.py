@@ -221,12 +221,13 @@ async def send_pieces(
     pieces = answer.pieces()
     try:
         async with asyncio.timeout(limits.answer_seconds) as deadline:
-            at_once = 0
+            at_once, room = 0, _ROOM
             sent = 0
             async for piece in pieces:
-                if ended is not None and at_once > _ROOM:
-                    # A server drops what nobody takes at once, and tells of it a little later.
-                    at_once = 0
+                if ended is not None and at_once > room:
+                    # A server drops what nobody takes at once, and tells of it a little later. One
+                    # that takes all is not held up for long: no more is lost than it has taken.
+                    at_once, room = 0, 4 * room
                     await asyncio.wait([ended], timeout=_TOLD)
                 if ended is not None and ended.done():
                     raise Gone

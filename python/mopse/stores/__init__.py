@@ -6,7 +6,8 @@ time; `PostgresStore` a database, for many. Anybody can write another: an object
 needs is in the store and nowhere else.
 
 All three keep seals, so that answers are proven. One of yours does if it has the methods of
-`SealStore` too; else its cloud refuses a seal, and answers nothing with a proof.
+`SealStore` too; else its cloud refuses a seal, and answers nothing with a proof. With those of
+`SpoolStore` a service over it holds no large attachment in memory.
 """
 
 import copyreg
@@ -421,11 +422,10 @@ class SpoolStore(Store, Protocol):
         missing: Sequence[int],
         deed: bytes,
         spool: Any,
-        digest: bytes,
     ) -> None:
         """Do what `add_file` does with an attachment whose body was written to a spool.
 
-        `deed` is what `deed` returns of it, and `digest` the SHA-256 of its body.
+        `deed` is what the method `deed` returns of it from then on.
 
         Raises
         ------

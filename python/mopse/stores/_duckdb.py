@@ -51,7 +51,8 @@ class DuckDBStore(SqlStore):
     Parameters
     ----------
     path : path
-        The file. It is made if it is not there; beside it, while it is open, lies its log.
+        The file. It is made if it is not there; beside it, while it is open, lies its log, and in a
+        folder of its name and ``.files`` large attachments, which belong to it.
     must_exist : bool
         Whether it is an error instead if it is not there.
 
@@ -71,11 +72,12 @@ class DuckDBStore(SqlStore):
     the order of the first field of their table, which `compact` restores; it is called by itself
     where many are out of it. Who opens in one process a file that is open there shares the store,
     and closes it for all. Of each provider that sends, eight bytes a record are kept in memory, by
-    which new records are told from known ones.
+    which new records are told from known ones. An attachment of more than 4 MiB (`LARGE`) is a file
+    in the folder, as a table of such would take memory beyond measure; its row is in the store.
 
-    **Leakage.** The file is what the cloud has: who copies it is the *snapshot* adversary of
-    `mopse.attacks`. What was removed stays in freed blocks of the file until they are used again,
-    or `purge` writes it anew.
+    **Leakage.** The file and its folder are what the cloud has: who copies them is the *snapshot*
+    adversary of `mopse.attacks`. What was removed stays in freed blocks of the file until they are
+    used again, or `purge` writes it anew.
 
     Examples
     --------

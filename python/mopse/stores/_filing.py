@@ -1,6 +1,5 @@
 """Files of records: their entries, notes, descriptions and bodies."""
 
-import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -32,7 +31,7 @@ from mopse.stores._tables import (
     u128,
 )
 
-__all__ = ["LARGE", "Filing"]
+__all__ = ["LARGE", "Filing", "kept_file"]
 
 LARGE = 1 << 22
 """Bytes of a body above which it lies outside of the tables of files."""
@@ -50,8 +49,7 @@ class Filing(Base):
         if len(body) > LARGE:
             with self.spool() as spool:
                 spool.write(body)
-                hash_ = hashlib.sha256(body).digest()
-                return self.add_spooled(attachment, missing, deed, spool, hash_)
+                return self.add_spooled(attachment, missing, deed, spool)
         with self._changing() as session:
             self._add_file(session, attachment, missing, body, deed)
 
@@ -66,7 +64,6 @@ class Filing(Base):
         missing: Sequence[int],
         deed: bytes,
         spool: Spool,
-        digest: bytes,
     ) -> None:
         """See `SpoolStore.add_spooled`."""
         spool.settle()
@@ -74,7 +71,7 @@ class Filing(Base):
         try:
             with self._changing(spool) as session:
                 self._add_file(session, attachment, missing, None, deed)
-                row = file.owner, u128(file.number), spool.name, spool.size, digest
+                row = file.owner, u128(file.number), spool.name, spool.size
                 session.insert("large", row)
         except BaseException as error:
             is_refused = isinstance(error, MopseError)
@@ -95,18 +92,17 @@ class Filing(Base):
     @checked(number=NUMBERS)
     def spooled(self, owner: bytes, number: int) -> tuple[StoredFile, int, Body] | None:
         """See `SpoolStore.spooled`."""
-        while True:
+        with self._reading() as session:
+            found = kept_file(session, owner, number)
+        if found is None or found[2] is None:
+            return None
+        try:
+            return found[0], found[2][1], self._engine.body(*found[2])
+        except DamagedFileError:
             with self._reading() as session:
-                found = self._kept(session, owner, number)
-                if found is None or found[2] is None:
-                    return None
-            try:
-                return found[0], found[2][1], self._engine.body(*found[2])
-            except DamagedFileError:
-                # It may have been removed since it was looked for.
-                with self._reading() as session:
-                    if self._kept(session, owner, number) == found:
-                        raise
+                if kept_file(session, owner, number) is not None:
+                    raise
+            return None  # removed since it was looked for
 
     def _add_file(
         self,
@@ -263,7 +259,7 @@ class Filing(Base):
     def file(self, owner: bytes, number: int) -> StoredFile | None:
         """See `Store.file`."""
         with self._reading() as session:
-            found = self._kept(session, owner, number)
+            found = kept_file(session, owner, number)
         if found is None:
             return None
         file, body, large = found
@@ -273,28 +269,6 @@ class Filing(Base):
                 return None
             body = b"".join(there[2])
         return _with_body(file, body)
-
-    def _kept(
-        self, session: Work, owner: bytes, number: int
-    ) -> tuple[StoredFile, bytes, tuple[str, int] | None] | None:
-        """Return a file, and its body or the name and size of that."""
-        sql = "SELECT f.place, f.readers, f.high, f.low, f.description, b.body, l.name, l.size "
-        sql += "FROM files f JOIN bodies b ON b.owner = f.owner AND b.number = f.number LEFT JOIN "
-        sql += "large l ON l.owner = f.owner AND l.number = f.number WHERE f.owner = ? AND "
-        sql += "f.number = ?"
-        rows = session.rows(sql, owner, u128(number))
-        if not rows:
-            return None
-        [(place, readers, high, low, description, body, name, size)] = rows
-        _, provider, epochs = session.place_of(place)
-        [of] = epochs_of(readers)
-        at = joined(high, low), number
-        file = StoredFile(owner, provider, epochs, of, *at, bytes(description), None)
-        if name is not None:
-            return file, b"", (name, size)
-        if body is None:
-            raise DamagedFileError("the store has lost where a body is: check it")
-        return file, bytes(body), None
 
     @checked(number=NUMBERS)
     def deed(self, owner: bytes, number: int) -> bytes | None:
@@ -308,3 +282,26 @@ class Filing(Base):
 def _with_body(file: StoredFile, body: bytes) -> StoredFile:
     of_place = file.owner, file.provider, file.epochs, file.readers
     return StoredFile(*of_place, file.handle, file.number, file.description, body)
+
+
+def kept_file(
+    session: Work, owner: bytes, number: int
+) -> tuple[StoredFile, bytes, tuple[str, int] | None] | None:
+    """Return a file, and its body or the name and size of that."""
+    sql = "SELECT f.place, f.readers, f.high, f.low, f.description, b.body, l.name, l.size "
+    sql += "FROM files f JOIN bodies b ON b.owner = f.owner AND b.number = f.number LEFT JOIN "
+    sql += "large l ON l.owner = f.owner AND l.number = f.number WHERE f.owner = ? AND "
+    sql += "f.number = ?"
+    rows = session.rows(sql, owner, u128(number))
+    if not rows:
+        return None
+    [(place, readers, high, low, description, body, name, size)] = rows
+    _, provider, epochs = session.place_of(place)
+    [of] = epochs_of(readers)
+    at = joined(high, low), number
+    file = StoredFile(owner, provider, epochs, of, *at, bytes(description), None)
+    if name is not None:
+        return file, b"", (name, size)
+    if body is None:
+        raise DamagedFileError("the store has lost where a body is: check it")
+    return file, bytes(body), None

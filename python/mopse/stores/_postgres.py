@@ -65,8 +65,9 @@ class PostgresStore(SqlStore):
     Every change is committed when `mopse.Cloud.receive` returns, whole or not at all; whoever
     writes holds a lock, so that changes come one after the other. Searches go on beside them, each
     on one state. Every field has a B-tree. What a server keeps beside the tables, logs and copies,
-    is its operator's; of what was removed, also after `purge`. A record with more than some 900
-    fields does not fit a page of PostgreSQL.
+    is its operator's; of what was removed, also after `purge`. A large attachment comes in a
+    transaction of its own, with a connection that it holds meanwhile; `purge` waits for those. A
+    record with more than some 900 fields does not fit a page of PostgreSQL.
 
     **Leakage.** The database is what the cloud has: who copies it is the *snapshot* adversary of
     `mopse.attacks`; who watches the server sees searches too. Messages and errors name no password.

@@ -155,9 +155,10 @@ class SqlStore(Sealed):
         -----
         A file is written beside it, compared, and takes its place in one step; its log is emptied
         before. It needs as much room again. A file with a second name is refused, for that would
-        keep it. A database has its tables rewritten by ``VACUUM FULL``, one after the other, each
-        of which is locked meanwhile; rows that a transaction of somebody else can still see stay,
-        so that it is done when there is none.
+        keep it. Large bodies lie beside it and stay as they are: those that were removed are gone.
+        A database has its tables rewritten by ``VACUUM FULL``, one after the other, each of which
+        is locked meanwhile; rows that a transaction of somebody else can still see stay, so that it
+        is done when there is none.
 
         What a proof still needs stays until the next seal: of sealed rows that are gone, digest and
         ciphertexts of the index, but no record. Copies are none of its matter: backups, snapshots
@@ -199,7 +200,8 @@ class SqlStore(Sealed):
 
         Every table is read whole, those that can be read also if another one cannot. Every row is
         held against its digest, uploads against their records and receipts, seals against the rows
-        that they are of, and tables against what others say of them. Nothing is changed.
+        that they are of, large bodies against their signatures, and tables against what others say
+        of them. Nothing is changed.
 
         Notes
         -----

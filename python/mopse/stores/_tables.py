@@ -79,7 +79,7 @@ TABLES = {
     "files": "owner BLOB, number BLOB, place BIGINT, readers BLOB, high BIGINT, low BIGINT, "
     "arrival BIGINT, description BLOB",
     "bodies": "owner BLOB, number BLOB, body BLOB, deed BLOB",
-    "large": "owner BLOB, number BLOB, name TEXT, size BIGINT, hash BLOB",
+    "large": "owner BLOB, number BLOB, name TEXT, size BIGINT",
     "slices": "name TEXT, position BIGINT, slice BLOB",
     "labels": "place BIGINT, label BLOB, masked BLOB",
     "arrived": "place BIGINT, number BLOB, missing BLOB",

@@ -1,6 +1,5 @@
 """Looking after a store: digests of rows, what is damaged, and records as Parquet."""
 
-import hashlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
@@ -12,10 +11,12 @@ from numpy.typing import NDArray
 
 from mopse import _mopse
 from mopse._files import made_folder, telling
-from mopse.errors import DamagedFileError
+from mopse._mopse.message import Incoming
+from mopse.errors import DamagedFileError, SignatureError
 from mopse.stores._catalog import Catalog, Group, Work
+from mopse.stores._filing import kept_file
 from mopse.stores._missing import missing_of_group, missing_rows
-from mopse.stores._tables import TABLES, Columns, Engine, Session, digest_of, names_of
+from mopse.stores._tables import TABLES, Columns, Engine, Session, digest_of, names_of, number_of
 
 __all__ = ["damage", "exported", "row_digests"]
 
@@ -187,19 +188,28 @@ def _rows_of(session: Session, table: str) -> Iterable[tuple[Any, ...]]:
 
 
 def _damaged_bodies(session: Session, engine: Engine) -> Iterator[str]:
-    """Hold large bodies against their rows, and those that are there against all rows."""
-    for number, (name, size, digest) in enumerate(
-        session.rows("SELECT name, size, hash FROM large")
-    ):
-        hashed = hashlib.sha256()
+    """Hold large bodies against what their providers signed, and those there are against rows."""
+    [(number,)] = session.rows("SELECT catalog FROM mopse_store")
+    work = Work(session, Catalog.of(session, number))
+    rows = session.rows(
+        "SELECT l.owner, l.number, l.name, l.size, b.deed FROM large l JOIN bodies b "
+        "ON b.owner = l.owner AND b.number = l.number"
+    )
+    for owner, of, name, size, deed in rows:
+        found = kept_file(work, bytes(owner), number_of(of))
+        if found is None:
+            continue
+        incoming = Incoming.of(found[0], size)
         try:
             for piece in engine.body(name, size):
-                hashed.update(piece)
-        except DamagedFileError as error:
-            yield f"table large: row {number}: {error}"
-            continue
-        if hashed.digest() != bytes(digest):
-            yield f"table large: row {number}: the body {name} is not what was written"
+                incoming.feed(piece)
+            incoming.feed(bytes(deed))
+            incoming.end()
+        except (DamagedFileError, SignatureError) as error:
+            if isinstance(error, SignatureError):
+                yield f"table large: the body {name} is not what its provider signed"
+            else:
+                yield f"table large: {error}"
     yield from engine.strangers(session)
 
 
