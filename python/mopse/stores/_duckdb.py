@@ -255,11 +255,15 @@ class _Engine:
         session.run(f"DROP TABLE {table}")
         session.run(f"ALTER TABLE {table}_ordered RENAME TO {table}")
 
-    def purge(self) -> None:
+    def purge(self, alone: contextlib.AbstractContextManager[Any]) -> None:
         """See `Engine.purge`: into a file beside it, which takes its place in one step.
 
         Until then the file is as it was, from then on whole without what was removed.
         """
+        with alone:
+            self._purge()
+
+    def _purge(self) -> None:
         place = Path(os.path.realpath(self._path))  # where links lead: they stay
         beside = place.with_name(f".{place.name}.purged")
         try:

@@ -166,10 +166,10 @@ class _FileBody:
             with telling(path):
                 self._file = open(path, "rb", buffering=0)  # noqa: SIM115
         except OSError:
-            raise DamagedFileError(f"the body {path.name} cannot be read") from None
+            raise _damaged(path, "cannot be read") from None
         if (found := os.fstat(self._file.fileno()).st_size) != size:
             self.close()
-            raise DamagedFileError(f"the body {path.name} has {found:,} bytes, and had {size:,}")
+            raise _damaged(path, f"has {found:,} bytes, and had {size:,}")
         self._path, self._left = path, size
 
     def __iter__(self) -> Iterator[bytes]:
@@ -182,10 +182,14 @@ class _FileBody:
         with telling(self._path):
             piece = self._file.read(min(PIECE, self._left))
         if not piece:
-            raise DamagedFileError(f"the body {self._path.name} was cut while it was read")
+            raise _damaged(self._path, "was cut while it was read")
         self._left -= len(piece)
         return piece
 
     def close(self) -> None:
         """See `Body.close`."""
         self._file.close()
+
+
+def _damaged(path: Path, how: str) -> DamagedFileError:
+    return DamagedFileError(f"the store is damaged: the body {path.name} {how}")

@@ -215,19 +215,21 @@ class _Engine:
     def reorder(self, session: Session, table: str, by: str | None) -> None:
         """See `Engine.reorder`: its indexes do not profit from an order of the rows."""
 
-    def purge(self) -> None:
+    def purge(self, alone: contextlib.AbstractContextManager[Any]) -> None:
         """See `Engine.purge`; whoever writes waits, as for another who does."""
         with self._connected() as connection:
             connection.autocommit = True
             try:
-                for lock in (_SPOOLS, _LOCK):
-                    connection.execute("SELECT pg_advisory_lock(%s)", [lock])
-                before = self._tables(connection)
-                for name in before:
-                    connection.execute(f"VACUUM (FULL, ANALYZE) {name}")
-                after = self._tables(connection)
+                # Large bodies that are on their way end first, and each of them takes both others.
+                connection.execute("SELECT pg_advisory_lock(%s)", [_SPOOLS])
+                with alone:
+                    connection.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
+                    before = self._tables(connection)
+                    for name in before:
+                        connection.execute(f"VACUUM (FULL, ANALYZE) {name}")
+                    after = self._tables(connection)
             finally:
-                # Which gives the lock back too.
+                # Which gives the locks back too.
                 connection.close()
         if kept := [name for name, file in before.items() if after.get(name) == file]:
             raise FileAccessError(
@@ -336,7 +338,8 @@ class _SlicedBody:
         with self._engine.read() as session:
             rows = session.rows(sql, self._name, self._position)
         if len(rows) != 1 or not 0 < len(rows[0][0]) <= self._left:
-            raise DamagedFileError(f"slice {self._position} of the body {self._name} is not there")
+            where = f"slice {self._position} of the body {self._name}"
+            raise DamagedFileError(f"the store is damaged: {where} is not there")
         piece = bytes(rows[0][0])
         self._left -= len(piece)
         self._position += 1

@@ -164,8 +164,7 @@ class SqlStore(Sealed):
         ciphertexts of the index, but no record. Copies are none of its matter: backups, snapshots
         of a file system, freed blocks of a disk, and a server's own log, archives and replicas.
         """
-        with self._writing:
-            self._engine.purge()
+        self._engine.purge(self._writing)
 
     @checked()
     def export(self, folder: str | os.PathLike[str]) -> dict[str, Path]:

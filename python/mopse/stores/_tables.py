@@ -232,8 +232,11 @@ class Engine(Protocol):
     def reorder(self, session: Session, table: str, by: str | None) -> None:
         """Have the rows of a table of records lie in the order of a column, as far as it can."""
 
-    def purge(self) -> None:
-        """Write all tables anew, so that nothing is left of rows that were removed."""
+    def purge(self, alone: AbstractContextManager[Any]) -> None:
+        """Write all tables anew, so that nothing is left of rows that were removed.
+
+        Within `alone` nobody else of this process begins to change anything.
+        """
 
     def close(self) -> None:
         """Let go of the database."""

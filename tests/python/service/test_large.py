@@ -45,7 +45,8 @@ def folder(tmp_path):
 @pytest.fixture
 def served(tmp_path):
     """Serve a file."""
-    with Served(tmp_path, store=str(tmp_path / "phr.duckdb")) as served:
+    patience = ["--header-seconds", "2", "--body-seconds", "5"]
+    with Served(tmp_path, *patience, store=str(tmp_path / "phr.duckdb")) as served:
         yield served
         assert served.stop() == 0
         with Cloud(tmp_path / "phr.duckdb") as cloud:
@@ -200,7 +201,7 @@ def test_a_body_that_is_damaged_is_told_and_nothing_of_it_sent(served, folder):
 
 def test_large_attachments_have_limits_of_their_own(tmp_path):
     options = ["--message-bytes", "200000", "--attachment-bytes", str(8 * MIB)]
-    options += ["--attachments", "1", "--body-seconds", "3"]
+    options += ["--attachments", "1", "--body-seconds", "3", "--least-rate", "100000000"]
     with (
         Served(tmp_path, *options, store=str(tmp_path / "phr.duckdb")) as served,
         Cloud(served.url) as remote,
