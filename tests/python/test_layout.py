@@ -54,7 +54,8 @@ PYTHON = {
     "_remote": {"_checks", "_files", "_mopse", "errors"},
     "cloud": {*_PRIMITIVE, "_remote", "messages", "stores"},
     "service": {
-        *("_checked", "_checks", "_files", "_remote", "cloud", "errors", "messages"),
+        *("_checked", "_checks", "_files", "_mopse", "_remote", "cloud", "errors", "messages"),
+        "stores",
     },
     "schemes": _PRIMITIVE,
     "secret_sharing": _PRIMITIVE,
@@ -328,6 +329,7 @@ def test_the_cloud_loads_no_module_that_can_hold_a_key(statement):
         "mopse.stores._catalog",
         "mopse.stores._duckdb",
         "mopse.stores._filing",
+        "mopse.stores._folder",
         "mopse.stores._gone",
         "mopse.stores._missing",
         "mopse.stores._pieces",

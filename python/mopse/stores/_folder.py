@@ -6,6 +6,7 @@ is made before, and removed after. Whoever opens the store next looks at what ha
 the row decide. What has no mark is never removed.
 """
 
+import contextlib
 import os
 import re
 import secrets
@@ -156,6 +157,10 @@ class _FileSpool:
             self._handle = -1
             if not self._is_left:
                 self._folder.drop([self.name])
+
+    def __del__(self) -> None:
+        with contextlib.suppress(OSError):  # its mark says then what became of it
+            self.__exit__()
 
 
 class _FileBody:

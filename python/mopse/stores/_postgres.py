@@ -320,6 +320,9 @@ class _Slices:
     def __exit__(self, *_: object) -> None:
         self._give_back()
 
+    def __del__(self) -> None:
+        self._give_back()
+
 
 class _SlicedBody:
     """A large body that is read from rows, which nobody changes."""
