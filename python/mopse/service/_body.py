@@ -102,7 +102,7 @@ async def taken(
         if size > (at_most := most(first)):
             raise Refusal(413, InvalidInputError(f"the message has more than {at_most:,} bytes"))
 
-    check(int(said[:20]))
+    check(length := int(said[:20]))
     try:
         async with asyncio.timeout(limits.body_seconds) as deadline:
             while True:
@@ -127,9 +127,9 @@ async def taken(
                 if is_last:
                     break
                 if is_head and len(first) == _HEAD:
-                    check(int(said[:20]))  # which is known better now
+                    check(length)  # which is known better now
                     await admit(first)
-                if incoming is None and work.received > LARGE:
+                if incoming is None and len(first) == _HEAD and max(length, work.received) > LARGE:
                     incoming = begin(first)
                     if incoming is not None:
                         work.release(await incoming.take(memory.getvalue()))

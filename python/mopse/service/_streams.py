@@ -41,28 +41,31 @@ class Incomings:
         self._exits = contextlib.ExitStack()
         self._spool: Any = None
         self._under_way: asyncio.Future[Any] | None = None
-        self._held = bytearray()
+        self._held: list[bytes] = []
+        self._size = 0
         self._is_expected = False
 
     async def take(self, piece: bytes) -> int:
         """Take bytes, and return how many have been let go of meanwhile."""
-        self._held += piece
-        return 0 if len(self._held) < AT_ONCE else await self._hand_on()
+        self._held.append(piece)
+        self._size += len(piece)
+        return 0 if self._size < AT_ONCE else await self._hand_on()
 
     async def _hand_on(self) -> int:
         """Have a thread work on what is held, once it is done with what was before."""
-        batch, self._held = bytes(self._held), bytearray()
+        batch, size = self._held, self._size
+        self._held, self._size = [], 0
         await self._settled()
         self._under_way = asyncio.ensure_future(self._in_thread(self._work, batch, is_long=True))
-        return len(batch)
+        return size
 
     async def _settled(self) -> None:
         if self._under_way is not None:
             under_way, self._under_way = self._under_way, None
             await under_way
 
-    def _work(self, batch: bytes) -> None:
-        body = self._incoming.feed(batch)
+    def _work(self, batch: list[bytes]) -> None:
+        body = self._incoming.feed(b"".join(batch))
         if not self._is_expected and (file := self._incoming.file) is not None:
             self._gate.expect(file)
             self._is_expected = True
