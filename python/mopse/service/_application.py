@@ -279,6 +279,8 @@ class Endpoint:
                 await send_pieces(work, send, status, headers, body, receive)
         except Gone:
             outcome = "ConnectionError"
+        except MopseError as error:  # while it is read and sent: the answer ends before its end
+            outcome, line["failure"] = type(error).__name__, str(error)
         finally:
             service.running -= 1
             work.release()

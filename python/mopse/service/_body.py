@@ -181,6 +181,9 @@ class _Slices:
         for at in range(0, self.size, _PIECE):
             yield self._body[at : at + _PIECE]
 
+    def close(self) -> None:
+        """Let go of nothing: it is in memory."""
+
 
 class Read:
     """What a thread reads while it is sent."""
@@ -201,7 +204,10 @@ class Read:
         finally:
             with contextlib.suppress(Exception):
                 await ahead
-            self._answer.close()
+
+    def close(self) -> None:
+        """Let go of what is read."""
+        self._answer.close()
 
 
 async def send_pieces(
@@ -213,13 +219,13 @@ async def send_pieces(
     receive: Callable[[], Awaitable[MutableMapping[str, Any]]] | None = None,
 ) -> None:
     """Send an answer that is made a piece at a time; as `send_whole`."""
-    await send({"type": "http.response.start", "status": status, "headers": headers})
     limits = work.limits
     loop = asyncio.get_running_loop()
     begun = loop.time()
     ended = None if receive is None else asyncio.ensure_future(receive())
     pieces = answer.pieces()
     try:
+        await send({"type": "http.response.start", "status": status, "headers": headers})
         async with asyncio.timeout(limits.answer_seconds) as deadline:
             at_once, room = 0, _ROOM
             sent = 0
@@ -245,3 +251,4 @@ async def send_pieces(
         if ended is not None:
             ended.cancel()
         await pieces.aclose()
+        answer.close()

@@ -13,9 +13,16 @@ from scene import Scene
 from service.serving import Served, raw, spoken
 from service.test_faults import head, told
 from stores.server import postgres
+from stores.test_durable import run
 
 from mopse import Cloud, Field, Schema
-from mopse.errors import FileAccessError, InvalidInputError, ReplayError, SignatureError
+from mopse.errors import (
+    FileAccessError,
+    InvalidInputError,
+    ReplayError,
+    SignatureError,
+    UnreachableError,
+)
 
 pytest.importorskip("duckdb", reason="needs the extra duckdb")
 
@@ -197,6 +204,21 @@ def test_a_body_that_is_damaged_is_told_and_nothing_of_it_sent(served, folder):
             remote.fetch(scene.owner.fetch(sent.file))
         (folder / name).write_bytes(whole)
         remote.fetch(scene.owner.fetch(sent.file))
+
+
+def test_an_answer_whose_body_is_damaged_on_the_way_is_no_answer(tmp_path):
+    address = postgres().database()
+    with Served(tmp_path, store=address) as served, Cloud(served.url) as remote:
+        scene = Scene(SCHEMA, "hospital", cloud=remote)
+        sent = attached(scene, 6 * MIB)
+        remote.receive(sent)
+        run(address, ["DELETE FROM slices WHERE position = 4"])
+        with pytest.raises(UnreachableError, match="the connection broke"):
+            remote.fetch(scene.owner.fetch(sent.file))
+        line = served.lines()[-1]
+        assert (line["call"], line["outcome"]) == ("fetch", "DamagedFileError")
+        assert "slice 4" in line["failure"]
+        assert served.stop() == 0
 
 
 def test_large_attachments_have_limits_of_their_own(tmp_path):
