@@ -185,9 +185,10 @@ mod _mopse {
         const MOST_SLOTS: u32 = crate::message::limits::MOST_SLOTS;
         #[pymodule_export]
         use crate::bindings::message::{
-            Announcement, Attachment, AuditRequest, Fetched, Listing, Notes, Part, Piece, Pieces,
-            Proof, Query, Removal, Request, Seal, Statement, StoredFile, StoredUpload, Token,
-            check_answer, gathered, goes_on, join_answer, split_answer, tombstone,
+            Announcement, Attachment, AuditRequest, Came, Fetched, Incoming, Listing, Notes, Part,
+            Piece, Pieces, Proof, Query, Removal, Request, Seal, Statement, StoredFile,
+            StoredUpload, Token, check_answer, gathered, goes_on, join_answer, split_answer,
+            tombstone,
         };
     }
 

@@ -13,6 +13,7 @@
 //! | [`sums`], [`neighbours`] | what proves an answer by that: with the providers' keys, and without |
 //! | [`catalogue`] | what proves by that that a listing of files is whole |
 //! | [`attachment`], [`trapdoor`] | files of records; what finds a keyword |
+//! | [`incoming`] | an attachment that is read as it comes |
 //! | [`request`], [`listing`], [`notes`] | requests for attachments and notes, and what answers them |
 //! | [`audit`] | statements for a cloud's audit log, and requests to read it |
 
@@ -24,6 +25,7 @@ pub mod catalogue;
 pub mod certificate;
 pub(crate) mod envelope;
 mod error;
+pub mod incoming;
 pub mod limits;
 pub mod listing;
 pub mod neighbours;

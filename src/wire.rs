@@ -342,6 +342,12 @@ impl<'a> Reader<'a> {
         Self { what, whole: bytes.len(), left: bytes, has_old_names: false }
     }
 
+    /// The end of a message, of which so many bytes were read before.
+    pub fn after(before: usize, bytes: &'a [u8], what: &'static str) -> Self {
+        let whole = before.saturating_add(bytes.len());
+        Self { what, whole, left: bytes, has_old_names: false }
+    }
+
     /// Takes names of places as they are, as they were written before each had one spelling.
     pub fn take_old_names(&mut self) {
         self.has_old_names = true;

@@ -17,8 +17,7 @@ use mopse::sharing::request::{Address, LONGEST_REASON, Less, Span, approve, rece
 use mopse::sharing::user::{Algorithm, User};
 use mopse::sharing::{self, Error};
 use mopse::{message, party};
-use proptest::prelude::*;
-use scene::{Cloud, NOW, Row, age, ask, cases, owner, schema, upload};
+use scene::{Cloud, NOW, Row, age, ask, owner, schema, upload};
 use sha2::Digest;
 
 const ROWS: [Row; 3] = [(1, 40, Some(150)), (2, 50, None), (3, 60, Some(120))];
@@ -217,7 +216,7 @@ fn nobody_else_asks_decides_or_reads() {
     let address = Address::of(&scene.owner, Algorithm::X25519);
     let (number, sealed) = doctor.request(&address, record("hospital", 1), "", SPAN).unwrap();
     // Another owner, and one that says it is.
-    let mut stranger = scene::owner(9);
+    let mut stranger = owner(9);
     stranger.authorize("hospital", &[]).unwrap();
     assert_eq!(receive(&mut stranger, &sealed, NOW), Err(Error::OtherAddress));
     let other = Address::of(&stranger, Algorithm::X25519);
@@ -263,7 +262,6 @@ fn what_was_changed_or_cut_is_refused_and_changes_nothing() {
     let address = Address::of(&scene.owner, Algorithm::X25519);
     let (number, sealed) = doctor.request(&address, record("hospital", 1), "why", SPAN).unwrap();
     let bytes = address.encode();
-    let config = ProptestConfig::with_cases(cases(300));
     for cut in 0..bytes.len() {
         assert!(Address::decode(&bytes[..cut]).is_err());
         let mut changed = bytes.to_vec();
@@ -279,11 +277,13 @@ fn what_was_changed_or_cut_is_refused_and_changes_nothing() {
     assert_eq!(scene.owner.requests().count(), 0);
     receive(&mut scene.owner, &sealed, NOW).unwrap();
     let approved = approve(&mut scene.owner, number, Less::default(), NOW).unwrap();
-    proptest!(config, |(at in 0..approved.len(), mask in 1..=u8::MAX)| {
-        let mut changed = approved.clone();
-        changed[at] ^= mask;
-        prop_assert!(doctor.decided(&mut grants, &changed, NOW).is_err(), "{}", at);
-    });
+    for at in 0..approved.len() {
+        for mask in [1, 0x80] {
+            let mut changed = approved.clone();
+            changed[at] ^= mask;
+            assert!(doctor.decided(&mut grants, &changed, NOW).is_err(), "byte {at}");
+        }
+    }
     assert_eq!(own_state(&doctor, number), State::Open);
     doctor.decided(&mut grants, &approved, NOW).unwrap();
 }

@@ -43,6 +43,7 @@ __all__ = [
     "reading",
     "removed",
     "replacing",
+    "settle_folder",
     "swapped",
     "telling",
     "write_whole",
@@ -252,7 +253,7 @@ def _put(handle: int, beside: Path | None, place: Path, before: os.stat_result |
             if before is None or error.errno not in _NOT_REPLACED:
                 raise
         else:
-            _settle(place.parent)
+            settle_folder(place.parent)
             return
     _copy(handle, place)
 
@@ -272,7 +273,7 @@ def _is_made_alike(handle: int, place: Path, before: os.stat_result) -> bool:
         return False
 
 
-def _settle(folder: Path) -> None:
+def settle_folder(folder: Path) -> None:
     """Have the names in a folder outlast a loss of power, where the system can do that."""
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY | _CLOSED_ON_EXEC)
@@ -348,7 +349,7 @@ def swapped(beside: Path, place: Path) -> None:
     """Put a file that is `finished` in place of another, in one step."""
     with telling(place):
         os.replace(beside, place)
-        _settle(place.parent)
+        settle_folder(place.parent)
 
 
 def is_plain(path: Path) -> bool:

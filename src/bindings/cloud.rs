@@ -6,10 +6,11 @@ use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 
 use super::audit::Log;
+use super::error::WrongTypeError;
 use super::foreign::Foreign;
 use super::given::given;
 use super::message::{
-    Announcement, Attachment, EpochPair, Fetched, Listing, Notes, Part, Piece, Proof, Query,
+    Announcement, Attachment, Came, EpochPair, Fetched, Listing, Notes, Part, Piece, Proof, Query,
     Removal, StoredFile, StoredUpload, borrowed, place,
 };
 use super::{filled, released};
@@ -428,6 +429,13 @@ fn columns_of(receipt: Receipt) -> ReceiptColumns {
     (provider, added, replaced, removed, files, is_repeated)
 }
 
+/// What comes before a body, its size, what it is read by, what comes after it.
+type AroundBody<'py> = (Bound<'py, PyBytes>, u64, Py<PyAny>, Bound<'py, PyBytes>);
+
+fn no_spools() -> PyErr {
+    WrongTypeError::new_err("the store in memory keeps all bodies there")
+}
+
 /// Behind `mopse.Cloud`: the one door of a cloud.
 #[pyclass(module = "mopse._mopse.cloud", frozen)]
 pub(super) struct Gate(AnyGate);
@@ -565,6 +573,45 @@ impl Gate {
             at!(self, py, fetch(request, now))
         };
         Ok(Fetched(fetched?))
+    }
+
+    /// Refuse an attachment by its head.
+    fn expect(&self, py: Python<'_>, file: &StoredFile) -> PyResult<()> {
+        let file = &file.0;
+        at!(self, py, expect(file))
+    }
+
+    /// What `receive` says of an attachment whose body was written to a spool of the store.
+    fn receive_spooled(
+        &self,
+        py: Python<'_>,
+        came: &Came,
+        spool: Py<PyAny>,
+    ) -> PyResult<ReceiptColumns> {
+        let AnyGate::Foreign(gate) = &self.0 else { return Err(no_spools()) };
+        let came = came.came.clone();
+        let store = gate.store();
+        let keep = |came, missing| store.add_spooled(came, missing, &spool);
+        Ok(columns_of(released(py, || gate.receive_came(came, keep))?))
+    }
+
+    /// What travels before a body that lies outside of tables, that body's size and what it is read by, and
+    /// what travels after it; nothing of another file.
+    fn fetch_spooled<'py>(
+        &self,
+        py: Python<'py>,
+        request: &[u8],
+        now: u64,
+        is_proven: bool,
+    ) -> PyResult<Option<AroundBody<'py>>> {
+        let AnyGate::Foreign(gate) = &self.0 else { return Err(no_spools()) };
+        let store = gate.store();
+        let find = |owner: &Owner, number| store.spooled(owner, number);
+        let found = released(py, || gate.fetch_by(request, now, is_proven, find))?;
+        Ok(found.map(|(fetched, (size, body))| {
+            let (before, after) = fetched.around(size);
+            (PyBytes::new(py, &before), size, body, PyBytes::new(py, &after))
+        }))
     }
 
     fn notes(&self, py: Python<'_>, request: &[u8], now: u64) -> PyResult<Notes> {

@@ -26,6 +26,7 @@ use crate::lock::Lock;
 use crate::message::announcement::Announced;
 use crate::message::catalogue;
 use crate::message::certificate::Owner;
+use crate::message::incoming::Came;
 use crate::message::notes::Note;
 use crate::message::place::Node;
 use crate::message::request::Request;
@@ -73,6 +74,9 @@ fn tried<T>(make: impl Fn() -> PyResult<T>) -> PyResult<T> {
     }
     make()
 }
+
+/// A file without its body, the body's size, and what it is read by.
+type Spooled = (attachment::StoredFile, (u64, Py<PyAny>));
 
 impl Foreign {
     pub(super) fn new(store: Py<PyAny>) -> Self {
@@ -234,6 +238,30 @@ impl Foreign {
 
     fn bound<'py>(&self, py: Python<'py>) -> &Bound<'py, PyAny> {
         self.store.bind(py)
+    }
+
+    /// Keeps an attachment whose body was written to a spool of the store.
+    pub(super) fn add_spooled(
+        &self,
+        came: Came,
+        missing: Vec<u128>,
+        spool: &Py<PyAny>,
+    ) -> PyResult<()> {
+        Python::attach(|py| {
+            let deed = PyBytes::new(py, &came.deed);
+            let arguments = (Attachment(came.attachment), missing, deed, spool);
+            self.bound(py).call_method1("add_spooled", arguments).map(drop)
+        })
+    }
+
+    /// The file of an owner with a number if its body lies outside of tables, the size of that, and what
+    /// it is read by.
+    pub(super) fn spooled(&self, owner: &Owner, number: u128) -> PyResult<Option<Spooled>> {
+        Python::attach(|py| {
+            let found = self.bound(py).call_method1("spooled", (owner_bytes(py, owner), number))?;
+            let found: Option<(StoredFile, u64, Py<PyAny>)> = returned("spooled", found.extract())?;
+            Ok(found.map(|(file, size, body)| (file.0, (size, body))))
+        })
     }
 }
 

@@ -22,8 +22,8 @@ use crate::message::request::Ask;
 use crate::message::seal::Fingerprint;
 use crate::message::upload::{Portion, Run, Version};
 use crate::message::{
-    self, announcement, answer, attachment, audit, catalogue, listing, notes, piece, query,
-    removal, request, seal, sums, upload,
+    self, announcement, answer, attachment, audit, catalogue, incoming, listing, notes, piece,
+    query, removal, request, seal, sums, upload,
 };
 use crate::stop;
 use crate::wire::{self, Blobs};
@@ -1130,6 +1130,77 @@ impl Attachment {
     #[getter]
     fn previous(&self) -> Vec<u128> {
         self.0.lineage.previous.clone()
+    }
+}
+
+/// An attachment that is read as it comes, by one thread at a time.
+#[pyclass(module = "mopse._mopse.message")]
+pub(super) struct Incoming(pub(super) incoming::Incoming);
+
+#[pymethods]
+impl Incoming {
+    #[new]
+    fn new() -> Self {
+        Self(incoming::Incoming::default())
+    }
+
+    /// The attachment that brought a file, up to its body of so many bytes.
+    #[staticmethod]
+    fn of(file: &StoredFile, size: usize) -> Self {
+        Self(incoming::Incoming::of(&file.0, size))
+    }
+
+    /// Take the next bytes, and return those of the body that are there now.
+    fn feed<'py>(&mut self, py: Python<'py>, piece: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
+        let body = py.detach(|| self.0.feed(piece))?;
+        Ok(PyBytes::new(py, &body))
+    }
+
+    /// The file without its body, once the head is there.
+    #[getter]
+    fn file(&self) -> Option<StoredFile> {
+        self.0.file().cloned().map(StoredFile)
+    }
+
+    /// Take the end, and verify that the provider which it names signed all of it.
+    fn end(&mut self, py: Python<'_>) -> PyResult<Came> {
+        let whole = std::mem::take(&mut self.0);
+        let (came, body) = py.detach(|| whole.end())?;
+        Ok(Came { came, body })
+    }
+}
+
+/// An attachment of which the body was handed on as it came.
+#[pyclass(module = "mopse._mopse.message", frozen)]
+pub(super) struct Came {
+    pub(super) came: incoming::Came,
+    body: Vec<u8>,
+}
+
+#[pymethods]
+impl Came {
+    /// The attachment, without its body.
+    #[getter]
+    fn attachment(&self) -> Attachment {
+        Attachment(self.came.attachment.clone())
+    }
+
+    /// What of the body was not handed on, as the whole message is short.
+    #[getter]
+    fn body<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.body)
+    }
+
+    /// Size of the body, in bytes.
+    #[getter]
+    fn size(&self) -> usize {
+        self.came.size
+    }
+
+    /// What else was signed with the file, and the signature.
+    #[getter]
+    fn deed<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.came.deed)
     }
 }
 

@@ -23,10 +23,11 @@ use super::pages::{ANSWER_BYTES, Cursor};
 use super::store::{Receipt, Store, StoredLabels, as_many};
 use crate::message::announcement::{self, Announced, Announcement};
 use crate::message::answer::{Answer, Part};
-use crate::message::attachment::Attachment;
+use crate::message::attachment::{Attachment, StoredFile};
 use crate::message::audit::{AuditRequest, Statement};
 use crate::message::certificate::{Chain, Owner};
 use crate::message::envelope;
+use crate::message::incoming::{self, Came};
 use crate::message::limits::MOST_LOST;
 use crate::message::listing::{Fetched, Listing};
 use crate::message::notes::Notes;
@@ -270,7 +271,8 @@ impl<S: Store> Gate<S> {
                 let (owner, provider) = (attachment.file.owner, attachment.file.provider.path());
                 let missing = self.lost(&attachment)?;
                 self.store.add_file(attachment, &missing, message)?;
-                self.note_change(&owner, What::Attachment, &provider, digest, 1)?;
+                let signed = || incoming::digest_of(message);
+                self.note_change(&owner, What::Attachment, &provider, signed, 1)?;
                 let (added, replaced, removed) = (0, 0, 0);
                 Ok(Receipt { provider, added, replaced, removed, files: 1, is_repeated: false })
             }
@@ -327,6 +329,38 @@ impl<S: Store> Gate<S> {
             return Err(no(Kind::AuditRequest).into());
         };
         Ok(self.journal.as_ref().ok_or(Error::NoLog)?.audit(&request)?)
+    }
+
+    /// Refuses an attachment of which no more than the head has come, if all of it would be: by whose it
+    /// is, and what that owner announced.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotEnrolled`], and those of [`Attachment::check`].
+    pub fn expect(&self, file: &StoredFile) -> Result<(), S::Error> {
+        let known = self.store.announced(&file.owner)?.ok_or(Error::NotEnrolled)?;
+        Ok(file.check(&known)?)
+    }
+
+    /// Takes an attachment whose body came before the rest, and lies where its store put it. `keep` has
+    /// the store keep it, as [`Store::add_file`] does, with what was made before it and is missing.
+    ///
+    /// # Errors
+    ///
+    /// As of [`receive`](Self::receive).
+    pub fn receive_came(
+        &self,
+        came: Came,
+        keep: impl FnOnce(Came, Vec<u128>) -> Result<(), S::Error>,
+    ) -> Result<Receipt, S::Error> {
+        let file = &came.attachment.file;
+        self.expect(file)?;
+        let (owner, provider, digest) = (file.owner, file.provider.path(), came.digest);
+        let missing = self.lost(&came.attachment)?;
+        keep(came, missing)?;
+        self.note_change(&owner, What::Attachment, &provider, || digest, 1)?;
+        let (added, replaced, removed) = (0, 0, 0);
+        Ok(Receipt { provider, added, replaced, removed, files: 1, is_repeated: false })
     }
 
     /// Takes a piece of an upload; carries the upload out and says what it did, once all pieces are there.
@@ -620,13 +654,34 @@ impl<S: Store> Gate<S> {
     }
 
     fn fetch_file(&self, request: &[u8], now: u64, is_proven: bool) -> Result<Fetched, S::Error> {
+        let found = self.fetch_by(request, now, is_proven, |owner, number| {
+            let file = self.store.file(owner, number)?.ok_or(Error::UnknownFile)?;
+            Ok(Some((file, ())))
+        })?;
+        let (fetched, ()) = found.ok_or(Error::UnknownFile)?;
+        Ok(fetched)
+    }
+
+    /// Returns the file that a request asks for as its store finds it, of owner and number: without its
+    /// body, and with what that is read by. Nothing, if the store finds it in no such way.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`fetch`](Self::fetch), or of [`fetch_proven`](Self::fetch_proven).
+    pub fn fetch_by<T>(
+        &self,
+        request: &[u8],
+        now: u64,
+        is_proven: bool,
+        find: impl FnOnce(&Owner, u128) -> Result<Option<(StoredFile, T)>, S::Error>,
+    ) -> Result<Option<(Fetched, T)>, S::Error> {
         let (request, message) = (self.request(request, now)?, request);
         let Ask::File(number) = request.ask else { return Err(Error::UnknownFile.into()) };
-        let file = self.store.file(&request.owner, number)?.ok_or(Error::UnknownFile)?;
+        let Some((file, body)) = find(&request.owner, number)? else { return Ok(None) };
         request.reaches(&file.provider)?;
         let deed = if is_proven { self.store.deed(&request.owner, number)? } else { None };
         self.note(&request.owner, What::Fetch, &request.issuer, message, 1)?;
-        Ok(Fetched { request: request.id, file, deed })
+        Ok(Some((Fetched { request: request.id, file, deed }, body)))
     }
 
     /// Returns the notes of all attachments that ever came from the provider that asks, and takes

@@ -111,8 +111,8 @@ pub struct Event {
     pub what: What,
     /// By whom: a path, which is empty for the owner.
     pub who: String,
-    /// SHA-256 of the message; of an upload, of its head, which is what is signed; of a statement, what it is
-    /// about.
+    /// SHA-256 of the message; of an upload, of its head, which is what is signed; of an attachment, of the
+    /// SHA-512 that is signed; of a statement, what it is about.
     pub digest: Hash,
     /// How many records or files were changed or given.
     pub amount: u64,

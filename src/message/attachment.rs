@@ -118,29 +118,47 @@ impl StoredFile {
     }
 
     fn write_as(&self, writer: &mut Writer, body: Option<&[u8]>) {
-        writer.raw(&self.owner.0);
-        self.provider.write(writer);
-        self.readers.write(writer);
-        writer.u128(self.handle).u128(self.number).bytes(&self.description);
+        self.write_head(writer);
         match body {
             Some(body) => writer.u8(1).bytes(body),
             None => writer.u8(0),
         };
     }
 
+    fn write_head(&self, writer: &mut Writer) {
+        writer.raw(&self.owner.0);
+        self.provider.write(writer);
+        self.readers.write(writer);
+        writer.u128(self.handle).u128(self.number).bytes(&self.description);
+    }
+
+    /// All that stands before a body of so many bytes.
+    pub(super) fn write_before_body(&self, writer: &mut Writer, size: u64) {
+        self.write_head(writer);
+        writer.u8(1).u64(size);
+    }
+
     pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
+        let (mut file, has_body) = Self::read_head(reader)?;
+        file.body = if has_body { Some(reader.bytes()?.to_vec()) } else { None };
+        Ok(file)
+    }
+
+    /// All before the body, and whether that follows.
+    pub(super) fn read_head(reader: &mut Reader<'_>) -> Result<(Self, bool), Error> {
         let owner = Owner(reader.array()?);
         let (provider, readers) = (Node::read(reader)?, Epoch::read(reader)?);
         let (handle, number) = (reader.u128()?, reader.u128()?);
         let description = reader.bytes()?;
         at_most(LONGEST_DESCRIPTION, "bytes of the file's description", description.len())?;
         let description = description.to_vec();
-        let body = match reader.u8()? {
-            0 => None,
-            1 => Some(reader.bytes()?.to_vec()),
+        let has_body = match reader.u8()? {
+            0 => false,
+            1 => true,
             _ => return Err(reader.fault().into()),
         };
-        Ok(Self { owner, provider, readers, handle, number, description, body })
+        let file = Self { owner, provider, readers, handle, number, description, body: None };
+        Ok((file, has_body))
     }
 
     /// The attachment that brought it, of what else was signed with it.
@@ -163,6 +181,17 @@ impl StoredFile {
         let mut writer = Writer::default();
         self.write_as(&mut writer, None);
         Sha256::digest(writer.0).into()
+    }
+
+    /// Checks that an owner's announcement admits it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Attachment::check`].
+    pub fn check(&self, announced: &Announced) -> Result<(), Error> {
+        announced.serves(WHAT, &self.owner)?;
+        announced.accepts(&self.provider)?;
+        announced.seals(&self.provider, &self.readers)
     }
 
     /// Where it stands among the files of its place.
@@ -214,6 +243,14 @@ impl Attachment {
         if file.body.is_none() {
             return Err(reader.fault().into());
         }
+        let attachment = Self::read_rest(&mut reader, file)?;
+        let Self { file, chain, .. } = &attachment;
+        envelope::close(reader, bytes, &file.owner, chain, Some(&file.provider))?;
+        Ok(attachment)
+    }
+
+    /// All after the body, up to the signature.
+    pub(super) fn read_rest(reader: &mut Reader<'_>, file: StoredFile) -> Result<Self, Error> {
         let mut entries: Vec<Entry> = Vec::new();
         for _ in 0..at_most(MOST_NAMED, "keywords of the file", reader.count(32)?)? {
             let entry = Entry { label: reader.u128()?, masked: reader.u128()? };
@@ -222,15 +259,14 @@ impl Attachment {
             }
             entries.push(entry);
         }
-        let lineage = Lineage::read(&mut reader)?;
+        let lineage = Lineage::read(reader)?;
         if lineage.previous.contains(&file.number) {
             return Err(reader.fault().into());
         }
         let note = reader.bytes()?;
         at_most(LONGEST_NOTE, "bytes of the file's note", note.len())?;
         let note = note.to_vec();
-        let chain = Chain::read(&mut reader)?;
-        envelope::close(reader, bytes, &file.owner, &chain, Some(&file.provider))?;
+        let chain = Chain::read(reader)?;
         Ok(Self { file, entries, lineage, note, chain })
     }
 
@@ -241,10 +277,7 @@ impl Attachment {
     /// [`Error::OtherOwner`], [`Error::Epoch`] if the provider's group has left its epoch,
     /// [`Error::Readers`] if the file is sealed in another readers' epoch than the announced one.
     pub fn check(&self, announced: &Announced) -> Result<(), Error> {
-        announced.serves(WHAT, &self.file.owner)?;
-        let StoredFile { provider, readers, .. } = &self.file;
-        announced.accepts(provider)?;
-        announced.seals(provider, readers)
+        self.file.check(announced)
     }
 }
 

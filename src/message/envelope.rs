@@ -7,10 +7,12 @@
 //! So a cloud looks the owner up before it reads at length or verifies anything. What is long follows the
 //! signature, and is signed by its digest.
 
+use sha2::{Digest, Sha512};
+
 use super::Error;
 use super::certificate::{Chain, Owner};
 use super::place::Node;
-use super::signature::verify;
+use super::signature::verify_hashed;
 use crate::wire::{self, Kind, Reader, Writer};
 
 /// A message of this kind, of an owner.
@@ -38,13 +40,24 @@ pub(crate) fn signed(
     chain: &Chain,
     sender: Option<&Node>,
 ) -> Result<(), Error> {
+    let hashed = Sha512::new_with_prefix(&bytes[..reader.position()]);
+    signed_hashed(reader, hashed, owner, chain, sender)
+}
+
+/// Verifies as [`signed`] does, of bytes that were hashed as they came.
+pub(crate) fn signed_hashed(
+    reader: &mut Reader<'_>,
+    hashed: Sha512,
+    owner: &Owner,
+    chain: &Chain,
+    sender: Option<&Node>,
+) -> Result<(), Error> {
     let what = reader.what();
-    let message = &bytes[..reader.position()];
     let signature = reader.array()?;
     if sender.is_some_and(|sender| chain.0.is_empty() || chain.subject() != *sender) {
         return Err(Error::Signature { what });
     }
-    verify(&chain.verify(owner)?, message, &signature, what)
+    verify_hashed(&chain.verify(owner)?, hashed, &signature, what)
 }
 
 /// Verifies the signature as [`signed`] does, and that nothing follows it.

@@ -194,6 +194,19 @@ impl Fetched {
         writer.0
     }
 
+    /// What travels before and after the body of a file that has so many bytes, and lies elsewhere.
+    #[must_use]
+    pub fn around(&self, size: u64) -> (Vec<u8>, Vec<u8>) {
+        let mut before = Writer::new(Kind::StoredFile);
+        before.u128(self.request);
+        self.file.write_before_body(&mut before, size);
+        let mut after = Writer::default();
+        if let Some(deed) = &self.deed {
+            after.bytes(deed);
+        }
+        (before.0, after.0)
+    }
+
     /// Reads what [`encode`](Self::encode) wrote.
     ///
     /// # Errors
@@ -398,7 +411,14 @@ mod tests {
             Listing::decode(&Listing { request: 7, files: vec![whole], proof: None }.encode())
                 .is_err()
         );
-        assert!(Fetched::decode(&Fetched { request: 7, file: bare, deed: None }.encode()).is_err());
+        let without = Fetched { request: 7, file: bare.clone(), deed: None };
+        assert!(Fetched::decode(&without.encode()).is_err());
+        for deed in [None, Some(vec![6, 7])] {
+            let bare = Fetched { file: bare.clone(), deed: deed.clone(), ..fetched.clone() };
+            let (before, after) = bare.around(1);
+            let whole = Fetched { deed, ..fetched.clone() };
+            assert_eq!([before, vec![5], after].concat(), whole.encode());
+        }
         for (at, bytes) in [listing.encode(), fetched.encode()].into_iter().enumerate() {
             let decode = |bytes: &[u8]| match at {
                 0 => Listing::decode(bytes).map(drop),

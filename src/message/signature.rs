@@ -19,7 +19,12 @@ pub const SIGNATURE_LEN: usize = 64;
 
 /// What is signed in place of a message.
 pub(crate) fn to_sign(message: &[u8]) -> Vec<u8> {
-    [b"mopse/v1 signature".as_slice(), &Sha512::digest(message)].concat()
+    to_sign_of(Sha512::new_with_prefix(message))
+}
+
+/// The same of a message that was hashed as it came.
+pub(crate) fn to_sign_of(hashed: Sha512) -> Vec<u8> {
+    [b"mopse/v1 signature".as_slice(), &hashed.finalize()].concat()
 }
 
 /// Checks a message's signature.
@@ -33,8 +38,23 @@ pub(crate) fn verify(
     signature: &[u8; SIGNATURE_LEN],
     what: &'static str,
 ) -> Result<(), Error> {
+    verify_hashed(key, Sha512::new_with_prefix(message), signature, what)
+}
+
+/// Checks the signature of a message that was hashed as it came.
+///
+/// # Errors
+///
+/// Those of [`verify`].
+pub(crate) fn verify_hashed(
+    key: &[u8; VERIFICATION_KEY_LEN],
+    hashed: Sha512,
+    signature: &[u8; SIGNATURE_LEN],
+    what: &'static str,
+) -> Result<(), Error> {
     count(Operation::Verification, 1);
+    let signed = to_sign_of(hashed);
     VerifyingKey::from_bytes(key)
-        .and_then(|key| key.verify_strict(&to_sign(message), &Signature::from_bytes(signature)))
+        .and_then(|key| key.verify_strict(&signed, &Signature::from_bytes(signature)))
         .map_err(|_| Error::Signature { what })
 }

@@ -978,6 +978,12 @@ BY_CALL: dict[str, dict[str, Right]] = {
         "message": message_of("unsent"),
         "attachment": lambda w: stores.Attachment.decode(bytes(w.unsent)),
     },
+    "mopse.stores.DuckDBStore.add_spooled": {
+        "missing": same([]),
+        "deed": same(b"deed"),
+        "spool": lambda w: w.in_file.spool(),
+        "attachment": lambda w: stores.Attachment.decode(bytes(w.unsent)),
+    },
     "mopse.stores.DuckDBStore.enroll": {"announcements": lambda w: [w.announcement]},
     "mopse.stores.DuckDBStore.repeated": {
         "number": same(5),
@@ -1012,6 +1018,12 @@ BY_CALL: dict[str, dict[str, Right]] = {
     "mopse.stores.PostgresStore.add_file": {
         "missing": same([]),
         "message": message_of("unsent"),
+        "attachment": lambda w: stores.Attachment.decode(bytes(w.unsent)),
+    },
+    "mopse.stores.PostgresStore.add_spooled": {
+        "missing": same([]),
+        "deed": same(b"deed"),
+        "spool": lambda w: w.in_database.spool(),
         "attachment": lambda w: stores.Attachment.decode(bytes(w.unsent)),
     },
     "mopse.stores.PostgresStore.enroll": {"announcements": lambda w: [w.announcement]},

@@ -134,7 +134,9 @@ def test_the_log_says_who_did_what_when(story):
         ("removal", "", 3),
     ]
     digests = dict(zip(found["what"], found["digest"], strict=True))
-    for what, message in (("seal", seal), ("search", query), ("attachment", attached)):
+    signed = hashlib.sha512(bytes(attached)[:-64]).digest()
+    assert digests["attachment"] == hashlib.sha256(signed).digest()
+    for what, message in (("seal", seal), ("search", query)):
         assert digests[what] == hashlib.sha256(bytes(message)).digest(), what
     assert digests["grant"] == hashlib.sha256(grant).digest()
     after = datetime.datetime.now(datetime.UTC)

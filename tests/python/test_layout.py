@@ -54,7 +54,8 @@ PYTHON = {
     "_remote": {"_checks", "_files", "_mopse", "errors"},
     "cloud": {*_PRIMITIVE, "_audit", "_remote", "messages", "stores"},  # its log; only the type
     "service": {
-        *("_checked", "_checks", "_files", "_remote", "cloud", "errors", "messages"),
+        *("_checked", "_checks", "_files", "_mopse", "_remote", "cloud", "errors", "messages"),
+        "stores",
     },
     "_audit": {"_checks", "_files", "_mopse", "errors", "messages"},
     "sharing": {
@@ -347,6 +348,7 @@ def test_the_cloud_loads_no_module_that_can_hold_a_key(statement):
         "mopse.stores._catalog",
         "mopse.stores._duckdb",
         "mopse.stores._filing",
+        "mopse.stores._folder",
         "mopse.stores._gone",
         "mopse.stores._missing",
         "mopse.stores._pieces",

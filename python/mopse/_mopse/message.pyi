@@ -11,7 +11,9 @@ __all__ = [
     "Announcement",
     "Attachment",
     "AuditRequest",
+    "Came",
     "Fetched",
+    "Incoming",
     "Listing",
     "Notes",
     "Part",
@@ -300,6 +302,27 @@ class Attachment:
     @property
     def previous(self) -> list[int]: ...
     def deed(self, message: bytes) -> bytes: ...
+
+@final
+class Incoming:
+    def __new__(cls) -> Incoming: ...
+    @staticmethod
+    def of(file: StoredFile, size: int) -> Incoming: ...
+    def feed(self, piece: bytes) -> bytes: ...
+    @property
+    def file(self) -> StoredFile | None: ...
+    def end(self) -> Came: ...
+
+@final
+class Came:
+    @property
+    def attachment(self) -> Attachment: ...
+    @property
+    def body(self) -> bytes: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def deed(self) -> bytes: ...
 
 @final
 class Request:

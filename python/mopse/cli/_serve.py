@@ -37,7 +37,9 @@ _EXAMPLE = """Example:
 """
 
 _ABOUT = {
-    "message_bytes": "size of an upload, attachment or seal",
+    "message_bytes": "size of an upload or seal, or of an attachment for a store in memory",
+    "attachment_bytes": "size of an attachment for a store that lasts",
+    "attachments": "large attachments on their way to the store at a time",
     "question_bytes": "size of any other message",
     "held_bytes": "size of all messages and answers on their way",
     "requests": "requests at a time; those beyond are told to come again",

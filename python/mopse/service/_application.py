@@ -30,12 +30,13 @@ from mopse.errors import (
     SignatureError,
     UnreachableError,
 )
-from mopse.service._body import Gone, Refusal, Work, send_whole, taken
+from mopse.service._body import Gone, Read, Refusal, Work, send_pieces, send_whole, taken
 from mopse.service._calls import CALLS, OWNER, Call, kind_of, options_of
 from mopse.service._description import DESCRIPTION
 from mopse.service._limits import Limits
 from mopse.service._log import RequestLog
 from mopse.service._metrics import Metrics
+from mopse.service._streams import Incomings, outgoing, takes_streams
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -132,7 +133,7 @@ class Service:
         self.cloud, self.limits = cloud, limits
         self.log = RequestLog(log, most_bytes=_LOG_BYTES, files=_LOG_FILES)
         self.metrics = Metrics()
-        self.held = self.running = 0
+        self.held = self.running = self.streams = 0
         self.is_stopping = False
         # Questions never wait for uploads.
         self._questions = ThreadPoolExecutor(limits.threads, "mopse-questions")
@@ -188,6 +189,10 @@ class Service:
         """Have the cloud work, which lets the interpreter go, while other requests go on."""
         pool = self._uploads if is_long else self._questions
         return await asyncio.get_running_loop().run_in_executor(pool, work, *arguments)
+
+    def end_stream(self) -> None:
+        """Count an attachment that was on its way as no more on it."""
+        self.streams -= 1
 
     async def idle(self) -> None:
         """Return when no request runs any more."""
@@ -255,6 +260,7 @@ class Endpoint:
         self._service, self._name, self._call = service, name, call
         limits = service.limits
         self._most = limits.message_bytes if call.is_long else limits.question_bytes
+        self._is_streamed = call.is_streamed and takes_streams(service.cloud)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Take a message, have the cloud answer it, and write down what came of it."""
@@ -267,9 +273,14 @@ class Endpoint:
         status, outcome = 500, "ConnectionError"
         try:
             status, outcome, headers, body = await self._answer(scope, receive, work, name, line)
-            await send_whole(work, send, status, headers, body, receive)
+            if isinstance(body, bytes):
+                await send_whole(work, send, status, headers, body, receive)
+            else:
+                await send_pieces(work, send, status, headers, body, receive)
         except Gone:
             outcome = "ConnectionError"
+        except MopseError as error:  # while it is read and sent: the answer ends before its end
+            outcome, line["failure"] = type(error).__name__, str(error)
         finally:
             service.running -= 1
             work.release()
@@ -291,7 +302,7 @@ class Endpoint:
 
     async def _answer(
         self, scope: Scope, receive: Receive, work: Work, name: str, line: dict[str, Any]
-    ) -> tuple[int, str, list[tuple[bytes, bytes]], bytes]:
+    ) -> tuple[int, str, list[tuple[bytes, bytes]], bytes | Read]:
         """Return status, outcome, headers and body."""
         try:
             body = await self._done(scope, receive, work, line)
@@ -307,6 +318,8 @@ class Endpoint:
             error = MopseError(f"the cloud failed; its log says why, at request {name}")
             status, more = 500, []
         else:
+            if isinstance(body, Read):
+                return 200, "ok", _headers(BYTES, body.size, name), body
             is_json = self._call.is_json or body[:1] == b"{"
             headers = _headers(_JSON if is_json else BYTES, len(body), name)
             return (200 if body else 204), "ok", headers, body
@@ -315,12 +328,12 @@ class Endpoint:
             # Paths and addresses are the operator's to know.
             line["failure"] = str(error)
             error = FileAccessError(f"the cloud's store is away, or damaged: see request {name}")
-        body = _told(type(error).__name__, str(error), error)
-        return status, outcome, [*_headers(_JSON, len(body), name), *more], body
+        told = _told(type(error).__name__, str(error), error)
+        return status, outcome, [*_headers(_JSON, len(told), name), *more], told
 
     async def _done(
         self, scope: Scope, receive: Receive, work: Work, line: dict[str, Any]
-    ) -> bytes:
+    ) -> bytes | Read:
         """Return what the cloud answers."""
         service, call = self._service, self._call
         if service.is_stopping or service.running > service.limits.requests:
@@ -332,14 +345,47 @@ class Endpoint:
             line["owner"] = message[:4].hex()
             service.check_owner(message)
         else:
-            message = await taken(scope, receive, work, self._most, self._admit(work, line))
+            admit = self._admit(work, line)
+            came = await taken(scope, receive, work, self._at_most, admit, self._begun)
+            if isinstance(came, Incomings):
+                return await self._ended(came)
+            message = came
             self._note(message, line)
             if len(message) >= OWNER.stop:  # what is shorter is of nobody
                 service.check_owner(message[OWNER])
+        if self._is_streamed and not call.is_long:
+            found = await service.in_thread(outgoing, service.cloud, message, options)
+            if found is not None:
+                return Read(found, service.in_thread)
         answer: bytes = await service.in_thread(
             call.do, service.cloud, message, options, is_long=call.is_long
         )
         return answer
+
+    def _at_most(self, first: bytes) -> int:
+        """Return how many bytes a message may have that begins with these, if any have come."""
+        if self._is_streamed and self._call.is_long and kind_of(first) in (None, "attachment"):
+            of_attachment = self._service.limits.attachment_bytes
+            is_known = len(first) >= OWNER.stop
+            return of_attachment if is_known else max(of_attachment, self._most)
+        return self._most
+
+    def _begun(self, first: bytes) -> Incomings | None:
+        """Return what a message that begins with these bytes is handed on to as it comes."""
+        service = self._service
+        if not (self._is_streamed and kind_of(first) == "attachment"):
+            return None
+        if service.streams >= service.limits.attachments:
+            raise Refusal(503, UnreachableError("the service is busy"), retry=True)
+        service.streams += 1
+        return Incomings(service.cloud, service.in_thread, service.end_stream)
+
+    async def _ended(self, incoming: Incomings) -> bytes:
+        """Return what the cloud answers to a message that was handed on as it came."""
+        try:
+            return await incoming.end()
+        finally:
+            await incoming.close()
 
     def _admit(self, work: Work, line: dict[str, Any]) -> Callable[[bytes], Awaitable[None]]:
         """Return what looks at the head of a long message, before the rest is taken."""

@@ -44,6 +44,8 @@ class Call:
     options: Mapping[str, Callable[[str], Any]] = dataclasses.field(default_factory=dict)
     is_long: bool = False
     """Whether messages may be as large as uploads."""
+    is_streamed: bool = False
+    """Whether large attachments are handed on as they come or go, if the store can do that."""
     is_json: bool = False
     """Whether it answers with JSON; a count does without a proof."""
     is_open: bool = False
@@ -197,7 +199,7 @@ _SINCE = {"since": _below(2**64), "in_detail": _truth}
 
 CALLS: dict[str, Call] = {
     "enroll": Call(_enroll, is_open=True),
-    "receive": Call(_receive, is_long=True, is_json=True),
+    "receive": Call(_receive, is_long=True, is_streamed=True, is_json=True),
     "put": Call(_put, is_long=True, is_json=True),
     "missing": Call(_missing, is_long=True, is_json=True),
     "search": Call(
@@ -214,7 +216,7 @@ CALLS: dict[str, Call] = {
     ),
     "count": Call(_count, _PROVEN | _SINCE),
     "find": Call(_find, _PROVEN),
-    "fetch": Call(_fetch, _PROVEN),
+    "fetch": Call(_fetch, _PROVEN, is_streamed=True),
     "notes": Call(_notes),
     "audit": Call(_audit),
     "announcements": Call(_announcements),

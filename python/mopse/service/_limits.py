@@ -14,7 +14,13 @@ class Limits:
     Parameters
     ----------
     message_bytes : int
-        Size of an upload, attachment or seal.
+        Size of an upload or seal, and of an attachment for a store in memory.
+    attachment_bytes : int
+        Size of an attachment for a store that lasts, which is not held but handed on: of what is
+        larger than 4 MiB some MiB are in memory at a time.
+    attachments : int
+        How many of those are on their way to the store at a time; those beyond are told to come
+        again. Each holds a connection of a database.
     question_bytes : int
         Size of any other message.
     held_bytes : int
@@ -43,6 +49,8 @@ class Limits:
     """
 
     message_bytes: int = 1 << 30
+    attachment_bytes: int = 1 << 31
+    attachments: int = 16
     question_bytes: int = 1 << 26
     held_bytes: int = 1 << 31
     requests: int = 256
@@ -57,6 +65,8 @@ class Limits:
     def __post_init__(self) -> None:
         for name, most in (
             ("message_bytes", 2**40),
+            ("attachment_bytes", 2**40),
+            ("attachments", 2**20),
             ("question_bytes", 2**40),
             ("held_bytes", 2**44),
             ("requests", 2**20),

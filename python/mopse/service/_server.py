@@ -81,7 +81,8 @@ def serve(
     HTTP/1.1 only, and TLS 1.3. Heads of requests, bodies and answers have deadlines, and a
     connection is closed over which TLS does not begin within ten seconds. A message is in memory as
     a whole while it is checked, and so is an answer while it is sent, for a signature is over all
-    of it: see the README for how much that is.
+    of it: see the README for how much that is. An attachment of more than 4 MiB is not, if the
+    store is a file or a database: it is handed on as it comes, and read as it goes.
     """
     try:
         from granian.server.embed import Server  # noqa: F401

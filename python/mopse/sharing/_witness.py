@@ -134,7 +134,8 @@ class Witness:
         pl.DataFrame
             Columns ``number``, ``time`` (UTC), ``what`` (one of `EVENTS`), ``who`` (a path, empty
             for the owner), ``digest`` (SHA-256 of the message; of an upload, of its signed head; of
-            a statement, what it is about) and ``amount`` (records or files changed or given). All
+            an attachment, of the SHA-512 of all before its signature; of a statement, what it is
+            about) and ``amount`` (records or files changed or given). All
             entries there are, none more or less, as the checkpoint that is kept now has them.
 
         Raises

@@ -6,7 +6,8 @@ time; `PostgresStore` a database, for many. Anybody can write another: an object
 needs is in the store and nowhere else.
 
 All three keep seals, so that answers are proven. One of yours does if it has the methods of
-`SealStore` too; else its cloud refuses a seal, and answers nothing with a proof.
+`SealStore` too; else its cloud refuses a seal, and answers nothing with a proof. With those of
+`SpoolStore` a service over it holds no large attachment in memory.
 """
 
 import copyreg
@@ -34,6 +35,7 @@ from mopse._mopse.message import (
 )
 from mopse.errors import WrongTypeError
 from mopse.stores._duckdb import DuckDBStore
+from mopse.stores._filing import LARGE
 from mopse.stores._pieces import BEGUN_FOR, MOST_BEGUN
 from mopse.stores._place import check_place, is_database
 from mopse.stores._postgres import PostgresStore
@@ -41,6 +43,7 @@ from mopse.stores._sql import SqlStore
 
 __all__ = [
     "BEGUN_FOR",
+    "LARGE",
     "MOST_BEGUN",
     "SPENT",
     "Announcement",
@@ -58,6 +61,7 @@ __all__ = [
     "SealStore",
     "SealedAnswer",
     "Sealing",
+    "SpoolStore",
     "Store",
     "StoredFile",
     "StoredUpload",
@@ -393,6 +397,46 @@ class SealStore(Store, Protocol):
         """Return the sealed rows of a place, by upload, with their entries of one field.
 
         First those that are gone, then those that are there, both of one state.
+        """
+
+
+class SpoolStore(Store, Protocol):
+    """What a service needs besides of a store whose large bodies are not to be in memory.
+
+    A body of more than `LARGE` bytes is written to a *spool* as it comes, before anybody knows
+    whether its provider signed it, and is read in pieces.
+
+    Notes
+    -----
+    A **spool** is a context manager. It has ``write(piece)``; what was written is gone when it is
+    left, unless `add_spooled` has kept it. A **body** is an iterator of its pieces, of a MiB at
+    most, with ``close()``.
+    """
+
+    def spool(self) -> Any:
+        """Return a spool for a body that is about to come."""
+
+    def add_spooled(
+        self,
+        attachment: Attachment,
+        missing: Sequence[int],
+        deed: bytes,
+        spool: Any,
+    ) -> None:
+        """Do what `add_file` does with an attachment whose body was written to a spool.
+
+        `deed` is what the method `deed` returns of it from then on.
+
+        Raises
+        ------
+        mopse.errors.MopseError
+            As `add_file` does.
+        """
+
+    def spooled(self, owner: bytes, number: int) -> tuple[StoredFile, int, Any] | None:
+        """Return a file without its body, the size of that, and the body.
+
+        None where there is no such file, or its body is not a large one: `file` has it then.
         """
 
 

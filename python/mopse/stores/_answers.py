@@ -206,8 +206,9 @@ class Answers(Base):
             )
             [(files, size)] = session.rows(sql)
             [(more,)] = session.rows("SELECT coalesce(sum(octet_length(body)), 0) FROM bodies")
+            [(large,)] = session.rows("SELECT coalesce(sum(size), 0) FROM large")
             [(labels,)] = session.rows("SELECT count(masked) FROM labels")
-        return int(entries), int(files), int(size) + int(more), int(labels)
+        return int(entries), int(files), int(size) + int(more) + int(large), int(labels)
 
     @checked()
     def merged(

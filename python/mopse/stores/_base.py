@@ -17,6 +17,7 @@ from mopse.stores._tables import (
     Engine,
     Epochs,
     Session,
+    Spool,
     by_names,
     by_provider,
     epochs_of,
@@ -58,6 +59,7 @@ class Base:
         try:
             with self._engine.write() as session:
                 prepare(self._engine, session, must_exist)
+                self._engine.settle(session)
         except BaseException:
             self._engine.close()
             raise
@@ -86,12 +88,12 @@ class Base:
                 self._writing.release()
 
     @contextlib.contextmanager
-    def _changing(self) -> Iterator[Work]:
+    def _changing(self, spool: Spool | None = None) -> Iterator[Work]:
         """Return a transaction; what is known of groups and places is so once it is committed."""
         with self._writing:
             is_ending = False
             try:
-                with self._engine.write() as session:
+                with self._engine.write(spool) as session:
                     known = self._catalog
                     if not self._engine.is_exclusive or known.number < 0:
                         [(number,)] = session.rows("SELECT catalog FROM mopse_store")

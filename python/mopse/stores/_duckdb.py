@@ -7,7 +7,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,9 @@ from mopse.errors import (
     MissingFileError,
     MopseError,
 )
+from mopse.stores._folder import Folder
 from mopse.stores._sql import SqlStore
-from mopse.stores._tables import Columns, Session, as_rows, check_process
+from mopse.stores._tables import Body, Columns, Session, Spool, as_rows, check_process
 
 __all__ = ["DuckDBStore"]
 
@@ -53,7 +54,8 @@ class DuckDBStore(SqlStore):
     Parameters
     ----------
     path : path
-        The file. It is made if it is not there; beside it, while it is open, lies its log.
+        The file. It is made if it is not there; beside it, while it is open, lies its log, and in a
+        folder of its name and ``.files`` large attachments, which belong to it.
     must_exist : bool
         Whether it is an error instead if it is not there.
 
@@ -73,11 +75,12 @@ class DuckDBStore(SqlStore):
     the order of the first field of their table, which `compact` restores; it is called by itself
     where many are out of it. Who opens in one process a file that is open there shares the store,
     and closes it for all. Of each provider that sends, eight bytes a record are kept in memory, by
-    which new records are told from known ones.
+    which new records are told from known ones. An attachment of more than 4 MiB (`LARGE`) is a file
+    in the folder, as a table of such would take memory beyond measure; its row is in the store.
 
-    **Leakage.** The file is what the cloud has: who copies it is the *snapshot* adversary of
-    `mopse.attacks`. What was removed stays in freed blocks of the file until they are used again,
-    or `purge` writes it anew.
+    **Leakage.** The file and its folder are what the cloud has: who copies them is the *snapshot*
+    adversary of `mopse.attacks`. What was removed stays in freed blocks of the file until they are
+    used again, or `purge` writes it anew.
 
     Examples
     --------
@@ -133,10 +136,12 @@ class _Engine:
     """A file of DuckDB."""
 
     is_exclusive = True
+    absent: Collection[str] = ("slices",)
 
     def __init__(self, path: Path) -> None:
         self._duckdb, self._arrow = _libraries()
         self._path, self._process = path, os.getpid()
+        self._folder = Folder(path)
         self._sessions = 0
         self._is_closed = False
         self._condition = threading.Condition()
@@ -210,7 +215,7 @@ class _Engine:
                 cursor.close()
 
     @contextlib.contextmanager
-    def write(self) -> Iterator["_Session"]:
+    def write(self, spool: Any = None) -> Iterator["_Session"]:
         """See `Engine.write`."""
         with self._used():
             cursor = self._connection.cursor()
@@ -225,6 +230,33 @@ class _Engine:
             finally:
                 cursor.close()
 
+    def spool(self) -> Spool:
+        """See `Engine.spool`: a table of large bodies takes it memory and time beyond measure."""
+        with self._used():
+            return self._folder.spool()
+
+    def body(self, name: str, size: int) -> Body:
+        """See `Engine.body`."""
+        return self._folder.body(name, size)
+
+    def doubt(self, session: Session, names: Sequence[str]) -> None:
+        """See `Engine.doubt`."""
+        self._folder.mark(names)
+
+    def drop(self, names: Sequence[str]) -> None:
+        """See `Engine.drop`."""
+        self._folder.drop(names)
+
+    def settle(self, session: Session) -> None:
+        """See `Engine.settle`."""
+        if marked := self._folder.marked():
+            self._folder.settle(marked, _named(session))
+
+    def strangers(self, session: Session) -> Iterator[str]:
+        """See `Engine.strangers`."""
+        for name in self._folder.strangers(_named(session)):
+            yield f"table large: no row names {name!r} in {self._folder.path.name!r}"
+
     def index(self, session: Session, table: str, columns: str) -> None:
         """See `Engine.index`: its indexes serve no range, and few rows are found by a scan."""
 
@@ -235,11 +267,15 @@ class _Engine:
         session.run(f"DROP TABLE {table}")
         session.run(f"ALTER TABLE {table}_ordered RENAME TO {table}")
 
-    def purge(self) -> None:
+    def purge(self, alone: contextlib.AbstractContextManager[Any]) -> None:
         """See `Engine.purge`: into a file beside it, which takes its place in one step.
 
         Until then the file is as it was, from then on whole without what was removed.
         """
+        with alone:
+            self._purge()
+
+    def _purge(self) -> None:
         place = Path(os.path.realpath(self._path))  # where links lead: they stay
         beside = place.with_name(f".{place.name}.purged")
         try:
@@ -322,6 +358,11 @@ class _Engine:
             self._condition.wait_for(lambda: not self._sessions)
         with self._told():
             self._connection.close()
+
+
+def _named(session: Session) -> set[str]:
+    """Return the large bodies that rows name."""
+    return {name for (name,) in session.rows("SELECT name FROM large")}
 
 
 def _log(path: Path) -> Path:

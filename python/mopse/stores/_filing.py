@@ -5,13 +5,21 @@ from typing import Any
 
 from mopse._checked import checked
 from mopse._mopse.message import Attachment, StoredFile
-from mopse.errors import InvalidInputError, ReplayError
+from mopse.errors import (
+    DamagedFileError,
+    FileAccessError,
+    InvalidInputError,
+    MopseError,
+    ReplayError,
+)
 from mopse.stores._base import Base
 from mopse.stores._catalog import Work
 from mopse.stores._tables import (
     FEW,
     NUMBERS,
+    Body,
     Epochs,
+    Spool,
     by_provider,
     epochs_of,
     joined,
@@ -23,7 +31,10 @@ from mopse.stores._tables import (
     u128,
 )
 
-__all__ = ["Filing"]
+__all__ = ["LARGE", "Filing", "kept_file"]
+
+LARGE = 1 << 22
+"""Bytes of a body above which it lies outside of the tables of files."""
 
 _SPENT = -1
 
@@ -34,11 +45,72 @@ class Filing(Base):
     @checked(missing=NUMBERS)
     def add_file(self, attachment: Attachment, missing: Sequence[int], message: bytes) -> None:
         """See `Store.add_file`."""
+        deed, body = attachment.deed(message), attachment.file.body or b""
+        if len(body) > LARGE:
+            with self.spool() as spool:
+                spool.write(body)
+                return self.add_spooled(attachment, missing, deed, spool)
         with self._changing() as session:
-            self._add_file(session, attachment, missing, attachment.deed(message))
+            self._add_file(session, attachment, missing, body, deed)
+
+    def spool(self) -> Spool:
+        """See `SpoolStore.spool`."""
+        return self._engine.spool()
+
+    @checked(missing=NUMBERS)
+    def add_spooled(
+        self,
+        attachment: Attachment,
+        missing: Sequence[int],
+        deed: bytes,
+        spool: Spool,
+    ) -> None:
+        """See `SpoolStore.add_spooled`."""
+        spool.settle()
+        file = attachment.file
+        try:
+            with self._changing(spool) as session:
+                self._add_file(session, attachment, missing, None, deed)
+                row = file.owner, u128(file.number), spool.name, spool.size
+                session.insert("large", row)
+        except BaseException as error:
+            is_refused = isinstance(error, MopseError)
+            if not is_refused or isinstance(error, FileAccessError | DamagedFileError):
+                self._resolve(spool)
+            raise
+        spool.keep()
+
+    def _resolve(self, spool: Spool) -> None:
+        """Keep a body or let it go after a transaction that ended nobody knows how."""
+        try:
+            with self._engine.read() as session:
+                if session.rows("SELECT 1 FROM large WHERE name = ?", spool.name):
+                    spool.keep()
+        except MopseError:
+            spool.leave()
+
+    @checked(number=NUMBERS)
+    def spooled(self, owner: bytes, number: int) -> tuple[StoredFile, int, Body] | None:
+        """See `SpoolStore.spooled`."""
+        with self._reading() as session:
+            found = kept_file(session, owner, number)
+        if found is None or found[2] is None:
+            return None
+        try:
+            return found[0], found[2][1], self._engine.body(*found[2])
+        except DamagedFileError:
+            with self._reading() as session:
+                if kept_file(session, owner, number) is not None:
+                    raise
+            return None  # removed since it was looked for
 
     def _add_file(
-        self, session: Work, attachment: Attachment, missing: Sequence[int], deed: bytes
+        self,
+        session: Work,
+        attachment: Attachment,
+        missing: Sequence[int],
+        body: bytes | None,
+        deed: bytes,
     ) -> None:
         file = attachment.file
         attachment.check_epochs(self._known_announcements(session, file.owner))
@@ -68,7 +140,7 @@ class Filing(Base):
         readers = packed_epochs([file.readers])
         at = place, readers, *pair(file.handle), arrival
         session.insert("files", (file.owner, number, *at, file.description))
-        session.insert("bodies", (file.owner, number, file.body or b"", deed))
+        session.insert("bodies", (file.owner, number, body, deed))
 
     @checked(numbers=NUMBERS)
     def arrived(
@@ -186,18 +258,17 @@ class Filing(Base):
     @checked(number=NUMBERS)
     def file(self, owner: bytes, number: int) -> StoredFile | None:
         """See `Store.file`."""
-        sql = "SELECT f.place, f.readers, f.high, f.low, f.description, b.body FROM files f JOIN "
-        sql += "bodies b ON b.owner = f.owner AND b.number = f.number WHERE f.owner = ? AND "
-        sql += "f.number = ?"
         with self._reading() as session:
-            rows = session.rows(sql, owner, u128(number))
-            if not rows:
+            found = kept_file(session, owner, number)
+        if found is None:
+            return None
+        file, body, large = found
+        if large is not None:
+            there = self.spooled(owner, number)
+            if there is None:
                 return None
-            [(place, readers, high, low, description, body)] = rows
-            _, provider, epochs = session.place_of(place)
-        [of] = epochs_of(readers)
-        at = joined(high, low), number
-        return StoredFile(owner, provider, epochs, of, *at, bytes(description), bytes(body))
+            body = b"".join(there[2])
+        return _with_body(file, body)
 
     @checked(number=NUMBERS)
     def deed(self, owner: bytes, number: int) -> bytes | None:
@@ -206,3 +277,31 @@ class Filing(Base):
         with self._engine.read() as session:
             found = session.rows(sql, owner, u128(number))
         return bytes(found[0][0]) if found else None
+
+
+def _with_body(file: StoredFile, body: bytes) -> StoredFile:
+    of_place = file.owner, file.provider, file.epochs, file.readers
+    return StoredFile(*of_place, file.handle, file.number, file.description, body)
+
+
+def kept_file(
+    session: Work, owner: bytes, number: int
+) -> tuple[StoredFile, bytes, tuple[str, int] | None] | None:
+    """Return a file, and its body or the name and size of that."""
+    sql = "SELECT f.place, f.readers, f.high, f.low, f.description, b.body, l.name, l.size "
+    sql += "FROM files f JOIN bodies b ON b.owner = f.owner AND b.number = f.number LEFT JOIN "
+    sql += "large l ON l.owner = f.owner AND l.number = f.number WHERE f.owner = ? AND "
+    sql += "f.number = ?"
+    rows = session.rows(sql, owner, u128(number))
+    if not rows:
+        return None
+    [(place, readers, high, low, description, body, name, size)] = rows
+    _, provider, epochs = session.place_of(place)
+    [of] = epochs_of(readers)
+    at = joined(high, low), number
+    file = StoredFile(owner, provider, epochs, of, *at, bytes(description), None)
+    if name is not None:
+        return file, b"", (name, size)
+    if body is None:
+        raise DamagedFileError("the store has lost where a body is: check it")
+    return file, bytes(body), None

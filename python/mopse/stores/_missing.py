@@ -85,6 +85,18 @@ _MISSING = (
         "bodies",
         _without("files", "t.number = o.number", "bodies") + " AND o.description IS NOT NULL",
     ),
+    ("bodies", _without("large", "t.owner = o.owner AND t.number = o.number", "bodies")),
+    (
+        "large",
+        _without("bodies", "t.owner = o.owner AND t.number = o.number", "large")
+        + " AND o.body IS NULL",
+    ),
+    ("large", _without("slices", "t.name = o.name", "large")),
+    (
+        "slices",
+        "SELECT count(*) FROM large o WHERE o.size <> "
+        "(SELECT coalesce(sum(octet_length(slice)), 0) FROM slices t WHERE t.name = o.name)",
+    ),
     ("labels", "SELECT coalesce(sum(entries), 0) - (SELECT count(*) FROM labels) FROM notes"),
     ("seals", _without("gone", "t.place = o.place", "seals")),
     ("evidence", _without("gone", "t.number = o.evidence", "evidence")),

@@ -4,17 +4,26 @@ import contextlib
 import itertools
 import os
 import re
+import secrets
 import threading
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, Self
 
 import numpy as np
 
 from mopse._checked import checked
 from mopse.errors import DamagedFileError, FileAccessError, InvalidInputError, MopseError
 from mopse.stores._sql import SqlStore
-from mopse.stores._tables import Columns, Session, as_rows, check_process
+from mopse.stores._tables import (
+    Body,
+    Columns,
+    Session,
+    Spool,
+    as_rows,
+    check_process,
+    digest_of,
+)
 
 __all__ = ["PostgresStore"]
 
@@ -22,6 +31,12 @@ _WANTED = "a store in PostgreSQL needs the extra: pip install 'mopse[postgres]'"
 
 _LOCK = 0x6D6F707365
 """The advisory lock of whoever writes; the letters of mopse."""
+
+_SPOOLS = _LOCK + 1
+"""The advisory lock that whoever writes a large body shares, and takes before the other."""
+
+_SLICE = 1 << 20
+"""Bytes of a row of a large body."""
 
 _IDLE = 8
 """Connections that are kept for whoever comes next."""
@@ -50,8 +65,9 @@ class PostgresStore(SqlStore):
     Every change is committed when `mopse.Cloud.receive` returns, whole or not at all; whoever
     writes holds a lock, so that changes come one after the other. Searches go on beside them, each
     on one state. Every field has a B-tree. What a server keeps beside the tables, logs and copies,
-    is its operator's; of what was removed, also after `purge`. A record with more than some 900
-    fields does not fit a page of PostgreSQL.
+    is its operator's; of what was removed, also after `purge`. A large attachment comes in a
+    transaction of its own, with a connection that it holds meanwhile; `purge` waits for those. A
+    record with more than some 900 fields does not fit a page of PostgreSQL.
 
     **Leakage.** The database is what the cloud has: who copies it is the *snapshot* adversary of
     `mopse.attacks`; who watches the server sees searches too. Messages and errors name no password.
@@ -71,6 +87,7 @@ class _Engine:
     """A database of PostgreSQL."""
 
     is_exclusive = False
+    absent: Collection[str] = ()
 
     def __init__(self, address: str) -> None:
         try:
@@ -84,21 +101,27 @@ class _Engine:
         self._is_closed = False
 
     @contextlib.contextmanager
-    def _connected(self) -> Iterator[Any]:
-        """Return a connection that nobody else has; one that fails is given up."""
+    def _connected(self, spool: "_Slices | None" = None) -> Iterator[Any]:
+        """Return a connection that nobody else has; one that fails is given up.
+
+        With a spool it is that one's, which holds on to it.
+        """
         check_process(self._process)
         psycopg = self._psycopg
-        connection = None
+        connection = None if spool is None else spool.connection
         try:
-            with self._lock:
-                if self._is_closed:
-                    raise FileAccessError("the store is closed")
-                connection = self._idle.pop() if self._idle else None
-            if connection is not None and not self._answers(connection):
-                connection.close()
-                connection = None
+            if connection is None:
+                with self._lock:
+                    if self._is_closed:
+                        raise FileAccessError("the store is closed")
+                    connection = self._idle.pop() if self._idle else None
+                if connection is not None and not self._answers(connection):
+                    connection.close()
+                    connection = None
             if connection is None:
                 connection = psycopg.connect(self._address)
+            if spool is not None:
+                spool.connection = connection
             yield connection
         except MopseError:
             raise
@@ -117,7 +140,7 @@ class _Engine:
         except (LookupError, ValueError) as error:
             raise DamagedFileError("the store is damaged: check it") from error
         finally:
-            if connection is not None:
+            if connection is not None and spool is None:
                 self._give_back(connection)
 
     def _answers(self, connection: Any) -> bool:
@@ -151,14 +174,38 @@ class _Engine:
                 yield _Session(cursor)
 
     @contextlib.contextmanager
-    def write(self) -> Iterator["_Session"]:
+    def write(self, spool: "_Slices | None" = None) -> Iterator["_Session"]:
         """See `Engine.write`: one at a time, so that each sees all that was committed."""
-        with self._connected() as connection:
-            connection.isolation_level = self._psycopg.IsolationLevel.READ_COMMITTED
+        with self._connected(spool) as connection:
+            if spool is None:
+                connection.isolation_level = self._psycopg.IsolationLevel.READ_COMMITTED
             with connection.cursor(binary=True) as cursor:
                 cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
                 yield _Session(cursor)
             connection.commit()
+
+    def spool(self) -> Spool:
+        """See `Engine.spool`: a transaction of its own, which goes on to what names the body."""
+        return _Slices(self)
+
+    def body(self, name: str, size: int) -> Body:
+        """See `Engine.body`."""
+        return _SlicedBody(self, name, size)
+
+    def doubt(self, session: Session, names: Sequence[str]) -> None:
+        """See `Engine.doubt`."""
+        for name in names:
+            session.run("DELETE FROM slices WHERE name = ?", name)
+
+    def drop(self, names: Sequence[str]) -> None:
+        """See `Engine.drop`: its rows are gone."""
+
+    def settle(self, session: Session) -> None:
+        """See `Engine.settle`: what was not committed is not there."""
+
+    def strangers(self, session: Session) -> tuple[str, ...]:
+        """See `Engine.strangers`: tables are held against each other."""
+        return ()
 
     def index(self, session: Session, table: str, columns: str) -> None:
         """See `Engine.index`."""
@@ -168,18 +215,21 @@ class _Engine:
     def reorder(self, session: Session, table: str, by: str | None) -> None:
         """See `Engine.reorder`: its indexes do not profit from an order of the rows."""
 
-    def purge(self) -> None:
+    def purge(self, alone: contextlib.AbstractContextManager[Any]) -> None:
         """See `Engine.purge`; whoever writes waits, as for another who does."""
         with self._connected() as connection:
             connection.autocommit = True
             try:
-                connection.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
-                before = self._tables(connection)
-                for name in before:
-                    connection.execute(f"VACUUM (FULL, ANALYZE) {name}")
-                after = self._tables(connection)
+                # Large bodies that are on their way end first, and each of them takes both others.
+                connection.execute("SELECT pg_advisory_lock(%s)", [_SPOOLS])
+                with alone:
+                    connection.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
+                    before = self._tables(connection)
+                    for name in before:
+                        connection.execute(f"VACUUM (FULL, ANALYZE) {name}")
+                    after = self._tables(connection)
             finally:
-                # Which gives the lock back too.
+                # Which gives the locks back too.
                 connection.close()
         if kept := [name for name, file in before.items() if after.get(name) == file]:
             raise FileAccessError(
@@ -213,6 +263,93 @@ def _said(error: Exception) -> str:
 def _spelt(sql: str) -> str:
     """Return a statement as PostgreSQL has it."""
     return re.sub(r"\bBLOB\b", "BYTEA", sql).replace("?", "%s")
+
+
+class _Slices:
+    """A large body that is written to rows, in a transaction that is still open."""
+
+    def __init__(self, engine: _Engine) -> None:
+        self.name, self.size = secrets.token_hex(16), 0
+        self.connection: Any = None
+        self._engine = engine
+        self._position = 0
+        self._left = bytearray()
+        with engine._connected(self) as connection:
+            try:
+                connection.isolation_level = engine._psycopg.IsolationLevel.READ_COMMITTED
+                connection.execute("SELECT pg_advisory_xact_lock_shared(%s)", [_SPOOLS])
+            except BaseException:
+                self._give_back()
+                raise
+
+    def write(self, piece: bytes) -> None:
+        """See `Spool.write`."""
+        self._left += piece
+        self.size += len(piece)
+        while len(self._left) >= _SLICE:
+            self._insert(bytes(self._left[:_SLICE]))
+            del self._left[:_SLICE]
+
+    def settle(self) -> None:
+        """See `Spool.settle`."""
+        if self._left:
+            self._insert(bytes(self._left))
+            self._left.clear()
+
+    def _insert(self, slice_: bytes) -> None:
+        row = self.name, self._position, slice_
+        with self._engine._connected(self) as connection, connection.cursor(binary=True) as cursor:
+            sql = "INSERT INTO slices VALUES (?, ?, ?, ?)"
+            _Session(cursor).run(sql, *row, digest_of(row))
+        self._position += 1
+
+    def keep(self) -> None:
+        """See `Spool.keep`."""
+
+    def leave(self) -> None:
+        """See `Spool.leave`: it goes with its transaction."""
+
+    def _give_back(self) -> None:
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            self._engine._give_back(connection)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._give_back()
+
+    def __del__(self) -> None:
+        self._give_back()
+
+
+class _SlicedBody:
+    """A large body that is read from rows, which nobody changes."""
+
+    def __init__(self, engine: _Engine, name: str, size: int) -> None:
+        self._engine, self._name, self._left = engine, name, size
+        self._position = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        if not self._left:
+            raise StopIteration
+        sql = "SELECT slice FROM slices WHERE name = ? AND position = ?"
+        with self._engine.read() as session:
+            rows = session.rows(sql, self._name, self._position)
+        if len(rows) != 1 or not 0 < len(rows[0][0]) <= self._left:
+            where = f"slice {self._position} of the body {self._name}"
+            raise DamagedFileError(f"the store is damaged: {where} is not there")
+        piece = bytes(rows[0][0])
+        self._left -= len(piece)
+        self._position += 1
+        return piece
+
+    def close(self) -> None:
+        """See `Body.close`."""
 
 
 class _Session:

@@ -77,12 +77,21 @@ class SqlStore(Sealed):
     @checked()
     def remove(self, owner: bytes, provider: str, removal: Removal | None) -> tuple[int, int, bool]:
         """See `Store.remove`."""
+        names: list[str] = []
         with self._changing() as session:
-            return self._remove(session, owner, provider, removal)
+            receipt = self._remove(session, owner, provider, removal, names)
+        self._engine.drop(names)
+        return receipt
 
     def _remove(
-        self, session: Work, owner: bytes, provider: str, removal: Removal | None
+        self,
+        session: Work,
+        owner: bytes,
+        provider: str,
+        removal: Removal | None,
+        names: list[str],
     ) -> tuple[int, int, bool]:
+        """Do it, and note the large bodies that go."""
         if removal is not None:
             repeated = self._repeated(session, owner, provider, removal.id, removal.digest)
             if repeated is not None:
@@ -104,11 +113,14 @@ class SqlStore(Sealed):
             session.run("DELETE FROM tombstones WHERE place = ?", place)
             where = "place = ? AND description IS NOT NULL"
             in_place = f"SELECT f.number FROM files f WHERE {where}"
-            session.run(
-                f"DELETE FROM bodies WHERE owner = ? AND number IN ({in_place})", owner, place
-            )
+            of_files = f"owner = ? AND number IN ({in_place})"
+            sql = f"SELECT name FROM large WHERE {of_files}"
+            names += [name for (name,) in session.rows(sql, owner, place)]
+            for table in ("bodies", "large"):
+                session.run(f"DELETE FROM {table} WHERE {of_files}", owner, place)
             session.update("files", where, (place,), description=None)
             session.update("labels", "place = ? AND masked IS NOT NULL", (place,), masked=None)
+        self._engine.doubt(session.session, names)
         where = "owner = ? AND provider = ? AND gone = 0"
         session.update("taken", where, (owner, provider), gone=1)
         if removal is not None:
@@ -143,16 +155,16 @@ class SqlStore(Sealed):
         -----
         A file is written beside it, compared, and takes its place in one step; its log is emptied
         before. It needs as much room again. A file with a second name is refused, for that would
-        keep it. A database has its tables rewritten by ``VACUUM FULL``, one after the other, each
-        of which is locked meanwhile; rows that a transaction of somebody else can still see stay,
-        so that it is done when there is none.
+        keep it. Large bodies lie beside it and stay as they are: those that were removed are gone.
+        A database has its tables rewritten by ``VACUUM FULL``, one after the other, each of which
+        is locked meanwhile; rows that a transaction of somebody else can still see stay, so that it
+        is done when there is none.
 
         What a proof still needs stays until the next seal: of sealed rows that are gone, digest and
         ciphertexts of the index, but no record. Copies are none of its matter: backups, snapshots
         of a file system, freed blocks of a disk, and a server's own log, archives and replicas.
         """
-        with self._writing:
-            self._engine.purge()
+        self._engine.purge(self._writing)
 
     @checked()
     def export(self, folder: str | os.PathLike[str], *, replace: bool = False) -> dict[str, Path]:
@@ -190,7 +202,8 @@ class SqlStore(Sealed):
 
         Every table is read whole, those that can be read also if another one cannot. Every row is
         held against its digest, uploads against their records and receipts, seals against the rows
-        that they are of, and tables against what others say of them. Nothing is changed.
+        that they are of, large bodies against their signatures, and tables against what others say
+        of them. Nothing is changed.
 
         Notes
         -----

@@ -4,9 +4,9 @@ import hashlib
 import itertools
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +20,13 @@ __all__ = [
     "NUMBERS",
     "TABLES",
     "VERSION",
+    "Body",
     "Columns",
     "Engine",
     "Epochs",
     "Packed",
     "Session",
+    "Spool",
     "among",
     "as_array",
     "as_handles",
@@ -47,7 +49,7 @@ __all__ = [
     "upload_of",
 ]
 
-VERSION = 2
+VERSION = 3
 """Of the tables. A store of a later one is refused; one of an earlier gets what it lacks."""
 
 NUMBERS = 0, 2**128 - 1
@@ -77,6 +79,8 @@ TABLES = {
     "files": "owner BLOB, number BLOB, place BIGINT, readers BLOB, high BIGINT, low BIGINT, "
     "arrival BIGINT, description BLOB",
     "bodies": "owner BLOB, number BLOB, body BLOB, deed BLOB",
+    "large": "owner BLOB, number BLOB, name TEXT, size BIGINT",
+    "slices": "name TEXT, position BIGINT, slice BLOB",
     "labels": "place BIGINT, label BLOB, masked BLOB",
     "arrived": "place BIGINT, number BLOB, missing BLOB",
     "notes": "place BIGINT, arrival BIGINT, number BLOB, note BLOB, entries BIGINT",
@@ -89,12 +93,17 @@ TABLES = {
     "begun": "owner BLOB, mark BLOB, provider TEXT, epochs BLOB, until BIGINT",
     "chunks": "owner BLOB, mark BLOB, number BIGINT, chunk BLOB",
 }
-"""The tables beside those of records, without the digest that each row ends with."""
+"""The tables beside those of records, without the digest that each row ends with.
+
+A body that is large is in no row of `bodies`: `large` names it, and an engine keeps it, in `slices`
+or in files of its own.
+"""
 
 INDEXES = {
     "taken": "owner, number",
     "files": "owner, number",
     "bodies": "owner, number",
+    "large": "owner, number",
     "labels": "place, label",
 }
 
@@ -106,6 +115,7 @@ FURTHER = (
     ("uploads", "place"),
     ("tombstones", "place, high"),
     ("files", "place"),
+    ("slices", "name, position"),
     ("arrived", "place, number"),
     ("notes", "place, arrival"),
     ("seals", "place"),
@@ -138,17 +148,83 @@ class Session(Protocol):
         """Return the name of a table of these rows, which is gone with the transaction."""
 
 
+@runtime_checkable
+class Spool(Protocol):
+    """A body that comes in pieces, and is gone again unless it is kept."""
+
+    name: str
+    """What it is found by, once it is kept."""
+
+    size: int
+    """How many bytes were written."""
+
+    def write(self, piece: bytes) -> None:
+        """Add bytes."""
+
+    def settle(self) -> None:
+        """Have all that was written outlast a loss of power, if a transaction says so that ends."""
+
+    def keep(self) -> None:
+        """Take note that the transaction which names it has ended well."""
+
+    def leave(self) -> None:
+        """Leave it to whoever opens the store next, as nobody knows how that transaction ended."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None:
+        """Let go of what is not kept."""
+
+
+class Body(Protocol):
+    """A large body that is there, in pieces of a MiB at most."""
+
+    def __iter__(self) -> Iterator[bytes]: ...
+
+    def __next__(self) -> bytes: ...
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
 class Engine(Protocol):
     """What a store needs of a database."""
 
     is_exclusive: bool
     """Whether nobody else can write while it is open."""
 
+    absent: Collection[str]
+    """Tables that it does without."""
+
     def read(self) -> AbstractContextManager[Session]:
         """Return a snapshot."""
 
-    def write(self) -> AbstractContextManager[Session]:
-        """Return a serialisable transaction, which is durable once it is left."""
+    def write(self, spool: Any = None) -> AbstractContextManager[Session]:
+        """Return a serialisable transaction, which is durable once it is left; with a `Spool`."""
+
+    def spool(self) -> Spool:
+        """Return what a large body is written to."""
+
+    def body(self, name: str, size: int) -> Body:
+        """Return a large body by its name.
+
+        Raises
+        ------
+        mopse.errors.DamagedFileError
+            If it is not there, or of another size.
+        """
+
+    def doubt(self, session: Session, names: Sequence[str]) -> None:
+        """Have large bodies go with a transaction."""
+
+    def drop(self, names: Sequence[str]) -> None:
+        """Remove large bodies after the transaction that had them go."""
+
+    def settle(self, session: Session) -> None:
+        """Remove what a process left that was killed: bodies that no transaction names."""
+
+    def strangers(self, session: Session) -> Iterable[str]:
+        """Yield a line for each large body that nothing names."""
 
     def index(self, session: Session, table: str, columns: str) -> None:
         """Have rows of a table of records found by some columns, if it helps."""
@@ -156,8 +232,11 @@ class Engine(Protocol):
     def reorder(self, session: Session, table: str, by: str | None) -> None:
         """Have the rows of a table of records lie in the order of a column, as far as it can."""
 
-    def purge(self) -> None:
-        """Write all tables anew, so that nothing is left of rows that were removed."""
+    def purge(self, alone: AbstractContextManager[Any]) -> None:
+        """Write all tables anew, so that nothing is left of rows that were removed.
+
+        Within `alone` nobody else of this process begins to change anything.
+        """
 
     def close(self) -> None:
         """Let go of the database."""
@@ -304,13 +383,14 @@ def upload_of(provider: str) -> str:
     return f"the upload of {by_provider(provider)}"
 
 
-_SINCE = {name: 2 for name in ("seals", "gone", "evidence", "removals", "begun", "chunks")}
+_SINCE = dict.fromkeys(("seals", "gone", "evidence", "removals", "begun", "chunks"), 2)
+_SINCE |= {"large": 3, "slices": 3}
 """Since which version there is a table, where that is not the first."""
 
 
 def _make(engine: Engine, session: Session, since: int) -> None:
     """Make the tables that later versions than one have."""
-    made = {name for name in TABLES if _SINCE.get(name, 1) > since}
+    made = {name for name in TABLES if _SINCE.get(name, 1) > since and name not in engine.absent}
     for name in sorted(made):
         session.run(f"CREATE TABLE {name} ({TABLES[name]}, digest BIGINT)")
     for name, columns in INDEXES.items():

@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 
 from mopse import _mopse
 from mopse._files import SHARED, Target, made_folder, replacing, telling
-from mopse.errors import DamagedFileError, FileAccessError
+from mopse._mopse.message import Incoming
+from mopse.errors import DamagedFileError, FileAccessError, SignatureError
 from mopse.stores._catalog import Catalog, Group, Work
+from mopse.stores._filing import kept_file
 from mopse.stores._missing import missing_of_group, missing_rows
-from mopse.stores._tables import TABLES, Columns, Engine, Session, digest_of, names_of
+from mopse.stores._tables import TABLES, Columns, Engine, Session, digest_of, names_of, number_of
 
 __all__ = ["damage", "exported", "row_digests"]
 
@@ -27,6 +29,7 @@ _CATALOG = {"record_groups", "group_columns", "places"}
 _LARGE = {
     "bodies": ("owner", "number"),
     "chunks": ("owner", "mark", "number"),
+    "slices": ("name", "position"),
     "evidence": ("number",),
     "seals": ("place",),
 }
@@ -123,9 +126,12 @@ def damage(engine: Engine) -> list[str]:
     Each table is looked at by itself, so that those that can be read are, whatever befell others.
     """
     looks = _Looks(engine)
+    absent = {*engine.absent}
     for table in TABLES:
-        looks.at({table}, partial(_damaged_rows, table=table))
-    looks.at(set(), partial(missing_rows, damaged=looks.damaged))
+        if table not in absent:
+            looks.at({table}, partial(_damaged_rows, table=table))
+    looks.at(set(), partial(_damaged_bodies, engine=engine))
+    looks.at(set(), partial(missing_rows, damaged=looks.damaged | absent))
     if looks.damaged.isdisjoint(_CATALOG):
         groups: dict[int, Group] = {}
         looks.at(_CATALOG, partial(_note_groups, groups=groups))
@@ -201,6 +207,32 @@ def _rows_of(session: Session, table: str) -> Iterable[tuple[Any, ...]]:
     keys = session.rows(f"SELECT {', '.join(_LARGE[table])} FROM {table}")
     where = " WHERE " + " AND ".join(f"{name} = ?" for name in _LARGE[table])
     return (row for key in keys for row in session.rows(sql + where, *key))
+
+
+def _damaged_bodies(session: Session, engine: Engine) -> Iterator[str]:
+    """Hold large bodies against what their providers signed, and those there are against rows."""
+    [(number,)] = session.rows("SELECT catalog FROM mopse_store")
+    work = Work(session, Catalog.of(session, number))
+    rows = session.rows(
+        "SELECT l.owner, l.number, l.name, l.size, b.deed FROM large l JOIN bodies b "
+        "ON b.owner = l.owner AND b.number = l.number"
+    )
+    for owner, of, name, size, deed in rows:
+        found = kept_file(work, bytes(owner), number_of(of))
+        if found is None:
+            continue
+        incoming = Incoming.of(found[0], size)
+        try:
+            for piece in engine.body(name, size):
+                incoming.feed(piece)
+            incoming.feed(bytes(deed))
+            incoming.end()
+        except (DamagedFileError, SignatureError) as error:
+            if isinstance(error, SignatureError):
+                yield f"table large: the body {name} is not what its provider signed"
+            else:
+                yield f"table large: {error}"
+    yield from engine.strangers(session)
 
 
 def _damaged_records(session: Session, group: Group, is_counted: bool) -> Iterator[str]:

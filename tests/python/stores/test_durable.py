@@ -21,6 +21,7 @@ import polars as pl
 import pytest
 from scene import Scene
 from stores.server import postgres
+from stores.writer import handed_on
 
 import mopse
 from mopse import Cloud, Field, Owner, Schema, attacks
@@ -404,26 +405,28 @@ def test_a_store_of_a_later_version_is_refused_and_left(tmp_path):
     path = tmp_path / "phr.duckdb"
     DuckDBStore(path).close()
     with duckdb.connect(str(path)) as connection:
-        connection.execute("UPDATE mopse_store SET version = 3")
+        connection.execute("UPDATE mopse_store SET version = 4")
     before = path.read_bytes()
-    with pytest.raises(InvalidInputError, match="the store is of version 3"):
+    with pytest.raises(InvalidInputError, match="the store is of version 4"):
         DuckDBStore(path)
     assert path.read_bytes() == before
 
 
-ADDED = "seals", "gone", "evidence", "removals", "begun", "chunks"
-"""Tables that version 1 had not."""
+ADDED = {2: ("seals", "gone", "evidence", "removals", "begun", "chunks"), 3: ("large",)}
+"""Tables that versions had first; slices too, which are of databases alone."""
 
 
-def of_version_1(address: str) -> Any:
-    """Make a store one of version 1; return what it shows."""
+def of_version(before: int, address: str) -> Any:
+    """Make a store one of an earlier version; return what it shows."""
     scene = Scene(SCHEMA, "hospital", seed=SEED, cloud=Cloud(address))
     scene.send("hospital", table(0, 300))
     scene.cloud.receive(scene["hospital"].delete([3], cloud=scene.cloud))
     shown = scene.cloud._store.contents, scene.cloud._store.totals
     scene.cloud.close()
-    statements = [f"DROP TABLE {name}" for name in ADDED]
-    run(address, [*statements, "UPDATE mopse_store SET version = 1"])
+    added = [name for version, names in ADDED.items() if version > before for name in names]
+    added += ["slices"] if address.startswith("postgresql") else []
+    statements = [f"DROP TABLE {name}" for name in added]
+    run(address, [*statements, f"UPDATE mopse_store SET version = {before}"])
     return scene, shown
 
 
@@ -442,12 +445,13 @@ def run(address: str, statements: list[str]) -> list[Any]:
         return found.fetchall()
 
 
+@pytest.mark.parametrize("version", [1, 2])
 @pytest.mark.parametrize("kind", ["file", "database"])
 def test_a_store_of_an_earlier_version_gets_what_it_lacks_whole_or_not_at_all(
-    tmp_path, kind, monkeypatch
+    tmp_path, kind, version, monkeypatch
 ):
     address = str(tmp_path / "phr.duckdb") if kind == "file" else postgres().database()
-    scene, before = of_version_1(address)
+    scene, before = of_version(version, address)
     make = _tables._make
 
     def half(engine: Any, session: Any, since: int) -> None:
@@ -458,15 +462,19 @@ def test_a_store_of_an_earlier_version_gets_what_it_lacks_whole_or_not_at_all(
         patch.setattr(_tables, "_make", half)
         with pytest.raises(FileAccessError, match="the power went"):
             opened_store(address)
-    assert run(address, ["SELECT version FROM mopse_store"]) == [(1,)]
+    assert run(address, ["SELECT version FROM mopse_store"]) == [(version,)]
     scene.cloud = Cloud(address)
     store: Any = scene.cloud._store
     assert (store.contents, store.totals) == before
     assert store.check() == []
     scene.cloud.receive(scene["hospital"].seal())
     assert scene.owner.ask(scene.cloud, age=(0, 120), proof=True).height == 299
+    sent = scene["hospital"].attach(1, b"x", name="n", media_type="a/b")
+    handed_on(scene.cloud, bytes(sent))
+    assert store.totals[1] == 1
+    assert store.check() == []
     scene.cloud.close()
-    assert run(address, ["SELECT version FROM mopse_store"]) == [(2,)]
+    assert run(address, ["SELECT version FROM mopse_store"]) == [(3,)]
 
 
 @pytest.mark.parametrize("kind", ["file", "database"])
@@ -479,7 +487,7 @@ def test_a_store_is_of_one_version_after_a_kill_while_it_gets_what_it_lacks(tmp_
     for number in range(12 if kind == "file" else 6):
         address = first if kind == "file" else postgres().database()
         if whole is None or kind == "database":
-            _, before = of_version_1(address)
+            _, before = of_version(1, address)
             whole = Path(first).read_bytes() if kind == "file" else None
         else:
             Path(first).write_bytes(whole)
@@ -492,12 +500,12 @@ def test_a_store_is_of_one_version_after_a_kill_while_it_gets_what_it_lacks(tmp_
             process.kill()
         [(version,)] = run(address, ["SELECT version FROM mopse_store"])
         tables = "SELECT count(*) FROM information_schema.tables WHERE table_name = 'seals'"
-        assert run(address, [tables]) == [(version - 1,)]
+        assert run(address, [tables]) == [(int(version > 1),)]
         seen.add(version)
         with opened_store(address) as store:
             assert store.check() == []
             assert (store.contents, store.totals) == before
-    assert seen <= {1, 2}
+    assert seen <= {1, 3}
 
 
 def test_a_store_is_open_in_one_process(tmp_path):
@@ -568,6 +576,8 @@ def told(address: str) -> None:
             1, content, name="letter.txt", media_type="a/b", keywords=["gout", "scan"]
         )
         cloud.receive(file)
+    large_one = scene["hospital"].attach(2, b"an image", name="i", media_type="a/b")
+    handed_on(cloud, bytes(large_one))
     for path_ in ("hospital", "clinic", "hospital/ward"):
         cloud.receive(scene[path_].seal())
     cloud.receive(scene["hospital"].delete([1], cloud=cloud))
