@@ -18,6 +18,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use scene::{Cloud, NOW, cases, owner};
+use sha2::{Digest, Sha256, Sha512};
 
 /// Attachments of a clinic's ward, with bodies of several sizes.
 fn messages() -> &'static [Vec<u8>] {
@@ -55,7 +56,8 @@ fn as_came(message: &[u8]) -> Result<(Came, Vec<u8>), Error> {
     let mut attachment = Attachment::decode(message)?;
     let deed = attachment.file.deed_in(message);
     let body = attachment.file.body.take().unwrap();
-    Ok((Came { attachment, deed, size: body.len() }, body))
+    let digest = Sha256::digest(Sha512::digest(&message[..message.len() - 64])).into();
+    Ok((Came { attachment, deed, size: body.len(), digest }, body))
 }
 
 #[test]
