@@ -63,6 +63,9 @@ type SealingTuple =
 type AnswerTuple =
     (Vec<Part>, u64, Vec<SealingTuple>, Vec<(String, PyBackedBytes)>, HashMap<i64, PyBackedBytes>);
 
+/// A file without its body; the size of that, and what it is read by.
+pub(super) type Spooled = (attachment::StoredFile, (u64, Py<PyAny>));
+
 /// What is made again as long as its state moves on.
 fn tried<T>(make: impl Fn() -> PyResult<T>) -> PyResult<T> {
     let is_moved = |error: &PyErr| Python::attach(|py| error.is_instance_of::<ChangedError>(py));
@@ -253,11 +256,7 @@ impl Foreign {
 
     /// The file of an owner with a number if its body lies outside of tables, the size of that, and what
     /// it is read by.
-    pub(super) fn spooled(
-        &self,
-        owner: &Owner,
-        number: u128,
-    ) -> PyResult<Option<(attachment::StoredFile, (u64, Py<PyAny>))>> {
+    pub(super) fn spooled(&self, owner: &Owner, number: u128) -> PyResult<Option<Spooled>> {
         Python::attach(|py| {
             let found = self.bound(py).call_method1("spooled", (owner_bytes(py, owner), number))?;
             let found: Option<(StoredFile, u64, Py<PyAny>)> = returned("spooled", found.extract())?;
