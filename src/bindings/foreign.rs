@@ -63,6 +63,9 @@ type SealingTuple =
 type AnswerTuple =
     (Vec<Part>, u64, Vec<SealingTuple>, Vec<(String, PyBackedBytes)>, HashMap<i64, PyBackedBytes>);
 
+/// A file without its body; the size of that, and what it is read by.
+pub(super) type Spooled = (attachment::StoredFile, (u64, Py<PyAny>));
+
 /// What is made again as long as its state moves on.
 fn tried<T>(make: impl Fn() -> PyResult<T>) -> PyResult<T> {
     let is_moved = |error: &PyErr| Python::attach(|py| error.is_instance_of::<ChangedError>(py));
