@@ -154,7 +154,7 @@ def _holding(
 def _find(given: argparse.Namespace) -> int:
     check_proof(given)
     if bool(given.words) == (given.request is not None):
-        raise NotUnderstoodError("find takes keywords, or --request, and not both")
+        raise NotUnderstoodError("find takes a WORD or several, or --request, and not both")
     if given.request is not None:
         return _find_requested(given)
     with session(given) as at:

@@ -195,8 +195,11 @@ SAID = [
         "read q.query --grant image.jpg --schema schema.toml --cloud phr.duckdb",
         "image.jpg: it is no grant, as `mopse grant` without --user writes it, or not all of it",
     ),
-    ("find --as owner.keyring --cloud phr.duckdb", "find takes keywords, or --request"),
-    ("find x --request y --as owner.keyring --cloud phr.duckdb", "find takes keywords, or"),
+    ("find --as owner.keyring --cloud phr.duckdb", "find takes a WORD or several, or --request"),
+    (
+        "find x --request y --as owner.keyring --cloud phr.duckdb",
+        "find takes a WORD or several, or",
+    ),
     ("fetch --out z --as owner.keyring --cloud phr.duckdb", "fetch takes a file's number, or"),
     ("fetch a --out folder --as owner.keyring --cloud phr.duckdb", "there is a file already"),
     ("request --as owner.keyring --out z", "request takes keywords, or --file"),
