@@ -15,6 +15,7 @@ mod given;
 mod message;
 mod party;
 mod plot;
+mod requests;
 mod schema;
 mod scheme;
 mod wire;
@@ -195,6 +196,12 @@ mod _mopse {
         #[pymodule_export]
         use crate::bindings::party::{
             Grants, Keyring, Shelf, Versions, first_fault, spell_portions, type_of,
+        };
+        #[pymodule_export]
+        use crate::bindings::requests::{
+            address, approve_request, forget_own_request, forget_request, make_request,
+            read_decision, receive_request, refuse_request, requests_of, requests_to,
+            withdraw_request,
         };
     }
 

@@ -12,6 +12,8 @@
 //! HPKE   = base mode, HKDF-SHA256, AES-256-GCM;  kem = X25519, or X-Wing: ML-KEM-768 with X25519
 //! ```
 //!
+//! Users also ask: see [`request`].
+//!
 //! Grants are wrapped and not records: one encapsulation for each grant, whatever the number of records.
 //!
 //! # Leakage
@@ -26,6 +28,8 @@
 //! That grants are wrapped, and not records, is ours; so are the formats.
 
 mod error;
+mod hpke;
+pub mod request;
 pub mod user;
 
 use crate::party::Keyring;

@@ -68,6 +68,10 @@ macro_rules! kinds {
 }
 
 kinds! {
+    /// A user's request for access, in the clear.
+    AccessRequest = b"MOPSEACC", 1, "the access request";
+    /// Where requests for access are sealed to.
+    Address = b"MOPSEADR", 1, "the address";
     /// What an authority tells its clouds.
     Announcement = b"MOPSEANN", 2, "the owner's announcement";
     /// What an owner tells its clouds: the announcements of its authorities.
@@ -84,10 +88,12 @@ kinds! {
     Chain = b"MOPSECHN", 2, "the certificate chain";
     /// A request of the evaluation's control.
     Control = b"MOPSECTL", 1, "the request";
+    /// What was decided on a request for access, in the clear.
+    Decision = b"MOPSEDEC", 1, "the decision";
     /// The right to open records.
     Grant = b"MOPSEGRT", 2, "the grant";
     /// The contents of a keyring, in the clear.
-    Keyring = b"MOPSEKEY", 5, "the keyring";
+    Keyring = b"MOPSEKEY", 6, "the keyring";
     /// The names and types of columns.
     Layout = b"MOPSELAY", 2, "the layout of the records";
     /// What a provider knows of its own rows.
@@ -120,6 +126,10 @@ kinds! {
     RsaBlocks = b"MOPSERSB", 1, "the ciphertext";
     /// A keyring under a password.
     SavedKeyring = b"MOPSEFIL", 2, "the file";
+    /// What was decided on a request for access, sealed to who made it.
+    SealedDecision = b"MOPSESDC", 1, "the sealed decision";
+    /// A request for access, or the end of one, sealed to an address.
+    SealedRequest = b"MOPSESRQ", 1, "the sealed request";
     /// What an owner or a provider gave a user, sealed to the user.
     SealedGrant = b"MOPSESGR", 1, "the sealed grant";
     /// What a cloud wrote in its audit log, with what proves it.
@@ -134,6 +144,8 @@ kinds! {
     Identity = b"MOPSEIDK", 1, "the identity";
     /// What a party states for the audit log.
     Statement = b"MOPSESTM", 1, "the statement";
+    /// The end of a request for access by who made it, in the clear.
+    Withdrawal = b"MOPSEWDR", 1, "the withdrawal";
     /// The checkpoints that a witness has seen.
     Witness = b"MOPSEWIT", 1, "the witness";
     /// A piece of an upload that is too large to travel at once.
@@ -151,7 +163,7 @@ kinds! {
     /// Records and their index entries.
     Upload = b"MOPSEUPL", 2, "the upload";
     /// A user's keys and what it was given, in the clear.
-    UserKeys = b"MOPSEUSK", 1, "the user's keys";
+    UserKeys = b"MOPSEUSK", 2, "the user's keys";
     /// A user's public keys.
     UserPublic = b"MOPSEUSR", 1, "the user's public keys";
 }

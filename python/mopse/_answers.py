@@ -1,6 +1,7 @@
 """Answers and listings on their way back: open, check, align, filter, report."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from types import MappingProxyType
@@ -18,6 +19,7 @@ from mopse.errors import (
     ExpiredError,
     InvalidInputError,
     MopseError,
+    OutdatedError,
     ScopeError,
     WrongTypeError,
 )
@@ -40,6 +42,7 @@ __all__ = [
     "OpenedPart",
     "ProvenFiles",
     "Ranges",
+    "asked_by_a_user",
     "described",
     "matching",
     "opened",
@@ -63,6 +66,10 @@ ProvenFiles = tuple[Mapping[tuple[str, str], str], Collection[int] | None]
 """What is wrong with providers, by path and group, and the numbers of the files that are proven."""
 
 LATE_FILE = "it came after the seal of its provider, and nothing shows who attached it"
+
+
+_LEFT = "is of an epoch that its group has left"
+"""What a cloud says of messages from before a revocation."""
 
 
 def described(
@@ -98,6 +105,22 @@ def described(
     columns = [(name, pl.String) for name in (PROVIDER, "record", "file", "name", "media_type")]
     table = pl.DataFrame(rows, schema=[*columns, ("size_bytes", pl.Int64)], orient="row")
     return Opened(table, _faults(failed, "file")) if reports else table
+
+
+@contextlib.contextmanager
+def asked_by_a_user(what: str) -> Iterator[None]:
+    """Have an error say what helps who cannot catch up: users ask what others have signed."""
+    try:
+        yield
+    except ExpiredError as error:
+        raise ExpiredError(f"{error}: ask whoever made it for a new one") from None
+    except ScopeError as error:
+        if not isinstance(error, OutdatedError) and _LEFT not in str(error):
+            raise
+        raise type(error)(
+            f"{what} is older than what was announced to the cloud since, as that somebody has "
+            "joined or left: ask whoever made it for a new one"
+        ) from None
 
 
 def is_report(faults: str) -> bool:

@@ -44,7 +44,8 @@ from mopse._proofs import (
     table_of,
     unproven_error,
 )
-from mopse._table import as_column, record_ids
+from mopse._requests import Deciding
+from mopse._table import as_ids, record_ids
 from mopse.errors import (
     DamagedFileError,
     FileAccessError,
@@ -109,7 +110,7 @@ def keyword_bytes(keyword: Any) -> bytes:
     return word.encode()
 
 
-class Party:
+class Party(Deciding):
     """A holder of a keyring. See `mopse.Owner` and `mopse.Provider`."""
 
     _is_owner: bool
@@ -1258,17 +1259,6 @@ def search(cloud: "Cloud", query: Query, **wanted: Any) -> Answer:
             break  # it brings nothing; what is missing is found out by who opens it
         answer += page
     return answer
-
-
-def as_ids(ids: Any) -> pl.Series:
-    """Return record ids as a column."""
-    if isinstance(ids, Mapping) or hasattr(type(ids), "columns"):  # whose names would be taken
-        raise WrongTypeError(f"ids must be a sequence, not {type(ids).__name__}")
-    try:
-        column = as_column("ids", list(ids) if isinstance(ids, set | frozenset) else ids)
-    except WrongTypeError as error:
-        raise WrongTypeError(f"ids must be all integers of 64 bits or all text: {error}") from None
-    return column.cast(pl.Int64) if column.is_empty() else column.alias("ids")
 
 
 def scopes_of(

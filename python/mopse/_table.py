@@ -235,3 +235,14 @@ def from_columns(columns: list[tuple[str, str, str, Any, Any]]) -> pl.DataFrame:
             column = column.cast(dtype)
         series.append(column)
     return pl.DataFrame(series)
+
+
+def as_ids(ids: Any) -> pl.Series:
+    """Return record ids as a column."""
+    if isinstance(ids, Mapping) or hasattr(type(ids), "columns"):  # whose names would be taken
+        raise WrongTypeError(f"ids must be a sequence, not {type(ids).__name__}")
+    try:
+        column = as_column("ids", list(ids) if isinstance(ids, set | frozenset) else ids)
+    except WrongTypeError as error:
+        raise WrongTypeError(f"ids must be all integers of 64 bits or all text: {error}") from None
+    return column.cast(pl.Int64) if column.is_empty() else column.alias("ids")

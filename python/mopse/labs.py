@@ -70,7 +70,10 @@ def solutions() -> list[Path]:
 
 @checked()
 def make(
-    notebooks: Iterable[str | os.PathLike[str]], out: str | os.PathLike[str]
+    notebooks: Iterable[str | os.PathLike[str]],
+    out: str | os.PathLike[str],
+    *,
+    replace: bool = False,
 ) -> dict[Path, Path]:
     """Write the student versions of solution notebooks; all of them, or none.
 
@@ -80,6 +83,8 @@ def make(
         The solutions.
     out : path-like
         The folder to write to, under the same names. It is made if it is not there.
+    replace : bool
+        Whether they take the place of other files of these names, answers in them included.
 
     Returns
     -------
@@ -90,8 +95,8 @@ def make(
     ------
     mopse.errors.InvalidInputError
         If a solution has no marker, or markers that do not match, the message names the cell; if
-        two have one name; or if there is another file where one would be written: it may hold
-        somebody's answers.
+        two have one name; or if there is another file where one would be written, and it is not to
+        be replaced: it may hold somebody's answers.
     mopse.errors.DamagedFileError
         If a file is no notebook.
     mopse.errors.FileAccessError
@@ -99,11 +104,16 @@ def make(
     """
     folder = as_folder(out)
     made: dict[Path, Path] = {}
-    contents: dict[Path, bytes | None] = {}
-    for solution in map(as_file, notebooks):
+    contents: dict[Path, bytes] = {}
+    before: dict[Path, bytes | None] = {}
+    named = list(map(as_file, notebooks))
+    places = {os.path.realpath(solution) for solution in named}
+    for solution in named:
         target = folder / solution.name
         if target in contents:
             raise InvalidInputError(f"two solutions are called {solution.name}")
+        if os.path.realpath(target) in places:
+            raise InvalidInputError(f"{target} is a solution: it is left as it is")
         try:
             student = student_version(_notebook(solution))
             content = (json.dumps(student, indent=1, ensure_ascii=False) + "\n").encode()
@@ -112,15 +122,20 @@ def make(
         except UnicodeEncodeError:
             raise DamagedFileError(f"{solution.name}: {_HALF}") from None
         made[solution] = target
-        contents[target] = None if _is_there(target, content) else content
+        contents[target], before[target] = content, _what_is_there(target)
+        if not replace and before[target] not in (None, content):
+            raise InvalidInputError(
+                f"{target} is there already and differs: it is left as it is; replace=True writes "
+                "in its place, whatever answers it holds"
+            )
     made_folder(folder)
-    new = {target: content for target, content in contents.items() if content is not None}
+    new = {at: content for at, content in contents.items() if before[at] != content}
     try:
         for target, content in new.items():
             write_whole(target, content, SHARED)
     except BaseException:
         for target in new:
-            removed(target)
+            _put_back(target, before[target])
         raise
     return made
 
@@ -238,15 +253,21 @@ def _assigned(node: ast.AST) -> list[str]:
     return [name for child in children for name in _assigned(child)]
 
 
-def _is_there(target: Path, content: bytes) -> bool:
-    """Say whether a file is there already; one that holds anything else is left as it is."""
+def _what_is_there(target: Path) -> bytes | None:
+    """Return what a file holds; nothing if it is not there."""
     try:
-        is_same = is_plain(target) and read_whole(target) == content
+        if is_plain(target):
+            return read_whole(target)
     except MissingFileError:
-        return False
-    if not is_same:
-        raise InvalidInputError(f"{target} is there already and differs: it is left as it is")
-    return True
+        return None
+    raise InvalidInputError(f"{target} is there already and is no file like others")
+
+
+def _put_back(target: Path, content: bytes | None) -> None:
+    if content is None:
+        removed(target)
+    else:
+        write_whole(target, content, SHARED)
 
 
 def _notebook(path: Path) -> Any:

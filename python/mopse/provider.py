@@ -240,7 +240,8 @@ class Provider(Party):
         -------
         Seal
             For `mopse.Cloud.receive`. A cloud that holds other records or files than it states, or
-            another seal than the one that it follows, changes nothing and says so.
+            another seal than the one that it follows, changes nothing and says so. After that the
+            next one needs `cloud`, for the ledger goes on from what it has sealed.
 
         Raises
         ------

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any, Literal, Never, Self, overload
 import polars as pl
 
 from mopse import _mopse
-from mopse._answers import Description, OpenedPart, Ranges, described, matching, opened
+from mopse._answers import (
+    Description,
+    OpenedPart,
+    Ranges,
+    asked_by_a_user,
+    described,
+    matching,
+    opened,
+)
 from mopse._checks import (
     ceiling,
     instance,
@@ -35,6 +43,7 @@ from mopse._proofs import (
     remember_state,
     unproven_error,
 )
+from mopse._requests import Asking
 from mopse.errors import (
     InvalidInputError,
     MopseError,
@@ -60,7 +69,7 @@ if TYPE_CHECKING:
 __all__ = ["User"]
 
 
-class User:
+class User(Asking):
     """A doctor or researcher: holds grants, sends queries it was given, opens the answers.
 
     A user with keys of its own comes from `User.generate` or `User.open`, and `accept`s what
@@ -206,15 +215,32 @@ class User:
         """What this user has accepted.
 
         ``owner``, the owner's key; ``provider``, how many ``records`` and which ``portions``, null
-        for all, and when it ``ends``, null for never or after the year 9999.
+        for all, when it ``ends``, null for never or after the year 9999, and whether it
+        ``is_current``: it has not ended, and the same was not given again later and as long.
 
         Raises
         ------
         mopse.errors.InvalidInputError
             If the user was made of grants, and has no keys.
+
+        Notes
+        -----
+        Whoever takes back what another user has gives the same anew to who stays. Of grants of
+        single records it is not known here whether two are of the same ones: each is current until
+        it ends.
         """
-        scopes = ((bytes(owner), scope, ()) for owner, scope, *_ in self._grants.given())
-        return scopes_of(scopes, {}, owner=pl.Binary)
+        given = [(bytes(owner), scope) for owner, scope, *_ in self._grants.given()]
+        now = int(time.time())
+        later: dict[Any, int] = {}
+        rows = []
+        for owner, scope in reversed(given):
+            provider, records, portions, end = scope
+            what = owner, provider, None if portions is None else tuple(sorted(portions))
+            is_current = end >= now and (records is not None or later.get(what, -1) < end)
+            if records is None:
+                later[what] = max(end, later.get(what, -1))
+            rows.append((owner, scope, (is_current,)))
+        return scopes_of(reversed(rows), {"is_current": pl.Boolean}, owner=pl.Binary)
 
     def save(self, path: str | os.PathLike[str], password: str | bytes) -> None:
         """Write keys, grants and the seals that were seen to a file under a password.
@@ -522,6 +548,9 @@ class User:
 
         Raises
         ------
+        mopse.errors.OutdatedError
+            If the query was made before something was announced, as by `mopse.Owner.unshare`:
+            whoever made it makes a new one.
         mopse.errors.MopseError
             As `mopse.Cloud.search` and `decrypt` do.
         """
@@ -529,7 +558,8 @@ class User:
         as_hours(max_age, kind)
         where, asked = as_cloud(cloud), instance(query, Query, "a query")
         since = known_state(self._proven_states, where) if kind else None
-        answer = search(where, asked, proof=kind, since=since)
+        with asked_by_a_user("the query"):
+            answer = search(where, asked, proof=kind, since=since)
         if kind and since is not None:
             try:
                 self.prove(answer, asked, max_age=max_age)

@@ -36,7 +36,7 @@ use crate::wire::{HEAD_LEN, Kind, Reader, Writer};
 
 const FILE: &str = "the audit log";
 const START: u64 = (HEAD_LEN + VERIFICATION_KEY_LEN) as u64;
-const LENGTH: u64 = 4;
+const LENGTH: u64 = size_of::<u32>() as u64;
 
 fn failed(error: &std::io::Error) -> Error {
     Error::File { what: FILE, why: error.to_string() }
@@ -130,7 +130,7 @@ impl Log {
         }
         state.end = found.end;
         let cut = file.set_len(found.end).and_then(|()| file.sync_all());
-        cut.and_then(|()| file.seek(SeekFrom::Start(found.end))).map_err(|error| failed(&error))?;
+        cut.map_err(|error| failed(&error))?;
         Ok(Self::new(identity, state, Some(file)))
     }
 
@@ -170,7 +170,7 @@ impl Log {
         let file = File::open(path).map_err(|error| failed(&error))?;
         let mut books: HashMap<Owner, Book> = HashMap::new();
         let found = read_records(&file, |owner, bytes, at| {
-            books.entry(owner).or_default().push(bytes, at)
+            books.entry(owner).or_default().push(bytes, at);
         })?;
         let mut ordered: Vec<&Checkpoint> = checkpoints.iter().collect();
         ordered.sort_by_key(|checkpoint| (checkpoint.owner, checkpoint.size));
@@ -257,17 +257,19 @@ impl Log {
     }
 
     fn sync_to(&self, file: &mut File) -> Result<(), Error> {
-        let waiting = {
+        let (waiting, start) = {
             let mut state = self.state.write()?;
-            std::mem::take(&mut state.bytes)
+            let waiting = std::mem::take(&mut state.bytes);
+            let start = state.end - waiting.len() as u64;
+            (waiting, start)
         };
         if waiting.is_empty() {
             return Ok(());
         }
-        let written = file.stream_position().and_then(|start| {
+        let written = file.seek(SeekFrom::Start(start)).and_then(|_| {
             file.write_all(&waiting).and_then(|()| file.sync_data()).inspect_err(|_| {
                 // What is there by halves is cut off, now or when the log is opened.
-                let _ = file.set_len(start).and_then(|()| file.seek(SeekFrom::Start(start)));
+                let _ = file.set_len(start);
             })
         });
         let mut state = self.state.write()?;
@@ -307,7 +309,7 @@ impl Log {
         let size = self.len(&request.owner)?;
         let mut held = self.file.as_ref().map(Lock::write).transpose()?;
         let mut file = held.as_mut().and_then(|held| held.as_mut());
-        if let Some(file) = file.as_deref_mut() {
+        if let Some(file) = &mut file {
             self.sync_to(file)?;
         }
         let state = self.state.read()?;
@@ -316,32 +318,27 @@ impl Log {
         }
         let empty = Book::default();
         let book = state.books.get(&request.owner).unwrap_or(&empty);
-        let (mut entries, mut path, mut from) = (Vec::new(), Vec::new(), size);
+        let (mut places, mut path, mut from) = (Vec::new(), Vec::new(), size);
         if Audit::is_wanted(request) {
             from = request.from;
             let Some(wanted) = slice_from(&book.places, from, size) else {
                 return Err(Error::NoEntry { size, number: from });
             };
-            let mut room = PAGE_BYTES;
-            for &(at, length) in wanted.iter().take(MOST_AUDITED) {
-                if !entries.is_empty() && u64::from(length) > room {
-                    break;
-                }
-                room = room.saturating_sub(length.into());
-                entries.push(match file.as_deref_mut() {
-                    Some(file) => read_at(file, at, length)?,
-                    None => slice_of(&state.bytes, at - START, length)?,
-                });
+            places = page(wanted).to_vec();
+            if !places.is_empty() {
+                path = book.tree.path(from..from + places.len() as u64, size);
             }
-            if !entries.is_empty() {
-                path = book.tree.path(from..from + entries.len() as u64, size);
-            }
-        }
-        if let Some(file) = file.as_deref_mut() {
-            file.seek(SeekFrom::End(0)).map_err(|error| failed(&error))?;
         }
         let proofs = request.since.iter().map(|&old| book.tree.consistency(old, size)).collect();
         let checkpoint = self.sign(request.owner, book, size, time).encode();
+        let entries: Result<_, Error> = match file {
+            None => places.iter().map(|place| slice_of(&state.bytes, *place)).collect(),
+            Some(file) => {
+                drop(state); // who writes down need not wait for the disk
+                places.iter().map(|place| read_at(file, *place)).collect()
+            }
+        };
+        let entries = entries?;
         Ok(Audit { request: request.id, checkpoint, proofs, from, entries, path }.encode())
     }
 }
@@ -385,13 +382,26 @@ fn slice_from(places: &[(u64, u32)], from: u64, size: u64) -> Option<&[(u64, u32
     places.get(from..size)
 }
 
-fn slice_of(bytes: &[u8], at: u64, length: u32) -> Result<Vec<u8>, Error> {
-    let found = usize::try_from(at).ok().and_then(|at| bytes.get(at..)?.get(..length as usize));
+/// How many of some entries are given at once.
+fn page(places: &[(u64, u32)]) -> &[(u64, u32)] {
+    let mut room = PAGE_BYTES;
+    let fits = |&&(_, length): &&(u64, u32)| {
+        let is_room = u64::from(length) <= room;
+        room = room.saturating_sub(length.into());
+        is_room
+    };
+    let count = places.iter().take(MOST_AUDITED).take_while(fits).count();
+    &places[..count]
+}
+
+fn slice_of(bytes: &[u8], (at, length): (u64, u32)) -> Result<Vec<u8>, Error> {
+    let at = usize::try_from(at - START).ok();
+    let found = at.and_then(|at| bytes.get(at..)?.get(..length as usize));
     let gone = || Error::File { what: FILE, why: "an entry is not there".to_owned() };
     Ok(found.ok_or_else(gone)?.to_vec())
 }
 
-fn read_at(file: &mut File, at: u64, length: u32) -> Result<Vec<u8>, Error> {
+fn read_at(file: &mut File, (at, length): (u64, u32)) -> Result<Vec<u8>, Error> {
     let mut bytes = vec![0; length as usize];
     let read = file.seek(SeekFrom::Start(at)).and_then(|_| file.read_exact(&mut bytes));
     read.map_err(|error| failed(&error))?;
@@ -420,7 +430,7 @@ fn read_records(mut file: &File, mut take: impl FnMut(Owner, &[u8], u64)) -> Res
     let mut ends: HashMap<Owner, (u64, Hash)> = HashMap::new();
     let (mut position, mut record) = (START, Vec::new());
     loop {
-        let mut count = [0; LENGTH as usize];
+        let mut count = [0; size_of::<u32>()];
         match reader.read_exact(&mut count) {
             Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::UnexpectedEof => break,

@@ -34,7 +34,7 @@ impl Tree {
             let nodes = &mut self.0[level];
             nodes.push(hash);
             up = match nodes.as_slice() {
-                [.., left, right] if nodes.len() % 2 == 0 => Some(node(left, right)),
+                [.., left, right] if nodes.len().is_multiple_of(2) => Some(node(left, right)),
                 _ => None,
             };
         }

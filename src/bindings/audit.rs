@@ -20,6 +20,9 @@ type EntryColumns = (u64, u64, &'static str, String, [u8; 32], u64);
 /// Identity, owner, size, root, time.
 type CheckpointColumns = ([u8; 32], [u8; 32], u64, [u8; 32], u64);
 
+/// An owner, and how many entries it has.
+type Size = ([u8; 32], u64);
+
 /// The words for what stands in a log.
 #[pyfunction]
 pub(super) fn words() -> Vec<&'static str> {
@@ -78,7 +81,7 @@ pub(super) fn check_log(
     py: Python<'_>,
     path: PathBuf,
     checkpoints: Vec<PyRef<'_, Checkpoint>>,
-) -> PyResult<(Vec<([u8; 32], u64)>, u64)> {
+) -> PyResult<(Vec<Size>, u64)> {
     let checkpoints: Vec<_> = checkpoints.iter().map(|checkpoint| checkpoint.0.clone()).collect();
     let (sizes, torn) = released(py, || log::Log::check(&path, &checkpoints).map_err(Error::from))?;
     Ok((sizes.into_iter().map(|(owner, size)| (owner.0, size)).collect(), torn))

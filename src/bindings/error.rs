@@ -243,6 +243,7 @@ fn of_party(error: &party::Error) -> Exception {
         | party::Error::NoIds
         | party::Error::NoLedger
         | party::Error::NoRange
+        | party::Error::NoRequest
         | party::Error::NoSums { .. }
         | party::Error::NotShared
         | party::Error::NotStored { .. }
@@ -264,6 +265,8 @@ fn of_party(error: &party::Error) -> Exception {
         | party::Error::Layout
         | party::Error::Note { .. }
         | party::Error::Record { .. } => DecryptionError::new_err,
+        party::Error::Decided { .. } => ChangedError::new_err,
+        party::Error::OtherRequest => ReplayError::new_err,
         party::Error::Elsewhere { .. } => AnswerError::new_err,
         party::Error::Forked(error) => of_fork(error),
         party::Error::GrantEnded { .. } => ExpiredError::new_err,
@@ -279,9 +282,14 @@ fn of_party(error: &party::Error) -> Exception {
 
 fn of_sharing(error: &sharing::Error) -> Exception {
     match error {
-        sharing::Error::NoKeys | sharing::Error::PublicKey => InvalidInputError::new_err,
-        sharing::Error::OtherUser => ScopeError::new_err,
-        sharing::Error::Sealed => DecryptionError::new_err,
+        sharing::Error::NoKeys
+        | sharing::Error::PublicKey
+        | sharing::Error::Reason { .. }
+        | sharing::Error::Wider { .. } => InvalidInputError::new_err,
+        sharing::Error::OtherAddress | sharing::Error::OtherUser => ScopeError::new_err,
+        sharing::Error::Closed { .. } | sharing::Error::Sealed => DecryptionError::new_err,
+        sharing::Error::Mislabelled { .. } => SignatureError::new_err,
+        sharing::Error::OtherRequest => AnswerError::new_err,
         sharing::Error::Keys(error) => of_keys(error),
         sharing::Error::Message(error) => of_message(error),
         sharing::Error::Party(error) => of_party(error),

@@ -103,7 +103,7 @@ fn cost_of(cost: Option<(u32, u32, u32)>) -> Cost {
     cost.map_or_else(Cost::default, |(memory, passes, lanes)| Cost { memory, passes, lanes })
 }
 
-fn with_ids<T>(
+pub(super) fn with_ids<T>(
     ids: &Bound<'_, PyAny>,
     use_ids: impl FnOnce(Ids<'_>) -> PyResult<T>,
 ) -> PyResult<T> {
@@ -237,7 +237,7 @@ impl Keyring {
     }
 
     /// What some work makes of the keyring, while which the interpreter is free.
-    fn read<T: Send>(
+    pub(super) fn read<T: Send>(
         &self,
         py: Python<'_>,
         work: impl FnOnce(&party::Keyring) -> T + Send,
@@ -255,7 +255,7 @@ impl Keyring {
     }
 
     /// The same of work that changes it, and is done to its end.
-    fn write<T: Send>(
+    pub(super) fn write<T: Send>(
         &self,
         py: Python<'_>,
         work: impl FnOnce(&mut party::Keyring) -> T + Send,
@@ -907,7 +907,7 @@ type Anew<'py> = (Bound<'py, PyBytes>, Vec<Bound<'py, PyBytes>>);
 type Standing = (SharedScope, bool);
 
 /// Path of the provider, how many records, which portions, and when it ends.
-type SharedScope = (String, Option<usize>, Option<Vec<String>>, u64);
+pub(super) type SharedScope = (String, Option<usize>, Option<Vec<String>>, u64);
 
 /// What is stored of some records.
 #[pyclass(module = "mopse._mopse.party", frozen)]
@@ -933,7 +933,7 @@ fn made_upload(py: Python<'_>, made: Made) -> MadeUpload<'_> {
 /// Behind `mopse.User`.
 #[pyclass(module = "mopse._mopse.party", frozen)]
 pub(super) struct Grants {
-    grants: Lock<grants::Grants>,
+    pub(super) grants: Lock<grants::Grants>,
     seals: Seals,
     /// The user's keys, if it has any.
     user: Option<Lock<user::User>>,
@@ -954,7 +954,7 @@ fn accepted(given: Given) -> Accepted {
 }
 
 impl Grants {
-    fn user(&self) -> PyResult<&Lock<user::User>> {
+    pub(super) fn user(&self) -> PyResult<&Lock<user::User>> {
         Ok(self.user.as_ref().ok_or(sharing::Error::NoKeys)?)
     }
 }

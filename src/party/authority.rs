@@ -8,6 +8,7 @@ use super::keyring::{Derived, Earlier, Keyring, Seed, Standing, ruler_key, sign,
 use super::keywords::Uses;
 use super::ledger::Ledger;
 use super::proving::Seals;
+use super::requests::Requests;
 use super::shares::Shares;
 use crate::keys::{Key, Purpose};
 use crate::lock::Lock;
@@ -97,6 +98,7 @@ impl Keyring {
             ledger: Lock::new(Some(Ledger::default())),
             seals: Seals::default(),
             shares: Shares::default(),
+            requests: Requests::default(),
             seed: self.seed.as_ref().map(|seed: &Seed| seed.of(node)).transpose()?,
         })
     }

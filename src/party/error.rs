@@ -138,6 +138,21 @@ pub enum Error {
     #[error("nothing is shared with this user")]
     NotShared,
 
+    /// There is no such request.
+    #[error("there is no request for access of this number")]
+    NoRequest,
+
+    /// Something became of a request before.
+    #[error("the request for access was decided before, or has ended: it is {state}")]
+    Decided {
+        /// What it is.
+        state: &'static str,
+    },
+
+    /// Another request has the number of one.
+    #[error("another request for access has this number")]
+    OtherRequest,
+
     /// A grant names another user.
     #[error("the grant is for another user")]
     OtherUser,

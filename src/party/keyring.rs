@@ -40,6 +40,7 @@ use super::leaves;
 use super::ledger::Ledger;
 use super::proving::Seals;
 use super::records::Ids;
+use super::requests::Requests;
 use super::shares::Shares;
 use super::uploading::check_names;
 use crate::keys::{Key, Purpose, fill_random};
@@ -82,6 +83,8 @@ pub struct Keyring {
     pub(super) seals: Seals,
     /// With whom it shares what.
     pub(super) shares: Shares,
+    /// What was asked of it.
+    pub(super) requests: Requests,
     /// Where all randomness comes from, if experiments must repeat.
     pub(super) seed: Option<Seed>,
 }
@@ -200,6 +203,7 @@ impl Keyring {
             ledger: Lock::new(Some(Ledger::default())),
             seals: Seals::default(),
             shares: Shares::default(),
+            requests: Requests::default(),
             seed: None,
         }
     }

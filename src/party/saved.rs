@@ -28,6 +28,7 @@ use super::hierarchy::{Authority, Below};
 use super::keyring::{Derived, Earlier, Keyring, Standing};
 use super::keywords::Uses;
 use super::proving::Seals;
+use super::requests::Requests;
 use super::shares::Shares;
 use super::uploading::check_names;
 use crate::cipher::aes_gcm_siv::NONCE_LEN;
@@ -251,6 +252,7 @@ impl Keyring {
             writer.bytes(&seal.head());
         }
         self.shares.write(&mut writer);
+        self.requests.write(&mut writer);
         writer.0
     }
 
@@ -296,6 +298,7 @@ impl Keyring {
             return Err(reader.fault().into());
         }
         let shares = if version < 5 { Shares::default() } else { Shares::read(&mut reader)? };
+        let requests = if version < 6 { Requests::default() } else { Requests::read(&mut reader)? };
         reader.end()?;
         // What was made since the file was written is not known.
         let ledger = Lock::new(None);
@@ -316,6 +319,7 @@ impl Keyring {
             ledger,
             seals: Seals::new(seals),
             shares,
+            requests,
             seed: None,
         })
     }

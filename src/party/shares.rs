@@ -134,7 +134,7 @@ pub struct Scope {
 }
 
 impl Scope {
-    fn write<B: Buffer>(&self, writer: &mut Writer<B>) {
+    pub(crate) fn write<B: Buffer>(&self, writer: &mut Writer<B>) {
         writer.text(&self.provider).u64(self.end);
         match &self.ids {
             None => {
@@ -155,7 +155,7 @@ impl Scope {
         }
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
         let (provider, end) = (reader.text()?.to_owned(), reader.u64()?);
         let ids = KeptIds::read(reader)?;
         let portions = match reader.u8()? {

@@ -1,21 +1,17 @@
 //! Users' keys: what is sealed to them, and what they sign.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
-use chacha20::ChaCha20Rng;
 use ed25519_dalek::{Signer, SigningKey};
-use hpke::aead::AesGcm256;
-use hpke::kdf::HkdfSha256;
-use hpke::kem::{X25519HkdfSha256, XWing};
-use hpke::{Deserializable, Kem, OpModeR, OpModeS, Serializable};
-use hpke::{single_shot_open, single_shot_seal_with_rng};
-use rand::SeedableRng;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::Error;
+pub use super::hpke::Algorithm;
+use super::request::Own;
 use crate::cipher::password::{Ceiling, Cost};
-use crate::keys::{Key, Purpose, fill_random};
+use crate::keys::{Key, Purpose};
 use crate::message;
 use crate::message::certificate::Owner;
 use crate::message::seal::Seal;
@@ -26,46 +22,10 @@ use crate::party::grants::Grants;
 use crate::party::proving::Seals;
 use crate::party::saved;
 use crate::party::shares::{Given, UserName};
-use crate::wire::{Kind, Reader, Writer};
+use crate::wire::{Kind, Reader, Writer, append_secret};
 
 /// What an encapsulated key is for; what it is bound to follows.
 const INFO: &[u8] = b"mopse/v1 grant";
-
-/// How a key is encapsulated for a user.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Algorithm {
-    /// X25519 with HKDF-SHA256.
-    X25519 = 1,
-    /// X-Wing: ML-KEM-768 and X25519, of which either must hold.
-    XWing = 2,
-}
-
-impl Algorithm {
-    fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
-        match reader.u8()? {
-            1 => Ok(Self::X25519),
-            2 => Ok(Self::XWing),
-            _ => Err(reader.fault().into()),
-        }
-    }
-
-    /// Bytes of the key that something is sealed to.
-    fn key_len(self) -> usize {
-        match self {
-            Self::X25519 => <X25519HkdfSha256 as Kem>::PublicKey::size(),
-            Self::XWing => <XWing as Kem>::PublicKey::size(),
-        }
-    }
-
-    /// Bytes of an encapsulated key.
-    fn encapsulated_len(self) -> usize {
-        match self {
-            Self::X25519 => <X25519HkdfSha256 as Kem>::EncappedKey::size(),
-            Self::XWing => <XWing as Kem>::EncappedKey::size(),
-        }
-    }
-}
 
 /// A user's public keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,6 +72,11 @@ impl Public {
         &self.verification
     }
 
+    /// The key that something is sealed to, and how.
+    pub(super) fn sealed_to(&self) -> (Algorithm, &[u8]) {
+        (self.algorithm, &self.encapsulation)
+    }
+
     /// Seals what an owner's keyring, or that of one of its providers, gave this user.
     ///
     /// # Errors
@@ -121,57 +86,11 @@ impl Public {
     pub fn seal(&self, owner: &Owner, given: &[u8]) -> Result<Vec<u8>, Error> {
         let mut writer = Writer::new(Kind::SealedGrant);
         writer.raw(&owner.0).raw(&self.name()).u8(self.algorithm as u8);
-        let seal = match self.algorithm {
-            Algorithm::X25519 => sealed::<X25519HkdfSha256>,
-            Algorithm::XWing => sealed::<XWing>,
-        };
-        let (encapsulated, ciphertext) = seal(&self.encapsulation, &writer.0, given)?;
+        let (encapsulated, ciphertext) =
+            self.algorithm.seal(&self.encapsulation, [INFO, &writer.0], given)?;
         writer.raw(&encapsulated).bytes(&ciphertext);
         Ok(writer.0)
     }
-}
-
-fn sealed<K: Kem>(
-    key: &[u8],
-    associated: &[u8],
-    plaintext: &[u8],
-) -> Result<(Vec<u8>, Vec<u8>), Error> {
-    let key = K::PublicKey::from_bytes(key).map_err(|_| Error::PublicKey)?;
-    // The crate's own source of randomness panics where there is none.
-    let mut seed = Zeroizing::new([0; 32]);
-    fill_random(seed.as_mut_slice())?;
-    let mut random = ChaCha20Rng::from_seed(*seed);
-    count(Operation::Encapsulation, 1);
-    let mode = OpModeS::Base;
-    let (encapsulated, ciphertext) = single_shot_seal_with_rng::<AesGcm256, HkdfSha256, K>(
-        &mode,
-        &key,
-        &[INFO, associated].concat(),
-        plaintext,
-        b"",
-        &mut random,
-    )
-    .map_err(|_| Error::PublicKey)?;
-    Ok((encapsulated.to_bytes().to_vec(), ciphertext))
-}
-
-fn opened<K: Kem>(
-    key: &K::PrivateKey,
-    encapsulated: &[u8],
-    associated: &[u8],
-    ciphertext: &[u8],
-) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let encapsulated = K::EncappedKey::from_bytes(encapsulated).map_err(|_| Error::Sealed)?;
-    count(Operation::Encapsulation, 1);
-    let opened = single_shot_open::<AesGcm256, HkdfSha256, K>(
-        &OpModeR::Base,
-        key,
-        &encapsulated,
-        &[INFO, associated].concat(),
-        ciphertext,
-        b"",
-    );
-    Ok(Zeroizing::new(opened.map_err(|_| Error::Sealed)?))
 }
 
 /// A user: its keys, and what it was given.
@@ -180,6 +99,8 @@ pub struct User {
     key: Key,
     public: Public,
     given: Vec<Zeroizing<Vec<u8>>>,
+    /// What it has asked for, by number.
+    pub(super) asked: BTreeMap<u128, Own>,
 }
 
 impl User {
@@ -196,12 +117,7 @@ impl User {
     #[must_use]
     pub fn of(algorithm: Algorithm, key: Key) -> Self {
         let material = key.child(Purpose::Encapsulation, b"", 0);
-        let encapsulation = match algorithm {
-            Algorithm::X25519 => {
-                X25519HkdfSha256::derive_keypair(material.expose()).1.to_bytes().to_vec()
-            }
-            Algorithm::XWing => XWing::derive_keypair(material.expose()).1.to_bytes().to_vec(),
-        };
+        let encapsulation = algorithm.public(&material);
         let signer = SigningKey::from_bytes(key.child(Purpose::Sign, b"user", 0).expose());
         let verification = signer.verifying_key().to_bytes();
         let mut writer = Writer::new(Kind::UserPublic);
@@ -210,7 +126,7 @@ impl User {
         let signature = signer.sign(&to_sign(&writer.0)).to_bytes();
         writer.raw(&signature);
         let public = Public { algorithm, verification, encapsulation, message: writer.0 };
-        Self { algorithm, key, public, given: Vec::new() }
+        Self { algorithm, key, public, given: Vec::new(), asked: BTreeMap::new() }
     }
 
     /// Its public keys.
@@ -237,17 +153,7 @@ impl User {
             return Err(Error::OtherUser);
         }
         let material = self.key.child(Purpose::Encapsulation, b"", 0);
-        let material = material.expose();
-        match algorithm {
-            Algorithm::X25519 => {
-                let (key, _) = X25519HkdfSha256::derive_keypair(material);
-                opened::<X25519HkdfSha256>(&key, encapsulated, associated, ciphertext)
-            }
-            Algorithm::XWing => {
-                let (key, _) = XWing::derive_keypair(material);
-                opened::<XWing>(&key, encapsulated, associated, ciphertext)
-            }
-        }
+        algorithm.open(&material, [INFO, associated], encapsulated, ciphertext)
     }
 
     /// Takes what was sealed to this user, at a time in seconds since 1970, and adds it to what it opens.
@@ -263,10 +169,29 @@ impl User {
         }
         let read = Given::decode(&given, &self.public.name())?;
         grants.add_for(&self.public.name(), read.grant.clone(), now)?;
+        self.keep(given);
+        Ok(read)
+    }
+
+    /// Remembers what it was given.
+    pub(super) fn keep(&mut self, given: Zeroizing<Vec<u8>>) {
         if !self.given.contains(&given) {
             self.given.push(given);
         }
-        Ok(read)
+    }
+
+    /// What something sealed to its public key is opened by.
+    pub(super) fn material(&self) -> Key {
+        self.key.child(Purpose::Encapsulation, b"", 0)
+    }
+
+    /// Signs a message.
+    pub(super) fn signed(&self, mut message: Zeroizing<Vec<u8>>) -> Zeroizing<Vec<u8>> {
+        let signer = SigningKey::from_bytes(self.key.child(Purpose::Sign, b"user", 0).expose());
+        count(Operation::Signature, 1);
+        let signature = signer.sign(&to_sign(&message)).to_bytes();
+        append_secret(&mut message, &signature);
+        message
     }
 
     /// What it was given, in the clear.
@@ -295,6 +220,11 @@ impl User {
         heads.iter().for_each(|head| {
             writer.bytes(head);
         });
+        writer.count(self.asked.len());
+        for (number, own) in &self.asked {
+            writer.u128(*number);
+            own.write(&mut writer);
+        }
         Ok(saved::seal_contents(saved::Kind::User, &writer.0, password, cost)?)
     }
 
@@ -311,7 +241,8 @@ impl User {
     ) -> Result<(Self, Grants, Seals), Error> {
         let contents = saved::open_contents(ceiling, file, password, saved::Kind::User)?;
         let damaged = || party::Error::Damaged { what: "the file" };
-        let mut reader = Reader::new(&contents, Kind::UserKeys).map_err(|_| damaged())?;
+        let (mut reader, version) =
+            Reader::of_any_version(&contents, Kind::UserKeys).map_err(|_| damaged())?;
         let read = || -> Result<_, Error> {
             let algorithm = Algorithm::read(&mut reader)?;
             let key = Key::from_bytes(reader.raw(32)?)?;
@@ -324,6 +255,11 @@ impl User {
             }
             let heads = (0..reader.count(8)?).map(|_| Seal::of_head(reader.bytes()?));
             let seals = Seals::new(heads.collect::<Result<Vec<_>, message::Error>>()?);
+            let requests = if version < 2 { 0 } else { reader.count(16)? };
+            for _ in 0..requests {
+                let (number, own) = (reader.u128()?, Own::read(&mut reader)?);
+                user.asked.insert(number, own);
+            }
             reader.end()?;
             Ok((user, grants, seals))
         };

@@ -192,6 +192,14 @@ class World:
         self.witness = sharing.Witness(self.owner.key)
         self.witness.watch(self.cloud, self.owner)
 
+    def asked(self) -> mopse.sharing.AccessRequest:
+        """Ask for records of a provider."""
+        return self.doctor.request(self.owner.address(), "a")
+
+    def decided(self) -> bytes:
+        """Ask for records of a provider, and approve it."""
+        return self.owner.approve(self.owner.receive_request(self.asked().message))
+
     def audit_request(self) -> bytes:
         """Return a request to the audit log."""
         return bytes(self.owner._keyring.audit_request([], None, 2**40)[1])
@@ -481,6 +489,14 @@ def _saved(w: World, party: str) -> str:
     return str(path)
 
 
+def _to(w: World, party: mopse.Owner | mopse.Provider) -> bytes:
+    return w.doctor.request(party.address(), "a").message
+
+
+def _open(w: World, party: mopse.Owner | mopse.Provider) -> str:
+    return party.receive_request(_to(w, party))
+
+
 def _seen(w: World) -> str:
     path = Path(folder()) / "seen"
     w.witness.save(path)
@@ -597,6 +613,14 @@ BY_CALL: dict[str, dict[str, Right]] = {
     "mopse.Provider.learn_uses": {"request": lambda w: w.notes_request},
     "mopse.Provider.open": {"path": lambda _: saved("a")},
     "mopse.Provider.open_file": {"request": lambda w: w.fetch},
+    "mopse.Owner.approve": {"request": lambda w: _open(w, w.owner)},
+    "mopse.Owner.forget_request": {"request": lambda w: _open(w, w.owner)},
+    "mopse.Owner.receive_request": {"request": lambda w: _to(w, w.owner)},
+    "mopse.Owner.refuse": {"request": lambda w: _open(w, w.owner)},
+    "mopse.Provider.approve": {"request": lambda w: _open(w, w.a)},
+    "mopse.Provider.forget_request": {"request": lambda w: _open(w, w.a)},
+    "mopse.Provider.receive_request": {"request": lambda w: _to(w, w.a)},
+    "mopse.Provider.refuse": {"request": lambda w: _open(w, w.a)},
     "mopse.Provider.removal": {"provider": same("a/ward")},
     "mopse.Provider.save": {"path": lambda _: str(Path(folder()) / "a")},
     "mopse.Provider.share": {"user": lambda w: w.doctor.public, "provider": same("a/ward")},
@@ -920,7 +944,17 @@ BY_CALL: dict[str, dict[str, Right]] = {
         )
     },
     "mopse.secret_sharing.split": {"secret": same(b"secret"), "threshold": same(2)},
+    "mopse.User.forget_request": {"request": lambda w: w.asked().number},
+    "mopse.User.read_decision": {"decision": lambda w: w.decided()},
+    "mopse.User.request": {"address": lambda w: w.owner.address()},
+    "mopse.User.withdraw": {"request": lambda w: w.asked().number},
+    "mopse.attacks.release_readers": {
+        "owner": lambda w: w.owner,
+        "ids": same([1]),
+    },
+    "mopse.sharing.AccessRequest": {"number": same("0" * 32), "message": same(b"x")},
     "mopse.sharing.Checkpoint": {"message": message_of("checkpoint")},
+    "mopse.sharing.Decision": {"is_approved": same(True), "reason": same("")},
     "mopse.sharing.Witness.compare": {"other": lambda w: w.checkpoint, "party": lambda w: w.owner},
     "mopse.sharing.Witness.entries": {"owner": lambda w: w.owner},
     "mopse.sharing.Witness.open": {"path": lambda w: _seen(w)},

@@ -57,7 +57,15 @@ PYTHON = {
         *("_checked", "_checks", "_files", "_remote", "cloud", "errors", "messages"),
     },
     "_audit": {"_checks", "_files", "_mopse", "errors", "messages"},
-    "sharing": {*_PRIMITIVE, "_audit", "_files", "_party", "cloud", "messages"},  # whom it asks
+    "sharing": {
+        *_PRIMITIVE,
+        "_audit",
+        "_files",
+        "_party",
+        "_requests",
+        "cloud",
+        "messages",
+    },  # whom it asks
     "schemes": _PRIMITIVE,
     "secret_sharing": _PRIMITIVE,
     "passwords": _PRIMITIVE,
@@ -67,10 +75,17 @@ PYTHON = {
     "leakage": {"_checks", "_table", "_verdict", "errors", "schema"},
     "_answers": _KEYRINGS - {"_answers"},
     "_proofs": {"_answers", "_checks", "_fork", "_mopse", "errors", "messages"},
-    "_party": {*_KEYRINGS, "_files", "_proofs", "cloud"},  # whom they ask; only its type
+    "_requests": _KEYRINGS,
+    "_party": {
+        *_KEYRINGS,
+        "_files",
+        "_proofs",
+        "_requests",
+        "cloud",
+    },  # whom they ask; only its type
     "provider": {*_KEYRINGS, "_party", "cloud", "files", "leakage"},
     "owner": {*_KEYRINGS, "_party", "provider"},
-    "user": {*_KEYRINGS, "_files", "_party", "_proofs", "cloud"},
+    "user": {*_KEYRINGS, "_files", "_party", "_proofs", "_requests", "cloud"},
     "plot": {*_PRIMITIVE, "_checked", "_files", "_table"},
     "datasets": {"_checked", "_checks", "_files", "_fork", "_table", "errors"},
     "specimens": {"_checked", "_checks", "errors"},
@@ -78,7 +93,7 @@ PYTHON = {
     "attacks": {
         *(_PRIMITIVE | {"_checked", "_fork", "_formulas", "_scheme_names", "_table", "cloud"}),
         "messages",
-        *("ciphers", "owner", "passwords", "provider", "schema", "schemes", "stores"),
+        *("ciphers", "owner", "passwords", "provider", "schema", "schemes", "stores", "user"),
     },
     "evaluate": {
         *(_PRIMITIVE | {"_checked", "_files", "_fork", "_formulas", "_progress", "_scheme_names"}),
@@ -103,6 +118,7 @@ PYTHON = {
     "cli": {
         *(
             "",
+            "_answers",
             "_checks",
             "_files",
             "_party",

@@ -22,6 +22,7 @@ from mopse.errors import (
     InvalidInputError,
     MissingFileError,
     MopseError,
+    OutdatedError,
     ScopeError,
     SignatureError,
     WrongPasswordError,
@@ -69,8 +70,8 @@ def test_a_user_opens_what_was_shared_with_it_and_nothing_else(scene, post_quant
     doctor.accept(scene["clinic"].share(doctor.public, ids=["clinic 1"]))
     assert ids(scene, doctor) == ["clinic 1", "hospital 0", "hospital 1", "hospital 2"]
     assert doctor.granted.drop("owner").rows() == [
-        ("hospital", None, None, None),
-        ("clinic", 1, ["contact", "files", "rest"], None),
+        ("hospital", None, None, None, True),
+        ("clinic", 1, ["contact", "files", "rest"], None, True),
     ]
     assert set(doctor.granted["owner"]) == {scene.owner.key}
 
@@ -160,6 +161,52 @@ def test_what_was_changed_or_cut_is_refused(scene):
                 scene.owner.share(message, "hospital")
     assert doctor.granted.is_empty()
     assert scene.owner.shared.height == 1
+
+
+def test_what_is_given_again_takes_the_place_of_what_was_as_long(scene, monkeypatch):
+    doctor, leaver = mopse.User.generate(), mopse.User.generate()
+    hour = datetime.timedelta(hours=1)
+
+    def accept(provider, ids=None, **more):
+        doctor.accept(scene.owner.share(doctor.public, provider, ids, **more))
+
+    def current():
+        return doctor.granted["is_current"].to_list()
+
+    accept("hospital")
+    accept("hospital", portions=["rest"])  # another scope
+    accept("clinic", expires_in=hour)
+    accept("clinic", expires_in=hour / 2)  # the longer one is not taken back by it
+    accept("clinic", ["clinic 1"])
+    accept("clinic", ["clinic 0"])
+    assert current() == [True] * 6
+    scene.owner.share(leaver.public, "hospital")
+    for sealed in scene.owner.unshare(leaver.public)[doctor.public]:
+        doctor.accept(sealed)
+    granted = doctor.granted
+    # Of grants of single records it is not known which are of the same ones.
+    newest = granted.filter("is_current", pl.col("records").is_null())
+    scopes = newest.select("provider", pl.col("portions").list.join(" "))
+    assert scopes.filter(pl.col("provider") == "hospital").is_duplicated().sum() == 0
+    assert granted.filter(pl.col("provider") == "hospital").height == 4
+    assert newest.filter(pl.col("provider") == "hospital").height == 2
+    kept = doctor.granted.filter("is_current", pl.col("ends").is_not_null()).height
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() + 3700)
+    late = doctor.granted
+    assert (kept, late.filter("is_current", pl.col("ends").is_not_null()).height) == (2, 0)
+    assert late.drop("is_current").equals(granted.drop("is_current"))
+
+
+def test_a_query_from_before_somebody_left_says_what_a_user_does(scene):
+    doctor, leaver = mopse.User.generate(), mopse.User.generate()
+    for user in (doctor, leaver):
+        user.accept(scene.owner.share(user.public, "hospital"))
+    query = scene.owner.query(age=(0, 99))
+    scene.owner.unshare(leaver.public)
+    scene.cloud.enroll(scene.owner.public)
+    with pytest.raises(OutdatedError, match=r"the query is older .* whoever made it for a new one"):
+        doctor.ask(scene.cloud, query)
 
 
 def test_a_grant_that_has_ended_is_not_taken_and_one_that_ends_is_closed(scene, monkeypatch):

@@ -3,6 +3,8 @@ from typing import final
 
 from mopse._mopse.message import AuditRequest
 
+__all__ = ["Checkpoint", "Log", "Witness", "check_log", "words"]
+
 _Entry = tuple[int, int, str, str, bytes, int]
 
 def words() -> list[str]: ...

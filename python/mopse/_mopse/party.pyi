@@ -23,9 +23,20 @@ __all__ = [
     "Keyring",
     "Shelf",
     "Versions",
+    "address",
+    "approve_request",
     "first_fault",
+    "forget_own_request",
+    "forget_request",
+    "make_request",
+    "read_decision",
+    "receive_request",
+    "refuse_request",
+    "requests_of",
+    "requests_to",
     "spell_portions",
     "type_of",
+    "withdraw_request",
 ]
 
 _OpenedColumn: TypeAlias = tuple[str, str, str, Any, Any]
@@ -224,3 +235,30 @@ class Grants:
     def open_file(
         self, fetched: Fetched, request: Request, now: int
     ) -> tuple[_Described, bytes]: ...
+
+_Told: TypeAlias = tuple[
+    tuple[str, int | None, list[str] | None, int], str, int, int, str, int | None, str | None
+]
+
+def address(keyring: Keyring, is_post_quantum: bool) -> bytes: ...
+def receive_request(keyring: Keyring, sealed: bytes, now: int) -> int: ...
+def approve_request(
+    keyring: Keyring, number: int, portions: Sequence[str] | None, end: int | None, now: int
+) -> bytes: ...
+def refuse_request(keyring: Keyring, number: int, reason: str, now: int) -> bytes: ...
+def requests_to(keyring: Keyring, now: int) -> list[tuple[int, bytes, _Told]]: ...
+def forget_request(keyring: Keyring, number: int) -> None: ...
+def make_request(
+    user: Grants,
+    address: bytes,
+    path: str,
+    ids: Any,
+    portions: Sequence[str] | None,
+    end: int,
+    reason: str,
+    span: tuple[int, int],
+) -> tuple[int, bytes]: ...
+def withdraw_request(user: Grants, number: int, now: int) -> bytes: ...
+def read_decision(user: Grants, sealed: bytes, now: int) -> int: ...
+def requests_of(user: Grants, now: int) -> list[tuple[int, bytes, _Told]]: ...
+def forget_own_request(user: Grants, number: int) -> None: ...

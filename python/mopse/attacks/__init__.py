@@ -96,6 +96,7 @@ from mopse.attacks._view import (
 if TYPE_CHECKING:
     from mopse.attacks._deployment import Deployment
     from mopse.attacks._login_store import LoginStore
+    from mopse.attacks._release import release_readers
 
 __all__ = [
     "CERTAIN",
@@ -168,6 +169,7 @@ __all__ = [
     "rank",
     "rank_share",
     "reflected",
+    "release_readers",
     "score",
     "segments",
     "simulate_queries",
@@ -191,4 +193,8 @@ def __getattr__(name: str) -> Any:
         from mopse.attacks._login_store import LoginStore
 
         return LoginStore
+    if name == "release_readers":
+        from mopse.attacks._release import release_readers
+
+        return release_readers
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

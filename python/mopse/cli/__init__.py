@@ -7,6 +7,7 @@ the exit code; none is 0. The commands are loaded by `main`, which knows what Ct
 import contextlib
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,12 +25,27 @@ def main(arguments: list[str] | None = None) -> None:
     arguments : list of str, optional
         What follows the command's name; by default what the shell gave.
     """
+    _open_streams()
     try:
         with _ending_at_once():
             from mopse.cli._main import run
         run(arguments)
     except KeyboardInterrupt:
         raise SystemExit(_INTERRUPTED) from None
+
+
+def _open_streams() -> None:
+    """Have a stream that is closed be one that nobody reads.
+
+    Its number would be that of the next file, and what is printed would be written there.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            with contextlib.suppress(OSError):  # as of what is another file already
+                os.fstat(number)
+                continue
+            null = os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, open(null, "w" if number else "r", encoding="utf-8"))  # noqa: SIM115
 
 
 @contextlib.contextmanager

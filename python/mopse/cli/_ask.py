@@ -1,9 +1,6 @@
 """The command ``mopse ask``."""
 
 import argparse
-import contextlib
-import re
-from collections.abc import Iterator
 
 import mopse
 from mopse.cli._bounds import bounds
@@ -18,7 +15,6 @@ from mopse.cli._session import (
     check_proof,
     session,
 )
-from mopse.errors import InvalidInputError
 
 __all__ = ["add"]
 
@@ -59,7 +55,7 @@ def _run(given: argparse.Namespace) -> int:
     check_proof(given)
     with session(given) as at:
         ranges = bounds(given.query, at.party.schema)
-        with _in_flags(), at.remembering(has_proof=given.proof):
+        with at.remembering(has_proof=given.proof):
             found, answer = at.party._asked(
                 at.cloud,
                 ranges,
@@ -92,23 +88,3 @@ def _unsealed(answer: mopse.Answer) -> dict[str, int]:
         if one["unsealed"]:
             late[one["provider"]] = late.get(one["provider"], 0) + one["unsealed"]
     return dict(sorted(late.items()))
-
-
-_FLAGS = {
-    "by_provider=True gives each provider's records as they are, faults='report'": "--report",
-    "faults='report'": "--report",
-}
-_TYPES = re.compile(r"Schema\(types=.*\) has")
-
-
-@contextlib.contextmanager
-def _in_flags() -> Iterator[None]:
-    """Have an error say what helps as commands have it."""
-    try:
-        yield
-    except InvalidInputError as error:
-        said = str(error)
-        for python, flag in _FLAGS.items():
-            said = said.replace(python, flag)
-        said = _TYPES.sub("[types] in the schema file of `mopse encrypt --schema` has", said)
-        raise type(error)(said) from None

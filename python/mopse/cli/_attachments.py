@@ -1,4 +1,4 @@
-"""The commands ``mopse attach``, ``find`` and ``fetch``: files of records.
+"""The command ``mopse attach``: files of records.
 
 What is attached lies beside the keyring, sealed, from before it is sent until its command is done.
 A command that was interrupted and is given again, of the same record, name, type, keywords, content
@@ -6,7 +6,6 @@ and cloud, sends these very bytes once more, which a cloud takes once.
 """
 
 import argparse
-import errno
 import hashlib
 import json
 import mimetypes
@@ -17,26 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import mopse
-from mopse._files import PRIVATE, as_file, is_plain, read_whole, removed, write_whole
+from mopse._files import PRIVATE, as_file, read_whole, removed, write_whole
 from mopse.cli._command import Commands
-from mopse.cli._output import (
-    add_json,
-    counted,
-    note,
-    print_document,
-    print_line,
-    print_table,
-    rows_of,
-)
+from mopse.cli._output import add_json, print_document, print_line, rows_of
 from mopse.cli._session import (
-    NOTHING_FOUND,
     Session,
     add_cloud,
     add_documented,
     add_party,
-    add_proof,
     as_provider,
-    check_proof,
     session,
 )
 from mopse.cli._tables import as_ids
@@ -57,7 +45,7 @@ _ANY_TYPE = "application/octet-stream"
 
 
 def add(commands: Commands) -> None:
-    """Add the commands."""
+    """Add the command."""
     attach = add_documented(
         commands,
         "attach",
@@ -65,7 +53,13 @@ def add(commands: Commands) -> None:
         long="""Seal a file, as the provider of a record, and have a cloud store it with encrypted
         keywords to find it by. The cloud sees neither name, type nor keyword. The record is looked
         up first: one that is not there is refused. A command that was interrupted is given again,
-        and attaches nothing twice.""",
+        and attaches nothing twice.
+
+        Nor is a file attached that the record has already, with this name, type and content: that
+        is refused until --again says so, as for other keywords. To know it, the descriptions of the
+        record's files are fetched, some hundred bytes each, and the whole of one that has this
+        name, type and length; the cloud sees that this is asked. Of a record that is not there,
+        with --unchecked, it is not known.""",
         example="""mopse attach 17 chest.jpg --keyword pneumonia --keyword '0171 234' \\
                      --as hospital.keyring --to phr.duckdb""",
     )
@@ -90,48 +84,15 @@ def add(commands: Commands) -> None:
         action="store_true",
         help="attach it also to a record that is not there, because it comes later",
     )
+    attach.add_argument(
+        "--again",
+        action="store_true",
+        help="attach it also if the record has this very file already",
+    )
     add_party(attach)
     add_cloud(attach)
     add_json(attach)
     attach.set_defaults(run=_attach)
-
-    find = add_documented(
-        commands,
-        "find",
-        short="list files by keywords",
-        long="""List the attached files that have all of some keywords, at every provider in reach.
-        The cloud learns which files match each keyword, not the words.
-
-        The exit code is 0 if there are files, 3 if there is none.""",
-        example="mopse find pneumonia '0171 234' --as owner.keyring --cloud phr.duckdb",
-    )
-    find.add_argument("words", nargs="+", metavar="WORD", help="a keyword")
-    add_party(find)
-    add_cloud(find)
-    add_proof(find)
-    add_json(find)
-    find.set_defaults(run=_find)
-
-    fetch = add_documented(
-        commands,
-        "fetch",
-        short="fetch one attached file",
-        long="""Fetch an attached file by the number that `mopse find` shows, and write what it
-        holds; no other file moves.""",
-        example="""mopse fetch 0b5e... --out chest.jpg --as owner.keyring --cloud phr.duckdb""",
-    )
-    fetch.add_argument("number", metavar="NUMBER", help="the file's number, from `mopse find`")
-    fetch.add_argument("--out", required=True, metavar="FILE", help="where it goes")
-    fetch.add_argument(
-        "--replace", action="store_true", help="write it in place of a file that is there"
-    )
-    add_party(fetch)
-    add_cloud(fetch)
-    fetch.add_argument(
-        "--proof", action="store_true", help="refuse a file that its provider is not shown to sign"
-    )
-    add_json(fetch)
-    fetch.set_defaults(run=_fetch)
 
 
 def _attach(given: argparse.Namespace) -> None:
@@ -142,9 +103,10 @@ def _attach(given: argparse.Namespace) -> None:
     with session(given) as at:
         provider = as_provider(at.party, given.keyring)
         [record] = as_ids([given.record], text_ids=given.text_ids)
-        if not given.unchecked:
-            is_there = at.up_to_date(lambda: len(at.cloud.search(provider.lookup([record]))))
-            if not is_there:
+        found = None
+        if not (given.unchecked and given.again):
+            found = at.up_to_date(lambda: at.cloud.search(provider.lookup([record])))
+            if not (len(found) or given.unchecked):
                 raise InvalidInputError(
                     f"{provider.path} has no record {record!r} there, and nothing was attached: "
                     "--unchecked does it nevertheless"
@@ -160,7 +122,10 @@ def _attach(given: argparse.Namespace) -> None:
                 record, contents, name=name, media_type=media_type, keywords=given.keyword
             )
 
-        message, is_repeated = _again(at, kept) or (_sent(at, provider, kept, attach), False)
+        interrupted = _again(at, kept)
+        if interrupted is None and found is not None and len(found) and not given.again:
+            _refuse_known(at, found, name, media_type, contents)
+        message, is_repeated = interrupted or (_sent(at, provider, kept, attach), False)
         if given.json:
             document = {"provider": provider.path, "file": message.file, "repeated": is_repeated}
             print_document(document)
@@ -177,6 +142,25 @@ def _place(keyring: str, provider: mopse.Provider, said: list[Any], contents: by
     name = provider.handles([digest.hexdigest()]).tobytes().hex()
     place = Path(os.path.realpath(keyring))
     return place.with_name(f"{place.name}.{name}.attachment")
+
+
+def _refuse_known(
+    at: Session, found: mopse.Answer, name: str, media_type: str, contents: bytes
+) -> None:
+    """Refuse a file that a record has already."""
+    request = at.party.files_of(found)
+    # What does not open is for `mopse find` to say.
+    files, _ = at.party.files(at.cloud.find(request), request, faults="report")
+    described = {"name": name, "media_type": media_type, "size_bytes": len(contents)}
+    for file in rows_of(files):
+        if any(file[what] != value for what, value in described.items()):
+            continue
+        one = at.party.fetch(file["file"], listed=request)
+        if at.party.open_file(at.cloud.fetch(one), one).content == contents:
+            raise InvalidInputError(
+                f"the record has this file already, as {file['file']}, and nothing was attached: "
+                "--again does it nevertheless"
+            )
 
 
 def _again(at: Session, kept: Path) -> tuple[mopse.FileUpload, bool] | None:
@@ -234,42 +218,3 @@ def _sent(
     except MopseError:
         removed(kept)
         raise
-
-
-def _find(given: argparse.Namespace) -> int:
-    check_proof(given)
-    with session(given) as at:
-
-        def ask() -> mopse.FileListing:
-            asked.append(at.party.find(*given.words, proof=given.proof))
-            return at.cloud.find(asked[-1], proof=given.proof)
-
-        asked: list[mopse.FileRequest] = []
-        with at.remembering(has_proof=given.proof):
-            listing = at.up_to_date(ask)
-            files = at.party.files(listing, asked[-1], proof=given.proof, max_age=given.max_age)
-    if given.json:
-        print_document({"files": rows_of(files)})
-    else:
-        print_table(files)
-    note(counted(files.height, "file"))
-    return 0 if files.height else NOTHING_FOUND
-
-
-def _fetch(given: argparse.Namespace) -> None:
-    out: Path = as_file(given.out)
-    if out.exists() and is_plain(out) and not given.replace:
-        why = "there is a file already, and --replace writes in its place"
-        raise FileAccessError(errno.EEXIST, why, given.out)
-    with session(given) as at:
-        request = at.party.fetch(given.number)
-        sealed = at.cloud.fetch(request, proof=given.proof)
-        file = at.party.open_file(sealed, request, proof=given.proof)
-    write_whole(out, file.content, PRIVATE)
-    told = {"name": file.name, "media_type": file.media_type, "provider": file.provider}
-    if given.json:
-        print_document({**told, "bytes": len(file.content), "out": given.out})
-    else:
-        print_line(
-            f"{given.out}: {file.name!r} of {file.provider}, {counted(len(file.content), 'byte')}."
-        )

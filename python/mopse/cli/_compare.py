@@ -4,8 +4,9 @@ import argparse
 
 import polars as pl
 
+import mopse
 from mopse.cli._command import Commands
-from mopse.cli._keyrings import Party, add_password, must_be_there, opened_party, password_of
+from mopse.cli._keyrings import add_password, must_be_there, opened_holder, password_of
 from mopse.cli._output import add_json, note, print_document, print_table
 from mopse.cli._session import NOTHING_FOUND, add_documented
 
@@ -18,15 +19,17 @@ def add(commands: Commands) -> None:
         commands,
         "compare",
         short="compare the seals that two parties have seen",
-        long="""Compare the newest seals that two parties of one owner have seen of each provider:
-        whether a cloud shows both the same history. No cloud is asked, and nothing is changed.
+        long="""Compare the newest seals that two parties have seen of each provider of an owner:
+        whether a cloud shows both the same history. Parties are owners, providers and users. No
+        cloud is asked, and nothing is changed.
 
         The exit code is 0 if the seals that can be compared are the same, 3 if none can be, and 1
         if the parties were shown two histories; the providers are named.""",
-        example="mopse compare --as owner.keyring --with hospital.keyring",
+        example="""mopse compare --as owner.keyring --with hospital.keyring
+                   mopse compare --as doctor.user --with owner.keyring""",
     )
     command.add_argument(
-        "--as", dest="keyring", required=True, metavar="KEYRING", help="a saved keyring"
+        "--as", dest="keyring", required=True, metavar="KEYRING", help="a saved keyring or user"
     )
     add_password(command)
     command.add_argument(
@@ -53,6 +56,8 @@ def _run(given: argparse.Namespace) -> int:
     return 0 if same else NOTHING_FOUND
 
 
-def _opened(keyring: str, number: int | None, flag: str) -> Party:
+def _opened(
+    keyring: str, number: int | None, flag: str
+) -> mopse.Owner | mopse.Provider | mopse.User:
     password = password_of(number, keyring, flag=flag, is_new=False)
-    return opened_party(keyring, password)
+    return opened_holder(keyring, password)

@@ -13,6 +13,7 @@ from mopse.cli._session import (
     add_documented,
     add_party,
     add_proof,
+    check_proof,
     session,
 )
 
@@ -42,6 +43,7 @@ def add(commands: Commands) -> None:
 
 
 def _run(given: argparse.Namespace) -> int:
+    check_proof(given)
     with session(given) as at:
         ranges = bounds(given.query, at.party.schema)
         wide = sorted(name for name in ranges if at.party.schema[name].cell > 1)

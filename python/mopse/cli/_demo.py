@@ -20,6 +20,7 @@ from mopse import plot
 from mopse._files import as_folder, made_folder
 from mopse._scheme_names import COMMON, MOPSE, PER_PROVIDER, PLAIN, PLUS
 from mopse.cli._command import Commands, add_command
+from mopse.cli._keyrings import made_new
 from mopse.errors import SignatureError
 from mopse.evaluate import seconds
 
@@ -31,6 +32,7 @@ BRANCH = ["hospital-1/cardiology", "hospital-1/cardiology/ward", "hospital-1/car
 SEED = 20261121
 REPEATS = 5
 PASSWORD = "demonstration"
+FIGURE = "mopse-demo.png"
 
 SCHEMA = mopse.Schema(
     age=mopse.Field(0, 120),
@@ -51,9 +53,11 @@ def add(commands: Commands) -> None:
     )
     command.add_argument(
         "--figure",
-        default="mopse-demo.png",
         metavar="PATH",
-        help="where the figure goes, .png or .svg (default: %(default)s)",
+        help=f"where the figure goes, .png or .svg (default: {FIGURE}, which is drawn anew)",
+    )
+    command.add_argument(
+        "--replace", action="store_true", help="draw it in place of a file that is there"
     )
     command.add_argument(
         "--store",
@@ -66,7 +70,9 @@ def add(commands: Commands) -> None:
 
 
 def _run(given: argparse.Namespace) -> None:
-    run(given.figure, given.store)
+    if given.figure is not None:
+        made_new(given.figure, may_replace=given.replace)
+    run(given.figure or FIGURE, given.store)
 
 
 def run(figure: str, store: str) -> None:

@@ -33,9 +33,9 @@ from mopse.cli._output import add_json, print_document, print_line
 from mopse.cli._schema_file import naming, read_schema
 from mopse.cli._session import add_cloud, add_documented, add_party, opened_cloud
 from mopse.cli._tables import as_ids
-from mopse.errors import DamagedFileError, InvalidInputError
+from mopse.errors import DamagedFileError, InvalidInputError, SignatureError
 
-__all__ = ["add", "read_grants", "read_query", "write_new"]
+__all__ = ["add", "add_expiry", "add_out", "lent", "read_grants", "read_query", "write_new"]
 
 _MOST = 1 << 28
 """Bytes of a file that holds a grant or a query."""
@@ -91,8 +91,8 @@ def add(commands: Commands) -> None:
         metavar="FILE",
         help="the public keys of the user that it is sealed to, from `mopse user new`",
     )
-    _add_expiry(grant, "the grant opens anything (default: for ever)")
-    _add_out(grant, "the new file; a secret, unless it is sealed to a user")
+    add_expiry(grant, "the grant opens anything (default: for ever)")
+    add_out(grant, "the new file; a secret, unless it is sealed to a user")
     add_cloud(grant, is_needed=False, why=_WHY)
     add_json(grant)
     grant.set_defaults(run=_grant)
@@ -110,8 +110,8 @@ def add(commands: Commands) -> None:
     )
     query.add_argument("query", help="bounds of fields, joined with 'and'")
     add_party(query)
-    _add_expiry(query, "the query can be asked (default: 1)", default=1)
-    _add_out(query, "the new file")
+    add_expiry(query, "the query can be asked (default: 1)", default=1)
+    add_out(query, "the new file")
     add_cloud(query, is_needed=False, why=_WHY)
     add_json(query)
     query.set_defaults(run=_query)
@@ -160,7 +160,8 @@ def read_query(path: str, schema_of: Callable[[mopse.Query], mopse.Schema]) -> m
     return query
 
 
-def _add_expiry(command: argparse.ArgumentParser, what: str, *, default: int | None = None) -> None:
+def add_expiry(command: argparse.ArgumentParser, what: str, *, default: int | None = None) -> None:
+    """Add when something ends."""
     command.add_argument(
         "--expires-in", type=_days, default=default, metavar="DAYS", help=f"how long {what}"
     )
@@ -173,7 +174,8 @@ def _days(number: str) -> int:
     return int(number)
 
 
-def _add_out(command: argparse.ArgumentParser, what: str) -> None:
+def add_out(command: argparse.ArgumentParser, what: str) -> None:
+    """Add where a new file goes."""
     command.add_argument("--out", required=True, metavar="FILE", help=what)
 
 
@@ -186,7 +188,7 @@ class _Lent:
 
 
 @contextlib.contextmanager
-def _party(given: argparse.Namespace) -> Iterator[_Lent]:
+def lent(given: argparse.Namespace) -> Iterator[_Lent]:
     """Lend whoever gives the command, who has learned what a cloud tells if one is named."""
     made_new(given.out)
     must_be_there(given.keyring)
@@ -211,14 +213,15 @@ def write_new(path: str, content: bytes) -> None:
 def _grant(given: argparse.Namespace) -> None:
     days = None if given.expires_in is None else datetime.timedelta(days=given.expires_in)
     ids = None if given.id is None else as_ids(given.id, text_ids=given.text_ids)
-    with _party(given) as at:
+    with lent(given) as at:
         party, path = at.party, given.provider
         if path is None and isinstance(party, mopse.Owner):
             raise InvalidInputError("an owner grants what a provider has: its path is needed")
         path = party.path if path is None and isinstance(party, mopse.Provider) else path
         if given.user is not None:
             public = read_whole(as_file(given.user), _MOST)
-            with naming(given.user):
+            # All else that can be wrong is about records, and not about the file.
+            with naming(given.user, DamagedFileError, SignatureError):
                 grant = party.share(public, path, ids, portions=given.portion, expires_in=days)
             at.save()  # before anybody has it, so that it can be taken back
         elif isinstance(party, mopse.Owner):
@@ -243,7 +246,7 @@ def _grant(given: argparse.Namespace) -> None:
 
 
 def _query(given: argparse.Namespace) -> None:
-    with _party(given) as at:
+    with lent(given) as at:
         ranges = bounds(given.query, at.party.schema)
         query = at.party.query(ranges, expires_in=datetime.timedelta(days=given.expires_in))
         message = base64.b64encode(bytes(query)).decode()

@@ -30,6 +30,7 @@ __all__ = [
     "locked",
     "made_new",
     "must_be_there",
+    "opened_holder",
     "opened_owner",
     "opened_party",
     "password_of",
@@ -162,14 +163,20 @@ def must_be_there(path: str) -> None:
             raise MissingFileError(errno.ENOENT, os.strerror(errno.ENOENT), path)
 
 
-def made_new(path: str, *, may_replace: bool = False) -> None:
-    """Refuse to write a new keyring over one that is there: its keys may be the only ones."""
+def made_new(path: str, *, may_replace: bool | None = None) -> None:
+    """Refuse to write a new file over one that is there: it may hold the only keys.
+
+    It says what writes nevertheless, unless nothing does: None.
+    """
     with telling(path):
         file = as_file(path)
         if not file.parent.is_dir():
             raise MissingFileError(errno.ENOENT, "there is no such folder", str(file.parent))
         if file.exists() and not may_replace:
-            raise FileAccessError(errno.EEXIST, "there is a file already", path)
+            more = "" if may_replace is None else ", and --replace writes in its place"
+            raise FileAccessError(errno.EEXIST, f"there is a file already{more}", path)
+        if file.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
 
 
 def opened_owner(path: str, password: str, schema: mopse.Schema | None = None) -> mopse.Owner:
@@ -180,11 +187,33 @@ def opened_owner(path: str, password: str, schema: mopse.Schema | None = None) -
 
 def opened_party(path: str, password: str, schema: mopse.Schema | None = None) -> Party:
     """Return the owner or provider of a keyring, whichever it is."""
+    holder = opened_holder(path, password, schema)
+    if isinstance(holder, mopse.User):
+        raise InvalidInputError(
+            f"{path}: it is a user's, and this is for owners and providers: a user has `mopse user "
+            "status`, `mopse read` with a query, and `mopse find` and `mopse fetch` with --request"
+        )
+    return holder
+
+
+def opened_holder(
+    path: str, password: str, schema: mopse.Schema | None = None
+) -> Party | mopse.User:
+    """Return the owner, provider or user of a file, whichever it is."""
     with naming(path):
-        try:
+        # Each says so before it works on anything.
+        with _another_kind():
             return mopse.Provider.open(path, password, schema=schema)
-        except InvalidInputError as error:
-            # It says so before it works on anything.
-            if "not a provider's" not in str(error):
-                raise
-        return mopse.Owner.open(path, password, schema=schema)
+        with _another_kind():
+            return mopse.Owner.open(path, password, schema=schema)
+        return mopse.User.open(path, password)
+
+
+@contextlib.contextmanager
+def _another_kind() -> Iterator[None]:
+    """Pass over the error that a file is of another kind of holder."""
+    try:
+        yield
+    except InvalidInputError as error:
+        if "the file is not a" not in str(error):
+            raise

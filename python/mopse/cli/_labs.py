@@ -25,10 +25,15 @@ def add(commands: Commands) -> None:
     command.add_argument(
         "--out", default="mopse-labs", metavar="DIR", help="the folder (default: %(default)s)"
     )
+    command.add_argument(
+        "--replace",
+        action="store_true",
+        help="write in place of files that are there and differ, whatever answers they hold",
+    )
     command.set_defaults(run=_run)
 
 
 def _run(given: argparse.Namespace) -> None:
-    made = labs.make(given.solution or labs.solutions(), given.out)
+    made = labs.make(given.solution or labs.solutions(), given.out, replace=given.replace)
     for solution, student in made.items():
         print(f"{solution.name}: {student}")

@@ -15,6 +15,7 @@ from mopse.cli import (
     _count,
     _demo,
     _evaluate,
+    _finding,
     _grants,
     _labs,
     _owner,
@@ -29,6 +30,7 @@ from mopse.cli import (
 )
 from mopse.cli._command import NotUnderstoodError
 from mopse.cli._output import note
+from mopse.cli._words import told
 from mopse.errors import MopseError
 
 __all__ = ["run"]
@@ -36,7 +38,7 @@ __all__ = ["run"]
 _NOT_UNDERSTOOD = 2
 
 _COMMANDS = (
-    *(_schema, _owner, _records, _ask, _count, _attachments, _grants, _users, _read),
+    *(_schema, _owner, _records, _ask, _count, _attachments, _finding, _grants, _users, _read),
     *(_status, _audit, _compare, _store, _serve),
     *(_demo, _processes, _evaluate, _attack, _labs, _completion),
 )
@@ -60,10 +62,10 @@ def run(arguments: list[str] | None) -> None:
         code = given.run(given)
         sys.stdout.flush()
     except NotUnderstoodError as error:
-        note(str(error))
+        note(told(error))
         sys.exit(_NOT_UNDERSTOOD)
     except MopseError as error:
-        sys.exit(f"mopse: {_words(error)}")
+        sys.exit(f"mopse: {told(error)}")
     except BrokenPipeError:  # whoever read has had enough; nothing is left to flush at the end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
@@ -71,9 +73,3 @@ def run(arguments: list[str] | None) -> None:
         sys.exit(f"mopse: the output cannot be written: {error.strerror or error}")
     if code:  # of what was done, and of what nothing was found for
         sys.exit(code)
-
-
-def _words(error: MopseError) -> str:
-    """Return what an error says, without the number that the system has for it."""
-    number = error.errno if isinstance(error, OSError) else None
-    return str(error).removeprefix(f"[Errno {number}] ")

@@ -31,7 +31,13 @@ from mopse.cli._output import (
 )
 from mopse.cli._schema_file import naming, read_schema
 from mopse.cli._session import add_cloud, add_documented, opened_cloud
-from mopse.errors import ChangedError, InvalidInputError, ReplayError
+from mopse.errors import (
+    ChangedError,
+    DamagedFileError,
+    InvalidInputError,
+    ReplayError,
+    SignatureError,
+)
 
 __all__ = ["add"]
 
@@ -118,6 +124,24 @@ def add(commands: Commands) -> None:
     )
     revoke.set_defaults(run=_revoke)
 
+    remove = add_documented(
+        does,
+        "remove",
+        short="have a cloud remove all that a provider sent",
+        long="""Have a cloud remove all records and files that a provider ever sent it, and its
+        seals. The provider stays authorised, and may send them anew.
+
+        So it goes on after a cloud came back from a backup: it lacks what was sealed since, and
+        takes no seal over that. Remove what it has, then have the provider send all of its records
+        and files once more and seal: `mopse encrypt`, `mopse attach`, `mopse seal --from-cloud`.
+        Nobody else can undo it; whoever copied the store before still has all of it.""",
+        example="mopse owner remove hospital --keyring owner.keyring --cloud phr.duckdb",
+    )
+    remove.add_argument("path", help="the provider, as in clinic or hospital/ward")
+    _add_keyring(remove)
+    add_cloud(remove)
+    remove.set_defaults(run=_remove)
+
     renew = add_documented(
         does,
         "renew-readers",
@@ -144,7 +168,8 @@ def add(commands: Commands) -> None:
         What was sealed before stays readable to it. Whoever else this keyring gave something there
         gets it anew: a sealed grant each, in files whose names begin with the user's own; what
         `mopse owner shared` calls not current is not. Given again it tells the cloud again and
-        serves who stays again. Queries that were made before are refused from then on.""",
+        serves who stays again. Queries that were made before are refused from then on, and whoever
+        asks by them needs new ones, from `mopse query`.""",
         example="""mopse owner unshare doctor.public --keyring owner.keyring --out anew \\
                      --cloud phr.duckdb""",
     )
@@ -334,6 +359,25 @@ def _revoke(given: argparse.Namespace) -> None:
         note("no cloud was told of it: `mopse owner enroll` does that")
 
 
+def _remove(given: argparse.Namespace) -> None:
+    must_be_there(given.keyring)
+    password = password_of(given.password_fd, given.keyring, is_new=False)
+    with locked(given.keyring) as keyring:
+        opened = _Open(opened_owner(given.keyring, password), keyring, password)
+        removal = opened.owner.removal(given.path)
+        with opened_cloud(given) as cloud:
+            opened.meet(cloud)
+            receipt = cloud.receive(removal)
+    removed = counted(receipt.removed, "record")
+    _say(
+        given,
+        f"{given.path}: {removed} removed, and all files and seals that it sent.",
+        owner=_short(opened.owner),
+        provider=given.path,
+        removed=receipt.removed,
+    )
+
+
 def _renew_readers(given: argparse.Namespace) -> None:
     must_be_there(given.keyring)
     password = password_of(given.password_fd, given.keyring, is_new=False)
@@ -371,7 +415,7 @@ def _unshare(given: argparse.Namespace) -> None:
         if given.cloud is not None:
             cloud = stack.enter_context(opened_cloud(given))
             opened.meet(cloud)
-        with naming(given.user):
+        with naming(given.user, DamagedFileError, SignatureError, InvalidInputError):
             anew = opened.owner.unshare(public)
         # Given again, the command serves who stays again: what is lost here is made anew.
         announced = opened.announce()

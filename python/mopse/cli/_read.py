@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import mopse
+from mopse._answers import asked_by_a_user
 from mopse._party import search
 from mopse.cli._command import Commands, NotUnderstoodError
 from mopse.cli._found import add_report, print_found
@@ -88,7 +89,7 @@ def _holder(given: argparse.Namespace) -> mopse.User:
 def _read(given: argparse.Namespace, user: mopse.User, save: Callable[[], None]) -> int:
     query = read_query(given.query, user._schema_of)
     proof = "signatures" if given.proof else None
-    with opened_cloud(given) as cloud:
+    with opened_cloud(given) as cloud, naming(given.query), asked_by_a_user("the query"):
         answer = search(cloud, query, proof=proof)
     found: Any = user.decrypt(
         answer,

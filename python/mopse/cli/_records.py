@@ -263,9 +263,9 @@ def _seal(given: argparse.Namespace) -> None:
         except mopse.errors.MopseError:
             if given.from_cloud:
                 note(
-                    "a cloud that came back from a backup is not sealed over: its owner removes "
-                    "the provider's records, which are sent and sealed anew; see "
-                    "help(mopse.Provider.seal)"
+                    "a cloud that came back from a backup is not sealed over: `mopse owner remove` "
+                    "removes what it has of this provider, which sends all of it anew, and then "
+                    "seals by --from-cloud"
                 )
             else:
                 note("a ledger that is lost, or of other records, is made by --from-cloud")

@@ -84,12 +84,12 @@ _NULLS = """\
 
 
 @contextlib.contextmanager
-def naming(what: object) -> Iterator[None]:
-    """Have the errors within say what they are about; those of files do already."""
+def naming(what: object, *kinds: type[MopseError]) -> Iterator[None]:
+    """Have the errors within, or those of some kinds, say what they are about; of files they do."""
     try:
         yield
     except MopseError as error:
-        if isinstance(error, OSError):
+        if isinstance(error, OSError) or not isinstance(error, kinds or MopseError):
             raise
         raise type(error)(f"{what}: {error}") from None
 
@@ -120,7 +120,9 @@ def read_schema(path: str) -> mopse.Schema:
         for name in _TABLES:
             with naming(f"[{name}]"):
                 _table(tables.get(name, {}))
-        fields = {name: _field(name, one) for name, one in tables.get("fields", {}).items()}
+        if not tables.get("fields"):
+            raise InvalidInputError("it has no table [fields] with a field in it, as [fields.age]")
+        fields = {name: _field(name, one) for name, one in tables["fields"].items()}
         types = {name: _dtype(name, one) for name, one in tables.get("types", {}).items()}
         return mopse.Schema(fields, types=types, portions=tables.get("portions", {}))
 

@@ -10,18 +10,20 @@ import gc
 import re
 import resource
 import sys
+from collections.abc import Iterator
 
 from mopse._files import as_file, read_whole
 from mopse.cli._command import Commands, NotUnderstoodError, add_command
 from mopse.cli._waiting import add_wait, waiting_for
 from mopse.cloud import Cloud
-from mopse.errors import InvalidInputError
+from mopse.errors import InvalidInputError, MissingFileError
 from mopse.service import Limits, serve
 from mopse.sharing import AuditLog
 
 __all__ = ["add"]
 
-_KEY = re.compile("[0-9a-fA-F]{64}")
+_DIGITS = 64
+_KEY = re.compile(f"[0-9a-fA-F]{{{_DIGITS}}}")
 _MOST = 1 << 22
 """Bytes of a file that holds verification keys."""
 
@@ -47,6 +49,8 @@ _ABOUT = {
     "least_rate": "bytes a second that a sender or reader keeps up",
     "stop_seconds": "how long requests that run may take when the service stops",
 }
+
+_LIMITS = re.compile(rf"^({'|'.join(_ABOUT)}|answer_bytes)\b")
 
 
 def add(commands: Commands) -> None:
@@ -119,16 +123,47 @@ def _keys(owners: list[str]) -> list[bytes]:
     for named in owners:
         if _KEY.fullmatch(named):
             keys.append(bytes.fromhex(named))
-            continue
-        lines = read_whole(as_file(named), _MOST).decode("utf-8", "replace").splitlines()
-        written = [line for line in map(str.strip, lines) if line and not line.startswith("#")]
-        if not written or not all(map(_KEY.fullmatch, written)):
-            raise InvalidInputError(
-                f"--enroll-only {named}: the file holds no verification keys, which have 64 "
-                "hexadecimal digits, one in each line"
-            )
-        keys += map(bytes.fromhex, written)
+        else:
+            keys += _held(named)
     return keys
+
+
+def _held(named: str) -> list[bytes]:
+    """Return the verification keys that a file holds."""
+    try:
+        contents = read_whole(as_file(named), _MOST)
+    except MissingFileError:
+        raise InvalidInputError(
+            f"--enroll-only {named}: it is no verification key, which has {_DIGITS} hexadecimal "
+            f"digits and not {len(named):,} letters, and there is no file of that name"
+        ) from None
+    lines = map(str.strip, contents.decode("utf-8", "replace").splitlines())
+    keys = []
+    for number, line in enumerate(lines, start=1):
+        if not line or line.startswith("#"):
+            continue
+        if not _KEY.fullmatch(line):
+            raise InvalidInputError(
+                f"--enroll-only {named}: line {number} is no verification key, which has {_DIGITS} "
+                "hexadecimal digits"
+            )
+        keys.append(bytes.fromhex(line))
+    if not keys:
+        raise InvalidInputError(f"--enroll-only {named}: the file holds no verification key")
+    return keys
+
+
+@contextlib.contextmanager
+def _in_flags() -> Iterator[None]:
+    """Have an error about a limit name its option."""
+    try:
+        yield
+    except InvalidInputError as error:
+        raise type(error)(_LIMITS.sub(_flag, str(error))) from None
+
+
+def _flag(found: re.Match[str]) -> str:
+    return f"--{found.group().replace('_', '-')}"
 
 
 def _run(given: argparse.Namespace) -> None:
@@ -136,7 +171,8 @@ def _run(given: argparse.Namespace) -> None:
     host = host.removeprefix("[").removesuffix("]")
     if not (colon and host and port.isascii() and port.isdigit() and len(port) <= 5):
         raise NotUnderstoodError("--listen takes HOST:PORT, as in 127.0.0.1:8734")
-    limits = Limits(**{name: getattr(given, name) for name in _ABOUT})
+    with _in_flags():
+        limits = Limits(**{name: getattr(given, name) for name in _ABOUT})
     owners = None if given.enroll_only is None else _keys(given.enroll_only)
     sys.setswitchinterval(_SWITCH)
     gc.freeze()  # what is loaded now stays, and no collection looks through it again
@@ -146,7 +182,8 @@ def _run(given: argparse.Namespace) -> None:
     audit_log = None if given.audit_log is None else AuditLog(given.audit_log)
 
     def opened() -> Cloud:
-        return Cloud(given.store, answer_bytes=given.answer_bytes, audit_log=audit_log)
+        with _in_flags():
+            return Cloud(given.store, answer_bytes=given.answer_bytes, audit_log=audit_log)
 
     def ready(address: str) -> None:
         if audit_log is not None:

@@ -136,6 +136,8 @@ def opened_cloud(given: argparse.Namespace, *, may_make: bool = False) -> Iterat
     It must be there unless it may be made: a slip would make an empty one.
     """
     address = os.fspath(given.cloud)
+    if not address:
+        raise NotUnderstoodError("--cloud names nothing")
     if not may_make and "://" not in address and not Path(address).exists():
         raise MissingFileError(errno.ENOENT, "there is no such cloud", address)
 

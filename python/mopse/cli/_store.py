@@ -40,6 +40,9 @@ def add(commands: Commands) -> None:
     export.add_argument(
         "--out", default="mopse-store", metavar="DIR", help="the folder (default: %(default)s)"
     )
+    export.add_argument(
+        "--replace", action="store_true", help="write in place of files that are there"
+    )
     add_wait(export)
     export.set_defaults(run=_export)
     purge = add_command(
@@ -79,7 +82,7 @@ def _held(store: SqlStore) -> str:
 
 def _export(given: argparse.Namespace) -> None:
     with _opened(given) as store:
-        written = store.export(given.out)
+        written = store.export(given.out, replace=given.replace)
     for group, path in written.items():
         print(f"{group}: {path}")
 

@@ -12,14 +12,26 @@ from mopse._files import as_file, read_whole
 from mopse.cli._command import Commands, NotUnderstoodError
 from mopse.cli._grants import write_new
 from mopse.cli._keyrings import add_password, locked, made_new, must_be_there, password_of
-from mopse.cli._output import add_json, counted, print_document, print_line, print_table, rows_of
+from mopse.cli._output import (
+    add_json,
+    counted,
+    note,
+    print_document,
+    print_line,
+    print_table,
+    rows_of,
+)
 from mopse.cli._schema_file import naming
 from mopse.cli._session import add_documented
+from mopse.cli._words import told
+from mopse.errors import MopseError, ScopeError
 
 __all__ = ["add", "opened_user"]
 
 _MOST = 1 << 28
 """Bytes of a sealed grant."""
+
+_ANOTHER = "is for another user"
 
 
 def add(commands: Commands) -> None:
@@ -58,9 +70,14 @@ def add(commands: Commands) -> None:
         of,
         "accept",
         short="take grants that were sealed to a user",
-        long="""Take grants that owners and providers have sealed to this user, all of them or none,
-        and keep them with its keys.""",
-        example="mopse user accept hospital.grant --keyring doctor.user",
+        long="""Take grants that owners and providers have sealed to this user, and keep them with
+        its keys. Each is taken whole or not at all. Those of other users are named and passed over,
+        so that all files of a folder may be given. Any other that cannot be taken is named too.
+
+        The exit code is 0 if all that are for this user were taken, 1 if one was not or none is for
+        it.""",
+        example="""mopse user accept hospital.grant --keyring doctor.user
+                   mopse user accept anew/* --keyring doctor.user""",
     )
     accept.add_argument("grants", nargs="+", metavar="FILE", help="a sealed grant")
     _add_keyring(accept)
@@ -71,8 +88,12 @@ def add(commands: Commands) -> None:
         of,
         "status",
         short="say what a user was granted",
-        long="Print the name of a user, and what it has accepted: a table of its grants.",
+        long="""Print the name of a user, and a table of its grants: those that open something now.
+        Grants that have ended, and those whose like was given again later, are counted.""",
         example="mopse user status --keyring doctor.user",
+    )
+    status.add_argument(
+        "--all", action="store_true", help="also those that have ended or were given again"
     )
     _add_keyring(status)
     add_json(status)
@@ -112,25 +133,46 @@ def _new(given: argparse.Namespace) -> None:
         print_line(f"{given.keyring} is user {user.name.hex()}; {given.out} is for who shares.")
 
 
-def _accept(given: argparse.Namespace) -> None:
-    grants = [read_whole(as_file(path), _MOST) for path in given.grants]
+def _accept(given: argparse.Namespace) -> int:
+    taken, others = 0, 0
+    refused: list[str] = []
     with opened_user(given) as (user, save):
-        for path, grant in zip(given.grants, grants, strict=True):
-            with naming(path):
-                user.accept(grant)
-        save()
-        granted = user.granted
+        for path in dict.fromkeys(given.grants):
+            try:
+                with naming(path):
+                    user.accept(read_whole(as_file(path), _MOST))
+            except MopseError as error:
+                is_of_another = isinstance(error, ScopeError) and _ANOTHER in str(error)
+                others += is_of_another
+                if not is_of_another:
+                    refused.append(path)
+                note(told(error))
+            else:
+                taken += 1
+        if taken:
+            save()
+        granted = user.granted.filter("is_current")
     if given.json:
-        print_document({"accepted": len(grants), "grants": granted.height})
-    else:
-        print_line(f"{given.keyring} has {counted(granted.height, 'grant')}.")
+        counts = {"accepted": taken, "of_others": others, "refused": refused}
+        print_document({**counts, "grants": granted.height})
+    elif taken:
+        has = counted(granted.height, "grant")
+        print_line(f"{counted(taken, 'grant')} taken; {given.keyring} has {has}.")
+    if not (taken or refused):
+        note(f"no grant is for the user of {given.keyring}")
+    return 0 if taken and not refused else 1
 
 
 def _status(given: argparse.Namespace) -> None:
     with opened_user(given) as (user, _):
         granted = user.granted.with_columns(owner=user.granted["owner"].bin.encode("hex"))
+    passed = 0 if given.all else granted.height - granted.filter("is_current").height
+    if not given.all:
+        granted = granted.filter("is_current").drop("is_current")
     if given.json:
-        print_document({"name": user.name.hex(), "grants": rows_of(granted)})
+        print_document({"name": user.name.hex(), "grants": rows_of(granted), "left_out": passed})
     else:
         print_line(user.name.hex())
         print_table(granted.with_columns(pl.col("portions").list.join(", ")))
+    if passed:
+        note(f"{counted(passed, 'grant')} ended or given again: --all shows them too")

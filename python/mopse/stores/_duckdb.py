@@ -37,6 +37,9 @@ _OPENING = threading.RLock()
 _STORES: weakref.WeakValueDictionary[Any, "DuckDBStore"] = weakref.WeakValueDictionary()
 """The stores that this process has open, by file."""
 
+_INTERRUPTED = "Query interrupted"
+"""What DuckDB says of Ctrl-C while it works, in place of the interrupt itself."""
+
 _PATIENCE = 60.0
 """Seconds that a file which was written anew waits for searches to end before it is given up."""
 
@@ -120,6 +123,9 @@ def _libraries() -> tuple[Any, Any]:
         import pyarrow
     except ImportError:
         raise InvalidInputError(_WANTED) from None
+    # Arrow loads it at its first array, and takes Ctrl-C meanwhile for a sign that it is not there.
+    with contextlib.suppress(ImportError):
+        import pandas  # noqa: F401
     return duckdb, pyarrow
 
 
@@ -160,6 +166,8 @@ class _Engine:
                 why = "it is open in another process"
                 raise FileAccessError(errno.EBUSY, why, name) from None
             raise FileAccessError(f"{name!r}: {said}") from None
+        except duckdb.InterruptException:
+            raise KeyboardInterrupt from None
         except duckdb.Error as error:
             said = str(error).splitlines()[0]
             if any(word in said.lower() for word in _FAILED):
@@ -167,6 +175,10 @@ class _Engine:
             raise DamagedFileError(f"the store {name!r} failed: {said}") from None
         except (LookupError, ValueError) as error:
             raise DamagedFileError(f"the store {name!r} is damaged: check it") from error
+        except RuntimeError as error:
+            if str(error) == _INTERRUPTED:
+                raise KeyboardInterrupt from None
+            raise
 
     @contextlib.contextmanager
     def _used(self) -> Iterator[None]:

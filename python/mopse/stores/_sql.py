@@ -155,13 +155,15 @@ class SqlStore(Sealed):
             self._engine.purge()
 
     @checked()
-    def export(self, folder: str | os.PathLike[str]) -> dict[str, Path]:
+    def export(self, folder: str | os.PathLike[str], *, replace: bool = False) -> dict[str, Path]:
         """Write the records of each group as Parquet, in the order of the first field.
 
         Parameters
         ----------
         folder : path
             Where the files go; it is made.
+        replace : bool
+            Whether they take the place of files that are there, of an earlier export for instance.
 
         Returns
         -------
@@ -173,14 +175,15 @@ class SqlStore(Sealed):
         Raises
         ------
         mopse.errors.FileAccessError
-            If a file cannot be written.
+            If a file is there already, of which the first is named and nothing is written; or if
+            one cannot be written: it is as it was before then.
 
         Notes
         -----
         The records of one group are in memory at a time. **Leakage.** That of the store.
         """
         with self._reading() as session:
-            return exported(session, as_folder(folder))
+            return exported(session, as_folder(folder), is_replacing=replace)
 
     def check(self) -> list[str]:
         """Return what is damaged, a line each; nothing of a store that is whole.

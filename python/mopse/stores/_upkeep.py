@@ -1,6 +1,9 @@
 """Looking after a store: digests of rows, what is damaged, and records as Parquet."""
 
+import errno
+import io
 import itertools
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -10,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mopse import _mopse
-from mopse._files import made_folder, telling
-from mopse.errors import DamagedFileError
+from mopse._files import SHARED, Target, made_folder, replacing, telling
+from mopse.errors import DamagedFileError, FileAccessError
 from mopse.stores._catalog import Catalog, Group, Work
 from mopse.stores._missing import missing_of_group, missing_rows
 from mopse.stores._tables import TABLES, Columns, Engine, Session, digest_of, names_of
@@ -56,19 +59,38 @@ def _selected(group: Group, names: tuple[str, ...]) -> tuple[str, dict[str, type
     return ", ".join(selected), kinds
 
 
-def exported(session: Work, folder: Path) -> dict[str, Path]:
+class _Stream(io.RawIOBase):
+    """A file as Polars writes one, of which nothing is left if it does not come to its end."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, part: Any) -> int:
+        return self._target.write(part)
+
+
+def exported(session: Work, folder: Path, *, is_replacing: bool) -> dict[str, Path]:
     """Write the records of each group, and return the file of each."""
     written = {}
     where = made_folder(folder)
     sql = "SELECT id, owner, label FROM record_groups ORDER BY id"
-    for number, owner, label in session.rows(sql):
-        group, whose = session.group(number), bytes(owner).hex()
+    groups = [(number, bytes(owner).hex(), label) for number, owner, label in session.rows(sql)]
+    paths = {number: where / f"{whose[:16]}-{number}.parquet" for number, whose, _ in groups}
+    there = next((path for path in paths.values() if os.path.lexists(path)), None)
+    if there is not None and not is_replacing:
+        why = "there is a file already, and replace=True writes in its place"
+        raise FileAccessError(errno.EEXIST, why, str(there))
+    for number, whose, label in groups:
+        group = session.group(number)
         selected, kinds = _selected(group, ("seq", "row_no", "high", "low"))
         found = session.fetch(f"SELECT {selected} FROM {group.table} r", [], kinds)
-        path = where / f"{whose[:16]}-{number}.parquet"
-        about = {"mopse.owner": whose, "mopse.group": label}
-        with telling(path):
-            _frame(group, found).write_parquet(path, row_group_size=_ROW_GROUP, metadata=about)
+        path, about = paths[number], {"mopse.owner": whose, "mopse.group": label}
+        with replacing(path, SHARED) as target, telling(path):
+            frame = _frame(group, found)
+            frame.write_parquet(_Stream(target), row_group_size=_ROW_GROUP, metadata=about)
         written[f"{whose[:16]}, {label}"] = path
     return written
 

@@ -7,7 +7,7 @@ import pytest
 import terminal
 from terminal import PASSWORDS
 
-from mopse import Cloud, Field, Owner, Schema
+from mopse import Cloud, Field, Owner, Provider, Schema
 from mopse.errors import UnreachableError
 
 SCHEMA = Schema(age=Field(0, 120, proof=True))
@@ -88,13 +88,16 @@ def test_the_same_command_again_attaches_once(ward, when, error, expect):
     assert ward.found() == {said["file"]}
     assert ward.kept() == []
     ward.run("hospital", "seal")  # by the ledger, which has kept count
-    ward.attach()  # of whom it is known that it is done, so that this is another one
+    # It is known to be done, so that this would be another one.
+    assert f"has this file already, as {said['file']}" in ward.attach(expect=1).stderr
+    assert ward.found() == {said["file"]}
+    ward.attach("--again")
     assert len(ward.found()) == 2
 
 
 def test_another_command_meanwhile_is_another_one(ward):
     ward.attach_badly("after", KeyboardInterrupt(), INTERRUPTED)
-    ward.attach(word="other")
+    ward.attach("--again", word="other")
     ward.attach("--unchecked", record="2")
     ward.attach("--name", "y.jpg")
     ward.attach("--unchecked", "--text-ids")
@@ -134,3 +137,66 @@ def test_half_of_what_was_kept_is_not_sent(ward):
     ward.attach()
     assert len(ward.found()) == 1
     assert ward.kept() == []
+
+
+def test_a_file_that_a_record_has_is_refused_and_any_other_is_not(ward):
+    first = json.loads(ward.attach("--json").stdout)["file"]
+    for more in ((), ("--json",), ("--unchecked",)):
+        refused = ward.attach(*more, word="another word", expect=1)
+        assert f"as {first}, and nothing was attached: --again does it" in refused.stderr
+        assert refused.stdout == ""
+    assert ward.kept() == []
+    ward.attach("--name", "y.jpg")
+    ward.attach("--media-type", "image/x")
+    ward.attach("--unchecked", record="2")
+    (ward.folder / "x.jpg").write_bytes(b"THE IMAGE OF A PATIENT")  # of the same length
+    ward.attach()
+    assert len(ward.found()) == 5
+    # Also after a revocation and `renew`, where the record has another pseudonym.
+    owner = "--keyring", "owner.keyring", "--cloud", "phr.duckdb"
+    keys = [PASSWORDS["owner"], PASSWORDS["hospital"]]
+    given = "owner", "authorize", "clinic", *owner, "--to", "clinic.keyring"
+    terminal.mopse_here(*given, folder=ward.folder, keys=keys)
+    terminal.mopse_here("owner", "revoke", "clinic", *owner, folder=ward.folder, keys=keys[:1])
+    given = "owner", "authorize", "hospital", *owner, "--to", "hospital.keyring", "--replace"
+    terminal.mopse_here(*given, folder=ward.folder, keys=keys)
+    ward.run("hospital", "renew")
+    assert "has this file already" in ward.attach(expect=1).stderr
+
+
+def test_a_record_whose_files_do_not_all_open_gets_another(ward, monkeypatch):
+    ward.attach()
+    describe = Provider.files
+
+    def half(provider, *given, **more):
+        files, faults = describe(provider, *given, **more)
+        return files.clear(), faults
+
+    monkeypatch.setattr(Provider, "files", half)
+    ward.attach()
+    assert len(ward.found()) == 2
+
+
+LOADING = """
+import os, signal, sys
+
+class Interrupting:
+    def find_spec(self, name, *_):
+        if name == "pandas.core":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting())
+from mopse.cli import main
+main()
+"""
+
+
+def test_an_interrupt_while_a_store_loads_what_it_needs_is_not_lost(ward):
+    pytest.importorskip("pandas")
+    where = "--as", "hospital.keyring", "--cloud", "phr.duckdb"
+    given = "attach", "1", "x.jpg", "--keyword", "x-ray", *where
+    keys = [PASSWORDS["hospital"]]
+    done = terminal.mopse(*given, folder=ward.folder, keys=keys, script=LOADING, expect=INTERRUPTED)
+    assert (done.stdout, done.stderr) == ("", "")
+    assert ward.kept() == []
+    ward.run("owner", "find", "x-ray", expect=3)

@@ -1,11 +1,13 @@
 """Users with keys of their own at the command line: made, given grants, and left out."""
 
 import json
+import shlex
 import stat
+import time
 
 import pytest
 import terminal
-from cli.test_grants import Readers
+from cli.test_grants import README, Readers
 from terminal import PASSWORDS
 
 from mopse import Owner, User
@@ -33,10 +35,9 @@ class Users(Readers):
 
     def share(self, party, name, *more):
         """Have a party seal a grant to a user, who accepts it."""
-        user = "--user", f"{name}.public"
-        self.party(party, "grant", *more, *user, "--out", f"{party}-{name}.grant")
-        accept = "user", "accept", f"{party}-{name}.grant"
-        self.user(*accept, "--keyring", f"{name}.user")
+        grant = f"{len(list(self.folder.glob('*.grant')))}.grant"
+        self.party(party, "grant", *more, "--user", f"{name}.public", "--out", grant)
+        self.user("user", "accept", grant, "--keyring", f"{name}.user")
 
     def found(self, name, *more, expect=0):
         """Return provider and id of each record that a user opens."""
@@ -137,3 +138,158 @@ def test_what_is_wrong_changes_nothing(users):
     assert not {"a", "x.user", "x.public"} & {one.name for one in users.folder.iterdir()}
     owner = Owner.open(users.folder / "owner.keyring", PASSWORDS["owner"])
     assert owner.shared.is_empty()
+
+
+def test_a_folder_of_grants_is_accepted_as_far_as_it_is_for_a_user(users):
+    for name in ("doctor", "nurse", "leaver"):
+        users.new(name)
+        users.share("owner", name, "hospital")
+    users.owner("unshare", "leaver.public", "--out", "anew", *CLOUD)
+    files = sorted(f"anew/{path.name}" for path in (users.folder / "anew").iterdir())
+    doctor = User.open(users.folder / "doctor.user", "secret").name.hex()[:16]
+    [of_nurse] = [file for file in files if doctor not in file]
+    given = "user", "accept", *files, "--keyring", "doctor.user"
+    said = users.user(*given)
+    assert said.stdout == "1 grant taken; doctor.user has 1 grant.\n"
+    assert said.stderr == f"mopse: {of_nurse}: the sealed grant is for another user\n"
+    assert len(User.open(users.folder / "doctor.user", "secret").granted) == 2
+    assert json.loads(users.user(*given, "--json").stdout) == {
+        "accepted": 1,
+        "of_others": 1,
+        "refused": [],
+        "grants": 1,
+    }
+    # What is for nobody here, and what is no grant, is no success, and takes nothing along.
+    said = users.user("user", "accept", *files, "--keyring", "leaver.user", expect=1)
+    assert said.stderr.endswith("no grant is for the user of leaver.user\n")
+    assert said.stdout == ""
+    given = "user", "accept", "schema.toml", "none", *files, files[0], "--keyring", "nurse.user"
+    said = users.user(*given, expect=1)
+    assert said.stdout == "1 grant taken; nurse.user has 1 grant.\n"
+    lines = said.stderr.splitlines()
+    assert [("schema.toml: " in line, "'none'" in line) for line in lines] == [
+        (True, False),
+        (False, True),
+        (False, False),
+    ]
+    users.party("owner", "query", "age >= 40", "--out", "q.query", *CLOUD)
+    assert users.found("nurse", "--report", expect=1) == [("hospital", 17), ("hospital", 23)]
+
+
+def test_what_has_ended_or_was_given_again_is_counted_and_shown_on_demand(users, monkeypatch):
+    users.new("doctor")
+    users.new("leaver")
+    users.share("owner", "doctor", "hospital", "--portion", "rest")
+    users.share("hospital", "doctor", "--id", "17", "--expires-in", "2")
+    users.share("owner", "leaver", "hospital")
+    users.owner("unshare", "leaver.public", "--out", "anew", *CLOUD)
+    [anew] = (users.folder / "anew").iterdir()
+    users.user("user", "accept", f"anew/{anew.name}", "--keyring", "doctor.user")
+
+    def status(*more):
+        said = users.user("user", "status", "--keyring", "doctor.user", "--json", *more)
+        document = json.loads(said.stdout)
+        shown = [(one["provider"], one["records"], one["portions"]) for one in document["grants"]]
+        return sorted(shown, key=str), document["left_out"], said.stderr
+
+    one, some = ("hospital", 1, ["contact", "files", "rest"]), ("hospital", None, ["rest"])
+    note = "mopse: {} ended or given again: --all shows them too\n"
+    assert status() == (sorted([one, some], key=str), 1, note.format("1 grant"))
+    shown, left_out, said = status("--all")
+    assert (shown, left_out, said) == (sorted([one, some, some], key=str), 0, "")
+    now = time.time() + 3 * 86_400
+    monkeypatch.setattr(time, "time", lambda: now)
+    assert status() == ([some], 2, note.format("2 grants"))
+    users.user("user", "status", "--keyring", "leaver.user")
+
+
+def test_a_query_from_before_somebody_left_is_refused_with_what_a_user_can_do(users):
+    for name in ("doctor", "leaver"):
+        users.new(name)
+        users.share("owner", name, "hospital")
+    users.party("owner", "query", "age >= 40", "--out", "q.query")
+    asked = "read", "q.query", "--as", "doctor.user", *CLOUD
+    users.owner("unshare", "leaver.public", "--out", "anew", *CLOUD)
+    refused = users.user(*asked, expect=1).stderr
+    assert refused.startswith("mopse: q.query: the query is older than what was announced")
+    assert refused.endswith(": ask whoever made it for a new one\n")
+    assert "keyring" not in refused
+
+
+def test_an_expired_query_is_refused_with_what_a_user_can_do(users, monkeypatch):
+    users.new("doctor")
+    users.share("owner", "doctor", "hospital")
+    users.party("owner", "query", "age >= 40", "--out", "q.query")
+    now = time.time() + 2 * 86_400
+    monkeypatch.setattr(time, "time", lambda: now)
+    refused = users.user("read", "q.query", "--as", "doctor.user", *CLOUD, expect=1).stderr
+    assert refused == "mopse: q.query: the query has expired: ask whoever made it for a new one\n"
+
+
+def test_users_compare_the_seals_that_they_have_seen(users):
+    for name in ("doctor", "nurse"):
+        users.new(name)
+        users.share("owner", name, "hospital")
+        users.share("owner", name, "clinic")
+    users.party("owner", "query", "age >= 40", "--out", "q.query")
+
+    def compared(one, other, expect=0):
+        keys = [PASSWORDS.get(name.partition(".")[0], "secret") for name in (one, other)]
+        given = "compare", "--as", one, "--with", other, "--json"
+        said = terminal.mopse_here(*given, folder=users.folder, keys=keys, expect=expect)
+        return json.loads(said.stdout)["seals"]
+
+    assert compared("doctor.user", "owner.keyring", expect=3) == {}
+    for name in ("doctor", "nurse"):
+        users.found(name, "--proof")
+    seals = {"clinic": 1, "hospital": 1}
+    assert compared("doctor.user", "nurse.user") == seals
+    assert compared("doctor.user", "hospital.keyring") == {"hospital": 1}
+    assert compared("hospital.keyring", "doctor.user") == {"hospital": 1}
+    users.party("owner", "ask", "age >= 40", "--proof", *CLOUD)
+    assert compared("owner.keyring", "doctor.user") == seals
+
+
+def test_a_user_is_shown_two_histories(users):
+    users.new("doctor")
+    users.share("owner", "doctor", "hospital")
+    users.party("owner", "query", "age >= 40", "--out", "q.query")
+    backup = (users.folder / "phr.duckdb").read_bytes()
+    saved = (users.folder / "hospital.keyring").read_bytes()
+    ledger = (users.folder / "hospital.keyring.ledger").read_bytes()
+    users.party("hospital", "delete", "17", *CLOUD)
+    users.party("hospital", "seal", *CLOUD)
+    users.party("owner", "ask", "age >= 40", "--proof", *CLOUD)
+    (users.folder / "phr.duckdb").write_bytes(backup)
+    (users.folder / "hospital.keyring").write_bytes(saved)
+    (users.folder / "hospital.keyring.ledger").write_bytes(ledger)
+    users.party("hospital", "delete", "23", *CLOUD)
+    users.party("hospital", "seal", *CLOUD)
+    users.share("owner", "doctor", "clinic")
+    users.found("doctor", "--proof")
+    given = "compare", "--as", "doctor.user", "--with", "owner.keyring"
+    keys = ["secret", PASSWORDS["owner"]]
+    said = terminal.mopse_here(*given, folder=users.folder, keys=keys, expect=1)
+    assert "two histories were shown of ['hospital']" in said.stderr
+
+
+def test_the_readme_tells_of_a_user(users):
+    (users.folder / "image.jpg").write_bytes(b"image")
+    users.party("hospital", "attach", "17", "image.jpg", "--keyword", "pneumonia", *CLOUD)
+    users.party("hospital", "seal", *CLOUD)
+    users.party("owner", "query", "age >= 40 and sbp >= 130", "--out", "ages.query")
+    section = README.read_text("utf-8").partition("## From the command line\n")[2]
+    said = {}
+    for line in section.split("```sh\n")[3].partition("```")[0].splitlines():
+        _, *words = shlex.split(line, comments=True)
+        # What was given is of one of the providers.
+        more = ["--report"] if words[0] == "read" else []
+        keys = [PASSWORDS["owner"] if "owner.keyring" in words else "secret"]
+        given = *words, *more
+        expect = 1 if more else 0
+        done = terminal.mopse_here(*given, folder=users.folder, keys=keys, expect=expect)
+        said[" ".join(words[:2])] = done.stdout
+    assert "hospital" in said["user status"]
+    assert "17   41  150  Ann   hospital" in said["read ages.query"]
+    assert "image.jpg" in said["find --request"]
+    assert "is closed to the user" in said["owner unshare"]
