@@ -118,7 +118,7 @@ class AuditLog:
     **What no log can**: show what was never written down. A cloud that copies its store, or answers
     past its own log from the first, is not found out; nor is what a party opens on its own machine.
 
-    It takes 88 bytes of memory an entry, and 130 and the path on the disk.
+    It takes 88 bytes of memory an entry, and 141 and the path on the disk; a statement more.
 
     Examples
     --------

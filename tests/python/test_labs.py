@@ -166,6 +166,28 @@ WRONG = [
     ("05", '"old": yesterday', '"old": answer', "task 5: what did the cloud answer"),
     ("05", '- _changed + LOWEST["age"]', "- _changed", "to close: that is the cell"),
     ("05", '- _changed + LOWEST["age"]', "+ 2 - _changed", "to close: which sums"),
+    ("06", "or one[40:72] != link", "or False", "task 1: the number of entry 5"),
+    ("06", 'one[32:40] != struct.pack("<Q", number) or', "", "not its number"),
+    ("06", "            return number", "            return number - 1", "task 1: without entry 0"),
+    ("06", "return leaf(entries[0])", "return entries[0]", "task 2: of one entry it is the leaf"),
+    ("06", '(b"\\1" + root(', "(root(", "task 2: wrong for two entries"),
+    ("06", "1 << ((len(entries) - 1).bit_length() - 1)", "len(entries) // 2", "of three, k is 2"),
+    ("06", "root(entries[:size]) != remembered", "len(entries) < size", "a change after entry 1"),
+    ("06", "return after, size", "return size, size", "task 3: a change after entry 1"),
+    ("06", "        after = size", "        after = 0", "task 3: a change after entry 1"),
+    ("06", 'verdict[_name] = "changed"', 'verdict[_name] = "rewritten"', "task 3: the verdict"),
+    (
+        "06",
+        'place = "rewritten", differs(_entries, seen)',
+        'place = "rewritten", (0, 7)',
+        "not where",
+    ),
+    ("06", "*honest[:25], *honest[26:]", "*honest[:5], *honest[6:]", "go on from what both saw"),
+    ("06", "*honest[:30], *honest[31:]", "*honest[:25], *honest[26:]", "one log, and no fork"),
+    ("06", "signed(left), signed(right)", "signed(left), signed(left)", "not of the right log"),
+    ("06", "*honest[:30], *honest[31:]", "*honest", "both have the same length"),
+    ("06", "math.ceil(math.log2(n))", "(n - 1)", "to close: of four"),
+    ("06", "math.ceil(math.log2(n))", "int(math.log2(n))", "to close: of five"),
 ]
 
 

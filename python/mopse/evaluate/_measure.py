@@ -32,7 +32,7 @@ def operations() -> dict[str, int]:
         ``splits`` (hypergeometric draws), ``aes_blocks`` (of coins and handles), ``hmacs``,
         ``comparisons`` (of ciphertexts, in merging and searching), ``intervals`` (searched),
         ``signatures``, ``verifications``; ``prfs``, ``prps`` and ``hashes`` of order-revealing
-        encryption.
+        encryption; ``encapsulations`` (of keys for users, made or opened).
 
     Notes
     -----
