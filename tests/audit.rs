@@ -172,6 +172,10 @@ fn a_cloud_without_a_log_says_so() {
 struct Full;
 
 impl Journal for Full {
+    fn check(&self) -> Result<(), cloud::Error> {
+        Err(cloud::Error::Log { why: "full".to_owned() })
+    }
+
     fn note(&self, _: &Owner, _: Event) -> Result<bool, cloud::Error> {
         Err(cloud::Error::Log { why: "full".to_owned() })
     }
@@ -199,6 +203,31 @@ fn what_cannot_be_written_down_is_not_answered() {
     assert_eq!(gate.search(&query, NOW), Err(full.clone()));
     assert_eq!(gate.count(&query, NOW), Err(full.clone()));
     assert_eq!(gate.receive(&upload(&hospital, &[(2, 50, None)]), NOW), Err(full));
+    assert_eq!(open.count(&query, NOW), Ok(1), "nor done");
+}
+
+/// A crash lost the end of the log, and not what was done: who sends it again has it written down.
+#[test]
+fn what_was_done_and_not_written_down_is_written_down_when_it_comes_again() {
+    let mut owner = owner(1);
+    let hospital = owner.authorize("hospital", &[]).unwrap();
+    let store = Arc::new(Memory::default());
+    let open = Gate::new(Arc::clone(&store));
+    open.enroll(&owner.announcements().unwrap()).unwrap();
+    let sent = upload(&hospital, &[(1, 40, None)]);
+    let removal = owner.removal("hospital").unwrap();
+    open.receive(&sent, NOW).unwrap();
+    let log = Arc::new(Log::in_memory(identity()));
+    let gate = Gate::new(store).with_journal(Arc::clone(&log) as Arc<_>);
+    for size in [1, 1] {
+        assert!(gate.receive(&sent, NOW).unwrap().is_repeated);
+        assert_eq!(log.len(&owner.owner()), Ok(size));
+    }
+    open.receive(&removal, NOW).unwrap();
+    for size in [2, 2] {
+        assert!(gate.receive(&removal, NOW).unwrap().is_repeated);
+        assert_eq!(log.len(&owner.owner()), Ok(size));
+    }
 }
 
 #[test]

@@ -102,13 +102,13 @@ class AuditLog:
     **What is in it**: enrolments, uploads, attachments, seals, removals, searches (also each page
     of an answer), counts, listings, reads of files, catching up, and what parties state, as grants
     (`statement`). Of each the time by the cloud's clock, the path of who signed it, the message's
-    digest, and how many records or files were changed or given. A message that is refused, or that
-    came before and changes nothing, is not in it: whoever has a copy could fill the log. Neither is
-    who reads the log.
+    digest, and how many records or files were changed or given. A message that is refused is not in
+    it, and an upload that comes again is in it once: whoever has a copy could fill the log. Neither
+    is who reads the log.
 
     **What a crash may lose**: reads of the last tenth of a second. What changes the store is on the
-    disk before it is acknowledged; one that was carried out just before a crash, and not
-    acknowledged, may be missing. A checkpoint is signed of what is on the disk alone. Where the
+    disk before it is acknowledged; what was carried out just before a crash, and not acknowledged,
+    is missing until it is sent again, and an enrolment or attachment stays so. A checkpoint is signed of what is on the disk alone. Where the
     log cannot be written, the cloud answers nothing: `mopse.errors.FileAccessError`.
 
     **What it leaks**: it makes last what the cloud saw at the moment: when each party searched, how

@@ -78,9 +78,6 @@ fn tried<T>(make: impl Fn() -> PyResult<T>) -> PyResult<T> {
     make()
 }
 
-/// A file without its body, the body's size, and what it is read by.
-type Spooled = (attachment::StoredFile, (u64, Py<PyAny>));
-
 impl Foreign {
     pub(super) fn new(store: Py<PyAny>) -> Self {
         Self { store, known: Lock::default(), seals: Arc::default(), reading: Lock::default() }

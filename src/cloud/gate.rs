@@ -117,6 +117,11 @@ impl<S: Store> Gate<S> {
         Ok(())
     }
 
+    /// Refuses a change that could not be written down.
+    fn check_journal(&self) -> Result<(), Error> {
+        self.journal.as_ref().map_or(Ok(()), |journal| journal.check())
+    }
+
     /// Has a change written down for good, before it is acknowledged.
     fn note_change(
         &self,
@@ -230,6 +235,7 @@ impl<S: Store> Gate<S> {
         if self.journal.is_none() {
             return self.store.enroll(announcements);
         }
+        self.check_journal()?;
         let count = announcements.len();
         let before = self.store.announcements(&owner)?;
         self.store.enroll(announcements)?;
@@ -266,7 +272,9 @@ impl<S: Store> Gate<S> {
             [Kind::Upload, Kind::Attachment, Kind::Removal, Kind::Seal, Kind::Statement];
         expect(message, &KINDS)?;
         let digest = || Sha256::digest(message).into();
-        match self.admit(message, now)? {
+        let admitted = self.admit(message, now)?;
+        self.check_journal()?;
+        match admitted {
             Admitted::Attachment(attachment) => {
                 let (owner, provider) = (attachment.file.owner, attachment.file.provider.path());
                 let missing = self.lost(&attachment)?;
@@ -279,29 +287,23 @@ impl<S: Store> Gate<S> {
             Admitted::Seal(sealed) => {
                 let (owner, provider) = (sealed.seal.owner, sealed.seal.place.path());
                 let is_repeated = self.store.seal(*sealed)?;
-                if !is_repeated {
-                    self.note_change(&owner, What::Seal, &provider, digest, 0)?;
-                }
+                self.note_change(&owner, What::Seal, &provider, digest, 0)?;
                 let (added, replaced, removed, files) = (0, 0, 0, 0);
                 Ok(Receipt { provider, added, replaced, removed, files, is_repeated })
             }
             Admitted::Removal(removal) => {
                 let provider = removal.provider.path();
                 let receipt = self.store.remove(&removal.owner, &provider, Some(&removal))?;
-                if !receipt.is_repeated {
-                    let (who, removed) = (removal.issuer.subject().path(), receipt.removed);
-                    self.note_change(&removal.owner, What::Removal, &who, digest, removed)?;
-                }
+                let (who, removed) = (removal.issuer.subject().path(), receipt.removed);
+                self.note_change(&removal.owner, What::Removal, &who, digest, removed)?;
                 Ok(receipt)
             }
             Admitted::Upload(upload) => {
                 let (owner, signed) = (upload.owner, upload.digest);
                 let receipt = self.store.add(upload, message)?;
-                if !receipt.is_repeated {
-                    let Receipt { provider, added, replaced, removed, .. } = &receipt;
-                    let changed = added + replaced + removed;
-                    self.note_change(&owner, What::Upload, provider, || signed, changed)?;
-                }
+                let Receipt { provider, added, replaced, removed, .. } = &receipt;
+                let changed = added + replaced + removed;
+                self.note_change(&owner, What::Upload, provider, || signed, changed)?;
                 Ok(receipt)
             }
             Admitted::Statement(Statement { owner, what, digest, issuer, .. }) => {
@@ -356,6 +358,7 @@ impl<S: Store> Gate<S> {
         let file = &came.attachment.file;
         self.expect(file)?;
         let (owner, provider, digest) = (file.owner, file.provider.path(), came.digest);
+        self.check_journal()?;
         let missing = self.lost(&came.attachment)?;
         keep(came, missing)?;
         self.note_change(&owner, What::Attachment, &provider, || digest, 1)?;

@@ -1,9 +1,9 @@
 //! What a cloud has written down of what it does, by whoever keeps the log: the cloud's own key is not here.
 //!
 //! What a party learns by an answer is noted before the answer leaves; what changes the store, once it is
-//! changed, and is made durable before it is acknowledged. Where nothing can be noted, nothing is answered.
-//! A message that is refused, or that changes nothing because it came before, is not noted: whoever
-//! has a copy of it could fill the log.
+//! changed, and is made durable before it is acknowledged. Where nothing can be noted, nothing is answered or
+//! changed. A message that is refused is not noted, and one that comes again is noted once: whoever has a copy
+//! of it could fill the log.
 
 use std::fmt;
 
@@ -85,6 +85,12 @@ impl What {
         Self::all().find(|what| what.number() == number)
     }
 
+    /// Whether a message is noted once, however often it comes: it is done once.
+    #[must_use]
+    pub fn is_once(self) -> bool {
+        matches!(self, Self::Upload | Self::Seal | Self::Removal | Self::Stated(_))
+    }
+
     /// The word for it.
     #[must_use]
     pub const fn word(self) -> &'static str {
@@ -122,7 +128,15 @@ pub struct Event {
 
 /// Who keeps a cloud's audit log.
 pub trait Journal: fmt::Debug + Send + Sync {
-    /// Writes something down; of a statement, says whether it was written down before, and then does nothing.
+    /// Refuses where nothing can be written down.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Log`].
+    fn check(&self) -> Result<(), Error>;
+
+    /// Writes something down. Of what is [written down once](What::is_once), says whether it was before, and
+    /// then does nothing.
     ///
     /// # Errors
     ///
