@@ -378,9 +378,11 @@ def test_a_body_is_there_whole_or_not_at_all_after_any_kill(tmp_path, kind, kill
             process.stdin.flush()
             word, number = process.stdout.readline().split()
             assert word == "open"
-            time.sleep(choice.uniform(0, 0.5))
-            os.kill(int(number), signal.SIGKILL)
             acknowledged = -1
+            if kill % 2:  # about the removal, else about the attachment
+                acknowledged = int(process.stdout.readline())
+            time.sleep(choice.uniform(0, 0.05 if kill % 2 else 0.5))
+            os.kill(int(number), signal.SIGKILL)
             while (line := process.stdout.readline().split())[0] != "ended":
                 acknowledged = int(line[0])
             process.kill()
