@@ -461,6 +461,7 @@ macro_rules! at {
 #[pymethods]
 impl Gate {
     #[new]
+    #[pyo3(signature = (store, answer_bytes, log=None))]
     fn new(store: Bound<'_, PyAny>, answer_bytes: usize, log: Option<&Log>) -> Self {
         // A class derived from it may answer otherwise, and is asked itself.
         Self(match store.cast_exact::<MemoryStore>() {
