@@ -146,7 +146,8 @@ class Deciding:
 
         Notes
         -----
-        What is shared so is in `shared`, and taken back by `unshare`.
+        What is shared so is in `shared`, and taken back by `unshare`; what a provider has approved
+        of its own records, by whoever renews its readers: see `unshare`.
         """
         number = _number(request)
         asked = self.requests.filter(pl.col("request") == request).to_dicts()
@@ -192,6 +193,8 @@ class Deciding:
 
     def forget_request(self, request: str) -> None:
         """Forget a request; what was shared on it stays shared.
+
+        One that comes again until it runs out is taken for a new one.
 
         Raises
         ------

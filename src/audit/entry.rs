@@ -43,6 +43,17 @@ impl Entry {
     /// [`wire::Error::Format`].
     pub fn decode(bytes: &[u8]) -> Result<Self, wire::Error> {
         let mut reader = Reader::headless(bytes, WHAT);
+        let entry = Self::read(&mut reader)?;
+        reader.end()?;
+        Ok(entry)
+    }
+
+    /// Reads an entry that something may follow.
+    pub(super) fn begin(bytes: &[u8]) -> Result<Self, wire::Error> {
+        Self::read(&mut Reader::headless(bytes, WHAT))
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, wire::Error> {
         let (owner, number) = (Owner(reader.array()?), reader.u64()?);
         let (link, time) = (reader.array()?, reader.u64()?);
         let Some(what) = What::of(reader.u8()?) else { return Err(reader.fault()) };
@@ -51,7 +62,6 @@ impl Entry {
         if statement.is_empty() == matches!(what, What::Stated(_)) {
             return Err(reader.fault());
         }
-        reader.end()?;
         let event = Event { what, who, digest, amount, statement };
         Ok(Self { owner, number, link, time, event })
     }

@@ -456,11 +456,14 @@ fn read_records(mut file: &File, mut take: impl FnMut(Owner, &[u8], u64)) -> Res
         if count == 0 || count as usize > entry::LONGEST {
             return Err(broken(None, 0, "there is no entry of such a length"));
         }
-        record.resize(count as usize, 0);
-        match reader.read_exact(&mut record) {
-            Ok(()) => {}
-            Err(error) if error.kind() == ErrorKind::UnexpectedEof => break,
-            Err(error) => return Err(failed(error)),
+        record.clear();
+        reader.by_ref().take(count.into()).read_to_end(&mut record).map_err(failed)?;
+        if record.len() < count as usize {
+            // Of an entry that is whole, the length was changed, and what follows is not its end.
+            if Entry::begin(&record).is_ok() {
+                return Err(broken(None, 0, "an entry there is shorter than is said of it"));
+            }
+            break;
         }
         let Ok(Entry { owner, number, link, .. }) = Entry::decode(&record) else {
             return Err(broken(None, 0, "there is no entry there"));

@@ -19,7 +19,7 @@ from mopse.cli._keyrings import (
     opened_holder,
     password_of,
 )
-from mopse.cli._output import add_json, print_document, print_line, print_table, rows_of
+from mopse.cli._output import add_json, print_document, print_line, print_table, rows_of, shown
 from mopse.cli._schema_file import naming, read_schema
 from mopse.cli._session import add_documented, add_party
 from mopse.cli._tables import as_ids
@@ -309,7 +309,7 @@ def _read(given: argparse.Namespace) -> None:
     elif decision.is_approved:
         print_line(f"Request {decision.number} is approved: `mopse read --as` opens it.")
     else:
-        why = f": {decision.reason}" if decision.reason else ""
+        why = f": {shown(decision.reason)}" if decision.reason else ""
         print_line(f"Request {decision.number} is refused{why}")
 
 

@@ -24,6 +24,7 @@ __all__ = [
     "print_line",
     "print_table",
     "rows_of",
+    "shown",
 ]
 
 _HIDDEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
@@ -94,7 +95,7 @@ def print_table(frame: pl.DataFrame) -> None:
 
 
 def _column(series: pl.Series) -> list[str]:
-    return [_shown(series.name), *(_shown(_text(value)) for value in series)]
+    return [shown(series.name), *(shown(_text(value)) for value in series)]
 
 
 def _lines(columns: Sequence[Sequence[str]], to_the_right: Sequence[bool]) -> Iterable[str]:
@@ -109,7 +110,8 @@ def _lines(columns: Sequence[Sequence[str]], to_the_right: Sequence[bool]) -> It
             yield "  ".join("-" * width for width in widths)
 
 
-def _shown(value: str) -> str:
+def shown(value: str) -> str:
+    """Return a text of somebody else's, with what could steer a terminal by its number."""
     if value.isascii() and value.isprintable():
         return value
     return "".join(
