@@ -108,8 +108,9 @@ class AuditLog:
 
     **What a crash may lose**: reads of the last tenth of a second. What changes the store is on the
     disk before it is acknowledged; what was carried out just before a crash, and not acknowledged,
-    is missing until it is sent again, and an enrolment or attachment stays so. A checkpoint is signed of what is on the disk alone. Where the
-    log cannot be written, the cloud answers nothing: `mopse.errors.FileAccessError`.
+    is missing until it is sent again, and an enrolment or attachment stays so. A checkpoint is
+    signed of what is on the disk alone. Where the log cannot be written, the cloud answers nothing:
+    `mopse.errors.FileAccessError`.
 
     **What it leaks**: it makes last what the cloud saw at the moment: when each party searched, how
     many records answered, which messages were the same. Whoever copies it has that of all owners.
