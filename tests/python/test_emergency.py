@@ -19,6 +19,7 @@ from scene import Scene
 import mopse
 from mopse import Field, Schema, sharing
 from mopse.errors import (
+    AnswerError,
     DamagedFileError,
     DecryptionError,
     ExpiredError,
@@ -321,6 +322,26 @@ def test_nothing_of_the_key_stays_referenced(ward, monkeypatch, record):
         frame = frame.tb_next
 
 
+def test_an_answer_to_another_question_is_refused(ward, monkeypatch):
+    arranged, search = ward.arrange(), ward.cloud.search
+    other = ward.owner.lookup([18], provider="hospital")
+    monkeypatch.setattr(ward.cloud, "search", lambda *_, **given: search(other, **given))
+    with pytest.raises(AnswerError):
+        ward.open(arranged, (0, 1))
+
+
+def test_what_a_provider_sealed_in_an_earlier_epoch_of_its_group_says_so(ward):
+    ward.owner.revoke("clinic")
+    for path in ("hospital", "clinic"):
+        ward.authorize(path)
+    ward.enroll()
+    anew = ward.arrange()
+    with pytest.raises(ScopeError, match="hospital"):
+        ward.open(anew, (0, 1))
+    ward["hospital"].renew(ward.cloud)
+    assert ward.open(anew, (0, 1))["id"].to_list() == [17]
+
+
 def test_an_arrangement_ends(ward):
     arranged = ward.arrange(expires_in=datetime.timedelta(days=2))
     now = datetime.datetime.now(datetime.UTC)
@@ -358,8 +379,8 @@ def test_a_provider_arranges_for_its_own_records(ward):
 @pytest.mark.parametrize(
     ("given", "fault"),
     [
-        ({"threshold": 1}, "threshold is 1"),
-        ({"threshold": 4}, "threshold is 4"),
+        ({"threshold": 1}, "threshold is less than 2"),
+        ({"threshold": 4}, "threshold is over 3"),
         ({"portions": ["files"]}, "portions are of files alone"),
         ({"portions": ["nothing"]}, "no portion 'nothing'"),
         ({"portions": []}, "at least one portion"),
@@ -397,6 +418,9 @@ def test_an_opening_without_a_reason_or_a_party_is_refused(ward):
     for party in (mopse.User.generate(), None):
         with pytest.raises(WrongTypeError, match="party is an owner or a provider"):
             sharing.open_in_emergency(shares, ward.cloud, party, 17, reason=WHY)
+    for record in (None, 17.0, True, [17], "\u0000"):
+        with pytest.raises(InvalidInputError, match="record"):
+            ward.open(arranged, (0, 1), record)
     with pytest.raises(InvalidInputError, match="no trustee's share is given"):
         sharing.open_in_emergency({}, ward.cloud, ward["clinic"], 17, reason=WHY)
     assert ward.log().equals(before)

@@ -15,7 +15,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
-from mopse._checks import integer, items, key_bytes, mapping, spelt, text
+from mopse._checks import integer, is_integer, items, key_bytes, mapping, spelt, text
 from mopse._party import as_cloud, grant, search
 from mopse._table import as_ids, record_ids
 from mopse.errors import (
@@ -419,8 +419,13 @@ def _holders(keys: Any) -> list[bytes]:
 
 def _named(record: Any) -> bytes:
     """Return what stands for a record's id: an integer and a text are never the same."""
+    if not (is_integer(record) or isinstance(record, str)):
+        raise WrongTypeError(f"record must be an id, integer or text, not {type(record).__name__}")
     column = as_ids([record])
-    record_ids(column.to_frame(), "ids")
+    try:
+        record_ids(column.to_frame(), "ids")
+    except InvalidInputError as error:
+        raise type(error)(f"record is no id: {error}") from None
     only = column.item()
     return b"text " + only.encode() if isinstance(only, str) else b"integer %d" % only
 
