@@ -4,6 +4,7 @@ Whoever adds a public function gives each of its parameters a right value here, 
 `BY_NAME` or for the one function in `BY_CALL`; `test_wrong_values` fails until it is there.
 """
 
+import datetime
 import functools
 import importlib
 import inspect
@@ -191,6 +192,8 @@ class World:
         self.checkpoint = self.log.checkpoint(self.owner.key)
         self.witness = sharing.Witness(self.owner.key)
         self.witness.watch(self.cloud, self.owner)
+        keys = [KEY, OTHER_KEY]
+        self.arranged = sharing.arrange_emergency(self.owner, "a", keys=keys, portions=["rest"])
 
     def asked(self) -> mopse.sharing.AccessRequest:
         """Ask for records of a provider."""
@@ -376,6 +379,7 @@ INSTANCES: dict[str, Callable[[World], Any]] = {
     "mopse.rsa.PrivateKey": lambda w: private_key(),
     "mopse.rsa.PublicKey": lambda w: private_key().public,
     "mopse.sharing.AuditLog": lambda w: w.log,
+    "mopse.sharing.EmergencyArrangement": lambda w: w.arranged,
     "mopse.sharing.Witness": lambda w: w.witness,
     "mopse.stores.Announcement": lambda w: w.announcement,
     "mopse.stores.Attachment": lambda w: w.stored_attachment,
@@ -953,6 +957,28 @@ BY_CALL: dict[str, dict[str, Right]] = {
         "ids": same([1]),
     },
     "mopse.sharing.AccessRequest": {"number": same("0" * 32), "message": same(b"x")},
+    "mopse.sharing.EmergencyArrangement": {
+        "owner": lambda w: w.owner.key,
+        "provider": same("a"),
+        "portions": same(("rest",)),
+        "threshold": same(2),
+        "trustees": same(3),
+        "made": same(datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC)),
+        "ends": same(datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC)),
+        "keys": same(KEY),
+        "number": same(bytes(16)),
+        "shares": same((b"x",)),
+    },
+    "mopse.sharing.EmergencyArrangement.about": {"record": same(1), "reason": same("a reason")},
+    "mopse.sharing.EmergencyArrangement.from_share": {"share": lambda w: w.arranged.shares[0]},
+    "mopse.sharing.EmergencyArrangement.is_current": {"party": lambda w: w.owner},
+    "mopse.sharing.arrange_emergency": {"party": lambda w: w.owner, "ids": same([1])},
+    "mopse.sharing.open_in_emergency": {
+        "shares": lambda w: dict(zip([KEY, OTHER_KEY], w.arranged.shares, strict=True)),
+        "party": lambda w: w.owner,
+        "record": same(1),
+        "reason": same("a reason"),
+    },
     "mopse.sharing.Checkpoint": {"message": message_of("checkpoint")},
     "mopse.sharing.Decision": {"is_approved": same(True), "reason": same("")},
     "mopse.sharing.Witness.compare": {"other": lambda w: w.checkpoint, "party": lambda w: w.owner},

@@ -64,9 +64,12 @@ PYTHON = {
         "_files",
         "_party",
         "_requests",
+        "_table",
         "cloud",
         "messages",
-    },  # whom it asks
+        "secret_sharing",
+        "user",
+    },  # whom it asks, and who opens
     "schemes": _PRIMITIVE,
     "secret_sharing": _PRIMITIVE,
     "passwords": _PRIMITIVE,
