@@ -56,6 +56,9 @@ class Checkpoint:
     def __bytes__(self) -> bytes:
         return self._message
 
+    def __reduce__(self) -> tuple[type, tuple[bytes]]:
+        return type(self), (self._message,)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Checkpoint) and other._message == self._message
 
@@ -190,7 +193,10 @@ class AuditLog:
         self.close()
 
     def __reduce__(self) -> Never:
-        raise WrongTypeError("an audit log is of one process, neither pickled nor copied")
+        raise WrongTypeError(
+            "an audit log is of one process, neither pickled nor copied: give it to one cloud, and "
+            "send other processes to that"
+        )
 
     def __repr__(self) -> str:
         return f"AuditLog({self._path!r}, identity={self.identity[:8].hex()})"

@@ -28,6 +28,7 @@ SECRET = {
 
 STAYS = {
     *("mopse.Cloud", "mopse.stores.MemoryStore", "mopse.stores.Attachment", "mopse.stores.Query"),
+    "mopse.sharing.AuditLog",
     "mopse.stores.Piece",
     "mopse.stores.Seal",
     *("mopse.stores.DuckDBStore", "mopse.stores.PostgresStore"),
@@ -35,7 +36,10 @@ STAYS = {
 }
 """Classes whose objects are places, or were read of a message that is what travels."""
 
-ABSTRACT = {"mopse.messages.Message", "mopse.stores.SealStore", "mopse.stores.Store"}
+ABSTRACT = {
+    *("mopse.messages.Message", "mopse.stores.SealStore", "mopse.stores.SpoolStore"),
+    "mopse.stores.Store",
+}
 PLAIN = sorted(public_classes().keys() - SECRET - STAYS - ABSTRACT)
 
 TAKES = [

@@ -236,9 +236,16 @@ class Witness:
         mopse.errors.FileAccessError
             If it cannot be read.
         """
+        return cls._of(read_whole(as_file(path)))
+
+    @classmethod
+    def _of(cls, content: bytes) -> "Witness":
         opened = cls.__new__(cls)
-        opened._witness = _mopse.audit.Witness.decode(read_whole(as_file(path)))
+        opened._witness = _mopse.audit.Witness.decode(content)
         return opened
+
+    def __reduce__(self) -> tuple[Any, tuple[bytes]]:
+        return type(self)._of, (bytes(self._witness.encode()),)
 
     def __repr__(self) -> str:
         seen = self._witness.seen
