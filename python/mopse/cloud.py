@@ -150,6 +150,7 @@ class Cloud:
             kind = type(store).__name__
             raise WrongTypeError(f"a store must be a mopse.stores.Store or a path, not {kind}")
         self._store = MemoryStore() if store is None else store
+        self._log = core
         self._gate = _mopse.cloud.Gate(self._store, most, core)
 
     def enroll(self, public: bytes) -> None:
@@ -558,6 +559,12 @@ class Cloud:
         public = None if owner is None else as_message(owner, "an owner's announcement")
         records, _ = self._gate.remove(text(provider, "a provider's path"), public)
         return records
+
+    def _check(self) -> None:
+        """Refuse what cannot be asked: a store that is away, or a log that cannot be written."""
+        self._store.owners()
+        if self._log is not None:
+            self._log.sync()
 
     def close(self) -> None:
         """Let go of a store that lasts, so that another process can open it; or of connections.

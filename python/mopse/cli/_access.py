@@ -307,7 +307,10 @@ def _read(given: argparse.Namespace) -> None:
         document = {"request": decision.number, "is_approved": decision.is_approved}
         print_document(document | {"reason": decision.reason})
     elif decision.is_approved:
-        print_line(f"Request {decision.number} is approved: `mopse read --as` opens it.")
+        print_line(
+            f"Request {decision.number} is approved: `mopse read QUERY --as {given.keyring}` opens "
+            "it, with --report if others granted nothing."
+        )
     else:
         why = f": {shown(decision.reason)}" if decision.reason else ""
         print_line(f"Request {decision.number} is refused{why}")

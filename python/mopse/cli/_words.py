@@ -21,6 +21,7 @@ _WORDS: tuple[tuple[str, str], ...] = (
     ),
     (": search in_detail=True tells whose part it is", ""),
     ("declare it with proof=True", "its table in the schema file needs proof = true"),
+    ("as `requests` says", "as `mopse access list` shows it"),
     ("proof=True", "--proof"),
     ("max_age", "--max-age"),
     ("folder must be a path, which names a file", "--out names no folder"),

@@ -207,9 +207,9 @@ class Service:
 
     async def _health(self) -> tuple[int, str, bytes]:
         try:
-            await self.in_thread(self.cloud._store.owners)
+            await self.in_thread(self.cloud._check)
         except Exception:  # whatever a store says when it is away
-            return 503, _JSON, b'{"status":"the store is away"}'
+            return 503, _JSON, b'{"status":"the store or the audit log is away"}'
         return 200, _JSON, b'{"status":"ok"}'
 
     async def _metrics(self) -> tuple[int, str, bytes]:
@@ -327,7 +327,9 @@ class Endpoint:
         if status == 503 and isinstance(error, FileAccessError | DamagedFileError):
             # Paths and addresses are the operator's to know.
             line["failure"] = str(error)
-            error = FileAccessError(f"the cloud's store is away, or damaged: see request {name}")
+            error = FileAccessError(
+                f"the cloud's store or log is away, full or damaged: see request {name}"
+            )
         told = _told(type(error).__name__, str(error), error)
         return status, outcome, [*_headers(_JSON, len(told), name), *more], told
 

@@ -200,7 +200,9 @@ def test_a_body_that_is_damaged_is_told_and_nothing_of_it_sent(served, folder):
         [name] = os.listdir(folder)
         whole = (folder / name).read_bytes()
         (folder / name).write_bytes(whole[:-1])
-        with pytest.raises(FileAccessError, match="the cloud's store is away, or damaged"):
+        with pytest.raises(
+            FileAccessError, match="the cloud's store or log is away, full or damaged"
+        ):
             remote.fetch(scene.owner.fetch(sent.file))
         (folder / name).write_bytes(whole)
         remote.fetch(scene.owner.fetch(sent.file))

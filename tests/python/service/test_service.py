@@ -19,6 +19,7 @@ from mopse.errors import (
     ChangedError,
     DamagedFileError,
     ExpiredError,
+    FileAccessError,
     ForkedError,
     InvalidInputError,
     MopseError,
@@ -458,3 +459,24 @@ def test_an_owner_who_is_not_named_is_served_by_no_call(tmp_path):
 def test_owners_who_are_none_are_refused(owners):
     with pytest.raises(InvalidInputError, match=r"owners|verification key"):
         mopse.service.application(Cloud(), owners=owners)
+
+
+class Full:
+    """An audit log on a disk that is full until it is not."""
+
+    is_full = True
+
+    def sync(self):
+        """Refuse, as the core's log does."""
+        if self.is_full:
+            raise FileAccessError("the audit log cannot be used: no space left on device")
+
+
+def test_a_service_whose_audit_log_is_full_says_so_when_it_is_asked_how_it_is(tmp_path):
+    cloud = Cloud()
+    cloud._log = Full()
+    with served_here(cloud, tmp_path / "log") as url:
+        gate = Cloud(url)._gate
+        assert gate.health() == "the store or the audit log is away"
+        cloud._log.is_full = False
+        assert gate.health() == "ok"
