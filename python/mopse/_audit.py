@@ -102,18 +102,20 @@ class AuditLog:
 
     Notes
     -----
-    **What is in it**: enrolments, uploads, attachments, seals, removals, searches (also each page
-    of an answer), counts, listings, reads of files, catching up, and what parties state, as grants
-    (`statement`). Of each the time by the cloud's clock, the path of who signed it, the message's
-    digest, and how many records or files were changed or given. A message that is refused is not in
-    it, and an upload that comes again is in it once: whoever has a copy could fill the log. Neither
-    is who reads the log.
+    **What is in it**: enrolments, uploads (of what is added, corrected and deleted alike),
+    attachments, seals, removals of all that a provider sent, searches (also each page of an
+    answer), counts, listings, reads of files, ``notes`` (a provider catching up), and what parties
+    state, as grants (`statement`). Of each the time by the cloud's clock, the path of who signed
+    it, the message's digest, and how many records or files were changed or given. A message that
+    is refused is not in it, and an upload that comes again is in it once: whoever has a copy could
+    fill the log. Neither is who reads the log.
 
     **What a crash may lose**: reads of the last tenth of a second. What changes the store is on the
     disk before it is acknowledged; what was carried out just before a crash, and not acknowledged,
     is missing until it is sent again, and an enrolment or attachment stays so. A checkpoint is
     signed of what is on the disk alone. Where the log cannot be written, the cloud answers nothing:
-    `mopse.errors.FileAccessError`.
+    `mopse.errors.FileAccessError`. What it was carrying out at that moment stands, as after a
+    crash.
 
     **What it leaks**: it makes last what the cloud saw at the moment: when each party searched, how
     many records answered, which messages were the same. Whoever copies it has that of all owners.
@@ -208,6 +210,7 @@ def check_log(
     """Return how many entries each owner has in a log's file, once all of it is found right.
 
     For whoever operates a cloud or examines one; it changes nothing, and reads a log in use too.
+    Each entry is held by the one after it, and the last one by checkpoints alone.
 
     Parameters
     ----------

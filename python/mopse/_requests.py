@@ -157,6 +157,8 @@ class Deciding:
             named = [spelt(text(name, "a portion")) for name in items(portions, "portions", "list")]
             if not named:
                 raise InvalidInputError("an approval needs at least one portion")
+            if len(set(named)) < len(named):
+                raise InvalidInputError("portions of the approval name one twice")
         elif asked and asked[0]["records"] is not None and asked[0]["portions"] is None:
             named = known  # keys of records are keys of portions of them
         given = named or (asked[0]["portions"] if asked else None) or ()
@@ -280,7 +282,11 @@ class Asking:
             named = [spelt(text(name, "a portion")) for name in items(portions, "portions", "list")]
             if not named:
                 raise InvalidInputError("a request needs at least one portion")
+            if len(set(named)) < len(named):
+                raise InvalidInputError("portions of the request name one twice")
         found = None if ids is None else record_ids(as_ids(ids).to_frame(), "ids")
+        if ids is not None and as_ids(ids).is_empty():
+            raise InvalidInputError("ids of the request name no record")
         end = 2**64 - 1 if expires_in is None else _end(expires_in)
         now = _now()
         span = now, now + _seconds(within, "within")
@@ -292,6 +298,8 @@ class Asking:
 
     def withdraw(self, request: str) -> bytes:
         """Take a request back, and return what tells whom it was sealed to.
+
+        Where it comes before the request it is refused: it is then sent again.
 
         Parameters
         ----------

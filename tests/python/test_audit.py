@@ -248,8 +248,11 @@ def test_several_owners_have_logs_of_their_own(tmp_path):
             assert (
                 witness.entries(cloud, owner)["what"].to_list() == ["enrolment"] + ["count"] * times
             )
-        with pytest.raises(MopseError):
+        with pytest.raises(ScopeError, match="another owner"):
             sharing.Witness(owners[0].key).entries(cloud, owners[1])
+        witness.watch(cloud, owners[2])
+        with pytest.raises(ScopeError, match="another owner"):
+            sharing.Witness(owners[0].key).compare(witness.last, cloud, owners[0])
         sizes = sharing.check_log(tmp_path / "log")
         assert sizes == {owner.key: times + 1 for times, owner in enumerate(owners, 1)}
 

@@ -196,6 +196,10 @@ def test_bad_values_are_refused_by_name(scene, doctor):
             doctor.request(address, "hospital", within=within)
     with pytest.raises(InvalidInputError, match="at least one portion"):
         doctor.request(address, "hospital", portions=[])
+    with pytest.raises(InvalidInputError, match="name one twice"):
+        doctor.request(address, "hospital", portions=["rest", "rest"])
+    with pytest.raises(InvalidInputError, match="name no record"):
+        doctor.request(address, "hospital", [])
     for number in ("", "12", "g" * 32, "A" * 32):
         for party in (scene.owner, doctor):
             with pytest.raises(InvalidInputError, match="32 hexadecimal digits"):

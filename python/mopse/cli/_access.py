@@ -44,7 +44,8 @@ def add(commands: Commands) -> None:
         long="""Ask for records as a user with keys of its own (`mopse user new`), and approve or
         refuse what was asked as an owner, or as a provider on its own records. Requests and
         decisions are sealed files, which travel by whatever way there is. What is approved is
-        shared as by `mopse grant --user`, and taken back by `mopse owner unshare`.""",
+        shared as by `mopse grant --user`: what the owner approved, `mopse owner unshare` takes
+        back; what a provider approved, `mopse owner renew-readers` ends.""",
         example="""mopse access address --as owner.keyring --out owner.address
                    mopse access ask owner.address --provider hospital --id 17 \\
                      --reason 'a fracture' --as doctor.user --out fracture.request

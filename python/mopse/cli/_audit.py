@@ -5,6 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
+import mopse
 from mopse._files import SHARED, as_file, read_whole, write_whole
 from mopse.cli._command import Commands
 from mopse.cli._output import (
@@ -18,7 +19,7 @@ from mopse.cli._output import (
 )
 from mopse.cli._schema_file import naming
 from mopse.cli._session import Session, add_cloud, add_documented, add_party, session
-from mopse.errors import InvalidInputError, WrongTypeError
+from mopse.errors import InvalidInputError
 from mopse.sharing import STATEMENTS, Checkpoint, Witness, check_log, statement
 
 __all__ = ["add"]
@@ -158,11 +159,12 @@ def _witness(given: argparse.Namespace, at: Session) -> tuple[Witness, Path]:
 
 def _read(given: argparse.Namespace) -> None:
     with session(given) as at:
+        if not isinstance(at.party, mopse.Owner):
+            raise InvalidInputError(
+                f"{given.keyring}: entries are for the owner; a provider has `mopse audit watch`"
+            )
         witness, path = _witness(given, at)
-        try:
-            entries = witness.entries(at.cloud, at.party, given.start)
-        except WrongTypeError:
-            raise InvalidInputError(f"{given.keyring}: entries are for the owner") from None
+        entries = witness.entries(at.cloud, at.party, given.start)
         witness.save(path)
     shown = entries.with_columns(
         pl.col("who").replace("", "the owner"), pl.col("digest").bin.encode("hex")
@@ -189,6 +191,7 @@ def _watch(given: argparse.Namespace) -> None:
             others.append(Checkpoint(read_whole(as_file(other), _MOST)))
     with session(given) as at:
         witness, path = _witness(given, at)
+        is_first = witness.last is None
         seen = witness.watch(at.cloud, at.party, others=others)
         witness.save(path)
     if given.out is not None:
@@ -197,11 +200,10 @@ def _watch(given: argparse.Namespace) -> None:
     if given.json:
         print_document(document | {"time": seen.time, "compared": len(others)})
         return
-    with_others = f" and by {counted(len(others), 'other')}" if others else ""
-    print_line(
-        f"{counted(seen.size, 'entry')}, root {seen.root.hex()[:16]}; the log goes on from what "
-        f"was seen here{with_others}."
-    )
+    by = [] if is_first else ["here"]
+    by += [f"by {counted(len(others), 'other')}"] if others else []
+    goes_on = f"; the log goes on from what was seen {' and '.join(by)}" if by else ""
+    print_line(f"{counted(seen.size, 'entry')}, root {seen.root.hex()[:16]}{goes_on}.")
 
 
 def _state(given: argparse.Namespace) -> None:
@@ -233,5 +235,9 @@ def _check(given: argparse.Namespace) -> None:
             schema={"owner": pl.String, "entries": pl.UInt64},
         )
     )
-    compared = f"as {counted(len(seen), 'checkpoint')} have it" if seen else "compared with nothing"
+    compared = (
+        f"as {counted(len(seen), 'checkpoint')} of witnesses said"
+        if seen
+        else "compared with nothing, so that the end may be another"
+    )
     note(f"every entry follows the one before it; {compared}")

@@ -11,7 +11,7 @@ from mopse._audit import Checkpoint, verification_key
 from mopse._checks import bytes_of, instance, integer, items, string
 from mopse._files import SHARED, as_file, read_whole, write_whole
 from mopse._party import as_cloud
-from mopse.errors import InvalidInputError, WrongTypeError
+from mopse.errors import InvalidInputError, ScopeError, WrongTypeError
 from mopse.messages import Statement
 
 if TYPE_CHECKING:
@@ -105,6 +105,8 @@ class Witness:
             message says after which entry at the earliest. What was seen is kept.
         mopse.errors.SignatureError
             If another log answers, or a checkpoint is of another.
+        mopse.errors.ScopeError
+            If the party or a checkpoint is of another owner.
         mopse.errors.InvalidInputError
             If the cloud keeps no log.
 
@@ -205,6 +207,8 @@ class Witness:
         checked = [instance(other, Checkpoint, "one of others")._checked for other in given]
         if len(checked) > _MOST_OTHERS:
             raise InvalidInputError(f"others are {len(checked)}, expected {_MOST_OTHERS} at most")
+        if any(bytes(other.columns[1]) != self.owner for other in checked):
+            raise ScopeError("one of others is of another owner's log")
         for other in checked:
             self._witness.check(other)
         own = self._witness.sizes
@@ -214,6 +218,8 @@ class Witness:
         keyring = getattr(party, "_keyring", None)
         if keyring is None:
             raise WrongTypeError(f"party is an owner or a provider, not {type(party).__name__}")
+        if bytes(keyring.owner) != self.owner:
+            raise ScopeError("party is of another owner than the witness")
         expiry = int(time.time()) + 60 * _MINUTES
         request, message = keyring.audit_request(sizes, start, expiry)
         answer = as_cloud(cloud).audit(message)

@@ -45,7 +45,8 @@ def test_parties_read_the_log_of_a_service_and_find_out_that_it_was_rewritten(tm
         assert "hospital" in shown
         assert "upload" not in shown
         refused = parties.party("hospital", "audit", "read", expect=1)
-        assert "no right to entries" in refused.stderr
+        assert "entries are for the owner" in refused.stderr
+        assert "kept in" not in refused.stderr
         parties.party("hospital", "audit", "watch", "--out", "hospital.checkpoint")
         compared = parties.party("owner", "audit", "watch", "--other", "hospital.checkpoint")
         assert "what was seen here and by 1 other" in compared.stdout
