@@ -35,6 +35,7 @@ from mopse import (
 )
 from mopse.ciphers import legacy
 from mopse.errors import InvalidInputError, MopseError
+from mopse.sharing import statement
 
 KEY = bytes(range(32))
 BYTES = st.binary(max_size=300)
@@ -272,6 +273,7 @@ def every_message() -> dict[str, Any]:
         "Query": query,
         "Seal": seal,
         "Removal": scene.owner.removal("a"),
+        "Statement": statement(scene.owner, "grant", b"a grant"),
         "Answer": scene.cloud.search(query),
         "FileRequest": request,
         "FileListing": scene.cloud.find(request),

@@ -840,9 +840,9 @@ def test_a_changed_record_is_named_and_nothing_more():
 
 
 def test_the_demonstration_shows_all_it_says(tmp_path, capsys):
-    figure = tmp_path / "figure.svg"
     pytest.importorskip("duckdb", reason="the cloud is in memory without it")
     for again in (False, True):
+        figure = tmp_path / f"figure-{again}.svg"
         main(["demo", "--figure", str(figure), "--store", str(tmp_path / "store")])
         said = capsys.readouterr().out
         assert "the same" in said

@@ -130,7 +130,8 @@ def damage(engine: Engine) -> list[str]:
     for table in TABLES:
         if table not in absent:
             looks.at({table}, partial(_damaged_rows, table=table))
-    looks.at(set(), partial(_damaged_bodies, engine=engine))
+    if looks.unread.isdisjoint(_CATALOG | {"bodies", "files", "large", "slices"}):
+        looks.at(set(), partial(_damaged_bodies, engine=engine))
     looks.at(set(), partial(missing_rows, damaged=looks.damaged | absent))
     if looks.damaged.isdisjoint(_CATALOG):
         groups: dict[int, Group] = {}

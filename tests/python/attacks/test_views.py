@@ -16,7 +16,7 @@ from mopse.attacks import Adversary, Auxiliary, Deployment, Domain, Guess, Poste
 from mopse.errors import InvalidInputError, WrongTypeError
 
 PACKAGE = Path(mopse.__file__).parent / "attacks"
-NO_ATTACKS = {"__init__.py", "_deployment.py"}
+NO_ATTACKS = {"__init__.py", "_deployment.py", "_login_store.py", "_release.py"}
 """What shows an attack its view, and has keys for that."""
 ATTACKS = sorted(path for path in PACKAGE.glob("*.py") if path.name not in NO_ATTACKS)
 SCHEMA = mopse.Schema(age=mopse.Field(0, 80), bmi=mopse.Field(10, 60, step=0.5, cell=5))

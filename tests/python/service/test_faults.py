@@ -389,7 +389,7 @@ def test_a_database_that_is_away_is_said_and_is_found_again(tmp_path):
         scene.send("hospital", table(0, 50))
         query = scene.owner.query(age=(0, 99))
         server.stop()
-        with pytest.raises(FileAccessError, match="the cloud's store is away") as caught:
+        with pytest.raises(FileAccessError, match="the cloud's store or log is away") as caught:
             remote.search(query)
         assert "postgres" not in str(caught.value)  # addresses are the operator's
         assert b"503" in spoken(raw(served.port, HEALTH))[0]

@@ -167,7 +167,7 @@ def test_no_room_on_the_disk_is_told_and_there_is_some_later(served, folder):
         sent = attached(scene, 12 * MIB)
         pid, most = served.process.pid, resource.RLIM_INFINITY
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (8 * MIB, most))
-        with pytest.raises(FileAccessError, match="the cloud's store is away"):
+        with pytest.raises(FileAccessError, match="the cloud's store or log is away"):
             remote.receive(sent)
         assert files(folder) == 0
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (most, most))
