@@ -54,7 +54,7 @@ test-rust:
 	cargo test --quiet
 
 # Two processes, as most of the tests use one core.
-HALF := $(addprefix tests/python/,cli service stores)
+HALF := $(addprefix tests/python/,cli stores)
 test-python: $(VENV)/test
 	@$(BIN)/python -m pytest --quiet $(HALF) & half=$$!; \
 	$(BIN)/python -m pytest --quiet $(addprefix --ignore=,$(HALF)); rest=$$?; \
