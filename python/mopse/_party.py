@@ -44,7 +44,7 @@ from mopse._proofs import (
     table_of,
     unproven_error,
 )
-from mopse._requests import Deciding
+from mopse._requests import FOR_EVER, Deciding
 from mopse._table import as_ids, record_ids
 from mopse.errors import (
     DamagedFileError,
@@ -1266,7 +1266,7 @@ def scopes_of(
 ) -> pl.DataFrame:
     """Return what is granted as a table, between some other columns."""
     rows = [
-        (*first, provider, records, portions, None if end >= _FOR_EVER else end, *last)
+        (*first, provider, records, portions, None if end >= FOR_EVER else end, *last)
         for *first, (provider, records, portions, end), last in scopes
     ]
     schema = {
@@ -1292,10 +1292,6 @@ def grant(
     return party._keyring.grant(*_scope(party, provider, ids, portions, expires_in))
 
 
-_FOR_EVER = 253_402_300_800
-"""When the year 9999 has ended, in seconds since 1970: no table has a later moment."""
-
-
 def _scope(
     party: Party,
     provider: str,
@@ -1306,7 +1302,7 @@ def _scope(
     """Return what is granted as the core takes it."""
     path = text(provider, "a provider's path")
     end = 2**64 - 1 if expires_in is None else _expiry(expires_in, "the grant")
-    if expires_in is not None and end >= _FOR_EVER:
+    if expires_in is not None and end >= FOR_EVER:
         raise InvalidInputError("the grant would end after the year 9999: leave expires_in out")
     known = [*party.schema.portions, "rest", "files"]
     named = None

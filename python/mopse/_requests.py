@@ -12,13 +12,13 @@ from mopse._checks import instance, items, spelt, string, text, truth
 from mopse._table import as_ids, record_ids
 from mopse.errors import InvalidInputError
 from mopse.messages import as_message
-from mopse.schema import Schema
+from mopse.schema import Field, Schema
 
-__all__ = ["AccessRequest", "Asking", "Deciding", "Decision"]
+__all__ = ["FOR_EVER", "AccessRequest", "Asking", "Deciding", "Decision"]
 
 _WEEK = datetime.timedelta(days=7)
-_FOR_EVER = 253_402_300_800
-"""Where the year 9999 ends, in seconds since 1970."""
+FOR_EVER = 253_402_300_800
+"""When the year 9999 has ended, in seconds since 1970: no table has a later moment."""
 
 
 class AccessRequest(NamedTuple):
@@ -154,11 +154,7 @@ class Deciding:
         known = [*self._schema.portions, "rest", "files"]
         named = None
         if portions is not None:
-            named = [spelt(text(name, "a portion")) for name in items(portions, "portions", "list")]
-            if not named:
-                raise InvalidInputError("an approval needs at least one portion")
-            if len(set(named)) < len(named):
-                raise InvalidInputError("portions of the approval name one twice")
+            named = _portions(portions, "the approval")
         elif asked and asked[0]["records"] is not None and asked[0]["portions"] is None:
             named = known  # keys of records are keys of portions of them
         given = named or (asked[0]["portions"] if asked else None) or ()
@@ -210,9 +206,13 @@ class Asking:
     """What users with keys of their own do to ask for records."""
 
     _grants: _mopse.party.Grants
+    _schemas: dict[bytes, Schema]
 
     def _note(self, given: Any) -> None:
-        raise NotImplementedError
+        owner, _, fields, portions, proven = given
+        of = {name: Field._of(field, proof=name in proven) for name, field in fields}
+        named = {name: tuple(columns) for name, columns in portions}
+        self._schemas[bytes(owner)] = Schema._of(of, portions=named)
 
     def request(
         self,
@@ -279,11 +279,7 @@ class Asking:
         path = text(provider, "a provider's path")
         named = None
         if portions is not None:
-            named = [spelt(text(name, "a portion")) for name in items(portions, "portions", "list")]
-            if not named:
-                raise InvalidInputError("a request needs at least one portion")
-            if len(set(named)) < len(named):
-                raise InvalidInputError("portions of the request name one twice")
+            named = _portions(portions, "the request")
         found = None if ids is None else record_ids(as_ids(ids).to_frame(), "ids")
         if ids is not None and as_ids(ids).is_empty():
             raise InvalidInputError("ids of the request name no record")
@@ -388,14 +384,24 @@ def _number(request: Any) -> int:
     return int(written, 16)
 
 
+def _portions(portions: Any, of: str) -> list[str]:
+    """Return names of portions, one at least and none twice."""
+    named = [spelt(text(name, "a portion")) for name in items(portions, "portions", "list")]
+    if not named:
+        raise InvalidInputError(f"portions of {of} are none, expected at least one portion")
+    if len(set(named)) < len(named):
+        raise InvalidInputError(f"portions of {of} name one twice")
+    return named
+
+
 def _moment(time: int | None) -> int | None:
     """Return a time, if there is such a one: who asks may say any."""
-    return None if time is None or time >= _FOR_EVER else time
+    return None if time is None or time >= FOR_EVER else time
 
 
 def _seconds(span: Any, what: str) -> int:
     seconds = int(instance(span, datetime.timedelta, what).total_seconds())
-    if seconds < 0 or _now() + seconds >= _FOR_EVER:
+    if seconds < 0 or _now() + seconds >= FOR_EVER:
         raise InvalidInputError(f"{what} must end between now and the year 9999")
     return seconds
 

@@ -61,7 +61,7 @@ from mopse.messages import (
     SealedFile,
     as_message,
 )
-from mopse.schema import Field, Schema
+from mopse.schema import Schema
 
 if TYPE_CHECKING:
     from mopse.cloud import Cloud
@@ -136,12 +136,6 @@ class User(Asking):
         for given in grants.given():
             user._note(given)
         return user
-
-    def _note(self, given: Any) -> None:
-        owner, _, fields, portions, proven = given
-        of = {name: Field._of(field, proof=name in proven) for name, field in fields}
-        named = {name: tuple(columns) for name, columns in portions}
-        self._schemas[bytes(owner)] = Schema._of(of, portions=named)
 
     @classmethod
     def generate(cls, *, post_quantum: bool = False) -> Self:

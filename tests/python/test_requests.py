@@ -194,7 +194,7 @@ def test_bad_values_are_refused_by_name(scene, doctor):
     for within in (-DAY, datetime.timedelta.max):
         with pytest.raises(InvalidInputError, match="within"):
             doctor.request(address, "hospital", within=within)
-    with pytest.raises(InvalidInputError, match="at least one portion"):
+    with pytest.raises(InvalidInputError, match="expected at least one portion"):
         doctor.request(address, "hospital", portions=[])
     with pytest.raises(InvalidInputError, match="name one twice"):
         doctor.request(address, "hospital", portions=["rest", "rest"])
