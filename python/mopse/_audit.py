@@ -41,8 +41,8 @@ class Checkpoint:
         How many entries there are.
     root : bytes
         What is above all of them in the hash tree.
-    time : datetime
-        When it was signed, by the cloud's clock.
+    time : datetime, or None
+        When it was signed, by the cloud's clock; None after the year 9999.
     """
 
     def __init__(self, message: bytes) -> None:
@@ -264,9 +264,10 @@ def verification_key(key: bytes, name: str) -> bytes:
     return found
 
 
-def _time(moment: int) -> datetime.datetime:
+def _time(moment: int) -> datetime.datetime | None:
+    """Return a moment, if a calendar has it: the cloud may say any."""
     least = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
     try:
         return least + datetime.timedelta(seconds=moment)
     except OverflowError:
-        raise InvalidInputError("a checkpoint is of a time that no calendar has") from None
+        return None

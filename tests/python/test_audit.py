@@ -16,7 +16,7 @@ from reference_audit import consistency, inclusion, is_consistent, leaf, root, r
 from scene import Scene
 
 import mopse
-from mopse import Field, Schema, messages, sharing
+from mopse import Field, Schema, _audit, messages, sharing
 from mopse.errors import (
     DamagedFileError,
     FileAccessError,
@@ -324,6 +324,18 @@ def test_where_a_log_was_rewritten_is_said(story):
             witness.watch(cloud, story.owner)
         with pytest.raises(RewrittenError, match=f"after entry {after} at the earliest"):
             sharing.check_log(story.path, witness.seen)
+
+
+@pytest.mark.parametrize("moment", [2**64 - 1, 2**63, 253_402_300_800])
+def test_a_time_that_no_calendar_has_is_none(story, moment):
+    story.search(2)
+    story.log.close()
+    entries = records(story.path)
+    entries[1] = entries[1][:72] + struct.pack("<Q", moment) + entries[1][80:]
+    cloud = story.reopened(relinked(entries))
+    found = sharing.Witness(story.owner.key).entries(cloud, story.owner)
+    assert found["time"].is_null().to_list() == [False, True, False, False]
+    assert _audit._time(moment) is None
 
 
 def test_a_fork_is_found_when_two_witnesses_compare(story, tmp_path):

@@ -11,6 +11,7 @@ from mopse._audit import Checkpoint, verification_key
 from mopse._checks import bytes_of, instance, integer, items, string
 from mopse._files import SHARED, as_file, read_whole, write_whole
 from mopse._party import as_cloud
+from mopse._requests import FOR_EVER
 from mopse.errors import InvalidInputError, ScopeError, WrongTypeError
 from mopse.messages import Statement
 
@@ -134,11 +135,12 @@ class Witness:
         Returns
         -------
         pl.DataFrame
-            Columns ``number``, ``time`` (UTC), ``what`` (one of `EVENTS`), ``who`` (a path, empty
-            for the owner), ``digest`` (SHA-256 of the message; of an upload, of its signed head; of
-            an attachment, of the SHA-512 of all before its signature; of a statement, what it is
-            about) and ``amount`` (records or files changed or given). All
-            entries there are, none more or less, as the checkpoint that is kept now has them.
+            Columns ``number``, ``time`` (UTC; null after the year 9999), ``what`` (one of
+            `EVENTS`), ``who`` (a path, empty for the owner), ``digest`` (SHA-256 of the message; of
+            an upload, of its signed head; of an attachment, of the SHA-512 of all before its
+            signature; of a statement, what it is about) and ``amount`` (records or files changed or
+            given). All entries there are, none more or less, as the checkpoint that is kept now has
+            them.
 
         Raises
         ------
@@ -173,9 +175,11 @@ class Witness:
             "digest": pl.Binary,
             "amount": pl.UInt64,
         }
-        table = pl.DataFrame(
-            [(*row[:4], bytes(row[4]), row[5]) for row in rows], schema=schema, orient="row"
+        told = (
+            (number, None if time >= FOR_EVER else time, *who, bytes(digest), amount)
+            for number, time, *who, digest, amount in rows
         )
+        table = pl.DataFrame(list(told), schema=schema, orient="row")
         moment = pl.from_epoch("time", time_unit="s").dt.replace_time_zone("UTC")
         return table.with_columns(moment)
 
