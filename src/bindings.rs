@@ -16,6 +16,7 @@ mod message;
 mod party;
 mod plot;
 mod requests;
+mod rights;
 mod schema;
 mod scheme;
 mod wire;
@@ -204,6 +205,8 @@ mod _mopse {
             read_decision, receive_request, refuse_request, requests_of, requests_to,
             withdraw_request,
         };
+        #[pymodule_export]
+        use crate::bindings::rights::{ask_under, delegate, rights_given, rights_held, spans_held};
     }
 
     #[pymodule]

@@ -9,6 +9,7 @@
 //! | [`upload`], [`removal`] | changes of records and of their index entries; the end of all of them |
 //! | [`piece`] | an upload that is too large to travel at once |
 //! | [`query`], [`answer`] | what is asked; what answers it, and nothing else |
+//! | [`right`] | what a user may ask for by itself |
 //! | [`seal`] | what a provider states of all that it holds |
 //! | [`sums`], [`neighbours`] | what proves an answer by that: with the providers' keys, and without |
 //! | [`catalogue`] | what proves by that that a listing of files is whole |
@@ -35,6 +36,7 @@ pub mod place;
 pub mod query;
 pub mod removal;
 pub mod request;
+pub mod right;
 pub mod seal;
 pub mod signature;
 pub mod sums;

@@ -10,7 +10,8 @@
 //! | [`uploading`], [`asking`], [`opening`] | encrypt and attach; queries and requests; answers and attachments |
 //! | [`ledger`], [`shelves`], [`proving`] | seals of what is stored, rows and files; whether an answer is all of it |
 //! | [`records`], [`grants`] | rows of a table, sealed one by one; the right to open some |
-//! | [`shares`], [`requests`] | with whom what is shared; who asked for what, and what became of it |
+//! | [`shares`], [`rights`] | with whom what is shared; who may search what with tokens of its own |
+//! | [`requests`] | who asked for what, and what became of it |
 //! | [`columns`], [`types`] | what a row is made of, and what each type holds |
 //! | [`attachments`], [`keywords`] | files of records, and what finds them |
 //! | [`saved`] | a keyring at rest, under a password |
@@ -30,6 +31,7 @@ pub mod opening;
 pub mod proving;
 pub mod records;
 pub mod requests;
+pub mod rights;
 pub mod saved;
 #[cfg(test)]
 #[path = "../tests/support/scene.rs"]

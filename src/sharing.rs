@@ -12,7 +12,7 @@
 //! HPKE   = base mode, HKDF-SHA256, AES-256-GCM;  kem = X25519, or X-Wing: ML-KEM-768 with X25519
 //! ```
 //!
-//! Users also ask: see [`request`].
+//! A [right to search](crate::party::rights) is sealed in the same way. Users also ask: see [`request`].
 //!
 //! Grants are wrapped and not records: one encapsulation for each grant, whatever the number of records.
 //!
@@ -30,9 +30,11 @@
 mod error;
 mod hpke;
 pub mod request;
+pub mod search;
 pub mod user;
 
 use crate::party::Keyring;
+use crate::party::rights::Terms;
 use crate::party::shares::{Scope, UserName};
 use user::Public;
 
@@ -48,6 +50,26 @@ pub fn share(keyring: &mut Keyring, user: &Public, scope: Scope) -> Result<Vec<u
     let given = keyring.given(&name, &scope)?;
     let sealed = user.seal(&keyring.owner(), &given)?;
     keyring.note_share(name, user.encode(), scope)?;
+    Ok(sealed)
+}
+
+/// Gives a user a right to search, sealed to the user, at a time in seconds since 1970.
+///
+/// # Errors
+///
+/// [`Error::Party`] for ranges that are none, or if there is no group to search, those of [`Public::seal`];
+/// nothing is remembered then.
+pub fn delegate(
+    keyring: &mut Keyring,
+    user: &Public,
+    terms: Terms,
+    now: u64,
+) -> Result<Vec<u8>, Error> {
+    let (name, verification) = (user.name(), *user.verification());
+    let id = keyring.right_number(&name, &terms)?;
+    let given = keyring.delegated((&name, &verification), id, &terms, now)?;
+    let sealed = user.seal(&keyring.owner(), &given)?;
+    keyring.note_right((name, user.encode()), verification, id, terms)?;
     Ok(sealed)
 }
 

@@ -93,7 +93,7 @@ kinds! {
     /// The right to open records.
     Grant = b"MOPSEGRT", 2, "the grant";
     /// The contents of a keyring, in the clear.
-    Keyring = b"MOPSEKEY", 6, "the keyring";
+    Keyring = b"MOPSEKEY", 7, "the keyring";
     /// The names and types of columns.
     Layout = b"MOPSELAY", 2, "the layout of the records";
     /// What a provider knows of its own rows.
@@ -114,6 +114,8 @@ kinds! {
     Proof = b"MOPSEPRF", 1, "the proof";
     /// The tokens of a query.
     Query = b"MOPSEQRY", 2, "the query";
+    /// A query under a right to search.
+    DelegatedQuery = b"MOPSEDQY", 1, "the query";
     /// What a record is bound to; associated, and never sent.
     Record = b"MOPSEREC", 2, "the record";
     /// A request to remove what a provider sent.
@@ -148,6 +150,10 @@ kinds! {
     Withdrawal = b"MOPSEWDR", 1, "the withdrawal";
     /// The checkpoints that a witness has seen.
     Witness = b"MOPSEWIT", 1, "the witness";
+    /// What a user may search, as clouds see it.
+    Right = b"MOPSERGT", 1, "the right to search";
+    /// A right to search and what its user makes tokens with, in the clear.
+    SearchRight = b"MOPSESRT", 1, "the right to search";
     /// A piece of an upload that is too large to travel at once.
     Piece = b"MOPSEPCE", 1, "the piece of an upload";
     /// What a provider states of all that it holds.
@@ -163,7 +169,7 @@ kinds! {
     /// Records and their index entries.
     Upload = b"MOPSEUPL", 2, "the upload";
     /// A user's keys and what it was given, in the clear.
-    UserKeys = b"MOPSEUSK", 2, "the user's keys";
+    UserKeys = b"MOPSEUSK", 3, "the user's keys";
     /// A user's public keys.
     UserPublic = b"MOPSEUSR", 1, "the user's public keys";
 }

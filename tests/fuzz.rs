@@ -28,6 +28,7 @@ use mopse::message::piece::{Piece, Pieces};
 use mopse::message::query::Query;
 use mopse::message::removal::Removal;
 use mopse::message::request::Request;
+use mopse::message::right::Right;
 use mopse::message::seal::{Seal, Sealed};
 use mopse::message::sums::{Evidence, Proof, Required, Wanted};
 use mopse::message::upload::Upload;
@@ -35,11 +36,13 @@ use mopse::party::Keyring;
 use mopse::party::grants::{Grant, Grants, Share};
 
 use mopse::party::records::Ids;
+use mopse::party::rights::{OpenRange, Terms};
 use mopse::party::saved::{self, Kind};
 use mopse::party::uploading::Versions;
 use mopse::schema::Schema;
+use mopse::sharing;
 use mopse::sharing::request::Address;
-use mopse::sharing::user::Algorithm;
+use mopse::sharing::user::{Algorithm, User};
 use mopse::wire;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -161,6 +164,23 @@ fn key() -> Key {
     Key::from_bytes(&[1; 32]).expect("32 bytes")
 }
 
+/// A query under a right, and the right in it.
+fn delegated(owner: &mut Keyring) -> (Vec<u8>, Vec<u8>) {
+    let (mut user, mut grants) = (User::of(Algorithm::X25519, key()), Grants::default());
+    let ranges = vec![age(20, 60), sbp(100, 200)];
+    let terms = Terms { ranges, under: String::new(), end: u64::MAX };
+    let sealed = sharing::delegate(owner, user.public(), terms, NOW).expect("there are groups");
+    user.accept(&mut grants, &sealed, NOW).expect("it is its own");
+    let asked = [OpenRange { field: "age".into(), low: Some(30), high: None }];
+    let (query, _) =
+        user.query(owner.owner(), None, &asked, NOW, NOW).expect("it lies within the right");
+    // After the head and the owner, as long as it says.
+    let (length, rest) = query[wire::HEAD_LEN + 32..].split_first_chunk().expect("just made");
+    let length = usize::try_from(u64::from_le_bytes(*length)).expect("it is short");
+    let right = rest[..length].to_vec();
+    (query, right)
+}
+
 fn messages() -> Messages {
     let mut owner = owner(1);
     owner.declare_proven(vec!["age".into(), "sbp".into()]).expect("they are fields");
@@ -226,6 +246,7 @@ fn messages() -> Messages {
     let [all, some, records] = granted;
     let announcements = owner.announcements().expect("an owner announces");
     let mut split = announcement::split(&announcements).expect("just made");
+    let (delegated, right) = delegated(&mut owner);
     let piece = Pieces::new(&sent).expect("just made").piece(&sent, 0..1);
     let signed = vec![
         ("upload", sent),
@@ -234,6 +255,8 @@ fn messages() -> Messages {
         ("query", query),
         ("query", lookup.clone()),
         ("query", provable.clone()),
+        ("query", delegated),
+        ("right", right),
         ("seal", ward.seal(NOW).expect("it has a ledger")),
         ("piece", piece),
         ("ledger", keeper().save_ledger().expect("there is chance").expect("it has a ledger")),
@@ -306,6 +329,7 @@ fn taken(bytes: &[u8]) -> Vec<(&'static str, Option<Vec<u8>>)> {
     note(&mut all, "upload", Upload::decode(bytes), |_| None);
     note(&mut all, "removal", Removal::decode(bytes), |_| None);
     note(&mut all, "query", Query::decode(bytes), |_| None);
+    note(&mut all, "right", Right::decode(bytes), |_| None);
     note(&mut all, "attachment", Attachment::decode(bytes), |_| None);
     note(&mut all, "request", Request::decode(bytes), |_| None);
     note(&mut all, "announcement", Announcement::decode(bytes), |_| None);

@@ -14,6 +14,7 @@ use mopse::message::upload::{Run, Upload};
 use mopse::operations::{Counts, Operation};
 use mopse::party::grants::Grants;
 use mopse::party::records::Ids;
+use mopse::party::rights::{OpenRange, Terms};
 use mopse::party::shares::{KeptIds, Scope};
 use mopse::party::uploading::{Change, Table, Versions};
 use mopse::party::{Indexed, Keyring, Range};
@@ -208,4 +209,29 @@ fn a_grant_for_a_user_is_one_encapsulation_whatever_the_number_of_records() {
             assert_eq!(took[Operation::Verification], 2);
         }
     }
+}
+
+#[test]
+fn a_query_under_a_right_is_one_signature_and_takes_two_to_verify() {
+    let _alone = alone();
+    let age = Field::new(Kind::Number, 0.0, 120.0, 1.0, None).expect("a grid");
+    let mut owner =
+        Keyring::root(key(4), Schema::new(vec![("age".into(), age)]).expect("a schema"));
+    owner.authorize("hospital", &[]).expect("a name");
+    let mut user = User::of(Algorithm::X25519, key(5));
+    let ranges = vec![Range { field: "age".into(), low: 20, high: 80 }];
+    let terms = Terms { ranges, under: String::new(), end: u64::MAX };
+    let (sealed, took) = counted(|| sharing::delegate(&mut owner, user.public(), terms, 0));
+    assert_eq!((took[Operation::Encapsulation], took[Operation::Signature]), (1, 2));
+    let sealed = sealed.expect("a hospital");
+    let (given, took) = counted(|| user.accept(&mut Grants::default(), &sealed, 0));
+    assert!(given.is_ok());
+    assert_eq!((took[Operation::Encapsulation], took[Operation::Verification]), (1, 2));
+    let asked = [OpenRange { field: "age".into(), low: Some(30), high: None }];
+    let (query, took) = counted(|| user.query(owner.owner(), None, &asked, 0, 0));
+    assert_eq!((took[Operation::Signature], took[Operation::Split]), (1, 0));
+    let query = query.expect("it lies within the right").0;
+    let (query, took) = counted(|| Query::decode(&query));
+    assert!(query.is_ok());
+    assert_eq!(took[Operation::Verification], 2, "of the right, and of the query");
 }

@@ -13,7 +13,7 @@ use mopse::party::proving::Seals;
 use mopse::party::records::Ids;
 use mopse::party::shares::{KeptIds, Scope, UserName};
 use mopse::party::{Keyring, saved};
-use mopse::sharing::user::{Algorithm, Public, User};
+use mopse::sharing::user::{Accepted, Algorithm, Public, User};
 use mopse::sharing::{self, Error};
 use mopse::{message, party};
 use proptest::prelude::*;
@@ -77,9 +77,11 @@ fn what_is_shared_with_a_user_is_opened_by_it() {
         let mut scene = scene();
         let (mut doctor, mut grants) = (user(7, algorithm), Grants::default());
         let sealed = sharing::share(&mut scene.owner, doctor.public(), all_of("hospital")).unwrap();
-        let given = doctor.accept(&mut grants, &sealed, NOW).unwrap();
-        assert_eq!(given.owner, scene.owner.owner());
-        assert_eq!(given.schema.digest(), schema().digest());
+        let Accepted::Grant(given) = doctor.accept(&mut grants, &sealed, NOW).unwrap() else {
+            panic!("it is no right to search")
+        };
+        assert_eq!(given.head.owner, scene.owner.owner());
+        assert_eq!(given.head.schema.digest(), schema().digest());
         assert_eq!(given.grant.holder, doctor.public().name());
         assert_eq!(scene.opened(&grants), found(&[("clinic", None), ("hospital", Some(3))]));
         // A provider shares its own.

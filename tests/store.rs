@@ -276,7 +276,7 @@ fn token(id: u128, at: usize, own: bool, choice: &Choice) -> Token {
 
 fn query(owner: usize, tokens: Vec<Token>) -> Query {
     let (owner, issuer) = (OWNERS[owner], Chain::default());
-    Query { owner, schema: [0; 32], id: 7, expiry: 0, issuer, tokens }
+    Query { owner, schema: [0; 32], id: 7, expiry: 0, issuer, tokens, delegated: None }
 }
 
 /// The version of a record, or of its tombstone, as a store tells it.

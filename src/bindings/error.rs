@@ -221,7 +221,7 @@ fn of_message(error: &message::Error) -> Exception {
         | message::Error::Scope { .. } => ScopeError::new_err,
         message::Error::Answer { .. } => AnswerError::new_err,
         message::Error::Proof { .. } => ProofError::new_err,
-        message::Error::Behind { .. } => OutdatedError::new_err,
+        message::Error::Behind { .. } | message::Error::RightEnded { .. } => OutdatedError::new_err,
         message::Error::Fork { .. } => ChangedError::new_err,
         message::Error::Older { .. } => ReplayError::new_err,
         message::Error::Expired { .. } => ExpiredError::new_err,
@@ -256,9 +256,11 @@ fn of_party(error: &party::Error) -> Exception {
         | party::Error::Stored { .. }
         | party::Error::TwoRanges { .. }
         | party::Error::UnknownField { .. }
+        | party::Error::NoGroup { .. }
         | party::Error::UnknownProvider { .. }
         | party::Error::Uses { .. }
-        | party::Error::Value { .. } => InvalidInputError::new_err,
+        | party::Error::Value { .. }
+        | party::Error::WhichRight { .. } => InvalidInputError::new_err,
         party::Error::Damaged { .. } | party::Error::LongRecord { .. } => DamagedFileError::new_err,
         party::Error::Author { .. }
         | party::Error::File
@@ -270,7 +272,11 @@ fn of_party(error: &party::Error) -> Exception {
         party::Error::Elsewhere { .. } => AnswerError::new_err,
         party::Error::Forked(error) => of_fork(error),
         party::Error::GrantEnded { .. } => ExpiredError::new_err,
-        party::Error::NoGrant { .. } | party::Error::OtherUser => ScopeError::new_err,
+        party::Error::NoGrant { .. }
+        | party::Error::NoRight
+        | party::Error::NotDelegated { .. }
+        | party::Error::OtherUser
+        | party::Error::OutsideRight { .. } => ScopeError::new_err,
         party::Error::Cipher(error) => of_cipher(error),
         party::Error::Keys(error) => of_keys(error),
         party::Error::Message(error) => of_message(error),

@@ -30,7 +30,7 @@ use crate::party::grants::{Opener, Share};
 use crate::party::keyring::Spans;
 use crate::party::proving::{Checked, Seals};
 use crate::party::records::Ids;
-use crate::party::shares::{Given, KeptIds, Scope, UserName};
+use crate::party::shares::{Given, Head, KeptIds, Scope, UserName};
 use crate::party::types::Type;
 use crate::party::uploading::{self, Change, Made, Table};
 use crate::party::{self, Indexed, Range, grants, saved};
@@ -173,7 +173,7 @@ pub(super) fn spell_portions(
     Ok(uploading::spell_names(portions)?)
 }
 
-fn as_ranges(ranges: Vec<(String, i64, i64)>) -> Vec<Range> {
+pub(super) fn as_ranges(ranges: Vec<(String, i64, i64)>) -> Vec<Range> {
     ranges.into_iter().map(|(field, low, high)| Range { field, low, high }).collect()
 }
 
@@ -939,18 +939,25 @@ pub(super) struct Grants {
     user: Option<Lock<user::User>>,
 }
 
-/// Owner, and what is granted; then fields, portions and proven fields of the schema.
-type Accepted =
-    ([u8; 32], SharedScope, Vec<(String, Field)>, Vec<(String, Vec<String>)>, Vec<String>);
+/// Owner; then fields, portions and proven fields of its schema.
+type Headed = ([u8; 32], Vec<(String, Field)>, Vec<(String, Vec<String>)>, Vec<String>);
 
-fn accepted(given: Given) -> Accepted {
-    let Given { owner, schema, portions, proven, grant } = given;
+fn headed(head: &Head) -> Headed {
+    let Head { owner, schema, portions, proven, .. } = head;
     let fields = schema.fields().iter().map(|(name, field)| (name.clone(), Field::of(field)));
+    (owner.0, fields.collect(), portions.clone(), proven.clone())
+}
+
+/// What is granted, and how the owner's records lie in tables.
+type Accepted = (SharedScope, Headed);
+
+fn accepted(given: &Given) -> Accepted {
+    let Given { head, grant } = given;
     let opener = grant.openers.values().last();
     let named = opener.and_then(Opener::portions);
     let named = named.map(|names| names.into_iter().map(str::to_owned).collect());
     let scope = (grant.provider.path(), opener.and_then(Opener::records), named, grant.end);
-    (owner.0, scope, fields.collect(), portions, proven)
+    (scope, headed(head))
 }
 
 impl Grants {
@@ -989,22 +996,36 @@ impl Grants {
         Ok(PyBytes::new(py, user.public().encode()))
     }
 
-    /// Take what was sealed to this user.
-    fn accept(&self, py: Python<'_>, sealed: &[u8], now: u64) -> PyResult<Accepted> {
+    /// Take what was sealed to this user; returns how the owner's records lie in tables.
+    fn accept(&self, py: Python<'_>, sealed: &[u8], now: u64) -> PyResult<Headed> {
         let user = self.user()?;
-        let given = released(py, || {
+        released(py, || {
             let mut user = user.write().map_err(Error::from)?;
             let mut grants = self.grants.write().map_err(Error::from)?;
-            user.accept(&mut grants, sealed, now)
-        })?;
-        Ok(accepted(given))
+            Ok::<_, sharing::Error>(match user.accept(&mut grants, sealed, now)? {
+                user::Accepted::Grant(given) => headed(&given.head),
+                user::Accepted::Right(owner, number) => {
+                    let right = user.right(owner, number).ok_or(Error::NoRight)?;
+                    headed(&right.head)
+                }
+            })
+        })
+    }
+
+    /// How the records lie in tables of the owners of whose this user may search some.
+    fn searched(&self, py: Python<'_>) -> PyResult<Vec<Headed>> {
+        let user = self.user()?;
+        released(py, || {
+            let user = user.read().map_err(Error::from)?;
+            Ok::<_, sharing::Error>(user.rights().map(|right| headed(&right.head)).collect())
+        })
     }
 
     /// What it was given.
     fn given(&self, py: Python<'_>) -> PyResult<Vec<Accepted>> {
         let user = self.user()?;
         let given = released(py, || user.read().map_err(Error::from)?.given())?;
-        Ok(given.into_iter().map(accepted).collect())
+        Ok(given.iter().map(accepted).collect())
     }
 
     fn save<'py>(

@@ -25,7 +25,7 @@ use crate::message::announcement::{self, Announced, Announcement};
 use crate::message::answer::{Answer, Part};
 use crate::message::attachment::{Attachment, StoredFile};
 use crate::message::audit::{AuditRequest, Statement};
-use crate::message::certificate::{Chain, Owner};
+use crate::message::certificate::Owner;
 use crate::message::envelope;
 use crate::message::incoming::{self, Came};
 use crate::message::limits::MOST_LOST;
@@ -106,12 +106,11 @@ impl<S: Store> Gate<S> {
         &self,
         owner: &Owner,
         what: What,
-        issuer: &Chain,
+        who: String,
         message: &[u8],
         amount: usize,
     ) -> Result<(), Error> {
         let Some(journal) = &self.journal else { return Ok(()) };
-        let who = issuer.subject().path();
         let (digest, amount) = (Sha256::digest(message).into(), amount as u64);
         journal.note(owner, Event { what, who, digest, amount, statement: Vec::new() })?;
         Ok(())
@@ -166,8 +165,8 @@ impl<S: Store> Gate<S> {
                 piece.check(&known, now)?;
                 Ok(Admitted::Piece(piece))
             }
-            Some(Kind::Query) => {
-                let known = self.served(message, Kind::Query)?;
+            Some(kind @ (Kind::Query | Kind::DelegatedQuery)) => {
+                let known = self.served(message, kind)?;
                 let query = Query::decode(message)?;
                 query.check(&known, now)?;
                 Ok(Admitted::Query(query))
@@ -493,7 +492,7 @@ impl<S: Store> Gate<S> {
     pub fn count_proven(&self, query: &[u8], now: u64, wanted: Wanted) -> Result<Proof, S::Error> {
         let (query, message) = (self.query(query, now)?, query);
         let proof = self.store.proven_count(&query, wanted)?;
-        self.note(&query.owner, What::Count, &query.issuer, message, 0)?;
+        self.note(&query.owner, What::Count, query.asker(), message, 0)?;
         Ok(proof)
     }
 
@@ -530,7 +529,7 @@ impl<S: Store> Gate<S> {
             }
         };
         let records = parts.iter().map(|part| part.handles.len()).sum();
-        self.note(&query.owner, What::Search, &query.issuer, message, records)?;
+        self.note(&query.owner, What::Search, query.asker(), message, records)?;
         Ok(Answer { query: query.id, parts, proof })
     }
 
@@ -561,12 +560,12 @@ impl<S: Store> Gate<S> {
     pub fn count(&self, query: &[u8], now: u64) -> Result<usize, S::Error> {
         let (query, message) = (self.query(query, now)?, query);
         let count = self.store.count(&query)?;
-        self.note(&query.owner, What::Count, &query.issuer, message, count)?;
+        self.note(&query.owner, What::Count, query.asker(), message, count)?;
         Ok(count)
     }
 
     fn query(&self, query: &[u8], now: u64) -> Result<Query, S::Error> {
-        expect(query, &[Kind::Query])?;
+        expect(query, &[Kind::Query, Kind::DelegatedQuery])?;
         match self.admit(query, now)? {
             Admitted::Query(query) => Ok(query),
             _ => Err(no(Kind::Query).into()),
@@ -606,7 +605,7 @@ impl<S: Store> Gate<S> {
             }
             Ask::File(_) | Ask::Notes | Ask::Holdings(_) => {}
         }
-        self.note(&owner, What::Listing, &issuer, message, files.len())?;
+        self.note(&owner, What::Listing, issuer.subject().path(), message, files.len())?;
         Ok(Listing { request: id, files, proof: None })
     }
 
@@ -632,7 +631,13 @@ impl<S: Store> Gate<S> {
                 proof.announcements.push(message);
             }
         }
-        self.note(&request.owner, What::Listing, &request.issuer, message, files.len())?;
+        self.note(
+            &request.owner,
+            What::Listing,
+            request.issuer.subject().path(),
+            message,
+            files.len(),
+        )?;
         Ok(Listing { request: request.id, files, proof: Some(proof) })
     }
 
@@ -683,7 +688,7 @@ impl<S: Store> Gate<S> {
         let Some((file, body)) = find(&request.owner, number)? else { return Ok(None) };
         request.reaches(&file.provider)?;
         let deed = if is_proven { self.store.deed(&request.owner, number)? } else { None };
-        self.note(&request.owner, What::Fetch, &request.issuer, message, 1)?;
+        self.note(&request.owner, What::Fetch, request.issuer.subject().path(), message, 1)?;
         Ok(Some((Fetched { request: request.id, file, deed }, body)))
     }
 
@@ -706,7 +711,7 @@ impl<S: Store> Gate<S> {
         if let Some(base) = notes.base() {
             self.store.add_base(&notes.owner, &notes.provider, base)?;
         }
-        self.note(&notes.owner, What::Notes, &issuer, message, notes.notes.len())?;
+        self.note(&notes.owner, What::Notes, issuer.subject().path(), message, notes.notes.len())?;
         Ok(notes)
     }
 

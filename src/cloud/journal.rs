@@ -115,7 +115,8 @@ impl What {
 pub struct Event {
     /// What.
     pub what: What,
-    /// By whom: a path, which is empty for the owner.
+    /// By whom: a path, which is empty for the owner; for a user who asks under a right `/user/` and the
+    /// SHA-256 of its public keys, as no path begins.
     pub who: String,
     /// SHA-256 of the message; of an upload, of its head, which is what is signed; of an attachment, of the
     /// SHA-512 that is signed; of a statement, what it is about.

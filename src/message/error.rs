@@ -84,6 +84,16 @@ pub enum Error {
         authority: String,
     },
 
+    /// A right to search is of readers or an epoch that an authority has left.
+    #[error(
+        "the right to search is no longer good: {authority} has other readers or another epoch since; have it \
+         given anew"
+    )]
+    RightEnded {
+        /// Whose.
+        authority: String,
+    },
+
     /// An upload is dated too far ahead.
     #[error(
         "the upload is dated {hours} hours ahead of the cloud's clock, expected at most {most}"

@@ -20,6 +20,7 @@
 //! | a query: tokens, one of each group and provider | [`MOST_TOKENS`] | [`Error::TooMany`] |
 //! | a token: ranges, one of each field | [`MOST_FIELDS`] | [`Error::TooMany`] |
 //! | a token: records, each once | [`MOST_RECORDS`] | [`Error::TooMany`] |
+//! | a right to search: fields; groups | [`MOST_FIELDS`]; [`MOST_TOKENS`] | [`Error::TooMany`] |
 //! | a request: providers, each once | [`MOST_PLACES`] | [`Error::TooMany`] |
 //! | a request: keywords or records of a provider, each once | [`MOST_NAMED`] | [`Error::TooMany`] |
 //! | a seal: fields, tables; slots of a table | [`MOST_FIELDS`]; [`MOST_SLOTS`] | [`Error::TooMany`], `Format` |

@@ -28,6 +28,7 @@ use super::certificate::{Chain, Owner};
 use super::envelope;
 use super::limits::{MOST_FIELDS, MOST_RECORDS, MOST_TOKENS, at_most};
 use super::place::{Group, Node, Stamp};
+use super::right::{self, Delegated};
 use crate::wire::{Kind, Reader, Writer};
 
 const WHAT: &str = "the query";
@@ -95,6 +96,8 @@ pub struct Query {
     pub issuer: Chain,
     /// One per group; none if nothing can match.
     pub tokens: Vec<Token>,
+    /// The right that it is asked under, by a user; then the issuer is whoever gave that.
+    pub delegated: Option<Delegated>,
 }
 
 impl Token {
@@ -211,14 +214,19 @@ impl Query {
         writer.0
     }
 
-    /// Reads a query and verifies that the issuer it names signed it.
+    /// Reads a query and verifies that the issuer it names signed it; one under a right, that a user signed
+    /// it whom the issuer gave the right.
     ///
     /// # Errors
     ///
     /// [`wire::Error::Format`](crate::wire::Error::Format) if the bytes are no query, or two tokens ask for
     /// the same records or have one number, or two ranges of a token are of one field,
-    /// [`Error::TooMany`], [`Error::Signature`] if it is forged.
+    /// [`Error::TooMany`], [`Error::Signature`] if it is forged; under a right also [`Error::OtherOwner`] and
+    /// [`Error::Scope`] for what is none of the right.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
+        if Kind::of(bytes) == Some(Kind::DelegatedQuery) {
+            return right::decode_query(bytes);
+        }
         let (mut reader, owner) = envelope::open(bytes, Kind::Query)?;
         let schema = reader.array()?;
         let (id, expiry) = (reader.u128()?, reader.u64()?);
@@ -235,7 +243,7 @@ impl Query {
             tokens.push(token);
         }
         envelope::close(reader, bytes, &owner, &issuer, None)?;
-        Ok(Self { owner, schema, id, expiry, issuer, tokens })
+        Ok(Self { owner, schema, id, expiry, issuer, tokens, delegated: None })
     }
 
     /// Checks that the query may be asked at a time, in seconds since 1970, of a cloud that knows what the
@@ -245,7 +253,8 @@ impl Query {
     ///
     /// [`Error::Expired`], [`Error::OtherOwner`], [`Error::OtherSchema`], [`Error::Epoch`] if the
     /// issuer's keys are of an epoch that its group has left, [`Error::Scope`] if the issuer may not
-    /// search a group, or if records are asked for by their handles and not of one provider, [`Error::Behind`] or [`Error::Fork`] if it has missed an announcement.
+    /// search a group, or if records are asked for by their handles and not of one provider, [`Error::Behind`] or [`Error::Fork`] if it has missed an announcement, [`Error::RightEnded`] of a
+    /// query under a right that was taken back.
     pub fn check(&self, announced: &Announced, now: u64) -> Result<(), Error> {
         announced.serves(WHAT, &self.owner)?;
         announced.indexes(WHAT, &self.schema)?;
@@ -254,6 +263,9 @@ impl Query {
         }
         let issuer = self.issuer.subject();
         announced.accepts(&issuer)?;
+        if let Some(delegated) = &self.delegated {
+            return delegated.check(&self.issuer, announced, now);
+        }
         let mut asked = HashSet::new();
         for token in &self.tokens {
             let authority = &token.group.authority;
@@ -301,6 +313,13 @@ impl Query {
             Selection::Ranges(ranges) => ranges.iter().any(|range| range.slots.is_some()),
             Selection::Records(_) | Selection::All => false,
         })
+    }
+
+    /// Who asks: the path of a provider, nothing for the owner, or what a user is called.
+    #[must_use]
+    pub fn asker(&self) -> String {
+        let user = self.delegated.as_ref().map(Delegated::called);
+        user.unwrap_or_else(|| self.issuer.subject().path())
     }
 
     fn is_of_ranges(&self) -> bool {

@@ -164,6 +164,7 @@ impl Keyring {
             expiry,
             issuer: self.chain.clone(),
             tokens,
+            delegated: None,
         };
         Ok(self.signed(query.message()))
     }

@@ -138,6 +138,38 @@ pub enum Error {
     #[error("nothing is shared with this user")]
     NotShared,
 
+    /// Nobody stands below, so that there is no group to search.
+    #[error("nobody was authorised under {under:?}: there is no group to search")]
+    NoGroup {
+        /// The path.
+        under: String,
+    },
+
+    /// A user has no right to search.
+    #[error("this user was given no right to search, or it has ended")]
+    NoRight,
+
+    /// Several rights serve for one question.
+    #[error("{got} rights to search are good for these ranges: say which one")]
+    WhichRight {
+        /// How many.
+        got: usize,
+    },
+
+    /// A field is none of a right to search.
+    #[error("the right to search has no range of field {field:?}")]
+    NotDelegated {
+        /// The field.
+        field: String,
+    },
+
+    /// A range is none within a right to search.
+    #[error("field {field:?}: the range lies outside of that of the right to search")]
+    OutsideRight {
+        /// The field.
+        field: String,
+    },
+
     /// There is no such request.
     #[error("there is no request for access of this number")]
     NoRequest,

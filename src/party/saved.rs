@@ -297,7 +297,10 @@ impl Keyring {
         if proven.iter().any(|name| schema.field(name).is_none()) {
             return Err(reader.fault().into());
         }
-        let shares = if version < 5 { Shares::default() } else { Shares::read(&mut reader)? };
+        let shares = match version {
+            ..5 => Shares::default(),
+            _ => Shares::read(&mut reader, version > 6)?,
+        };
         let requests = if version < 6 { Requests::default() } else { Requests::read(&mut reader)? };
         reader.end()?;
         // What was made since the file was written is not known.

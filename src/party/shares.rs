@@ -1,7 +1,8 @@
 //! With whom a keyring has shared what: a grant for one user, and what is needed to give it anew.
 //!
 //! ```text
-//! shared = owner || user || schema || portions || proven fields || grant || signature
+//! shared = head || grant || signature
+//! head   = owner || user || schema || portions || proven fields
 //! ```
 //!
 //! What a user is given holds the schema too, signed by whoever gave the grant, so that a user needs
@@ -30,12 +31,13 @@ use super::Error;
 use super::grants::{Grant, Share};
 use super::keyring::Keyring;
 use super::records::Ids;
+use super::rights::GivenRight;
 use super::saved::{portions, write_portions};
 use crate::message::certificate::Owner;
 use crate::message::place::{Epoch, Node};
 use crate::message::signature::verify;
 use crate::schema::Schema;
-use crate::wire::{self, Blobs, Buffer, Kind, Reader, Writer};
+use crate::wire::{self, Blobs, Buffer, Kind, Reader, SecretWriter, Writer};
 
 /// SHA-256 of a user's public keys, which names it.
 pub type UserName = [u8; 32];
@@ -221,6 +223,8 @@ pub struct Shared {
     pub public: Vec<u8>,
     /// What it was given, in the order that it was.
     pub scopes: Vec<GivenScope>,
+    /// What it may search.
+    pub rights: Vec<GivenRight>,
 }
 
 /// Everybody with whom a keyring shares something, by name.
@@ -233,16 +237,22 @@ impl Shares {
         for (user, shared) in &self.0 {
             writer.raw(user).bytes(&shared.public).count(shared.scopes.len());
             shared.scopes.iter().for_each(|scope| scope.write(writer));
+            writer.count(shared.rights.len());
+            shared.rights.iter().for_each(|right| right.write(writer));
         }
     }
 
-    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
+    /// Reads what [`write`](Self::write) wrote, or what was written before there were rights.
+    pub(super) fn read(reader: &mut Reader<'_>, has_rights: bool) -> Result<Self, Error> {
         let mut shares = BTreeMap::new();
         for _ in 0..reader.count(48)? {
             let (user, public) = (reader.array()?, reader.bytes()?.to_vec());
             let scopes = (0..reader.count(43)?).map(|_| GivenScope::read(reader));
             let scopes = scopes.collect::<Result<_, Error>>()?;
-            shares.insert(user, Shared { public, scopes });
+            let rights = if has_rights { reader.count(50)? } else { 0 };
+            let rights = (0..rights).map(|_| GivenRight::read(reader));
+            let rights = rights.collect::<Result<_, Error>>()?;
+            shares.insert(user, Shared { public, scopes, rights });
         }
         Ok(Self(shares))
     }
@@ -255,6 +265,16 @@ pub struct Renewed {
     pub public: Vec<u8>,
     /// What it is given, in the clear.
     pub given: Vec<Zeroizing<Vec<u8>>>,
+}
+
+impl Renewed {
+    /// Adds what a user is given.
+    fn add(all: &mut Vec<Self>, public: &[u8], given: Zeroizing<Vec<u8>>) {
+        match all.iter_mut().find(|of| of.public == public) {
+            Some(of) => of.given.push(given),
+            None => all.push(Self { public: public.to_vec(), given: vec![given] }),
+        }
+    }
 }
 
 impl Keyring {
@@ -284,7 +304,7 @@ impl Keyring {
     ///
     /// # Errors
     ///
-    /// [`Error::NotShared`] if the user was given nothing, [`message::Error::Scope`](crate::message::Error::Scope)
+    /// [`Error::NotShared`] if the user was given nothing to open or to search, [`message::Error::Scope`](crate::message::Error::Scope)
     /// if a provider's readers are somebody else's to renew, those of [`grant`](Self::grant) and
     /// [`renew_readers`](Self::renew_readers).
     pub fn unshare(&mut self, user: &UserName, now: u64) -> Result<Vec<Renewed>, Error> {
@@ -298,6 +318,11 @@ impl Keyring {
                 of.insert(authority);
             }
         }
+        for (authority, is_ended) in self.authorities_of_rights(user) {
+            let of = if is_ended { &mut left } else { &mut ends };
+            of.insert(authority);
+        }
+        let rights = self.rights_staying(user, &ends.union(&left).cloned().collect(), now);
         // Who stays has what is for the readers of now, and is given it for those of afterwards.
         let mut staying: Vec<(UserName, usize)> = Vec::new();
         for (name, shared) in self.shares.0.iter().filter(|(name, _)| *name != user) {
@@ -324,6 +349,7 @@ impl Keyring {
         // What nobody has readers of is forgotten.
         scopes.retain(|given| given.left.is_some());
         self.shares.0.insert(*user, Shared { scopes, ..leaver });
+        self.end_rights(user);
         let mut renewed: Vec<Renewed> = Vec::new();
         for (name, at) in staying {
             let Some(shared) = self.shares.0.get(&name) else { continue };
@@ -334,9 +360,11 @@ impl Keyring {
             shared.scopes[at].readers.extend(readers);
             shared.scopes[at].readers.sort_unstable();
             shared.scopes[at].readers.dedup();
-            match renewed.last_mut().filter(|last| last.public == shared.public) {
-                Some(last) => last.given.push(given),
-                None => renewed.push(Renewed { public: shared.public.clone(), given: vec![given] }),
+            Renewed::add(&mut renewed, &shared.public, given);
+        }
+        for (name, id) in rights {
+            if let Some((public, given)) = self.renew_right(&name, id, now)? {
+                Renewed::add(&mut renewed, &public, given);
             }
         }
         Ok(renewed)
@@ -400,32 +428,61 @@ impl Keyring {
         let portions = scope.portions.as_deref();
         let share = Share { ids, portions, holder: user, end: scope.end };
         let grant = self.grant(&self.find(&scope.provider)?, &share)?;
-        let mut writer = Writer::secret(Kind::Shared);
-        writer.raw(&self.owner.0).raw(user).bytes(&self.schema.encode());
-        write_portions(&mut writer, &self.portions);
-        writer.count(self.proven.len());
-        self.proven.iter().for_each(|field| {
-            writer.text(field);
-        });
+        let mut writer = self.headed(Kind::Shared, user);
         writer.bytes(&grant);
         let mut message = writer.0;
         let signature = self.sign(&message);
         message.append(&signature);
         Ok(message)
     }
+
+    /// What begins with how the owner's records lie in tables, for a user.
+    pub(super) fn headed(&self, kind: Kind, user: &UserName) -> SecretWriter {
+        let mut writer = Writer::secret(kind);
+        writer.raw(&self.owner.0).raw(user).bytes(&self.schema.encode());
+        write_portions(&mut writer, &self.portions);
+        writer.count(self.proven.len());
+        self.proven.iter().for_each(|field| {
+            writer.text(field);
+        });
+        writer
+    }
 }
 
-/// What a user was given, read.
+/// Whose records a user is given something of, and how they lie in tables.
 #[derive(Debug)]
-pub struct Given {
+pub struct Head {
     /// The owner.
     pub owner: Owner,
+    /// The user's name.
+    pub user: UserName,
     /// The owner's fields.
     pub schema: Schema,
     /// The portions that tables lie in.
     pub portions: Vec<(String, Vec<String>)>,
     /// The fields whose answers can be proven by sums.
     pub proven: Vec<String>,
+}
+
+impl Head {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
+        let (owner, user) = (Owner(reader.array()?), reader.array::<32>()?);
+        let schema = Schema::decode(reader.bytes()?)?;
+        let portions = portions(reader)?;
+        let proven = (0..reader.count(8)?).map(|_| Ok(reader.text()?.to_owned()));
+        let proven: Vec<String> = proven.collect::<Result<_, wire::Error>>()?;
+        if proven.iter().any(|name| schema.field(name).is_none()) {
+            return Err(reader.fault().into());
+        }
+        Ok(Self { owner, user, schema, portions, proven })
+    }
+}
+
+/// What a user was given, read.
+#[derive(Debug)]
+pub struct Given {
+    /// Whose records, and how they lie in tables.
+    pub head: Head,
     /// What opens records.
     pub grant: Grant,
 }
@@ -440,22 +497,15 @@ impl Given {
     /// [`Grant::decode`].
     pub fn decode(bytes: &[u8], user: &UserName) -> Result<Self, Error> {
         let mut reader = Reader::new(bytes, Kind::Shared)?;
-        let (owner, named) = (Owner(reader.array()?), reader.array::<32>()?);
-        let schema = Schema::decode(reader.bytes()?)?;
-        let portions = portions(&mut reader)?;
-        let proven = (0..reader.count(8)?).map(|_| Ok(reader.text()?.to_owned()));
-        let proven: Vec<String> = proven.collect::<Result<_, wire::Error>>()?;
-        if proven.iter().any(|name| schema.field(name).is_none()) {
-            return Err(reader.fault().into());
-        }
+        let head = Head::read(&mut reader)?;
         let grant = Grant::decode(reader.bytes()?)?;
         let message = &bytes[..reader.position()];
         let signature = reader.array()?;
         reader.end()?;
-        verify(&grant.issuer.verify(&owner)?, message, &signature, Kind::Shared.name())?;
-        if named != *user || grant.holder != *user || grant.owner != owner {
+        verify(&grant.issuer.verify(&head.owner)?, message, &signature, Kind::Shared.name())?;
+        if head.user != *user || grant.holder != *user || grant.owner != head.owner {
             return Err(Error::OtherUser);
         }
-        Ok(Self { owner, schema, portions, proven, grant })
+        Ok(Self { head, grant })
     }
 }

@@ -332,7 +332,7 @@ impl User {
         if verdict == 1 {
             let name = self.public().name();
             let read = Given::decode(&given, &name)?;
-            if read.owner != owner || read.grant.provider.path() != own.scope.provider {
+            if read.head.owner != owner || read.grant.provider.path() != own.scope.provider {
                 return Err(Error::Mislabelled { what: WHAT });
             }
             grants.add_for(&name, read.grant, now)?;

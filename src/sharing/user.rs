@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use super::Error;
 pub use super::hpke::Algorithm;
 use super::request::Own;
+use super::search::Held;
 use crate::cipher::password::{Ceiling, Cost};
 use crate::keys::{Key, Purpose};
 use crate::message;
@@ -93,6 +94,15 @@ impl Public {
     }
 }
 
+/// What a user took.
+#[derive(Debug)]
+pub enum Accepted {
+    /// What opens records.
+    Grant(Box<Given>),
+    /// A right to search: of which owner, and its number.
+    Right(Owner, u128),
+}
+
 /// A user: its keys, and what it was given.
 pub struct User {
     algorithm: Algorithm,
@@ -101,6 +111,8 @@ pub struct User {
     given: Vec<Zeroizing<Vec<u8>>>,
     /// What it has asked for, by number.
     pub(super) asked: BTreeMap<u128, Own>,
+    /// What it may search, by owner and number.
+    pub(super) rights: BTreeMap<(Owner, u128), Held>,
 }
 
 impl User {
@@ -126,7 +138,14 @@ impl User {
         let signature = signer.sign(&to_sign(&writer.0)).to_bytes();
         writer.raw(&signature);
         let public = Public { algorithm, verification, encapsulation, message: writer.0 };
-        Self { algorithm, key, public, given: Vec::new(), asked: BTreeMap::new() }
+        Self {
+            algorithm,
+            key,
+            public,
+            given: Vec::new(),
+            asked: BTreeMap::new(),
+            rights: BTreeMap::new(),
+        }
     }
 
     /// Its public keys.
@@ -156,21 +175,33 @@ impl User {
         algorithm.open(&material, [INFO, associated], encapsulated, ciphertext)
     }
 
-    /// Takes what was sealed to this user, at a time in seconds since 1970, and adds it to what it opens.
+    /// Takes what was sealed to this user, at a time in seconds since 1970, and adds it to what it opens, or
+    /// to what it searches.
     ///
     /// # Errors
     ///
-    /// Those of [`open`](Self::open), of [`Given::decode`] and of [`Grants::add`].
-    pub fn accept(&mut self, grants: &mut Grants, sealed: &[u8], now: u64) -> Result<Given, Error> {
+    /// Those of [`open`](Self::open), of [`Given::decode`] and of [`Grants::add`]; for a right to search of
+    /// [`SearchRight::decode`](crate::party::rights::SearchRight::decode), and
+    /// [`message::Error::Expired`] if it has ended.
+    pub fn accept(
+        &mut self,
+        grants: &mut Grants,
+        sealed: &[u8],
+        now: u64,
+    ) -> Result<Accepted, Error> {
         let given = self.open(sealed)?;
         if sealed.get(9..41) != given.get(9..41) {
             // Nobody seals one owner's grant in another's name.
             return Err(Error::Sealed);
         }
+        if Kind::of(&given) == Some(Kind::SearchRight) {
+            let (owner, number) = self.keep_right(given, now)?;
+            return Ok(Accepted::Right(owner, number));
+        }
         let read = Given::decode(&given, &self.public.name())?;
         grants.add_for(&self.public.name(), read.grant.clone(), now)?;
         self.keep(given);
-        Ok(read)
+        Ok(Accepted::Grant(Box::new(read)))
     }
 
     /// Remembers what it was given.
@@ -225,6 +256,10 @@ impl User {
             writer.u128(*number);
             own.write(&mut writer);
         }
+        writer.count(self.rights.len());
+        self.rights.values().for_each(|held| {
+            writer.bytes(&held.given);
+        });
         Ok(saved::seal_contents(saved::Kind::User, &writer.0, password, cost)?)
     }
 
@@ -259,6 +294,10 @@ impl User {
             for _ in 0..requests {
                 let (number, own) = (reader.u128()?, Own::read(&mut reader)?);
                 user.asked.insert(number, own);
+            }
+            let rights = if version < 3 { 0 } else { reader.count(8)? };
+            for _ in 0..rights {
+                user.keep_right(Zeroizing::new(reader.bytes()?.to_vec()), 0)?;
             }
             reader.end()?;
             Ok((user, grants, seals))

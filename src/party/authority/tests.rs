@@ -15,6 +15,7 @@ fn query(issuer: &Keyring, group: Group, scope: Scope, stamp: Stamp) -> Query {
         expiry: 10,
         issuer: issuer.chain().clone(),
         tokens: vec![Token { id: 1, group, stamp, scope, selection }],
+        delegated: None,
     };
     Query::decode(&issuer.signed(query.message())).expect("it is signed by whom it names")
 }
