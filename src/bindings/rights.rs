@@ -17,6 +17,11 @@ use crate::sharing::user;
 /// Field, lowest and highest plaintext.
 type Told = Vec<(String, i64, i64)>;
 
+/// User, number, ranges, path that it is under, end, and whether clouds still take it.
+type RightGiven = (UserName, u128, Told, String, u64, bool);
+/// Owner, number, ranges, groups and end.
+type RightHeld = ([u8; 32], u128, Told, Vec<String>, u64);
+
 fn told(ranges: &[Range]) -> Told {
     ranges.iter().map(|range| (range.field.clone(), range.low, range.high)).collect()
 }
@@ -38,13 +43,9 @@ pub(super) fn delegate<'py>(
     Ok(PyBytes::new(py, &sealed))
 }
 
-/// User, number, ranges, path that it is under, and end of each right that a keyring gave, and whether clouds
-/// still take it.
+/// The rights to search that a keyring gave.
 #[pyfunction]
-pub(super) fn rights_given(
-    py: Python<'_>,
-    keyring: &Keyring,
-) -> PyResult<Vec<(UserName, u128, Told, String, u64, bool)>> {
+pub(super) fn rights_given(py: Python<'_>, keyring: &Keyring) -> PyResult<Vec<RightGiven>> {
     keyring.read(py, |keyring| {
         let rights = keyring.rights().into_iter().map(|(user, right, is_current)| {
             let Terms { ranges, under, end } = &right.terms;
@@ -54,12 +55,9 @@ pub(super) fn rights_given(
     })
 }
 
-/// Owner, number, ranges, groups and end of each right that a user has.
+/// The rights to search that a user has.
 #[pyfunction]
-pub(super) fn rights_held(
-    py: Python<'_>,
-    user: &Grants,
-) -> PyResult<Vec<([u8; 32], u128, Told, Vec<String>, u64)>> {
+pub(super) fn rights_held(py: Python<'_>, user: &Grants) -> PyResult<Vec<RightHeld>> {
     let user = user.user()?;
     released(py, || {
         let user = user.read().map_err(Error::from)?;
