@@ -17,8 +17,6 @@ from mopse._checks import (
     ceiling,
     instance,
     items,
-    listed,
-    mapping,
     password_bytes,
     proof_kind,
     spelt,
@@ -44,7 +42,9 @@ from mopse._proofs import (
     table_of,
     unproven_error,
 )
+from mopse._ranges import bounds_of, plaintexts_of
 from mopse._requests import FOR_EVER, Deciding
+from mopse._rights import Delegating
 from mopse._table import as_ids, record_ids
 from mopse.errors import (
     DamagedFileError,
@@ -110,7 +110,7 @@ def keyword_bytes(keyword: Any) -> bytes:
     return word.encode()
 
 
-class Party(Deciding):
+class Party(Deciding, Delegating):
     """A holder of a keyring. See `mopse.Owner` and `mopse.Provider`."""
 
     _is_owner: bool
@@ -192,35 +192,9 @@ class Party(Deciding):
         Costs one ruler per group and field the first time, then microseconds. The cloud learns the
         bounds to the cell and which tokens belong together.
         """
-        named = {} if ranges is None else mapping(ranges, "ranges")
-        asked: dict[str, Any] = {}
-        for given, bounds in [*named.items(), *more_ranges.items()]:
-            field = self._schema._spelt(given)
-            if field in asked:
-                raise InvalidInputError(f"field {field!r} is given two ranges")
-            asked[field] = bounds
-        if not asked:
-            raise InvalidInputError("a query needs at least one range")
+        bounds = bounds_of(self._schema, ranges, more_ranges, "a query")
         expiry = _expiry(expires_in, "the query")
-        plain: dict[str, tuple[int, int] | None] = {}
-        for name, bounds in asked.items():
-            if name not in self._schema:
-                raise InvalidInputError(
-                    f"the schema has no field {name!r}: {listed(name, self._schema)}"
-                )
-            try:
-                low, high = bounds if isinstance(bounds, tuple | list) else (bounds, bounds)
-            except ValueError:
-                raise InvalidInputError(
-                    f"field {name!r}: a range has a lowest and a highest value"
-                ) from None
-            try:
-                plain[name] = self._schema[name].range(low, high)
-            except InvalidInputError as error:
-                raise type(error)(f"field {name!r}: {error}") from None
-        found = {name: bounds for name, bounds in plain.items() if bounds is not None}
-        if len(found) < len(plain):
-            found = {}
+        found = plaintexts_of(self._schema, bounds) or {}
         ranges_in = [(name, low, high) for name, (low, high) in found.items()]
         by_sums = proof_kind(proof, "sums") == "sums"
         ask = self._keyring.provable_query if by_sums else self._keyring.query

@@ -209,7 +209,7 @@ class Asking:
     _schemas: dict[bytes, Schema]
 
     def _note(self, given: Any) -> None:
-        owner, _, fields, portions, proven = given
+        owner, fields, portions, proven = given
         of = {name: Field._of(field, proof=name in proven) for name, field in fields}
         named = {name: tuple(columns) for name, columns in portions}
         self._schemas[bytes(owner)] = Schema._of(of, portions=named)

@@ -345,6 +345,15 @@ class Field:
             raise InvalidInputError("a bound is not a number")
         return number
 
+    def _shown(self, plaintext: int) -> str:
+        """Return the value of a plaintext as it is typed."""
+        if self._kind == "category":
+            return self._levels[plaintext]
+        if self._kind == "boolean":
+            return str(bool(plaintext)).lower()
+        low, _, width = self._field.grid
+        return (_day if self._kind == "date" else _typed)(low + plaintext * width)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Field) and self._field == other._field
 

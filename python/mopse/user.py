@@ -5,7 +5,7 @@ import hashlib
 import os
 import time
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, Never, Self, overload
 
 import polars as pl
@@ -44,6 +44,7 @@ from mopse._proofs import (
     unproven_error,
 )
 from mopse._requests import Asking
+from mopse._rights import Searching
 from mopse.errors import (
     InvalidInputError,
     MopseError,
@@ -69,8 +70,8 @@ if TYPE_CHECKING:
 __all__ = ["User"]
 
 
-class User(Asking):
-    """A doctor or researcher: holds grants, sends queries it was given, opens the answers.
+class User(Asking, Searching):
+    """A doctor or researcher: holds grants, sends queries, opens the answers.
 
     A user with keys of its own comes from `User.generate` or `User.open`, and `accept`s what
     owners and providers `mopse.Owner.share` with it. One that is made of grants has none: whoever
@@ -94,9 +95,10 @@ class User(Asking):
 
     Notes
     -----
-    A query comes from the owner or a provider, who thereby decides what is found; grants decide
-    what of it is opened, each until it ends: by the clock of this machine, at each call. What was
-    granted once cannot be taken back.
+    A query comes from the owner or a provider, who thereby decides what is found, or is the user's
+    own, within a right to search that it was given (`mopse.Owner.delegate`). Grants decide what of
+    it is opened, each until it ends: by the clock of this machine, at each call. What was granted
+    once cannot be taken back.
 
     Without a proof a user does not see who wrote a record: whoever holds a grant of it, and helps
     the cloud, can put another in its place. With ``proof=True`` the providers' signatures show it.
@@ -133,8 +135,10 @@ class User(Asking):
     def _of(cls, grants: _mopse.party.Grants) -> Self:
         user = cls.__new__(cls)
         user._begin(grants)
-        for given in grants.given():
-            user._note(given)
+        for _, head in grants.given():
+            user._note(head)
+        for head in grants.searched():
+            user._note(head)
         return user
 
     @classmethod
@@ -177,14 +181,15 @@ class User(Asking):
         return hashlib.sha256(self.public).digest()
 
     def accept(self, grant: bytes) -> None:
-        """Take what an owner or a provider has shared with this user, and open records with it.
+        """Take what an owner or a provider has shared with this user, and use it from now on.
 
         Several of one provider add up; one that comes again adds nothing. `save` the user then.
 
         Parameters
         ----------
         grant : bytes
-            From `mopse.Owner.share`, or what `mopse.Owner.unshare` has for who stays.
+            From `mopse.Owner.share` or `mopse.Owner.delegate`, or what `mopse.Owner.unshare` has
+            for who stays. Of a right to search that comes again, the one made last is kept.
 
         Raises
         ------
@@ -223,7 +228,7 @@ class User(Asking):
         single records it is not known here whether two are of the same ones: each is current until
         it ends.
         """
-        given = [(bytes(owner), scope) for owner, scope, *_ in self._grants.given()]
+        given = [(bytes(owner), scope) for scope, (owner, *_) in self._grants.given()]
         now = int(time.time())
         later: dict[Any, int] = {}
         rows = []
@@ -511,12 +516,16 @@ class User(Asking):
     def ask(
         self,
         cloud: "Cloud",
-        query: Query,
+        query: Query | Mapping[str, Any] | None = None,
+        /,
         *,
+        owner: bytes | None = None,
+        right: str | None = None,
         proof: Any = None,
         max_age: datetime.timedelta | None = None,
         faults: Literal["raise", "report"] = "raise",
         by_provider: bool = False,
+        **ranges: Any,
     ) -> Any:
         """Return the records of a cloud that a query finds: search and `decrypt`.
 
@@ -524,8 +533,10 @@ class User(Asking):
         ----------
         cloud : Cloud
             Where to ask.
-        query : Query
-            As it was given to the user; users make none themselves.
+        query : Query, optional
+            As it was given to the user; or ranges as of `query`, which the user may search.
+        owner, right : optional
+            As of `query`.
         proof : {None, True, "signatures"}
             Whether to have it proven by the providers' signatures; see `prove`.
         max_age : datetime.timedelta, optional
@@ -544,13 +555,19 @@ class User(Asking):
         ------
         mopse.errors.OutdatedError
             If the query was made before something was announced, as by `mopse.Owner.unshare`:
-            whoever made it makes a new one.
+            whoever made it makes a new one. A right to search is then given anew.
         mopse.errors.MopseError
             As `mopse.Cloud.search` and `decrypt` do.
         """
         kind = _kind(proof)
         as_hours(max_age, kind)
-        where, asked = as_cloud(cloud), instance(query, Query, "a query")
+        where = as_cloud(cloud)
+        if isinstance(query, Query):
+            if ranges or owner is not None or right is not None:
+                raise InvalidInputError("a query has its ranges, owner and right in it")
+            asked = query
+        else:
+            asked = self.query(query, owner=owner, right=right, **ranges)
         since = known_state(self._proven_states, where) if kind else None
         with asked_by_a_user("the query"):
             answer = search(where, asked, proof=kind, since=since)
@@ -561,7 +578,7 @@ class User(Asking):
                 answer = search(where, asked, proof=kind)
         decrypt: Any = self.decrypt
         records = decrypt(
-            answer, query, proof=kind, max_age=max_age, faults=faults, by_provider=by_provider
+            answer, asked, proof=kind, max_age=max_age, faults=faults, by_provider=by_provider
         )
         if kind:
             remember_state(self._proven_states, where, answer)

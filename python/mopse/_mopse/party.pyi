@@ -25,6 +25,8 @@ __all__ = [
     "Versions",
     "address",
     "approve_request",
+    "ask_under",
+    "delegate",
     "first_fault",
     "forget_own_request",
     "forget_request",
@@ -34,6 +36,9 @@ __all__ = [
     "refuse_request",
     "requests_of",
     "requests_to",
+    "rights_given",
+    "rights_held",
+    "spans_held",
     "spell_portions",
     "type_of",
     "withdraw_request",
@@ -53,9 +58,8 @@ _Described: TypeAlias = tuple[str, str, int]
 _Place: TypeAlias = tuple[str, list[tuple[int, bytes]]]
 _Written: TypeAlias = tuple[_Place, str, int, int | None]
 _Scope: TypeAlias = tuple[str, int | None, list[str] | None, int]
-_Accepted: TypeAlias = tuple[
-    bytes, _Scope, list[tuple[str, Field]], list[tuple[str, list[str]]], list[str]
-]
+_Headed: TypeAlias = tuple[bytes, list[tuple[str, Field]], list[tuple[str, list[str]]], list[str]]
+_Accepted: TypeAlias = tuple[_Scope, _Headed]
 _Member: TypeAlias = tuple[str, str, tuple[int, int, int] | None, int, str | None]
 
 def spell_portions(portions: _Portions) -> _Portions: ...
@@ -210,7 +214,8 @@ class Grants:
     def open(file: bytes, password: bytes, ceiling: tuple[int, int, int]) -> Grants: ...
     @property
     def public(self) -> bytes: ...
-    def accept(self, sealed: bytes, now: int) -> _Accepted: ...
+    def accept(self, sealed: bytes, now: int) -> _Headed: ...
+    def searched(self) -> list[_Headed]: ...
     def given(self) -> list[_Accepted]: ...
     def save(self, password: bytes, cost: tuple[int, int, int] | None) -> bytes: ...
     def open_part(
@@ -262,3 +267,26 @@ def withdraw_request(user: Grants, number: int, now: int) -> bytes: ...
 def read_decision(user: Grants, sealed: bytes, now: int) -> int: ...
 def requests_of(user: Grants, now: int) -> list[tuple[int, bytes, _Told]]: ...
 def forget_own_request(user: Grants, number: int) -> None: ...
+def delegate(
+    keyring: Keyring,
+    public: bytes,
+    ranges: Sequence[_Range],
+    under: str,
+    end: int,
+    now: int,
+) -> bytes: ...
+def rights_given(
+    keyring: Keyring,
+) -> list[tuple[bytes, int, list[_Range], str, int, bool]]: ...
+def rights_held(user: Grants) -> list[tuple[bytes, int, list[_Range], list[str], int]]: ...
+def ask_under(
+    user: Grants,
+    owner: bytes,
+    number: int | None,
+    ranges: Sequence[tuple[str, int | None, int | None]],
+    expiry: int,
+    now: int,
+) -> tuple[bytes, list[_Range]]: ...
+def spans_held(
+    user: Grants, owner: bytes, number: int, field: str
+) -> list[tuple[str, int, NDArray[np.int64]]]: ...

@@ -45,6 +45,7 @@ from mopse.provider import Provider
 from mopse.schema import Schema
 from mopse.schemes import Opse
 from mopse.stores import MemoryStore, Store
+from mopse.user import User
 
 __all__ = ["Deployment"]
 
@@ -488,6 +489,42 @@ class Deployment:
             self._all_senders[self._deleted] if sees_store else np.zeros(0, np.int64),
             self._sealed_tables() if sees_store else [],
         )
+
+    @checked()
+    def holder(self, **ranges: Any) -> View:
+        """Return what whoever has a right to search sees in a copy of the store.
+
+        Parameters
+        ----------
+        **ranges : tuple
+            As of `mopse.Owner.delegate`: those of the right. A user is made who is given it.
+
+        Returns
+        -------
+        View
+            Of the snapshot, with the cells of which the right holds the cuts: `locate` tells what
+            they are good for.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            If the scheme has no rights, or a range is none.
+        """
+        if self.scheme not in _REAL:
+            raise InvalidInputError(f"{self.scheme} has no rights to search")
+        user = User.generate()
+        user.accept(self._owner.delegate(user.public, ranges))
+        spans: dict[tuple[str, str], Integers] = {}
+        for owner, right, held, *_ in _mopse.party.rights_held(user._grants):
+            for field, *_ in held:
+                for group, first, cells in _mopse.party.spans_held(
+                    user._grants, owner, right, field
+                ):
+                    # Cells below, of which nothing is known, begin and end below all ciphertexts.
+                    below = np.repeat(np.arange(-first - 1, -1)[:, None], 2, axis=1)
+                    spans[group, field] = np.concatenate([below, cells])
+        own = {name: np.full(self.records, -1) for name in self.domains}
+        return replace(self.view(Adversary.SNAPSHOT), insider=Insider("", spans, own))
 
     def _sealed_tables(self) -> list[ObservedSeal]:
         """Return what the store holds of seals."""
