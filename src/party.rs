@@ -9,6 +9,7 @@
 //! | [`hierarchy`], [`authority`] | what is known below; authorise, revoke, learn |
 //! | [`uploading`], [`asking`], [`opening`] | encrypt and attach; queries and requests; answers and attachments |
 //! | [`ledger`], [`shelves`], [`proving`] | seals of what is stored, rows and files; whether an answer is all of it |
+//! | [`deidentify`] | pseudonyms and shifts of dates for readers who are not to know whose records they read |
 //! | [`records`], [`grants`] | rows of a table, sealed one by one; the right to open some |
 //! | [`shares`], [`requests`] | with whom what is shared; who asked for what, and what became of it |
 //! | [`columns`], [`types`] | what a row is made of, and what each type holds |
@@ -19,6 +20,7 @@ pub mod asking;
 pub mod attachments;
 pub mod authority;
 pub mod columns;
+pub mod deidentify;
 mod error;
 pub mod grants;
 pub mod hierarchy;

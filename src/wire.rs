@@ -93,7 +93,7 @@ kinds! {
     /// The right to open records.
     Grant = b"MOPSEGRT", 2, "the grant";
     /// The contents of a keyring, in the clear.
-    Keyring = b"MOPSEKEY", 6, "the keyring";
+    Keyring = b"MOPSEKEY", 7, "the keyring";
     /// The names and types of columns.
     Layout = b"MOPSELAY", 2, "the layout of the records";
     /// What a provider knows of its own rows.

@@ -15,6 +15,7 @@ from mopse import _mopse
 from mopse._answers import PROVIDER
 from mopse._arrays import handles_of
 from mopse._checks import byte_array, instance, items, text
+from mopse._deidentified import derived
 from mopse._party import (
     _HOUR,
     Party,
@@ -384,6 +385,9 @@ class Provider(Party):
             raise InvalidInputError(f"column {PROVIDER!r} is the name of what `decrypt` adds")
         id_column = self._schema._spelt(text(id, "the name of the column of ids"))
         ids = record_ids(frame, id_column)
+        if self._schema.deidentified:
+            made = derived(frame, self._schema.deidentified, id_column, self._keyring)
+            frame = typed(made, self._schema.types)
         is_accepted = accepted(accept_leakage, self._schema)
         self._schema._check_columns(frame.columns)
         indexed = [

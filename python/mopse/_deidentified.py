@@ -1,0 +1,669 @@
+"""What becomes of a column in a portion that is de-identified, and the columns that this makes."""
+
+import datetime
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from types import MappingProxyType
+from typing import Any, Protocol
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from mopse._checks import instance, integer, is_integer, mapping, near, spelt, string, text
+from mopse._fork import check_tables
+from mopse._table import record_ids
+from mopse._types import check_times, name_of
+from mopse.errors import DamagedFileError, InvalidInputError, WrongTypeError
+
+__all__ = [
+    "Deidentified",
+    "Rule",
+    "coarse",
+    "coarsen",
+    "deidentified",
+    "derived",
+    "drop",
+    "keep",
+    "pseudonym",
+    "read_rules",
+    "shift_dates",
+    "written_rules",
+]
+
+MOST_DAYS = 36_525
+"""Of a shift of dates: a century."""
+
+_UNITS = {"month": "1mo", "quarter": "1q", "year": "1y"}
+_EXACT = 2**53
+"""Whole numbers up to here are exact in a float."""
+_MOST_COARSE = 2**62
+_EPOCH = datetime.date(1970, 1, 1).toordinal()
+_FIRST_DAY, _LAST_DAY = 1 - _EPOCH, datetime.date.max.toordinal() - _EPOCH
+_CODES = [
+    *(datetime.date(1899, 12, 30), datetime.date(1899, 12, 31)),
+    *(datetime.date(2999, 12, 31), datetime.date.max),
+]
+"""Days that stand for a missing value, and that nothing else happens on."""
+
+_WITHIN = ("provider", "group")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What becomes of a column in a de-identified portion; see `deidentified`.
+
+    Made by `keep`, `drop`, `coarsen`, `shift_dates` and `pseudonym`.
+
+    Parameters
+    ----------
+    kind : str
+        The name of the function that made it.
+    width, top : fractions.Fraction, optional
+        Of numbers that are coarsened.
+    unit : str, optional
+        Of dates that are coarsened.
+    groups : tuple of pairs, optional
+        Of categories that are coarsened: each with its group.
+    days : int, optional
+        The most by which dates are shifted.
+    """
+
+    kind: str
+    width: Fraction | None = None
+    top: Fraction | None = None
+    unit: str | None = None
+    groups: tuple[tuple[str | int, str], ...] = ()
+    days: int | None = None
+
+    @property
+    def is_derived(self) -> bool:
+        """Whether the portion has a column of its own for it."""
+        return self.kind not in ("keep", "drop")
+
+    def __repr__(self) -> str:
+        if self.kind == "shift_dates":
+            return f"shift_dates(days={self.days})"
+        if self.kind != "coarsen":
+            return f"{self.kind}()"
+        if self.groups:
+            return f"coarsen({dict(self.groups)})"
+        if self.unit is not None:
+            return f"coarsen({self.unit!r})"
+        top = "" if self.top is None else f", top={_shown(self.top)}"
+        return f"coarsen({_shown(self.width)}{top})"
+
+
+def keep() -> Rule:
+    """Return the rule that a column is in the portion as it is."""
+    return Rule("keep")
+
+
+def drop() -> Rule:
+    """Return the rule that a column is not in the portion, as one that is named nowhere is not."""
+    return Rule("drop")
+
+
+def coarsen(
+    to: float | Decimal | Fraction | str | Mapping[Any, str],
+    *,
+    top: float | Decimal | Fraction | None = None,
+) -> Rule:
+    """Return the rule that a column has fewer values in the portion.
+
+    Parameters
+    ----------
+    to : number, str or mapping
+        Numbers become the multiple of a width at or below them, and keep their type. Of dates and
+        moments the first day of the ``"month"``, ``"quarter"`` or ``"year"`` is left. Categories,
+        which are text or whole numbers, become the text that a mapping has for them.
+    top : number, optional
+        Numbers from there on are one class, which is called by this number: with 90 an age over 89
+        is 90, as the Safe Harbor rule demands [1]_.
+
+    Raises
+    ------
+    mopse.errors.InvalidInputError
+        If the width is not above zero, there is no such unit, the mapping is empty, or there is a
+        top and no width.
+    mopse.errors.WrongTypeError
+        If it is none of these.
+
+    Notes
+    -----
+    Widths are exact: a float is the decimal that it is shown as. A category that the mapping lacks
+    is an error when the table is encrypted, which names column and row.
+
+    References
+    ----------
+    .. [1] 45 CFR 164.514(b)(2)(i)(C): of dates no more than the year, and all ages over 89 as one.
+
+    Examples
+    --------
+    >>> coarsen(10, top=90), coarsen("year"), coarsen({"asthma": "lungs", "gout": "joints"})
+    (coarsen(10, top=90), coarsen('year'), coarsen({'asthma': 'lungs', 'gout': 'joints'}))
+    """
+    if isinstance(to, str | Mapping) and top is not None:
+        raise InvalidInputError("top is for numbers, which a width makes coarser")
+    if isinstance(to, str):
+        if to not in _UNITS:
+            raise InvalidInputError(f"dates are coarsened to {', '.join(_UNITS)}, not to {to!r}")
+        return Rule("coarsen", unit=to)
+    if isinstance(to, Mapping):
+        return Rule("coarsen", groups=_groups(to))
+    width = _number(to, "a width")
+    if width <= 0:
+        raise InvalidInputError("a width must be above zero")
+    return Rule("coarsen", width=width, top=None if top is None else _number(top, "top"))
+
+
+def shift_dates(*, days: int = 365) -> Rule:
+    """Return the rule that the dates of a column are shifted, by a secret number of days.
+
+    It is the same number for all dates of a subject that are shifted, in all columns and records,
+    so that the days between them stay: see `deidentified`. Moments become the days that they lie
+    in: the time of day goes.
+
+    Parameters
+    ----------
+    days : int
+        Shifts are uniform from ``-days`` to ``days``; 1 to 36,525.
+
+    Raises
+    ------
+    mopse.errors.InvalidInputError
+        If there are fewer or more days.
+    """
+    return Rule("shift_dates", days=integer(days, "days", 1, MOST_DAYS))
+
+
+def pseudonym() -> Rule:
+    """Return the rule that a pseudonym stands for each value: 128 bits in hex, of a secret key.
+
+    Equal values have equal pseudonyms in the portion. Values are whole numbers or text; nulls stay
+    nulls. See `deidentified` for whose key it is.
+    """
+    return Rule("pseudonym")
+
+
+@dataclass(frozen=True, init=False, repr=False)
+class Deidentified:
+    """A portion whose columns the provider derives; see `deidentified`."""
+
+    rules: Mapping[str, Rule]
+    """By the column that each is for."""
+    subject: str | None
+    """The column that says whose record it is; the column of ids otherwise."""
+    within: str
+    """Among whose records a subject has one pseudonym and one shift."""
+
+    def __init__(self, rules: Mapping[str, Rule], subject: str | None, within: str) -> None:
+        object.__setattr__(self, "rules", MappingProxyType(dict(rules)))
+        object.__setattr__(self, "subject", subject)
+        object.__setattr__(self, "within", within)
+
+    def columns(self, portion: str) -> tuple[str, ...]:
+        """Return the columns that the portion of a name has."""
+        return tuple(
+            derived_name(portion, name) if rule.is_derived else name
+            for name, rule in self.rules.items()
+            if rule.kind != "drop"
+        )
+
+    @property
+    def days(self) -> int | None:
+        """The most by which its dates are shifted, if any are."""
+        return next((rule.days for rule in self.rules.values() if rule.days is not None), None)
+
+    def __hash__(self) -> int:
+        return hash((tuple(self.rules.items()), self.subject, self.within))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Deidentified, (dict(self.rules), self.subject, self.within)
+
+    def __repr__(self) -> str:
+        subject = "" if self.subject is None else f", subject={self.subject!r}"
+        within = "" if self.within == "provider" else f", within={self.within!r}"
+        return f"deidentified({dict(self.rules)}{subject}{within})"
+
+
+def deidentified(
+    columns: Mapping[str, Rule] | None = None,
+    /,
+    *,
+    subject: str | None = None,
+    within: str = "provider",
+    **more_columns: Rule,
+) -> Deidentified:
+    """Return what a schema says of a portion whose readers are not to know whose records they read.
+
+    The provider makes its columns when it encrypts or updates a table. A column that is named
+    nowhere is not in it. What is kept has its name; what is derived has the portion's name before
+    its own, as in ``research.age``, so that whoever opens both sees both: columns that are derived
+    are never taken for the originals, which are in the other portions or in ``rest`` as ever.
+
+    Parameters
+    ----------
+    columns : mapping from str to Rule, optional
+        The rules of columns whose names are no Python names; they come first.
+    subject : str, optional
+        The column that says whose record a row is, of whole numbers or text; the column of ids
+        otherwise. All dates of a subject are shifted alike.
+    within : str
+        Among whose records a subject has one pseudonym and one shift: ``"provider"``, or
+        ``"group"`` for all providers that were authorised by the same one.
+    **more_columns : Rule
+        What becomes of each column, by its name: `keep`, `drop`, `coarsen`, `shift_dates` or
+        `pseudonym`.
+
+    Raises
+    ------
+    mopse.errors.InvalidInputError
+        If no column is left, one is given twice, two are shifted by different numbers of days, or
+        there is no such `within`.
+    mopse.errors.WrongTypeError
+        If something is no rule.
+
+    Notes
+    -----
+    Pseudonyms are HMAC-SHA-256 under a key of the provider, of the portion's and the column's name
+    and the value; shifts likewise, of the subject. Whole numbers and text are different values:
+    declare the column's type where several providers are to agree. Whoever has grants of this
+    portion alone has none of these keys, and undoes neither.
+
+    **What it does not hide.** Pseudonyms link the records of a subject; the days between its dates
+    stay; one true date of it that is known tells all others. Values that are kept or coarsened may
+    still be the only ones of their kind: `mopse.sharing.reidentification` counts them on the own
+    table. A record that is found by a query has its true value within the query's bounds, to the
+    cell: who is given queries with fine bounds learns what was coarsened. So give a researcher
+    bounds that are multiples of the widths, or index the derived column: a field may be called
+    ``research.age``. With the help of the cloud a reader sees the order of all indexed values, and
+    which record an answer's rows belong to.
+
+    **Within a group** every provider of it can tell whose a pseudonym is, by trying ids, and knows
+    the shift; so does a thief of any one's keyring. Records of one patient link across the group.
+    **Keys of an epoch**: after a revocation in the group, pseudonyms and shifts of what is sealed
+    are others; `mopse.Provider.renew` leaves those that there are as they were sealed.
+
+    Examples
+    --------
+    >>> import mopse
+    >>> from mopse.sharing import coarsen, deidentified, keep, pseudonym, shift_dates
+    >>> schema = mopse.Schema(
+    ...     age=mopse.Field(0, 120),
+    ...     portions={
+    ...         "medical": ["age", "diagnosis", "admitted"],
+    ...         "research": deidentified(
+    ...             patient=pseudonym(),
+    ...             age=coarsen(10, top=90),
+    ...             diagnosis=keep(),
+    ...             admitted=shift_dates(days=365),
+    ...             subject="patient",
+    ...         ),
+    ...     },
+    ... )
+    >>> schema.portions["research"]
+    ('research.patient', 'research.age', 'diagnosis', 'research.admitted')
+    """
+    rules: dict[str, Rule] = {}
+    first = {} if columns is None else mapping(columns, "columns")
+    for given, rule in [*first.items(), *more_columns.items()]:
+        name = spelt(text(given, "a column's name"))
+        if name in rules:
+            raise InvalidInputError(f"column {name!r} is given twice")
+        rules[name] = instance(rule, Rule, repr(name))
+    if all(rule.kind == "drop" for rule in rules.values()):
+        raise InvalidInputError("a de-identified portion needs a column that is not dropped")
+    if len({rule.days for rule in rules.values()} - {None}) > 1:
+        raise InvalidInputError("all dates of a subject are shifted alike: give them the same days")
+    whose = None if subject is None else spelt(text(subject, "subject"))
+    if string(within, "within") not in _WITHIN:
+        raise InvalidInputError("within must be 'provider' or 'group'")
+    return Deidentified(rules, whose, within)
+
+
+def check_together(portions: Mapping[str, Deidentified]) -> None:
+    """Refuse portions that shift dates differently: whoever opens two learns more of the true ones.
+
+    Raises
+    ------
+    mopse.errors.InvalidInputError
+        If some do; the message names them.
+    """
+    shifting = [(name, of) for name, of in portions.items() if of.days is not None]
+    for name, of in shifting[1:]:
+        other, first = shifting[0]
+        if (of.days, of.subject, of.within) != (first.days, first.subject, first.within):
+            raise InvalidInputError(
+                f"portions {other!r} and {name!r} shift dates differently, so that whoever opens "
+                "both learns more of the true ones: give them the same days, subject and within"
+            )
+
+
+def derived_name(portion: str, column: str) -> str:
+    """Return what the column is called that is derived from another for a portion."""
+    return f"{portion}.{column}"
+
+
+class Keyed(Protocol):
+    """What has the keys of pseudonyms and shifts."""
+
+    def pseudonyms(self, is_of_group: bool, portion: str, column: str, values: Any) -> bytes:
+        """Return 16 bytes for each value."""
+
+    def shifts(self, is_of_group: bool, days: int, subjects: Any) -> NDArray[np.int64]:
+        """Return a number of days for each subject."""
+
+
+def derived(
+    frame: pl.DataFrame, portions: Mapping[str, Deidentified], id_column: str, keys: Keyed
+) -> pl.DataFrame:
+    """Return a table with the columns that its de-identified portions derive, at its end.
+
+    Raises
+    ------
+    mopse.errors.InvalidInputError
+        If a value cannot become what the rule says, a column is called like one that is derived,
+        one that a rule names is missing and one of nearly its name is there, or a subject is null
+        or missing; the message names column and row.
+    mopse.errors.WrongTypeError
+        If a column is of a type that the rule is not for.
+    """
+    added = []
+    for portion, of in portions.items():
+        is_of_group = of.within == "group"
+        shifts: NDArray[np.int64] | None = None
+        for name, rule in _present(frame, portion, of):
+            new = derived_name(portion, name)
+            if rule.kind == "pseudonym":
+                column = _pseudonyms(frame, name, portion, is_of_group, keys)
+            elif rule.kind == "shift_dates":
+                if shifts is None:
+                    subjects = _subjects(frame, portion, of.subject or id_column)
+                    shifts = keys.shifts(is_of_group, rule.days or 0, subjects)
+                column = _shifted(frame[name], shifts)
+            else:
+                column = coarse(frame[name], rule)
+            added.append(column.alias(new))
+    if not added:
+        return frame
+    for column in added:
+        if column.name in frame.columns:
+            raise InvalidInputError(f"column {column.name!r} is the name of one that is derived")
+    new_columns = pl.DataFrame(added)
+    check_times(new_columns)
+    return frame.with_columns(new_columns)
+
+
+def _present(
+    frame: pl.DataFrame, portion: str, of: Deidentified
+) -> Iterable[tuple[str, Rule]]:
+    """Return the rules that derive a column, for those that the table has."""
+    others = [column for column in frame.columns if column not in of.rules]
+    for name, rule in of.rules.items():
+        if name not in frame.columns:
+            like = near(name, others)
+            if like is not None and rule.kind != "drop":
+                raise InvalidInputError(
+                    f"portion {portion!r}: the table has no column {name!r}, and no rule is for "
+                    f"its {like!r}: correct one of the names, or say drop()"
+                )
+        elif rule.is_derived:
+            yield name, rule
+
+
+def _subjects(frame: pl.DataFrame, portion: str, name: str) -> Any:
+    if name not in frame.columns:
+        raise InvalidInputError(f"portion {portion!r}: the table has no column {name!r} of subjects")
+    return record_ids(frame, name)
+
+
+def _pseudonyms(
+    frame: pl.DataFrame, name: str, portion: str, is_of_group: bool, keys: Keyed
+) -> pl.Series:
+    column = frame[name]
+    if column.null_count() == len(column):
+        return pl.Series(name, [None] * len(column), dtype=pl.String)
+    # Where there is no value, another one is hashed and left out.
+    filled = column.fill_null(column.drop_nulls()[0])
+    found = keys.pseudonyms(is_of_group, portion, name, record_ids(filled.to_frame(), name)).hex()
+    texts = [found[at : at + 32] for at in range(0, len(found), 32)]
+    return _nulled(pl.Series(name, texts, dtype=pl.String), column)
+
+
+def _nulled(made: pl.Series, column: pl.Series) -> pl.Series:
+    """Return what was made of a column, with nulls where it has nulls."""
+    if not column.null_count():
+        return made
+    kept = pl.when(column.is_not_null()).then(made)
+    return pl.select(kept.alias(made.name)).to_series()
+
+
+def _shifted(column: pl.Series, shifts: NDArray[np.int64]) -> pl.Series:
+    if not isinstance(column.dtype, pl.Date | pl.Datetime):
+        raise _unfit(column, "dates and moments are shifted")
+    dates = column.dt.date()
+    is_code = dates.is_in(_CODES).fill_null(value=False)
+    if is_code.any():
+        raise _fault(
+            column, is_code, "the day is a code, which tells the shift: make it null if it is one"
+        )
+    days = dates.to_physical().cast(pl.Int64) + pl.Series(shifts)
+    is_far = ~days.is_between(_FIRST_DAY, _LAST_DAY).fill_null(value=True)
+    if is_far.any():
+        raise _fault(column, is_far, "the day, or what it is shifted to, is in no year 1 to 9999")
+    return days.cast(pl.Int32).cast(pl.Date)
+
+
+def coarse(column: pl.Series, rule: Rule) -> pl.Series:
+    """Return a column as a rule of `coarsen` makes it.
+
+    Raises
+    ------
+    mopse.errors.InvalidInputError
+        If a value cannot become what the rule says; the message names column and row.
+    mopse.errors.WrongTypeError
+        If the column is of a type that the rule is not for.
+    """
+    check_tables()
+    if column.null_count() == len(column):
+        return column
+    if rule.groups:
+        return _grouped(column, dict(rule.groups))
+    if rule.unit is not None:
+        if not isinstance(column.dtype, pl.Date | pl.Datetime):
+            raise _unfit(column, "dates and moments become a " + rule.unit)
+        return column.dt.date().dt.truncate(_UNITS[rule.unit])
+    if rule.width is None or not (column.dtype.is_integer() or column.dtype.is_float()):
+        raise _unfit(column, "whole numbers and floats become multiples of a width")
+    of = _whole_multiples if column.dtype.is_integer() else _multiples
+    return of(column, rule.width, rule.top)
+
+
+def _whole_multiples(column: pl.Series, width: Fraction, top: Fraction | None) -> pl.Series:
+    for number in (width, top):
+        if number is not None and number.denominator > 1:
+            raise InvalidInputError(
+                f"column {column.name!r} holds whole numbers, and {_shown(number)} is none"
+            )
+    wide = column.cast(pl.Int128)
+    unit = pl.Series([width.numerator], dtype=pl.Int128)
+    multiples = wide // unit * unit
+    if top is not None:
+        end = pl.lit(pl.Series([top.numerator], dtype=pl.Int128)).first()
+        capped = pl.when(wide >= top.numerator).then(end).otherwise(multiples)
+        multiples = pl.select(capped.alias(column.name)).to_series()
+    narrow = multiples.cast(column.dtype, strict=False)
+    is_lost = narrow.is_null() & column.is_not_null()
+    if is_lost.any():
+        raise _fault(column, is_lost, f"{name_of(column.dtype)} does not hold what it becomes")
+    return narrow
+
+
+def _multiples(column: pl.Series, width: Fraction, top: Fraction | None) -> pl.Series:
+    values = column.cast(pl.Float64).fill_null(0.0).to_numpy()
+    is_odd = ~np.isfinite(values)
+    if is_odd.any():
+        raise _fault(column, pl.Series(is_odd), "the value is not finite")
+    up, down = width.numerator, width.denominator
+    numbers = np.floor(values * down / up)
+    is_odd = np.abs(numbers) * up >= _EXACT
+    if is_odd.any():
+        raise _fault(column, pl.Series(is_odd), "the value is too large for this width")
+
+    def multiple(number: NDArray[np.float64]) -> NDArray[np.float64]:
+        # One division of exact numbers is the float that the decimal reads as.
+        exact = number * up / down
+        return exact if column.dtype == pl.Float64 else _half(exact, column.dtype)
+
+    numbers = np.where(multiple(numbers + 1) <= values, numbers + 1, numbers)
+    numbers = np.where(multiple(numbers) > values, numbers - 1, numbers)
+    made = multiple(numbers)
+    if top is not None:
+        made = np.where(values >= float(top), float(top), made)
+    return _nulled(pl.Series(column.name, made).cast(column.dtype), column)
+
+
+def _half(numbers: NDArray[np.float64], dtype: pl.DataType) -> NDArray[np.float64]:
+    """Return numbers as those of a narrower type."""
+    return pl.Series(numbers).cast(dtype).cast(pl.Float64).to_numpy()
+
+
+def _grouped(column: pl.Series, groups: Mapping[str | int, str]) -> pl.Series:
+    is_of_text = isinstance(next(iter(groups)), str)
+    dtype = column.dtype
+    is_text = dtype == pl.String or isinstance(dtype, pl.Enum | pl.Categorical)
+    if not (is_text if is_of_text else dtype.is_integer()):
+        raise _unfit(column, f"{'text' if is_of_text else 'whole numbers'} become groups here")
+    values = column.cast(pl.String) if is_text else column
+    known = {one: groups.get(spelt(one)) for one in values.unique().drop_nulls()}
+    made = values.replace_strict(known, default=None, return_dtype=pl.String)
+    is_unknown = made.is_null() & column.is_not_null()
+    if is_unknown.any():
+        raise _fault(column, is_unknown, "the value is in no group")
+    return made
+
+
+def _fault(column: pl.Series, is_odd: pl.Series, what: str) -> InvalidInputError:
+    return InvalidInputError(f"column {column.name!r}, row {is_odd.arg_max()}: {what}")
+
+
+def _unfit(column: pl.Series, what: str) -> WrongTypeError:
+    return WrongTypeError(f"column {column.name!r} is {name_of(column.dtype)}: {what}")
+
+
+def _groups(groups: Mapping[Any, str]) -> tuple[tuple[str | int, str], ...]:
+    found: dict[str | int, str] = {}
+    for given, of in mapping(groups, "groups").items():
+        key = int(given) if is_integer(given) else spelt(text(given, "a category"))
+        if key in found:
+            raise InvalidInputError("a category is given twice, in two Unicode forms")
+        found[key] = text(of, "a group of categories")
+    if not found:
+        raise InvalidInputError("a mapping of categories needs at least one")
+    if len({type(key) for key in found}) > 1:
+        raise WrongTypeError("categories must be all text or all whole numbers")
+    return tuple(found.items())
+
+
+def _number(value: Any, what: str) -> Fraction:
+    """Return a number exactly; a float as the decimal that it is shown as."""
+    if isinstance(value, Fraction | Decimal) or is_integer(value):
+        exact = value
+    elif isinstance(value, float | np.floating):
+        exact = Decimal(str(value))
+    else:
+        raise WrongTypeError(f"{what} must be a number, not {type(value).__name__}")
+    if isinstance(exact, Decimal) and not exact.is_finite():
+        raise InvalidInputError(f"{what} must be finite")
+    if isinstance(exact, Decimal) and not -400 <= exact.adjusted() <= 400:
+        raise InvalidInputError(f"{what} is too large or too small")
+    number = Fraction(exact if isinstance(exact, Decimal) else Fraction(exact))
+    if max(abs(number.numerator), number.denominator) > _MOST_COARSE:
+        raise InvalidInputError(f"{what} is too large or too small")
+    return number
+
+
+def _shown(number: Fraction | None) -> str:
+    if number is None or number.denominator == 1:
+        return str(number)
+    short = str(number.numerator / number.denominator)
+    return short if Fraction(short) == number else repr(number)
+
+
+def written_rules(portions: Mapping[str, Deidentified]) -> str:
+    """Return the rules of portions as a keyring keeps them: JSON, or nothing where there are none.
+
+    Examples
+    --------
+    >>> print(written_rules({"research": deidentified(age=coarsen(10, top=90))}))
+    {"research": {"subject": null, "within": "provider", "rules": [["age", {"kind": "coarsen", \
+"width": "10", "top": "90"}]]}}
+    """
+    if not portions:
+        return ""
+
+    def written(rule: Rule) -> dict[str, Any]:
+        numbers = {"width": rule.width, "top": rule.top}
+        parts: dict[str, Any] = {
+            name: str(number) for name, number in numbers.items() if number is not None
+        }
+        if rule.unit is not None:
+            parts["unit"] = rule.unit
+        if rule.groups:
+            parts["groups"] = [list(pair) for pair in rule.groups]
+        if rule.days is not None:
+            parts["days"] = rule.days
+        return {"kind": rule.kind, **parts}
+
+    return json.dumps(
+        {
+            name: {
+                "subject": of.subject,
+                "within": of.within,
+                "rules": [[column, written(rule)] for column, rule in of.rules.items()],
+            }
+            for name, of in portions.items()
+        },
+        ensure_ascii=False,
+    )
+
+
+def read_rules(written: str) -> dict[str, Deidentified]:
+    """Return what `written_rules` wrote.
+
+    Raises
+    ------
+    mopse.errors.DamagedFileError
+        If it is something else.
+    """
+    if not written:
+        return {}
+    try:
+        return {
+            name: deidentified(
+                {column: _read(rule) for column, rule in of["rules"]},
+                subject=of["subject"],
+                within=of["within"],
+            )
+            for name, of in json.loads(written).items()
+        }
+    except (ValueError, TypeError, KeyError, AttributeError, ZeroDivisionError):
+        raise DamagedFileError("the rules of a de-identified portion are malformed") from None
+
+
+def _read(rule: Mapping[str, Any]) -> Rule:
+    kind = rule["kind"]
+    if kind == "coarsen":
+        if "groups" in rule:
+            return coarsen(dict(rule["groups"]))
+        if "unit" in rule:
+            return coarsen(rule["unit"])
+        top = Fraction(rule["top"]) if "top" in rule else None
+        return coarsen(Fraction(rule["width"]), top=top)
+    if kind == "shift_dates":
+        return shift_dates(days=rule["days"])
+    return {"keep": keep, "drop": drop, "pseudonym": pseudonym}[kind]()
