@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mopse._checks import instance, integer, is_integer, mapping, near, spelt, string, text
 from mopse._fork import check_tables
 from mopse._table import record_ids
-from mopse._types import check_times, name_of
+from mopse._types import name_of
 from mopse.errors import DamagedFileError, InvalidInputError, WrongTypeError
 
 __all__ = [
@@ -165,7 +165,8 @@ def shift_dates(*, days: int = 365) -> Rule:
 
     It is the same number for all dates of a subject that are shifted, in all columns and records,
     so that the days between them stay: see `deidentified`. Moments become the days that they lie
-    in: the time of day goes.
+    in: the time of day goes. A date that is the same for all, such as a code for a missing one,
+    tells every shift: make it null. Four that are nothing but codes, as 9999-12-31, are refused.
 
     Parameters
     ----------
@@ -393,14 +394,10 @@ def derived(
     for column in added:
         if column.name in frame.columns:
             raise InvalidInputError(f"column {column.name!r} is the name of one that is derived")
-    new_columns = pl.DataFrame(added)
-    check_times(new_columns)
-    return frame.with_columns(new_columns)
+    return frame.with_columns(added)
 
 
-def _present(
-    frame: pl.DataFrame, portion: str, of: Deidentified
-) -> Iterable[tuple[str, Rule]]:
+def _present(frame: pl.DataFrame, portion: str, of: Deidentified) -> Iterable[tuple[str, Rule]]:
     """Return the rules that derive a column, for those that the table has."""
     others = [column for column in frame.columns if column not in of.rules]
     for name, rule in of.rules.items():
@@ -417,7 +414,9 @@ def _present(
 
 def _subjects(frame: pl.DataFrame, portion: str, name: str) -> Any:
     if name not in frame.columns:
-        raise InvalidInputError(f"portion {portion!r}: the table has no column {name!r} of subjects")
+        raise InvalidInputError(
+            f"portion {portion!r}: the table has no column {name!r} of subjects"
+        )
     return record_ids(frame, name)
 
 

@@ -217,9 +217,7 @@ def _since_first(
 ) -> Attributes:
     """Return how many days after the subject's first date each shifted date lies."""
     names = [
-        name
-        for name, rule in rules.items()
-        if rule.kind == "shift_dates" and name in frame.columns
+        name for name, rule in rules.items() if rule.kind == "shift_dates" and name in frame.columns
     ]
     if not names:
         return {}
@@ -295,7 +293,9 @@ def told(rows: pl.DataFrame, of: Deidentified) -> list[str]:
         )
     rules = of.rules.values()
     if any(rule.kind == "pseudonym" for rule in rules):
-        lines.append("    Pseudonyms link all records of a subject: what is known of one is of all.")
+        lines.append(
+            "    Pseudonyms link all records of a subject: what is known of one is of all."
+        )
     if of.days is not None:
         lines.append(
             "    A shift keeps the days between a subject's dates; one true date undoes it."

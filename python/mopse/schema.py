@@ -832,9 +832,7 @@ def _portions(
             named = [spelt(text(column, "a column's name")) for column in listing]
         checked.append((portion, named))
     spelled = _mopse.party.spell_portions(checked)
-    deidentified = {
-        name: of for (name, _), of in zip(spelled, made, strict=True) if of is not None
-    }
+    deidentified = {name: of for (name, _), of in zip(spelled, made, strict=True) if of is not None}
     check_together(deidentified)
     found = {
         name: deidentified[name].columns(name) if name in deidentified else tuple(columns)

@@ -97,9 +97,7 @@ def test_a_researcher_opens_what_is_named_and_no_other_column(scene):
 
 def test_other_portions_hold_the_originals(scene):
     found = read(scene, "medical")
-    assert_frame_equal(
-        found.sort("admitted"), TABLE.select(found.columns).sort("admitted")
-    )
+    assert_frame_equal(found.sort("admitted"), TABLE.select(found.columns).sort("admitted"))
     assert "research.age" not in read(scene, "rest", "personal", "medical").columns
 
 
@@ -327,7 +325,9 @@ def test_floats_become_the_decimal_multiple_below(digits, places, width):
 @given(st.lists(st.dates(DAY(1, 1, 1), DAY(9999, 12, 31)), min_size=1))
 def test_dates_become_the_first_day(dates):
     column = pl.Series("x", dates)
-    assert coarse(column, coarsen("year")).to_list() == [day.replace(month=1, day=1) for day in dates]
+    assert coarse(column, coarsen("year")).to_list() == [
+        day.replace(month=1, day=1) for day in dates
+    ]
     assert coarse(column, coarsen("month")).to_list() == [day.replace(day=1) for day in dates]
     quarters = [day.replace(month=(day.month - 1) // 3 * 3 + 1, day=1) for day in dates]
     assert coarse(column, coarsen("quarter")).to_list() == quarters
@@ -341,7 +341,10 @@ def test_every_type_of_number_is_kept():
     largest = pl.Series("x", [2**64 - 1], dtype=pl.UInt64)
     assert coarse(largest, coarsen(2)).to_list() == [2**64 - 2]
     assert coarse(pl.Series("x", [0.3], dtype=pl.Float32), coarsen(0.1)).cast(pl.String)[0] == "0.3"
-    assert coarse(pl.Series("x", [3, 4]), coarsen({3: "odd", 4: "even"})).to_list() == ["odd", "even"]
+    assert coarse(pl.Series("x", [3, 4]), coarsen({3: "odd", 4: "even"})).to_list() == [
+        "odd",
+        "even",
+    ]
     enum = pl.Series("x", ["a", None], dtype=pl.Enum(["a"]))
     assert coarse(enum, coarsen({"a": "A"})).to_list() == ["A", None]
     assert coarse(pl.Series("x", [None, None]), coarsen(10)).to_list() == [None, None]
@@ -380,7 +383,7 @@ def test_rules_survive_pickle_and_the_keyring_s_words():
         (lambda: coarsen("week"), "month"),
         (lambda: coarsen("year", top=5), "top"),
         (lambda: coarsen({}), "at least one"),
-        (lambda: coarsen({"é": "a", "é": "b"}), "twice"),
+        (lambda: coarsen({"\u00e9": "a", "e\u0301": "b"}), "twice"),
         (lambda: coarsen({"a": "b", 1: "c"}), "all text"),
         (lambda: coarsen({"a": 1}), "group"),
         (lambda: coarsen(None), "width"),
@@ -424,7 +427,8 @@ def test_portions_that_shift_differently_are_refused(other):
         ({"patient": [0.5, 1.5, 2.5, 3.5]}, WrongTypeError, "'patient'"),
         ({"born": [1979, 1925, 1979, 1931]}, WrongTypeError, "'born'"),
         ({"admitted": ["2020"] * 4}, WrongTypeError, "'admitted'"),
-        ({"admitted": [DAY(9999, 12, 31)] * 4}, InvalidInputError, "'research.admitted', row"),
+        ({"admitted": [DAY(9999, 12, 30)] * 4}, InvalidInputError, r"'admitted', row \d: .*9999"),
+        ({"admitted": [None, DAY.max, None, None]}, InvalidInputError, "'admitted', row 1.* code"),
         ({"research.age": [1, 2, 3, 4]}, InvalidInputError, "'research.age'"),
     ],
 )
@@ -432,7 +436,7 @@ def test_values_that_cannot_be_de_identified_are_refused(scene, changes, error, 
     table = TABLE.with_columns(pl.Series(name, of) for name, of in changes.items())
     with pytest.raises(error, match=message) as refused:
         scene["clinic"].encrypt(table, id="id")
-    assert not any(word in str(refused.value) for word in ("Bonn", "9999", "1925"))
+    assert not any(word in str(refused.value) for word in ("Bonn", "9999-12", "1925"))
 
 
 @pytest.mark.parametrize(
