@@ -49,6 +49,7 @@ _CODES = [
 ]
 """Days that stand for a missing value, and that nothing else happens on."""
 
+_NUMBERS = (float, np.floating, Decimal, Fraction)
 _WITHIN = ("provider", "group")
 
 
@@ -150,10 +151,13 @@ def coarsen(
         raise InvalidInputError("top is for numbers, which a width makes coarser")
     if isinstance(to, str):
         if to not in _UNITS:
-            raise InvalidInputError(f"dates are coarsened to {', '.join(_UNITS)}, not to {to!r}")
+            raise InvalidInputError(f"dates are coarsened to {', '.join(_UNITS)}")
         return Rule("coarsen", unit=to)
     if isinstance(to, Mapping):
         return Rule("coarsen", groups=_groups(to))
+    if isinstance(to, bool) or not (is_integer(to) or isinstance(to, _NUMBERS)):
+        kind = type(to).__name__
+        raise WrongTypeError(f"to must be a number, a unit of dates or a mapping, not {kind}")
     width = _number(to, "a width")
     if width <= 0:
         raise InvalidInputError("a width must be above zero")

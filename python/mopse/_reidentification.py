@@ -111,7 +111,7 @@ def reidentification(
         if selections > _MOST_SUBSETS:
             raise InvalidInputError(
                 f"there are {selections:,} selections of {len(codes)} attributes, and "
-                f"{_MOST_SUBSETS:,} at most are reported: give most_known="
+                f"{_MOST_SUBSETS:,} at most are reported: make most_known less"
             )
         for known in range(1 if codes else 0, size + 1):
             for chosen in itertools.combinations(codes, known):
@@ -301,7 +301,7 @@ def told(rows: pl.DataFrame, of: Deidentified) -> list[str]:
             "    A shift keeps the days between a subject's dates; one true date undoes it."
         )
     lines.append(
-        "    A query's bounds tell the true values of what it finds, to the cell; a reader whom the "
-        "cloud helps sees the order of all indexed values."
+        "    A query's bounds tell the true values of what it finds, to the cell; a reader whom "
+        "the cloud helps sees the order of all indexed values."
     )
     return lines

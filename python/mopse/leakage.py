@@ -25,7 +25,8 @@ def leakage_report(table: Any, schema: Schema) -> LeakageReport:
     ----------
     table : table
         A Polars, pandas or Arrow table, or a mapping from names to arrays, with a column for each
-        field of the schema, but for what a rule of `mopse.sharing.coarsen` makes: all records that would be merged, of all providers.
+        field of the schema, but for those that a rule of `mopse.sharing.coarsen` makes: all records
+        that would be merged, of all providers.
     schema : Schema
         The fields, with the cells that are meant.
 

@@ -1,4 +1,4 @@
-"""De-identified portions: what a researcher opens, what it cannot undo, and what it still learns."""
+"""De-identified portions: what a researcher opens, cannot undo, and learns nevertheless."""
 
 import datetime
 import hashlib
@@ -143,7 +143,7 @@ def test_a_saved_keyring_and_who_it_authorises_know_the_rules(scene, tmp_path):
         assert "research" in str(provider.schema)
         assert len(upload) == 4
     narrower = Schema(dict(SCHEMA), portions={"medical": ["age"]})
-    with pytest.raises(InvalidInputError, match="research.age"):
+    with pytest.raises(InvalidInputError, match=r"research\.age"):
         Provider.open(tmp_path / "k", "password", schema=narrower).encrypt(TABLE, id="id")
     same = Provider.open(tmp_path / "k", "password", schema=Schema(dict(SCHEMA)))
     assert same.schema.deidentified == SCHEMA.deidentified
@@ -305,7 +305,7 @@ WIDTHS = st.one_of(st.integers(1, 10**6), st.sampled_from([0.1, 0.5, 2.5, 0.05, 
 def test_whole_numbers_become_the_multiple_below(values, width, top):
     column, rule = pl.Series("x", values, pl.Int64), coarsen(width, top=top)
     expected = [top if top is not None and x >= top else x // width * width for x in values]
-    if all(-(2**63) <= x for x in expected):
+    if all(x >= -(2**63) for x in expected):
         made = coarse(column, rule)
         assert made.to_list() == expected
         assert made.dtype == pl.Int64
@@ -386,7 +386,7 @@ def test_rules_survive_pickle_and_the_keyring_s_words():
         (lambda: coarsen({"\u00e9": "a", "e\u0301": "b"}), "twice"),
         (lambda: coarsen({"a": "b", 1: "c"}), "all text"),
         (lambda: coarsen({"a": 1}), "group"),
-        (lambda: coarsen(None), "width"),
+        (lambda: coarsen(None), "to must be a number"),
         (lambda: coarsen(10**30), "too large"),
         (lambda: shift_dates(days=0), "days"),
         (lambda: shift_dates(days=36_526), "days"),
@@ -465,5 +465,5 @@ def test_a_missing_column_is_left_out_but_not_a_slip_or_a_subject(scene):
         clinic.encrypt(TABLE.rename({"region": "regions"}), id="id")
     with pytest.raises(InvalidInputError, match="'patient' of subjects"):
         clinic.encrypt(TABLE.drop("patient"), id="id")
-    with pytest.raises(MopseError, match="research.age"):
+    with pytest.raises(MopseError, match=r"research\.age"):
         clinic.encrypt(TABLE.drop("age"), id="id")

@@ -150,9 +150,7 @@ def test_the_report_on_leakage_has_the_portion():
 
 
 def test_the_report_knows_a_field_that_a_portion_derives():
-    schema = Schema(
-        {"p.age": Field(0, 90, step=10)}, portions={"p": deidentified(age=coarsen(10))}
-    )
+    schema = Schema({"p.age": Field(0, 90, step=10)}, portions={"p": deidentified(age=coarsen(10))})
     report = mopse.leakage_report({"age": [1, 22, 25]}, schema)
     assert report.table["field"].to_list() == ["p.age"]
     assert report.table["density"].to_list() == [0.2]
@@ -165,9 +163,7 @@ def test_a_linkage_finds_what_the_count_expects():
     """The real survey, encrypted, searched and opened as a researcher does."""
     table = people()
     scene = Scene(SCHEMA, "hospital", seed=1)
-    scene.cloud.receive(
-        scene["hospital"].encrypt(table, id="record_id", accept_leakage=["sex"])
-    )
+    scene.cloud.receive(scene["hospital"].encrypt(table, id="record_id", accept_leakage=["sex"]))
     query = scene.owner.query({"sex": ("male", "female")})
     answer = scene.cloud.search(query)
     whole = scene.owner.decrypt(answer, query)

@@ -49,7 +49,7 @@ def test_a_list_of_one_s_own_is_taken():
     ("role", "portions", "message"),
     [
         ("pharmacst", PORTIONS, "did you mean 'pharmacist'"),
-        ("insurer", {"insurence": ["policy"]}, "'insurance': did you mean 'insurence'"),
+        ("insurer", {"insurances": ["policy"]}, "'insurance': did you mean 'insurances'"),
         ("researcher", {"medical": ["age"]}, "no portion 'research'"),
         ("researcher", {"research": ["age"]}, "how portion 'research' is de-identified"),
     ],

@@ -89,13 +89,16 @@ def reidentify(
     portions = instance(schema, Schema, "a schema").deidentified
     if name not in portions:
         raise InvalidInputError(f"the schema has no de-identified portion {name!r}")
-    shown, people = as_frame(released, "what is released"), as_frame(auxiliary)
+    shown, people = (
+        as_frame(released, "what is released"),
+        as_frame(auxiliary, "the auxiliary table"),
+    )
     rules = dict(portions[name].rules)
     if known is not None:
         for column in known:
             if column not in people.columns:
                 raise InvalidInputError(
-                    f"the table has no column {column!r}: {listed(column, people.columns)}"
+                    f"the auxiliary table has no column {column!r}: {listed(column, people.columns)}"
                 )
         rules = {column: rule for column, rule in rules.items() if column in known}
     rules = {column: rule for column, rule in rules.items() if column in people.columns}
