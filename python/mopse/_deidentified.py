@@ -155,7 +155,7 @@ def coarsen(
         return Rule("coarsen", unit=to)
     if isinstance(to, Mapping):
         return Rule("coarsen", groups=_groups(to))
-    if isinstance(to, bool) or not (is_integer(to) or isinstance(to, _NUMBERS)):
+    if not (is_integer(to) or isinstance(to, _NUMBERS)):
         kind = type(to).__name__
         raise WrongTypeError(f"to must be a number, a unit of dates or a mapping, not {kind}")
     width = _number(to, "a width")

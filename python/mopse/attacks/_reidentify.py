@@ -97,9 +97,8 @@ def reidentify(
     if known is not None:
         for column in known:
             if column not in people.columns:
-                raise InvalidInputError(
-                    f"the auxiliary table has no column {column!r}: {listed(column, people.columns)}"
-                )
+                there = listed(column, people.columns)
+                raise InvalidInputError(f"the auxiliary table has no column {column!r}: {there}")
         rules = {column: rule for column, rule in rules.items() if column in known}
     rules = {column: rule for column, rule in rules.items() if column in people.columns}
     seen: dict[str, pl.Series] = {}
