@@ -234,7 +234,7 @@ def test_one_true_date_undoes_the_shift_of_its_subject_and_of_no_other():
     ("call", "message"),
     [
         (lambda: reidentification({"sex": ["male"]}, SCHEMA, "medical"), "'medical'"),
-        (lambda: reidentification({"sex": ["male"]}, SCHEMA, "reserch"), "did you mean"),
+        (lambda: reidentification({"sex": ["male"]}, SCHEMA, "Research"), "did you mean"),
         (lambda: reidentification({"a": [1]}, Schema(a=Field(0, 1)), "x"), "there is none"),
         (lambda: reidentification(people(), SCHEMA, "research", most_known=-1), "most_known"),
         (lambda: reidentification({"age": ["x"]}, SCHEMA, "research"), "'age'"),
