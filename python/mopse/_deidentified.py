@@ -1,54 +1,42 @@
-"""What becomes of a column in a portion that is de-identified, and the columns that this makes."""
+"""What becomes of each column in a portion that is de-identified: its rules, and their words."""
 
-import datetime
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-import polars as pl
-from numpy.typing import NDArray
 
-from mopse._checks import instance, integer, is_integer, mapping, near, spelt, string, text
-from mopse._fork import check_tables
-from mopse._table import record_ids
-from mopse._types import name_of
+from mopse._checks import instance, integer, is_integer, mapping, spelt, string, text
 from mopse.errors import DamagedFileError, InvalidInputError, WrongTypeError
 
 __all__ = [
+    "UNITS",
     "Deidentified",
     "Rule",
-    "coarse",
+    "check_together",
     "coarsen",
     "deidentified",
-    "derived",
+    "derived_name",
     "drop",
     "keep",
     "pseudonym",
     "read_rules",
     "shift_dates",
+    "shown",
     "written_rules",
 ]
 
 MOST_DAYS = 36_525
 """Of a shift of dates: a century."""
 
-_UNITS = {"month": "1mo", "quarter": "1q", "year": "1y"}
-_EXACT = 2**53
-"""Whole numbers up to here are exact in a float."""
-_MOST_COARSE = 2**62
-_EPOCH = datetime.date(1970, 1, 1).toordinal()
-_FIRST_DAY, _LAST_DAY = 1 - _EPOCH, datetime.date.max.toordinal() - _EPOCH
-_CODES = [
-    *(datetime.date(1899, 12, 30), datetime.date(1899, 12, 31)),
-    *(datetime.date(2999, 12, 31), datetime.date.max),
-]
-"""Days that stand for a missing value, and that nothing else happens on."""
+UNITS = {"month": "1mo", "quarter": "1q", "year": "1y"}
+"""Of dates that are coarsened, as Polars calls them."""
 
+_MOST_COARSE = 2**62
 _NUMBERS = (float, np.floating, Decimal, Fraction)
 _WITHIN = ("provider", "group")
 
@@ -94,8 +82,8 @@ class Rule:
             return f"coarsen({dict(self.groups)})"
         if self.unit is not None:
             return f"coarsen({self.unit!r})"
-        top = "" if self.top is None else f", top={_shown(self.top)}"
-        return f"coarsen({_shown(self.width)}{top})"
+        top = "" if self.top is None else f", top={shown(self.top)}"
+        return f"coarsen({shown(self.width)}{top})"
 
 
 def keep() -> Rule:
@@ -150,8 +138,8 @@ def coarsen(
     if isinstance(to, str | Mapping) and top is not None:
         raise InvalidInputError("top is for numbers, which a width makes coarser")
     if isinstance(to, str):
-        if to not in _UNITS:
-            raise InvalidInputError(f"dates are coarsened to {', '.join(_UNITS)}")
+        if to not in UNITS:
+            raise InvalidInputError(f"dates are coarsened to {', '.join(UNITS)}")
         return Rule("coarsen", unit=to)
     if isinstance(to, Mapping):
         return Rule("coarsen", groups=_groups(to))
@@ -353,211 +341,6 @@ def derived_name(portion: str, column: str) -> str:
     return f"{portion}.{column}"
 
 
-class Keyed(Protocol):
-    """What has the keys of pseudonyms and shifts."""
-
-    def pseudonyms(self, is_of_group: bool, portion: str, column: str, values: Any) -> bytes:
-        """Return 16 bytes for each value."""
-
-    def shifts(self, is_of_group: bool, days: int, subjects: Any) -> NDArray[np.int64]:
-        """Return a number of days for each subject."""
-
-
-def derived(
-    frame: pl.DataFrame, portions: Mapping[str, Deidentified], id_column: str, keys: Keyed
-) -> pl.DataFrame:
-    """Return a table with the columns that its de-identified portions derive, at its end.
-
-    Raises
-    ------
-    mopse.errors.InvalidInputError
-        If a value cannot become what the rule says, a column is called like one that is derived,
-        one that a rule names is missing and one of nearly its name is there, or a subject is null
-        or missing; the message names column and row.
-    mopse.errors.WrongTypeError
-        If a column is of a type that the rule is not for.
-    """
-    added = []
-    for portion, of in portions.items():
-        is_of_group = of.within == "group"
-        shifts: NDArray[np.int64] | None = None
-        for name, rule in _present(frame, portion, of):
-            new = derived_name(portion, name)
-            if rule.kind == "pseudonym":
-                column = _pseudonyms(frame, name, portion, is_of_group, keys)
-            elif rule.kind == "shift_dates":
-                if shifts is None:
-                    subjects = _subjects(frame, portion, of.subject or id_column)
-                    shifts = keys.shifts(is_of_group, rule.days or 0, subjects)
-                column = _shifted(frame[name], shifts)
-            else:
-                column = coarse(frame[name], rule)
-            added.append(column.alias(new))
-    if not added:
-        return frame
-    for column in added:
-        if column.name in frame.columns:
-            raise InvalidInputError(f"column {column.name!r} is the name of one that is derived")
-    return frame.with_columns(added)
-
-
-def _present(frame: pl.DataFrame, portion: str, of: Deidentified) -> Iterable[tuple[str, Rule]]:
-    """Return the rules that derive a column, for those that the table has."""
-    others = [column for column in frame.columns if column not in of.rules]
-    for name, rule in of.rules.items():
-        if name not in frame.columns:
-            like = near(name, others)
-            if like is not None and rule.kind != "drop":
-                raise InvalidInputError(
-                    f"portion {portion!r}: the table has no column {name!r}, and no rule is for "
-                    f"its {like!r}: correct one of the names, or say drop()"
-                )
-        elif rule.is_derived:
-            yield name, rule
-
-
-def _subjects(frame: pl.DataFrame, portion: str, name: str) -> Any:
-    if name not in frame.columns:
-        raise InvalidInputError(
-            f"portion {portion!r}: the table has no column {name!r} of subjects"
-        )
-    return record_ids(frame, name)
-
-
-def _pseudonyms(
-    frame: pl.DataFrame, name: str, portion: str, is_of_group: bool, keys: Keyed
-) -> pl.Series:
-    column = frame[name]
-    if column.null_count() == len(column):
-        return pl.Series(name, [None] * len(column), dtype=pl.String)
-    # Where there is no value, another one is hashed and left out.
-    filled = column.fill_null(column.drop_nulls()[0])
-    found = keys.pseudonyms(is_of_group, portion, name, record_ids(filled.to_frame(), name)).hex()
-    texts = [found[at : at + 32] for at in range(0, len(found), 32)]
-    return _nulled(pl.Series(name, texts, dtype=pl.String), column)
-
-
-def _nulled(made: pl.Series, column: pl.Series) -> pl.Series:
-    """Return what was made of a column, with nulls where it has nulls."""
-    if not column.null_count():
-        return made
-    kept = pl.when(column.is_not_null()).then(made)
-    return pl.select(kept.alias(made.name)).to_series()
-
-
-def _shifted(column: pl.Series, shifts: NDArray[np.int64]) -> pl.Series:
-    if not isinstance(column.dtype, pl.Date | pl.Datetime):
-        raise _unfit(column, "dates and moments are shifted")
-    dates = column.dt.date()
-    is_code = dates.is_in(_CODES).fill_null(value=False)
-    if is_code.any():
-        raise _fault(
-            column, is_code, "the day is a code, which tells the shift: make it null if it is one"
-        )
-    days = dates.to_physical().cast(pl.Int64) + pl.Series(shifts)
-    is_far = ~days.is_between(_FIRST_DAY, _LAST_DAY).fill_null(value=True)
-    if is_far.any():
-        raise _fault(column, is_far, "the day, or what it is shifted to, is in no year 1 to 9999")
-    return days.cast(pl.Int32).cast(pl.Date)
-
-
-def coarse(column: pl.Series, rule: Rule) -> pl.Series:
-    """Return a column as a rule of `coarsen` makes it.
-
-    Raises
-    ------
-    mopse.errors.InvalidInputError
-        If a value cannot become what the rule says; the message names column and row.
-    mopse.errors.WrongTypeError
-        If the column is of a type that the rule is not for.
-    """
-    check_tables()
-    if column.null_count() == len(column):
-        return column
-    if rule.groups:
-        return _grouped(column, dict(rule.groups))
-    if rule.unit is not None:
-        if not isinstance(column.dtype, pl.Date | pl.Datetime):
-            raise _unfit(column, "dates and moments become a " + rule.unit)
-        return column.dt.date().dt.truncate(_UNITS[rule.unit])
-    if rule.width is None or not (column.dtype.is_integer() or column.dtype.is_float()):
-        raise _unfit(column, "whole numbers and floats become multiples of a width")
-    of = _whole_multiples if column.dtype.is_integer() else _multiples
-    return of(column, rule.width, rule.top)
-
-
-def _whole_multiples(column: pl.Series, width: Fraction, top: Fraction | None) -> pl.Series:
-    for number in (width, top):
-        if number is not None and number.denominator > 1:
-            raise InvalidInputError(
-                f"column {column.name!r} holds whole numbers, and {_shown(number)} is none"
-            )
-    wide = column.cast(pl.Int128)
-    unit = pl.Series([width.numerator], dtype=pl.Int128)
-    multiples = wide // unit * unit
-    if top is not None:
-        end = pl.lit(pl.Series([top.numerator], dtype=pl.Int128)).first()
-        capped = pl.when(wide >= top.numerator).then(end).otherwise(multiples)
-        multiples = pl.select(capped.alias(column.name)).to_series()
-    narrow = multiples.cast(column.dtype, strict=False)
-    is_lost = narrow.is_null() & column.is_not_null()
-    if is_lost.any():
-        raise _fault(column, is_lost, f"{name_of(column.dtype)} does not hold what it becomes")
-    return narrow
-
-
-def _multiples(column: pl.Series, width: Fraction, top: Fraction | None) -> pl.Series:
-    values = column.cast(pl.Float64).fill_null(0.0).to_numpy()
-    is_odd = ~np.isfinite(values)
-    if is_odd.any():
-        raise _fault(column, pl.Series(is_odd), "the value is not finite")
-    up, down = width.numerator, width.denominator
-    numbers = np.floor(values * down / up)
-    is_odd = np.abs(numbers) * up >= _EXACT
-    if is_odd.any():
-        raise _fault(column, pl.Series(is_odd), "the value is too large for this width")
-
-    def multiple(number: NDArray[np.float64]) -> NDArray[np.float64]:
-        # One division of exact numbers is the float that the decimal reads as.
-        exact = number * up / down
-        return exact if column.dtype == pl.Float64 else _half(exact, column.dtype)
-
-    numbers = np.where(multiple(numbers + 1) <= values, numbers + 1, numbers)
-    numbers = np.where(multiple(numbers) > values, numbers - 1, numbers)
-    made = multiple(numbers)
-    if top is not None:
-        made = np.where(values >= float(top), float(top), made)
-    return _nulled(pl.Series(column.name, made).cast(column.dtype), column)
-
-
-def _half(numbers: NDArray[np.float64], dtype: pl.DataType) -> NDArray[np.float64]:
-    """Return numbers as those of a narrower type."""
-    return pl.Series(numbers).cast(dtype).cast(pl.Float64).to_numpy()
-
-
-def _grouped(column: pl.Series, groups: Mapping[str | int, str]) -> pl.Series:
-    is_of_text = isinstance(next(iter(groups)), str)
-    dtype = column.dtype
-    is_text = dtype == pl.String or isinstance(dtype, pl.Enum | pl.Categorical)
-    if not (is_text if is_of_text else dtype.is_integer()):
-        raise _unfit(column, f"{'text' if is_of_text else 'whole numbers'} become groups here")
-    values = column.cast(pl.String) if is_text else column
-    known = {one: groups.get(spelt(one)) for one in values.unique().drop_nulls()}
-    made = values.replace_strict(known, default=None, return_dtype=pl.String)
-    is_unknown = made.is_null() & column.is_not_null()
-    if is_unknown.any():
-        raise _fault(column, is_unknown, "the value is in no group")
-    return made
-
-
-def _fault(column: pl.Series, is_odd: pl.Series, what: str) -> InvalidInputError:
-    return InvalidInputError(f"column {column.name!r}, row {is_odd.arg_max()}: {what}")
-
-
-def _unfit(column: pl.Series, what: str) -> WrongTypeError:
-    return WrongTypeError(f"column {column.name!r} is {name_of(column.dtype)}: {what}")
-
-
 def _groups(groups: Mapping[Any, str]) -> tuple[tuple[str | int, str], ...]:
     found: dict[str | int, str] = {}
     for given, of in mapping(groups, "groups").items():
@@ -590,7 +373,8 @@ def _number(value: Any, what: str) -> Fraction:
     return number
 
 
-def _shown(number: Fraction | None) -> str:
+def shown(number: Fraction | None) -> str:
+    """Return a number as it would be typed."""
     if number is None or number.denominator == 1:
         return str(number)
     short = str(number.numerator / number.denominator)

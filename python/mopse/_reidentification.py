@@ -10,7 +10,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mopse._checks import instance, integer, listed, text
-from mopse._deidentified import Deidentified, Rule, coarse, derived_name
+from mopse._deidentified import Deidentified, Rule, derived_name
+from mopse._derived import coarse
 from mopse._table import as_frame
 from mopse.errors import InvalidInputError
 from mopse.schema import Schema

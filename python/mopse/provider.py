@@ -15,7 +15,7 @@ from mopse import _mopse
 from mopse._answers import PROVIDER
 from mopse._arrays import handles_of
 from mopse._checks import byte_array, instance, items, text
-from mopse._deidentified import derived
+from mopse._derived import derived
 from mopse._party import (
     _HOUR,
     Party,

@@ -15,7 +15,8 @@ from scene import Scene
 
 import mopse
 from mopse import Field, Provider, Schema, User
-from mopse._deidentified import coarse, read_rules, written_rules
+from mopse._deidentified import read_rules, written_rules
+from mopse._derived import coarse
 from mopse.errors import DamagedFileError, InvalidInputError, MopseError, WrongTypeError
 from mopse.sharing import coarsen, deidentified, drop, keep, pseudonym, shift_dates
 
