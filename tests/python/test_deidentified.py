@@ -468,3 +468,28 @@ def test_a_missing_column_is_left_out_but_not_a_slip_or_a_subject(scene):
         clinic.encrypt(TABLE.drop("patient"), id="id")
     with pytest.raises(MopseError, match=r"research\.age"):
         clinic.encrypt(TABLE.drop("age"), id="id")
+
+
+def test_with_the_cloud_s_help_a_reader_sees_the_order_of_the_true_values():
+    """Ages of one class, and dates under several shifts, in the order that the index has."""
+    schema = Schema(
+        age=Field(0, 120),
+        admitted=Field(DAY(2019, 1, 1), DAY(2021, 12, 31)),
+        portions={"research": deidentified(age=coarsen(100), admitted=shift_dates(days=365))},
+    )
+    scene = Scene(schema, "hospital", seed=2)
+    days = [DAY(2020, 1, 1), DAY(2020, 1, 2), DAY(2020, 1, 3), DAY(2020, 1, 4)]
+    table = pl.DataFrame({"id": [4, 2, 3, 1], "age": [44, 41, 43, 42], "admitted": days})
+    stored = mopse.stores.StoredUpload.decode(bytes(scene.send("hospital", table)))
+    query = scene.owner.query(age=(0, 120))
+    answer = scene.cloud.search(query)
+    grant = scene.owner.grant("hospital", portions=["research"])
+    released = User(schema, [grant]).decrypt(answer, query)
+    assert released["research.age"].to_list() == [0] * 4
+    assert not released["research.admitted"].is_sorted()
+    truth = scene.owner.decrypt(answer, query)
+    for field, _, records in stored.runs:  # what the cloud has: which record comes first
+        ordered = truth[records.tolist()][field]
+        assert ordered.is_sorted()
+        assert ordered.n_unique() == 4
+    assert {field for field, *_ in stored.runs} == {"age", "admitted"}
