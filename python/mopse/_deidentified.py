@@ -319,13 +319,22 @@ def deidentified(
 
 
 def check_together(portions: Mapping[str, Deidentified]) -> None:
-    """Refuse portions that shift dates differently: whoever opens two learns more of the true ones.
+    """Refuse portions that cannot be together in a schema.
 
     Raises
     ------
     mopse.errors.InvalidInputError
-        If some do; the message names them.
+        If two shift dates differently, so that whoever opens both learns more of the true ones, or
+        derive columns of one name; the message names them.
     """
+    seen: dict[str, str] = {}
+    for name, of in portions.items():
+        for column, rule in of.rules.items():
+            made = derived_name(name, column)
+            if rule.is_derived and seen.setdefault(made, name) != name:
+                raise InvalidInputError(
+                    f"portions {seen[made]!r} and {name!r} both derive a column {made!r}"
+                )
     shifting = [(name, of) for name, of in portions.items() if of.days is not None]
     for name, of in shifting[1:]:
         other, first = shifting[0]

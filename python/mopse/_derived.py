@@ -16,7 +16,7 @@ from mopse._table import record_ids
 from mopse._types import name_of
 from mopse.errors import InvalidInputError, WrongTypeError
 
-__all__ = ["Keyed", "coarse", "derived"]
+__all__ = ["Keyed", "coarse", "days_of", "derived"]
 
 _EXACT = 2**53
 """Whole numbers up to here are exact in a float."""
@@ -122,9 +122,7 @@ def _nulled(made: pl.Series, column: pl.Series) -> pl.Series:
 
 
 def _shifted(column: pl.Series, shifts: NDArray[np.int64]) -> pl.Series:
-    if not isinstance(column.dtype, pl.Date | pl.Datetime):
-        raise _unfit(column, "dates and moments are shifted")
-    dates = column.dt.date()
+    dates = days_of(column)
     is_code = dates.is_in(_CODES).fill_null(value=False)
     if is_code.any():
         raise _fault(
@@ -135,6 +133,21 @@ def _shifted(column: pl.Series, shifts: NDArray[np.int64]) -> pl.Series:
     if is_far.any():
         raise _fault(column, is_far, "the day, or what it is shifted to, is in no year 1 to 9999")
     return days.cast(pl.Int32).cast(pl.Date)
+
+
+def days_of(column: pl.Series) -> pl.Series:
+    """Return the days that the dates and moments of a column lie in.
+
+    Raises
+    ------
+    mopse.errors.WrongTypeError
+        If it holds others.
+    """
+    if column.null_count() == len(column):
+        return pl.Series(column.name, [None] * len(column), dtype=pl.Date)
+    if not isinstance(column.dtype, pl.Date | pl.Datetime):
+        raise _unfit(column, "dates and moments are shifted")
+    return column.dt.date()
 
 
 def coarse(column: pl.Series, rule: Rule) -> pl.Series:

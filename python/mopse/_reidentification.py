@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mopse._checks import instance, integer, listed, text
 from mopse._deidentified import Deidentified, Rule, derived_name
-from mopse._derived import coarse
+from mopse._derived import coarse, days_of
 from mopse._table import as_frame
 from mopse.errors import InvalidInputError
 from mopse.schema import Schema
@@ -102,7 +102,7 @@ def reidentification(
     │ de-identified ┆ 1      ┆ 1              ┆ 2                │
     └───────────────┴────────┴────────────────┴──────────────────┘
     """
-    most = None if most_known is None else integer(most_known, "most_known", 0)
+    most = None if most_known is None else integer(most_known, "most_known", 1)
     frame, of, name = _read(table, schema, portion)
     rows: list[dict[str, Any]] = []
     for form, attributes in _forms(frame, of).items():
@@ -118,8 +118,7 @@ def reidentification(
             for chosen in itertools.combinations(codes, known):
                 together = _together([codes[one] for one in chosen], frame.height)
                 rows.append(_row(name, form, "record", chosen, together))
-    rows += _linked(frame, of, name)
-    return pl.DataFrame(rows)
+    return _table_of([*rows, *_linked(frame, of, name)])
 
 
 def whole(table: Any, schema: Schema, portion: str) -> pl.DataFrame:
@@ -129,7 +128,11 @@ def whole(table: Any, schema: Schema, portion: str) -> pl.DataFrame:
     for form, attributes in _forms(frame, of).items():
         together = _together([_codes(column) for column in attributes.values()], frame.height)
         rows.append(_row(name, form, "record", tuple(attributes), together))
-    return pl.DataFrame([*rows, *_linked(frame, of, name)])
+    return _table_of([*rows, *_linked(frame, of, name)])
+
+
+def _table_of(rows: list[dict[str, Any]]) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema_overrides={"known": pl.List(pl.String)})
 
 
 def _read(table: Any, schema: Schema, portion: str) -> tuple[pl.DataFrame, Deidentified, str]:
@@ -158,7 +161,7 @@ def attributes_of(
         if name not in frame.columns or rule.kind in ("drop", "pseudonym"):
             continue
         if rule.kind == "shift_dates":
-            dates.append((name, frame[name].dt.date()))
+            dates.append((name, days_of(frame[name])))
         elif rule.kind == "keep" or is_original:
             found[name] = frame[name]
         else:
@@ -222,7 +225,7 @@ def _since_first(
     ]
     if not names:
         return {}
-    dates = frame.select(pl.col(name).dt.date() for name in names)
+    dates = pl.DataFrame([days_of(frame[name]) for name in names])
     first = pl.min_horizontal(names).min().over("whose")
     since = dates.with_columns(whose=pl.Series(whose)).select(
         (pl.col(name) - first).dt.total_days().alias(f"{name} since the first") for name in names

@@ -138,6 +138,7 @@ class Provider(Party):
         -----
         Costs one AES block per entry and about a microsecond per record on each core, with the GIL
         released. Nulls are sealed, not indexed. What the cloud learns is said in `mopse.Upload`.
+        Of a de-identified portion the columns are derived first: see `mopse.sharing.deidentified`.
         """
         return self._upload(table, id, accept_leakage, cloud, versions, is_update=False)
 

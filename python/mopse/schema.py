@@ -393,7 +393,7 @@ class Schema(Mapping[str, Field]):
         If there is no field, one is given twice, be it in two Unicode forms, a name is longer than
         255 bytes, or it is ``provider``, which is the column that decrypted records get. Or if a
         portion cannot have its name, which is spelt as that of a provider is, see
-        `mopse.Owner.authorize`, and looks like no other, or two shift dates differently.
+        `mopse.Owner.authorize`, and looks like no other, or two cannot be together.
     mopse.errors.WrongTypeError
         If something is not a Field, or not a dtype that records hold.
 

@@ -420,6 +420,12 @@ def test_portions_that_shift_differently_are_refused(other):
         Schema(age=Field(0, 9), portions={"x": one, "y": other})
 
 
+def test_two_portions_that_derive_one_column_are_refused():
+    portions = {"a": deidentified({"b.c": pseudonym()}), "a.b": deidentified(c=pseudonym())}
+    with pytest.raises(InvalidInputError, match=r"'a' and 'a\.b' both derive a column 'a\.b\.c'"):
+        Schema(age=Field(0, 9), portions=portions)
+
+
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [

@@ -106,7 +106,7 @@ PYTHON = {
     "labs": {"_checked", "_files", "errors"},
     "attacks": {
         *(_PRIMITIVE | {"_checked", "_fork", "_formulas", "_scheme_names", "_table", "cloud"}),
-        *("_deidentified", "_reidentification", "messages"),
+        *("_deidentified", "_derived", "_reidentification", "messages"),
         *("ciphers", "owner", "passwords", "provider", "schema", "schemes", "stores", "user"),
     },
     "evaluate": {

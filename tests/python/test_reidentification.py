@@ -48,6 +48,12 @@ SCHEMA = Schema(
 )
 
 
+def of_dates() -> Schema:
+    """Return a schema with a portion of nothing but dates and a pseudonym."""
+    rules = {"day": shift_dates(days=9), "who": pseudonym()}
+    return Schema(age=Field(0, 9), portions={"p": deidentified(rules)})
+
+
 def row(found: pl.DataFrame, form: str, *known: str) -> dict:
     """Return the row of a selection of attributes."""
     (one,) = (of for of in found.to_dicts() if (of["form"], of["known"]) == (form, [*known]))
@@ -110,6 +116,36 @@ def test_shifted_dates_are_known_by_the_days_between_them():
     assert found.filter(form="de-identified")["known"].to_list() == [["left - came"]]
     assert row(found, "de-identified", "left - came")["unique"] == 1
     assert row(found, "original", "came")["unique"] == 3
+
+
+def test_a_portion_without_an_attribute_is_one_class():
+    table = {"age": [1, 2], "day": [DAY(2020, 1, 1), None], "who": ["a", "b"]}
+    found = reidentification(table, of_dates(), "p").filter(form="de-identified").to_dicts()
+    assert [(one["attributes"], one["known"], one["classes"]) for one in found] == [(0, [], 1)]
+    with_others = Schema(
+        age=Field(0, 9),
+        portions={**of_dates().deidentified, "q": deidentified(age=keep())},
+    )
+    report = mopse.leakage_report(table, with_others).portions
+    assert report["portion"].to_list() == ["p", "p", "q", "q"]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pl.Series([1.5, 1.5, 2.5]).cast(pl.Decimal(6, 2)),
+        pl.Series([1, 1, 2]).cast(pl.Time),
+        pl.Series([1, 1, 2]).cast(pl.Duration("us")),
+        pl.Series(["a", "a", "b"], dtype=pl.Categorical),
+        pl.Series([True, True, False]),
+        pl.Series([0.1, 0.1, float("nan")]),
+        pl.Series([2**64 - 1, 2**64 - 1, 2**64 - 2], dtype=pl.UInt64),
+    ],
+)
+def test_values_of_every_type_are_told_apart(values):
+    schema = Schema(age=Field(0, 9), portions={"p": deidentified(x=keep())})
+    table = pl.DataFrame({"x": values})
+    assert reidentification(table, schema, "p")["classes"].to_list() == [2, 2]
 
 
 def test_a_pseudonym_tells_a_subject_by_all_its_records():
@@ -236,7 +272,12 @@ def test_one_true_date_undoes_the_shift_of_its_subject_and_of_no_other():
         (lambda: reidentification({"sex": ["male"]}, SCHEMA, "medical"), "'medical'"),
         (lambda: reidentification({"sex": ["male"]}, SCHEMA, "Research"), "did you mean"),
         (lambda: reidentification({"a": [1]}, Schema(a=Field(0, 1)), "x"), "there is none"),
-        (lambda: reidentification(people(), SCHEMA, "research", most_known=-1), "most_known"),
+        (lambda: reidentification(people(), SCHEMA, "research", most_known=0), "most_known"),
+        (
+            lambda: reidentification({"day": ["x"]}, of_dates(), "p"),
+            "'day' is String: dates",
+        ),
+        (lambda: attacks.reidentify({"p.day": [1]}, {"day": [DAY.min]}, of_dates(), "p"), "dates"),
         (lambda: reidentification({"age": ["x"]}, SCHEMA, "research"), "'age'"),
         (lambda: attacks.reidentify(people(), people(), SCHEMA, "medical"), "'medical'"),
         (lambda: attacks.reidentify({"sex": ["male"]}, {"a": [1]}, SCHEMA, "research"), "nothing"),

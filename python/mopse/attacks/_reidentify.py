@@ -10,6 +10,7 @@ import polars as pl
 from mopse._checked import checked
 from mopse._checks import instance, listed, text
 from mopse._deidentified import derived_name
+from mopse._derived import days_of
 from mopse._fork import check_tables
 from mopse._reidentification import attributes_of, intervals
 from mopse._table import as_frame
@@ -108,7 +109,7 @@ def reidentify(
         if new not in shown.columns or rule.kind in ("drop", "pseudonym"):
             continue
         if rule.kind == "shift_dates":
-            dates.append((column, shown[new]))
+            dates.append((column, days_of(shown[new])))
         else:
             seen[column] = shown[new]
     seen |= dict(intervals(dates))
