@@ -90,6 +90,10 @@ pub enum Purpose {
     Mask,
     /// Which slot of a seal's table a cell has; below the ruler.
     Slot,
+    /// Pseudonyms of the values of a column in a portion that is de-identified.
+    Pseudonym,
+    /// By how many days the dates of a subject are shifted where they are de-identified.
+    Shift,
     /// Randomness of a party that was made from a seed, for experiments that must repeat.
     Seed,
 }
@@ -116,6 +120,8 @@ impl Purpose {
             Self::Leaf => "leaf",
             Self::Mask => "mask",
             Self::Slot => "slot",
+            Self::Pseudonym => "pseudonym",
+            Self::Shift => "shift",
             Self::Seed => "seed",
         }
     }

@@ -9,6 +9,7 @@
 //! | [`hierarchy`], [`authority`] | what is known below; authorise, revoke, learn |
 //! | [`uploading`], [`asking`], [`opening`] | encrypt and attach; queries and requests; answers and attachments |
 //! | [`ledger`], [`shelves`], [`proving`] | seals of what is stored, rows and files; whether an answer is all of it |
+//! | [`deidentify`] | pseudonyms and shifts of dates for readers who are not to know whose records they read |
 //! | [`records`], [`grants`] | rows of a table, sealed one by one; the right to open some |
 //! | [`shares`], [`rights`] | with whom what is shared; who may search what with tokens of its own |
 //! | [`requests`] | who asked for what, and what became of it |
@@ -20,6 +21,7 @@ pub mod asking;
 pub mod attachments;
 pub mod authority;
 pub mod columns;
+pub mod deidentify;
 mod error;
 pub mod grants;
 pub mod hierarchy;

@@ -47,7 +47,7 @@ struct Pseudonym<Id> {
     handle: [u8; 16],
 }
 
-const PURPOSES: [Purpose; 11] = [
+const PURPOSES: [Purpose; 13] = [
     Purpose::Node,
     Purpose::Ruler,
     Purpose::Order,
@@ -59,6 +59,8 @@ const PURPOSES: [Purpose; 11] = [
     Purpose::Share,
     Purpose::Password,
     Purpose::Sign,
+    Purpose::Pseudonym,
+    Purpose::Shift,
 ];
 
 fn vectors() -> Vectors {

@@ -24,6 +24,7 @@ from mopse._checks import (
     truth,
     with_password,
 )
+from mopse._deidentified import read_rules, written_rules
 from mopse._files import PRIVATE, as_file, is_plain, read_whole, write_whole
 from mopse._fork import check_tables
 from mopse._proofs import (
@@ -127,6 +128,7 @@ class Party(Deciding, Delegating):
         self._proven_states: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
         if schema is not None:
             self._keyring.declare_portions(portions_of(schema))
+            self._keyring.declare_derivations(written_rules(schema.deidentified))
             self._keyring.declare_proven(list(schema.proven))
         self._schema = schema if schema is not None else _schema_of(keyring)
 
@@ -1177,8 +1179,9 @@ class Party(Deciding, Delegating):
             # A keyring of before keeps the fields it has, whose digests its messages name.
             is_proven = bool(schema.proven) or not party._schema.proven
             fields = schema if is_same and is_proven else party._schema
-            portions = schema.portions or party._schema.portions
-            party = cls(party._keyring, Schema._of(fields, schema.types, portions))
+            declaring = schema if schema.portions else party._schema
+            whole = Schema._of(fields, schema.types, declaring.portions, declaring.deidentified)
+            party = cls(party._keyring, whole)
         return party
 
     def _open_ledger(self, path: Path) -> None:
@@ -1208,7 +1211,8 @@ def _expiry(expires_in: datetime.timedelta, what: str) -> int:
 def _schema_of(keyring: _mopse.party.Keyring) -> Schema:
     proven = keyring.proven
     fields = {name: Field._of(field, proof=name in proven) for name, field in keyring.fields}
-    return Schema._of(fields, portions={name: tuple(of) for name, of in keyring.portions})
+    portions = {name: tuple(of) for name, of in keyring.portions}
+    return Schema._of(fields, None, portions, read_rules(keyring.derivations))
 
 
 def portions_of(schema: Schema) -> list[tuple[str, list[str]]]:

@@ -2,6 +2,7 @@
 
 import html
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -50,11 +51,29 @@ class LeakageReport:
 
     def __init__(self, table: pl.DataFrame) -> None:
         self._table = table
+        self._portions: pl.DataFrame | None = None
+        self._told: tuple[str, ...] = ()
+
+    @classmethod
+    def _with(
+        cls, table: pl.DataFrame, portions: pl.DataFrame | None, told: Iterable[str]
+    ) -> "LeakageReport":
+        report = cls(table)
+        report._portions, report._told = portions, tuple(told)
+        return report
 
     @property
     def table(self) -> pl.DataFrame:
         """The numbers, one row per field; see `leakage_report`."""
         return self._table
+
+    @property
+    def portions(self) -> pl.DataFrame | None:
+        """What de-identified portions tell of whose records they are; None if there are none.
+
+        Rows of `mopse.sharing.reidentification` in which all attributes are known.
+        """
+        return self._portions
 
     @property
     def hopeless(self) -> list[str]:
@@ -70,7 +89,7 @@ class LeakageReport:
         for row in self._table.to_dicts():
             told.append(f"{row['field']}: {row['verdict']}. {row['reason']}")
             told.append(f"    {ADVICE[row['verdict']]}")
-        return "\n".join(told)
+        return "\n".join([*told, *self._told])
 
     def _repr_html_(self) -> str:
         titles = {
@@ -103,7 +122,8 @@ class LeakageReport:
             f"<li><b>{verdict}</b>: {ADVICE[verdict]}</li>"
             for verdict in dict.fromkeys(self._table["verdict"])
         )
-        return f"<table><tr>{head}</tr>{rows}</table><ul>{told}</ul>"
+        of_portions = "".join(f"<li>{html.escape(line.strip())}</li>" for line in self._told)
+        return f"<table><tr>{head}</tr>{rows}</table><ul>{told}{of_portions}</ul>"
 
 
 def reported(counts: NDArray[np.int64]) -> dict[str, Any]:

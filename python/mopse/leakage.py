@@ -9,6 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mopse._checks import instance, items, listed, string
+from mopse._reidentification import coarsened, told, whole
 from mopse._table import as_frame
 from mopse._verdict import LeakageReport, cells_of, reported, why_hopeless
 from mopse.errors import InvalidInputError, WrongTypeError
@@ -24,7 +25,8 @@ def leakage_report(table: Any, schema: Schema) -> LeakageReport:
     ----------
     table : table
         A Polars, pandas or Arrow table, or a mapping from names to arrays, with a column for each
-        field of the schema: all records that would be merged, of all providers.
+        field of the schema, but for those that a rule of `mopse.sharing.coarsen` makes: all records
+        that would be merged, of all providers.
     schema : Schema
         The fields, with the cells that are meant.
 
@@ -38,7 +40,8 @@ def leakage_report(table: Any, schema: Schema) -> LeakageReport:
         expected to find from ranks alone, with all repetition hidden), ``leaked_bits`` (what one
         ciphertext tells of its value), ``queries_to_strip`` (how many uniformly random queries show
         every cut between cells, so that repetition is hidden no longer), ``verdict``, ``reason``
-        and ``advice``.
+        and ``advice``. Of the schema's de-identified portions `LeakageReport.portions` says what
+        they tell of whose records they are.
 
     Raises
     ------
@@ -74,7 +77,7 @@ def leakage_report(table: Any, schema: Schema) -> LeakageReport:
     LeakageReport(sex: hopeless, age: weak)
     """
     instance(schema, Schema, "a schema")
-    frame = schema._named(as_frame(table))
+    frame = coarsened(schema._named(as_frame(table)), schema)
     rows = []
     for name, field in schema.items():
         if name not in frame.columns:
@@ -86,7 +89,11 @@ def leakage_report(table: Any, schema: Schema) -> LeakageReport:
             raise InvalidInputError(f"field {name!r} has no value to report on")
         counts = cells_of(plaintexts, field.cells, field.cell)
         rows.append({"field": name, "values": field.plaintexts, **reported(counts)})
-    return LeakageReport(pl.DataFrame(rows))
+    found, lines = [], []
+    for portion, of in schema.deidentified.items():
+        found.append(whole(frame, schema, portion))
+        lines += told(found[-1], of)
+    return LeakageReport._with(pl.DataFrame(rows), pl.concat(found) if found else None, lines)
 
 
 class LeakageWarning(UserWarning):

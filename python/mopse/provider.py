@@ -15,6 +15,7 @@ from mopse import _mopse
 from mopse._answers import PROVIDER
 from mopse._arrays import handles_of
 from mopse._checks import byte_array, instance, items, text
+from mopse._derived import derived
 from mopse._party import (
     _HOUR,
     Party,
@@ -137,6 +138,7 @@ class Provider(Party):
         -----
         Costs one AES block per entry and about a microsecond per record on each core, with the GIL
         released. Nulls are sealed, not indexed. What the cloud learns is said in `mopse.Upload`.
+        Of a de-identified portion the columns are derived first: see `mopse.sharing.deidentified`.
         """
         return self._upload(table, id, accept_leakage, cloud, versions, is_update=False)
 
@@ -384,6 +386,9 @@ class Provider(Party):
             raise InvalidInputError(f"column {PROVIDER!r} is the name of what `decrypt` adds")
         id_column = self._schema._spelt(text(id, "the name of the column of ids"))
         ids = record_ids(frame, id_column)
+        if self._schema.deidentified:
+            made = derived(frame, self._schema.deidentified, id_column, self._keyring)
+            frame = typed(made, self._schema.types)
         is_accepted = accepted(accept_leakage, self._schema)
         self._schema._check_columns(frame.columns)
         indexed = [

@@ -29,6 +29,7 @@ from mopse._checks import (
     text,
     truth,
 )
+from mopse._deidentified import Deidentified, check_together
 from mopse._fork import check_tables
 from mopse._proposals import Proposal, proposals
 from mopse._table import as_frame
@@ -390,9 +391,10 @@ class Schema(Mapping[str, Field]):
         Parts of a record that are sealed apart, so that each can be granted alone: the columns of
         each, by the portion's name. A column may lie in several; what is in none is in ``rest``. A
         table may lack them, but not have one of nearly the same name in no portion instead: a slip
-        would seal it in ``rest``. So too for `types`.
+        would seal it in ``rest``. So too for `types`. Or, by `mopse.sharing.deidentified`, what
+        the provider makes of columns for readers who are not to know whose records they read.
     **more_fields : Field
-        One per indexed column, by the column's name.
+        One per indexed column, by the column's name, also if it is derived.
 
     Raises
     ------
@@ -400,7 +402,7 @@ class Schema(Mapping[str, Field]):
         If there is no field, one is given twice, be it in two Unicode forms, a name is longer than
         255 bytes, or it is ``provider``, which is the column that decrypted records get. Or if a
         portion cannot have its name, which is spelt as that of a provider is, see
-        `mopse.Owner.authorize`, and looks like no other.
+        `mopse.Owner.authorize`, and looks like no other, or two cannot be together.
     mopse.errors.WrongTypeError
         If something is not a Field, or not a dtype that records hold.
 
@@ -433,7 +435,7 @@ class Schema(Mapping[str, Field]):
         /,
         *,
         types: Mapping[str, Any] | None = None,
-        portions: Mapping[str, Sequence[str]] | None = None,
+        portions: Mapping[str, Sequence[str] | Deidentified] | None = None,
         **more_fields: Field,
     ) -> None:
         named: dict[str, Field] = {}
@@ -447,19 +449,21 @@ class Schema(Mapping[str, Field]):
             raise InvalidInputError(
                 f"a field cannot be called {PROVIDER!r}: decrypted records get such a column"
             )
-        self._init(named, declared(types), _portions(portions))
+        self._init(named, declared(types), *_portions(portions))
 
     def _init(
         self,
         fields: Mapping[str, Field],
         types: Mapping[str, pl.DataType],
         portions: Mapping[str, tuple[str, ...]],
+        deidentified: Mapping[str, Deidentified],
     ) -> None:
         self._fields = dict(fields)
         self._spellings = {spelt(name): name for name in self._fields}
         self._schema = _mopse.schema.Schema([(name, f._field) for name, f in self.items()])
         self._types = dict(types)
         self._portions = dict(portions)
+        self._deidentified = dict(deidentified)
 
     @classmethod
     def infer(
@@ -538,16 +542,22 @@ class Schema(Mapping[str, Field]):
         """The columns of each declared portion, by the portion's name."""
         return MappingProxyType(self._portions)
 
+    @property
+    def deidentified(self) -> Mapping[str, Deidentified]:
+        """What de-identified portions are made of: `mopse.sharing.deidentified`, by their names."""
+        return MappingProxyType(self._deidentified)
+
     @classmethod
     def _of(
         cls,
         fields: Mapping[str, Field],
         types: Mapping[str, pl.DataType] | None = None,
         portions: Mapping[str, tuple[str, ...]] | None = None,
+        deidentified: Mapping[str, Deidentified] | None = None,
     ) -> "Schema":
         """Return the schema of a keyring, whatever its fields are called."""
         schema = cls.__new__(cls)
-        schema._init(fields, types or {}, portions or {})
+        schema._init(fields, types or {}, portions or {}, deidentified or {})
         return schema
 
     @property
@@ -627,7 +637,7 @@ class Schema(Mapping[str, Field]):
         return hash(tuple(self.items()))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Schema._of, (self._fields, self._types, self._portions)
+        return Schema._of, (self._fields, self._types, self._portions, self._deidentified)
 
     def __repr__(self) -> str:
         parts = [f"{name}={field}" for name, field in self.items()]
@@ -635,7 +645,10 @@ class Schema(Mapping[str, Field]):
             types = (f"{name!r}: {name_of(dtype)}" for name, dtype in self._types.items())
             parts.append(f"types={{{', '.join(types)}}}")
         if self._portions:
-            portions = {name: list(columns) for name, columns in self._portions.items()}
+            portions = {
+                name: self._deidentified.get(name, list(columns))
+                for name, columns in self._portions.items()
+            }
             parts.append(f"portions={portions}")
         return f"Schema({', '.join(parts)})"
 
@@ -689,7 +702,7 @@ class ProposedSchema(Schema):
         if not fields:
             reasons = "; ".join(f"{name!r}: {why}" for name, why in left_out.items())
             raise InvalidInputError(f"no column can be indexed as it is: {reasons}")
-        schema._init(fields, {}, {})
+        schema._init(fields, {}, {}, {})
         schema._tell(LeakageReport(pl.DataFrame(rows)), tuple(told), left_out)
         return schema
 
@@ -752,7 +765,7 @@ def _proposed_schema_of(
     left_out: Mapping[str, str],
 ) -> ProposedSchema:
     schema = ProposedSchema.__new__(ProposedSchema)
-    schema._init(fields, {}, {})
+    schema._init(fields, {}, {}, {})
     schema._tell(report, told, left_out)
     return schema
 
@@ -813,14 +826,28 @@ def _exact(value: Any, what: str) -> Fraction | float:
     raise WrongTypeError(f"{what} must be a number or a date, not {type(value).__name__}")
 
 
-def _portions(portions: Mapping[str, Sequence[str]] | None) -> dict[str, tuple[str, ...]]:
+def _portions(
+    portions: Mapping[str, Sequence[str] | Deidentified] | None,
+) -> tuple[dict[str, tuple[str, ...]], dict[str, Deidentified]]:
+    """Return the columns of portions, and of those that are de-identified how they are made."""
     given = {} if portions is None else mapping(portions, "portions")
-    checked = []
+    checked, made = [], []
     for name, columns in given.items():
         portion = text(name, "a portion's name")
-        named = items(columns, f"portion {portion!r}", "list of strings")
-        checked.append((portion, [spelt(text(column, "a column's name")) for column in named]))
-    return {name: tuple(columns) for name, columns in _mopse.party.spell_portions(checked)}
+        made.append(columns if isinstance(columns, Deidentified) else None)
+        named: list[str] = []
+        if made[-1] is None:
+            listing = items(columns, f"portion {portion!r}", "list of strings")
+            named = [spelt(text(column, "a column's name")) for column in listing]
+        checked.append((portion, named))
+    spelled = _mopse.party.spell_portions(checked)
+    deidentified = {name: of for (name, _), of in zip(spelled, made, strict=True) if of is not None}
+    check_together(deidentified)
+    found = {
+        name: deidentified[name].columns(name) if name in deidentified else tuple(columns)
+        for name, columns in spelled
+    }
+    return found, deidentified
 
 
 def _shortest(value: Any) -> str:

@@ -26,6 +26,7 @@ use crate::party::Error;
 use crate::party::asking::FilesOf;
 use crate::party::attachments::Description;
 use crate::party::columns::{Column, Values};
+use crate::party::deidentify::Within;
 use crate::party::grants::{Opener, Share};
 use crate::party::keyring::Spans;
 use crate::party::proving::{Checked, Seals};
@@ -171,6 +172,10 @@ pub(super) fn spell_portions(
     portions: Vec<(String, Vec<String>)>,
 ) -> PyResult<Vec<(String, Vec<String>)>> {
     Ok(uploading::spell_names(portions)?)
+}
+
+fn within(is_of_group: bool) -> Within {
+    if is_of_group { Within::Group } else { Within::Provider }
 }
 
 pub(super) fn as_ranges(ranges: Vec<(String, i64, i64)>) -> Vec<Range> {
@@ -344,6 +349,46 @@ impl Keyring {
         portions: Vec<(String, Vec<String>)>,
     ) -> PyResult<()> {
         Ok(self.write(py, |keyring| keyring.declare_portions(portions))??)
+    }
+
+    #[getter]
+    fn derivations(&self, py: Python<'_>) -> PyResult<String> {
+        self.read(py, |keyring| keyring.derivations().to_owned())
+    }
+
+    fn declare_derivations(&self, py: Python<'_>, derivations: String) -> PyResult<()> {
+        self.write(py, |keyring| keyring.declare_derivations(derivations))
+    }
+
+    /// 16 bytes for each value of a column, one after the other.
+    fn pseudonyms<'py>(
+        &self,
+        py: Python<'py>,
+        is_of_group: bool,
+        portion: &str,
+        column: &str,
+        values: Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let found = with_ids(&values, |values| {
+            let work = |keyring: &party::Keyring| {
+                keyring.pseudonyms(within(is_of_group), portion, column, values)
+            };
+            Ok(self.read(py, work)??)
+        })?;
+        Ok(PyBytes::new(py, found.as_flattened()))
+    }
+
+    fn shifts<'py>(
+        &self,
+        py: Python<'py>,
+        is_of_group: bool,
+        days: u32,
+        subjects: Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyArray1<i64>>> {
+        let shifts = with_ids(&subjects, |subjects| {
+            Ok(self.read(py, |keyring| keyring.shifts(within(is_of_group), days, subjects))??)
+        })?;
+        Ok(shifts.into_pyarray(py))
     }
 
     fn authorize(&self, py: Python<'_>, name: &str, under: Vec<String>) -> PyResult<Self> {

@@ -94,6 +94,7 @@ impl Keyring {
             counts: Uses::new(),
             derived: Derived::default(),
             portions: self.portions.clone(),
+            derivations: self.derivations.clone(),
             proven: self.proven.clone(),
             ledger: Lock::new(Some(Ledger::default())),
             seals: Seals::default(),

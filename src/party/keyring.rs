@@ -75,6 +75,8 @@ pub struct Keyring {
     pub(super) derived: Derived,
     /// The portions that its tables lie in, as they were declared.
     pub(super) portions: Vec<(String, Vec<String>)>,
+    /// How the columns of de-identified portions are made, in the words of whoever makes them.
+    pub(super) derivations: String,
     /// The fields whose answers are to be proven by sums, as they were declared.
     pub(super) proven: Vec<String>,
     /// What it knows of its own rows at the cloud; none if that was not kept.
@@ -199,6 +201,7 @@ impl Keyring {
             counts: Uses::new(),
             derived: Derived::default(),
             portions: Vec::new(),
+            derivations: String::new(),
             proven: Vec::new(),
             ledger: Lock::new(Some(Ledger::default())),
             seals: Seals::default(),
@@ -261,6 +264,18 @@ impl Keyring {
         check_names(&portions)?;
         self.portions = portions;
         Ok(())
+    }
+
+    /// How the columns of de-identified portions are made, in the words of whoever makes them.
+    #[must_use]
+    pub fn derivations(&self) -> &str {
+        &self.derivations
+    }
+
+    /// Declares how the columns of de-identified portions are made: it is saved with the keyring, and handed
+    /// on, as portions are.
+    pub fn declare_derivations(&mut self, derivations: String) {
+        self.derivations = derivations;
     }
 
     /// The fields whose answers are to be proven by sums.

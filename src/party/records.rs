@@ -70,7 +70,7 @@ pub const FILES: &str = "files";
 pub(super) const AUTHOR_LEN: usize = 16;
 
 /// Handles of texts that are made on several cores, at least.
-const HANDLES: usize = 64;
+pub(super) const HANDLES: usize = 64;
 
 /// Rows that are sealed, or opened, one after the other.
 pub(super) const ROWS: usize = 1 << 10;
@@ -131,7 +131,7 @@ fn integer_handles(key: &Key, ids: &[i64]) -> Vec<Handle> {
     handles
 }
 
-fn mac(key: &Key) -> Hmac<Sha256> {
+pub(super) fn mac(key: &Key) -> Hmac<Sha256> {
     Hmac::new_from_slice(key.expose()).expect("HMAC takes keys of any length")
 }
 

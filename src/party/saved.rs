@@ -253,6 +253,7 @@ impl Keyring {
         }
         self.shares.write(&mut writer);
         self.requests.write(&mut writer);
+        writer.text(&self.derivations);
         writer.0
     }
 
@@ -302,6 +303,7 @@ impl Keyring {
             _ => Shares::read(&mut reader, version > 6)?,
         };
         let requests = if version < 6 { Requests::default() } else { Requests::read(&mut reader)? };
+        let derivations = if version < 7 { String::new() } else { reader.text()?.to_owned() };
         reader.end()?;
         // What was made since the file was written is not known.
         let ledger = Lock::new(None);
@@ -318,6 +320,7 @@ impl Keyring {
             counts,
             derived: Derived::default(),
             portions,
+            derivations,
             proven,
             ledger,
             seals: Seals::new(seals),

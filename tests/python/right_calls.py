@@ -149,6 +149,10 @@ SCHEMA = mopse.Schema(
     portions={"contact": ["phone"]},
 )
 ROWS = {"id": [1, 2, 3], "age": [40, 50, 60], "sbp": [120, 130, 140], "phone": ["1", "2", "3"]}
+RESEARCH = mopse.Schema(
+    age=mopse.Field(0, 99),
+    portions={"research": sharing.deidentified(age=sharing.coarsen(10), phone=sharing.keep())},
+)
 AGES = mopse.Schema(age=mopse.Field(0, 9), weight=mopse.Field(0, 4))
 
 
@@ -956,6 +960,26 @@ BY_CALL: dict[str, dict[str, Right]] = {
         "owner": lambda w: w.owner,
         "ids": same([1]),
     },
+    "mopse.attacks.reidentify": {
+        "released": same({"research.age": [40, 50], "phone": ["1", "2"]}),
+        "auxiliary": same(ROWS),
+        "schema": same(RESEARCH),
+        "portion": same("research"),
+    },
+    "mopse.attacks.unshift": {
+        "released": same({"who": ["a"], "seen": [datetime.date(2020, 1, 1)]}),
+        "by": same("who"),
+        "dates": same("seen"),
+        "at": same(0),
+        "known": same(datetime.date(2020, 1, 2)),
+    },
+    "mopse.sharing.coarsen": {"to": same(10)},
+    "mopse.sharing.deidentified": {
+        "columns": same({"age": sharing.keep()}),
+        "more_columns": same(sharing.keep()),
+    },
+    "mopse.sharing.portions_of": {"role": same("family")},
+    "mopse.sharing.reidentification": {"schema": same(RESEARCH), "portion": same("research")},
     "mopse.sharing.AccessRequest": {"number": same("0" * 32), "message": same(b"x")},
     "mopse.sharing.EmergencyArrangement": {
         "owner": lambda w: w.owner.key,

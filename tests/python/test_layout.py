@@ -48,7 +48,13 @@ PYTHON = {
     "_table": {*_PRIMITIVE, "_fork", "_types"},
     "_verdict": {"_formulas"},
     "_proposals": {"_types", "errors"},
-    "schema": {*_PRIMITIVE, "_fork", "_proposals", "_table", "_types", "_verdict"},
+    "_deidentified": {"_checks", "errors"},
+    "_derived": {"_checks", "_deidentified", "_fork", "_table", "_types", "errors"},
+    "schema": {
+        *_PRIMITIVE,
+        *("_deidentified", "_fork", "_proposals", "_table", "_types", "_verdict"),
+    },
+    "_reidentification": {"_checks", "_deidentified", "_derived", "_table", "errors", "schema"},
     "messages": _PRIMITIVE,
     "stores": {"_checked", "_checks", "_files", "_mopse", "errors", "messages"},
     "_remote": {"_checks", "_files", "_mopse", "errors"},
@@ -61,12 +67,15 @@ PYTHON = {
     "sharing": {
         *_PRIMITIVE,
         "_audit",
+        "_deidentified",
         "_files",
         "_party",
+        "_reidentification",
         "_requests",
         "_table",
         "cloud",
         "messages",
+        "schema",
         "secret_sharing",
         "user",
     },  # whom it asks, and who opens
@@ -76,7 +85,7 @@ PYTHON = {
     "rsa": _PRIMITIVE,
     "ciphers": {*_PRIMITIVE, "rsa"},
     "files": {*_PRIMITIVE, "_files", "_progress"},
-    "leakage": {"_checks", "_table", "_verdict", "errors", "schema"},
+    "leakage": {"_checks", "_reidentification", "_table", "_verdict", "errors", "schema"},
     "_answers": _KEYRINGS - {"_answers"},
     "_proofs": {"_answers", "_checks", "_fork", "_mopse", "errors", "messages"},
     "_requests": _KEYRINGS,
@@ -84,6 +93,7 @@ PYTHON = {
     "_rights": {*_KEYRINGS, "_ranges", "_requests"},
     "_party": {
         *_KEYRINGS,
+        "_deidentified",
         "_files",
         "_proofs",
         "_ranges",
@@ -91,7 +101,7 @@ PYTHON = {
         "_rights",
         "cloud",
     },  # whom they ask; only its type
-    "provider": {*_KEYRINGS, "_party", "cloud", "files", "leakage"},
+    "provider": {*_KEYRINGS, "_derived", "_party", "cloud", "files", "leakage"},
     "owner": {*_KEYRINGS, "_party", "provider"},
     "user": {*_KEYRINGS, "_files", "_party", "_proofs", "_requests", "_rights", "cloud"},
     "plot": {*_PRIMITIVE, "_checked", "_files", "_table"},
@@ -100,7 +110,7 @@ PYTHON = {
     "labs": {"_checked", "_files", "errors"},
     "attacks": {
         *(_PRIMITIVE | {"_checked", "_fork", "_formulas", "_scheme_names", "_table", "cloud"}),
-        "messages",
+        *("_deidentified", "_derived", "_reidentification", "messages"),
         *("ciphers", "owner", "passwords", "provider", "schema", "schemes", "stores", "user"),
     },
     "evaluate": {

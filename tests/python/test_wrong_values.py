@@ -122,7 +122,7 @@ SHOWN = {
     ),
     *("field", "fields", "group", "id", "kdf", "left", "like", "metric", "name", "names", "only"),
     *("out", "path", "portions", "provider", "right", "role", "room", "scheme", "shown", "source"),
-    *("equals", "form", "law", "layout"),
+    *("dates", "equals", "form", "law", "layout", "portion", "released"),
     *("table", "target", "under", "value", "view", "x", "y", "y_scale", "x_scale", "by", "of"),
     *("clusters", "df", "notebooks", "schema", "text", "title", "label", "what"),
 }
@@ -172,6 +172,7 @@ WORDS: dict[str, tuple[str, ...]] = {
         "a thing",
     ),
     "minimum": ("a bound",),
+    "more_columns": ("'pulse'",),
     "more_fields": ("'pulse'",),
     "more_ranges": ("'sbp'",),
     "public": ("announcements",),

@@ -68,6 +68,7 @@ from mopse.attacks._logins import (
     guess_logins,
 )
 from mopse.attacks._marks import Marks, locate_between_marks, widest_gaps
+from mopse.attacks._reidentify import reidentify, unshift
 from mopse.attacks._score import CERTAIN, blind, class_recovery, score, summary
 from mopse.attacks._snapshot import (
     assignment,
@@ -169,6 +170,7 @@ __all__ = [
     "rank",
     "rank_share",
     "reflected",
+    "reidentify",
     "release_readers",
     "score",
     "segments",
@@ -178,6 +180,7 @@ __all__ = [
     "summary",
     "support_gaps",
     "total_variation",
+    "unshift",
     "widest_gaps",
     "window_advantage",
 ]

@@ -34,6 +34,7 @@ from mopse.cli._schema_file import naming, read_schema
 from mopse.cli._session import add_cloud, add_documented, add_party, opened_cloud
 from mopse.cli._tables import as_ids
 from mopse.errors import DamagedFileError, InvalidInputError, SignatureError
+from mopse.sharing import PUBLISHED_ROLES, portions_of
 
 __all__ = ["add", "add_expiry", "add_out", "lent", "read_grants", "read_query", "write_new"]
 
@@ -55,6 +56,10 @@ def add(commands: Commands) -> None:
         ids, whole or some portions, for `mopse read`. Whoever has the file reads what it opens, and
         what was granted once cannot be taken back: send it so that nobody else sees it. It finds
         nothing by itself: that takes a query, from `mopse query`.
+
+        With --role the portions are those of the published access list: family all, a physician
+        'medical', a pharmacist 'prescription' and 'insurance', an insurer 'insurance', a researcher
+        'research', which the schema must de-identify.
 
         With --user the grant is sealed to a user with keys, from `mopse user new`: nobody else
         opens it, it may go any way, and `mopse owner unshare` closes what is sealed later.
@@ -85,6 +90,11 @@ def add(commands: Commands) -> None:
         action="append",
         metavar="NAME",
         help="a portion of the schema, 'rest' or 'files'; may be repeated (default: all)",
+    )
+    grant.add_argument(
+        "--role",
+        choices=PUBLISHED_ROLES,
+        help="the portions that this kind of user is given, instead of --portion",
     )
     grant.add_argument(
         "--user",
@@ -213,8 +223,12 @@ def write_new(path: str, content: bytes) -> None:
 def _grant(given: argparse.Namespace) -> None:
     days = None if given.expires_in is None else datetime.timedelta(days=given.expires_in)
     ids = None if given.id is None else as_ids(given.id, text_ids=given.text_ids)
+    if given.role is not None and given.portion is not None:
+        raise NotUnderstoodError("--role names the portions: leave --portion out")
     with lent(given) as at:
-        party, path = at.party, given.provider
+        party, path, portions = at.party, given.provider, given.portion
+        if given.role is not None:
+            portions = portions_of(given.role, party.schema)
         if path is None and isinstance(party, mopse.Owner):
             raise InvalidInputError("an owner grants what a provider has: its path is needed")
         path = party.path if path is None and isinstance(party, mopse.Provider) else path
@@ -222,18 +236,18 @@ def _grant(given: argparse.Namespace) -> None:
             public = read_whole(as_file(given.user), _MOST)
             # All else that can be wrong is about records, and not about the file.
             with naming(given.user, DamagedFileError, SignatureError):
-                grant = party.share(public, path, ids, portions=given.portion, expires_in=days)
+                grant = party.share(public, path, ids, portions=portions, expires_in=days)
             at.save()  # before anybody has it, so that it can be taken back
         elif isinstance(party, mopse.Owner):
-            grant = party.grant(path, ids, portions=given.portion, expires_in=days)
+            grant = party.grant(path, ids, portions=portions, expires_in=days)
         else:
-            grant = party.grant(ids, provider=path, portions=given.portion, expires_in=days)
+            grant = party.grant(ids, provider=path, portions=portions, expires_in=days)
         write_new(given.out, grant)
     told: dict[str, Any] = {
         "provider": path,
         "out": given.out,
         "ids": ids,
-        "portions": given.portion,
+        "portions": portions,
         "days": given.expires_in,
         "user": given.user,
     }

@@ -25,6 +25,15 @@ high = 2018-12-31
 [portions]
 contact = ["name", "phone"]
 
+[portions.research]            # de-identified, see `mopse.sharing.deidentified`
+subject = "patient"            # the ids of the records otherwise
+within = "group"               # "provider" otherwise
+columns.patient = "pseudonym"  # "keep" and "drop" likewise
+columns.age = { coarsen = 10, top = 90 }
+columns.born = { coarsen = "year" }
+columns.region = { coarsen = { Kiel = "north", Ulm = "south" } }
+columns.admitted = { shift_dates = 365 }
+
 [types]
 note = "String"
 weight = { type = "Decimal", precision = 6, scale = 2 }
@@ -46,6 +55,7 @@ from typing import Any
 import polars as pl
 
 import mopse
+from mopse import sharing
 from mopse._checks import listed
 from mopse._files import as_file, read_whole
 from mopse._types import dtype_words, is_known
@@ -75,6 +85,13 @@ _WITH_MORE: dict[str, tuple[Callable[..., Any], dict[str, str]]] = {
 """Types that say more, each with the keys of its table and what Polars calls them."""
 
 _KINDS = {"unit": str, "zone": str, "precision": int, "scale": int, "categories": list}
+_RULES: dict[str, Callable[[], Any]] = {
+    "keep": sharing.keep,
+    "drop": sharing.drop,
+    "pseudonym": sharing.pseudonym,
+}
+"""Rules of de-identified portions that say no more."""
+
 _MOST_DIGITS = 38
 """Of a Decimal."""
 
@@ -124,7 +141,8 @@ def read_schema(path: str) -> mopse.Schema:
             raise InvalidInputError("it has no table [fields] with a field in it, as [fields.age]")
         fields = {name: _field(name, one) for name, one in tables["fields"].items()}
         types = {name: _dtype(name, one) for name, one in tables.get("types", {}).items()}
-        return mopse.Schema(fields, types=types, portions=tables.get("portions", {}))
+        portions = {name: _portion(name, one) for name, one in tables.get("portions", {}).items()}
+        return mopse.Schema(fields, types=types, portions=portions)
 
 
 def _decimal(number: str) -> Decimal:
@@ -179,6 +197,39 @@ def _number(key: str, value: Any) -> Any:
         kind = {bool: "a truth value", list: "a list", dict: "a table"}.get(type(value), "a time")
         raise WrongTypeError(f"{key}: it must be a number or a date, not {kind}")
     return value
+
+
+def _portion(name: str, value: Any) -> Any:
+    """Return what a schema takes as a portion; what else it may be is for the schema to refuse."""
+    if not isinstance(value, dict):
+        return value
+    with naming(f"[portions.{_key(name)}]"):
+        _check_keys("a de-identified portion", value, ("columns", "subject", "within"))
+        with naming("columns"):
+            rules = {column: _rule(one) for column, one in _table(value.get("columns", {})).items()}
+        return sharing.deidentified(
+            rules, subject=value.get("subject"), within=value.get("within", "provider")
+        )
+
+
+def _rule(value: Any) -> Any:
+    if isinstance(value, str):
+        if value not in _RULES:
+            raise InvalidInputError(f"there is no rule {value!r}: {listed(value, _RULES)}")
+        return _RULES[value]()
+    table = _table(value)
+    if "shift_dates" in table:
+        _check_keys("shift_dates", table, ("shift_dates",))
+        return sharing.shift_dates(days=table["shift_dates"])
+    _check_keys("a rule", table, ("coarsen", "shift_dates", "top"))
+    if "coarsen" not in table:
+        raise InvalidInputError("a rule has coarsen, shift_dates, or is one word in quotes")
+    to, top = table["coarsen"], table.get("top")
+    if isinstance(to, dict):
+        # Keys of TOML are text; those that are whole numbers alone are meant as such.
+        is_whole = all(re.fullmatch(r"-?[0-9]{1,18}", key) for key in to)
+        to = {int(key) if is_whole else key: of for key, of in to.items()}
+    return sharing.coarsen(to, top=top)
 
 
 def _dtype(name: str, value: Any) -> Any:

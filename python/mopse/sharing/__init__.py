@@ -1,20 +1,24 @@
-"""Who may open what, and who did what: the audit log of a cloud, its witnesses, emergencies.
+"""Who may open what, and who did what: kinds of readers, the audit log of a cloud, emergencies.
 
 Users with keys of their own are `mopse.User`; what is given to them is `mopse.Owner.share`, and
 what they ask for `mopse.User.request`.
 """
 
 from mopse._audit import AuditLog, Checkpoint, check_log
+from mopse._deidentified import coarsen, deidentified, drop, keep, pseudonym, shift_dates
+from mopse._reidentification import reidentification
 from mopse._requests import AccessRequest, Decision
 from mopse.sharing._emergency import (
     EmergencyArrangement,
     arrange_emergency,
     open_in_emergency,
 )
+from mopse.sharing._roles import PUBLISHED_ROLES, portions_of
 from mopse.sharing._witness import EVENTS, STATEMENTS, Witness, statement
 
 __all__ = [
     "EVENTS",
+    "PUBLISHED_ROLES",
     "STATEMENTS",
     "AccessRequest",
     "AuditLog",
@@ -24,6 +28,14 @@ __all__ = [
     "Witness",
     "arrange_emergency",
     "check_log",
+    "coarsen",
+    "deidentified",
+    "drop",
+    "keep",
     "open_in_emergency",
+    "portions_of",
+    "pseudonym",
+    "reidentification",
+    "shift_dates",
     "statement",
 ]

@@ -310,17 +310,17 @@ fn keyrings_of_older_versions_are_read_and_of_an_unknown_one_refused() {
         }
         let read = Keyring::decode(&old.encode(2)).unwrap();
         let bytes = read.encode();
-        assert_eq!(bytes[8], 6, "it is written as version 6");
+        assert_eq!(bytes[8], 7, "it is written as version 7");
         assert_eq!(*Keyring::decode(&bytes).unwrap().encode(), *bytes);
         // Version 3 said neither what is proven nor which seals were seen, version 4 not what is shared,
-        // version 5 not what was asked for.
-        for (version, less) in [(3, 32), (4, 16), (5, 8)] {
+        // version 5 not what was asked for, version 6 not how portions are de-identified.
+        for (version, less) in [(3, 40), (4, 24), (5, 16), (6, 8)] {
             let (kept, none) = bytes.split_at(bytes.len() - less);
             assert_eq!(none, vec![0; less]);
             let older = [&kept[..8], &[version], &kept[9..]].concat();
             assert_eq!(*Keyring::decode(&older).unwrap().encode(), *bytes);
         }
-        for got in [0, 7, 255] {
+        for got in [0, 8, 255] {
             let mut bytes = keyring.encode().to_vec();
             bytes[8] = got;
             let refused = Keyring::decode(&bytes).unwrap_err();

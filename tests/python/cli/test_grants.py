@@ -13,7 +13,7 @@ import pytest
 import terminal
 from terminal import PASSWORDS
 
-from mopse import Cloud, Owner, User
+from mopse import Cloud, Owner, Provider, User
 from mopse.cli import _grants
 from mopse.cli._schema_file import read_schema
 
@@ -165,6 +165,41 @@ def test_records_and_portions_are_granted_alone(readers):
     document = json.loads(reported.stdout)
     assert [one["id"] for one in document["records"]] == [17]
     assert {one["provider"] for one in document["faults"]} >= {"clinic"}
+
+
+def test_a_role_is_given_its_portions_and_a_researcher_what_is_de_identified(tmp_path):
+    portions = '[portions.research]\ncolumns.age = { coarsen = 10 }\ncolumns.name = "drop"'
+    (tmp_path / "schema.toml").write_text(f"{SCHEMA}\n{portions}\n")
+    owner = Owner.generate(read_schema(str(tmp_path / "schema.toml")))
+    with Cloud(tmp_path / "phr.duckdb") as cloud:
+        cloud.enroll(owner.public)
+        hospital = owner.authorize("hospital")
+        cloud.enroll(owner.public)
+        hospital.save(tmp_path / "hospital.keyring", PASSWORDS["hospital"])
+        opened = Provider.open(tmp_path / "hospital.keyring", PASSWORDS["hospital"])
+        cloud.receive(opened.encrypt(ROWS["hospital"], id="id"))
+    owner.save(tmp_path / "owner.keyring", PASSWORDS["owner"])
+
+    def given(*words, expect=0):
+        keys = [PASSWORDS["owner"]]
+        given = *words, "--as", "owner.keyring"
+        return terminal.mopse_here(*given, folder=tmp_path, keys=keys, expect=expect)
+
+    given("query", "age >= 0", "--out", "q.query")
+    role = "grant", "hospital", "--role"
+    told = json.loads(given(*role, "researcher", "--out", "r.grant", "--json").stdout)
+    assert told["portions"] == ["research"]
+    read = "read", "q.query", "--grant", "r.grant", "--schema", "schema.toml"
+    said = terminal.mopse_here(*read, "--cloud", "phr.duckdb", "--json", folder=tmp_path)
+    found = json.loads(said.stdout)["records"]
+    assert sorted(one["research.age"] for one in found) == [40, 70]
+    assert {name for one in found for name in one} == {"research.age", "provider"}
+    told = json.loads(given(*role, "family", "--out", "f.grant", "--json").stdout)
+    assert told["portions"] is None
+    said = given(*role, "insurer", "--out", "i.grant", expect=1).stderr
+    assert "the schema has no portion 'insurance'" in said
+    more = "--portion", "contact", "--out", "x.grant"
+    assert "leave --portion out" in given(*role, "insurer", *more, expect=2).stderr
 
 
 def test_grants_and_queries_end(readers, monkeypatch):

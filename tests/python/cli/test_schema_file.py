@@ -13,6 +13,7 @@ from mopse import Field, Schema
 from mopse.cli import main
 from mopse.cli._schema_file import read_schema, written_schema
 from mopse.errors import InvalidInputError, MissingFileError, MopseError
+from mopse.sharing import coarsen, deidentified, drop, keep, pseudonym, shift_dates
 
 EXAMPLE = """
 [fields.age]
@@ -45,6 +46,18 @@ high = 2018-12-31
 [portions]
 contact = ["name", "phone"]
 
+[portions.research]
+subject = "patient"
+within = "group"
+columns.patient = "pseudonym"
+columns.name = "drop"
+columns.note = "keep"
+columns.age = { coarsen = 0.5, top = 90 }
+columns.born = { coarsen = "year" }
+columns.region = { coarsen = { Kiel = "north", 7 = "south" } }
+columns.code = { coarsen = { 1 = "a", -2 = "b" } }
+columns.seen = { shift_dates = 365 }
+
 [types]
 note = "String"
 weight = { type = "Decimal", precision = 6, scale = 2 }
@@ -57,7 +70,21 @@ SCHEMA = Schema(
     health=Field.categories(["poor", "fair", "good"], cell=2),
     insured=Field.boolean(),
     seen=Field(datetime.date(2017, 1, 1), datetime.date(2018, 12, 31)),
-    portions={"contact": ["name", "phone"]},
+    portions={
+        "contact": ["name", "phone"],
+        "research": deidentified(
+            patient=pseudonym(),
+            name=drop(),
+            note=keep(),
+            age=coarsen(0.5, top=90),
+            born=coarsen("year"),
+            region=coarsen({"Kiel": "north", "7": "south"}),
+            code=coarsen({1: "a", -2: "b"}),
+            seen=shift_dates(days=365),
+            subject="patient",
+            within="group",
+        ),
+    },
     types={
         "note": pl.String,
         "weight": pl.Decimal(6, 2),
@@ -79,6 +106,7 @@ def test_a_file_says_what_a_schema_is_made_with(tmp_path):
     assert {name: schema[name] for name in SCHEMA} == dict(SCHEMA)
     assert (schema["age"], schema.proven) == (Field(0, 120), ("body mass",))
     assert (schema.portions, schema.types) == (SCHEMA.portions, SCHEMA.types)
+    assert schema.deidentified == SCHEMA.deidentified
 
 
 names = st.one_of(
@@ -157,6 +185,22 @@ REFUSED = [
     ('[fields.a]\nboolean = true\n[types]\nb = { type = "Datetime", zone = "X" }', "time zone"),
     ('[fields.a]\nboolean = true\n[types]\nb = "Enum"', "[types] b: "),
     ('[fields.a]\nboolean = true\n[types]\nb = { type = "Enum", a = 1 }', "unknown key 'a'"),
+    *(
+        (f"[fields.a]\nboolean = true\n[portions.p]\n{line}", why)
+        for line, why in [
+            ("column = 1", "[portions.p]: a de-identified portion has an unknown key 'column'"),
+            ("columns = 1", "[portions.p]: columns: it must be a table"),
+            ('columns.a = "kep"', "[portions.p]: columns: there is no rule 'kep'"),
+            ("columns.a = {}", "[portions.p]: columns: a rule has coarsen"),
+            ("columns.a = { coarsen = 0 }", "[portions.p]: columns: a width must be above zero"),
+            ("columns.a = { coarsen = true }", "[portions.p]: columns: to must be a number"),
+            ("columns.a = { coarsen = 1, of = 2 }", "a rule has an unknown key 'of'"),
+            ("columns.a = { shift_dates = 0 }", "[portions.p]: columns: days"),
+            ("columns.a = { shift_dates = 9, top = 1 }", "unknown key 'top'"),
+            ('columns.a = "drop"', "[portions.p]: a de-identified portion needs a column"),
+            ('columns.a = "keep"\nwithin = 1', "[portions.p]: within"),
+        ]
+    ),
     ("[fields.a]\nboolean = yes", "it is no TOML"),
     ("[fields.a]\nboolean = true\nboolean = true", "it is no TOML"),
     (b"[fields.a]\nboolean = true # \xff", "no text in UTF-8"),
