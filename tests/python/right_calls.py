@@ -955,6 +955,9 @@ BY_CALL: dict[str, dict[str, Right]] = {
     "mopse.User.forget_request": {"request": lambda w: w.asked().number},
     "mopse.User.read_decision": {"decision": lambda w: w.decided()},
     "mopse.User.request": {"address": lambda w: w.owner.address()},
+    "mopse.Owner.delegate": {"user": lambda w: w.doctor.public, "ranges": same({"age": (1, 5)})},
+    "mopse.Provider.delegate": {"user": lambda w: w.doctor.public, "ranges": same({"age": (1, 5)})},
+    "mopse.User.query": {"ranges": same({"age": (1, 5)})},
     "mopse.User.withdraw": {"request": lambda w: w.asked().number},
     "mopse.attacks.release_readers": {
         "owner": lambda w: w.owner,

@@ -1,4 +1,4 @@
-"""The commands ``mopse grant`` and ``mopse query``: what a reader is given.
+"""The commands ``mopse grant``, ``mopse delegate`` and ``mopse query``: what a reader is given.
 
 A grant is a file of bytes, as `mopse.Owner.grant` returns them, or `mopse.Owner.share` for a user
 with keys of its own. A query is a file of JSON with the signed message and with the bounds as they
@@ -125,6 +125,37 @@ def add(commands: Commands) -> None:
     add_cloud(query, is_needed=False, why=_WHY)
     add_json(query)
     query.set_defaults(run=_query)
+
+    right = add_documented(
+        commands,
+        "delegate",
+        short="let a user search within bounds, with queries of its own",
+        long="""Write a right to search: a file that only the user of these public keys opens, by
+        `mopse user accept`, to ask within the bounds with `mopse read --ask`. It opens no record:
+        that is `mopse grant`. All bounds hold of whatever the user asks, to the cell; a field that
+        has none cannot be asked about. With a copy of the cloud's store its user locates what lies
+        within the bounds of any one field. `mopse owner unshare` takes it back.""",
+        example="""mopse delegate 'age >= 40 and age <= 60' --user doctor.public \\
+                     --as owner.keyring --expires-in 30 --out doctor.right --cloud phr.duckdb""",
+    )
+    right.add_argument("query", help="bounds of fields, joined with 'and'")
+    add_party(right)
+    right.add_argument(
+        "--user",
+        required=True,
+        metavar="FILE",
+        help="the user's public keys, from `mopse user new`",
+    )
+    right.add_argument(
+        "--under",
+        metavar="PATH",
+        help="a provider whose group and those below are searched (default: all groups)",
+    )
+    add_expiry(right, "the right is good (default: until it is taken back)")
+    add_out(right, "the new file, which is sealed to the user")
+    add_cloud(right, is_needed=False, why=_WHY)
+    add_json(right)
+    right.set_defaults(run=_delegate)
 
 
 def read_grants(paths: list[str]) -> list[bytes]:
@@ -257,6 +288,22 @@ def _grant(given: argparse.Namespace) -> None:
         print_line(f"{given.out} opens records of {path}, for the user of {given.user} alone.")
     else:
         print_line(f"{given.out} opens records of {path}. It is a secret: whoever has it reads.")
+
+
+def _delegate(given: argparse.Namespace) -> None:
+    days = None if given.expires_in is None else datetime.timedelta(days=given.expires_in)
+    with lent(given) as at:
+        ranges = bounds(given.query, at.party.schema)
+        public = read_whole(as_file(given.user), _MOST)
+        with naming(given.user, DamagedFileError, SignatureError):
+            right = at.party.delegate(public, ranges, under=given.under, expires_in=days)
+        at.save()  # before anybody has it, so that it can be taken back
+        write_new(given.out, right)
+    told = {"out": given.out, "user": given.user, "under": given.under, "days": given.expires_in}
+    if given.json:
+        print_document(told)
+    else:
+        print_line(f"{given.out} lets the user of {given.user} search: {given.query}.")
 
 
 def _query(given: argparse.Namespace) -> None:

@@ -188,7 +188,8 @@ def add(commands: Commands) -> None:
         long="""Print what `mopse grant --user` gave to whom, and is not taken back; is_current
         says whether it opens what is sealed now. What is not was given before readers' epochs that
         began since, perhaps by another copy of the keyring, which may have taken it back: grant it
-        anew to who is to have it. What providers have given is in their own keyrings.""",
+        anew to who is to have it. What providers have given is in their own keyrings. Then what
+        `mopse delegate` gave, with the bounds of each field.""",
         example="mopse owner shared --keyring owner.keyring",
     )
     _add_keyring(shared)
@@ -255,7 +256,7 @@ class _Open:
 
     def _readers(self) -> set[bytes]:
         """Return the users with whom something is shared."""
-        return set(self.owner.shared["user"])
+        return {*self.owner.shared["user"], *self.owner.delegated["user"]}
 
 
 def _new(given: argparse.Namespace) -> None:
@@ -445,12 +446,15 @@ def _renewed(folder: Path, user: bytes, grant: bytes) -> str:
 def _shared(given: argparse.Namespace) -> None:
     must_be_there(given.keyring)
     password = password_of(given.password_fd, given.keyring, is_new=False)
-    shared = opened_owner(given.keyring, password).shared
-    shared = shared.with_columns(user=shared["user"].bin.encode("hex"))
+    owner = opened_owner(given.keyring, password)
+    named = pl.col("user").bin.encode("hex")
+    shared, rights = owner.shared.with_columns(named), owner.delegated.with_columns(named)
     if given.json:
-        print_document({"shared": rows_of(shared)})
-    else:
-        print_table(shared.with_columns(pl.col("portions").list.join(", ")))
+        print_document({"shared": rows_of(shared), "rights": rows_of(rights)})
+        return
+    print_table(shared.with_columns(pl.col("portions").list.join(", ")))
+    if rights.height:
+        print_table(rights)
 
 
 def _key(given: argparse.Namespace) -> None:

@@ -1,12 +1,16 @@
 """The command ``mopse read``."""
 
 import argparse
+import contextlib
 from collections.abc import Callable
 from typing import Any
+
+import polars as pl
 
 import mopse
 from mopse._answers import asked_by_a_user
 from mopse._party import search
+from mopse.cli._bounds import bounds
 from mopse.cli._command import Commands, NotUnderstoodError
 from mopse.cli._found import add_report, print_found
 from mopse.cli._grants import read_grants, read_query
@@ -15,6 +19,7 @@ from mopse.cli._output import add_json, counted
 from mopse.cli._schema_file import naming, read_schema
 from mopse.cli._session import add_cloud, add_documented, add_proof, check_proof, opened_cloud
 from mopse.cli._users import opened_user
+from mopse.errors import InvalidInputError, ScopeError
 
 __all__ = ["add"]
 
@@ -28,7 +33,8 @@ def add(commands: Commands) -> None:
         long="""Print the records that a query finds, as far as grants open them. An owner or
         provider gives the query, which decides what is found, as a file. Who has no keys is given
         the schema and grants as files too; several grants add up, one at least for each provider in
-        reach. A user with keys of its own, from `mopse user new`, opens what it has accepted.
+        reach. A user with keys of its own, from `mopse user new`, opens what it has accepted. With
+        --ask it makes the query itself, within a right to search from `mopse delegate`.
 
         With --proof nothing may be missing that the providers sealed, and each record must be shown
         to be its provider's, by their signatures. A user with keys remembers the seals it saw, and
@@ -38,9 +44,18 @@ def add(commands: Commands) -> None:
         did not open, 2 if the command was not understood.""",
         example="""mopse read ages.query --grant hospital.grant --grant clinic.grant \\
                      --schema schema.toml --cloud phr.duckdb
-                   mopse read ages.query --as doctor.user --cloud phr.duckdb""",
+                   mopse read ages.query --as doctor.user --cloud phr.duckdb
+                   mopse read --ask 'age >= 45' --as doctor.user --cloud phr.duckdb""",
     )
-    command.add_argument("query", metavar="FILE", help="the query, from `mopse query`")
+    command.add_argument(
+        "query", nargs="?", metavar="FILE", help="the query, from `mopse query`; or --ask"
+    )
+    command.add_argument(
+        "--ask", metavar="QUERY", help="bounds within the user's right to search, joined with 'and'"
+    )
+    command.add_argument(
+        "--right", metavar="NUMBER", help="which right, where several are good: `mopse user status`"
+    )
     command.add_argument(
         "--grant",
         action="append",
@@ -67,6 +82,12 @@ def add(commands: Commands) -> None:
 
 def _run(given: argparse.Namespace) -> int:
     check_proof(given)
+    if (given.query is None) == (given.ask is None):
+        raise NotUnderstoodError("a query is needed: a file of one, or --ask")
+    if given.ask is not None and given.keyring is None:
+        raise NotUnderstoodError("--ask takes a user with keys: --as")
+    if given.right is not None and given.ask is None:
+        raise NotUnderstoodError("--right goes with --ask")
     if given.keyring is None:
         if not given.grant or given.schema is None:
             raise NotUnderstoodError("--grant and --schema are needed, or --as of a saved user")
@@ -86,10 +107,29 @@ def _holder(given: argparse.Namespace) -> mopse.User:
     return mopse.User(schema, grants)
 
 
+def _own_query(given: argparse.Namespace, user: mopse.User) -> mopse.Query:
+    """Return the query that a user makes under a right to search."""
+    rights = user.rights
+    if given.right is not None:
+        rights = rights.filter(pl.col("right") == given.right)
+    owners = rights["owner"].unique().to_list()
+    if not owners:
+        raise ScopeError("this user was given no right to search, or none of that number")
+    if len(owners) > 1:
+        raise InvalidInputError(
+            "rights to search of several owners are there: say which, by --right"
+        )
+    ranges = bounds(given.ask, user._schemas[owners[0]])
+    return user.query(ranges, owner=owners[0], right=given.right)
+
+
 def _read(given: argparse.Namespace, user: mopse.User, save: Callable[[], None]) -> int:
-    query = read_query(given.query, user._schema_of)
+    query = (
+        _own_query(given, user) if given.query is None else read_query(given.query, user._schema_of)
+    )
     proof = "signatures" if given.proof else None
-    with opened_cloud(given) as cloud, naming(given.query), asked_by_a_user("the query"):
+    named = contextlib.nullcontext() if given.query is None else naming(given.query)
+    with opened_cloud(given) as cloud, named, asked_by_a_user("the query"):
         answer = search(cloud, query, proof=proof)
     found: Any = user.decrypt(
         answer,

@@ -88,8 +88,9 @@ def add(commands: Commands) -> None:
         of,
         "status",
         short="say what a user was granted",
-        long="""Print the name of a user, and a table of its grants: those that open something now.
-        Grants that have ended, and those whose like was given again later, are counted.""",
+        long="""Print the name of a user, a table of its grants, those that open something now, and one
+        of its rights to search. Grants that have ended, and those whose like was given again later,
+        are counted.""",
         example="mopse user status --keyring doctor.user",
     )
     status.add_argument(
@@ -152,12 +153,15 @@ def _accept(given: argparse.Namespace) -> int:
         if taken:
             save()
         granted = user.granted.filter("is_current")
+        rights = user.rights["right"].n_unique()
     if given.json:
         counts = {"accepted": taken, "of_others": others, "refused": refused}
-        print_document({**counts, "grants": granted.height})
+        print_document({**counts, "grants": granted.height, "rights": rights})
     elif taken:
         has = counted(granted.height, "grant")
-        print_line(f"{counted(taken, 'grant')} taken; {given.keyring} has {has}.")
+        if rights:
+            has = f"{has} and {counted(rights, 'right')} to search"
+        print_line(f"{counted(taken, 'file')} taken; {given.keyring} has {has}.")
     if not (taken or refused):
         note(f"no grant is for the user of {given.keyring}")
     return 0 if taken and not refused else 1
@@ -165,14 +169,18 @@ def _accept(given: argparse.Namespace) -> int:
 
 def _status(given: argparse.Namespace) -> None:
     with opened_user(given) as (user, _):
-        granted = user.granted.with_columns(owner=user.granted["owner"].bin.encode("hex"))
+        named = pl.col("owner").bin.encode("hex")
+        granted, rights = user.granted.with_columns(named), user.rights.with_columns(named)
     passed = 0 if given.all else granted.height - granted.filter("is_current").height
     if not given.all:
         granted = granted.filter("is_current").drop("is_current")
     if given.json:
-        print_document({"name": user.name.hex(), "grants": rows_of(granted), "left_out": passed})
+        told_of = {"grants": rows_of(granted), "rights": rows_of(rights), "left_out": passed}
+        print_document({"name": user.name.hex(), **told_of})
     else:
         print_line(user.name.hex())
         print_table(granted.with_columns(pl.col("portions").list.join(", ")))
+        if rights.height:
+            print_table(rights.with_columns(pl.col("groups").list.join(", ")))
     if passed:
         note(f"{counted(passed, 'grant')} ended or given again: --all shows them too")

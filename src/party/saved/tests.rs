@@ -4,6 +4,7 @@ use crate::message::place::{Epoch, Group};
 use crate::party::grants::Share;
 use crate::party::records::Ids;
 use crate::party::scene::{Cloud, age, ask, cases, owner, tokens, upload};
+use crate::party::shares::Scope;
 use crate::party::uploading::{Change, Table, Versions};
 use crate::party::{Indexed, Range};
 use proptest::prelude::*;
@@ -313,7 +314,7 @@ fn keyrings_of_older_versions_are_read_and_of_an_unknown_one_refused() {
         assert_eq!(bytes[8], 7, "it is written as version 7");
         assert_eq!(*Keyring::decode(&bytes).unwrap().encode(), *bytes);
         // Version 3 said neither what is proven nor which seals were seen, version 4 not what is shared,
-        // version 5 not what was asked for, version 6 not how portions are de-identified.
+        // version 5 not what was asked for, version 6 not how portions are de-identified, nor who may search.
         for (version, less) in [(3, 40), (4, 24), (5, 16), (6, 8)] {
             let (kept, none) = bytes.split_at(bytes.len() - less);
             assert_eq!(none, vec![0; less]);
@@ -543,4 +544,20 @@ fn portions_are_saved_and_handed_on_to_whoever_is_authorised() {
     let kept = vec![("rest".to_owned(), Vec::new())];
     assert!(matches!(owner.declare_portions(kept), Err(Error::Portion { .. })));
     assert_eq!(owner.portions(), declared);
+}
+
+#[test]
+fn what_was_shared_before_there_were_rights_to_search_is_read() {
+    let mut owner = owner(1);
+    owner.authorize("hospital", &[]).unwrap();
+    let scope = Scope { provider: "hospital".into(), ids: None, portions: None, end: 9 };
+    owner.note_share([7; 32], b"public", scope).unwrap();
+    let now = owner.encode();
+    // Last stand how many rights that user has, how many requests there are, and what is de-identified.
+    let end = now.len();
+    let older = [&now[..8], &[6], &now[9..end - 24], &now[end - 16..end - 8]].concat();
+    let read = Keyring::decode(&older).unwrap();
+    assert_eq!(format!("{:?}", read.shared()), format!("{:?}", owner.shared()));
+    assert_eq!((read.shared().len(), read.rights().len()), (1, 0));
+    assert_eq!(read.encode()[..], now[..]);
 }

@@ -150,7 +150,7 @@ def test_a_folder_of_grants_is_accepted_as_far_as_it_is_for_a_user(users):
     [of_nurse] = [file for file in files if doctor not in file]
     given = "user", "accept", *files, "--keyring", "doctor.user"
     said = users.user(*given)
-    assert said.stdout == "1 grant taken; doctor.user has 1 grant.\n"
+    assert said.stdout == "1 file taken; doctor.user has 1 grant.\n"
     assert said.stderr == f"mopse: {of_nurse}: the sealed grant is for another user\n"
     assert len(User.open(users.folder / "doctor.user", "secret").granted) == 2
     assert json.loads(users.user(*given, "--json").stdout) == {
@@ -158,6 +158,7 @@ def test_a_folder_of_grants_is_accepted_as_far_as_it_is_for_a_user(users):
         "of_others": 1,
         "refused": [],
         "grants": 1,
+        "rights": 0,
     }
     # What is for nobody here, and what is no grant, is no success, and takes nothing along.
     said = users.user("user", "accept", *files, "--keyring", "leaver.user", expect=1)
@@ -165,7 +166,7 @@ def test_a_folder_of_grants_is_accepted_as_far_as_it_is_for_a_user(users):
     assert said.stdout == ""
     given = "user", "accept", "schema.toml", "none", *files, files[0], "--keyring", "nurse.user"
     said = users.user(*given, expect=1)
-    assert said.stdout == "1 grant taken; nurse.user has 1 grant.\n"
+    assert said.stdout == "1 file taken; nurse.user has 1 grant.\n"
     lines = said.stderr.splitlines()
     assert [("schema.toml: " in line, "'none'" in line) for line in lines] == [
         (True, False),
