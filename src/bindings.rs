@@ -18,6 +18,7 @@ mod plot;
 mod requests;
 mod schema;
 mod scheme;
+mod streams;
 mod wire;
 
 use std::cell::Cell;
@@ -190,6 +191,8 @@ mod _mopse {
             StoredUpload, Token, check_answer, gathered, goes_on, join_answer, split_answer,
             tombstone,
         };
+        #[pymodule_export]
+        use crate::bindings::streams::Arriving;
     }
 
     #[pymodule]
@@ -203,6 +206,11 @@ mod _mopse {
             address, approve_request, forget_own_request, forget_request, make_request,
             read_decision, receive_request, refuse_request, requests_of, requests_to,
             withdraw_request,
+        };
+        #[pymodule_export]
+        use crate::bindings::streams::{
+            Attaching, Opening, begin_attachment, begin_granted_opening, begin_opening,
+            end_attachment,
         };
     }
 

@@ -7,7 +7,8 @@
 //! | --- | --- |
 //! | [`keyring`] | what is held |
 //! | [`hierarchy`], [`authority`] | what is known below; authorise, revoke, learn |
-//! | [`uploading`], [`asking`], [`opening`] | encrypt and attach; queries and requests; answers and attachments |
+//! | [`uploading`], [`attaching`] | records that are encrypted; files that are attached |
+//! | [`asking`], [`opening`] | queries and requests; answers and attachments |
 //! | [`ledger`], [`shelves`], [`proving`] | seals of what is stored, rows and files; whether an answer is all of it |
 //! | [`records`], [`grants`] | rows of a table, sealed one by one; the right to open some |
 //! | [`shares`], [`requests`] | with whom what is shared; who asked for what, and what became of it |
@@ -16,6 +17,7 @@
 //! | [`saved`] | a keyring at rest, under a password |
 
 pub mod asking;
+pub mod attaching;
 pub mod attachments;
 pub mod authority;
 pub mod columns;

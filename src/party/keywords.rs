@@ -235,7 +235,8 @@ pub fn note(
     note_with(provider, (owner, node, file), used, &nonce)
 }
 
-fn note_with(
+/// The same with a nonce that is given.
+pub(super) fn note_with(
     provider: &Key,
     (owner, node, file): (&Owner, &Node, u128),
     used: &[(Tag, u64)],

@@ -40,6 +40,7 @@ PYTHON = {
     "_checks": {"_arrays", "_mopse", "errors"},
     "_checked": {"_arrays", "_checks", "errors"},
     "_files": {"errors"},
+    "_kept": {"_files", "errors"},
     "_progress": set(),
     "_fork": {"errors"},
     "_formulas": {*_PRIMITIVE, "_checked"},
@@ -49,13 +50,16 @@ PYTHON = {
     "_verdict": {"_formulas"},
     "_proposals": {"_types", "errors"},
     "schema": {*_PRIMITIVE, "_fork", "_proposals", "_table", "_types", "_verdict"},
-    "messages": _PRIMITIVE,
+    "messages": {*_PRIMITIVE, "_files", "_kept"},
     "stores": {"_checked", "_checks", "_files", "_mopse", "errors", "messages"},
-    "_remote": {"_checks", "_files", "_mopse", "errors"},
-    "cloud": {*_PRIMITIVE, "_audit", "_remote", "messages", "stores"},  # its log; only the type
+    "_remote": {"_checks", "_files", "_kept", "_mopse", "errors"},
+    "_passing": {"_files", "_kept", "_mopse", "_remote", "messages", "stores"},
+    "cloud": {
+        *(_PRIMITIVE | {"_audit", "_files", "_passing", "_remote", "messages", "stores"}),
+    },  # its log; only the type
     "service": {
-        *("_checked", "_checks", "_files", "_mopse", "_remote", "cloud", "errors", "messages"),
-        "stores",
+        *("_checked", "_checks", "_files", "_mopse", "_passing", "_remote", "cloud", "errors"),
+        *("messages", "stores"),
     },
     "_audit": {"_checks", "_files", "_mopse", "errors", "messages"},
     "sharing": {
@@ -77,19 +81,21 @@ PYTHON = {
     "ciphers": {*_PRIMITIVE, "rsa"},
     "files": {*_PRIMITIVE, "_files", "_progress"},
     "leakage": {"_checks", "_table", "_verdict", "errors", "schema"},
+    "_bodies": {"_checks", "_files", "_kept", "_mopse", "files", "messages"},
     "_answers": _KEYRINGS - {"_answers"},
     "_proofs": {"_answers", "_checks", "_fork", "_mopse", "errors", "messages"},
     "_requests": _KEYRINGS,
     "_party": {
         *_KEYRINGS,
+        "_bodies",
         "_files",
         "_proofs",
         "_requests",
         "cloud",
     },  # whom they ask; only its type
-    "provider": {*_KEYRINGS, "_party", "cloud", "files", "leakage"},
+    "provider": {*_KEYRINGS, "_bodies", "_party", "cloud", "leakage"},
     "owner": {*_KEYRINGS, "_party", "provider"},
-    "user": {*_KEYRINGS, "_files", "_party", "_proofs", "_requests", "cloud"},
+    "user": {*_KEYRINGS, "_bodies", "_files", "_party", "_proofs", "_requests", "cloud"},
     "plot": {*_PRIMITIVE, "_checked", "_files", "_table"},
     "datasets": {"_checked", "_checks", "_files", "_fork", "_table", "errors"},
     "specimens": {"_checked", "_checks", "errors"},
@@ -123,6 +129,7 @@ PYTHON = {
         *(
             "",
             "_answers",
+            "_bodies",
             "_checks",
             "_files",
             "_party",
@@ -139,7 +146,7 @@ PYTHON = {
 """Room of the package: rooms it may import. The package's root, which loads all, is ``""``."""
 
 PYTHON_WITH_KEYS = {
-    *("_party", "ciphers", "files", "owner", "passwords", "provider", "rsa", "schemes"),
+    *("_bodies", "_party", "ciphers", "files", "owner", "passwords", "provider", "rsa", "schemes"),
     *("secret_sharing", "user"),
 }
 
@@ -340,7 +347,9 @@ def test_the_cloud_loads_no_module_that_can_hold_a_key(statement):
         "mopse._checked",
         "mopse._checks",
         "mopse._files",
+        "mopse._kept",
         "mopse._mopse",
+        "mopse._passing",
         "mopse._remote",
         "mopse.cloud",
         "mopse.errors",
