@@ -36,8 +36,9 @@ class Kept:
                 if not piece:
                     raise changed(self.path)
                 left -= len(piece)
+                if not left:
+                    source.check_end()  # before all of it is out
                 yield piece
-            source.check_end()
 
     def read(self) -> bytes:
         """Return all of it."""
