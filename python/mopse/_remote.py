@@ -378,7 +378,7 @@ class RemoteGate:
             time.sleep(_PAUSE * 2 ** (len(tried) - 1))
 
     def _exchange(
-        self, target: str, message: bytes | Kept | None, written: Written | None
+        self, target: str, message: bytes | Kept | None, written: Written | None = None
     ) -> tuple[int, bytes, bool]:
         """Return the status and body of one answer, and whether it says to come again.
 

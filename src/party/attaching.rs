@@ -23,6 +23,7 @@ use crate::cipher::{self, Algorithm};
 use crate::message::attachment::{Attachment, StoredFile};
 use crate::message::limits::{LONGEST_DESCRIPTION, at_most};
 use crate::message::place::Node;
+use crate::pool;
 
 /// What is out of reach where a keyring ends what another began.
 const ANOTHER: &str = "end an attachment that it has not begun";
@@ -33,10 +34,19 @@ pub struct Attaching {
     /// Without its body.
     file: StoredFile,
     keywords: Vec<Zeroizing<Vec<u8>>>,
-    sealer: StreamSealer,
     /// What stands before the first segment.
     head: Vec<u8>,
+    /// `None` after what went wrong, or was stopped within.
+    body: Option<Body>,
+}
+
+/// A body that is made.
+#[derive(Debug)]
+struct Body {
+    sealer: StreamSealer,
     signed: Sha512,
+    /// The last piece, which is hashed while the next one is sealed: that takes one core, and this all.
+    unhashed: Vec<u8>,
     /// How much of the contents is to come.
     left: u64,
     is_whole: bool,
@@ -63,10 +73,19 @@ impl Attaching {
     /// [`Error::Contents`] if they are longer than was said, and those of
     /// [`StreamSealer::push`](crate::cipher::stream::StreamSealer::push).
     pub fn seal(&mut self, contents: &[u8], sealed: &mut [u8]) -> Result<(), Error> {
-        let left = self.left.checked_sub(contents.len() as u64).ok_or(Error::Contents)?;
-        self.sealer.push(contents, left == 0, sealed)?;
-        self.signed.update(sealed);
-        (self.left, self.is_whole) = (left, left == 0);
+        let Body { mut sealer, mut signed, mut unhashed, left, .. } =
+            self.body.take().ok_or(Error::Contents)?;
+        let left = left.checked_sub(contents.len() as u64).ok_or(Error::Contents)?;
+        let (before, is_whole) = (&unhashed[..], left == 0);
+        let mut push = || sealer.push(contents, is_whole, sealed);
+        if before.is_empty() {
+            push()?;
+        } else {
+            pool::join(|| signed.update(before), push).1?;
+        }
+        unhashed.clear();
+        unhashed.extend_from_slice(sealed);
+        self.body = Some(Body { sealer, signed, unhashed, left, is_whole });
         Ok(())
     }
 }
@@ -115,7 +134,9 @@ impl Keyring {
         head.extend_from_slice(sealer.head());
         let keywords = keywords.iter().map(|word| Zeroizing::new(word.to_vec())).collect();
         let signed = Sha512::new_with_prefix(&head);
-        Ok(Attaching { file, keywords, sealer, head, signed, left: size, is_whole: false })
+        let (unhashed, left, is_whole) = (Vec::new(), size, false);
+        let body = Some(Body { sealer, signed, unhashed, left, is_whole });
+        Ok(Attaching { file, keywords, head, body })
     }
 
     /// Ends an attachment that this keyring began, and counts it: returns what stands after the last segment,
@@ -126,10 +147,9 @@ impl Keyring {
     /// [`Error::Contents`] if they are shorter than was said, [`message::Error::Scope`](crate::message::Error::Scope) if another keyring began
     /// it, [`Error::OneRecord`] and [`keys::Error::Randomness`](crate::keys::Error::Randomness). Nothing is counted then.
     pub fn end_attachment(&mut self, attaching: Attaching) -> Result<(Vec<u8>, Attachment), Error> {
-        let Attaching { file, keywords, mut signed, is_whole, .. } = attaching;
-        if !is_whole {
-            return Err(Error::Contents);
-        }
+        let Attaching { file, keywords, body, .. } = attaching;
+        let whole = body.filter(|body| body.is_whole).ok_or(Error::Contents)?;
+        let Body { mut signed, unhashed, .. } = whole;
         if (file.owner, &file.provider) != (self.owner, &self.node) {
             return Err(self.out_of_reach(ANOTHER.to_owned()));
         }
@@ -142,6 +162,7 @@ impl Keyring {
         let (number, filed) = (file.number, file.filed());
         let attachment = Attachment { file, entries: made.entries.clone(), lineage, note, chain };
         let mut end = attachment.after_body();
+        signed.update(&unhashed);
         signed.update(&end);
         end.extend(self.sign_hashed(signed));
         // At the end: who is stopped before has used no keyword.
