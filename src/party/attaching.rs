@@ -97,7 +97,7 @@ impl Keyring {
     ///
     /// [`message::Error::Scope`](crate::message::Error::Scope) for the owner, who uploads nothing, [`Error::OneRecord`] if there is not one id or
     /// a keyword was used too often, [`message::Error::TooMany`](crate::message::Error::TooMany) if there are too many keywords or its name is too long,
-    /// [`cipher::Error::NotAuthenticated`](crate::cipher::Error::NotAuthenticated) if the cipher has no tag, [`keys::Error::Randomness`](crate::keys::Error::Randomness).
+    /// [`cipher::Error::NotAuthenticated`] if the cipher has no tag, [`keys::Error::Randomness`](crate::keys::Error::Randomness).
     pub fn begin_attachment(
         &self,
         id: Ids<'_>,

@@ -144,7 +144,7 @@ impl Drawn {
 ///
 /// # Errors
 ///
-/// [`cipher::Error::NotAuthenticated`](crate::cipher::Error::NotAuthenticated) if the cipher has no tag.
+/// [`cipher::Error::NotAuthenticated`] if the cipher has no tag.
 pub(super) fn sealing(
     record: &Key,
     place: Place<'_>,
@@ -163,7 +163,7 @@ pub(super) fn sealing(
 ///
 /// # Errors
 ///
-/// [`cipher::Error::NotAuthenticated`](crate::cipher::Error::NotAuthenticated) if the cipher has no tag, [`keys::Error::Randomness`](crate::keys::Error::Randomness).
+/// [`cipher::Error::NotAuthenticated`] if the cipher has no tag, [`keys::Error::Randomness`](crate::keys::Error::Randomness).
 pub fn seal(
     record: &Key,
     place: Place<'_>,
