@@ -19,6 +19,7 @@ mod requests;
 mod rights;
 mod schema;
 mod scheme;
+mod streams;
 mod wire;
 
 use std::cell::Cell;
@@ -191,6 +192,8 @@ mod _mopse {
             StoredUpload, Token, check_answer, gathered, goes_on, join_answer, split_answer,
             tombstone,
         };
+        #[pymodule_export]
+        use crate::bindings::streams::Arriving;
     }
 
     #[pymodule]
@@ -207,6 +210,11 @@ mod _mopse {
         };
         #[pymodule_export]
         use crate::bindings::rights::{ask_under, delegate, rights_given, rights_held, spans_held};
+        #[pymodule_export]
+        use crate::bindings::streams::{
+            Attaching, Opening, begin_attachment, begin_granted_opening, begin_opening,
+            end_attachment,
+        };
     }
 
     #[pymodule]

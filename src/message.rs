@@ -14,12 +14,13 @@
 //! | [`sums`], [`neighbours`] | what proves an answer by that: with the providers' keys, and without |
 //! | [`catalogue`] | what proves by that that a listing of files is whole |
 //! | [`attachment`], [`trapdoor`] | files of records; what finds a keyword |
-//! | [`incoming`] | an attachment that is read as it comes |
+//! | [`incoming`], [`arriving`] | an attachment, or a fetched file, that is read as it comes |
 //! | [`request`], [`listing`], [`notes`] | requests for attachments and notes, and what answers them |
 //! | [`audit`] | statements for a cloud's audit log, and requests to read it |
 
 pub mod announcement;
 pub mod answer;
+pub mod arriving;
 pub mod attachment;
 pub mod audit;
 pub mod catalogue;
@@ -39,6 +40,7 @@ pub mod request;
 pub mod right;
 pub mod seal;
 pub mod signature;
+mod split;
 pub mod sums;
 pub mod trapdoor;
 pub(crate) mod tree;

@@ -7,7 +7,8 @@
 //! | --- | --- |
 //! | [`keyring`] | what is held |
 //! | [`hierarchy`], [`authority`] | what is known below; authorise, revoke, learn |
-//! | [`uploading`], [`asking`], [`opening`] | encrypt and attach; queries and requests; answers and attachments |
+//! | [`uploading`], [`attaching`] | records that are encrypted; files that are attached |
+//! | [`asking`], [`opening`] | queries and requests; answers and attachments |
 //! | [`ledger`], [`shelves`], [`proving`] | seals of what is stored, rows and files; whether an answer is all of it |
 //! | [`deidentify`] | pseudonyms and shifts of dates for readers who are not to know whose records they read |
 //! | [`records`], [`grants`] | rows of a table, sealed one by one; the right to open some |
@@ -18,6 +19,7 @@
 //! | [`saved`] | a keyring at rest, under a password |
 
 pub mod asking;
+pub mod attaching;
 pub mod attachments;
 pub mod authority;
 pub mod columns;

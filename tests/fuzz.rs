@@ -19,6 +19,7 @@ use mopse::cipher::{secret_sharing, stream};
 use mopse::keys::Key;
 use mopse::message::announcement::{self, Announcement};
 use mopse::message::answer::{Answer, Part};
+use mopse::message::arriving::Arriving;
 use mopse::message::attachment::{Attachment, StoredFile};
 use mopse::message::audit::{AuditRequest, Stated, Statement};
 use mopse::message::certificate::Chain;
@@ -358,6 +359,12 @@ fn taken(bytes: &[u8]) -> Vec<(&'static str, Option<Vec<u8>>)> {
     note(&mut all, "proof", Proof::decode(bytes), |proof| Some(proof.encode()));
     note(&mut all, "schema", Schema::decode(bytes), |schema| Some(schema.encode()));
     note(&mut all, "fetched", Fetched::decode(bytes), |fetched| Some(fetched.encode()));
+    for arriving in [Arriving::default(), Arriving::proven()] {
+        let (mut arriving, (first, last)) = (arriving, bytes.split_at(bytes.len() / 2));
+        let fed = arriving.feed(first).is_ok() && arriving.feed(last).is_ok();
+        let is_whole = fed && arriving.end().is_ok();
+        assert!(!is_whole || Fetched::decode(bytes).is_ok());
+    }
     note(&mut all, "listing", Listing::decode(bytes), |listing| Some(listing.encode()));
     note(&mut all, "notes", Notes::decode(bytes), |notes| Some(notes.encode()));
     let _ = announcement::owner_of(bytes);

@@ -17,7 +17,9 @@ use aes::cipher::{BlockCipherEncrypt, KeyInit};
 use mopse::cipher::password::{self, Cost, Derivation};
 use mopse::cipher::{aes_gcm, envelope, secret_sharing};
 use mopse::keys::{Key, Purpose, fill_random};
+use mopse::message::request::Request;
 use mopse::message::upload::Upload;
+use mopse::party::attaching::Attaching;
 use mopse::party::columns::{Column, Values};
 use mopse::party::grants::{Grant, Share};
 use mopse::party::keyring::Keyring;
@@ -251,6 +253,46 @@ fn sealing_and_opening_records_leaves_no_plaintext() {
     });
     assert_eq!(left, [0; 0]);
     assert_eq!(kept[0].rows(), 50);
+}
+
+#[test]
+fn attaching_and_opening_a_file_by_pieces_leaves_neither_plaintext_nor_keyword() {
+    let mut owner = scene::owner(7);
+    let mut hospital = owner.authorize("hospital", &[]).expect("a good name");
+    let cloud = scene::Cloud::of(&mut owner);
+    let contents: Vec<u8> = (0..8192).flat_map(|_| random()).collect();
+    let words = [random(), random()];
+    let keywords: Vec<&[u8]> = words.iter().map(|word| &word[..]).collect();
+    let mut secrets: Vec<_> = contents.chunks(50_000).map(seen).collect();
+    secrets.extend(words.iter().map(|word| seen(word)));
+    let mut sealed = vec![0; Attaching::sealed_len(1 << 17)];
+    let mut plaintext = vec![0; contents.len()];
+    let left = left_behind(&secrets, || {
+        let (id, called) = (Ids::Integers(&[1]), ("n", "a/b"));
+        let cipher = &aes_gcm::AES_256;
+        let begun = hospital.begin_attachment(id, cipher, called, 1 << 18, &keywords);
+        let mut attaching = begun.expect("all is well");
+        let mut message = attaching.head().to_vec();
+        for piece in contents.chunks(1 << 17) {
+            attaching.seal(piece, &mut sealed).expect("it is two segments");
+            message.extend_from_slice(&sealed);
+        }
+        let (end, attachment) = hospital.end_attachment(attaching).expect("it is whole");
+        message.extend(end);
+        cloud.gate.receive(&message, scene::NOW).expect("the cloud takes it");
+        let number = attachment.file.number;
+        let request = owner.fetch_file(number, scene::NOW + 60).expect("it may be asked");
+        let fetched = cloud.gate.fetch(&request, scene::NOW).expect("it is there");
+        let request = Request::decode(&request).expect("it was just made");
+        let (_, mut opening) = owner.opening(&fetched, &request).expect("it is its own");
+        let mut at = 0;
+        for piece in fetched.file.body.as_ref().expect("it was fetched").chunks(100_000) {
+            at += opening.feed(piece, &mut plaintext[at..]).expect("it is genuine");
+        }
+        opening.end(&mut plaintext[at..]).expect("it is all");
+    });
+    assert_eq!(left, [0; 0]);
+    assert!(plaintext == contents);
 }
 
 #[test]

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         Seal,
         SealedFile,
         Upload,
+        WrittenFile,
     )
     from mopse.owner import Owner
     from mopse.provider import Provider
@@ -72,6 +73,7 @@ __all__ = [
     "SealedFile",
     "Upload",
     "User",
+    "WrittenFile",
     "attacks",
     "ciphers",
     "datasets",
@@ -111,6 +113,7 @@ _HOMES = {
     "SealedFile": "messages",
     "Upload": "messages",
     "User": "user",
+    "WrittenFile": "messages",
     "leakage_report": "leakage",
     "merge": "cloud",
 }

@@ -35,6 +35,8 @@ __all__ = [
     "access_error",
     "as_file",
     "as_folder",
+    "changed",
+    "creating",
     "finished",
     "is_one_pipe",
     "is_plain",
@@ -93,6 +95,11 @@ def access_error(error: OSError, file: object) -> FileAccessError:
     return kind(number, error.strerror or str(error), str(file))
 
 
+def changed(path: object) -> FileAccessError:
+    """Return what is said of a file that is not what it was when it was opened."""
+    return FileAccessError(errno.EBUSY, "the file was changed while it was read", str(path))
+
+
 @contextlib.contextmanager
 def telling(path: object) -> Iterator[None]:
     """Turn what the system says against what is done within into an error that names a path."""
@@ -122,8 +129,29 @@ class Source:
             if not piece and size and self.size is not None:
                 now, before = os.fstat(self._handle), self._status
                 if (now.st_size, now.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
-                    raise OSError(errno.EBUSY, "the file was changed while it was read")
+                    raise changed(self._path)
         return piece
+
+    def fill(self, batch: Any) -> None:
+        """Read as many bytes as a writable buffer has, in place."""
+        left = memoryview(batch)
+        while left:
+            if hasattr(os, "readv"):
+                with telling(self._path):
+                    count = os.readv(self._handle, [left[:_PIECE]])
+            else:
+                piece = self.read(len(left))
+                count = len(piece)
+                left[:count] = piece
+            if not count:
+                self.check_end()
+                raise changed(self._path)
+            left = left[count:]
+
+    def check_end(self) -> None:
+        """Refuse what goes on here, or was changed since it was opened."""
+        if self.read(1):
+            raise changed(self._path)
 
 
 @contextlib.contextmanager
@@ -167,6 +195,65 @@ class Target:
             while left:
                 left = left[os.write(self._handle, left[:_PIECE]) :]
         return len(whole)
+
+    def restart(self) -> None:
+        """Forget what was written."""
+        with telling(self._path):
+            os.lseek(self._handle, 0, os.SEEK_SET)
+            os.ftruncate(self._handle, 0)
+
+
+@contextlib.contextmanager
+def creating(path: Path, mode: int) -> Iterator[Target]:
+    """Lend a new file to write, of which nothing is left if anything goes wrong.
+
+    It has its name from when it is whole and on the disk. What is there is not written over.
+    """
+    with telling(path):
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, "there is a file already")
+        handle, beside = _begun(path, mode)
+    try:
+        try:
+            yield Target(handle, path)
+            with telling(path):
+                os.fsync(handle)
+                _name(handle, beside, path)
+                settle_folder(path.parent)
+        finally:
+            os.close(handle)
+    finally:
+        if beside is not None:
+            with contextlib.suppress(OSError):  # as it is where it has its name
+                beside.unlink()
+
+
+def _begun(path: Path, mode: int) -> tuple[int, Path | None]:
+    """Return a new file without a name, so that a process that is killed leaves nothing.
+
+    Where the system has none, it has one beside its place.
+    """
+    if hasattr(os, "O_TMPFILE"):
+        with contextlib.suppress(OSError):  # said again below, where it is not about this
+            handle = os.open(path.parent, os.O_TMPFILE | os.O_RDWR | _CLOSED_ON_EXEC, mode)
+            if os.path.exists(f"/proc/self/fd/{handle}"):
+                return handle, None
+            os.close(handle)
+    beside = path.with_name(f".mopse.{secrets.token_hex(8)}")
+    return os.open(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL | _CLOSED_ON_EXEC, mode), beside
+
+
+def _name(handle: int, beside: Path | None, place: Path) -> None:
+    """Give a file its name, which nothing has."""
+    if beside is None:
+        os.link(f"/proc/self/fd/{handle}", place, src_dir_fd=handle, follow_symlinks=True)
+        return
+    try:
+        os.link(beside, place)
+    except OSError as error:
+        if isinstance(error, FileExistsError) or os.path.lexists(place):
+            raise
+        os.rename(beside, place)  # on what knows no links
 
 
 @contextlib.contextmanager

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal, Never, Self, overload
 import polars as pl
 
 from mopse import _mopse
-from mopse._answers import described, matching, opened
+from mopse._answers import Description, described, matching, opened
+from mopse._bodies import opened_to
 from mopse._checks import (
     ceiling,
     instance,
@@ -65,6 +66,7 @@ from mopse.messages import (
     Query,
     Removal,
     SealedFile,
+    WrittenFile,
     as_message,
     stored_number,
 )
@@ -933,7 +935,29 @@ class Party(Deciding, Delegating):
         prove = listing_prover(self._keyring, listing, request, proof, max_age)
         return described(listing, request, self._keyring.describe, faults, prove)
 
-    def open_file(self, sealed: SealedFile, request: FileRequest, *, proof: bool = False) -> File:
+    @overload
+    def open_file(
+        self, sealed: SealedFile, request: FileRequest, *, proof: bool = ..., to: None = None
+    ) -> File: ...
+
+    @overload
+    def open_file(
+        self,
+        sealed: SealedFile,
+        request: FileRequest,
+        *,
+        proof: bool = ...,
+        to: str | os.PathLike[str],
+    ) -> WrittenFile: ...
+
+    def open_file(
+        self,
+        sealed: SealedFile,
+        request: FileRequest,
+        *,
+        proof: bool = False,
+        to: str | os.PathLike[str] | None = None,
+    ) -> File | WrittenFile:
         """Return an attachment that `mopse.Cloud.fetch` returned, opened and checked.
 
         Parameters
@@ -946,6 +970,14 @@ class Party(Deciding, Delegating):
             Whether its provider must be shown to have sent it, as it is and for this record: ask
             ``cloud.fetch(request, proof=True)``. Whoever has a grant of a record's files could seal
             another otherwise.
+        to : path, optional
+            A new file that it is opened to, instead of memory. It is there when all of it was found
+            genuine, and for its owner only.
+
+        Returns
+        -------
+        File or WrittenFile
+            What it is called, with what it holds, or where that lies.
 
         Raises
         ------
@@ -959,8 +991,17 @@ class Party(Deciding, Delegating):
             If it was changed, cut, or belongs to another record, provider, epoch or owner.
         mopse.errors.ScopeError
             If it is of a provider out of reach, or of another owner.
+        mopse.errors.FileAccessError
+            If there is a file at ``to`` already, or it cannot be written.
         """
-        return opened(sealed, request, self._keyring.open_file, proof)
+        if to is None:
+            return opened(sealed, request, self._keyring.open_file, proof)
+        return opened_to(sealed, request, self._begin_opening, proof, to)
+
+    def _begin_opening(
+        self, fetched: _mopse.message.Fetched, request: _mopse.message.Request
+    ) -> tuple[Description, _mopse.party.Opening]:
+        return _mopse.party.begin_opening(self._keyring, fetched, request)
 
     def share(
         self,

@@ -7,6 +7,7 @@ which something in between had kept from before is noticed.
 Importing this loads no module that can hold a key.
 """
 
+import contextlib
 import http.client
 import io
 import ipaddress
@@ -18,14 +19,15 @@ import threading
 import time
 import urllib.parse
 import weakref
-from collections.abc import Mapping, Sequence
-from typing import Any, Never
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Never, Protocol
 
 import numpy as np
 
 from mopse import _mopse, errors
 from mopse._checks import string
 from mopse._files import as_file, telling
+from mopse._kept import Kept
 from mopse._mopse.message import Part
 from mopse.errors import (
     DamagedFileError,
@@ -43,6 +45,7 @@ __all__ = [
     "REQUEST",
     "ROOT",
     "RemoteGate",
+    "Written",
     "given_before",
     "is_address",
     "is_loopback",
@@ -76,6 +79,9 @@ _HEAD = 1 << 16
 _MOST_OF_ERROR = 1 << 16
 _MOST = 1 << 32
 """Bytes of an answer that are taken at most."""
+
+_MOST_TO_FILE = 1 << 42
+"""Bytes of one that is written to a file."""
 
 _BLOCK = 1 << 16
 
@@ -142,6 +148,16 @@ def given_before(
     return [*([part(_BLOCK)] * blocks if blocks else []), part(rest)]
 
 
+class Written(Protocol):
+    """What an answer is written to as it comes."""
+
+    def begin(self) -> None:
+        """Begin anew."""
+
+    def write(self, piece: bytes) -> None:
+        """Take the next bytes."""
+
+
 class RemoteGate:
     """What `mopse.Cloud` asks of a service, by the calls that it makes of a gate of its own.
 
@@ -182,8 +198,8 @@ class RemoteGate:
         """See `Gate.announcements`."""
         return self._ask(f"announcements/{owner.hex()}", None)
 
-    def receive(self, message: bytes, now: int) -> tuple[str, int, int, int, int, bool]:
-        """See `Gate.receive`; the time is the service's."""
+    def receive(self, message: bytes | Kept, now: int) -> tuple[str, int, int, int, int, bool]:
+        """See `Gate.receive`; the time is the service's, and the message may lie in a file."""
         tries: list[int] = []
         try:
             told = self._ask("receive", message, tries=tries)
@@ -272,6 +288,10 @@ class RemoteGate:
         """See `Gate.fetch`."""
         return _mopse.message.Fetched.decode(self._ask("fetch", request, _proven(is_proven)))
 
+    def fetch_to(self, request: bytes, is_proven: bool, written: Written) -> None:
+        """Have what `fetch` asks for be written as it comes."""
+        self._ask("fetch", request, _proven(is_proven), written=written)
+
     def notes(self, request: bytes, now: int) -> _mopse.message.Notes:
         """See `Gate.notes`."""
         return _mopse.message.Notes.decode(self._ask("notes", request))
@@ -304,22 +324,27 @@ class RemoteGate:
     def _ask(
         self,
         path: str,
-        message: bytes | None,
+        message: bytes | Kept | None,
         how: Mapping[str, str] | None = None,
         *,
         tries: list[int] | None = None,
+        written: Written | None = None,
     ) -> bytes:
         """Return what the service answers to a message, or raise what it refuses it with."""
         target = f"{ROOT}/{path}"
         if how:
             target += f"?{urllib.parse.urlencode(how)}"
-        status, body = self._answered(target, message, tries)
+        status, body = self._answered(target, message, tries, written)
         if status in (200, 204):
             return body
         raise self._refusal(status, body)
 
     def _answered(
-        self, path: str, message: bytes | None, tries: list[int] | None = None
+        self,
+        path: str,
+        message: bytes | Kept | None,
+        tries: list[int] | None = None,
+        written: Written | None = None,
     ) -> tuple[int, bytes]:
         """Return the status and body of the answer to a request.
 
@@ -333,13 +358,13 @@ class RemoteGate:
                 raise FileAccessError(f"the cloud at {self.address} is closed")
             tried.append(len(tried))
             try:
-                status, body, may_again = self._exchange(target, message)
+                status, body, may_again = self._exchange(target, message, written)
             except ssl.SSLCertVerificationError as error:
                 raise self._away(
                     f"its certificate is not trusted ({error.verify_message}); a self-signed one "
                     "is given as the certificate to trust"
                 ) from None
-            except UnreachableError:
+            except (UnreachableError, FileAccessError):
                 raise
             except TimeoutError:
                 # Whoever waited as long as was said is told, and decides.
@@ -352,8 +377,13 @@ class RemoteGate:
                     return status, body
             time.sleep(_PAUSE * 2 ** (len(tried) - 1))
 
-    def _exchange(self, target: str, message: bytes | None) -> tuple[int, bytes, bool]:
-        """Return the status and body of one answer, and whether it says to come again."""
+    def _exchange(
+        self, target: str, message: bytes | Kept | None, written: Written | None = None
+    ) -> tuple[int, bytes, bool]:
+        """Return the status and body of one answer, and whether it says to come again.
+
+        The body is empty where it was written.
+        """
         name = secrets.token_hex(16)
         headers = {REQUEST: name, "accept": f"{BYTES}, application/json"}
         if message is not None:
@@ -369,8 +399,15 @@ class RemoteGate:
                     if broken is not None:
                         raise broken from None
                     raise
-                most = _MOST if response.status == 200 else _MOST_OF_ERROR
-                body = self._taken(response, most)
+                if response.status == 200 and written is not None:
+                    written.begin()
+                    self._taken(response, _MOST_TO_FILE, written.write)
+                    body = b""
+                else:
+                    memory = io.BytesIO()
+                    most = _MOST if response.status == 200 else _MOST_OF_ERROR
+                    self._taken(response, most, memory.write)
+                    body = memory.getvalue()
             except _STALE:
                 connection.close()
                 if is_kept:  # the others were closed with it
@@ -393,16 +430,18 @@ class RemoteGate:
                 )
             return response.status, body, response.getheader("retry-after") is not None
 
-    def _taken(self, response: http.client.HTTPResponse, most: int) -> bytes:
-        """Return the body of an answer, by pieces: what it says of its length costs nothing."""
-        memory = io.BytesIO()
+    def _taken(
+        self, response: http.client.HTTPResponse, most: int, take: Callable[[bytes], Any]
+    ) -> None:
+        """Take the body of an answer, by pieces: what it says of its length costs nothing."""
+        size = 0
         while piece := response.read(_PIECE):
-            memory.write(piece)
-            if memory.tell() > most:
+            size += len(piece)
+            if size > most:
                 raise self._away(f"its answer has more than {most:,} bytes")
+            take(piece)
         if response.length:
             raise http.client.IncompleteRead(b"", response.length)
-        return memory.getvalue()
 
     def _connection(self) -> tuple[http.client.HTTPConnection, bool]:
         with self._lock:
@@ -462,14 +501,19 @@ def _send(
     connection: http.client.HTTPConnection,
     method: str,
     target: str,
-    message: bytes | None,
+    message: bytes | Kept | None,
     headers: Mapping[str, str],
 ) -> OSError | None:
     """Send a request; return what broke it off, for the answer may be there and say why."""
-    try:
-        connection.request(method, target, message, headers)
-    except (BrokenPipeError, ConnectionResetError) as error:
-        return error
+    with contextlib.ExitStack() as exits:
+        body: Any = message
+        if isinstance(message, Kept):
+            headers = {**headers, "content-length": str(message.size)}
+            body = exits.enter_context(contextlib.closing(message.pieces()))
+        try:
+            connection.request(method, target, body, headers)
+        except (BrokenPipeError, ConnectionResetError) as error:
+            return error
     return None
 
 
@@ -519,10 +563,13 @@ def _proven(is_proven: bool) -> dict[str, str]:
     return {"proof": "true"} if is_proven else {}
 
 
-def _attached_by(message: bytes) -> str | None:
+def _attached_by(message: bytes | Kept) -> str | None:
     """Return the provider of an attachment; None if the message is none."""
+    incoming = _mopse.message.Incoming()
     try:
-        return _mopse.message.Attachment.decode(message).provider
+        for piece in message.pieces() if isinstance(message, Kept) else [message]:
+            incoming.feed(piece)
+        return incoming.end().attachment.provider
     except MopseError:
         return None
 

@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 
 from mopse import _mopse
 from mopse._checks import instance, integer, integers, items, number, proof_kind, text, truth
+from mopse._files import as_file
 from mopse._mopse.message import CHUNK_BYTES, Pieces
+from mopse._passing import fetched_to, received
 from mopse._remote import RemoteGate, is_address
 from mopse.errors import ChangedError, InvalidInputError, MopseError, WrongTypeError
 from mopse.messages import (
@@ -197,7 +199,8 @@ class Cloud:
             From `mopse.Provider.encrypt`, `mopse.Provider.update`, `mopse.Provider.delete`,
             `mopse.Provider.attach`, `mopse.Provider.seal` or `mopse.Owner.removal`; or from
             `mopse.sharing.statement`, which is written in the log. All of it is done, or nothing.
-            Uploads may come in any order, and again: what was done is not done twice.
+            Uploads may come in any order, and again: what was done is not done twice. An attachment
+            that lies in a file goes from there piece by piece, also to a service.
 
         Returns
         -------
@@ -230,6 +233,8 @@ class Cloud:
         merged by a thread of the cloud's own, and no search waits for that or for an upload;
         uploads of one owner wait for each other.
         """
+        if isinstance(message, FileUpload) and message._kept is not None:
+            return Receipt(*received(self._gate, self._store, message._kept, _now()))
         kinds = (FileUpload, Removal, Seal, Statement)
         kind = next((kind for kind in kinds if isinstance(message, kind)), Upload)
         try:
@@ -466,7 +471,13 @@ class Cloud:
         is_proven = truth(proof, "proof")
         return FileListing(self._gate.find(_request(request), _now(), is_proven))
 
-    def fetch(self, request: FileRequest | bytes, *, proof: bool = False) -> SealedFile:
+    def fetch(
+        self,
+        request: FileRequest | bytes,
+        *,
+        proof: bool = False,
+        to: str | os.PathLike[str] | None = None,
+    ) -> SealedFile:
         """Return the stored file of a request from `mopse.Owner.fetch`, and move no other.
 
         Parameters
@@ -476,16 +487,23 @@ class Cloud:
         proof : bool
             Whether what shows that its provider sent it comes with it: some 700 bytes, and 56 a
             keyword.
+        to : path, optional
+            A new file that it is written to as it comes, sealed, instead of memory. It is there
+            when all of it has come, and for its owner only.
 
         Raises
         ------
         mopse.errors.InvalidInputError
             If there is no such file.
+        mopse.errors.FileAccessError
+            If there is a file at ``to`` already, or it cannot be written.
         mopse.errors.MopseError
             As `find` does.
         """
-        is_proven = truth(proof, "proof")
-        return SealedFile(self._gate.fetch(_request(request), _now(), is_proven))
+        message, is_proven = _request(request), truth(proof, "proof")
+        if to is None:
+            return SealedFile(self._gate.fetch(message, _now(), is_proven))
+        return fetched_to(self._gate, self._store, message, _now(), is_proven, as_file(to))
 
     def notes(self, request: FileRequest | bytes) -> FileNotes:
         """Return the notes of all attachments that ever came from the provider that asks.

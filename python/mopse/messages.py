@@ -10,13 +10,17 @@ import abc
 import dataclasses
 import datetime
 import html
+import os
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Self, TypeVar
 
 from mopse import _mopse
 from mopse._checks import instance, integer, items, mapping, text
+from mopse._files import as_file
+from mopse._kept import PIECE, Kept
 from mopse._mopse.message import Token
 from mopse.errors import InvalidInputError, MopseError, WrongTypeError
 
@@ -41,6 +45,7 @@ __all__ = [
     "SealedFile",
     "Statement",
     "Upload",
+    "WrittenFile",
     "as_message",
     "stored_number",
     "stored_text",
@@ -704,6 +709,32 @@ class File:
     content: bytes = dataclasses.field(repr=False)
 
 
+@dataclasses.dataclass(frozen=True)
+class WrittenFile:
+    """An attachment that was opened to a file.
+
+    Attributes
+    ----------
+    name, media_type : str
+        What it is called.
+    provider : str
+        Path of the provider that attached it.
+    record : str
+        The handle of the record it belongs to; see `File`.
+    path : pathlib.Path
+        Where it lies.
+    nbytes : int
+        How many bytes it has.
+    """
+
+    name: str
+    media_type: str
+    provider: str
+    record: str
+    path: Path
+    nbytes: int
+
+
 class FileUpload(_Signed[_mopse.message.Attachment]):
     """A provider's signed attachment, sealed, with the keyword entries it is found by.
 
@@ -711,15 +742,71 @@ class FileUpload(_Signed[_mopse.message.Attachment]):
 
     Notes
     -----
+    One that was made with ``to=`` lies in that file, is sent from there piece by piece, and needs
+    it until then; ``bytes(message)`` reads it whole.
+
     **Leakage.** Provider and record, the size of the file, the length of its name and type, how
     many keywords it has, and which attachments its keyring made right before it.
     """
 
     _what = "a file"
 
+    _kept: Kept | None = None
+
+    @classmethod
+    def from_file(cls, path: str | os.PathLike[str]) -> "FileUpload":
+        """Return the attachment that lies in a file, checked a piece at a time, and leave it there.
+
+        Parameters
+        ----------
+        path : path
+            As `mopse.Provider.attach` took it as ``to``.
+
+        Raises
+        ------
+        mopse.errors.DamagedFileError
+            If it is cut short or malformed.
+        mopse.errors.SignatureError
+            If the provider it names did not sign it.
+        mopse.errors.FileAccessError
+            If it cannot be read.
+        """
+        kept, incoming = Kept.found(as_file(path)), _mopse.message.Incoming()
+        for piece in kept.pieces():
+            incoming.feed(piece)
+        return cls._made(kept, incoming.end().attachment)
+
+    @classmethod
+    def _made(cls, message: "bytes | Kept", attachment: _mopse.message.Attachment) -> "FileUpload":
+        """Return an attachment that is known to be genuine, and what it is without its body."""
+        made = cls.__new__(cls)
+        if isinstance(message, Kept):
+            made._kept = message
+        else:
+            made._message = message
+        made._checked = attachment
+        return made
+
+    def _moved(self, path: Path) -> "FileUpload":
+        """Return it as it lies in a file that was given another name."""
+        return self._made(Kept(path, self.nbytes), self._decoded)
+
     @staticmethod
     def _decode(message: bytes) -> _mopse.message.Attachment:
         return _mopse.message.Attachment.decode(message)
+
+    def __bytes__(self) -> bytes:
+        return self._message if self._kept is None else self._kept.read()
+
+    @property
+    def nbytes(self) -> int:
+        """Size as it travels, in bytes."""
+        return len(self._message) if self._kept is None else self._kept.size
+
+    @property
+    def path(self) -> Path | None:
+        """The file that it lies in; none if it is in memory."""
+        return None if self._kept is None else self._kept.path
 
     @property
     def provider(self) -> str:
@@ -788,20 +875,73 @@ class SealedFile(Message):
     def __init__(self, fetched: _mopse.message.Fetched) -> None:
         if not isinstance(fetched, _mopse.message.Fetched):
             raise WrongTypeError(f"a fetched file is wanted, not {type(fetched).__name__}")
-        self._fetched = fetched
+        self._head = fetched
+        self._kept: Kept | None = None
 
     @classmethod
     def from_bytes(cls, message: bytes) -> "SealedFile":
         """Return the stored file that travelled as these bytes."""
         return cls(_mopse.message.Fetched.decode(as_message(message, "a file", SealedFile)))
 
+    @classmethod
+    def from_file(cls, path: str | os.PathLike[str]) -> "SealedFile":
+        """Return the stored file that lies in a file, read a piece at a time, and leave it there.
+
+        Parameters
+        ----------
+        path : path
+            As `mopse.Cloud.fetch` took it as ``to``.
+
+        Raises
+        ------
+        mopse.errors.DamagedFileError
+            If it is cut short or malformed.
+        mopse.errors.FileAccessError
+            If it cannot be read.
+        """
+        kept, arriving = Kept.found(as_file(path)), _mopse.message.Arriving(False)
+        for piece in kept.pieces():
+            arriving.skip(piece)
+        return cls._in_file(arriving.end()[0], kept)
+
+    @classmethod
+    def _in_file(cls, head: _mopse.message.Fetched, kept: Kept) -> "SealedFile":
+        """Return one of which all but the body is known, and that lies in a file."""
+        sealed = cls(head)
+        sealed._kept = kept
+        return sealed
+
+    @property
+    def _fetched(self) -> _mopse.message.Fetched:
+        """All of it, in memory."""
+        return self._head if self._kept is None else _mopse.message.Fetched.decode(bytes(self))
+
+    def _pieces(self) -> Iterator[bytes]:
+        """Yield it as it travels, a piece at a time."""
+        if self._kept is not None:
+            yield from self._kept.pieces()
+            return
+        message = bytes(self)
+        for at in range(0, len(message), PIECE):
+            yield message[at : at + PIECE]
+
+    @property
+    def nbytes(self) -> int:
+        """Size as it travels, in bytes."""
+        return len(bytes(self)) if self._kept is None else self._kept.size
+
+    @property
+    def path(self) -> Path | None:
+        """The file that it lies in; none if it is in memory."""
+        return None if self._kept is None else self._kept.path
+
     @property
     def provider(self) -> str:
         """The provider that attached it."""
-        return self._fetched.file.provider
+        return self._head.file.provider
 
     def __bytes__(self) -> bytes:
-        return self._fetched.encode()
+        return self._head.encode() if self._kept is None else self._kept.read()
 
     def __repr__(self) -> str:
         return f"SealedFile(provider={self.provider!r}, nbytes={self.nbytes})"

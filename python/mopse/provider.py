@@ -3,6 +3,7 @@
 import contextlib
 import datetime
 import html
+import os
 import time
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,8 @@ from numpy.typing import NDArray
 from mopse import _mopse
 from mopse._answers import PROVIDER
 from mopse._arrays import handles_of
-from mopse._checks import byte_array, instance, items, text
+from mopse._bodies import attached
+from mopse._checks import instance, items, text
 from mopse._derived import derived
 from mopse._party import (
     _HOUR,
@@ -36,7 +38,6 @@ from mopse.errors import (
     NoSealsError,
     WrongTypeError,
 )
-from mopse.files import content
 from mopse.leakage import accepted, warn_of
 from mopse.messages import (
     Answer,
@@ -435,6 +436,7 @@ class Provider(Party):
         media_type: str,
         keywords: Sequence[str] = (),
         cipher: str = "aes-256-gcm",
+        to: str | os.PathLike[str] | None = None,
     ) -> FileUpload:
         """Seal an attachment of a record, with the keywords to find it by, ready for the cloud.
 
@@ -446,13 +448,17 @@ class Provider(Party):
         record_id : int or str
             The record, as in the column of ids.
         source : bytes-like, path or binary file
-            A text document, an image: what is attached. It is read whole.
+            A text document, an image: what is attached. A large file that a path names is read a
+            piece at a time; a pipe or file object is read whole.
         name, media_type : str
             What it is called, and a type as in ``image/jpeg``.
         keywords : sequence of str
             What it is found by; see `find`.
         cipher : str
             One of `mopse.ciphers.names` that is authenticated.
+        to : path, optional
+            A new file that the message is written to, instead of memory, and sent from. It is there
+            when it is whole, and for its owner only; it is needed until a cloud has taken it.
 
         Raises
         ------
@@ -460,10 +466,14 @@ class Provider(Party):
             If a keyword is empty or there are more than 4,096, or there is no such cipher or it is
             not authenticated.
         mopse.errors.FileAccessError
-            If the file cannot be read; `mopse.errors.MissingFileError` if there is none.
+            If the file cannot be read, or is changed meanwhile; `mopse.errors.MissingFileError` if
+            there is none. Or if there is a file at ``to`` already, or it cannot be written.
 
         Notes
         -----
+        Costs the cipher's time and that of SHA-512, and 16 bytes per 64 KiB. With a path and ``to``
+        memory does not grow with the file.
+
         Whoever may open the record may open its attachments. Name, type and keywords are hidden
         from the cloud; it learns the record's pseudonym, the size, and how many keywords there are.
         An attachment is bound to owner, provider, epoch, record, name and type.
@@ -473,9 +483,7 @@ class Provider(Party):
             text(record_id, "the record's id")
         ids = record_ids(as_ids([record_id]).to_frame(), "ids")
         called = text(name, "a file's name"), text(media_type, "a media type")
-        contents = byte_array(content(source), "the file")
-        message = self._keyring.attach(ids, text(cipher, "a cipher"), *called, contents, words)
-        return FileUpload._signed(message)
+        return attached(self._keyring, source, to, ids, text(cipher, "a cipher"), called, words)
 
     def catch_up(self, cloud: Any, *counts: Any) -> bool:
         """Learn from a cloud what this keyring has missed, and go on from there.

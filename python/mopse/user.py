@@ -20,6 +20,7 @@ from mopse._answers import (
     matching,
     opened,
 )
+from mopse._bodies import opened_to
 from mopse._checks import (
     ceiling,
     instance,
@@ -60,6 +61,7 @@ from mopse.messages import (
     Opened,
     Query,
     SealedFile,
+    WrittenFile,
     as_message,
 )
 from mopse.schema import Schema
@@ -654,7 +656,29 @@ class User(Asking, Searching):
         prove = listing_prover(self._grants, listing, request, proof, max_age)
         return described(listing, request, describe, faults, prove)
 
-    def open_file(self, sealed: SealedFile, request: FileRequest, *, proof: bool = False) -> File:
+    @overload
+    def open_file(
+        self, sealed: SealedFile, request: FileRequest, *, proof: bool = ..., to: None = None
+    ) -> File: ...
+
+    @overload
+    def open_file(
+        self,
+        sealed: SealedFile,
+        request: FileRequest,
+        *,
+        proof: bool = ...,
+        to: str | os.PathLike[str],
+    ) -> WrittenFile: ...
+
+    def open_file(
+        self,
+        sealed: SealedFile,
+        request: FileRequest,
+        *,
+        proof: bool = False,
+        to: str | os.PathLike[str] | None = None,
+    ) -> File | WrittenFile:
         """Return an attachment of a record that was granted; see `mopse.Owner.open_file`.
 
         Raises
@@ -672,7 +696,15 @@ class User(Asking, Searching):
         ) -> tuple[Description, bytes]:
             return self._grants.open_file(fetched, request, int(time.time()))
 
-        return opened(sealed, request, open_fetched, proof)
+        if to is None:
+            return opened(sealed, request, open_fetched, proof)
+        return opened_to(sealed, request, self._begin_opening, proof, to)
+
+    def _begin_opening(
+        self, fetched: _mopse.message.Fetched, request: _mopse.message.Request
+    ) -> tuple[Description, _mopse.party.Opening]:
+        now = int(time.time())
+        return _mopse.party.begin_granted_opening(self._grants, fetched, request, now)
 
     def __reduce__(self) -> Never:
         raise WrongTypeError(

@@ -252,6 +252,7 @@ fn of_party(error: &party::Error) -> Exception {
         | party::Error::Portion { .. }
         | party::Error::ProvenCells { .. }
         | party::Error::RowNumber { .. }
+        | party::Error::Contents
         | party::Error::Rows { .. }
         | party::Error::Stored { .. }
         | party::Error::TwoRanges { .. }

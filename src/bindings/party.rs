@@ -15,7 +15,7 @@ use super::message::{
 };
 use super::schema::{Field, Schema};
 use super::{filled, halves, joined, released};
-use crate::cipher::{self, password::Cost};
+use crate::cipher::password::Cost;
 use crate::keys::Key;
 use crate::lock::Lock;
 use crate::message::audit::Stated;
@@ -55,7 +55,7 @@ type Opened<'py> = (
 /// Handle as text, column, cause.
 type Fault = (String, Option<String>, String);
 /// Name, media type, size in bytes.
-type Described = (String, String, u64);
+pub(super) type Described = (String, String, u64);
 /// A group, and the first and last ciphertext of each cell.
 type GroupSpans<'py> = (String, Bound<'py, PyArray2<i64>>);
 /// Name, rows that hold a value, plaintexts.
@@ -182,11 +182,11 @@ pub(super) fn as_ranges(ranges: Vec<(String, i64, i64)>) -> Vec<Range> {
     ranges.into_iter().map(|(field, low, high)| Range { field, low, high }).collect()
 }
 
-fn slices(words: &[PyBackedBytes]) -> Vec<&[u8]> {
+pub(super) fn slices(words: &[PyBackedBytes]) -> Vec<&[u8]> {
     words.iter().map(|word| &**word).collect()
 }
 
-fn described(description: Description) -> Described {
+pub(super) fn described(description: Description) -> Described {
     (description.name, description.media_type, description.size)
 }
 
@@ -251,7 +251,7 @@ impl Keyring {
     }
 
     /// The same of work that changes it at its end, so that it may be stopped before.
-    fn write_last<T: Send>(
+    pub(super) fn write_last<T: Send>(
         &self,
         py: Python<'_>,
         work: impl FnOnce(&mut party::Keyring) -> T + Send,
@@ -786,29 +786,6 @@ impl Keyring {
             }
         })??;
         opened(py, found, is_report)
-    }
-
-    /// Seal a file of a record, with its keyword entries.
-    #[expect(clippy::too_many_arguments, reason = "they are those of `mopse.Provider.attach`")]
-    fn attach<'py>(
-        &self,
-        py: Python<'py>,
-        record_id: Bound<'py, PyAny>,
-        cipher: &str,
-        name: &str,
-        media_type: &str,
-        contents: PyReadonlyArray1<'py, u8>,
-        keywords: Vec<PyBackedBytes>,
-    ) -> PyResult<Bound<'py, PyBytes>> {
-        let (algorithm, contents) = (cipher::find(cipher)?, contents.as_slice()?);
-        let (keywords, named) = (slices(&keywords), (name, media_type));
-        let message = with_ids(&record_id, |id| {
-            let attach = |keyring: &mut party::Keyring| {
-                keyring.attach(id, algorithm, named, contents, &keywords)
-            };
-            Ok(self.write_last(py, attach)??)
-        })?;
-        Ok(PyBytes::new(py, &message))
     }
 
     fn request_notes<'py>(&self, py: Python<'py>, expiry: u64) -> PyResult<Bound<'py, PyBytes>> {

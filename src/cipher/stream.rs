@@ -35,8 +35,11 @@ pub const SEGMENT: usize = SEGMENT_LEN as usize;
 pub const HEAD_LEN: usize = 9 + NAME_LEN + 4 + SALT_LEN;
 
 const SEGMENT_LEN: u32 = 1 << 16;
+/// Bytes that make a file's key one of its own.
+pub(crate) const SALT_LEN: usize = 32;
+
 const NAME_LEN: usize = 24;
-const SALT_LEN: usize = 32;
+
 /// What both ends know: the cipher under the file's key, and where they are.
 struct State {
     cipher: Box<dyn Cipher>,
@@ -111,7 +114,8 @@ impl StreamSealer {
         Self::with_salt(algorithm, key, associated, salt)
     }
 
-    fn with_salt(
+    /// The same with a salt that is given: one that comes twice with a key may go with one file only.
+    pub(crate) fn with_salt(
         algorithm: &Algorithm,
         key: &Key,
         associated: &[u8],

@@ -161,6 +161,14 @@ impl StoredFile {
         Ok((file, has_body))
     }
 
+    /// All of the attachment that brought it before its body, which has so many bytes.
+    #[must_use]
+    pub(crate) fn before_body(&self, size: u64) -> Vec<u8> {
+        let mut writer = Writer::new(Kind::Attachment);
+        self.write_before_body(&mut writer, size);
+        writer.0
+    }
+
     /// The attachment that brought it, of what else was signed with it.
     pub(super) fn as_attached(&self, deed: &[u8]) -> Vec<u8> {
         let mut writer = Writer::new(Kind::Attachment);
@@ -217,10 +225,9 @@ impl StoredFile {
 }
 
 impl Attachment {
-    /// What the provider signs.
-    pub(crate) fn message(&self) -> Vec<u8> {
-        let mut writer = Writer::new(Kind::Attachment);
-        self.file.write(&mut writer);
+    /// What the provider signs, as far as it stands after the body.
+    pub(crate) fn after_body(&self) -> Vec<u8> {
+        let mut writer = Writer::default();
         writer.count(self.entries.len());
         for entry in &self.entries {
             writer.u128(entry.label).u128(entry.masked);

@@ -63,6 +63,11 @@ pub(super) fn check_id(what: &'static str, id: u128, request: &Request) -> Resul
     Err(Error::Answer { what, why: "it is of another request".to_owned() })
 }
 
+/// A file that is to be proven came without what its provider signed.
+pub(super) fn no_deed() -> Error {
+    Error::Proof { why: "the provider's signature did not come with the file".to_owned() }
+}
+
 impl Listing {
     /// The listing as it travels.
     #[must_use]
@@ -231,10 +236,7 @@ impl Fetched {
     ///
     /// [`Error::Proof`] without its deed, [`Error::Signature`] if it is forged.
     pub fn prove(&self) -> Result<(), Error> {
-        let Some(deed) = &self.deed else {
-            let why = "the provider's signature did not come with the file".to_owned();
-            return Err(Error::Proof { why });
-        };
+        let deed = self.deed.as_ref().ok_or_else(no_deed)?;
         let signed = Attachment::decode(&self.file.as_attached(deed));
         signed.map(drop).map_err(|_| Error::Signature { what: Kind::StoredFile.name() })
     }

@@ -27,8 +27,9 @@
 use zeroize::Zeroizing;
 
 use super::Error;
-use crate::cipher::{Algorithm, aes_gcm_siv, envelope, stream};
-use crate::keys::{Key, Purpose};
+use crate::cipher::stream::{HEAD_LEN, SALT_LEN, SEGMENT, StreamOpener, StreamSealer};
+use crate::cipher::{self, Algorithm, TAG_LEN, aes_gcm_siv, envelope, stream};
+use crate::keys::{Key, Purpose, fill_random};
 use crate::message::attachment::StoredFile;
 use crate::message::certificate::Owner;
 use crate::message::place::{Epoch, Node};
@@ -121,11 +122,48 @@ impl<'a> Place<'a> {
     }
 }
 
+/// What is drawn for a file.
+pub(super) struct Drawn {
+    /// For its description.
+    pub nonce: [u8; aes_gcm_siv::NONCE_LEN],
+    /// For its body.
+    pub salt: [u8; SALT_LEN],
+}
+
+impl Drawn {
+    /// Random bytes.
+    fn random() -> Result<Self, Error> {
+        let mut drawn = Self { nonce: [0; _], salt: [0; _] };
+        fill_random(&mut drawn.nonce)?;
+        fill_random(&mut drawn.salt)?;
+        Ok(drawn)
+    }
+}
+
+/// Seals the description of a file under its record's key; returns it, and what seals the body.
+///
+/// # Errors
+///
+/// [`cipher::Error::NotAuthenticated`] if the cipher has no tag.
+pub(super) fn sealing(
+    record: &Key,
+    place: Place<'_>,
+    algorithm: &Algorithm,
+    description: &Description,
+    Drawn { nonce, salt }: Drawn,
+) -> Result<(Vec<u8>, StreamSealer), Error> {
+    let (key, associated, named) = (place.key(record), place.encode(), description.encode());
+    let cipher = aes_gcm_siv::under(&Place::of_description(&key));
+    let sealed = envelope::seal(&cipher, &nonce, &associated, &named).map_err(|_| Error::File)?;
+    let associated = Zeroizing::new([&associated[..], &named].concat());
+    Ok((sealed, StreamSealer::with_salt(algorithm, &key, &associated, salt)?))
+}
+
 /// Seals a file under its record's key; returns its description and its body.
 ///
 /// # Errors
 ///
-/// [`cipher::Error::NotAuthenticated`](crate::cipher::Error::NotAuthenticated) if the cipher has no tag, [`keys::Error::Randomness`](crate::keys::Error::Randomness).
+/// [`cipher::Error::NotAuthenticated`] if the cipher has no tag, [`keys::Error::Randomness`](crate::keys::Error::Randomness).
 pub fn seal(
     record: &Key,
     place: Place<'_>,
@@ -133,13 +171,11 @@ pub fn seal(
     description: &Description,
     contents: &[u8],
 ) -> Result<(Vec<u8>, Vec<u8>), Error> {
-    let (key, associated, named) = (place.key(record), place.encode(), description.encode());
-    let mut nonce = [0; aes_gcm_siv::NONCE_LEN];
-    crate::keys::fill_random(&mut nonce)?;
-    let cipher = aes_gcm_siv::under(&Place::of_description(&key));
-    let sealed = envelope::seal(&cipher, &nonce, &associated, &named).map_err(|_| Error::File)?;
-    let associated = Zeroizing::new([&associated[..], &named].concat());
-    Ok((sealed, stream::seal(algorithm, &key, &associated, contents)?))
+    let (sealed, mut sealer) = sealing(record, place, algorithm, description, Drawn::random()?)?;
+    let mut body = sealer.head().to_vec();
+    body.resize(HEAD_LEN + StreamSealer::sealed_len(contents.len()), 0);
+    sealer.push(contents, true, &mut body[HEAD_LEN..])?;
+    Ok((sealed, body))
 }
 
 /// Returns what a file is called.
@@ -155,6 +191,11 @@ pub fn describe(record: &Key, stored: &StoredFile) -> Result<Description, Error>
     Description::decode(&bytes).map_err(|_| Error::File)
 }
 
+/// What the body of a file is bound to.
+fn bound(stored: &StoredFile, description: &Description) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new([&Place::of(stored).encode()[..], &description.encode()].concat())
+}
+
 /// Returns what a file is called and what it holds.
 ///
 /// # Errors
@@ -162,11 +203,95 @@ pub fn describe(record: &Key, stored: &StoredFile) -> Result<Description, Error>
 /// [`Error::File`] if anything in it was changed, cut or belongs elsewhere, or there is no body.
 pub fn open(record: &Key, stored: &StoredFile) -> Result<(Description, Vec<u8>), Error> {
     let description = describe(record, stored)?;
-    let place = Place::of(stored);
-    let associated = Zeroizing::new([&place.encode()[..], &description.encode()].concat());
+    let associated = bound(stored, &description);
     let body = stored.body.as_ref().ok_or(Error::File)?;
-    let contents = stream::open(&place.key(record), &associated, body).map_err(|_| Error::File)?;
+    let key = Place::of(stored).key(record);
+    let contents = stream::open(&key, &associated, body).map_err(|_| Error::File)?;
     Ok((description, contents))
+}
+
+/// Returns what a file is called, and what opens its body as it comes.
+///
+/// # Errors
+///
+/// [`Error::File`] if the description was changed or belongs elsewhere.
+pub fn opening(record: &Key, stored: &StoredFile) -> Result<(Description, Opening), Error> {
+    let description = describe(record, stored)?;
+    let associated = bound(stored, &description);
+    let key = Place::of(stored).key(record);
+    let opening = Opening { key, associated, opener: None, held: Vec::new() };
+    Ok((description, opening))
+}
+
+/// The body of a file that is opened as it comes.
+///
+/// What was given out is genuine; only the [end](Self::end) tells that it was all.
+#[derive(Debug)]
+pub struct Opening {
+    key: Key,
+    associated: Zeroizing<Vec<u8>>,
+    opener: Option<StreamOpener>,
+    /// What came and was not opened: the head until it is whole, then what may be the last segment.
+    held: Vec<u8>,
+}
+
+impl Opening {
+    const SEALED: usize = SEGMENT + TAG_LEN;
+
+    /// How many bytes a piece opens to at most, with what is held.
+    #[must_use]
+    pub fn room(&self, piece: usize) -> usize {
+        self.held.len().saturating_add(piece)
+    }
+
+    /// Takes the next bytes of the body, and opens what is whole and not the last of it into a slice of
+    /// [`room`](Self::room); returns how much that is.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`] if it was changed, cut, moved, or belongs elsewhere.
+    pub fn feed(&mut self, piece: &[u8], plaintext: &mut [u8]) -> Result<usize, Error> {
+        self.held.extend_from_slice(piece);
+        if self.opener.is_none() {
+            let Some(head) = self.held.get(..HEAD_LEN) else { return Ok(0) };
+            let opener = StreamOpener::new(head, &self.key, &self.associated);
+            self.opener = Some(opener.map_err(|_| Error::File)?);
+            self.held.drain(..HEAD_LEN);
+        }
+        let whole = self.held.len().saturating_sub(1) / Self::SEALED * Self::SEALED;
+        if whole == 0 {
+            return Ok(0);
+        }
+        let opened = self.open(whole, false, plaintext)?;
+        self.held.drain(..whole);
+        Ok(opened)
+    }
+
+    /// Opens the last of the body.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`] if that was changed, or the body was cut or goes on.
+    pub fn end(mut self, plaintext: &mut [u8]) -> Result<usize, Error> {
+        self.open(self.held.len(), true, plaintext)
+    }
+
+    fn open(&mut self, sealed: usize, is_last: bool, plaintext: &mut [u8]) -> Result<usize, Error> {
+        let opener = self.opener.as_mut().ok_or(Error::File)?;
+        let opened = StreamOpener::opened_len(sealed).ok_or(Error::File)?;
+        let got = plaintext.len();
+        let plaintext = plaintext.get_mut(..opened).ok_or(Error::Length {
+            what: "the buffer for the file",
+            expected: opened,
+            got,
+        })?;
+        // What says how it is wrong would tell apart what nobody should.
+        opener.push(&self.held[..sealed], is_last, plaintext).map_err(|error| match error {
+            cipher::Error::Length { .. } => error.into(),
+            _ => Error::File,
+        })?;
+        Ok(opened)
+    }
 }
 
 #[cfg(test)]

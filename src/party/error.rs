@@ -260,6 +260,10 @@ pub enum Error {
     #[error("the file does not open")]
     File,
 
+    /// The contents of a file are longer or shorter than was said when they were begun.
+    #[error("the file has not as many bytes as were said before")]
+    Contents,
+
     /// A note of keywords does not open. There is no detail, on purpose.
     #[error("note {position} of the uses of keywords does not open")]
     Note {

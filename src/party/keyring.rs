@@ -32,6 +32,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use ed25519_dalek::{Signer, SigningKey};
+use sha2::{Digest, Sha512};
 
 use super::Error;
 use super::hierarchy::Below;
@@ -49,7 +50,7 @@ use crate::message;
 use crate::message::certificate::{Chain, Owner};
 use crate::message::limits::MOST_SLOTS;
 use crate::message::place::{Epoch, Group, Node, Stamp};
-use crate::message::signature::{SIGNATURE_LEN, to_sign};
+use crate::message::signature::{SIGNATURE_LEN, to_sign_of};
 use crate::operations::{Operation, count};
 use crate::schema::Schema;
 use crate::scheme::mopse::{Handle, Mopse};
@@ -231,6 +232,24 @@ impl Keyring {
         }
     }
 
+    /// Random bytes for what has a random number; with a seed, those that follow from that.
+    pub(super) fn random_for<const N: usize>(
+        &self,
+        number: u128,
+        what: &str,
+    ) -> Result<[u8; N], Error> {
+        let mut bytes = [0; N];
+        let Some(seed) = &self.seed else {
+            fill_random(&mut bytes)?;
+            return Ok(bytes);
+        };
+        let label = [b"/for/", what.as_bytes(), b"/", &number.to_be_bytes()].concat();
+        let key = seed.key.child(Purpose::Seed, &label, 0);
+        let drawn = key.expose().get(..N).ok_or(crate::keys::Error::Randomness)?;
+        bytes.copy_from_slice(drawn);
+        Ok(bytes)
+    }
+
     /// A random number.
     pub(super) fn number(&self, of: &[u8]) -> Result<u128, Error> {
         Ok(u128::from_le_bytes(self.random(of)?))
@@ -330,6 +349,11 @@ impl Keyring {
 
     pub(crate) fn sign(&self, message: &[u8]) -> [u8; SIGNATURE_LEN] {
         sign(self.signer(), message)
+    }
+
+    /// Signs a message that was hashed as it was made.
+    pub(super) fn sign_hashed(&self, hashed: Sha512) -> [u8; SIGNATURE_LEN] {
+        sign_hashed(self.signer(), hashed)
     }
 
     pub(crate) fn signed(&self, mut message: Vec<u8>) -> Vec<u8> {
@@ -449,8 +473,13 @@ impl fmt::Debug for Keyring {
 }
 
 pub(super) fn sign(key: &SigningKey, message: &[u8]) -> [u8; SIGNATURE_LEN] {
+    sign_hashed(key, Sha512::new_with_prefix(message))
+}
+
+/// Signs a message that was hashed as it was made.
+fn sign_hashed(key: &SigningKey, hashed: Sha512) -> [u8; SIGNATURE_LEN] {
     count(Operation::Signature, 1);
-    key.sign(&to_sign(message)).to_bytes()
+    key.sign(&to_sign_of(hashed)).to_bytes()
 }
 
 pub(super) fn signing_key(key: &Key) -> SigningKey {

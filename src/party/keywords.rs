@@ -69,9 +69,14 @@ fn keyword_key(provider: &Key) -> Key {
     provider.child(Purpose::Keyword, b"", 0)
 }
 
+/// The label of a keyword's child, which is as secret as the word.
+fn numbered(number: u8, keyword: &[u8]) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new([&[number], keyword].concat())
+}
+
 /// What stands for a keyword where its uses are counted.
 fn tag(key: &Key, keyword: &[u8]) -> Tag {
-    let tag = key.child(Purpose::Keyword, &[&[TAG], keyword].concat(), 0);
+    let tag = key.child(Purpose::Keyword, &numbered(TAG, keyword), 0);
     let (halves, _) = tag.expose().as_chunks::<16>();
     halves[0]
 }
@@ -86,7 +91,7 @@ pub fn tag_of(provider: &Key, keyword: &[u8]) -> Tag {
 #[must_use]
 pub fn trapdoor(provider: &Key, keyword: &[u8]) -> Trapdoor {
     let key = keyword_key(provider);
-    let half = |number: u8| key.child(Purpose::Keyword, &[&[number], keyword].concat(), 0);
+    let half = |number: u8| key.child(Purpose::Keyword, &numbered(number, keyword), 0);
     let mut bytes = [0; TRAPDOOR_LEN];
     bytes[..TRAPDOOR_LEN / 2].copy_from_slice(half(1).expose());
     bytes[TRAPDOOR_LEN / 2..].copy_from_slice(half(2).expose());
@@ -235,7 +240,8 @@ pub fn note(
     note_with(provider, (owner, node, file), used, &nonce)
 }
 
-fn note_with(
+/// The same with a nonce that is given.
+pub(super) fn note_with(
     provider: &Key,
     (owner, node, file): (&Owner, &Node, u128),
     used: &[(Tag, u64)],

@@ -12,7 +12,7 @@ use std::num::NonZeroU64;
 
 use super::Error;
 use super::Range;
-use super::attachments::{self, Description};
+use super::attachments::{self, Description, Opening};
 use super::columns::{Column, Values};
 use super::grants::{Grants, Opener, Rows};
 use super::keyring::Keyring;
@@ -242,6 +242,21 @@ impl Keyring {
         fetched.check(request)?;
         attachments::open(&self.record_of(&fetched.file)?, &fetched.file)
     }
+
+    /// The same of a file whose body is to come: what it is called, and what opens that.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open_file`](Self::open_file) that are about the description.
+    pub fn opening(
+        &self,
+        fetched: &Fetched,
+        request: &Request,
+    ) -> Result<(Description, Opening), Error> {
+        self.check_owner(request)?;
+        fetched.check(request)?;
+        attachments::opening(&self.record_of(&fetched.file)?, &fetched.file)
+    }
 }
 
 impl Grants {
@@ -353,6 +368,21 @@ impl Grants {
     ) -> Result<(Description, Vec<u8>), Error> {
         fetched.check(request)?;
         attachments::open(&self.record_of(&fetched.file, now)?, &fetched.file)
+    }
+
+    /// The same of a file whose body is to come: what it is called, and what opens that.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open_file`](Self::open_file) that are about the description.
+    pub fn opening(
+        &self,
+        fetched: &Fetched,
+        request: &Request,
+        now: u64,
+    ) -> Result<(Description, Opening), Error> {
+        fetched.check(request)?;
+        attachments::opening(&self.record_of(&fetched.file, now)?, &fetched.file)
     }
 }
 

@@ -1,5 +1,5 @@
-//! What a provider uploads: sealed rows of a table with their index entries, changes and removals of rows,
-//! and attachments.
+//! What a provider uploads: sealed rows of a table with their index entries, changes and removals of rows.
+//! Files are [attached](super::attaching).
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -7,7 +7,6 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::Error;
-use super::attachments::{self, Description, Place};
 use super::columns::Column;
 use super::grants::{Opener, Rows};
 use super::keyring::Keyring;
@@ -15,13 +14,9 @@ use super::keywords;
 use super::ledger::Added;
 use super::opening::{ids_of, indexed_of, origin_of};
 use super::records::{self, Author, FILES, Ids, Names, Origin, REST, readers_key, record_key};
-use crate::cipher::Algorithm;
 use crate::message;
 use crate::message::answer::Part;
-use crate::message::attachment::{Attachment, StoredFile};
-use crate::message::limits::{
-    LONGEST_DESCRIPTION, LONGEST_LAYOUT, LONGEST_NAME, MOST_PORTIONS, MOST_RECORDS, at_most,
-};
+use crate::message::limits::{LONGEST_LAYOUT, LONGEST_NAME, MOST_PORTIONS, MOST_RECORDS, at_most};
 use crate::message::notes::Notes;
 use crate::message::place::{Epoch, Node};
 use crate::message::request::Request;
@@ -455,55 +450,6 @@ impl Keyring {
         let table = Table { columns: &rows.columns, ids, id, indexed: &indexed, now };
         made.push(self.upload(&table, Change::Update, &versions)?);
         Ok(())
-    }
-
-    /// Seals a file of a record, with the entries that its keywords find it by, into one signed message.
-    ///
-    /// # Errors
-    ///
-    /// [`message::Error::Scope`] for the owner, who uploads nothing, [`Error::OneRecord`] if there is not one id or
-    /// a keyword was used too often, [`message::Error::TooMany`] if there are too many keywords or its name is too long,
-    /// [`cipher::Error::NotAuthenticated`](crate::cipher::Error::NotAuthenticated) if the cipher has no tag, [`keys::Error::Randomness`](crate::keys::Error::Randomness).
-    /// Nothing is counted then.
-    pub fn attach(
-        &mut self,
-        id: Ids<'_>,
-        algorithm: &Algorithm,
-        (name, media_type): (&str, &str),
-        contents: &[u8],
-        keywords: &[&[u8]],
-    ) -> Result<Vec<u8>, Error> {
-        if self.node == Node::root() {
-            return Err(self.out_of_reach("upload files".to_owned()));
-        }
-        let &[handle] = self.handles(id).as_slice() else {
-            return Err(Error::OneRecord { got: id.count() as u64 });
-        };
-        let (owner, provider) = (self.owner, self.node.clone());
-        let number = self.number(&[&handle.to_le_bytes(), name.as_bytes()].concat())?;
-        let readers = self.standing.sealing();
-        let opener = Opener::of_provider(&self.key, readers);
-        let record = opener.files_key(handle).ok_or(Error::File)?;
-        let (name, media_type) = (name.to_owned(), media_type.to_owned());
-        let made = self.counts.make(&self.key, keywords, number)?;
-        let (size, proofs) = (contents.len() as u64, made.proofs.clone());
-        let described = Description { name, media_type, size, proofs };
-        let place = Place { owner: &owner, provider: &provider, readers, handle, number };
-        let (description, body) =
-            attachments::seal(&record, place, algorithm, &described, contents)?;
-        let length = description.len();
-        at_most(LONGEST_DESCRIPTION, "bytes of the file's name and media type", length)?;
-        let note = keywords::note(&self.key, (&owner, &provider, number), &made.used)?;
-        let lineage = self.counts.lineage().clone();
-        let body = Some(body);
-        let file = StoredFile { owner, provider, readers, handle, number, description, body };
-        let (entries, chain) = (made.entries.clone(), self.chain.clone());
-        let filed = file.filed();
-        let message = self.signed(Attachment { file, entries, lineage, note, chain }.message());
-        // At the end: who is stopped before has used no keyword.
-        self.note_file(filed, made.used.iter().map(|(tag, _)| *tag).collect())?;
-        self.counts.count(number, &made);
-        Ok(message)
     }
 
     /// Learns from the notes of all that ever came from this provider how often it used each keyword, and

@@ -487,6 +487,17 @@ def message_of(name: str) -> Right:
     return lambda w: bytes(getattr(w, name))
 
 
+def in_file(name: str) -> Right:
+    """Return what writes a message to a file of its own."""
+
+    def written(w: World) -> Path:
+        path = Path(folder()) / name
+        path.write_bytes(message_of(name)(w))
+        return path
+
+    return written
+
+
 def folder() -> str:
     return tempfile.mkdtemp()
 
@@ -568,12 +579,14 @@ BY_CALL: dict[str, dict[str, Right]] = {
     "mopse.Field.plaintexts_of": {"column": lambda _: pl.Series("age", [1, 2])},
     "mopse.Field.range": {"low": same(1), "high": same(2)},
     "mopse.File": {"record": same("0" * 32), "content": same(b"x")},
+    "mopse.WrittenFile": {"record": same("0" * 32), "path": same(Path("x")), "nbytes": same(1)},
     "mopse.FileListing": {"listing": lambda w: w.listing._listing},
     "mopse.FileListing.from_bytes": {"message": message_of("listing")},
     "mopse.FileNotes": {"notes": lambda w: w.notes._notes},
     "mopse.FileNotes.from_bytes": {"message": message_of("notes")},
     "mopse.FileRequest": {"message": message_of("request")},
     "mopse.FileUpload": {"message": message_of("attached")},
+    "mopse.FileUpload.from_file": {"path": in_file("attached")},
     "mopse.LeakageReport": {"table": lambda _: mopse.leakage_report(ROWS, SCHEMA).table},
     "mopse.LewiWu": {"domain": same(100)},
     "mopse.LewiWu.compare": {
@@ -642,6 +655,7 @@ BY_CALL: dict[str, dict[str, Right]] = {
     "mopse.Seal": {"message": message_of("seal")},
     "mopse.SealedFile": {"fetched": lambda w: w.sealed._fetched},
     "mopse.SealedFile.from_bytes": {"message": message_of("sealed")},
+    "mopse.SealedFile.from_file": {"path": in_file("sealed")},
     "mopse.Upload": {"message": message_of("upload")},
     "mopse.User.accept": {"grant": lambda w: w.shared},
     "mopse.User.open": {"path": lambda _: saved("doctor")},

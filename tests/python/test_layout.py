@@ -40,6 +40,7 @@ PYTHON = {
     "_checks": {"_arrays", "_mopse", "errors"},
     "_checked": {"_arrays", "_checks", "errors"},
     "_files": {"errors"},
+    "_kept": {"_files", "errors"},
     "_progress": set(),
     "_fork": {"errors"},
     "_formulas": {*_PRIMITIVE, "_checked"},
@@ -55,13 +56,16 @@ PYTHON = {
         *("_deidentified", "_fork", "_proposals", "_table", "_types", "_verdict"),
     },
     "_reidentification": {"_checks", "_deidentified", "_derived", "_table", "errors", "schema"},
-    "messages": _PRIMITIVE,
+    "messages": {*_PRIMITIVE, "_files", "_kept"},
     "stores": {"_checked", "_checks", "_files", "_mopse", "errors", "messages"},
-    "_remote": {"_checks", "_files", "_mopse", "errors"},
-    "cloud": {*_PRIMITIVE, "_audit", "_remote", "messages", "stores"},  # its log; only the type
+    "_remote": {"_checks", "_files", "_kept", "_mopse", "errors"},
+    "_passing": {"_files", "_kept", "_mopse", "_remote", "messages", "stores"},
+    "cloud": {
+        *(_PRIMITIVE | {"_audit", "_files", "_passing", "_remote", "messages", "stores"}),
+    },  # its log; only the type
     "service": {
-        *("_checked", "_checks", "_files", "_mopse", "_remote", "cloud", "errors", "messages"),
-        "stores",
+        *("_checked", "_checks", "_files", "_mopse", "_passing", "_remote", "cloud", "errors"),
+        *("messages", "stores"),
     },
     "_audit": {"_checks", "_files", "_mopse", "errors", "messages"},
     "sharing": {
@@ -86,6 +90,7 @@ PYTHON = {
     "ciphers": {*_PRIMITIVE, "rsa"},
     "files": {*_PRIMITIVE, "_files", "_progress"},
     "leakage": {"_checks", "_reidentification", "_table", "_verdict", "errors", "schema"},
+    "_bodies": {"_checks", "_files", "_kept", "_mopse", "files", "messages"},
     "_answers": _KEYRINGS - {"_answers"},
     "_proofs": {"_answers", "_checks", "_fork", "_mopse", "errors", "messages"},
     "_requests": _KEYRINGS,
@@ -94,6 +99,7 @@ PYTHON = {
     "_party": {
         *_KEYRINGS,
         "_deidentified",
+        "_bodies",
         "_files",
         "_proofs",
         "_ranges",
@@ -101,9 +107,12 @@ PYTHON = {
         "_rights",
         "cloud",
     },  # whom they ask; only its type
-    "provider": {*_KEYRINGS, "_derived", "_party", "cloud", "files", "leakage"},
+    "provider": {*_KEYRINGS, "_bodies", "_derived", "_party", "cloud", "leakage"},
     "owner": {*_KEYRINGS, "_party", "provider"},
-    "user": {*_KEYRINGS, "_files", "_party", "_proofs", "_requests", "_rights", "cloud"},
+    "user": {
+        *_KEYRINGS,
+        *("_bodies", "_files", "_party", "_proofs", "_requests", "_rights", "cloud"),
+    },
     "plot": {*_PRIMITIVE, "_checked", "_files", "_table"},
     "datasets": {"_checked", "_checks", "_files", "_fork", "_table", "errors"},
     "specimens": {"_checked", "_checks", "errors"},
@@ -137,6 +146,7 @@ PYTHON = {
         *(
             "",
             "_answers",
+            "_bodies",
             "_checks",
             "_files",
             "_party",
@@ -153,7 +163,7 @@ PYTHON = {
 """Room of the package: rooms it may import. The package's root, which loads all, is ``""``."""
 
 PYTHON_WITH_KEYS = {
-    *("_party", "ciphers", "files", "owner", "passwords", "provider", "rsa", "schemes"),
+    *("_bodies", "_party", "ciphers", "files", "owner", "passwords", "provider", "rsa", "schemes"),
     *("secret_sharing", "user"),
 }
 
@@ -354,7 +364,9 @@ def test_the_cloud_loads_no_module_that_can_hold_a_key(statement):
         "mopse._checked",
         "mopse._checks",
         "mopse._files",
+        "mopse._kept",
         "mopse._mopse",
+        "mopse._passing",
         "mopse._remote",
         "mopse.cloud",
         "mopse.errors",

@@ -182,6 +182,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "sealed": ("the message",),
     "superseded": ("the number of older rows",),
     "target": ("a path",),
+    "to": ("a path",),
     "under": ("a provider's path",),
     "unknown_bits": ("a number",),
     "written": ("a file",),

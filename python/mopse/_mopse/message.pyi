@@ -9,6 +9,7 @@ __all__ = [
     "MOST_RECORDS",
     "MOST_SLOTS",
     "Announcement",
+    "Arriving",
     "Attachment",
     "AuditRequest",
     "Came",
@@ -312,6 +313,15 @@ class Incoming:
     @property
     def file(self) -> StoredFile | None: ...
     def end(self) -> Came: ...
+
+@final
+class Arriving:
+    def __new__(cls, is_proven: bool) -> Arriving: ...
+    def feed(self, piece: bytes) -> bytes: ...
+    def skip(self, piece: bytes) -> None: ...
+    @property
+    def head(self) -> Fetched | None: ...
+    def end(self) -> tuple[Fetched, bytes]: ...
 
 @final
 class Came:

@@ -5,6 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mopse._mopse.message import (
+    Attachment,
     AuditRequest,
     Fetched,
     Listing,
@@ -19,14 +20,20 @@ from mopse._mopse.schema import Field, Schema
 from mopse.errors import MopseError
 
 __all__ = [
+    "Attaching",
     "Grants",
     "Keyring",
+    "Opening",
     "Shelf",
     "Versions",
     "address",
     "approve_request",
     "ask_under",
     "delegate",
+    "begin_attachment",
+    "begin_granted_opening",
+    "begin_opening",
+    "end_attachment",
     "first_fault",
     "forget_own_request",
     "forget_request",
@@ -181,15 +188,6 @@ class Keyring:
         self, since: Sequence[int], start: int | None, expiry: int
     ) -> tuple[AuditRequest, bytes]: ...
     def open_part(self, part: Part, ranges: Sequence[_Range], is_report: bool) -> _Opened: ...
-    def attach(
-        self,
-        record_id: Any,
-        cipher: str,
-        name: str,
-        media_type: str,
-        contents: NDArray[np.uint8],
-        keywords: Sequence[bytes],
-    ) -> bytes: ...
     def request_notes(self, expiry: int) -> bytes: ...
     def learn_uses(self, notes: Notes, request: Request) -> bool: ...
     def search_files(self, keywords: Sequence[bytes], is_provable: bool, expiry: int) -> bytes: ...
@@ -245,6 +243,37 @@ class Grants:
     def open_file(
         self, fetched: Fetched, request: Request, now: int
     ) -> tuple[_Described, bytes]: ...
+
+@final
+class Attaching:
+    @property
+    def head(self) -> bytes: ...
+    @staticmethod
+    def sealed_len(contents: int) -> int: ...
+    def seal(self, contents: NDArray[np.uint8], sealed: NDArray[np.uint8]) -> None: ...
+
+@final
+class Opening:
+    def room(self, piece: int) -> int: ...
+    def feed(self, piece: bytes, plaintext: NDArray[np.uint8]) -> int: ...
+    def end(self, plaintext: NDArray[np.uint8]) -> int: ...
+
+def begin_attachment(
+    keyring: Keyring,
+    record_id: Any,
+    cipher: str,
+    name: str,
+    media_type: str,
+    size: int,
+    keywords: Sequence[bytes],
+) -> Attaching: ...
+def end_attachment(keyring: Keyring, attaching: Attaching) -> tuple[bytes, Attachment]: ...
+def begin_opening(
+    keyring: Keyring, fetched: Fetched, request: Request
+) -> tuple[_Described, Opening]: ...
+def begin_granted_opening(
+    grants: Grants, fetched: Fetched, request: Request, now: int
+) -> tuple[_Described, Opening]: ...
 
 _Told: TypeAlias = tuple[
     tuple[str, int | None, list[str] | None, int], str, int, int, str, int | None, str | None

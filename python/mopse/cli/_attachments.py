@@ -6,17 +6,28 @@ and cloud, sends these very bytes once more, which a cloud takes once.
 """
 
 import argparse
+import contextlib
 import hashlib
 import json
 import mimetypes
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import mopse
-from mopse._files import PRIVATE, as_file, read_whole, removed, write_whole
+from mopse._bodies import opened_by
+from mopse._files import (
+    as_file,
+    changed,
+    is_plain,
+    read_whole,
+    reading,
+    removed,
+    swapped,
+    telling,
+)
 from mopse.cli._command import Commands
 from mopse.cli._output import add_json, print_document, print_line, rows_of
 from mopse.cli._session import (
@@ -40,6 +51,8 @@ __all__ = ["add"]
 
 _MOST = 1 << 40
 """Bytes of a file that is attached: a cloud has a limit of its own."""
+
+_PIECE = 1 << 22
 
 _ANY_TYPE = "application/octet-stream"
 
@@ -95,11 +108,40 @@ def add(commands: Commands) -> None:
     attach.set_defaults(run=_attach)
 
 
+class _Contents:
+    """What is attached: a file, or what a pipe gave."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, digest = path, hashlib.sha256()
+        self.source: Any = path
+        if is_plain(path):
+            self.size, self._status = 0, self._now()
+            with reading(path) as source:
+                while piece := source.read(_PIECE):
+                    self.size += len(piece)
+                    digest.update(piece)
+        else:
+            self.source = read_whole(path, _MOST)
+            self.size = len(self.source)
+            digest.update(self.source)
+        self.digest = digest.digest()
+
+    def _now(self) -> tuple[int, ...]:
+        with telling(self._path):
+            now = os.stat(self._path)
+            return now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns
+
+    def check(self) -> None:
+        """Refuse a file that is not what it was."""
+        if self.source is self._path and self._now() != self._status:
+            raise changed(self._path)
+
+
 def _attach(given: argparse.Namespace) -> None:
     name = as_file(given.file).name if given.name is None else given.name
     guessed, _ = mimetypes.guess_type(name, strict=True)
     media_type = guessed or _ANY_TYPE if given.media_type is None else given.media_type
-    contents = read_whole(as_file(given.file), _MOST)
+    contents = _Contents(as_file(given.file))
     with session(given) as at:
         provider = as_provider(at.party, given.keyring)
         [record] = as_ids([given.record], text_ids=given.text_ids)
@@ -117,14 +159,15 @@ def _attach(given: argparse.Namespace) -> None:
 
         at.learn()
 
-        def attach() -> mopse.FileUpload:
-            return provider.attach(
-                record, contents, name=name, media_type=media_type, keywords=given.keyword
-            )
+        def attach(to: Path) -> mopse.FileUpload:
+            what = {"name": name, "media_type": media_type, "keywords": given.keyword}
+            message = provider.attach(record, contents.source, **what, to=to)
+            contents.check()
+            return message
 
         interrupted = _again(at, kept)
         if interrupted is None and found is not None and len(found) and not given.again:
-            _refuse_known(at, found, name, media_type, contents)
+            _refuse_known(at, found, name, media_type, contents, kept)
         message, is_repeated = interrupted or (_sent(at, provider, kept, attach), False)
         if given.json:
             document = {"provider": provider.path, "file": message.file, "repeated": is_repeated}
@@ -136,27 +179,46 @@ def _attach(given: argparse.Namespace) -> None:
         removed(kept)  # now that whoever gave the command knows
 
 
-def _place(keyring: str, provider: mopse.Provider, said: list[Any], contents: bytes) -> Path:
+def _place(keyring: str, provider: mopse.Provider, said: list[Any], contents: _Contents) -> Path:
     """Return where an attachment is kept: by a name that tells nothing without the keyring."""
-    digest = hashlib.sha256(json.dumps(said).encode() + b"\0" + hashlib.sha256(contents).digest())
+    digest = hashlib.sha256(json.dumps(said).encode() + b"\0" + contents.digest)
     name = provider.handles([digest.hexdigest()]).tobytes().hex()
     place = Path(os.path.realpath(keyring))
     return place.with_name(f"{place.name}.{name}.attachment")
 
 
+@contextlib.contextmanager
+def _beside(kept: Path, ending: str) -> Iterator[Path]:
+    """Lend a name beside an attachment that is kept, for a file that is gone at the end."""
+    beside = kept.with_name(f"{kept.name}.{ending}")
+    removed(beside)  # as a command that was killed leaves it
+    try:
+        yield beside
+    finally:
+        removed(beside)
+
+
 def _refuse_known(
-    at: Session, found: mopse.Answer, name: str, media_type: str, contents: bytes
+    at: Session,
+    found: mopse.Answer,
+    name: str,
+    media_type: str,
+    contents: _Contents,
+    kept: Path,
 ) -> None:
     """Refuse a file that a record has already."""
     request = at.party.files_of(found)
     # What does not open is for `mopse find` to say.
     files, _ = at.party.files(at.cloud.find(request), request, faults="report")
-    described = {"name": name, "media_type": media_type, "size_bytes": len(contents)}
+    described = {"name": name, "media_type": media_type, "size_bytes": contents.size}
     for file in rows_of(files):
         if any(file[what] != value for what, value in described.items()):
             continue
-        one = at.party.fetch(file["file"], listed=request)
-        if at.party.open_file(at.cloud.fetch(one), one).content == contents:
+        one, digest = at.party.fetch(file["file"], listed=request), hashlib.sha256()
+        with _beside(kept, "fetched") as place:
+            sealed = at.cloud.fetch(one, to=place)
+            opened_by(sealed, one, at.party._begin_opening, False, digest.update)
+        if digest.digest() == contents.digest:
             raise InvalidInputError(
                 f"the record has this file already, as {file['file']}, and nothing was attached: "
                 "--again does it nevertheless"
@@ -170,9 +232,10 @@ def _again(at: Session, kept: Path) -> tuple[mopse.FileUpload, bool] | None:
     """
     if not kept.exists():
         return None
-    contents = read_whole(kept, _MOST)
     try:
-        message = mopse.FileUpload(contents)
+        message = mopse.FileUpload.from_file(kept)
+    except FileAccessError:
+        raise
     except MopseError:  # it was changed since
         return None
     try:
@@ -182,27 +245,33 @@ def _again(at: Session, kept: Path) -> tuple[mopse.FileUpload, bool] | None:
     except (UnreachableError, FileAccessError):
         raise
     except MopseError:  # as of an epoch that was left meanwhile, where it may have come before that
-        return (message, True) if _is_stored(at, message) else None
+        return (message, True) if _is_stored(at, message, kept) else None
     return message, False
 
 
-def _is_stored(at: Session, message: mopse.FileUpload) -> bool:
+def _is_stored(at: Session, message: mopse.FileUpload, kept: Path) -> bool:
+    def fetch() -> None:
+        with _beside(kept, "fetched") as place:
+            at.cloud.fetch(at.party.fetch(message.file), to=place)
+
     try:
-        at.up_to_date(lambda: at.cloud.fetch(at.party.fetch(message.file)))
+        at.up_to_date(fetch)
     except InvalidInputError:
         return False
     return True
 
 
 def _sent(
-    at: Session, provider: mopse.Provider, kept: Path, attach: Callable[[], mopse.FileUpload]
+    at: Session, provider: mopse.Provider, kept: Path, attach: Callable[[Path], mopse.FileUpload]
 ) -> mopse.FileUpload:
     """Attach a file, and return what was sent; without an answer it is kept."""
 
     def send() -> mopse.FileUpload:
-        message = attach()
-        at.save()  # what a lost keyring counts twice is refused; what never arrives is not
-        write_whole(kept, bytes(message), PRIVATE)
+        with _beside(kept, "new") as place:
+            message = attach(place)
+            at.save()  # what a lost keyring counts twice is refused; what never arrives is not
+            swapped(place, kept)
+        message = message._moved(kept)
         at.cloud.receive(message)
         return message
 

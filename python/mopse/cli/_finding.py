@@ -11,13 +11,16 @@ import contextlib
 import datetime
 import errno
 import json
+import os
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import mopse
 from mopse._answers import asked_by_a_user
-from mopse._files import PRIVATE, as_file, is_plain, read_whole, write_whole
+from mopse._bodies import opened_by
+from mopse._files import PRIVATE, as_file, creating, is_plain, read_whole, replacing, telling
 from mopse.cli._command import Commands, NotUnderstoodError
 from mopse.cli._found import faults_in_commands
 from mopse.cli._grants import add_expiry, add_out, lent, write_new
@@ -216,8 +219,7 @@ def _fetch(given: argparse.Namespace) -> None:
     if given.request is None:
         with session(given) as at:
             request = at.party.fetch(given.number)
-            sealed = at.cloud.fetch(request, proof=given.proof)
-            file = at.party.open_file(sealed, request, proof=given.proof)
+            name, media_type, provider, size = _written(given, out, at.cloud, at.party, request)
     else:
         request = _read(given.request, _FETCH)
         with (
@@ -226,16 +228,50 @@ def _fetch(given: argparse.Namespace) -> None:
             naming(given.request),
             asked_by_a_user("the request"),
         ):
-            sealed = cloud.fetch(request, proof=given.proof)
-            file = holder.open_file(sealed, request, proof=given.proof)
-    write_whole(out, file.content, PRIVATE)
-    told = {"name": file.name, "media_type": file.media_type, "provider": file.provider}
+            name, media_type, provider, size = _written(given, out, cloud, holder, request)
     if given.json:
-        print_document({**told, "bytes": len(file.content), "out": given.out})
+        told = {"name": name, "media_type": media_type, "provider": provider}
+        print_document({**told, "bytes": size, "out": given.out})
     else:
-        print_line(
-            f"{given.out}: {file.name!r} of {file.provider}, {counted(len(file.content), 'byte')}."
-        )
+        print_line(f"{given.out}: {name!r} of {provider}, {counted(size, 'byte')}.")
+
+
+def _written(
+    given: argparse.Namespace,
+    out: Path,
+    cloud: mopse.Cloud,
+    holder: Any,
+    request: mopse.FileRequest,
+) -> tuple[str, str, str, int]:
+    """Fetch and open a file a piece at a time; return its name, type, provider and size."""
+    with _folder_for(out) as folder:
+        sealed = cloud.fetch(request, proof=given.proof, to=folder / "sealed")
+
+        def opened(write: Callable[[Any], Any]) -> tuple[str, str, str, int]:
+            begin = holder._begin_opening
+            file, called, size = opened_by(sealed, request, begin, given.proof, write)
+            return called[0], called[1], file.provider, size
+
+        if given.replace or out.exists():
+            if out.exists() and not is_plain(out):
+                opened(lambda _: None)  # a pipe is given nothing that is not known to be all
+            with replacing(out, PRIVATE) as target:
+                return opened(target.write)
+        with creating(out, PRIVATE) as target:
+            return opened(target.write)
+
+
+@contextlib.contextmanager
+def _folder_for(out: Path) -> Iterator[Path]:
+    """Lend a folder for what is sealed, on the disk that it is opened to where that can be."""
+    is_there = out.exists() and not is_plain(out)
+    parent = None if is_there or not os.access(out.parent, os.W_OK) else out.parent
+    with telling(out):
+        if not out.parent.is_dir():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        lent = tempfile.TemporaryDirectory(prefix=".mopse.", dir=parent)
+    with lent as folder:
+        yield Path(folder)
 
 
 def _request(given: argparse.Namespace) -> None:

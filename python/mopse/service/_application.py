@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from mopse._checked import checked
+from mopse._passing import outgoing, takes_streams
 from mopse._remote import ATTRIBUTES, BYTES, REQUEST, ROOT, RemoteGate
 from mopse.cloud import Cloud
 from mopse.errors import (
@@ -36,7 +37,7 @@ from mopse.service._description import DESCRIPTION
 from mopse.service._limits import Limits
 from mopse.service._log import RequestLog
 from mopse.service._metrics import Metrics
-from mopse.service._streams import Incomings, outgoing, takes_streams
+from mopse.service._streams import Incomings
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -260,7 +261,7 @@ class Endpoint:
         self._service, self._name, self._call = service, name, call
         limits = service.limits
         self._most = limits.message_bytes if call.is_long else limits.question_bytes
-        self._is_streamed = call.is_streamed and takes_streams(service.cloud)
+        self._is_streamed = call.is_streamed and takes_streams(service.cloud._store)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Take a message, have the cloud answer it, and write down what came of it."""
@@ -356,7 +357,9 @@ class Endpoint:
             if len(message) >= OWNER.stop:  # what is shorter is of nobody
                 service.check_owner(message[OWNER])
         if self._is_streamed and not call.is_long:
-            found = await service.in_thread(outgoing, service.cloud, message, options)
+            gate, is_proven = service.cloud._gate, options.get("proof", False)
+            now = int(time.time())
+            found = await service.in_thread(outgoing, gate, message, now, is_proven)
             if found is not None:
                 return Read(found, service.in_thread)
         answer: bytes = await service.in_thread(

@@ -6,9 +6,10 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+from mopse._passing import Outgoing
 from mopse._remote import BYTES
 from mopse.errors import DamagedFileError, InvalidInputError, MopseError, UnreachableError
-from mopse.service._streams import Incomings, Outgoing
+from mopse.service._streams import Incomings
 from mopse.stores import LARGE
 
 if TYPE_CHECKING:

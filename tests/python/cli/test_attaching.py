@@ -1,13 +1,17 @@
 """Attachments whose command was ended at a bad time, and is given again."""
 
+import contextlib
 import json
+import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import terminal
 from terminal import PASSWORDS
 
 from mopse import Cloud, Field, Owner, Provider, Schema
+from mopse.cli._session import Session
 from mopse.errors import UnreachableError
 
 SCHEMA = Schema(age=Field(0, 120, proof=True))
@@ -189,6 +193,84 @@ sys.meta_path.insert(0, Interrupting())
 from mopse.cli import main
 main()
 """
+
+
+def large(ward, size=6 << 20):
+    """Have the image be large, attach it, and return its number and what it holds."""
+    content = os.urandom(size)
+    (ward.folder / "x.jpg").write_bytes(content)
+    ward.attach()
+    [number] = ward.found()
+    return number, content
+
+
+def fetch(ward, number, *more, out="out.jpg", expect=0):
+    """Fetch a file as the owner."""
+    return ward.run("owner", "fetch", number, "--out", out, "--proof", *more, expect=expect)
+
+
+def test_a_large_file_is_written_whole_or_not_at_all(ward):
+    number, content = large(ward)
+    before = {path.name for path in ward.folder.iterdir()}
+    out = ward.folder / "out.jpg"
+    fetch(ward, number)
+    assert out.read_bytes() == content
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600
+    out.write_bytes(b"mine")
+    assert "--replace writes in its place" in fetch(ward, number, expect=1).stderr
+    assert out.read_bytes() == b"mine"
+    # The cloud's copy is damaged: what was there stays, and nothing else is left.
+    [body] = [path for path in ward.folder.glob("phr.duckdb.files/*")]
+    whole = body.read_bytes()
+    body.write_bytes(whole[: 5 << 20] + b"\0" + whole[(5 << 20) + 1 :])
+    fetch(ward, number, "--replace", expect=1)
+    assert out.read_bytes() == b"mine"
+    out.unlink()
+    fetch(ward, number, expect=1)
+    assert {path.name for path in ward.folder.iterdir()} <= before | {"owner.keyring.lock"}
+    body.write_bytes(whole)
+    out.write_bytes(b"mine")
+    fetch(ward, number, "--replace")
+    assert out.read_bytes() == content
+
+
+def test_a_pipe_is_given_nothing_that_is_not_known_to_be_all(ward):
+    number, content = large(ward)
+    os.mkfifo(pipe := ward.folder / "pipe")
+
+    def read():
+        with open(pipe, "rb") as taken:
+            return taken.read()
+
+    with ThreadPoolExecutor() as reader:
+        came = reader.submit(read)
+        fetch(ward, number, out="pipe")
+        assert came.result() == content
+        [body] = [path for path in ward.folder.glob("phr.duckdb.files/*")]
+        whole = body.read_bytes()
+        body.write_bytes(whole[: 5 << 20] + b"\0" + whole[(5 << 20) + 1 :])
+        came = reader.submit(read)
+        fetch(ward, number, out="pipe", expect=1)
+        with contextlib.suppress(OSError):  # nobody has opened it to write, and the reader waits
+            os.close(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
+        assert came.result() == b""
+
+
+def test_a_file_that_changes_meanwhile_is_not_attached(ward):
+    (ward.folder / "x.jpg").write_bytes(bytes(6 << 20))
+    learn = Session.learn
+
+    def change(at):
+        (ward.folder / "x.jpg").write_bytes(bytes(7 << 20))
+        return learn(at)
+
+    with ward.patch.context() as patched:
+        patched.setattr(Session, "learn", change)
+        said = ward.attach(expect=1)
+    assert "was changed while it was read" in said.stderr
+    assert not list(ward.folder.glob("*.attachment*"))
+    ward.attach()
+    assert len(ward.found()) == 1
 
 
 def test_an_interrupt_while_a_store_loads_what_it_needs_is_not_lost(ward):
