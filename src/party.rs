@@ -8,6 +8,7 @@
 //! | [`keyring`] | what is held |
 //! | [`hierarchy`], [`authority`] | what is known below; authorise, revoke, learn |
 //! | [`uploading`], [`asking`], [`opening`] | encrypt and attach; queries and requests; answers and attachments |
+//! | [`amending`], [`claims`] | records that amend another provider's; what they state |
 //! | [`ledger`], [`shelves`], [`proving`] | seals of what is stored, rows and files; whether an answer is all of it |
 //! | [`records`], [`grants`] | rows of a table, sealed one by one; the right to open some |
 //! | [`shares`], [`requests`] | with whom what is shared; who asked for what, and what became of it |
@@ -15,9 +16,11 @@
 //! | [`attachments`], [`keywords`] | files of records, and what finds them |
 //! | [`saved`] | a keyring at rest, under a password |
 
+pub mod amending;
 pub mod asking;
 pub mod attachments;
 pub mod authority;
+pub mod claims;
 pub mod columns;
 mod error;
 pub mod grants;
