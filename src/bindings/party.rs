@@ -472,6 +472,21 @@ impl Keyring {
         Ok(PyBytes::new(py, &permission))
     }
 
+    /// The query for records of a provider, and what amends them at others.
+    fn amendments<'py>(
+        &self,
+        py: Python<'py>,
+        of: &str,
+        by: Vec<String>,
+        ids: Bound<'py, PyAny>,
+        expiry: u64,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let query = with_ids(&ids, |ids| {
+            Ok(self.read(py, |keyring| keyring.amendments(of, &by, ids, expiry))??)
+        })?;
+        Ok(PyBytes::new(py, &query))
+    }
+
     /// The queries for what the present epoch holds of the records of an answer.
     fn renewed<'py>(
         &self,

@@ -127,6 +127,27 @@ impl Keyring {
         Ok(permission.signed(&records, |head| self.signed(head)))
     }
 
+    /// Asks for records of a provider by their ids, and for what amends them at some others, all at or below
+    /// this one.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`lookup`](Self::lookup).
+    pub fn amendments(
+        &self,
+        of: &str,
+        by: &[String],
+        ids: Ids<'_>,
+        expiry: u64,
+    ) -> Result<Vec<u8>, Error> {
+        // As it was spelt when it was authorised.
+        let path = self.places_of(of).first().map_or_else(|| of.to_owned(), Node::path);
+        let amending = Amending { of: &path, ids };
+        let by = by.iter().map(|by| (by.as_str(), Ids::Amending(&amending)));
+        let asked: Vec<(&str, Ids<'_>)> = std::iter::once((of, ids)).chain(by).collect();
+        self.lookup_all(&asked, expiry)
+    }
+
     /// What commits to ids is made of, at a place.
     fn secrets(&self, place: &Node, ids: Ids<'_>) -> Result<Vec<u128>, Error> {
         Ok(ids.handles(&self.key_of(place)?.child(Purpose::Handle, b"secret", 0)))

@@ -185,6 +185,28 @@ fn what_became_of_the_record_is_told() {
 }
 
 #[test]
+fn a_record_and_what_amends_it_are_one_answer() {
+    let mut scene = Scene::new();
+    scene.amended();
+    let clinic = scene.owner.authorize("clinic", &[]).unwrap();
+    scene.cloud.enroll(&mut scene.owner);
+    scene.cloud.receive(&scene::upload(&clinic, &[(1, 20, None)])).unwrap();
+    let by = ["ward", "clinic"].map(str::to_owned);
+    let ids = Ids::Integers(&[1, 2]);
+    let query = scene.owner.amendments("hospital", &by, ids, NOW).unwrap();
+    let parts = scene.cloud.answer(&query).unwrap().parts;
+    let found = parts.iter().filter(|part| !part.handles.is_empty()).map(|part| {
+        let opened = scene.owner.open_part(part, &[]).unwrap();
+        let states = opened.amends.as_ref().map(|amends| Versions::of(&parts).states(amends));
+        (part.provider.path(), part.handles.len(), states)
+    });
+    let ward = ("ward".to_owned(), 1, Some(vec![Some(State::Same)]));
+    assert_eq!(found.collect::<Vec<_>>(), [("hospital".to_owned(), 2, None), ward]);
+    let unknown = scene.owner.amendments("nobody", &by, ids, NOW);
+    assert!(matches!(unknown, Err(Error::UnknownProvider { .. })));
+}
+
+#[test]
 fn an_amendment_is_updated_and_deleted_as_any_record() {
     let scene = Scene::new();
     scene.amended();
