@@ -272,7 +272,7 @@ class Party(Deciding):
             raise InvalidInputError("an owner looks up at a provider: provider= names it")
         found = record_ids(as_ids(ids).to_frame(), "ids")
         expiry = _expiry(expires_in, "the query")
-        amended = None if amending is None else text(amending, "a provider's path")
+        amended = None if amending is None else text(amending, "the path in amending")
         query = self._keyring.lookup(text(path, "a provider's path"), found, expiry, amended)
         return Query._with_ranges(query, {})
 
@@ -320,14 +320,15 @@ class Party(Deciding):
 
         Notes
         -----
-        **It ends** with the readers' epoch of `provider`, as grants do: `mopse.Owner.renew_readers`,
-        `unshare` and revocations there withdraw it. A cloud that was told refuses what is sealed in
-        the old epoch, and a reader takes no amendment whose permission is of another epoch than it
-        is sealed in. What was amended before stays. `expires_in` binds whoever tells the time
-        rightly: it is compared with the time that an amendment states of itself, which a dishonest
-        provider sets back. Withdraw what must end for certain.
+        **It ends** with the readers' epoch of `provider`, as grants do:
+        `mopse.Owner.renew_readers`, `unshare` and revocations there withdraw it. A cloud that was
+        told refuses what is sealed in the old epoch, and a reader takes no amendment whose
+        permission is of another epoch than it is sealed in. What was amended before stays.
+        `expires_in` binds whoever tells the time rightly: it is compared with the time that an
+        amendment states of itself, which a dishonest provider sets back. Withdraw what must end for
+        certain.
         """
-        whom, whose = text(provider, "a provider's path"), text(of, "a provider's path")
+        whom, whose = text(provider, "a provider's path"), text(of, "the path in of")
         if cloud is None and versions is None:
             raise InvalidInputError(NO_VERSIONS)
         end = 2**64 - 1 if expires_in is None else _expiry(expires_in, "the permission")
@@ -373,7 +374,7 @@ class Party(Deciding):
         tells that these records of several providers belong together, if they are there: name few
         in `by`. Neither `mopse.Provider.amend` nor a query by values tells that.
         """
-        whose = text(of, "a provider's path")
+        whose = text(of, "the path in of")
         known = [*self.providers, *([] if self._own_path is None else [self._own_path])]
         named = [path for path in known if path != whose]
         if by is not None:
@@ -1403,7 +1404,7 @@ NO_VERSIONS = "versions are needed: give cloud=, or versions= with the answer to
 
 
 def answered(cloud: "Cloud", message: bytes) -> tuple[Answer, Query]:
-    """Return the answer to a query that was signed just now and asks for no values, and the query."""
+    """Return the answer to a query that was signed just now and asks for no values, and that."""
     query = Query._with_ranges(message, {})
     answer = search(cloud, query)
     answer._check(query)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mopse import _mopse
-from mopse._answers import PROVIDER
+from mopse._answers import AMENDS, PROVIDER
 from mopse._arrays import handles_of
 from mopse._checks import byte_array, instance, items, text
 from mopse._party import (
@@ -289,7 +289,7 @@ class Provider(Party):
             raise InvalidInputError(NO_VERSIONS)
         column = as_ids(ids)
         found = record_ids(column.to_frame(), "ids")
-        amended = None if amending is None else text(amending, "a provider's path")
+        amended = None if amending is None else text(amending, "the path in amending")
         known = self._versions(column, cloud, versions, amending=amended)
         try:
             message, rows = self._keyring.deletion(found, known, int(time.time()), amended)
@@ -459,8 +459,9 @@ class Provider(Party):
     ) -> Upload:
         frame = typed(self._schema._named(as_frame(table)), self._schema.types)
         check_times(frame)
-        if PROVIDER in frame.columns:
-            raise InvalidInputError(f"column {PROVIDER!r} is the name of what `decrypt` adds")
+        kept = [name for name in (PROVIDER, *AMENDS) if name in frame.columns]
+        if kept:
+            raise InvalidInputError(f"column {kept[0]!r} is the name of what `decrypt` adds")
         id_column = self._schema._spelt(text(id, "the name of the column of ids"))
         ids = record_ids(frame, id_column)
         is_accepted = accepted(accept_leakage, self._schema)
