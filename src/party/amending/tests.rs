@@ -317,6 +317,10 @@ fn who_opens_refuses_what_a_dishonest_amender_states() {
     let mut link = stated();
     link.links[0][0] ^= 1;
     assert_eq!(why(scene.opened(&link, 1)), "is not among those that were permitted");
+    let report = scene.owner.report_part(&scene.part(), &[age(0, 120)]);
+    let cause = report.faults[0].cause();
+    assert_eq!(cause, "the amendment is not among those that were permitted");
+    assert!(report.handles.is_empty() && marks(&report).is_empty());
     let mut version = stated();
     version.links[0][16] ^= 1;
     assert_eq!(why(scene.opened(&version, 1)), "is not among those that were permitted");

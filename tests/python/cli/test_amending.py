@@ -1,10 +1,13 @@
 """The commands that permit amendments, make them, show them and take them back."""
 
 import json
+import shlex
 
 import polars as pl
 import pytest
-from cli.test_grants import Readers
+import terminal
+from cli.test_grants import README, Readers
+from terminal import PASSWORDS
 
 COLUMNS = ["provider", "id", "age", "amends", "amends_record", "amends_state"]
 CLOUD = "--cloud", "phr.duckdb"
@@ -65,4 +68,19 @@ def test_what_is_not_permitted_is_refused_and_nothing_is_sent(readers):
     changed[-1] ^= 1
     file.write_bytes(changed)
     assert "clinic.permission" in amend(readers, [17], [42], expect=1).stderr
+    assert found(readers) == before
+
+
+def test_the_readme_tells_of_amendments(readers):
+    row = {"record_id": [17], "age": [42], "sbp": [150], "name": ["Ann"]}
+    pl.DataFrame(row).write_csv(readers.folder / "corrections.csv")
+    before, said = found(readers), []
+    section = README.read_text("utf-8").partition("## From the command line\n")[2]
+    [block] = [of for of in section.split("```sh\n")[1:] if of.startswith("mopse permit")]
+    for line in block.partition("```")[0].splitlines():
+        _, *words = shlex.split(line, comments=True)
+        [name] = [word for word in words if word.endswith(".keyring")]
+        keys = [PASSWORDS[name.removesuffix(".keyring")]]
+        said.append(terminal.mopse_here(*words, folder=readers.folder, keys=keys).stdout)
+    assert ["1 record" in one for one in said] == [True, True, True]
     assert found(readers) == before
