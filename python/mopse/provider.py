@@ -232,8 +232,9 @@ class Provider(Party):
         -----
         A provider amends a record of another one once; a second amendment without a look-up is
         refused by the cloud, as a second record of one id is. `delete` takes one back, with
-        ``amending=``, and needs no permission. An amendment cannot be amended. Attach files to a
-        record of its own.
+        ``amending=``, and needs no permission. An amendment cannot be amended, has no files, and is
+        none of the records that a grant or a request names by ids: users see amendments by grants
+        of all records of this provider, or of portions of them.
 
         **Who checks.** Everybody who opens it: an amendment without permission is a fault, and
         never a record. Its permission lies in what is sealed. The cloud cannot tell an amendment
@@ -246,6 +247,10 @@ class Provider(Party):
         when a record was read or changed may guess which. Who may open a portion of the amendment
         learns whose record it amends, its version there, and how many were permitted together; its
         id only where ids are.
+
+        Of n records that one permission names, each portion of an amendment is 64 + 32 log2(n)
+        bytes longer than that of a record, and is made and opened with as many hashes: name those
+        that are amended.
         """
         instance(permission, Permission, "a permission")
         return self._upload(

@@ -20,9 +20,10 @@
 //!
 //! # Leakage
 //!
-//! The cloud does not learn which records are amendments of which, and has no permission to check. The
-//! layout is longer by the head of the permission, some hundred bytes, and each record by a hundred and 32
-//! for each doubling of what is permitted together, which may tell that it is an upload of amendments.
+//! The cloud does not learn which records are amendments of which, and has no permission to check. Of each
+//! portion, the layout is longer by the head of the permission, some three hundred bytes, and each record by
+//! 64 bytes, 16 more with the id, and 32 for each doubling of what is permitted together: which may tell that
+//! these are amendments. Whoever opens one learns how many were permitted with it.
 
 use super::Error;
 use super::claims::{Amended, Amends, Stated, check};

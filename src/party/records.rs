@@ -6,7 +6,6 @@
 //! ```text
 //! handle  = AES-256(child(handle key, "integers"), id)     the record's pseudonym: the cloud sees no id
 //!         = HMAC-SHA-256(handle key, "s" || id)[..16]    if the id is a text
-//!                                              of an amendment under another key: see `amending`
 //! readers = child(record key of the provider, "portion", "", readers' epoch and its salt)
 //! portion = child(readers, "portion", "/" || name)
 //! key     = AES-256(child(portion, "portion", "high"), handle) || AES-256(child(.., "low"), handle)
@@ -16,7 +15,8 @@
 //! tag     = AES-256(child(author key, "author", "tag"), POLYVAL(.. "hash"; context, handle, sealed, length))
 //! ```
 //!
-//! So one portion key opens one portion of all records of a readers' epoch, and one record's key that
+//! Amendments have handles under another key, see [`amending`](super::amending), and what they state before
+//! their values. So one portion key opens one portion of all records of a readers' epoch, and one record's key that
 //! portion of one record, in all its versions. A record that was changed, cut or moved, or is of another
 //! upload, does not open. No grant gives the author key: whoever can derive the provider's keys sees that
 //! the provider wrote it, and no reader can write.

@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 from scene import Scene
+from stores.server import postgres
 
 import mopse
 from mopse import Cloud, Field, Schema, sharing
@@ -41,11 +42,13 @@ def cloud_of(kind: str, folder: Path) -> Iterator[Cloud]:
 
         with served_here(Cloud(), folder / "log.jsonl") as url:
             yield Cloud(url)
+    elif kind == "postgres":
+        yield Cloud(postgres().database())
     else:
         yield Cloud() if kind == "memory" else Cloud(str(folder / "phr.duckdb"))
 
 
-@pytest.fixture(params=["memory", "duckdb", "served"])
+@pytest.fixture(params=["memory", "duckdb", "postgres", "served"])
 def scene(request: Any, tmp_path: Path) -> Iterator[Scene]:
     with cloud_of(request.param, tmp_path) as cloud:
         yield filled(cloud)
