@@ -188,7 +188,7 @@ mod _mopse {
         #[pymodule_export]
         use crate::bindings::message::{
             Announcement, Attachment, AuditRequest, Came, Fetched, Incoming, Listing, Notes, Part,
-            Piece, Pieces, Proof, Query, Removal, Request, Seal, Statement, StoredFile,
+            Permission, Piece, Pieces, Proof, Query, Removal, Request, Seal, Statement, StoredFile,
             StoredUpload, Token, check_answer, gathered, goes_on, join_answer, split_answer,
             tombstone,
         };
@@ -200,7 +200,7 @@ mod _mopse {
     mod party {
         #[pymodule_export]
         use crate::bindings::party::{
-            Grants, Keyring, Shelf, Versions, first_fault, spell_portions, type_of,
+            Amends, Grants, Keyring, Shelf, Versions, first_fault, spell_portions, type_of,
         };
         #[pymodule_export]
         use crate::bindings::requests::{

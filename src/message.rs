@@ -7,6 +7,7 @@
 //! | [`signature`], [`certificate`], `tree` | who signed; who may; a digest of what is long |
 //! | [`announcement`] | what an authority tells every cloud |
 //! | [`upload`], [`removal`] | changes of records and of their index entries; the end of all of them |
+//! | [`permission`] | who may amend records of another provider |
 //! | [`piece`] | an upload that is too large to travel at once |
 //! | [`query`], [`answer`] | what is asked; what answers it, and nothing else |
 //! | [`right`] | what a user may ask for by itself |
@@ -32,6 +33,7 @@ pub mod limits;
 pub mod listing;
 pub mod neighbours;
 pub mod notes;
+pub mod permission;
 pub mod piece;
 pub mod place;
 pub mod query;

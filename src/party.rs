@@ -9,6 +9,7 @@
 //! | [`hierarchy`], [`authority`] | what is known below; authorise, revoke, learn |
 //! | [`uploading`], [`attaching`] | records that are encrypted; files that are attached |
 //! | [`asking`], [`opening`] | queries and requests; answers and attachments |
+//! | [`amending`], [`claims`] | records that amend another provider's; what they state |
 //! | [`ledger`], [`shelves`], [`proving`] | seals of what is stored, rows and files; whether an answer is all of it |
 //! | [`deidentify`] | pseudonyms and shifts of dates for readers who are not to know whose records they read |
 //! | [`records`], [`grants`] | rows of a table, sealed one by one; the right to open some |
@@ -18,10 +19,12 @@
 //! | [`attachments`], [`keywords`] | files of records, and what finds them |
 //! | [`saved`] | a keyring at rest, under a password |
 
+pub mod amending;
 pub mod asking;
 pub mod attaching;
 pub mod attachments;
 pub mod authority;
+pub mod claims;
 pub mod columns;
 pub mod deidentify;
 mod error;

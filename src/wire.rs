@@ -104,6 +104,8 @@ kinds! {
     Note = b"MOPSENOT", 1, "the note";
     /// The notes of a provider's attachments.
     Notes = b"MOPSENTS", 1, "the list of notes";
+    /// The right to amend records of another provider.
+    Permission = b"MOPSEAMD", 1, "the permission to amend";
     /// A message under a password.
     Password = b"MOPSEPWD", 2, "the message under a password";
     /// A message under a password, as PBES1 makes it.

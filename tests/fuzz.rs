@@ -25,6 +25,7 @@ use mopse::message::audit::{AuditRequest, Stated, Statement};
 use mopse::message::certificate::Chain;
 use mopse::message::listing::{Fetched, Listing};
 use mopse::message::notes::{Note, Notes};
+use mopse::message::permission::{Permission, Permit};
 use mopse::message::piece::{Piece, Pieces};
 use mopse::message::query::Query;
 use mopse::message::removal::Removal;
@@ -245,6 +246,12 @@ fn messages() -> Messages {
         grants.add_for(b"a doctor", grant, NOW).expect("it has not ended");
     }
     let [all, some, records] = granted;
+    let ids = Ids::Integers(&[1, 2, 3]);
+    let (provider, handles) = (hospital.node().clone(), hospital.handles(ids));
+    let known = Part { provider, handles, ..Part::nothing(owner.owner(), 0, 0) };
+    let known = Versions::of([&known]);
+    let permission = owner.permit("hospital/ward", "hospital", ids, &known, NOW);
+    let permission = permission.expect("the owner is above both");
     let announcements = owner.announcements().expect("an owner announces");
     let mut split = announcement::split(&announcements).expect("just made");
     let (delegated, right) = delegated(&mut owner);
@@ -270,6 +277,7 @@ fn messages() -> Messages {
         ("request", by_number),
         ("announcement", split.remove(0).1),
         ("announcement", split.remove(0).1),
+        ("permission", permission),
         ("statement", ward.statement(Stated::Grant, [7; 32]).expect("there is chance")),
         ("audit request", {
             let request = ward.audit_request(vec![1, 2], None, NOW).expect("there is chance");
@@ -335,6 +343,7 @@ fn taken(bytes: &[u8]) -> Vec<(&'static str, Option<Vec<u8>>)> {
     note(&mut all, "request", Request::decode(bytes), |_| None);
     note(&mut all, "announcement", Announcement::decode(bytes), |_| None);
     note(&mut all, "grant", Grant::decode(bytes), |_| None);
+    note(&mut all, "permission", Permit::decode(bytes), |_| None);
     note(&mut all, "seal", Sealed::decode(bytes), |_| None);
     note(&mut all, "piece", Piece::decode(bytes), |_| None);
     note(&mut all, "statement", Statement::decode(bytes), |_| None);
@@ -368,6 +377,7 @@ fn taken(bytes: &[u8]) -> Vec<(&'static str, Option<Vec<u8>>)> {
     note(&mut all, "listing", Listing::decode(bytes), |listing| Some(listing.encode()));
     note(&mut all, "notes", Notes::decode(bytes), |notes| Some(notes.encode()));
     let _ = announcement::owner_of(bytes);
+    let _ = Permission::decode_head(bytes);
     let _ = Seal::decode_head(bytes);
     let _ = Piece::begun(bytes).is_ok();
     let _ = Pieces::new(bytes).is_ok();

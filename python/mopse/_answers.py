@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import chain
 from types import MappingProxyType
 from typing import Any
@@ -36,6 +37,7 @@ from mopse.messages import (
 from mopse.schema import Schema
 
 __all__ = [
+    "AMENDS",
     "LATE_FILE",
     "PROVIDER",
     "Description",
@@ -51,9 +53,20 @@ __all__ = [
 Ranges = list[tuple[str, int, int]]
 """Field, lowest and highest plaintext."""
 
-OpenedPart = tuple[list[Any], int, list[str], bool, Any, list[tuple[str, str | None, str]]]
+OpenedPart = tuple[
+    list[Any],
+    int,
+    list[str],
+    bool,
+    Any,
+    list[tuple[str, str | None, str]],
+    _mopse.party.Amends | None,
+]
 """Columns, how many records do not match, fields that could not be checked, whether the epoch was
-left, handles, and record, column and cause of each fault."""
+left, handles, record, column and cause of each fault, and what the records amend."""
+
+AMENDS = ("amends", "amends_record", "amends_version", "amends_state")
+"""The columns that amendments are marked by."""
 
 Faults = list[tuple[str, str | None, str | None, str]]
 """Provider, record, column, cause."""
@@ -194,6 +207,7 @@ def matching(
     left: dict[str, int] = {}
     closed: dict[str, int] = {}
     listed: Faults = [(path, None, None, cause) for (path, _), cause in unproven.items()]
+    known_versions = cache(lambda: _mopse.party.Versions(answer._parts))
     for part in answer._parts:
         if not part.provider or (part.provider, part.group) in unproven:
             continue
@@ -205,7 +219,7 @@ def matching(
             opened = open_part(part, bounds, reports)
         except MopseError as error:
             raise _named(error, f"provider {part.provider!r}") from None
-        columns, dropped, unchecked, is_left, handles, failed = opened
+        columns, dropped, unchecked, is_left, handles, failed, amends = opened
         excess += dropped
         no_column |= dict.fromkeys(unchecked)
         if is_left and len(part):
@@ -217,6 +231,8 @@ def matching(
             closed[part.provider] = closed.get(part.provider, 0) + shut
         if not columns:
             continue
+        if amends is not None:
+            columns = [*columns, *_marks(amends, known_versions)]
         layout = [column[:3] for column in columns]
         stretches = groups.setdefault(part.provider if by_provider else "", [])
         if not stretches or stretches[-1].layout != layout:
@@ -237,6 +253,28 @@ def matching(
     }
     records = frames if by_provider else frames.get("", schema._no_records())
     return Opened(records, _faults(listed, "column")) if reports else records
+
+
+def _marks(
+    amends: _mopse.party.Amends, known_versions: Callable[[], _mopse.party.Versions]
+) -> list[tuple[str, str, str, list[str], Any]]:
+    """Return the columns that say what opened records amend, and what has become of it."""
+    records = amends.records()
+    states = known_versions().states(amends)
+    marks = [
+        (amends.provider, *record, state) for record, state in zip(records, states, strict=True)
+    ]
+    of_column = zip(AMENDS, zip(*marks, strict=True) if marks else ((),) * 4, strict=True)
+    return [
+        (
+            name,
+            "text",
+            "String",
+            [value or "" for value in of],
+            np.array([v is not None for v in of], bool),
+        )
+        for name, of in of_column
+    ]
 
 
 _NO_ZONE = "its time zone is none that is known here"
@@ -316,6 +354,9 @@ def _together(stretches: list[_Stretch], schema: Schema, listed: Faults | None) 
             targets[name] = target
     if not frames:
         return schema._no_records()
+    if any(AMENDS[0] in frame.columns for frame in frames.values()):
+        # At the end, so that they stand there whichever part comes first.
+        frames = {number: _marks_last(frame) for number, frame in frames.items()}
     aligned = [
         frame.with_columns(
             as_type(frame[name], dtype) for name, dtype in targets.items() if name in frame.columns
@@ -325,6 +366,15 @@ def _together(stretches: list[_Stretch], schema: Schema, listed: Faults | None) 
         for frame in frames.values()
     ]
     return aligned[0] if len(aligned) == 1 else pl.concat(aligned, how="diagonal")
+
+
+def _marks_last(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return a frame with the marks of amendments at its end, null where it is of none."""
+    marks = [
+        pl.col(name) if name in frame.columns else pl.lit(None, pl.String).alias(name)
+        for name in AMENDS
+    ]
+    return frame.select(pl.exclude(*AMENDS), *marks)
 
 
 def _most(

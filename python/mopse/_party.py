@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Never, Self, overload
 import polars as pl
 
 from mopse import _mopse
-from mopse._answers import Description, described, matching, opened
+from mopse._answers import AMENDS, Description, described, matching, opened
 from mopse._bodies import opened_to
 from mopse._checks import (
     ceiling,
@@ -52,6 +52,7 @@ from mopse.errors import (
     DamagedFileError,
     FileAccessError,
     InvalidInputError,
+    MopseError,
     OutdatedError,
     ProofError,
     WrongTypeError,
@@ -63,6 +64,7 @@ from mopse.messages import (
     FileListing,
     FileRequest,
     Opened,
+    Permission,
     Query,
     Removal,
     SealedFile,
@@ -209,6 +211,7 @@ class Party(Deciding, Delegating):
         ids: Any,
         *,
         provider: str | None = None,
+        amending: str | None = None,
         expires_in: datetime.timedelta = _HOUR,
     ) -> Query:
         """Return the signed query for records of one provider by their ids.
@@ -219,6 +222,9 @@ class Party(Deciding, Delegating):
             Record ids: integers or text, no nulls.
         provider : str, optional
             Path of the provider; this one by default, and needed by an owner.
+        amending : str, optional
+            Path of another provider: its records are not looked up by these ids, but what amends
+            them here, see `mopse.Provider.amend`.
         expires_in : datetime.timedelta
             How long the query is valid.
 
@@ -244,8 +250,146 @@ class Party(Deciding, Delegating):
             raise InvalidInputError("an owner looks up at a provider: provider= names it")
         found = record_ids(as_ids(ids).to_frame(), "ids")
         expiry = _expiry(expires_in, "the query")
-        query = self._keyring.lookup(text(path, "a provider's path"), found, expiry)
+        amended = None if amending is None else text(amending, "the path in amending")
+        query = self._keyring.lookup(text(path, "a provider's path"), found, expiry, amended)
         return Query._with_ranges(query, {})
+
+    def permit_amendments(
+        self,
+        provider: str,
+        ids: Any,
+        *,
+        of: str,
+        cloud: "Cloud | None" = None,
+        versions: Answer | None = None,
+        expires_in: datetime.timedelta | None = None,
+    ) -> Permission:
+        """Permit a provider to amend some records of another one, with `mopse.Provider.amend`.
+
+        Parameters
+        ----------
+        provider : str
+            Path of who may amend.
+        ids : sequence
+            Ids of the records, as they are at `of`: integers or text, unique, no nulls.
+        of : str
+            Path of the provider whose records they are.
+        cloud : Cloud, optional
+            Looks the records up first. One of `cloud` and `versions` is needed.
+        versions : Answer, optional
+            The answer to `lookup` of the ids at `of`, where parties run apart.
+        expires_in : datetime.timedelta, optional
+            How long it holds at most.
+
+        Returns
+        -------
+        Permission
+            Signed; send it to the provider. It names each record with the version that it has now:
+            who reads an amendment is told whether the record was changed since.
+
+        Raises
+        ------
+        mopse.errors.InvalidInputError
+            If a record is not stored, in the provider's present epoch: the message names its id.
+            Or if there is no such provider, no id, one is null or stands twice, or there are more
+            than 65,536.
+        mopse.errors.ScopeError
+            If this party is not above both, or the two are one.
+
+        Notes
+        -----
+        **It ends** with the readers' epoch of `provider`, as grants do:
+        `mopse.Owner.renew_readers`, `unshare` and revocations there withdraw it. A cloud that was
+        told refuses what is sealed in the old epoch, and a reader takes no amendment whose
+        permission is of another epoch than it is sealed in. What was amended before stays.
+        `expires_in` binds whoever tells the time rightly: it is compared with the time that an
+        amendment states of itself, which a dishonest provider sets back. Withdraw what must end for
+        certain.
+        """
+        whom, whose = text(provider, "a provider's path"), text(of, "the path in of")
+        if cloud is None and versions is None:
+            raise InvalidInputError(NO_VERSIONS)
+        end = 2**64 - 1 if expires_in is None else _expiry(expires_in, "the permission")
+        column = as_ids(ids)
+        found = record_ids(column.to_frame(), "ids")
+        known = self._versions(column, cloud, versions, provider=whose)
+        try:
+            message = self._keyring.permit(whom, whose, found, known, end)
+        except MopseError as error:
+            raise row_named(error, column) from None
+        return Permission._signed(message)
+
+    def amendments(
+        self, cloud: "Cloud", ids: Any, *, of: str, by: Sequence[str] | None = None
+    ) -> pl.DataFrame:
+        """Return records of a provider by their ids, and what amends them at other providers.
+
+        Parameters
+        ----------
+        cloud : Cloud
+            Where they are stored.
+        ids : sequence
+            Ids of the records at `of`: integers or text, no nulls.
+        of : str
+            Path of the provider whose records they are.
+        by : sequence of str, optional
+            Paths of who may have amended them; everybody else who is known below otherwise.
+
+        Returns
+        -------
+        polars.DataFrame
+            As from `decrypt`: the records, unchanged, and the amendments, marked. ``amends_state``
+            is then known of every amendment.
+
+        Raises
+        ------
+        mopse.errors.MopseError
+            As `lookup`, `mopse.Cloud.search` and `decrypt` do.
+
+        Notes
+        -----
+        One query, with a token for each provider and epoch. **Leakage.** To who is asked at once it
+        tells that these records of several providers belong together, if they are there: name few
+        in `by`. Neither `mopse.Provider.amend` nor a query by values tells that.
+        """
+        whose = text(of, "the path in of")
+        known = [*self.providers, *([] if self._own_path is None else [self._own_path])]
+        named = [path for path in known if path != whose]
+        if by is not None:
+            given = items(by, "by", "list of strings")
+            named = list(dict.fromkeys(text(path, "a provider's path") for path in given))
+            if whose in named:
+                raise InvalidInputError("a provider amends no records of its own: it updates them")
+        found = record_ids(as_ids(ids).to_frame(), "ids")
+        expiry = _expiry(_HOUR, "the query")
+        answer = answered(as_cloud(cloud), self._keyring.amendments(whose, named, found, expiry))
+        records = self.decrypt(*answer)
+        missing = [name for name in AMENDS if name not in records.columns]
+        return records.with_columns(pl.lit(None, pl.String).alias(name) for name in missing)
+
+    def _versions(
+        self,
+        ids: pl.Series,
+        cloud: "Cloud | None",
+        versions: Answer | None,
+        *,
+        provider: str | None = None,
+        amending: str | None = None,
+    ) -> _mopse.party.Versions:
+        """Return what is stored of records, as far as it is looked up."""
+        if cloud is not None:
+            if versions is not None:
+                raise InvalidInputError("versions come from the cloud or are given, not both")
+            parts = []
+            most = _mopse.message.MOST_RECORDS
+            for start in range(0, max(len(ids), 1), most):
+                some = ids.slice(start, most)
+                query = self.lookup(some, provider=provider, amending=amending)
+                parts += answered(as_cloud(cloud), bytes(query))[0]._parts
+            return _mopse.party.Versions(parts)
+        if versions is None:
+            return _mopse.party.Versions([])
+        return _mopse.party.Versions(instance(versions, Answer, "versions")._parts)
 
     @property
     def _own_path(self) -> str | None:
@@ -688,6 +832,12 @@ class Party(Deciding, Delegating):
             its provider in a column ``provider``. Records that share a cell with the bounds and do
             not match are dropped; ``answer.excess`` says how many. With `by_provider` a dict from
             paths to such frames; with a report an `mopse.Opened`, of that and a table of faults.
+            Where there is an amendment, see `mopse.Provider.amend`, further columns of text mark
+            it, at the end and null elsewhere: ``amends``, the path of the provider whose record it
+            amends; ``amends_record``, that record's id; ``amends_version``, the version that it had
+            when that was permitted; ``amends_state``, whether it is the ``same``, was ``changed``
+            since or is ``gone``, deleted or encrypted anew in another epoch: null where this answer
+            does not hold it.
 
         Raises
         ------
@@ -701,7 +851,8 @@ class Party(Deciding, Delegating):
         mopse.errors.DamagedFileError
             If a record or its layout opens and is none; the message names the provider.
         mopse.errors.ScopeError
-            If a record is of a provider whose key this party cannot derive, or of another owner.
+            If a record is of a provider whose key this party cannot derive, or of another owner; or
+            is an amendment that was not permitted.
         mopse.errors.InvalidInputError
             If the query has lost its bounds, as the cloud's copy has, an opened column or value is
             not what layout and schema allow, or a column has types at two providers that no type
@@ -1266,6 +1417,26 @@ def as_cloud(cloud: Any) -> Any:
     if not (hasattr(cloud, "announcements") and hasattr(cloud, "search")):
         raise WrongTypeError(f"a cloud must be a mopse.Cloud, not {type(cloud).__name__}")
     return cloud
+
+
+NO_VERSIONS = "versions are needed: give cloud=, or versions= with the answer to a lookup"
+
+
+def answered(cloud: "Cloud", message: bytes) -> tuple[Answer, Query]:
+    """Return the answer to a query that was signed just now and asks for no values, and that."""
+    query = Query._with_ranges(message, {})
+    answer = search(cloud, query)
+    answer._check(query)
+    return answer, query
+
+
+def row_named(error: MopseError, ids: pl.Series) -> MopseError:
+    """Return an error of the core about a row, which names the record's id."""
+    row = getattr(error, "row", None)
+    if row is None:
+        return error
+    record = f"record {ids[row]!r} (row {row} of the table)"
+    return type(error)(str(error).replace(f"the record in row {row}", record, 1))
 
 
 def search(cloud: "Cloud", query: Query, **wanted: Any) -> Answer:

@@ -37,6 +37,7 @@ __all__ = [
     "FileUpload",
     "Message",
     "Opened",
+    "Permission",
     "Query",
     "Receipt",
     "Removal",
@@ -270,6 +271,42 @@ class Seal(_Signed[_mopse.message.Seal]):
             f"Seal(provider={self.provider!r}, number={self.number}, records={len(self)}, "
             f"tables={self.tables}, nbytes={self.nbytes})"
         )
+
+
+class Permission(_Signed[_mopse.message.Permission]):
+    """The signed right to amend records of another provider, from `mopse.Owner.permit_amendments`.
+
+    For `mopse.Provider.amend`. It holds no key, and no cloud takes it. Whoever sees it learns who
+    may amend whose records, how many, and their pseudonyms.
+    """
+
+    _what = "a permission to amend"
+
+    @staticmethod
+    def _decode(message: bytes) -> _mopse.message.Permission:
+        return _mopse.message.Permission.decode(message)
+
+    @property
+    def provider(self) -> str:
+        """Path of the provider that may amend."""
+        return self._decoded.provider
+
+    @property
+    def of(self) -> str:
+        """Path of the provider whose records may be amended."""
+        return self._decoded.of
+
+    @property
+    def ends(self) -> datetime.datetime | None:
+        """When it ends; None for never, but with its readers' epoch."""
+        end = self._decoded.end
+        return None if end > _LAST_SECOND else datetime.datetime.fromtimestamp(end, datetime.UTC)
+
+    def __len__(self) -> int:
+        return len(self._decoded)
+
+    def __repr__(self) -> str:
+        return f"Permission({self.provider!r}, of={self.of!r}, records={len(self)})"
 
 
 class Removal(_Signed[_mopse.message.Removal]):

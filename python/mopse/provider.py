@@ -9,24 +9,26 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from mopse import _mopse
-from mopse._answers import PROVIDER
+from mopse._answers import AMENDS, PROVIDER
 from mopse._arrays import handles_of
 from mopse._bodies import attached
 from mopse._checks import instance, items, text
 from mopse._derived import derived
 from mopse._party import (
     _HOUR,
+    NO_VERSIONS,
     Party,
     _expiry,
+    answered,
     as_cloud,
     as_ids,
     grant,
     keyword_bytes,
     names,
+    row_named,
     search,
 )
 from mopse._table import as_column, as_frame, record_ids, to_columns
@@ -44,6 +46,7 @@ from mopse.messages import (
     FileNotes,
     FileRequest,
     FileUpload,
+    Permission,
     Query,
     Renewed,
     Seal,
@@ -185,11 +188,85 @@ class Provider(Party):
         comes back to it, has the place that it had there: see `mopse.attacks.raised`.
         """
         if cloud is None and versions is None:
-            raise InvalidInputError(_NO_VERSIONS)
+            raise InvalidInputError(NO_VERSIONS)
         return self._upload(table, id, accept_leakage, cloud, versions, is_update=True)
 
+    def amend(
+        self,
+        table: Any,
+        *,
+        id: str,  # noqa: A002 - the id column's own name
+        permission: Permission,
+        accept_leakage: Collection[str] = (),
+        cloud: "Cloud | None" = None,
+        versions: Answer | None = None,
+    ) -> Upload:
+        """Seal records that each amend one of another provider, ready for the cloud.
+
+        An amendment is a record of this provider like any other, sealed and indexed under its keys:
+        whoever may read, find, prove or be granted its records does so with amendments. The record
+        that it amends stays as it is, and readers see both, see `decrypt`.
+
+        Parameters
+        ----------
+        table : table
+            As for `encrypt`; its ids are those of the amended records at their provider.
+        id : str
+            The column of record ids.
+        permission : Permission
+            From `mopse.Owner.permit_amendments`, for this provider.
+        accept_leakage : collection of str
+            Fields to encrypt without a warning although order alone tells their values.
+        cloud : Cloud, optional
+            Looks up first which of the records this provider has amended: these amendments take the
+            place of the earlier ones.
+        versions : Answer, optional
+            The answer to `lookup` with ``amending=``, where parties run apart.
+
+        Raises
+        ------
+        mopse.errors.ScopeError
+            If the permission is another provider's, is for another schema or owner, names a record
+            not, of which the message has the id, or has ended.
+        mopse.errors.InvalidInputError
+            As `encrypt` does; or if a column is called as those that `decrypt` marks by.
+
+        Notes
+        -----
+        A provider amends a record of another one once; a second amendment without a look-up is
+        refused by the cloud, as a second record of one id is. `delete` takes one back, with
+        ``amending=``, and needs no permission. An amendment cannot be amended, has no files, and is
+        none of the records that a grant or a request names by ids: users see amendments by grants
+        of all records of this provider, or of portions of them.
+
+        **Who checks.** Everybody who opens it: an amendment without permission is a fault, and
+        never a record. Its permission lies in what is sealed. The cloud cannot tell an amendment
+        from a record, so that it refuses only what is sealed in a readers' epoch that has ended,
+        and an audit log has it as ``upload``. After a revocation `renew` leaves amendments: amend
+        again then, under a new permission, with ``cloud=``.
+
+        **Leakage.** As of `encrypt`. Which record is amended, and whose, stays sealed; but records
+        and layouts are longer by that, which may tell that these are amendments, and whoever knows
+        when a record was read or changed may guess which. Who may open a portion of the amendment
+        learns whose record it amends, its version there, and how many were permitted together; its
+        id only where ids are.
+
+        Of n records that one permission names, each portion of an amendment is 64 + 32 log2(n)
+        bytes longer than that of a record, and is made and opened with as many hashes: name those
+        that are amended.
+        """
+        instance(permission, Permission, "a permission")
+        return self._upload(
+            table, id, accept_leakage, cloud, versions, is_update=False, permission=permission
+        )
+
     def delete(
-        self, ids: Any, *, cloud: "Cloud | None" = None, versions: Answer | None = None
+        self,
+        ids: Any,
+        *,
+        amending: str | None = None,
+        cloud: "Cloud | None" = None,
+        versions: Answer | None = None,
     ) -> Upload:
         """Return what deletes stored records by their ids, ready for the cloud.
 
@@ -197,6 +274,8 @@ class Provider(Party):
         ----------
         ids : sequence
             Record ids: integers or text, unique, no nulls.
+        amending : str, optional
+            Path of another provider: what amends its records of these ids is deleted.
         cloud : Cloud, optional
             Looks the records up first. One of `cloud` and `versions` is needed.
         versions : Answer, optional
@@ -215,14 +294,15 @@ class Provider(Party):
         learns which records were deleted and when, and may keep them all the same.
         """
         if cloud is None and versions is None:
-            raise InvalidInputError(_NO_VERSIONS)
+            raise InvalidInputError(NO_VERSIONS)
         column = as_ids(ids)
         found = record_ids(column.to_frame(), "ids")
-        known = self._versions(column, cloud, versions)
+        amended = None if amending is None else text(amending, "the path in amending")
+        known = self._versions(column, cloud, versions, amending=amended)
         try:
-            message, rows = self._keyring.deletion(found, known, int(time.time()))
+            message, rows = self._keyring.deletion(found, known, int(time.time()), amended)
         except MopseError as error:
-            raise _named(error, column) from None
+            raise row_named(error, column) from None
         return Upload._of_table(message, rows, column)
 
     def seal(self, *, cloud: "Cloud | None" = None) -> Seal:
@@ -323,12 +403,15 @@ class Provider(Party):
         them as before, and the owner and the provider open them. So does who has what was given out
         in the earlier epoch, a copy of the keyring or a grant, and comes by what is stored; grants
         of the present epoch do not.
+
+        Amendments stay where they are, since their permissions are of the epoch that they are in:
+        `amend` again, with ``cloud=``, or `delete` them.
         """
         where = as_cloud(cloud)
         expiry = int(time.time()) + 3600
-        answer = _answered(where, self._keyring.renewal(expiry))
+        answer, _ = answered(where, self._keyring.renewal(expiry))
         queries = self._keyring.renewed(answer._parts, expiry)
-        present = [part for query in queries for part in _answered(where, query)._parts]
+        present = [part for query in queries for part in answered(where, query)[0]._parts]
         known = _mopse.party.Versions(present)
         renewed = removed = 0
         for message, _ in self._keyring.renew(answer._parts, known, int(time.time())):
@@ -380,11 +463,13 @@ class Provider(Party):
         versions: Answer | None,
         *,
         is_update: bool,
+        permission: Permission | None = None,
     ) -> Upload:
         frame = typed(self._schema._named(as_frame(table)), self._schema.types)
         check_times(frame)
-        if PROVIDER in frame.columns:
-            raise InvalidInputError(f"column {PROVIDER!r} is the name of what `decrypt` adds")
+        kept = [name for name in (PROVIDER, *AMENDS) if name in frame.columns]
+        if kept:
+            raise InvalidInputError(f"column {kept[0]!r} is the name of what `decrypt` adds")
         id_column = self._schema._spelt(text(id, "the name of the column of ids"))
         ids = record_ids(frame, id_column)
         if self._schema.deidentified:
@@ -396,32 +481,17 @@ class Provider(Party):
             (name, *field.plaintexts_of(frame[name])) for name, field in self._schema.items()
         ]
         warn_of(self._schema, indexed, is_accepted)
-        known = self._versions(frame[id_column], cloud, versions)
+        amending = None if permission is None else permission.of
+        known = self._versions(frame[id_column], cloud, versions, amending=amending)
         columns, now = to_columns(frame), int(time.time())
+        permitted = None if permission is None else permission._decoded
         try:
             message, rows = self._keyring.upload(
-                columns, ids, id_column, indexed, is_update, known, now
+                columns, ids, id_column, indexed, is_update, known, now, permitted
             )
         except MopseError as error:
-            raise _named(error, frame[id_column]) from None
+            raise row_named(error, frame[id_column]) from None
         return Upload._of_table(message, rows, frame[id_column])
-
-    def _versions(
-        self, ids: pl.Series, cloud: "Cloud | None", versions: Answer | None
-    ) -> _mopse.party.Versions:
-        """Return what is stored of records, as far as it is looked up."""
-        if cloud is not None:
-            if versions is not None:
-                raise InvalidInputError("versions come from the cloud or are given, not both")
-            parts = []
-            most = _mopse.message.MOST_RECORDS
-            for start in range(0, max(len(ids), 1), most):
-                query = bytes(self.lookup(ids.slice(start, most)))
-                parts += _answered(as_cloud(cloud), query)._parts
-            return _mopse.party.Versions(parts)
-        if versions is None:
-            return _mopse.party.Versions([])
-        return _mopse.party.Versions(instance(versions, Answer, "versions")._parts)
 
     @property
     def _own_path(self) -> str:
@@ -713,26 +783,6 @@ class Provider(Party):
     def _repr_html_(self) -> str:
         below = "".join(f"<li>{html.escape(path)}</li>" for path in self.providers)
         return f"<b>{html.escape(self.path)}</b><ul>{below}</ul>"
-
-
-_NO_VERSIONS = "versions are needed: give cloud=, or versions= with the answer to a lookup"
-
-
-def _answered(cloud: "Cloud", message: bytes) -> Answer:
-    """Return the answer to a query that was signed just now and asks for no values."""
-    query = Query._with_ranges(message, {})
-    answer = search(cloud, query)
-    answer._check(query)
-    return answer
-
-
-def _named(error: MopseError, ids: pl.Series) -> MopseError:
-    """Return an error of the core about a row, which names the record's id."""
-    row = getattr(error, "row", None)
-    if row is None:
-        return error
-    record = f"record {ids[row]!r} (row {row} of the table)"
-    return type(error)(str(error).replace(f"the record in row {row}", record, 1))
 
 
 def _words(keywords: Any) -> list[bytes]:

@@ -74,7 +74,10 @@ impl From<party::Error> for PyErr {
     /// With the row that it is about, so that whoever has the table can name its id.
     fn from(error: party::Error) -> Self {
         let exception = of_party(&error)(error.to_string());
-        let (party::Error::Stored { row } | party::Error::NotStored { row }) = error else {
+        let (party::Error::Stored { row }
+        | party::Error::NotPermitted { row }
+        | party::Error::NotStored { row }) = error
+        else {
             return exception;
         };
         let set = Python::attach(|py| exception.value(py).setattr("row", row));
@@ -247,6 +250,7 @@ fn of_party(error: &party::Error) -> Exception {
         | party::Error::NoSums { .. }
         | party::Error::NotShared
         | party::Error::NotStored { .. }
+        | party::Error::OneAmendment
         | party::Error::OneRecord { .. }
         | party::Error::OtherKind { .. }
         | party::Error::Portion { .. }
@@ -273,11 +277,14 @@ fn of_party(error: &party::Error) -> Exception {
         party::Error::Elsewhere { .. } => AnswerError::new_err,
         party::Error::Forked(error) => of_fork(error),
         party::Error::GrantEnded { .. } => ExpiredError::new_err,
-        party::Error::NoGrant { .. }
+        party::Error::Amendment { .. }
+        | party::Error::NoGrant { .. }
         | party::Error::NoRight
         | party::Error::NotDelegated { .. }
+        | party::Error::NotPermitted { .. }
         | party::Error::OtherUser
-        | party::Error::OutsideRight { .. } => ScopeError::new_err,
+        | party::Error::OutsideRight { .. }
+        | party::Error::Permission { .. } => ScopeError::new_err,
         party::Error::Cipher(error) => of_cipher(error),
         party::Error::Keys(error) => of_keys(error),
         party::Error::Message(error) => of_message(error),

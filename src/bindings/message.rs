@@ -22,8 +22,8 @@ use crate::message::request::Ask;
 use crate::message::seal::Fingerprint;
 use crate::message::upload::{Portion, Run, Version};
 use crate::message::{
-    self, announcement, answer, attachment, audit, catalogue, incoming, listing, notes, piece,
-    query, removal, request, seal, sums, upload,
+    self, announcement, answer, attachment, audit, catalogue, incoming, listing, notes, permission,
+    piece, query, removal, request, seal, sums, upload,
 };
 use crate::stop;
 use crate::wire::{self, Blobs};
@@ -449,6 +449,51 @@ pub(super) fn tombstone(
     #[pyo3(from_py_with = given)] handle: u128,
 ) -> u128 {
     Version::of_tombstone(upload, handle).0
+}
+
+/// Behind `mopse.messages.Permission`.
+#[pyclass(module = "mopse._mopse.message", frozen)]
+pub(super) struct Permission(pub(super) permission::Permit);
+
+#[pymethods]
+impl Permission {
+    /// Read what travelled, and verify it.
+    #[staticmethod]
+    fn decode(
+        py: Python<'_>,
+        #[pyo3(from_py_with = given)] message: PyBackedBytes,
+    ) -> PyResult<Self> {
+        Ok(Self(released(py, || permission::Permit::decode(&message))?))
+    }
+
+    /// Verification key of the owner, 32 bytes.
+    #[getter]
+    fn owner(&self) -> [u8; 32] {
+        self.0.permission.owner.0
+    }
+
+    /// Path of who may amend.
+    #[getter]
+    fn provider(&self) -> String {
+        self.0.permission.amender.path()
+    }
+
+    /// Path of whose records.
+    #[getter]
+    fn of(&self) -> String {
+        self.0.permission.amended.path()
+    }
+
+    /// When it ends, in seconds since 1970.
+    #[getter]
+    fn end(&self) -> u64 {
+        self.0.permission.end
+    }
+
+    /// How many records it names.
+    fn __len__(&self) -> usize {
+        self.0.records.len()
+    }
 }
 
 /// Behind `mopse.messages.Removal`, and what a store is handed of one.

@@ -11,7 +11,8 @@ use zeroize::Zeroizing;
 use super::cipher::password::most;
 use super::error::InvalidInputError;
 use super::message::{
-    AuditRequest, Fetched, Listing, Notes, Part, Place, Proof, Query, Request, Seal, borrowed, told,
+    AuditRequest, Fetched, Listing, Notes, Part, Permission, Place, Proof, Query, Request, Seal,
+    borrowed, told,
 };
 use super::schema::{Field, Schema};
 use super::{filled, halves, joined, released};
@@ -20,9 +21,10 @@ use crate::keys::Key;
 use crate::lock::Lock;
 use crate::message::audit::Stated;
 use crate::message::neighbours;
-use crate::message::place::{Group, Node};
+use crate::message::place::{Group, Node, spelt_path};
 use crate::message::sums::{self, Required};
 use crate::party::Error;
+use crate::party::amending::State;
 use crate::party::asking::FilesOf;
 use crate::party::attachments::Description;
 use crate::party::columns::{Column, Values};
@@ -30,11 +32,11 @@ use crate::party::deidentify::Within;
 use crate::party::grants::{Opener, Share};
 use crate::party::keyring::Spans;
 use crate::party::proving::{Checked, Seals};
-use crate::party::records::Ids;
+use crate::party::records::{Amending, Ids};
 use crate::party::shares::{Given, Head, KeptIds, Scope, UserName};
 use crate::party::types::Type;
 use crate::party::uploading::{self, Change, Made, Table};
-use crate::party::{self, Indexed, Range, grants, saved};
+use crate::party::{self, Indexed, Range, claims, grants, saved};
 use crate::scheme::mopse::Handle;
 use crate::sharing::{self, user};
 use crate::wire::Packed;
@@ -43,7 +45,7 @@ use crate::wire::Packed;
 type ColumnSpec<'py> = (String, String, String, Bound<'py, PyAny>, PyReadonlyArray1<'py, bool>);
 type OpenedColumn<'py> = (String, &'static str, String, Bound<'py, PyAny>, Bound<'py, PyAny>);
 /// The columns of the records that match, how many others were opened, fields that could not be checked,
-/// whether the epoch was left, handles, and what has a fault.
+/// whether the epoch was left, handles, what has a fault, and what is amended.
 type Opened<'py> = (
     Vec<OpenedColumn<'py>>,
     usize,
@@ -51,6 +53,7 @@ type Opened<'py> = (
     bool,
     Option<Bound<'py, PyArray2<u64>>>,
     Vec<Fault>,
+    Option<Amends>,
 );
 /// Handle as text, column, cause.
 type Fault = (String, Option<String>, String);
@@ -115,6 +118,17 @@ pub(super) fn with_ids<T>(
     use_ids(Ids::Texts(&texts(&ends, &bytes)?))
 }
 
+/// The same of ids that stand for what amends records of the provider with a path, if there is one.
+fn with_ids_of<T>(
+    ids: &Bound<'_, PyAny>,
+    amending: Option<&str>,
+    use_ids: impl FnOnce(Ids<'_>) -> PyResult<T>,
+) -> PyResult<T> {
+    let Some(path) = amending else { return with_ids(ids, use_ids) };
+    let of = &spelt_path(path)?;
+    with_ids(ids, |ids| use_ids(Ids::Amending(&Amending { of, ids })))
+}
+
 /// What was opened, as Python takes it. Handles are for reports only.
 fn opened(py: Python<'_>, opened: party::Opened, is_report: bool) -> PyResult<Opened<'_>> {
     let column = |column: Column<'static>| {
@@ -134,7 +148,8 @@ fn opened(py: Python<'_>, opened: party::Opened, is_report: bool) -> PyResult<Op
         (format!("{:032x}", fault.handle), fault.column().map(str::to_owned), fault.cause())
     };
     let faults = opened.faults.into_iter().map(fault).collect();
-    Ok((columns, opened.excess, opened.unchecked, opened.is_left, handles, faults))
+    let amends = opened.amends.map(Amends);
+    Ok((columns, opened.excess, opened.unchecked, opened.is_left, handles, faults, amends))
 }
 
 /// Handles as an array of two halves each.
@@ -425,7 +440,8 @@ impl Keyring {
         Ok(self.write(py, |keyring| keyring.catch_up(announcements))??)
     }
 
-    /// An upload, and the row of the table that each of its records is, removed ones last.
+    /// An upload, and the row of the table that each of its records is, removed ones last; of amendments, with
+    /// the permission to.
     #[expect(clippy::too_many_arguments, reason = "they are those of `mopse.Provider.encrypt`")]
     fn upload<'py>(
         &self,
@@ -437,6 +453,7 @@ impl Keyring {
         is_update: bool,
         versions: &Versions,
         now: u64,
+        permission: Option<&Permission>,
     ) -> PyResult<MadeUpload<'py>> {
         let lent: Vec<_> = columns
             .iter()
@@ -462,7 +479,10 @@ impl Keyring {
         let made = with_ids(&ids, |ids| {
             let (columns, indexed) = (&columns, &indexed);
             let table = Table { columns, ids, id: Some(id_column), indexed, now };
-            Ok(self.read(py, |keyring| keyring.upload(&table, change, &versions.0))??)
+            Ok(self.read(py, |keyring| match permission {
+                None => keyring.upload(&table, change, &versions.0),
+                Some(permission) => keyring.amend(&table, &permission.0, &versions.0),
+            })??)
         })?;
         Ok(made_upload(py, made))
     }
@@ -473,11 +493,43 @@ impl Keyring {
         ids: Bound<'py, PyAny>,
         versions: &Versions,
         now: u64,
+        amending: Option<&str>,
     ) -> PyResult<MadeUpload<'py>> {
-        let made = with_ids(&ids, |ids| {
+        let made = with_ids_of(&ids, amending, |ids| {
             Ok(self.read(py, |keyring| keyring.deletion(ids, &versions.0, now))??)
         })?;
         Ok(made_upload(py, made))
+    }
+
+    /// The permission to amend records of a provider.
+    fn permit<'py>(
+        &self,
+        py: Python<'py>,
+        amender: &str,
+        amended: &str,
+        ids: Bound<'py, PyAny>,
+        versions: &Versions,
+        end: u64,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let permission = with_ids(&ids, |ids| {
+            Ok(self.read(py, |keyring| keyring.permit(amender, amended, ids, &versions.0, end))??)
+        })?;
+        Ok(PyBytes::new(py, &permission))
+    }
+
+    /// The query for records of a provider, and what amends them at others.
+    fn amendments<'py>(
+        &self,
+        py: Python<'py>,
+        of: &str,
+        by: Vec<String>,
+        ids: Bound<'py, PyAny>,
+        expiry: u64,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let query = with_ids(&ids, |ids| {
+            Ok(self.read(py, |keyring| keyring.amendments(of, &by, ids, expiry))??)
+        })?;
+        Ok(PyBytes::new(py, &query))
     }
 
     /// The queries for what the present epoch holds of the records of an answer.
@@ -727,9 +779,11 @@ impl Keyring {
         path: &str,
         ids: Bound<'py, PyAny>,
         expiry: u64,
+        amending: Option<&str>,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let query =
-            with_ids(&ids, |ids| Ok(self.read(py, |keyring| keyring.lookup(path, ids, expiry))??))?;
+        let query = with_ids_of(&ids, amending, |ids| {
+            Ok(self.read(py, |keyring| keyring.lookup(path, ids, expiry))??)
+        })?;
         Ok(PyBytes::new(py, &query))
     }
 
@@ -942,6 +996,38 @@ impl Versions {
     fn new(py: Python<'_>, parts: Vec<PyRef<'_, Part>>) -> PyResult<Self> {
         let parts = borrowed(&parts);
         released(py, || Ok::<_, Infallible>(Self(uploading::Versions::of(parts))))
+    }
+
+    /// What has become of each record that is amended, in a word; nothing where nothing is known.
+    fn states(&self, amends: &Amends) -> Vec<Option<&'static str>> {
+        let word = |state| match state {
+            State::Same => "same",
+            State::Changed => "changed",
+            State::Gone => "gone",
+        };
+        self.0.states(&amends.0).into_iter().map(|state| state.map(word)).collect()
+    }
+}
+
+/// What opened records amend.
+#[pyclass(module = "mopse._mopse.party", frozen)]
+pub(super) struct Amends(claims::Amends);
+
+#[pymethods]
+impl Amends {
+    /// Path of whose records.
+    #[getter]
+    fn provider(&self) -> String {
+        self.0.provider.path()
+    }
+
+    /// Id and version of each record that is amended, as texts, as far as they are known.
+    fn records(&self) -> Vec<(Option<String>, Option<String>)> {
+        let of = |row: &Option<claims::Amended>| match row {
+            None => (None, None),
+            Some(row) => (row.id.clone(), Some(format!("{:032x}", row.version.0))),
+        };
+        self.0.rows.iter().map(of).collect()
     }
 }
 

@@ -21,6 +21,7 @@
 //! | a token: ranges, one of each field | [`MOST_FIELDS`] | [`Error::TooMany`] |
 //! | a token: records, each once | [`MOST_RECORDS`] | [`Error::TooMany`] |
 //! | a right to search: fields; groups | [`MOST_FIELDS`]; [`MOST_TOKENS`] | [`Error::TooMany`] |
+//! | a permission to amend: records, each once | [`MOST_RECORDS`] | [`Error::TooMany`] |
 //! | a request: providers, each once | [`MOST_PLACES`] | [`Error::TooMany`] |
 //! | a request: keywords or records of a provider, each once | [`MOST_NAMED`] | [`Error::TooMany`] |
 //! | a seal: fields, tables; slots of a table | [`MOST_FIELDS`]; [`MOST_SLOTS`] | [`Error::TooMany`], `Format` |
@@ -62,7 +63,7 @@ pub const MOST_TOKENS: usize = 1 << 16;
 /// Slots of a table of a seal: one more than the field has cells.
 pub const MOST_SLOTS: u32 = (1 << 16) + 1;
 
-/// Records that a token names.
+/// Records that a token names, or a permission to amend.
 pub const MOST_RECORDS: usize = 1 << 16;
 
 /// Keywords of a file, and keywords or records that a request names of each provider.

@@ -103,24 +103,35 @@ impl Keyring {
     /// [`Error::UnknownProvider`] if there is none with this path, [`Error::Rows`] without an id,
     /// [`message::Error::TooMany`](crate::message::Error::TooMany) for more than [`MOST_RECORDS`].
     pub fn lookup(&self, path: &str, ids: Ids<'_>, expiry: u64) -> Result<Vec<u8>, Error> {
-        if ids.count() == 0 {
-            return Err(Error::Rows { got: 0 });
-        }
-        let places = self.places_of(path);
-        if places.is_empty() {
-            let provider = path.escape_default().to_string();
-            return Err(Error::UnknownProvider { provider });
-        }
-        let mut handles = Vec::with_capacity(places.len());
-        for place in &places {
-            let mut of_place = self.handles_at(place, ids)?;
-            of_place.sort_unstable();
-            of_place.dedup();
-            at_most(MOST_RECORDS, "records of the query", of_place.len())?;
-            handles.push(of_place);
+        self.lookup_all(&[(path, ids)], expiry)
+    }
+
+    /// Asks several providers, each once, as [`lookup`](Self::lookup) asks one.
+    pub(super) fn lookup_all(
+        &self,
+        asked: &[(&str, Ids<'_>)],
+        expiry: u64,
+    ) -> Result<Vec<u8>, Error> {
+        let (mut reached, mut handles) = (Vec::new(), Vec::new());
+        for &(path, ids) in asked {
+            if ids.count() == 0 {
+                return Err(Error::Rows { got: 0 });
+            }
+            let places = self.places_of(path);
+            if places.is_empty() {
+                let provider = path.escape_default().to_string();
+                return Err(Error::UnknownProvider { provider });
+            }
+            for place in &places {
+                let mut of_place = self.handles_at(place, ids)?;
+                of_place.sort_unstable();
+                of_place.dedup();
+                at_most(MOST_RECORDS, "records of the query", of_place.len())?;
+                handles.push(of_place);
+            }
+            reached.extend(places.iter().filter_map(own_scope));
         }
         let mut handles = handles.into_iter();
-        let reached = places.iter().filter_map(own_scope).collect();
         let selection = |_: &Group| Ok(Selection::Records(handles.next().unwrap_or_default()));
         self.signed_query(reached, selection, expiry)
     }

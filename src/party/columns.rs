@@ -9,11 +9,19 @@ use std::collections::HashSet;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::Error;
+use super::claims::{Claims, Stated};
 use super::types::Type;
 use crate::wire::{Blobs, Buffer, Kind, Packed, Reader, Writer, append_secret};
 
 /// The column that whoever opens records adds, so that no record has one of that name.
 pub const PROVIDER: &str = "provider";
+
+/// The columns that whoever opens amendments adds, so that no record has any of these names: whose records
+/// they amend, the record's id, the version it had, and what has become of it.
+pub const AMENDS: [&str; 4] = ["amends", "amends_record", "amends_version", "amends_state"];
+
+/// The names that no column of a record has.
+pub const KEPT: [&str; 5] = [PROVIDER, AMENDS[0], AMENDS[1], AMENDS[2], AMENDS[3]];
 
 /// A column's values.
 #[derive(Debug, Clone, PartialEq)]
@@ -200,16 +208,21 @@ pub(super) fn row_len(columns: &[(u32, &Column<'_>)], row: usize) -> usize {
     columns.iter().map(|(_, column)| 1 + of_value(column)).sum()
 }
 
-/// The place in the table, the name and the type of each column, and which holds the records' ids.
+/// The place in the table, the name and the type of each column, and which holds the records' ids; then what
+/// amendments say of themselves.
 pub(super) fn encode_layout(
     columns: &[(u32, &Column<'_>)],
     id: Option<&str>,
+    amends: Option<&Stated>,
 ) -> Zeroizing<Vec<u8>> {
     let mut writer = Writer::secret(Kind::Layout);
     writer.count(columns.len());
     for (place, column) in columns {
         writer.u32(*place).text(&column.name).text(&column.dtype).u8(column.kind());
         writer.u8((Some(column.name.as_str()) == id).into());
+    }
+    if let Some(amends) = amends {
+        amends.write_head(&mut writer);
     }
     writer.0
 }
@@ -223,6 +236,8 @@ pub(super) struct Layout {
     pub places: Vec<u32>,
     /// The position of the column that holds the ids.
     pub id: Option<usize>,
+    /// What amendments say of themselves; no rows yet.
+    pub amends: Option<Claims>,
 }
 
 /// Reads what [`encode_layout`] wrote.
@@ -245,6 +260,10 @@ pub(super) fn decode_layout(bytes: &[u8]) -> Result<Layout, Error> {
         }
         layout.columns.push(Column { name, dtype, values, is_valid: Cow::default() });
     }
+    if !reader.is_at_end() {
+        let (time, head) = (reader.u64()?, reader.bytes()?.to_vec());
+        layout.amends = Some(Claims { head, time, rows: Vec::new() });
+    }
     reader.end()?;
     Ok(layout)
 }
@@ -261,6 +280,8 @@ pub(super) fn types(columns: &[Column<'_>]) -> Result<Vec<Type>, Error> {
         let of = Type::parse(&column.dtype).ok_or("it is of no type that records have")?;
         if column.name == PROVIDER {
             Err("the name is kept for the provider")
+        } else if AMENDS.contains(&column.name.as_str()) {
+            Err("the name is kept for who reads amendments")
         } else if of.is_sealed_as(&column.values) {
             Ok(of)
         } else {
@@ -356,7 +377,7 @@ mod tests {
     /// The layout of columns, the first of which holds the ids.
     fn layout(columns: &[Column<'_>]) -> Vec<u8> {
         let id = columns.first().map(|column| column.name.as_str());
-        encode_layout(&placed(columns), id).to_vec()
+        encode_layout(&placed(columns), id, None).to_vec()
     }
 
     fn decoded(layout: &[u8]) -> Result<Vec<Column<'static>>, Error> {
@@ -392,7 +413,7 @@ mod tests {
         assert_eq!(decode_layout(&layout(&table)).unwrap().id, Some(0));
         let columns = placed(&table);
         for (id, at) in [(Some("f"), Some(2)), (Some("none"), None), (None, None)] {
-            assert_eq!(decode_layout(&encode_layout(&columns, id)).unwrap().id, at);
+            assert_eq!(decode_layout(&encode_layout(&columns, id, None)).unwrap().id, at);
         }
     }
 
@@ -512,11 +533,12 @@ mod tests {
             let end = changed.len().min(at.index(changed.len()) + bytes.len());
             let start = at.index(changed.len());
             changed[start..end].copy_from_slice(&bytes[..end - start]);
-            if let Ok(Layout { mut columns, places, id }) = decode_layout(&changed) {
+            let read = decode_layout(&changed);
+            if let Ok(Layout { mut columns, places, id, amends: None }) = read {
                 if types(&columns).is_ok() {
                     let id = id.map(|at| columns[at].name.as_str());
                     let all: Vec<_> = places.into_iter().zip(&columns).collect();
-                    prop_assert_eq!(&*encode_layout(&all, id), &changed);
+                    prop_assert_eq!(&*encode_layout(&all, id, None), &changed);
                 }
                 let _ = decode_row(&encoded(&table, 0), &mut columns);
             }

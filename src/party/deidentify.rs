@@ -113,6 +113,7 @@ fn subject<M: Mac>(prf: M, ids: Ids<'_>, row: usize) -> M {
     match ids {
         Ids::Integers(ids) => prf.chain_update(b"i").chain_update(ids[row].to_be_bytes()),
         Ids::Texts(texts) => prf.chain_update(b"s").chain_update(texts.get(row)),
+        Ids::Amending(amending) => subject(prf, amending.ids, row),
     }
 }
 

@@ -218,6 +218,33 @@ pub enum Error {
         position: usize,
     },
 
+    /// A permission to amend is not for what it is used for.
+    #[error("the permission to amend is not for this: {why}")]
+    Permission {
+        /// What is wrong with it.
+        why: &'static str,
+    },
+
+    /// A row should amend a record that the permission does not name.
+    #[error("the record in row {row} is not named in the permission to amend")]
+    NotPermitted {
+        /// Which row of the table, counted from 0.
+        row: usize,
+    },
+
+    /// A record says that it amends another one, and nothing permits that.
+    #[error("record {position}: the amendment {why}")]
+    Amendment {
+        /// Which record of the batch, counted from 0.
+        position: usize,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+
+    /// Single amendments cannot be shared.
+    #[error("single amendments are not shared: share portions, or all records, of the provider")]
+    OneAmendment,
+
     /// A record is not among those that the query finds.
     #[error("record {position} lies in none of the cells that were asked for")]
     Elsewhere {
@@ -359,6 +386,7 @@ impl Error {
         match self {
             Self::Record { .. } => Self::Record { position: at },
             Self::Author { .. } => Self::Author { position: at },
+            Self::Amendment { why, .. } => Self::Amendment { position: at, why },
             Self::LongRecord { .. } => Self::LongRecord { position: at },
             Self::Cell { column, why, .. } => Self::Cell { column, position: at, why },
             error => error,

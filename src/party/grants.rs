@@ -16,6 +16,7 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 use super::Error;
+use super::claims::{self, Claim, Claims, read_claim};
 use super::columns::{Column, Layout, decode_layout, decode_or_void, types, void_row};
 use super::keyring::Keyring;
 use super::records::{
@@ -212,13 +213,16 @@ impl Opener {
         }
         let mut rows = Rows::default();
         let names = Names::of(portions.iter().map(|portion| portion.name.as_str()));
+        let mut claimed = Vec::new();
         for portion in portions {
             let Some((keys, layout_key)) = self.portion(&portion.name) else { continue };
             let layout = open_layout(&layout_key, origin, &names, portion)?;
             let author = self.author.as_deref();
-            let opened = open_portion(&keys, &layout, author, origin, handles, portion)?;
+            let mut opened = open_portion(&keys, &layout, author, origin, handles, portion)?;
+            claimed.push(opened.amends.take());
             rows.add(opened);
         }
+        rows.amends = claims::together(claimed, handles.len(), &mut rows.faults);
         rows.sort();
         Ok(rows)
     }
@@ -255,11 +259,12 @@ fn open_portion(
     portion: &Portion,
 ) -> Result<Rows, Error> {
     let (name, nonce) = (portion.name.as_str(), origin.nonce());
-    let Layout { columns, places, id } = decode_layout(layout)?;
+    let Layout { columns, places, id, mut amends } = decode_layout(layout)?;
     let types = types(&columns)?;
     let context = origin.of_records(name, layout);
     let tags = author.map(|author| author.of(&context));
-    let chunks = pool::map_chunks(handles, ROWS, |number, handles| {
+    let (is_amending, amending) = (amends.is_some(), amends.is_some().then_some(id.is_some()));
+    let mut chunks = pool::map_chunks(handles, ROWS, |number, handles| {
         let first = number * ROWS;
         let mut opened =
             Rows { columns: columns.iter().map(Column::empty).collect(), ..Rows::default() };
@@ -276,13 +281,13 @@ fn open_portion(
             let wrote = wrote.as_ref().map(|tags| &tags[position]);
             let decoded = match key {
                 None => {
-                    void_row(position, &mut opened.columns);
+                    opened.void(position, is_amending);
                     Ok(())
                 }
                 Some(key) => match open_row(key, &nonce, &associated, sealed, wrote, &mut row) {
-                    Ok(()) => decode_or_void(&row, position, &mut opened.columns),
+                    Ok(()) => opened.add_row(&row, position, amending),
                     Err(error) => {
-                        void_row(position, &mut opened.columns);
+                        opened.void(position, is_amending);
                         Err(error)
                     }
                 },
@@ -302,7 +307,10 @@ fn open_portion(
         }
         opened
     });
-    let mut joined = Rows { columns, places, types, id, faults: BTreeMap::new() };
+    if let Some(amends) = &mut amends {
+        amends.rows = chunks.iter_mut().flat_map(|chunk| chunk.claims.drain(..)).collect();
+    }
+    let mut joined = Rows { columns, places, types, id, amends, ..Rows::default() };
     joined.columns.iter_mut().for_each(|column| column.reserve(handles.len()));
     for mut chunk in chunks {
         for (column, more) in joined.columns.iter_mut().zip(&mut chunk.columns) {
@@ -377,9 +385,39 @@ pub(super) struct Rows {
     pub id: Option<usize>,
     /// What is wrong with a record, by its position.
     pub faults: BTreeMap<usize, Error>,
+    /// What they say that they amend, if they are amendments.
+    pub amends: Option<Claims>,
+    /// The same of each row that was opened last.
+    claims: Vec<Option<Claim>>,
 }
 
 impl Rows {
+    /// Adds a row of nulls.
+    fn void(&mut self, position: usize, is_amending: bool) {
+        void_row(position, &mut self.columns);
+        if is_amending {
+            self.claims.push(None);
+        }
+    }
+
+    /// Adds an opened row; of amendments, which say whether their ids are in this portion, what it amends.
+    fn add_row(
+        &mut self,
+        mut row: &[u8],
+        position: usize,
+        amending: Option<bool>,
+    ) -> Result<(), Error> {
+        if let Some(has_ids) = amending {
+            let Ok((claim, start)) = read_claim(row, has_ids) else {
+                self.void(position, true);
+                return Err(Error::Amendment { position, why: "is cut short or malformed" });
+            };
+            self.claims.push(Some(claim));
+            row = &row[start..];
+        }
+        decode_or_void(row, position, &mut self.columns)
+    }
+
     /// Adds another portion; a column that is there already is left out.
     fn add(&mut self, more: Self) {
         let columns = more.columns.into_iter().zip(more.places).zip(more.types);

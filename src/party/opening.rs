@@ -13,6 +13,7 @@ use std::num::NonZeroU64;
 use super::Error;
 use super::Range;
 use super::attachments::{self, Description, Opening};
+use super::claims::{Amends, Claims};
 use super::columns::{Column, Values};
 use super::grants::{Grants, Opener, Rows};
 use super::keyring::Keyring;
@@ -43,6 +44,8 @@ pub struct Opened {
     pub unchecked: Vec<String>,
     /// Whether the provider's group has left the epoch that the records were sealed in.
     pub is_left: bool,
+    /// What they amend, if they are amendments.
+    pub amends: Option<Amends>,
     /// What did not open or is none of the layout or the schema, in the order of the part.
     pub faults: Vec<Fault>,
 }
@@ -103,6 +106,7 @@ impl Fault {
                 "the record lies in none of the cells that were asked for".to_owned()
             }
             Error::LongRecord { .. } => "the record has bytes of no column".to_owned(),
+            Error::Amendment { why, .. } => format!("the amendment {why}"),
             error => error.to_string(),
         }
     }
@@ -424,6 +428,17 @@ fn open_part(
         None => (&part.handles, &part.portions),
     };
     let mut rows = opener.open_rows(origin, handles, portions)?;
+    let claims = rows.amends.take();
+    let id = rows.id.and_then(|at| rows.columns.get(at));
+    let ids = id.filter(|_| claims.is_some()).map(ids_of).transpose()?;
+    let id_of = |row: usize| {
+        let is_there = id.is_some_and(|id| id.is_valid.get(row) == Some(&true));
+        let ids = ids.as_ref().filter(|_| is_there)?.ids();
+        Some((ids.bytes(row), ids.text(row)))
+    };
+    let faults = &mut rows.faults;
+    let check = |claims: Claims| claims.checked(part, handles, schema, id_of, faults);
+    let mut amends = claims.map(check).transpose()?;
     let unchecked = unchecked(opener, &rows, ranges, schema)?;
     let ranges = ranges.iter().filter(|range| !unchecked.contains(&range.field)).cloned();
     let ranges: Vec<Range> = ranges.collect();
@@ -437,11 +452,13 @@ fn open_part(
     let faults = rows.faults.into_iter().map(fault).collect();
     if kept.contains(&false) {
         rows.columns.iter_mut().for_each(|column| column.retain(&kept));
+        amends.iter_mut().for_each(|amends| amends.retain(&kept));
         let mut marks = kept.iter();
         handles.retain(|_| marks.next().is_some_and(|&mark| mark));
     }
     let excess = opened - handles.len();
-    Ok(Opened { columns: rows.columns, handles, excess, unchecked, is_left: false, faults })
+    let (columns, is_left) = (rows.columns, false);
+    Ok(Opened { columns, handles, excess, unchecked, is_left, amends, faults })
 }
 
 /// Whose records those of a part are, and when they were sealed.

@@ -15,7 +15,8 @@
 //! tag     = AES-256(child(author key, "author", "tag"), POLYVAL(.. "hash"; context, handle, sealed, length))
 //! ```
 //!
-//! So one portion key opens one portion of all records of a readers' epoch, and one record's key that
+//! Amendments have handles under another key, see [`amending`](super::amending), and what they state before
+//! their values. So one portion key opens one portion of all records of a readers' epoch, and one record's key that
 //! portion of one record, in all its versions. A record that was changed, cut or moved, or is of another
 //! upload, does not open. No grant gives the author key: whoever can derive the provider's keys sees that
 //! the provider wrote it, and no reader can write.
@@ -48,6 +49,7 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::Error;
+use super::claims::Stated;
 use super::columns::{Column, encode_layout, encode_row, row_len};
 use crate::cipher::{TAG_LEN, aes_gcm_siv};
 use crate::keys::coins::{Block, Coins, Tag};
@@ -85,6 +87,17 @@ pub enum Ids<'a> {
     Integers(&'a [i64]),
     /// Texts.
     Texts(&'a Packed<'a>),
+    /// Of what amends records of another provider, by their ids.
+    Amending(&'a Amending<'a>),
+}
+
+/// Ids of records of another provider, which stand for what amends them.
+#[derive(Debug, Clone, Copy)]
+pub struct Amending<'a> {
+    /// The path of the other provider, in its one spelling.
+    pub of: &'a str,
+    /// The ids there.
+    pub ids: Ids<'a>,
 }
 
 impl Ids<'_> {
@@ -94,6 +107,25 @@ impl Ids<'_> {
         match self {
             Self::Integers(ids) => ids.len(),
             Self::Texts(texts) => texts.len(),
+            Self::Amending(amending) => amending.ids.count(),
+        }
+    }
+
+    /// What stands for one of them where bytes do.
+    pub(super) fn bytes(&self, row: usize) -> Vec<u8> {
+        match self {
+            Self::Integers(ids) => [&b"i"[..], &ids[row].to_le_bytes()].concat(),
+            Self::Texts(texts) => [&b"s"[..], texts.get(row)].concat(),
+            Self::Amending(amending) => amending.ids.bytes(row),
+        }
+    }
+
+    /// One of them as a text.
+    pub(super) fn text(&self, row: usize) -> String {
+        match self {
+            Self::Integers(ids) => ids[row].to_string(),
+            Self::Texts(texts) => String::from_utf8_lossy(texts.get(row)).into_owned(),
+            Self::Amending(amending) => amending.ids.text(row),
         }
     }
 
@@ -102,6 +134,10 @@ impl Ids<'_> {
         let texts = match self {
             Self::Integers(ids) => return integer_handles(key, ids),
             Self::Texts(texts) => texts,
+            Self::Amending(Amending { of, ids }) => {
+                let label = [b"amends/", of.as_bytes()].concat();
+                return ids.handles(&key.child(Purpose::Handle, &label, 0));
+            }
         };
         count(Operation::Hmac, self.count());
         let mac = mac(key);
@@ -355,7 +391,7 @@ pub(super) fn seal(
     origin: Origin<'_>,
     (name, names): (&str, &Names),
     columns: &[(u32, &Column<'_>)],
-    id: Option<&str>,
+    (id, amends): (Option<&str>, Option<&Stated>),
     rows: &[(Handle, usize)],
 ) -> Result<Portion, Error> {
     let expected = rows.iter().map(|&(_, row)| row + 1).max().unwrap_or(0);
@@ -364,13 +400,17 @@ pub(super) fn seal(
             return Err(Error::Length { what: "a column", expected, got });
         }
     }
-    let layout = encode_layout(columns, id);
+    let layout = encode_layout(columns, id, amends);
+    let has_ids = columns.iter().any(|(_, column)| Some(column.name.as_str()) == id);
     let (key, nonce) = (portion_key(readers_key, name), origin.nonce());
     let (keys, context) = (RowKeys::new(&key), origin.of_records(name, &layout));
     let tags = author.of(&context);
     let sealed = pool::map_chunks(rows, ROWS, |_, rows| {
-        let lengths: Vec<usize> =
-            rows.iter().map(|&(_, row)| row_len(columns, row) + TAG_LEN + AUTHOR_LEN).collect();
+        let length = |&(_, row): &(Handle, usize)| {
+            let amends = amends.map_or(0, |amends| amends.len(row, has_ids));
+            amends + row_len(columns, row) + TAG_LEN + AUTHOR_LEN
+        };
+        let lengths: Vec<usize> = rows.iter().map(length).collect();
         // It never grows, so that no row is left anywhere in the clear.
         let mut sealed = Writer(Vec::with_capacity(lengths.iter().sum()));
         let mut left = rows.iter();
@@ -378,6 +418,9 @@ pub(super) fn seal(
             let Some(&(handle, row)) = left.next() else { return };
             let associated = associated(&context, handle);
             let start = sealed.0.len();
+            if let Some(amends) = amends {
+                amends.write(row, has_ids, &mut sealed);
+            }
             encode_row(columns, row, &mut sealed);
             let tag = aes_gcm_siv::seal_in_place(key, &nonce, &associated, &mut sealed.0[start..]);
             sealed.raw(&tag).raw(&[0; AUTHOR_LEN]);

@@ -56,13 +56,14 @@ impl KeptIds {
     ///
     /// # Errors
     ///
-    /// [`wire::Error`] if the texts are malformed.
+    /// [`wire::Error`] if the texts are malformed, [`Error::OneAmendment`] if they are of amendments.
     pub fn of(ids: Ids<'_>) -> Result<Self, Error> {
         Ok(match ids {
             Ids::Integers(ids) => Self::Integers(ids.to_vec()),
             Ids::Texts(texts) => {
                 Self::Texts(Blobs::new(texts.ends().to_vec(), texts.bytes().to_vec())?)
             }
+            Ids::Amending(_) => return Err(Error::OneAmendment),
         })
     }
 

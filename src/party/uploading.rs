@@ -7,6 +7,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::Error;
+use super::claims::Stated;
 use super::columns::Column;
 use super::grants::{Opener, Rows};
 use super::keyring::Keyring;
@@ -60,6 +61,8 @@ pub enum Change {
     Add,
     /// They take the place of those with their ids.
     Update,
+    /// Whichever of both what was looked up says.
+    Put,
 }
 
 /// What is stored of some records: the version of each that is, or that was removed.
@@ -88,16 +91,19 @@ impl Versions {
         Self { known }
     }
 
+    /// The version of a record, and whether it is there.
+    pub(super) fn of_record(&self, place: &Node, handle: Handle) -> Option<(Version, bool)> {
+        self.known.get(&(place.clone(), handle)).copied()
+    }
+
     /// The version of a record that is there.
     fn live(&self, place: &Node, handle: Handle) -> Option<Version> {
-        let version = self.known.get(&(place.clone(), handle));
-        version.filter(|(_, is_live)| *is_live).map(|&(version, _)| version)
+        self.of_record(place, handle).filter(|(_, is_live)| *is_live).map(|(version, _)| version)
     }
 
     /// The version of a record that was removed.
     fn removed(&self, place: &Node, handle: Handle) -> Option<Version> {
-        let version = self.known.get(&(place.clone(), handle));
-        version.filter(|(_, is_live)| !*is_live).map(|&(version, _)| version)
+        self.of_record(place, handle).filter(|(_, is_live)| !*is_live).map(|(version, _)| version)
     }
 }
 
@@ -143,6 +149,17 @@ impl Keyring {
         change: Change,
         versions: &Versions,
     ) -> Result<Made, Error> {
+        self.upload_as(table, change, versions, None)
+    }
+
+    /// Seals rows as they are, or as amendments that state something.
+    pub(super) fn upload_as(
+        &self,
+        table: &Table<'_>,
+        change: Change,
+        versions: &Versions,
+        amends: Option<&Stated>,
+    ) -> Result<Made, Error> {
         let count = table.ids.count();
         if u32::try_from(count).is_err() || count == 0 {
             return Err(Error::Rows { got: count as u64 });
@@ -168,7 +185,8 @@ impl Keyring {
         let author = Author::new(&self.key);
         let names = Names::of(portions.iter().map(|(name, _)| *name));
         let seal = |(name, columns): (&str, Placed<'_>)| {
-            records::seal(&key, &author, origin, (name, &names), &columns, table.id, &order)
+            let heading = (table.id, amends);
+            records::seal(&key, &author, origin, (name, &names), &columns, heading, &order)
         };
         let portions = portions.into_iter().map(seal).collect::<Result<Vec<_>, _>>()?;
         for portion in &portions {
@@ -292,9 +310,13 @@ impl Keyring {
         for Earlier { place, order } in self.earlier_orders(ids, versions)? {
             changes.remove_live(&place, &order, versions, &mut is_found);
         }
-        let wanted = change == Change::Update;
-        match is_found.iter().position(|&found| found != wanted) {
-            Some(row) if wanted => Err(Error::NotStored { row }),
+        let is_wrong = |&found: &bool| match change {
+            Change::Add => found,
+            Change::Update => !found,
+            Change::Put => false,
+        };
+        match is_found.iter().position(is_wrong) {
+            Some(row) if change == Change::Update => Err(Error::NotStored { row }),
             Some(row) => Err(Error::Stored { row }),
             None => {
                 changes.sort();
@@ -359,6 +381,9 @@ impl Keyring {
         let mut handles = Vec::new();
         for part in parts.into_iter().filter(|part| !part.handles.is_empty()) {
             let rows = self.rows_of(part)?;
+            if rows.amends.is_some() {
+                continue;
+            }
             handles.extend(self.handles(ids_of(id_of(&rows)?)?.ids()));
         }
         handles.sort_unstable();
@@ -371,7 +396,8 @@ impl Keyring {
     ///
     /// Of a record that several epochs hold, because it was added again by somebody who did not look, the
     /// newest row is kept, or the newest removal: rows of earlier epochs are then removed and no more. What
-    /// is in the present epoch is told by `present`, the answer to [`renewed`](Self::renewed).
+    /// is in the present epoch is told by `present`, the answer to [`renewed`](Self::renewed). Amendments
+    /// stay, as their permission is of the epoch that they are in.
     ///
     /// # Errors
     ///
@@ -414,6 +440,9 @@ impl Keyring {
         made: &mut Vec<Made>,
     ) -> Result<(), Error> {
         let mut rows = self.rows_of(part)?;
+        if rows.amends.is_some() {
+            return Ok(());
+        }
         let all = id_of(&rows)?.clone();
         let opened = ids_of(&all)?;
         let (_, order) = self.order(&part.provider, opened.ids())?;

@@ -162,15 +162,17 @@ class World:
     def __init__(self) -> None:
         self.log = sharing.AuditLog()
         cloud = mopse.Cloud(audit_log=self.log)
-        self.scene = Scene(SCHEMA, "a", "a/ward", "b", seed=1, cloud=cloud)
+        self.scene = Scene(SCHEMA, "a", "a/ward", "a/lab", "b", seed=1, cloud=cloud)
         self.owner, self.cloud = self.scene.owner, self.scene.cloud
         self.a, self.ward = self.scene["a"], self.scene["a/ward"]
+        self.scene.send("a/lab", ROWS)
         self.upload = self.scene.send("a", ROWS)
         self.attached = self.a.attach(1, b"x", name="n", media_type="a/b", keywords=["word"])
         self.cloud.receive(self.attached)
         self.seal = self.a.seal()
-        for sealing in (self.seal, self.ward.seal(), self.scene["b"].seal()):
-            self.cloud.receive(sealing)
+        self.cloud.receive(self.seal)
+        for path in ("a/ward", "a/lab", "b"):
+            self.cloud.receive(self.scene[path].seal())
         self.unsent = self.a.attach(1, b"y", name="n", media_type="a/b")
         self.query = self.owner.query(age=(0, 99), proof=True)
         self.answer = self.cloud.search(self.query)
@@ -178,10 +180,11 @@ class World:
         self.own_query = self.a.query(age=(0, 99), proof=True)
         self.own_answer = self.cloud.search(self.own_query)
         self.grant = self.owner.grant("a")
-        self.user = mopse.User(SCHEMA, [self.grant])
+        self.user = mopse.User(SCHEMA, [self.grant, self.owner.grant("a/lab")])
         self.doctor = mopse.User.generate()
         self.shared = self.owner.share(self.doctor.public, "a")
         self.doctor.accept(self.shared)
+        self.doctor.accept(self.owner.share(self.doctor.public, "a/lab"))
         self.a.share(self.doctor.public, "a/ward")
         self.request = self.owner.find("word")
         self.listing = self.cloud.find(self.request)
@@ -190,6 +193,8 @@ class World:
         self.sealed = self.cloud.fetch(self.fetch)
         self.notes_request = self.a.request_notes()
         self.notes = self.cloud.notes(self.notes_request)
+        of_lab = {"of": "a/lab", "cloud": self.cloud}
+        self.permission = self.owner.permit_amendments("a", [1, 2, 3], **of_lab)
         self.removal = self.owner.removal("b")
         self.store = self.cloud._store
         self.statement = sharing.statement(self.owner, "grant", self.shared)
@@ -607,6 +612,12 @@ BY_CALL: dict[str, dict[str, Right]] = {
     "mopse.Owner.grant": {},
     "mopse.Owner.learn": {},
     "mopse.Owner.lookup": {"provider": same("a")},
+    "mopse.Owner.amendments": {"of": same("a"), "by": same(["b"])},
+    "mopse.Owner.permit_amendments": {
+        "provider": same("b"),
+        "of": same("a"),
+        "cloud": lambda w: w.cloud,
+    },
     "mopse.Owner.open": {"path": lambda _: saved("owner")},
     "mopse.Owner.open_file": {"request": lambda w: w.fetch},
     "mopse.Owner.share": {"user": lambda w: w.doctor.public, "provider": same("a")},
@@ -614,6 +625,16 @@ BY_CALL: dict[str, dict[str, Right]] = {
     "mopse.Owner.renew_readers": {"under": same("b")},
     "mopse.Owner.save": {"path": lambda _: str(Path(folder()) / "owner")},
     "mopse.Provider": {"keyring": lambda w: w.a._keyring},
+    "mopse.Provider.amend": {
+        "id": same("id"),
+        "permission": lambda w: w.permission,
+    },
+    "mopse.Provider.amendments": {"of": same("a"), "by": same(["a/ward"])},
+    "mopse.Provider.permit_amendments": {
+        "provider": same("a/ward"),
+        "of": same("a/lab"),
+        "cloud": lambda w: w.cloud,
+    },
     "mopse.Provider.attach": {"record_id": same(1), "keywords": same(["word"])},
     "mopse.Provider.catch_up": {"counts": None},
     "mopse.Provider.compare": {"other": lambda w: w.owner},
@@ -932,6 +953,7 @@ BY_CALL: dict[str, dict[str, Right]] = {
         "removed": same(0),
         "repeated": same(False),
     },
+    "mopse.messages.Permission": {"message": message_of("permission")},
     "mopse.messages.Removal": {"message": message_of("removal")},
     "mopse.messages.Statement": {"message": message_of("statement")},
     "mopse.messages.Renewed": {"renewed": same(1), "superseded": same(0)},

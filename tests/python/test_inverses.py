@@ -259,7 +259,7 @@ def test_what_is_attached_is_opened(content, name, media_type, keywords, cipher)
 
 def every_message() -> dict[str, Any]:
     """Return a message of each kind."""
-    scene = Scene(SCHEMA, "a")
+    scene = Scene(SCHEMA, "a", "b")
     upload = scene.send("a", {"id": [1], "age": [5], "level": ["low"]})
     file = scene["a"].attach(1, b"x", name="n", media_type="m", keywords=["w"])
     scene.cloud.receive(file)
@@ -272,6 +272,7 @@ def every_message() -> dict[str, Any]:
         "FileUpload": file,
         "Query": query,
         "Seal": seal,
+        "Permission": scene.owner.permit_amendments("b", [1], of="a", cloud=scene.cloud),
         "Removal": scene.owner.removal("a"),
         "Statement": statement(scene.owner, "grant", b"a grant"),
         "Answer": scene.cloud.search(query),

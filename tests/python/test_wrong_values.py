@@ -164,6 +164,7 @@ WORDS: dict[str, tuple[str, ...]] = {
         "a listing",
         "notes",
         "a request",
+        "a permission",
         "a file",
         "a query",
         "a removal",

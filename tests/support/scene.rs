@@ -12,6 +12,7 @@ use mopse::cloud::store::{Receipt, Store};
 use mopse::keys::Key;
 use mopse::message::announcement::Announced;
 use mopse::message::answer::{Answer, Part};
+use mopse::message::permission::Permit;
 use mopse::message::place::Node;
 use mopse::message::query::{Query, Token};
 use mopse::party::columns::{Column, Values};
@@ -63,6 +64,22 @@ pub fn change(
     change: Change,
     versions: &Versions,
 ) -> Result<Vec<u8>, party::Error> {
+    with_table(rows, |table| Ok(provider.upload(table, change, versions)?.message))
+}
+
+/// A provider's upload of records that amend those of another provider.
+pub fn amend(
+    provider: &Keyring,
+    rows: &[Row],
+    permission: &[u8],
+    versions: &Versions,
+) -> Result<Vec<u8>, party::Error> {
+    let permit = Permit::decode(permission)?;
+    with_table(rows, |table| Ok(provider.amend(table, &permit, versions)?.message))
+}
+
+/// What is made of the table of some records.
+fn with_table<T>(rows: &[Row], make: impl FnOnce(&Table<'_>) -> T) -> T {
     let ids: Vec<i64> = rows.iter().map(|row| row.0).collect();
     let ages: Vec<i64> = rows.iter().map(|row| row.1).collect();
     let pressures: Vec<i64> = rows.iter().map(|row| row.2.unwrap_or(0)).collect();
@@ -100,8 +117,7 @@ pub fn change(
     ];
     let id = Some("id");
     let ids = Ids::Integers(&ids);
-    let table = Table { columns: &columns, ids, id, indexed: &indexed, now: NOW };
-    Ok(provider.upload(&table, change, versions)?.message)
+    make(&Table { columns: &columns, ids, id, indexed: &indexed, now: NOW })
 }
 
 /// A provider's upload that removes records.
@@ -244,8 +260,17 @@ impl Cloud {
 
     /// What a provider looks up of records of its own.
     pub fn versions(&self, by: &Keyring, ids: &[i64]) -> Versions {
-        let query = by.lookup(&by.node().path(), Ids::Integers(ids), NOW).unwrap();
-        Versions::of(&self.answer(&query).unwrap().parts)
+        self.versions_of(by, &by.node().path(), Ids::Integers(ids))
+    }
+
+    /// What a party looks up of records of a provider.
+    pub fn versions_of(&self, by: &Keyring, path: &str, ids: Ids<'_>) -> Versions {
+        Versions::of(&self.looked_up(by, path, ids))
+    }
+
+    /// The records of a provider that a party looks up.
+    pub fn looked_up(&self, by: &Keyring, path: &str, ids: Ids<'_>) -> Vec<Part> {
+        self.answer(&by.lookup(path, ids, NOW).unwrap()).unwrap().parts
     }
 
     /// Looks up rows of a provider's own and puts new values in their place.

@@ -11,6 +11,7 @@ from mopse._mopse.message import (
     Listing,
     Notes,
     Part,
+    Permission,
     Proof,
     Query,
     Request,
@@ -20,6 +21,7 @@ from mopse._mopse.schema import Field, Schema
 from mopse.errors import MopseError
 
 __all__ = [
+    "Amends",
     "Attaching",
     "Grants",
     "Keyring",
@@ -29,10 +31,10 @@ __all__ = [
     "address",
     "approve_request",
     "ask_under",
-    "delegate",
     "begin_attachment",
     "begin_granted_opening",
     "begin_opening",
+    "delegate",
     "end_attachment",
     "first_fault",
     "forget_own_request",
@@ -54,7 +56,13 @@ __all__ = [
 _OpenedColumn: TypeAlias = tuple[str, str, str, Any, Any]
 _Fault: TypeAlias = tuple[str, str | None, str]
 _Opened: TypeAlias = tuple[
-    list[_OpenedColumn], int, list[str], bool, NDArray[np.uint64] | None, list[_Fault]
+    list[_OpenedColumn],
+    int,
+    list[str],
+    bool,
+    NDArray[np.uint64] | None,
+    list[_Fault],
+    Amends | None,
 ]
 _Portions: TypeAlias = Sequence[tuple[str, list[str]]]
 _Made: TypeAlias = tuple[bytes, NDArray[np.uint32]]
@@ -78,6 +86,13 @@ def first_fault(
 @final
 class Versions:
     def __new__(cls, parts: Sequence[Part]) -> Versions: ...
+    def states(self, amends: Amends) -> list[str | None]: ...
+
+@final
+class Amends:
+    @property
+    def provider(self) -> str: ...
+    def records(self) -> list[tuple[str | None, str | None]]: ...
 
 @final
 class Shelf: ...
@@ -129,8 +144,13 @@ class Keyring:
         is_update: bool,
         versions: Versions,
         now: int,
+        permission: Permission | None,
     ) -> _Made: ...
-    def deletion(self, ids: Any, versions: Versions, now: int) -> _Made: ...
+    def deletion(self, ids: Any, versions: Versions, now: int, amending: str | None) -> _Made: ...
+    def permit(
+        self, amender: str, amended: str, ids: Any, versions: Versions, end: int
+    ) -> bytes: ...
+    def amendments(self, of: str, by: Sequence[str], ids: Any, expiry: int) -> bytes: ...
     def renewed(self, parts: Sequence[Part], expiry: int) -> list[bytes]: ...
     def renew(self, parts: Sequence[Part], present: Versions, now: int) -> list[_Made]: ...
     def handles(self, ids: Any) -> NDArray[np.uint64]: ...
@@ -180,7 +200,7 @@ class Keyring:
         now: int,
         most_hours: int | None,
     ) -> tuple[list[_Member], list[_Written]]: ...
-    def lookup(self, path: str, ids: Any, expiry: int) -> bytes: ...
+    def lookup(self, path: str, ids: Any, expiry: int, amending: str | None) -> bytes: ...
     def renewal(self, expiry: int) -> bytes: ...
     def removal(self, path: str) -> bytes: ...
     def statement(self, what: str, digest: bytes) -> bytes: ...

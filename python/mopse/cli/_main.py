@@ -7,6 +7,7 @@ import sys
 import mopse
 from mopse.cli import (
     _access,
+    _amending,
     _ask,
     _attachments,
     _attack,
@@ -40,7 +41,7 @@ _NOT_UNDERSTOOD = 2
 
 _COMMANDS = (
     *(_schema, _owner, _records, _ask, _count, _attachments, _finding, _grants, _users),
-    *(_access, _read),
+    *(_amending, _access, _read),
     *(_status, _audit, _compare, _store, _serve),
     *(_demo, _processes, _evaluate, _attack, _labs, _completion),
 )

@@ -2,14 +2,16 @@
 
 import argparse
 import dataclasses
-import re
+import functools
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import polars as pl
 
 import mopse
 from mopse._types import typed
+from mopse.cli._amending import read_permission
 from mopse.cli._command import Commands
 from mopse.cli._output import add_json, counted, note, print_document, print_line
 from mopse.cli._schema import add_table
@@ -22,7 +24,8 @@ from mopse.cli._session import (
     session,
 )
 from mopse.cli._tables import as_ids, naming_rows, read_table
-from mopse.errors import InvalidInputError, MopseError
+from mopse.cli._words import of_no_table
+from mopse.errors import InvalidInputError
 from mopse.messages import Receipt
 
 __all__ = ["add", "print_receipt"]
@@ -42,7 +45,10 @@ def add(commands: Commands) -> None:
 
         A field whose values a copy of the store would tell nearly all is refused until
         --accept-leakage names it. Records that are stored already are refused too, unless all are
-        there with these very values: so a command that was interrupted can be given again.""",
+        there with these very values: so a command that was interrupted can be given again.
+
+        With --amend each row is added to the record of another provider that has its id, which
+        stays as it is.""",
         example="""mopse encrypt admissions.csv --as hospital.keyring --id record_id \\
                      --accept-leakage age --to phr.duckdb""",
     )
@@ -56,10 +62,17 @@ def add(commands: Commands) -> None:
         metavar="FIELD",
         help="a field to encrypt although order alone tells its values; may be repeated",
     )
-    encrypt.add_argument(
+    how = encrypt.add_mutually_exclusive_group()
+    how.add_argument(
         "--update",
         action="store_true",
         help="have whole rows take the place of stored records with their ids",
+    )
+    how.add_argument(
+        "--amend",
+        metavar="FILE",
+        help="amend the records of another provider with these ids, by a permission from "
+        "`mopse permit`; what amended them before is replaced",
     )
     add_cloud(encrypt)
     add_json(encrypt)
@@ -77,6 +90,9 @@ def add(commands: Commands) -> None:
     delete.add_argument("ids", nargs="+", metavar="ID", help="the id of a record")
     delete.add_argument(
         "--text-ids", action="store_true", help="take ids as text also where all are whole numbers"
+    )
+    delete.add_argument(
+        "--amending", metavar="PATH", help="delete what amends records of this provider"
     )
     add_party(delete)
     add_cloud(delete)
@@ -136,7 +152,9 @@ def _encrypt(given: argparse.Namespace) -> None:
             missing=given.missing,
             separator=given.separator,
         )
-        send = provider.update if given.update else provider.encrypt
+        send: Callable[..., mopse.Upload] = provider.update if given.update else provider.encrypt
+        if given.amend is not None:
+            send = functools.partial(provider.amend, permission=read_permission(given.amend))
 
         def upload() -> mopse.Upload:
             return send(frame, id=given.id, accept_leakage=given.accept_leakage, cloud=at.cloud)
@@ -161,6 +179,8 @@ def _encrypt(given: argparse.Namespace) -> None:
             receipt = at.cloud.receive(message)
     count = receipt.replaced if given.update else receipt.added
     what = "replaced" if given.update else "added"
+    if given.amend is not None:
+        count, what = receipt.added + receipt.replaced, "amended"
     print_receipt(given, receipt, f"{receipt.provider}: {_records(count)} {what}.")
     return None
 
@@ -211,11 +231,14 @@ def _delete(given: argparse.Namespace) -> None:
         if twice is not None:
             raise InvalidInputError(f"record {twice!r} is named twice")
         try:
-            message = at.up_to_date(lambda: provider.delete(ids, cloud=at.cloud))
+            what = {"amending": given.amending, "cloud": at.cloud}
+            message = at.up_to_date(lambda: provider.delete(ids, **what))
         except InvalidInputError as error:
+            if given.amending is not None:
+                raise of_no_table(error) from None
             gone = _deleted(at, provider, ids)
             if not gone:
-                raise _of_no_table(error) from None
+                raise of_no_table(error) from None
             left = [one for one in ids if one not in gone]
             if not left:
                 receipt = Receipt(provider.path, 0, 0, len(gone), 0, True)
@@ -226,7 +249,7 @@ def _delete(given: argparse.Namespace) -> None:
             try:
                 message = provider.delete(left, cloud=at.cloud)
             except InvalidInputError as error:
-                raise _of_no_table(error) from None
+                raise of_no_table(error) from None
         at.save_ledger()
         receipt = at.cloud.receive(message)
     print_receipt(given, receipt, f"{receipt.provider}: {_records(receipt.removed)} deleted.")
@@ -246,11 +269,6 @@ def _deleted(at: Session, provider: mopse.Provider, ids: list[Any]) -> set[Any]:
         for part in answer._parts:
             gone -= {(int(high) << 64) | int(low) for high, low in part.handles}
     return {one for one, handle in zip(ids, handles, strict=True) if handle in gone}
-
-
-def _of_no_table(error: MopseError) -> MopseError:
-    """Return an error about a record that was named by its id, and stands in no row."""
-    return type(error)(re.sub(r" \(row [0-9]+ of the table\)", "", str(error)))
 
 
 def _seal(given: argparse.Namespace) -> None:

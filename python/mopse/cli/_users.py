@@ -88,9 +88,9 @@ def add(commands: Commands) -> None:
         of,
         "status",
         short="say what a user was granted",
-        long="""Print the name of a user, a table of its grants, those that open something now, and one
-        of its rights to search. Grants that have ended, and those whose like was given again later,
-        are counted.""",
+        long="""Print the name of a user, a table of its grants, those that open something now, and
+        one of its rights to search. Grants that have ended, and those whose like was given again
+        later, are counted.""",
         example="mopse user status --keyring doctor.user",
     )
     status.add_argument(

@@ -4,7 +4,7 @@ import re
 
 from mopse.errors import MopseError
 
-__all__ = ["in_commands", "told"]
+__all__ = ["in_commands", "of_no_table", "told"]
 
 _WORDS: tuple[tuple[str, str], ...] = (
     (
@@ -78,3 +78,8 @@ def told(error: MopseError) -> str:
     """Return what an error says to who gives commands, without the system's number for it."""
     number = error.errno if isinstance(error, OSError) else None
     return in_commands(str(error).removeprefix(f"[Errno {number}] "))
+
+
+def of_no_table(error: MopseError) -> MopseError:
+    """Return an error about a record that was named by its id, and stands in no row."""
+    return type(error)(re.sub(r" \(row [0-9]+ of the table\)", "", str(error)))

@@ -330,8 +330,16 @@ fn a_holder_of_a_grant_writes_nothing_that_the_owner_takes() {
                 _ => column.name == "id",
             })
             .collect();
-        let made = seal(key, &author, origin, (&portion.name, &names), &columns, Some("id"), &rows)
-            .unwrap();
+        let made = seal(
+            key,
+            &author,
+            origin,
+            (&portion.name, &names),
+            &columns,
+            (Some("id"), None),
+            &rows,
+        )
+        .unwrap();
         assert_eq!(made.layout, portion.layout);
         *portion = made;
     }
@@ -389,9 +397,16 @@ fn a_record_with_other_contents_under_the_true_tag_is_noticed() {
     );
     let rows: Vec<(Handle, usize)> = part.handles.iter().copied().zip(0..).collect();
     let note = opened.columns.iter().find(|column| column.name == "note").unwrap();
-    let made =
-        seal(key, &Author::new(key), origin, ("text", &names), &[(3, note)], Some("id"), &rows)
-            .unwrap();
+    let made = seal(
+        key,
+        &Author::new(key),
+        origin,
+        ("text", &names),
+        &[(3, note)],
+        (Some("id"), None),
+        &rows,
+    )
+    .unwrap();
     let mut forged = part.clone();
     let mut records = Blobs::default();
     for row in 0..rows.len() {
