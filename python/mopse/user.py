@@ -1,5 +1,6 @@
 """A user, who opens what was granted and nothing else."""
 
+import contextlib
 import datetime
 import hashlib
 import os
@@ -571,7 +572,9 @@ class User(Asking, Searching):
         else:
             asked = self.query(query, owner=owner, right=right, **ranges)
         since = known_state(self._proven_states, where) if kind else None
-        with asked_by_a_user("the query"):
+        # Of a query of its own it says what became of the right.
+        is_given = isinstance(query, Query)
+        with asked_by_a_user("the query") if is_given else contextlib.nullcontext():
             answer = search(where, asked, proof=kind, since=since)
         if kind and since is not None:
             try:

@@ -304,3 +304,15 @@ def test_with_a_snapshot_a_right_locates_what_lies_in_its_range_and_nothing_else
     assert (attacks.locate(insider, "age").values >= 0).all()
     with pytest.raises(InvalidInputError, match="no provider"):
         attacks.locate(deployment.view("snapshot"), "age")
+
+
+def test_the_log_names_the_user_who_searched(tmp_path) -> None:
+    log = mopse.sharing.AuditLog(tmp_path / "log")
+    scene = Scene(SCHEMA, *TABLES, cloud=mopse.Cloud(audit_log=log))
+    scene.send("clinic", TABLES["clinic"])
+    user = given(scene, User.generate(), age=(40, 80))
+    scene.cloud.count(user.query(age=50))
+    scene.cloud.count(scene.owner.query(age=50))
+    entries = mopse.sharing.Witness(scene.owner.key).entries(scene.cloud, scene.owner)
+    who = entries.filter(pl.col("what") == "count")["who"].to_list()
+    assert who == [f"/user/{user.name.hex()}", ""]

@@ -128,8 +128,10 @@ def _read(given: argparse.Namespace, user: mopse.User, save: Callable[[], None])
         _own_query(given, user) if given.query is None else read_query(given.query, user._schema_of)
     )
     proof = "signatures" if given.proof else None
-    named = contextlib.nullcontext() if given.query is None else naming(given.query)
-    with opened_cloud(given) as cloud, named, asked_by_a_user("the query"):
+    with opened_cloud(given) as cloud, contextlib.ExitStack() as told:
+        if given.query is not None:
+            told.enter_context(naming(given.query))
+            told.enter_context(asked_by_a_user("the query"))
         answer = search(cloud, query, proof=proof)
     found: Any = user.decrypt(
         answer,

@@ -27,6 +27,7 @@ _KINDS = {
     b"MOPSERMV": "removal",
     b"MOPSEPUB": "announcements",
     b"MOPSEQRY": "query",
+    b"MOPSEDQY": "query",
     b"MOPSEASK": "request",
     b"MOPSESTM": "statement",
     b"MOPSEARQ": "audit request",

@@ -294,3 +294,35 @@ def test_the_readme_tells_of_a_user(users):
     assert "17   41  150  Ann   hospital" in said["read ages.query"]
     assert "image.jpg" in said["find --request"]
     assert "is closed to the user" in said["owner unshare"]
+
+
+def test_a_user_searches_by_itself_within_its_right(users):
+    users.new("doctor")
+    given = "delegate", "age >= 40 and age <= 60", "--user", "doctor.public", "--out", "d.right"
+    users.party("owner", *given)
+    users.share("owner", "doctor", "hospital")
+    users.share("owner", "doctor", "clinic")
+    said = users.user("user", "accept", "d.right", "--keyring", "doctor.user").stdout
+    assert said.endswith("and 1 right to search.\n")
+    [right] = json.loads(users.user("user", "status", "--keyring", "doctor.user", "--json").stdout)[
+        "rights"
+    ]
+    assert (right["field"], right["lowest"], right["highest"]) == ("age", "40", "60")
+    [told] = json.loads(users.owner("shared", "--json").stdout)["rights"]
+    assert (told["right"], told["is_current"]) == (right["right"], True)
+    read = "--as", "doctor.user", *CLOUD
+    found = json.loads(users.user("read", "--ask", "age >= 45", *read, "--json").stdout)["records"]
+    assert sorted((one["provider"], one["id"]) for one in found) == [("clinic", 1)]
+    for arguments, code, why in [
+        (("read", "--ask", "age >= 30", *read), 1, "outside"),
+        (("read", "--ask", "sbp >= 100", *read), 1, "no range of field"),
+        (("read", "--ask", "age >= 45", "--right", "0" * 32, *read), 1, "no right to search"),
+        (("read", *read), 2, "a query is needed"),
+        (("read", "x.query", "--ask", "age = 45", *read), 2, "a query is needed"),
+        (("read", "x.query", "--right", "0" * 32, *read), 2, "goes with --ask"),
+        (("read", "--ask", "age = 45", *CLOUD), 2, "takes a user with keys"),
+    ]:
+        assert why in users.user(*arguments, expect=code).stderr, arguments
+    users.owner("unshare", "doctor.public", "--out", "anew", *CLOUD)
+    assert json.loads(users.owner("shared", "--json").stdout) == {"shared": [], "rights": []}
+    assert "given anew" in users.user("read", "--ask", "age >= 45", *read, expect=1).stderr

@@ -124,7 +124,7 @@ def test_where_an_answer_goes_on_costs_little_to_say(scene, beside, monkeypatch)
     monkeypatch.setattr(
         remote._gate,
         "_exchange",
-        lambda target, body: sent.append((target, body)) or ask(target, body),
+        lambda target, body, *rest: sent.append((target, body)) or ask(target, body, *rest),
     )
     query = scene.owner.query(age=(0, 99))
     answer = remote.search(query)
@@ -480,3 +480,23 @@ def test_a_service_whose_audit_log_is_full_says_so_when_it_is_asked_how_it_is(tm
         assert gate.health() == "the store or the audit log is away"
         cloud._log.is_full = False
         assert gate.health() == "ok"
+
+
+def test_a_user_asks_a_service_under_a_right_to_search(tmp_path):
+    schema = mopse.Schema(age=mopse.Field(0, 120))
+    owner = mopse.Owner.generate(schema)
+    hospital, user = owner.authorize("hospital"), mopse.User.generate()
+    user.accept(owner.delegate(user.public, age=(40, 60)))
+    with served_here(mopse.Cloud(), tmp_path / "log.jsonl") as url, mopse.Cloud(url) as cloud:
+        cloud.enroll(owner.public)
+        cloud.receive(hospital.encrypt({"id": range(121), "age": range(121)}, id="id"))
+        assert cloud.count(user.query(age=(50, None))) == 11
+        answer = cloud.search(user.query(age=(None, 41)))
+        assert sum(len(part) for part in answer._parts) == 2
+        owner.unshare(user.public)
+        cloud.enroll(owner.public)
+        with pytest.raises(mopse.errors.OutdatedError, match="given anew"):
+            cloud.count(user.query(age=50))
+    lines = (tmp_path / "log.jsonl").read_text().splitlines()
+    kinds = [json.loads(line).get("message") for line in lines]
+    assert kinds.count("query") == 3
