@@ -345,8 +345,8 @@ class Asking:
         """
         sealed = as_message(decision, "a sealed decision")
         number = _hex(_mopse.party.read_decision(self._grants, sealed, _now()))
-        for given in self._grants.given():
-            self._note(given)
+        for _, head in self._grants.given():
+            self._note(head)
         state, why = self.requests.filter(pl.col("request") == number).select("state", "why").row(0)
         return Decision(number, state == "approved", why or "")
 

@@ -384,7 +384,7 @@ impl SearchRight {
     /// # Errors
     ///
     /// [`wire::Error`] if the bytes are none, or do not fit together, [`Error::OtherUser`] if it is somebody
-    /// else's, [`message::Error::Signature`] if it is forged.
+    /// else's, [`message::Error::Signature`](crate::message::Error::Signature) if it is forged.
     pub fn decode(
         bytes: &[u8],
         user: &UserName,
