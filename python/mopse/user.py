@@ -528,7 +528,7 @@ class User(Asking, Searching):
         max_age: datetime.timedelta | None = None,
         faults: Literal["raise", "report"] = "raise",
         by_provider: bool = False,
-        **ranges: Any,
+        **more_ranges: Any,
     ) -> Any:
         """Return the records of a cloud that a query finds: search and `decrypt`.
 
@@ -548,6 +548,8 @@ class User(Asking, Searching):
             Whether the first fault is an error, or all are reported; see `mopse.Owner.decrypt`.
         by_provider : bool
             Whether to return the records of each provider apart.
+        **more_ranges : (lowest, highest), or a value
+            As of `query`.
 
         Returns
         -------
@@ -566,11 +568,11 @@ class User(Asking, Searching):
         as_hours(max_age, kind)
         where = as_cloud(cloud)
         if isinstance(query, Query):
-            if ranges or owner is not None or right is not None:
+            if more_ranges or owner is not None or right is not None:
                 raise InvalidInputError("a query has its ranges, owner and right in it")
             asked = query
         else:
-            asked = self.query(query, owner=owner, right=right, **ranges)
+            asked = self.query(query, owner=owner, right=right, **more_ranges)
         since = known_state(self._proven_states, where) if kind else None
         # Of a query of its own it says what became of the right.
         is_given = isinstance(query, Query)

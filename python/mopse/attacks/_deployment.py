@@ -491,12 +491,12 @@ class Deployment:
         )
 
     @checked()
-    def holder(self, **ranges: Any) -> View:
+    def holder(self, **more_ranges: Any) -> View:
         """Return what whoever has a right to search sees in a copy of the store.
 
         Parameters
         ----------
-        **ranges : tuple
+        **more_ranges : tuple
             As of `mopse.Owner.delegate`: those of the right. A user is made who is given it.
 
         Returns
@@ -513,7 +513,7 @@ class Deployment:
         if self.scheme not in _REAL:
             raise InvalidInputError(f"{self.scheme} has no rights to search")
         user = User.generate()
-        user.accept(self._owner.delegate(user.public, ranges))
+        user.accept(self._owner.delegate(user.public, more_ranges))
         spans: dict[tuple[str, str], Integers] = {}
         for owner, right, held, *_ in _mopse.party.rights_held(user._grants):
             for field, *_ in held:
