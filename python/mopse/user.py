@@ -545,7 +545,8 @@ class User(Asking, Searching):
         max_age : datetime.timedelta, optional
             How old a seal may be, in whole hours.
         faults : {"raise", "report"}
-            Whether the first fault is an error, or all are reported; see `mopse.Owner.decrypt`.
+            Whether the first fault is an error, or all are reported; see `mopse.Owner.decrypt`. A
+            provider of whom nothing was granted is one: with "report" the others' records open.
         by_provider : bool
             Whether to return the records of each provider apart.
         **more_ranges : (lowest, highest), or a value

@@ -28,6 +28,7 @@ NOT_REACHED = {
         "commands always give a cloud"
     ),
     "a party sends it owner.removal(path)": "a party has `mopse owner remove`",
+    " owners: say which by owner=": "`mopse read --ask` names the owner of the right",
     "catch_up takes a cloud, as in catch_up(cloud), not ": "commands give a cloud",
 }
 """Messages that stay in Python's words, and why no command ends with one."""
