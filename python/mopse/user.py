@@ -572,8 +572,12 @@ class User(Asking, Searching):
             if more_ranges or owner is not None or right is not None:
                 raise InvalidInputError("a query has its ranges, owner and right in it")
             asked = query
-        else:
+        elif query is None and not more_ranges:
+            asked = instance(query, Query, "a query")
+        elif query is None or isinstance(query, Mapping):
             asked = self.query(query, owner=owner, right=right, **more_ranges)
+        else:
+            asked = instance(query, Query, "a query")
         since = known_state(self._proven_states, where) if kind else None
         # Of a query of its own it says what became of the right.
         is_given = isinstance(query, Query)

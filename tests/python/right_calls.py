@@ -184,6 +184,8 @@ class World:
         self.doctor = mopse.User.generate()
         self.shared = self.owner.share(self.doctor.public, "a")
         self.doctor.accept(self.shared)
+        right = self.owner.delegate(self.doctor.public, age=(0, 9), sbp=(60, 260))
+        self.doctor.accept(right)
         self.doctor.accept(self.owner.share(self.doctor.public, "a/lab"))
         self.a.share(self.doctor.public, "a/ward")
         self.request = self.owner.find("word")
@@ -991,9 +993,26 @@ BY_CALL: dict[str, dict[str, Right]] = {
     "mopse.User.forget_request": {"request": lambda w: w.asked().number},
     "mopse.User.read_decision": {"decision": lambda w: w.decided()},
     "mopse.User.request": {"address": lambda w: w.owner.address()},
-    "mopse.Owner.delegate": {"user": lambda w: w.doctor.public, "ranges": same({"age": (1, 5)})},
-    "mopse.Provider.delegate": {"user": lambda w: w.doctor.public, "ranges": same({"age": (1, 5)})},
-    "mopse.User.query": {"ranges": same({"age": (1, 5)})},
+    "mopse.Owner.delegate": {
+        "user": lambda w: w.doctor.public,
+        "ranges": same({"age": (1, 5)}),
+        "more_ranges": same((100, 120)),
+    },
+    "mopse.Provider.delegate": {
+        "user": lambda w: w.doctor.public,
+        "ranges": same({"age": (1, 5)}),
+        "more_ranges": same((100, 120)),
+    },
+    "mopse.User.query": {
+        "ranges": same({"age": (1, 5)}),
+        "more_ranges": same((100, 120)),
+        "right": None,
+    },
+    "mopse.User.ask": {"query": lambda w: w.query, "more_ranges": None},
+    "mopse.attacks.Deployment.holder": {
+        "ranges": same({"age": (1, 5)}),
+        "more_ranges": None,
+    },
     "mopse.User.withdraw": {"request": lambda w: w.asked().number},
     "mopse.attacks.release_readers": {
         "owner": lambda w: w.owner,

@@ -53,7 +53,7 @@ def craft(provider: Provider, *columns: tuple, age: int = 40) -> Upload:
 def uploaded(provider: Provider, columns: list, indexed: list) -> Upload:
     """Seal one record of any columns and entries, as the core takes them."""
     message, _ = provider._keyring.upload(
-        columns, ONE, "id", indexed, False, Versions([]), int(time.time())
+        columns, ONE, "id", indexed, False, Versions([]), int(time.time()), None
     )
     return Upload._signed(message)
 

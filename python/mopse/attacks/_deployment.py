@@ -491,11 +491,13 @@ class Deployment:
         )
 
     @checked()
-    def holder(self, **more_ranges: Any) -> View:
+    def holder(self, ranges: Mapping[str, Any] | None = None, /, **more_ranges: Any) -> View:
         """Return what whoever has a right to search sees in a copy of the store.
 
         Parameters
         ----------
+        ranges : mapping from str to range, optional
+            Ranges of fields whose names are no Python names.
         **more_ranges : tuple
             As of `mopse.Owner.delegate`: those of the right. A user is made who is given it.
 
@@ -513,7 +515,7 @@ class Deployment:
         if self.scheme not in _REAL:
             raise InvalidInputError(f"{self.scheme} has no rights to search")
         user = User.generate()
-        user.accept(self._owner.delegate(user.public, more_ranges))
+        user.accept(self._owner.delegate(user.public, ranges, **more_ranges))
         spans: dict[tuple[str, str], Integers] = {}
         for owner, right, held, *_ in _mopse.party.rights_held(user._grants):
             for field, *_ in held:
