@@ -13,6 +13,7 @@ from mopse._checks import instance, integer, listed, text
 from mopse._deidentified import Deidentified, Rule, derived_name
 from mopse._derived import coarse, days_of
 from mopse._table import as_frame
+from mopse._types import dtype_words
 from mopse.errors import InvalidInputError
 from mopse.schema import Schema
 
@@ -66,6 +67,8 @@ def reidentification(
     mopse.errors.InvalidInputError
         If there is no such portion, it is not de-identified, a value cannot become what a rule
         says, or there are more than 4,096 selections.
+    mopse.errors.WrongTypeError
+        If records cannot hold what a column of the portion holds.
 
     Notes
     -----
@@ -234,7 +237,8 @@ def _since_first(
 
 
 def _codes(column: pl.Series) -> NDArray[np.int64]:
-    """Return a number for each different value; a null is one."""
+    """Return a number for each different value; a null is one. What no record holds is refused."""
+    dtype_words(column)
     if column.dtype == pl.String or isinstance(column.dtype, pl.Enum | pl.Categorical):
         values = column.cast(pl.String)
         known = values.unique().drop_nulls()

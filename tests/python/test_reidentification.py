@@ -314,3 +314,21 @@ def test_too_many_selections_are_refused():
     with pytest.raises(InvalidInputError, match="most_known"):
         reidentification(table, schema, "p")
     assert len(reidentification(table, schema, "p", most_known=2)) == 2 * (13 + 78)
+
+
+@pytest.mark.parametrize(
+    "odd", [[object(), object()], [[1], [2]], [{"a": 1}, {"a": 2}], [b"a", b"b"]]
+)
+@pytest.mark.parametrize("column", ["kept", "whose"])
+def test_what_no_record_holds_is_refused_by_its_column(column, odd):
+    rules = {"kept": keep(), "whose": pseudonym()}
+    research = deidentified(rules, subject="whose")
+    schema = Schema(age=Field(0, 99), portions={"research": research})
+    table = pl.DataFrame({"age": [1, 2], "kept": ["a", "b"], "whose": ["u", "v"]})
+    table = table.with_columns(pl.Series(column, odd))
+    for call in (
+        lambda: reidentification(table, schema, "research"),
+        lambda: mopse.leakage_report(table, schema),
+    ):
+        with pytest.raises(WrongTypeError, match=f"column '{column}': records cannot hold"):
+            call()
