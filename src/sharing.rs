@@ -62,9 +62,11 @@ pub fn share(keyring: &mut Keyring, user: &Public, scope: Scope) -> Result<Vec<u
 pub fn delegate(
     keyring: &mut Keyring,
     user: &Public,
-    terms: Terms,
+    mut terms: Terms,
     now: u64,
 ) -> Result<Vec<u8>, Error> {
+    // The same ranges in another order are the same right.
+    terms.ranges.sort_by(|one, other| one.field.cmp(&other.field));
     let (name, verification) = (user.name(), *user.verification());
     let id = keyring.right_number(&name, &terms)?;
     let given = keyring.delegated((&name, &verification), id, &terms, now)?;

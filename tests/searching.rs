@@ -307,3 +307,36 @@ fn a_right_has_the_cuts_of_its_ranges_and_no_others() {
     }
     assert!(right.spans("sbp").is_empty());
 }
+
+#[test]
+fn the_same_ranges_in_another_order_are_the_same_right() {
+    let mut scene = scene();
+    scene.give(terms(&[age(20, 60), sbp(0, 200)]));
+    scene.give(terms(&[sbp(0, 200), age(20, 60)]));
+    assert_eq!((scene.user.rights().count(), scene.owner.rights().len()), (1, 1));
+}
+
+#[test]
+fn a_right_that_another_one_shows_to_have_ended_is_not_asked_under() {
+    type Change = fn(&mut Keyring);
+    let renewed: Change = |owner| owner.renew_readers(&[]).unwrap();
+    let revoked: Change = |owner| owner.revoke(&["clinic"]).unwrap();
+    for change in [renewed, revoked] {
+        let mut scene = scene();
+        scene.give(terms(&[age(0, 60)]));
+        let old = scene.user.rights().next().unwrap().right.id;
+        change(&mut scene.owner);
+        scene.cloud.enroll(&mut scene.owner);
+        scene.give(terms(&[age(20, 60)]));
+        assert_eq!(scene.user.rights().count(), 2);
+        let is_current = |right| scene.user.is_current(right, NOW);
+        let current: Vec<_> = scene.user.rights().filter(|right| is_current(right)).collect();
+        assert!(current.len() == 1 && current[0].right.id != old);
+        let (query, ranges) = scene.query(&[open("age", 30, 40)]).unwrap();
+        assert_eq!(ranges, [age(30, 40)]);
+        assert!(!scene.found(&query).is_empty());
+        let asked = [open("age", 30, 40)];
+        let named = scene.user.query(scene.owner.owner(), Some(old), &asked, NOW, NOW);
+        assert_eq!(named, Err(party::Error::NoRight.into()));
+    }
+}

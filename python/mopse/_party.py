@@ -44,7 +44,7 @@ from mopse._proofs import (
     table_of,
     unproven_error,
 )
-from mopse._ranges import bounds_of, plaintexts_of
+from mopse._ranges import bounds_of, expiry_of, plaintexts_of
 from mopse._requests import FOR_EVER, Deciding
 from mopse._rights import Delegating
 from mopse._table import as_ids, record_ids
@@ -199,7 +199,7 @@ class Party(Deciding, Delegating):
         bounds to the cell and which tokens belong together.
         """
         bounds = bounds_of(self._schema, ranges, more_ranges, "a query")
-        expiry = _expiry(expires_in, "the query")
+        expiry = expiry_of(expires_in, "the query")
         found = plaintexts_of(self._schema, bounds) or {}
         ranges_in = [(name, low, high) for name, (low, high) in found.items()]
         by_sums = proof_kind(proof, "sums") == "sums"
@@ -249,7 +249,7 @@ class Party(Deciding, Delegating):
         if path is None:
             raise InvalidInputError("an owner looks up at a provider: provider= names it")
         found = record_ids(as_ids(ids).to_frame(), "ids")
-        expiry = _expiry(expires_in, "the query")
+        expiry = expiry_of(expires_in, "the query")
         amended = None if amending is None else text(amending, "the path in amending")
         query = self._keyring.lookup(text(path, "a provider's path"), found, expiry, amended)
         return Query._with_ranges(query, {})
@@ -309,7 +309,7 @@ class Party(Deciding, Delegating):
         whom, whose = text(provider, "a provider's path"), text(of, "the path in of")
         if cloud is None and versions is None:
             raise InvalidInputError(NO_VERSIONS)
-        end = 2**64 - 1 if expires_in is None else _expiry(expires_in, "the permission")
+        end = _end(expires_in, "the permission")
         column = as_ids(ids)
         found = record_ids(column.to_frame(), "ids")
         known = self._versions(column, cloud, versions, provider=whose)
@@ -361,7 +361,7 @@ class Party(Deciding, Delegating):
             if whose in named:
                 raise InvalidInputError("a provider amends no records of its own: it updates them")
         found = record_ids(as_ids(ids).to_frame(), "ids")
-        expiry = _expiry(_HOUR, "the query")
+        expiry = expiry_of(_HOUR, "the query")
         answer = answered(as_cloud(cloud), self._keyring.amendments(whose, named, found, expiry))
         records = self.decrypt(*answer)
         missing = [name for name in AMENDS if name not in records.columns]
@@ -932,7 +932,7 @@ class Party(Deciding, Delegating):
            Structures and Implementation", NDSS 2014, sections 3 and 4.
         """
         words = [keyword_bytes(keyword) for keyword in keywords]
-        expiry = _expiry(expires_in, "the request")
+        expiry = expiry_of(expires_in, "the request")
         return FileRequest._signed(self._keyring.search_files(words, truth(proof, "proof"), expiry))
 
     def files_of(self, answer: Answer, *, expires_in: datetime.timedelta = _HOUR) -> FileRequest:
@@ -969,7 +969,7 @@ class Party(Deciding, Delegating):
         """
         instance(answer, Answer, "an answer")
         parts = [part for part in answer._parts if len(part)]
-        message, known_as = self._keyring.files_of(parts, _expiry(expires_in, "the request"))
+        message, known_as = self._keyring.files_of(parts, expiry_of(expires_in, "the request"))
         return FileRequest._knowing(message, known_as)
 
     def fetch(
@@ -998,7 +998,7 @@ class Party(Deciding, Delegating):
         """
         number = stored_number(file)
         known_as = {} if listed is None else instance(listed, FileRequest, "a request")._known_as
-        message = self._keyring.fetch_file(number, _expiry(expires_in, "the request"))
+        message = self._keyring.fetch_file(number, expiry_of(expires_in, "the request"))
         return FileRequest._knowing(message, known_as)
 
     @overload
@@ -1390,14 +1390,14 @@ def _beside(path: Path) -> Path:
     return path.with_name(f"{path.name}.ledger")
 
 
-def _expiry(expires_in: datetime.timedelta, what: str) -> int:
-    """Return when something ends that is valid for a time from now on, in seconds since 1970."""
-    if not isinstance(expires_in, datetime.timedelta):
-        raise WrongTypeError("expires_in must be a datetime.timedelta")
-    expiry = int(time.time() + expires_in.total_seconds())
-    if expiry < 0:
-        raise InvalidInputError(f"{what} would expire before 1970")
-    return expiry
+def _end(expires_in: datetime.timedelta | None, what: str) -> int:
+    """Return when something ends that may hold for ever."""
+    if expires_in is None:
+        return 2**64 - 1
+    end = expiry_of(expires_in, what)
+    if end >= FOR_EVER:
+        raise InvalidInputError(f"{what} would end after the year 9999: leave expires_in out")
+    return end
 
 
 def _schema_of(keyring: _mopse.party.Keyring) -> Schema:
@@ -1491,9 +1491,7 @@ def _scope(
 ) -> tuple[str, Any, list[str] | None, int]:
     """Return what is granted as the core takes it."""
     path = text(provider, "a provider's path")
-    end = 2**64 - 1 if expires_in is None else _expiry(expires_in, "the grant")
-    if expires_in is not None and end >= FOR_EVER:
-        raise InvalidInputError("the grant would end after the year 9999: leave expires_in out")
+    end = _end(expires_in, "the grant")
     known = [*party.schema.portions, "rest", "files"]
     named = None
     if portions is not None:

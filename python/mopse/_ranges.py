@@ -1,10 +1,12 @@
-"""Ranges of fields as callers give them."""
+"""Ranges of fields as callers give them, and how long a query for them holds."""
 
+import datetime
+import time
 from collections.abc import Mapping
 from typing import Any
 
 from mopse._checks import listed, mapping
-from mopse.errors import InvalidInputError
+from mopse.errors import InvalidInputError, WrongTypeError
 from mopse.schema import Schema
 
 
@@ -51,3 +53,13 @@ def plaintexts_of(
         else:
             plain[name] = found
     return plain if can_match else None
+
+
+def expiry_of(expires_in: datetime.timedelta, what: str) -> int:
+    """Return when something ends that is valid for a time from now on, in seconds since 1970."""
+    if not isinstance(expires_in, datetime.timedelta):
+        raise WrongTypeError("expires_in must be a datetime.timedelta")
+    expiry = int(time.time() + expires_in.total_seconds())
+    if expiry < 0:
+        raise InvalidInputError(f"{what} would expire before 1970")
+    return expiry

@@ -100,7 +100,7 @@ class Deciding:
         name that `requests` has with the person's, as for `share`.
         """
         sealed = as_message(request, "a sealed request")
-        return _hex(_mopse.party.receive_request(self._keyring, sealed, _now()))
+        return as_hex(_mopse.party.receive_request(self._keyring, sealed, _now()))
 
     @property
     def requests(self) -> pl.DataFrame:
@@ -149,7 +149,7 @@ class Deciding:
         What is shared so is in `shared`, and taken back by `unshare`; what a provider has approved
         of its own records, by whoever renews its readers: see `unshare`.
         """
-        number = _number(request)
+        number = as_number(request, "request", "requests")
         asked = self.requests.filter(pl.col("request") == request).to_dicts()
         known = [*self._schema.portions, "rest", "files"]
         named = None
@@ -161,7 +161,7 @@ class Deciding:
         unknown = [name for name in given if name not in known]
         if unknown:
             raise InvalidInputError(f"the schema has no portion {unknown[0]!r}: {known}")
-        end = None if expires_in is None else _end(expires_in)
+        end = None if expires_in is None else end_of(expires_in)
         return bytes(_mopse.party.approve_request(self._keyring, number, named, end, _now()))
 
     def refuse(self, request: str, reason: str = "") -> bytes:
@@ -187,7 +187,11 @@ class Deciding:
             If it was decided, was withdrawn or has run out.
         """
         why = text(reason, "reason")
-        return bytes(_mopse.party.refuse_request(self._keyring, _number(request), why, _now()))
+        return bytes(
+            _mopse.party.refuse_request(
+                self._keyring, as_number(request, "request", "requests"), why, _now()
+            )
+        )
 
     def forget_request(self, request: str) -> None:
         """Forget a request; what was shared on it stays shared.
@@ -199,7 +203,7 @@ class Deciding:
         mopse.errors.InvalidInputError
             If there is no such request.
         """
-        _mopse.party.forget_request(self._keyring, _number(request))
+        _mopse.party.forget_request(self._keyring, as_number(request, "request", "requests"))
 
 
 class Asking:
@@ -283,14 +287,14 @@ class Asking:
         found = None if ids is None else record_ids(as_ids(ids).to_frame(), "ids")
         if ids is not None and as_ids(ids).is_empty():
             raise InvalidInputError("ids of the request name no record")
-        end = 2**64 - 1 if expires_in is None else _end(expires_in)
+        end = 2**64 - 1 if expires_in is None else end_of(expires_in)
         now = _now()
         span = now, now + _seconds(within, "within")
         why = text(reason, "reason")
         number, message = _mopse.party.make_request(
             self._grants, to, path, found, named, end, why, span
         )
-        return AccessRequest(_hex(number), bytes(message))
+        return AccessRequest(as_hex(number), bytes(message))
 
     def withdraw(self, request: str) -> bytes:
         """Take a request back, and return what tells whom it was sealed to.
@@ -309,7 +313,7 @@ class Asking:
         mopse.errors.ChangedError
             If it was decided.
         """
-        number = _number(request)
+        number = as_number(request, "request", "requests")
         return bytes(_mopse.party.withdraw_request(self._grants, number, _now()))
 
     def read_decision(self, decision: bytes) -> Decision:
@@ -344,7 +348,7 @@ class Asking:
             If it is malformed.
         """
         sealed = as_message(decision, "a sealed decision")
-        number = _hex(_mopse.party.read_decision(self._grants, sealed, _now()))
+        number = as_hex(_mopse.party.read_decision(self._grants, sealed, _now()))
         for _, head in self._grants.given():
             self._note(head)
         state, why = self.requests.filter(pl.col("request") == number).select("state", "why").row(0)
@@ -366,21 +370,23 @@ class Asking:
         mopse.errors.InvalidInputError
             If there is no such request.
         """
-        _mopse.party.forget_own_request(self._grants, _number(request))
+        _mopse.party.forget_own_request(self._grants, as_number(request, "request", "requests"))
 
 
 def _now() -> int:
     return int(time.time())
 
 
-def _hex(number: int) -> str:
+def as_hex(number: int) -> str:
+    """Return a number as tables show it."""
     return f"{number:032x}"
 
 
-def _number(request: Any) -> int:
-    written = string(request, "request")
+def as_number(number: Any, what: str, table: str) -> int:
+    """Return the number that a table shows as text."""
+    written = string(number, what)
     if len(written) != 32 or not set(written) <= set("0123456789abcdef"):
-        raise InvalidInputError("request is a number of 32 hexadecimal digits, as `requests` says")
+        raise InvalidInputError(f"{what} is a number of 32 hexadecimal digits, as `{table}` says")
     return int(written, 16)
 
 
@@ -406,14 +412,15 @@ def _seconds(span: Any, what: str) -> int:
     return seconds
 
 
-def _end(expires_in: Any) -> int:
+def end_of(expires_in: Any) -> int:
+    """Return when something ends that holds from now on."""
     return _now() + _seconds(expires_in, "expires_in")
 
 
 def _table(told: Iterable[tuple[int, Any, Any]], party: str) -> pl.DataFrame:
     rows = [
         (
-            *(_hex(number), bytes(key), provider, records, portions),
+            *(as_hex(number), bytes(key), provider, records, portions),
             *(_moment(end), reason, _moment(asked), _moment(until), state, _moment(decided), why),
         )
         for number, key, told_of in told

@@ -8,9 +8,9 @@ from typing import Any, TypeAlias
 import polars as pl
 
 from mopse import _mopse
-from mopse._checks import instance, string, text
-from mopse._ranges import bounds_of, plaintexts_of
-from mopse._requests import FOR_EVER
+from mopse._checks import text
+from mopse._ranges import bounds_of, expiry_of, plaintexts_of
+from mopse._requests import FOR_EVER, as_hex, as_number, end_of
 from mopse.errors import InvalidInputError, ScopeError
 from mopse.messages import Query, as_message
 from mopse.schema import Schema
@@ -94,12 +94,8 @@ class Delegating:
             raise InvalidInputError("no value of a field lies in its range")
         told = [(name, low, high) for name, (low, high) in plain.items()]
         path = "" if under is None else text(under, "under")
-        now, end = int(time.time()), 2**64 - 1
-        if expires_in is not None:
-            seconds = int(instance(expires_in, datetime.timedelta, "expires_in").total_seconds())
-            end = now + seconds
-            if seconds < 0 or end >= FOR_EVER:
-                raise InvalidInputError("expires_in must end between now and the year 9999")
+        end = 2**64 - 1 if expires_in is None else end_of(expires_in)
+        now = int(time.time())
         return bytes(_mopse.party.delegate(self._keyring, public, told, path, end, now))
 
     @property
@@ -112,13 +108,12 @@ class Delegating:
         keyring does still takes it, its time apart.
         """
         given = [
-            ((bytes(user), _hex(number), under or None), ranges, (end, is_current))
+            ((bytes(user), as_hex(number), under or None), self._schema, ranges, (end, is_current))
             for user, number, ranges, under, end, is_current in _mopse.party.rights_given(
                 self._keyring
             )
         ]
-        first = {"user": pl.Binary, "right": pl.String, "under": pl.String}
-        return _table(given, self._schema, first, {"is_current": pl.Boolean})
+        return _table(given, user=pl.Binary, right=pl.String, under=pl.String)
 
 
 class Searching:
@@ -132,29 +127,27 @@ class Searching:
         """The rights to search that this user has accepted, a row for each field.
 
         ``owner``, the owner's key; ``right``, its number; ``groups`` it reaches; ``field``,
-        ``lowest`` and ``highest`` value as text; when it ``ends``, null for never.
+        ``lowest`` and ``highest`` value as text; when it ``ends``, null for never; and whether it
+        ``is_current``: it has not ended, and no other right of the owner's shows that it was taken
+        back. Whether a cloud still takes it only a cloud knows.
 
         Raises
         ------
         mopse.errors.InvalidInputError
             If the user was made of grants, and has no keys.
         """
-        tables = [
-            _table(
-                [((bytes(owner), _hex(number), groups), ranges, (end,))],
+        given = [
+            (
+                (bytes(owner), as_hex(number), groups),
                 self._schemas[bytes(owner)],
-                {"owner": pl.Binary, "right": pl.String, "groups": pl.List(pl.String)},
+                ranges,
+                (end, is_current),
             )
-            for owner, number, ranges, groups, end in _mopse.party.rights_held(self._grants)
+            for owner, number, ranges, groups, end, is_current in _mopse.party.rights_held(
+                self._grants, int(time.time())
+            )
         ]
-        if not tables:
-            empty: dict[str, Any] = {
-                "owner": pl.Binary,
-                "right": pl.String,
-                "groups": pl.List(pl.String),
-            }
-            return _table([], None, empty)
-        return pl.concat(tables)
+        return _table(given, owner=pl.Binary, right=pl.String, groups=pl.List(pl.String))
 
     def query(
         self,
@@ -192,7 +185,8 @@ class Searching:
         Raises
         ------
         mopse.errors.ScopeError
-            If there is no right, or it has ended, a field is none of it, or a range goes beyond it.
+            If there is no right, or none that is current, see `rights`, a field is none of it, or a
+            range goes beyond it.
         mopse.errors.InvalidInputError
             If there is no range, one is none, several rights are good, or it must be said of which
             owner.
@@ -202,31 +196,22 @@ class Searching:
         One signature. **Leakage.** The cloud learns who asks, under which right, and the bounds to
         the cell.
         """
-        held = _mopse.party.rights_held(self._grants)
+        now = int(time.time())
+        held = _mopse.party.rights_held(self._grants, now)
         of = _owner(owner, {bytes(known) for known, *_ in held})
         if of not in self._schemas:
             raise ScopeError("this user was given no right to search records of that owner")
         schema = self._schemas[of]
-        number = None if right is None else _number(right)
-        if not isinstance(expires_in, datetime.timedelta):
-            instance(expires_in, datetime.timedelta, "expires_in")
-        expiry = int(time.time() + expires_in.total_seconds())
-        if expiry < 0:
-            raise InvalidInputError("the query would expire before 1970")
+        number = None if right is None else as_number(right, "right", "rights")
+        expiry = expiry_of(expires_in, "the query")
         bounds = bounds_of(schema, ranges, more_ranges, "a query")
-        plain = plaintexts_of(schema, bounds)
-        asked = [
-            (
-                name,
-                None if low is None else plain[name][0],
-                None if high is None else plain[name][1],
-            )
-            for name, (low, high) in (bounds.items() if plain is not None else ())
-            if plain is not None
-        ]
-        message, found = _mopse.party.ask_under(
-            self._grants, of, number, asked, expiry, int(time.time())
-        )
+        asked = []
+        for name, (lowest, highest) in (plaintexts_of(schema, bounds) or {}).items():
+            low, high = bounds[name]
+            # An open end is as far as the right goes, and not as the field does.
+            ends = None if low is None else lowest, None if high is None else highest
+            asked.append((name, *ends))
+        message, found = _mopse.party.ask_under(self._grants, of, number, asked, expiry, now)
         return Query._with_ranges(bytes(message), {name: (low, high) for name, low, high in found})
 
 
@@ -243,44 +228,23 @@ def _owner(owner: bytes | None, known: set[bytes]) -> bytes:
     return next(iter(known))
 
 
-def _hex(number: int) -> str:
-    return f"{number:032x}"
-
-
-def _number(right: Any) -> int:
-    written = string(right, "right")
-    if len(written) != 32 or not set(written) <= set("0123456789abcdef"):
-        raise InvalidInputError("right is a number of 32 hexadecimal digits, as `rights` says")
-    return int(written, 16)
-
-
 def _table(
-    given: Iterable[tuple[tuple[Any, ...], list[_Range], tuple[Any, ...]]],
-    schema: Schema | None,
-    first: Mapping[str, Any],
-    last: Mapping[str, Any] | None = None,
+    given: Iterable[tuple[tuple[Any, ...], Schema, list[_Range], tuple[int, bool]]], **columns: Any
 ) -> pl.DataFrame:
     """Return rights as a table, a row for each field."""
     rows = [
-        (*of, name, *_values(schema, name, low, high), None if end >= FOR_EVER else end, *more)
-        for of, ranges, (end, *more) in given
+        (*of, name, shown(low), shown(high), None if end >= FOR_EVER else end, is_current)
+        for of, schema, ranges, (end, is_current) in given
         for name, low, high in ranges
+        for shown in [schema[name]._shown]
     ]
-    columns = {
-        **first,
+    schema = {
+        **columns,
         "field": pl.String,
         "lowest": pl.String,
         "highest": pl.String,
         "ends": pl.Int64,
-        **(last or {}),
+        "is_current": pl.Boolean,
     }
-    table = pl.DataFrame(rows, columns, orient="row")
+    table = pl.DataFrame(rows, schema, orient="row")
     return table.with_columns(pl.from_epoch("ends", "s").dt.replace_time_zone("UTC"))
-
-
-def _values(schema: Schema | None, name: str, low: int, high: int) -> tuple[str, str]:
-    """Return the values of two plaintexts as text."""
-    if schema is None:
-        return "", ""
-    field = schema[name]
-    return field._shown(low), field._shown(high)

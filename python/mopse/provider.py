@@ -21,7 +21,6 @@ from mopse._party import (
     _HOUR,
     NO_VERSIONS,
     Party,
-    _expiry,
     answered,
     as_cloud,
     as_ids,
@@ -31,6 +30,7 @@ from mopse._party import (
     row_named,
     search,
 )
+from mopse._ranges import expiry_of
 from mopse._table import as_column, as_frame, record_ids, to_columns
 from mopse._types import check_times, typed
 from mopse.errors import (
@@ -617,7 +617,9 @@ class Provider(Party):
         expires_in : datetime.timedelta
             How long the request is valid.
         """
-        return FileRequest._signed(self._keyring.request_notes(_expiry(expires_in, "the request")))
+        return FileRequest._signed(
+            self._keyring.request_notes(expiry_of(expires_in, "the request"))
+        )
 
     def learn_uses(self, notes: FileNotes, request: FileRequest) -> bool:
         """Learn from notes how often this provider used each keyword, and count on from there.

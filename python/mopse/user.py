@@ -572,9 +572,7 @@ class User(Asking, Searching):
             if more_ranges or owner is not None or right is not None:
                 raise InvalidInputError("a query has its ranges, owner and right in it")
             asked = query
-        elif query is None and not more_ranges:
-            asked = instance(query, Query, "a query")
-        elif query is None or isinstance(query, Mapping):
+        elif isinstance(query, Mapping) or (query is None and more_ranges):
             asked = self.query(query, owner=owner, right=right, **more_ranges)
         else:
             asked = instance(query, Query, "a query")

@@ -19,8 +19,8 @@ type Told = Vec<(String, i64, i64)>;
 
 /// User, number, ranges, path that it is under, end, and whether clouds still take it.
 type RightGiven = (UserName, u128, Told, String, u64, bool);
-/// Owner, number, ranges, groups and end.
-type RightHeld = ([u8; 32], u128, Told, Vec<String>, u64);
+/// Owner, number, ranges, groups, end, and whether it may be asked under.
+type RightHeld = ([u8; 32], u128, Told, Vec<String>, u64, bool);
 
 fn told(ranges: &[Range]) -> Told {
     ranges.iter().map(|range| (range.field.clone(), range.low, range.high)).collect()
@@ -57,13 +57,15 @@ pub(super) fn rights_given(py: Python<'_>, keyring: &Keyring) -> PyResult<Vec<Ri
 
 /// The rights to search that a user has.
 #[pyfunction]
-pub(super) fn rights_held(py: Python<'_>, user: &Grants) -> PyResult<Vec<RightHeld>> {
+pub(super) fn rights_held(py: Python<'_>, user: &Grants, now: u64) -> PyResult<Vec<RightHeld>> {
     let user = user.user()?;
     released(py, || {
         let user = user.read().map_err(Error::from)?;
-        let rights = user.rights().map(|SearchRight { head, right, ranges, .. }| {
+        let rights = user.rights().map(|held| {
+            let SearchRight { head, right, ranges, .. } = held;
             let groups = right.reaches.iter().map(|reach| reach.group.to_string()).collect();
-            (head.owner.0, right.id, told(ranges), groups, right.end)
+            let is_current = user.is_current(held, now);
+            (head.owner.0, right.id, told(ranges), groups, right.end, is_current)
         });
         Ok::<_, sharing::Error>(rights.collect())
     })

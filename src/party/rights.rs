@@ -47,7 +47,7 @@ use crate::wire::{self, Buffer, Kind, Reader, Writer, length};
 /// What a right to search is to reach.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Terms {
-    /// A range of plaintexts of each field.
+    /// A range of plaintexts of each field, in the order of their names.
     pub ranges: Vec<Range>,
     /// The path, from this keyring's node on, of the authority whose groups and those below are searched;
     /// empty for its own.
@@ -148,8 +148,7 @@ impl Keyring {
         terms: &Terms,
         now: u64,
     ) -> Result<Zeroizing<Vec<u8>>, Error> {
-        let mut ranges = terms.ranges.clone();
-        ranges.sort_by(|one, other| one.field.cmp(&other.field));
+        let ranges = &terms.ranges;
         if let Some(pair) = ranges.windows(2).find(|pair| pair[0].field == pair[1].field) {
             return Err(Error::TwoRanges { field: pair[0].field.clone() });
         }
@@ -160,7 +159,7 @@ impl Keyring {
         let mut reaches = Vec::new();
         for (group, readers) in self.groups_under(&terms.under)? {
             let mut bounds = Vec::new();
-            for Range { field, low, high } in &ranges {
+            for Range { field, low, high } in ranges {
                 let ruler = self.ruler(&group, self.field(field)?)?;
                 bounds.push(ruler.bounds(*low, *high)?);
                 let cells = cells(ruler.cell(), *low, *high);
@@ -251,10 +250,8 @@ impl Keyring {
 
     /// Whether a cloud that knows what this keyring does takes queries under a right, its time apart.
     fn is_right_current(&self, right: &GivenRight) -> bool {
-        let (Ok(now), names) = (self.groups_under(&right.terms.under), right.authorities()) else {
-            return false;
-        };
-        let names: BTreeSet<_> = names.into_iter().map(Node::names).collect();
+        let Ok(now) = self.groups_under(&right.terms.under) else { return false };
+        let names: BTreeSet<_> = right.authorities().into_iter().map(Node::names).collect();
         let is_known = |(group, readers): &(Group, Epoch)| {
             !names.contains(group.authority.names())
                 || right.reaches.contains(&(group.clone(), *readers))
@@ -421,6 +418,27 @@ impl SearchRight {
             return Err(Error::OtherUser);
         }
         Ok(Self { head, right, ranges, message, cuts })
+    }
+
+    /// Whether this one shows that another of the same owner has ended: of an authority that both reach, it has
+    /// later readers or a later epoch.
+    #[must_use]
+    pub fn ends(&self, other: &Self) -> bool {
+        let newest = |of: &Self, authority: &Node| {
+            let reaches =
+                of.right.reaches.iter().filter(|reach| reach.group.authority == *authority);
+            let numbers = reaches.map(|reach| (reach.group.epoch.number, reach.readers.number));
+            numbers.reduce(|one, more| (one.0.max(more.0), one.1.max(more.1)))
+        };
+        let is_later = |reach: &Reach| {
+            let authority = &reach.group.authority;
+            let (Some(mine), Some(its)) = (newest(self, authority), newest(other, authority))
+            else {
+                return false;
+            };
+            mine.0 > its.0 || mine.1 > its.1
+        };
+        self.head.owner == other.head.owner && self.right.reaches.iter().any(is_later)
     }
 
     /// What a query for some ranges finds: every range of the right, narrowed to what is asked.

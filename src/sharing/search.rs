@@ -41,6 +41,13 @@ impl User {
         self.rights.values().map(|held| &held.right)
     }
 
+    /// Whether a right may be asked under, at a time in seconds since 1970: it has not ended by then, and no other
+    /// one shows that it has. Whether a cloud takes it only a cloud knows.
+    #[must_use]
+    pub fn is_current(&self, right: &SearchRight, now: u64) -> bool {
+        now <= right.right.end && !self.rights().any(|other| other.ends(right))
+    }
+
     /// A right of an owner by its number, also one that has ended.
     #[must_use]
     pub fn right(&self, owner: Owner, number: u128) -> Option<&SearchRight> {
@@ -65,7 +72,7 @@ impl User {
     ) -> Result<(Vec<u8>, Vec<Range>), Error> {
         let rights = self.rights().filter(|held| {
             let is_named = number.is_none_or(|number| held.right.id == number);
-            held.head.owner == owner && is_named && now <= held.right.end
+            held.head.owner == owner && is_named && self.is_current(held, now)
         });
         let (mut good, mut why) = (Vec::new(), party::Error::NoRight);
         for right in rights {

@@ -297,6 +297,11 @@ def test_a_permission_that_was_changed_cut_or_forged_is_none(local):
     assert len(Permission(message)) == 2
 
 
+def test_a_permission_that_ends_after_all_time_is_refused(scene):
+    with pytest.raises(InvalidInputError, match="after the year 9999"):
+        permitted(scene, 1, expires_in=datetime.timedelta.max)
+
+
 def test_a_permission_ends_with_the_readers_epoch(scene):
     permission = permitted(scene, 1)
     scene.owner.renew_readers()

@@ -55,7 +55,9 @@ PYTHON = {
         *_PRIMITIVE,
         *("_deidentified", "_fork", "_proposals", "_table", "_types", "_verdict"),
     },
-    "_reidentification": {"_checks", "_deidentified", "_derived", "_table", "errors", "schema"},
+    "_reidentification": {
+        *("_checks", "_deidentified", "_derived", "_table", "_types", "errors", "schema"),
+    },
     "messages": {*_PRIMITIVE, "_files", "_kept"},
     "stores": {"_checked", "_checks", "_files", "_mopse", "errors", "messages"},
     "_remote": {"_checks", "_files", "_kept", "_mopse", "errors"},
@@ -107,7 +109,7 @@ PYTHON = {
         "_rights",
         "cloud",
     },  # whom they ask; only its type
-    "provider": {*_KEYRINGS, "_bodies", "_derived", "_party", "cloud", "leakage"},
+    "provider": {*_KEYRINGS, "_bodies", "_derived", "_party", "_ranges", "cloud", "leakage"},
     "owner": {*_KEYRINGS, "_party", "provider"},
     "user": {
         *_KEYRINGS,

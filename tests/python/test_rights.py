@@ -256,6 +256,26 @@ def test_of_several_rights_one_is_named(scene: Scene) -> None:
         user.query(age=70, right="0" * 32)
 
 
+def test_a_right_that_was_given_anew_takes_the_place_of_one_that_ended(scene: Scene) -> None:
+    user = given(scene, User.generate(), age=(40, 80))
+    scene.owner.renew_readers()
+    scene.enroll()
+    assert user.rights["is_current"].to_list() == [True], "which only a cloud can tell"
+    with pytest.raises(OutdatedError):
+        scene.cloud.count(user.query(age=70))
+    given(scene, user, age=(60, 99))
+    current = dict(user.rights.select("lowest", "is_current").iter_rows())
+    assert current == {"40": False, "60": True}
+    assert scene.cloud.count(user.query(age=70)) == rows_of(pl.col("age") == 70)
+    ended = user.rights.filter(~pl.col("is_current"))["right"][0]
+    with pytest.raises(ScopeError, match="has ended"):
+        user.query(age=70, right=ended)
+    # In another order the ranges are those of the same right.
+    given(scene, user, bmi=(20, 30), stage="mild")
+    given(scene, user, stage="mild", bmi=(20, 30))
+    assert user.rights.filter(is_current=True)["right"].n_unique() == 2
+
+
 def test_a_query_that_was_made_takes_no_more_ranges(scene: Scene) -> None:
     user = given(scene, User.generate(), age=(40, 80))
     with pytest.raises(InvalidInputError, match="in it"):

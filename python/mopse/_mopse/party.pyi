@@ -332,7 +332,9 @@ def delegate(
 def rights_given(
     keyring: Keyring,
 ) -> list[tuple[bytes, int, list[_Range], str, int, bool]]: ...
-def rights_held(user: Grants) -> list[tuple[bytes, int, list[_Range], list[str], int]]: ...
+def rights_held(
+    user: Grants, now: int
+) -> list[tuple[bytes, int, list[_Range], list[str], int, bool]]: ...
 def ask_under(
     user: Grants,
     owner: bytes,

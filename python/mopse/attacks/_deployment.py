@@ -3,6 +3,7 @@
 Keys and the truth are here, so that they are nowhere else: attacks import no part of this module.
 """
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Never
@@ -517,7 +518,7 @@ class Deployment:
         user = User.generate()
         user.accept(self._owner.delegate(user.public, ranges, **more_ranges))
         spans: dict[tuple[str, str], Integers] = {}
-        for owner, right, held, *_ in _mopse.party.rights_held(user._grants):
+        for owner, right, held, *_ in _mopse.party.rights_held(user._grants, int(time.time())):
             for field, *_ in held:
                 for group, first, cells in _mopse.party.spans_held(
                     user._grants, owner, right, field
