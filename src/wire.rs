@@ -93,7 +93,7 @@ kinds! {
     /// The right to open records.
     Grant = b"MOPSEGRT", 2, "the grant";
     /// The contents of a keyring, in the clear.
-    Keyring = b"MOPSEKEY", 7, "the keyring";
+    Keyring = b"MOPSEKEY", 8, "the keyring";
     /// The names and types of columns.
     Layout = b"MOPSELAY", 2, "the layout of the records";
     /// What a provider knows of its own rows.
@@ -387,6 +387,15 @@ impl<'a> Reader<'a> {
 
     pub fn u8(&mut self) -> Result<u8, Error> {
         Ok(u8::from_le_bytes(self.array()?))
+    }
+
+    /// A byte that is 0 or 1.
+    pub fn bool(&mut self) -> Result<bool, Error> {
+        match self.u8()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(self.fault()),
+        }
     }
 
     pub fn u32(&mut self) -> Result<u32, Error> {

@@ -128,11 +128,7 @@ impl Part {
         let mut reader = Reader::new(bytes, Kind::Part)?;
         let owner = Owner(reader.array()?);
         let (token, snapshot, page) = (reader.u128()?, reader.u64()?, reader.u32()?);
-        let is_last = match reader.u8()? {
-            0 => false,
-            1 => true,
-            _ => return Err(reader.fault().into()),
-        };
+        let is_last = reader.bool()?;
         let provider = Node::read(&mut reader)?;
         let (upload, readers) = (reader.u128()?, Epoch::read(&mut reader)?);
         let count = reader.count(16)?;

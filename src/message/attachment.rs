@@ -152,11 +152,7 @@ impl StoredFile {
         let description = reader.bytes()?;
         at_most(LONGEST_DESCRIPTION, "bytes of the file's description", description.len())?;
         let description = description.to_vec();
-        let has_body = match reader.u8()? {
-            0 => false,
-            1 => true,
-            _ => return Err(reader.fault().into()),
-        };
+        let has_body = reader.bool()?;
         let file = Self { owner, provider, readers, handle, number, description, body: None };
         Ok((file, has_body))
     }
