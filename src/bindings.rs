@@ -19,6 +19,7 @@ mod requests;
 mod rights;
 mod schema;
 mod scheme;
+mod shares;
 mod streams;
 mod wire;
 
@@ -210,6 +211,11 @@ mod _mopse {
         };
         #[pymodule_export]
         use crate::bindings::rights::{ask_under, delegate, rights_given, rights_held, spans_held};
+        #[pymodule_export]
+        use crate::bindings::shares::{
+            disband_team, form_team, join_team, leave_team, reinstate, revoke_user, share,
+            share_with_team, shared, suspend, teams, unshare, users,
+        };
         #[pymodule_export]
         use crate::bindings::streams::{
             Attaching, Opening, begin_attachment, begin_granted_opening, begin_opening,

@@ -14,6 +14,7 @@
 //! | [`deidentify`] | pseudonyms and shifts of dates for readers who are not to know whose records they read |
 //! | [`records`], [`grants`] | rows of a table, sealed one by one; the right to open some |
 //! | [`shares`], [`rights`] | with whom what is shared; who may search what with tokens of its own |
+//! | [`teams`], [`leaving`] | users who are given the same; what is taken back, for now or for good |
 //! | [`requests`] | who asked for what, and what became of it |
 //! | [`columns`], [`types`] | what a row is made of, and what each type holds |
 //! | [`attachments`], [`keywords`] | files of records, and what finds them |
@@ -33,6 +34,7 @@ pub mod hierarchy;
 pub mod keyring;
 pub mod keywords;
 mod leaves;
+pub mod leaving;
 pub mod ledger;
 pub mod opening;
 pub mod proving;
@@ -45,6 +47,7 @@ pub mod saved;
 pub(crate) mod scene;
 pub mod shares;
 pub mod shelves;
+pub mod teams;
 pub mod types;
 pub mod uploading;
 

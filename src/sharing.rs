@@ -34,6 +34,7 @@ pub mod search;
 pub mod user;
 
 use crate::party::Keyring;
+use crate::party::leaving::Renewed;
 use crate::party::rights::Terms;
 use crate::party::shares::{Scope, UserName};
 use user::Public;
@@ -49,7 +50,7 @@ pub fn share(keyring: &mut Keyring, user: &Public, scope: Scope) -> Result<Vec<u
     let name = user.name();
     let given = keyring.given(&name, &scope)?;
     let sealed = user.seal(&keyring.owner(), &given)?;
-    keyring.note_share(name, user.encode(), scope)?;
+    keyring.note_share(name, user.encode(), scope, None)?;
     Ok(sealed)
 }
 
@@ -75,7 +76,7 @@ pub fn delegate(
     Ok(sealed)
 }
 
-/// Public keys of somebody who stays, and the grants that are sealed to it anew.
+/// Public keys of a user, and what is sealed to it anew.
 pub type Anew = (Vec<u8>, Vec<Vec<u8>>);
 
 /// Takes back what a user was given, as [`Keyring::unshare`] does; returns what everybody who stays needs.
@@ -84,11 +85,103 @@ pub type Anew = (Vec<u8>, Vec<Vec<u8>>);
 ///
 /// Those of [`Keyring::unshare`] and [`Public::seal`].
 pub fn unshare(keyring: &mut Keyring, user: &UserName, now: u64) -> Result<Vec<Anew>, Error> {
-    let owner = keyring.owner();
-    let anew = keyring.unshare(user, now)?.into_iter().map(|renewed| {
-        let public = Public::decode(&renewed.public)?;
-        let sealed = renewed.given.iter().map(|given| public.seal(&owner, given));
-        Ok((renewed.public, sealed.collect::<Result<_, Error>>()?))
-    });
-    anew.collect()
+    let renewed = keyring.unshare(user, now)?;
+    sealed(keyring, renewed)
+}
+
+/// Takes back what a user was given until its suspension is lifted, as [`Keyring::suspend`] does.
+///
+/// # Errors
+///
+/// Those of [`Keyring::suspend`] and [`Public::seal`].
+pub fn suspend(keyring: &mut Keyring, user: &UserName, now: u64) -> Result<Vec<Anew>, Error> {
+    let renewed = keyring.suspend(user, now)?;
+    sealed(keyring, renewed)
+}
+
+/// Lifts a suspension, as [`Keyring::reinstate`] does; returns what the user is given again.
+///
+/// # Errors
+///
+/// Those of [`Keyring::reinstate`] and [`Public::seal`].
+pub fn reinstate(keyring: &mut Keyring, user: &UserName, now: u64) -> Result<Anew, Error> {
+    let renewed = keyring.reinstate(user, now)?;
+    sealed_to(keyring, renewed)
+}
+
+/// Takes back what a user was given, and never gives anything to its keys again.
+///
+/// # Errors
+///
+/// Those of [`Keyring::unshare`] and [`Public::seal`].
+pub fn revoke(keyring: &mut Keyring, user: &Public, now: u64) -> Result<Vec<Anew>, Error> {
+    let renewed = keyring.revoke_user(&user.name(), user.encode(), now)?;
+    sealed(keyring, renewed)
+}
+
+/// Adds a user to a team, as [`Keyring::form_team`] made it; returns what it is given.
+///
+/// # Errors
+///
+/// [`Error::Party`] if there is no such team, or the user is given nothing any more, those of
+/// [`Public::seal`]; nothing is changed then.
+pub fn join_team(
+    keyring: &mut Keyring,
+    team: &str,
+    user: &Public,
+    now: u64,
+) -> Result<Anew, Error> {
+    // A member that nothing can be sealed to would be in the way of all the others.
+    user.seal(&keyring.owner(), b"")?;
+    let renewed = keyring.join_team(team, (user.name(), user.encode()), now)?;
+    sealed_to(keyring, renewed)
+}
+
+/// Gives a team records, as [`Keyring::share_with_team`] does; returns what each member is given.
+///
+/// # Errors
+///
+/// Those of [`Keyring::share_with_team`] and [`Public::seal`].
+pub fn share_with_team(
+    keyring: &mut Keyring,
+    team: &str,
+    scope: Scope,
+) -> Result<Vec<Anew>, Error> {
+    let renewed = keyring.share_with_team(team, scope)?;
+    sealed(keyring, renewed)
+}
+
+/// Removes a user from a team, as [`Keyring::leave_team`] does; returns what everybody needs who stays.
+///
+/// # Errors
+///
+/// Those of [`Keyring::leave_team`] and [`Public::seal`].
+pub fn leave_team(
+    keyring: &mut Keyring,
+    team: &str,
+    user: &UserName,
+    now: u64,
+) -> Result<Vec<Anew>, Error> {
+    let renewed = keyring.leave_team(team, user, now)?;
+    sealed(keyring, renewed)
+}
+
+/// Disbands a team, as [`Keyring::disband_team`] does; returns what everybody needs who stays.
+///
+/// # Errors
+///
+/// Those of [`Keyring::disband_team`] and [`Public::seal`].
+pub fn disband_team(keyring: &mut Keyring, team: &str, now: u64) -> Result<Vec<Anew>, Error> {
+    let renewed = keyring.disband_team(team, now)?;
+    sealed(keyring, renewed)
+}
+
+fn sealed(keyring: &Keyring, renewed: Vec<Renewed>) -> Result<Vec<Anew>, Error> {
+    renewed.into_iter().map(|of| sealed_to(keyring, of)).collect()
+}
+
+fn sealed_to(keyring: &Keyring, renewed: Renewed) -> Result<Anew, Error> {
+    let (public, owner) = (Public::decode(&renewed.public)?, keyring.owner());
+    let sealed = renewed.given.iter().map(|given| public.seal(&owner, given));
+    Ok((renewed.public, sealed.collect::<Result<_, Error>>()?))
 }

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+#[path = "support/readers.rs"]
+mod readers;
 #[path = "support/scene.rs"]
 mod scene;
 
@@ -17,10 +19,10 @@ use mopse::sharing::request::{Address, LONGEST_REASON, Less, Span, approve, rece
 use mopse::sharing::user::{Algorithm, User};
 use mopse::sharing::{self, Error};
 use mopse::{message, party};
-use scene::{Cloud, NOW, Row, age, ask, owner, schema, upload};
+use readers::scene;
+use scene::{NOW, owner};
 use sha2::Digest;
 
-const ROWS: [Row; 3] = [(1, 40, Some(150)), (2, 50, None), (3, 60, Some(120))];
 const BOTH: [Algorithm; 2] = [Algorithm::X25519, Algorithm::XWing];
 const SPAN: Span = Span { time: NOW, expiry: NOW + 1000 };
 const CHEAP: Cost = Cost { memory: 8, passes: 1, lanes: 1 };
@@ -34,32 +36,6 @@ fn record(provider: &str, id: i64) -> Scope {
     let ids = Some(KeptIds::of(Ids::Integers(&[id])).unwrap());
     let portions = Some(vec!["rest".to_owned()]);
     Scope { provider: provider.to_owned(), ids, portions, end: u64::MAX }
-}
-
-struct Scene {
-    owner: Keyring,
-    hospital: Keyring,
-    clinic: Keyring,
-    cloud: Cloud,
-}
-
-fn scene() -> Scene {
-    let mut owner = owner(1);
-    let [hospital, clinic] = ["hospital", "clinic"].map(|name| owner.authorize(name, &[]).unwrap());
-    let cloud = Cloud::of(&mut owner);
-    for provider in [&hospital, &clinic] {
-        cloud.receive(&upload(provider, &ROWS)).unwrap();
-    }
-    Scene { owner, hospital, clinic, cloud }
-}
-
-impl Scene {
-    /// How many records some grants open.
-    fn opened(&self, grants: &Grants) -> usize {
-        let parts = self.cloud.answer(&ask(&self.owner, &[age(0, 120)])).unwrap().parts;
-        let open = |part| grants.open_part(part, &[age(0, 120)], &schema(), NOW).ok();
-        parts.iter().filter_map(open).map(|opened| opened.handles.len()).sum()
-    }
 }
 
 fn state(keyring: &Keyring, number: u128) -> State {
@@ -83,11 +59,11 @@ fn what_is_asked_for_and_approved_is_opened_and_nothing_else() {
         let (_, asked) = scene.owner.requests().next().unwrap();
         assert_eq!((asked.user, &*asked.reason), (doctor.public().name(), "a fracture"));
         assert_eq!((&asked.scope, &asked.state), (&record("hospital", 2), &State::Open));
-        assert_eq!(scene.opened(&grants), 0);
+        assert_eq!(scene.count(&grants), 0);
         let sealed = approve(&mut scene.owner, number, Less::default(), NOW).unwrap();
         assert_eq!(doctor.decided(&mut grants, &sealed, NOW), Ok(number));
         assert_eq!(doctor.decided(&mut grants, &sealed, NOW), Ok(number), "again");
-        assert_eq!(scene.opened(&grants), 1);
+        assert_eq!(scene.count(&grants), 1);
         assert_eq!(own_state(&doctor, number), State::Approved(NOW));
         assert_eq!(state(&scene.owner, number), State::Approved(NOW));
         // It is shared as anything else is, and so taken back.
@@ -116,7 +92,7 @@ fn a_provider_decides_on_its_own_records_for_an_owner_who_is_away() {
     receive(&mut scene.hospital, &sealed, NOW).unwrap();
     let sealed = approve(&mut scene.hospital, number, Less::default(), NOW).unwrap();
     doctor.decided(&mut grants, &sealed, NOW).unwrap();
-    assert_eq!(scene.opened(&grants), 1);
+    assert_eq!(scene.count(&grants), 1);
     // Of another's records it is not even asked.
     let (_, sealed) = doctor.request(&address, record("clinic", 1), "", SPAN).unwrap();
     let refused = receive(&mut scene.hospital, &sealed, NOW);
@@ -136,7 +112,7 @@ fn a_refusal_says_why_and_opens_nothing() {
         (own_state(&doctor, number), state(&scene.owner, number)),
         (refused.clone(), refused)
     );
-    assert_eq!((scene.opened(&grants), scene.owner.shared().len()), (0, 0));
+    assert_eq!((scene.count(&grants), scene.owner.shared().len()), (0, 0));
     let long = "a".repeat(LONGEST_REASON + 1);
     let refused = doctor.request(&address, record("hospital", 1), &long, SPAN).map(drop);
     assert_eq!(refused, Err(Error::Reason { got: LONGEST_REASON + 1, most: LONGEST_REASON }));
@@ -176,7 +152,7 @@ fn a_request_runs_out_is_withdrawn_and_forgotten() {
     assert_eq!(late, Err(party::Error::Decided { state: "withdrawn" }.into()));
     doctor.forget_request(third).unwrap();
     assert_eq!(doctor.decided(&mut grants, &approved, NOW), Err(Error::OtherRequest));
-    assert_eq!(scene.opened(&grants), 0);
+    assert_eq!(scene.count(&grants), 0);
     for number in [first, second, third] {
         scene.owner.forget_request(number).unwrap();
         assert_eq!(scene.owner.forget_request(number), Err(party::Error::NoRequest));
@@ -205,9 +181,9 @@ fn less_than_was_asked_for_may_be_given_and_no_more() {
     let sealed = approve(&mut scene.owner, number, less, NOW).unwrap();
     doctor.decided(&mut grants, &sealed, NOW).unwrap();
     let [(_, scopes)] = &scene.owner.shared()[..] else { panic!("one user") };
-    assert_eq!(scopes[0].0.portions, names(&["rest"]));
-    assert_eq!(scopes[0].0.end, NOW + 10);
-    assert_eq!(scene.opened(&grants), 1);
+    assert_eq!(scopes[0].0.scope.portions, names(&["rest"]));
+    assert_eq!(scopes[0].0.scope.end, NOW + 10);
+    assert_eq!(scene.count(&grants), 1);
 }
 
 #[test]
@@ -318,5 +294,5 @@ fn what_was_asked_and_decided_is_saved_with_the_parties() {
     };
     assert_eq!(own(&again), own(&doctor));
     again.decided(&mut grants, &approved, NOW).unwrap();
-    assert_eq!(scene.opened(&grants), 1);
+    assert_eq!(scene.count(&grants), 1);
 }

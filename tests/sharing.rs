@@ -2,70 +2,28 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+#[path = "support/readers.rs"]
+mod readers;
 #[path = "support/scene.rs"]
 mod scene;
 
 use mopse::cipher::password::{Ceiling, Cost};
 use mopse::keys::Key;
-use mopse::message::answer::Part;
 use mopse::party::grants::{Grant, Grants, Share};
 use mopse::party::proving::Seals;
 use mopse::party::records::Ids;
-use mopse::party::shares::{KeptIds, Scope, UserName};
+use mopse::party::shares::{GivenScope, KeptIds, Scope, UserName};
 use mopse::party::{Keyring, saved};
 use mopse::sharing::user::{Accepted, Algorithm, Public, User};
 use mopse::sharing::{self, Error};
 use mopse::{message, party};
 use proptest::prelude::*;
-use scene::{Cloud, NOW, Row, age, ask, copy, owner, schema, upload};
+use readers::{Holder, Scene, all_of, scene, user};
+use scene::{NOW, copy, schema, upload};
 use serde::Deserialize;
 
-const ROWS: [Row; 3] = [(1, 40, Some(150)), (2, 50, None), (3, 60, Some(120))];
 const CHEAP: Cost = Cost { memory: 8, passes: 1, lanes: 1 };
 const BOTH: [Algorithm; 2] = [Algorithm::X25519, Algorithm::XWing];
-
-fn user(byte: u8, algorithm: Algorithm) -> User {
-    User::of(algorithm, Key::from_bytes(&[byte; 32]).unwrap())
-}
-
-fn all_of(provider: &str) -> Scope {
-    Scope { provider: provider.to_owned(), ids: None, portions: None, end: u64::MAX }
-}
-
-/// An owner with a hospital and a clinic, each with records, and their cloud.
-struct Scene {
-    owner: Keyring,
-    hospital: Keyring,
-    clinic: Keyring,
-    cloud: Cloud,
-}
-
-fn scene() -> Scene {
-    let mut owner = owner(1);
-    let [hospital, clinic] = ["hospital", "clinic"].map(|name| owner.authorize(name, &[]).unwrap());
-    let cloud = Cloud::of(&mut owner);
-    for provider in [&hospital, &clinic] {
-        cloud.receive(&upload(provider, &ROWS)).unwrap();
-    }
-    Scene { owner, hospital, clinic, cloud }
-}
-
-impl Scene {
-    fn parts(&self) -> Vec<Part> {
-        self.cloud.answer(&ask(&self.owner, &[age(0, 120)])).unwrap().parts
-    }
-
-    /// How many records of each part some grants open; none where they open nothing of it.
-    fn opened(&self, grants: &Grants) -> Vec<(String, Option<usize>)> {
-        let open = |part: &Part| {
-            let opened = grants.open_part(part, &[age(0, 120)], &schema(), NOW);
-            (part.provider.path(), opened.ok().map(|opened| opened.handles.len()))
-        };
-        let mut all: Vec<_> = self.parts().iter().map(open).collect();
-        all.sort();
-        all
-    }
-}
 
 fn found(opened: &[(&str, Option<usize>)]) -> Vec<(String, Option<usize>)> {
     opened.iter().map(|(path, count)| ((*path).to_owned(), *count)).collect()
@@ -180,19 +138,6 @@ fn a_grant_that_has_ended_is_not_taken() {
     assert_eq!(doctor.given().unwrap().len(), 0);
 }
 
-/// A user, and what it opens.
-struct Holder(User, Grants);
-
-impl Holder {
-    fn new(byte: u8) -> Self {
-        Self(user(byte, Algorithm::X25519), Grants::default())
-    }
-
-    fn accept(&mut self, sealed: &[u8]) {
-        self.0.accept(&mut self.1, sealed, NOW).unwrap();
-    }
-}
-
 /// Two users who were given all of the hospital's records.
 fn two_readers() -> (Scene, [Holder; 2]) {
     let (mut scene, mut holders) = (scene(), [7, 8].map(Holder::new));
@@ -221,11 +166,7 @@ fn who_leaves_opens_nothing_that_is_sealed_from_then_on_and_who_stays_does() {
     assert_eq!(anew.len(), 1, "what has ended is not given anew");
     assert_eq!(anew[0].0, stayer.0.public().encode());
     assert_eq!(anew[0].1.len(), 2, "both providers are of the group whose readers are new");
-    scene.cloud.enroll(&mut scene.owner);
-    let announced = scene.cloud.gate.announcements(&scene.owner.owner()).unwrap();
-    for provider in [&mut scene.hospital, &mut scene.clinic] {
-        assert!(provider.catch_up(&announced).unwrap());
-    }
+    scene.announce();
     scene.cloud.receive(&upload(&scene.hospital, &[(9, 44, None)])).unwrap();
 
     let of = |count| found(&[("clinic", Some(3)), ("hospital", Some(3)), ("hospital", count)]);
@@ -347,9 +288,9 @@ fn a_keyring_remembers_with_whom_it_shares_what() {
         sharing::share(&mut scene.owner, to.public(), scope.clone()).unwrap();
     }
     let told = |owner: &Keyring| -> Vec<(UserName, Vec<Scope>)> {
-        let of = |(name, scopes): (UserName, Vec<(&Scope, bool)>)| {
+        let of = |(name, scopes): (UserName, Vec<(&GivenScope, bool)>)| {
             assert!(scopes.iter().all(|(_, is_current)| *is_current));
-            (name, scopes.into_iter().map(|(scope, _)| scope.clone()).collect())
+            (name, scopes.into_iter().map(|(given, _)| given.scope.clone()).collect())
         };
         owner.shared().into_iter().map(of).collect()
     };

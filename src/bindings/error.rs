@@ -249,6 +249,12 @@ fn of_party(error: &party::Error) -> Exception {
         | party::Error::NoRequest
         | party::Error::NoSums { .. }
         | party::Error::NotShared
+        | party::Error::Suspended
+        | party::Error::NotSuspended
+        | party::Error::RevokedUser
+        | party::Error::Team { .. }
+        | party::Error::NoTeam { .. }
+        | party::Error::NoMember { .. }
         | party::Error::NotStored { .. }
         | party::Error::OneAmendment
         | party::Error::OneRecord { .. }

@@ -33,7 +33,7 @@ use crate::party::grants::{Opener, Share};
 use crate::party::keyring::Spans;
 use crate::party::proving::{Checked, Seals};
 use crate::party::records::{Amending, Ids};
-use crate::party::shares::{Given, Head, KeptIds, Scope, UserName};
+use crate::party::shares::{Given, Head};
 use crate::party::types::Type;
 use crate::party::uploading::{self, Change, Made, Table};
 use crate::party::{self, Indexed, Range, claims, grants, saved};
@@ -928,59 +928,7 @@ impl Keyring {
         };
         Ok(PyBytes::new(py, &grant))
     }
-
-    /// A grant that is sealed to a user, by its public keys.
-    fn share<'py>(
-        &self,
-        py: Python<'py>,
-        public: &[u8],
-        path: &str,
-        ids: Option<Bound<'py, PyAny>>,
-        portions: Option<Vec<String>>,
-        end: u64,
-    ) -> PyResult<Bound<'py, PyBytes>> {
-        let public = user::Public::decode(public)?;
-        let ids = match ids {
-            None => None,
-            Some(ids) => Some(with_ids(&ids, |ids| Ok(KeptIds::of(ids)?))?),
-        };
-        let scope = Scope { provider: path.to_owned(), ids, portions, end };
-        let sealed = self.write(py, |keyring| sharing::share(keyring, &public, scope))??;
-        Ok(PyBytes::new(py, &sealed))
-    }
-
-    /// What is sealed anew to each user who stays, by its public keys.
-    fn unshare<'py>(&self, py: Python<'py>, public: &[u8], now: u64) -> PyResult<Vec<Anew<'py>>> {
-        let name = user::Public::decode(public)?.name();
-        let anew = self.write(py, |keyring| sharing::unshare(keyring, &name, now))??;
-        let bytes = |sealed: Vec<Vec<u8>>| -> Vec<_> {
-            sealed.iter().map(|sealed| PyBytes::new(py, sealed)).collect()
-        };
-        Ok(anew.into_iter().map(|(user, all)| (PyBytes::new(py, &user), bytes(all))).collect())
-    }
-
-    /// Name of each user that something is shared with; path, number of records, portions and end of that, and
-    /// whether it opens what is sealed now.
-    #[getter]
-    fn shared(&self, py: Python<'_>) -> PyResult<Vec<(UserName, Vec<Standing>)>> {
-        let told = |(scope, is_current): (&Scope, bool)| {
-            let records = scope.ids.as_ref().map(KeptIds::len);
-            ((scope.provider.clone(), records, scope.portions.clone(), scope.end), is_current)
-        };
-        self.read(py, |keyring| {
-            let of = |(name, scopes): (UserName, Vec<(&Scope, bool)>)| {
-                (name, scopes.into_iter().map(told).collect())
-            };
-            keyring.shared().into_iter().map(of).collect()
-        })
-    }
 }
-
-/// Public keys of a user, and the grants that are sealed to it.
-type Anew<'py> = (Bound<'py, PyBytes>, Vec<Bound<'py, PyBytes>>);
-
-/// What is shared, and whether it opens what is sealed now.
-type Standing = (SharedScope, bool);
 
 /// Path of the provider, how many records, which portions, and when it ends.
 pub(super) type SharedScope = (String, Option<usize>, Option<Vec<String>>, u64);

@@ -10,6 +10,7 @@ use super::ledger::Ledger;
 use super::proving::Seals;
 use super::requests::Requests;
 use super::shares::Shares;
+use super::teams::Teams;
 use crate::keys::{Key, Purpose};
 use crate::lock::Lock;
 use crate::message::announcement::{self, Announced, Announcement, Known};
@@ -99,6 +100,7 @@ impl Keyring {
             ledger: Lock::new(Some(Ledger::default())),
             seals: Seals::default(),
             shares: Shares::default(),
+            teams: Teams::default(),
             requests: Requests::default(),
             seed: self.seed.as_ref().map(|seed: &Seed| seed.of(node)).transpose()?,
         })

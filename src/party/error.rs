@@ -138,10 +138,45 @@ pub enum Error {
     #[error("nothing is shared with this user")]
     NotShared,
 
+    /// A user is suspended.
+    #[error("this user is suspended: reinstate it first")]
+    Suspended,
+
+    /// A user is not suspended.
+    #[error("this user is not suspended")]
+    NotSuspended,
+
+    /// A user was revoked.
+    #[error("this user was revoked: its keys are given nothing any more")]
+    RevokedUser,
+
+    /// A team cannot be formed.
+    #[error("there can be no team or speciality {name:?}: {why}")]
+    Team {
+        /// Its name, or its speciality.
+        name: String,
+        /// Why not.
+        why: &'static str,
+    },
+
+    /// There is no such team.
+    #[error("there is no team {name:?}")]
+    NoTeam {
+        /// The name that was asked for.
+        name: String,
+    },
+
+    /// A user is in another team, or in none.
+    #[error("this user is no member of team {name:?}")]
+    NoMember {
+        /// The team.
+        name: String,
+    },
+
     /// Nobody stands below, so that there is no group to search.
-    #[error("nobody was authorised under {under:?}: there is no group to search")]
+    #[error("nobody was authorised{}: there is no group to search", place(under))]
     NoGroup {
-        /// The path.
+        /// The path; empty for all that is below a keyring.
         under: String,
     },
 
@@ -392,6 +427,11 @@ impl Error {
             error => error,
         }
     }
+}
+
+/// Where nobody stands.
+fn place(under: &str) -> String {
+    if under.is_empty() { String::new() } else { format!(" under {under:?}") }
 }
 
 /// A name that somebody else chose, in one short line.

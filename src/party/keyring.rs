@@ -43,6 +43,7 @@ use super::proving::Seals;
 use super::records::Ids;
 use super::requests::Requests;
 use super::shares::Shares;
+use super::teams::Teams;
 use super::uploading::check_names;
 use crate::keys::{Key, Purpose, fill_random};
 use crate::lock::{Forked, Lock};
@@ -86,6 +87,8 @@ pub struct Keyring {
     pub(super) seals: Seals,
     /// With whom it shares what.
     pub(super) shares: Shares,
+    /// The teams of those with whom it does.
+    pub(super) teams: Teams,
     /// What was asked of it.
     pub(super) requests: Requests,
     /// Where all randomness comes from, if experiments must repeat.
@@ -207,6 +210,7 @@ impl Keyring {
             ledger: Lock::new(Some(Ledger::default())),
             seals: Seals::default(),
             shares: Shares::default(),
+            teams: Teams::default(),
             requests: Requests::default(),
             seed: None,
         }

@@ -42,6 +42,12 @@ impl State {
         }
     }
 
+    /// Whether a request that ends at a time can be decided at another.
+    #[must_use]
+    pub fn is_open(&self, expiry: u64, now: u64) -> bool {
+        *self == Self::Open && now <= expiry
+    }
+
     /// When it was decided, and why.
     #[must_use]
     pub fn decided(&self) -> (Option<u64>, Option<&str>) {
@@ -156,9 +162,10 @@ impl Keyring {
     /// [`Error::NoRequest`] if there is none of this number, [`Error::Decided`] if something became of it.
     pub(crate) fn open_request(&self, number: u128, now: u64) -> Result<&Asked, Error> {
         let asked = self.requests.0.get(&number).ok_or(Error::NoRequest)?;
-        match asked.state.word(asked.expiry, now) {
-            "open" => Ok(asked),
-            state => Err(Error::Decided { state }),
+        if asked.state.is_open(asked.expiry, now) {
+            Ok(asked)
+        } else {
+            Err(Error::Decided { state: asked.state.word(asked.expiry, now) })
         }
     }
 

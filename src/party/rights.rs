@@ -34,7 +34,7 @@ use zeroize::Zeroizing;
 use super::Error;
 use super::asking::Range;
 use super::keyring::{Keyring, Spans};
-use super::shares::{Head, Shared, UserName};
+use super::shares::{Head, Shared, Status, UserName};
 use crate::keys::fill_random;
 use crate::message::place::{Epoch, Group, Node, spelt_path};
 use crate::message::right::{Asked, Reach, Right, query_under};
@@ -88,6 +88,8 @@ pub struct GivenRight {
     reaches: Vec<(Group, Epoch)>,
     /// The readers' epochs that began when it was taken back.
     left: Vec<(Node, Epoch)>,
+    /// Whether it was taken back by a suspension, and returns when that is lifted.
+    pub(super) is_held: bool,
 }
 
 impl GivenRight {
@@ -104,9 +106,10 @@ impl GivenRight {
             authority.write(writer);
             readers.write(writer);
         }
+        writer.u8(self.is_held.into());
     }
 
-    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
+    pub(super) fn read(reader: &mut Reader<'_>, version: u8) -> Result<Self, Error> {
         let (id, verification) = (reader.u128()?, reader.array()?);
         let terms = Terms::read(reader)?;
         let reach = |reader: &mut Reader<'_>| -> Result<_, Error> {
@@ -117,7 +120,8 @@ impl GivenRight {
             Ok((Node::read(reader)?, Epoch::read(reader)?))
         };
         let left = (0..reader.count(13)?).map(|_| ended(reader)).collect::<Result<_, _>>()?;
-        Ok(Self { id, verification, terms, reaches, left })
+        let is_held = if version < 8 { false } else { reader.bool()? };
+        Ok(Self { id, verification, terms, reaches, left, is_held })
     }
 
     /// The authorities of its groups.
@@ -139,8 +143,9 @@ impl Keyring {
     ///
     /// # Errors
     ///
-    /// [`Error::NoRange`], [`Error::TwoRanges`] or [`Error::UnknownField`] for ranges that are none, those of
-    /// [`Layout::bounds`], [`Error::NoGroup`] if nobody stands below.
+    /// [`Error::Suspended`], [`Error::RevokedUser`], [`Error::NoRange`], [`Error::TwoRanges`] or
+    /// [`Error::UnknownField`] for ranges that are none, those of [`Layout::bounds`], [`Error::NoGroup`] if
+    /// nobody stands below.
     pub(crate) fn delegated(
         &self,
         (user, verification): (&UserName, &[u8; VERIFICATION_KEY_LEN]),
@@ -148,6 +153,7 @@ impl Keyring {
         terms: &Terms,
         now: u64,
     ) -> Result<Zeroizing<Vec<u8>>, Error> {
+        self.check_active(user)?;
         let ranges = &terms.ranges;
         if let Some(pair) = ranges.windows(2).find(|pair| pair[0].field == pair[1].field) {
             return Err(Error::TwoRanges { field: pair[0].field.clone() });
@@ -196,6 +202,11 @@ impl Keyring {
         Ok(writer.0)
     }
 
+    /// Whether there is a group at or below an authority.
+    pub(super) fn has_groups_under(&self, under: &str) -> bool {
+        self.groups_under(under).is_ok()
+    }
+
     /// The groups at or below an authority, in every epoch, ascending, each with its readers' epoch.
     fn groups_under(&self, under: &str) -> Result<Vec<(Group, Epoch)>, Error> {
         let no_group = || Error::NoGroup { under: under.escape_default().to_string() };
@@ -229,7 +240,8 @@ impl Keyring {
         let shared = self.shares.0.entry(user).or_default();
         shared.public = public.to_vec();
         shared.rights.retain(|given| given.id != id);
-        shared.rights.push(GivenRight { id, verification, terms, reaches, left: Vec::new() });
+        let left = Vec::new();
+        shared.rights.push(GivenRight { id, verification, terms, reaches, left, is_held: false });
         Ok(())
     }
 
@@ -244,12 +256,12 @@ impl Keyring {
     }
 
     /// Whether a right was taken back, in a readers' epoch that there is.
-    fn is_right_ended(&self, right: &GivenRight) -> bool {
+    pub(super) fn is_right_ended(&self, right: &GivenRight) -> bool {
         right.left.iter().any(|(authority, left)| self.below.readers(authority).contains(left))
     }
 
     /// Whether a cloud that knows what this keyring does takes queries under a right, its time apart.
-    fn is_right_current(&self, right: &GivenRight) -> bool {
+    pub(super) fn is_right_current(&self, right: &GivenRight) -> bool {
         let Ok(now) = self.groups_under(&right.terms.under) else { return false };
         let names: BTreeSet<_> = right.authorities().into_iter().map(Node::names).collect();
         let is_known = |(group, readers): &(Group, Epoch)| {
@@ -292,15 +304,17 @@ impl Keyring {
         self.shares.0.insert(*user, shared);
     }
 
-    /// Who else has a right that is good at a time and of one of these authorities' readers, by its number.
+    /// Who has a right that is good at a time and of one of these authorities' readers, by its number, but
+    /// for who leaves.
     pub(super) fn rights_staying(
         &self,
-        leaver: &UserName,
+        leaver: Option<&UserName>,
         authorities: &BTreeSet<Node>,
         now: u64,
     ) -> Vec<(UserName, u128)> {
         let mut staying = Vec::new();
-        for (user, shared) in self.shares.0.iter().filter(|(user, _)| *user != leaver) {
+        let active = self.shares.0.iter().filter(|(_, shared)| shared.status == Status::Active);
+        for (user, shared) in active.filter(|(user, _)| Some(*user) != leaver) {
             for right in &shared.rights {
                 let is_there = right.authorities().into_iter().any(|of| authorities.contains(of));
                 if is_there && right.terms.end >= now && self.is_right_current(right) {

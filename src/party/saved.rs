@@ -30,6 +30,7 @@ use super::keywords::Uses;
 use super::proving::Seals;
 use super::requests::Requests;
 use super::shares::Shares;
+use super::teams::Teams;
 use super::uploading::check_names;
 use crate::cipher::aes_gcm_siv::NONCE_LEN;
 use crate::cipher::password::{COMMITMENT_LEN, Ceiling, Cost, Derivation, is_committed};
@@ -254,6 +255,7 @@ impl Keyring {
         self.shares.write(&mut writer);
         self.requests.write(&mut writer);
         writer.text(&self.derivations);
+        self.teams.write(&mut writer);
         writer.0
     }
 
@@ -300,10 +302,11 @@ impl Keyring {
         }
         let shares = match version {
             ..5 => Shares::default(),
-            _ => Shares::read(&mut reader, version > 6)?,
+            _ => Shares::read(&mut reader, version)?,
         };
         let requests = if version < 6 { Requests::default() } else { Requests::read(&mut reader)? };
         let derivations = if version < 7 { String::new() } else { reader.text()?.to_owned() };
+        let teams = if version < 8 { Teams::default() } else { Teams::read(&mut reader)? };
         reader.end()?;
         // What was made since the file was written is not known.
         let ledger = Lock::new(None);
@@ -325,6 +328,7 @@ impl Keyring {
             ledger,
             seals: Seals::new(seals),
             shares,
+            teams,
             requests,
             seed: None,
         })

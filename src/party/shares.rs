@@ -7,8 +7,7 @@
 //!
 //! What a user is given holds the schema too, signed by whoever gave the grant, so that a user needs
 //! nothing else from the owner. It is secret, and travels sealed to the user: see
-//! [`sharing`](crate::sharing). When a reader leaves, the readers' epoch advances and everybody who stays
-//! is given the same anew: what they have opens nothing that is sealed from then on.
+//! [`sharing`](crate::sharing). How it is taken back: see [`leaving`](super::leaving).
 //!
 //! Each entry says for which readers' epochs it was given, and which one began when it was taken back. A
 //! keyring from a backup, which has caught up with epochs that it did not begin, so gives nobody anything
@@ -23,7 +22,7 @@
 //!
 //! A keyring file holds who was given what, under its password.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use zeroize::Zeroizing;
 
@@ -185,6 +184,10 @@ pub struct GivenScope {
     /// The readers' epoch that began when it was taken back. Where a cloud never took that one, and the
     /// keyring has caught up with another, it is not taken back.
     pub left: Option<Epoch>,
+    /// The team that it was given to the user as a member of.
+    pub team: Option<String>,
+    /// Whether it was taken back by a suspension, and returns when that is lifted.
+    pub is_held: bool,
 }
 
 impl GivenScope {
@@ -202,9 +205,10 @@ impl GivenScope {
                 left.write(writer);
             }
         }
+        writer.text(self.team.as_deref().unwrap_or_default()).u8(self.is_held.into());
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
+    fn read(reader: &mut Reader<'_>, version: u8) -> Result<Self, Error> {
         let (scope, place) = (Scope::read(reader)?, Node::read(reader)?);
         let readers = (0..reader.count(5)?).map(|_| Epoch::read(reader));
         let readers = readers.collect::<Result<_, _>>()?;
@@ -213,7 +217,46 @@ impl GivenScope {
             1 => Some(Epoch::read(reader)?),
             _ => return Err(reader.fault().into()),
         };
-        Ok(Self { scope, place, readers, left })
+        let (team, is_held) = match version {
+            ..8 => (None, false),
+            _ => (Some(reader.text()?.to_owned()), reader.bool()?),
+        };
+        let team = team.filter(|name| !name.is_empty());
+        Ok(Self { scope, place, readers, left, team, is_held })
+    }
+}
+
+/// Whether a user may be given anything.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Status {
+    /// It may.
+    #[default]
+    Active = 0,
+    /// Not until its suspension is lifted.
+    Suspended = 1,
+    /// Never again.
+    Revoked = 2,
+}
+
+impl Status {
+    /// The word for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+            Self::Revoked => "revoked",
+        }
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, wire::Error> {
+        match reader.u8()? {
+            0 => Ok(Self::Active),
+            1 => Ok(Self::Suspended),
+            2 => Ok(Self::Revoked),
+            _ => Err(reader.fault()),
+        }
     }
 }
 
@@ -226,6 +269,8 @@ pub struct Shared {
     pub scopes: Vec<GivenScope>,
     /// What it may search.
     pub rights: Vec<GivenRight>,
+    /// Whether it may be given more.
+    pub status: Status,
 }
 
 /// Everybody with whom a keyring shares something, by name.
@@ -240,46 +285,30 @@ impl Shares {
             shared.scopes.iter().for_each(|scope| scope.write(writer));
             writer.count(shared.rights.len());
             shared.rights.iter().for_each(|right| right.write(writer));
+            writer.u8(shared.status as u8);
         }
     }
 
-    /// Reads what [`write`](Self::write) wrote, or what was written before there were rights.
-    pub(super) fn read(reader: &mut Reader<'_>, has_rights: bool) -> Result<Self, Error> {
+    /// Reads what [`write`](Self::write) wrote, or what keyrings of an earlier version hold.
+    pub(super) fn read(reader: &mut Reader<'_>, version: u8) -> Result<Self, Error> {
         let mut shares = BTreeMap::new();
         for _ in 0..reader.count(48)? {
             let (user, public) = (reader.array()?, reader.bytes()?.to_vec());
-            let scopes = (0..reader.count(43)?).map(|_| GivenScope::read(reader));
+            let scopes = (0..reader.count(43)?).map(|_| GivenScope::read(reader, version));
             let scopes = scopes.collect::<Result<_, Error>>()?;
-            let rights = if has_rights { reader.count(50)? } else { 0 };
-            let rights = (0..rights).map(|_| GivenRight::read(reader));
+            // Before version 7 nobody could be let search, and before 8 nobody be suspended.
+            let rights = if version < 7 { 0 } else { reader.count(50)? };
+            let rights = (0..rights).map(|_| GivenRight::read(reader, version));
             let rights = rights.collect::<Result<_, Error>>()?;
-            shares.insert(user, Shared { public, scopes, rights });
+            let status = if version < 8 { Status::Active } else { Status::read(reader)? };
+            shares.insert(user, Shared { public, scopes, rights, status });
         }
         Ok(Self(shares))
     }
 }
 
-/// What somebody who stays is given anew, as it is sealed to it.
-#[derive(Debug)]
-pub struct Renewed {
-    /// The public keys of the user.
-    pub public: Vec<u8>,
-    /// What it is given, in the clear.
-    pub given: Vec<Zeroizing<Vec<u8>>>,
-}
-
-impl Renewed {
-    /// Adds what a user is given.
-    fn add(all: &mut Vec<Self>, public: &[u8], given: Zeroizing<Vec<u8>>) {
-        match all.iter_mut().find(|of| of.public == public) {
-            Some(of) => of.given.push(given),
-            None => all.push(Self { public: public.to_vec(), given: vec![given] }),
-        }
-    }
-}
-
 impl Keyring {
-    /// Remembers that a user was given something.
+    /// Remembers that a user was given something, by itself or as a member of a team.
     ///
     /// # Errors
     ///
@@ -289,95 +318,38 @@ impl Keyring {
         user: UserName,
         public: &[u8],
         scope: Scope,
+        team: Option<&str>,
     ) -> Result<(), Error> {
         let place = self.find(&scope.provider)?;
-        let readers = self.readers_of(&place);
+        let (readers, team) = (self.readers_of(&place), team.map(str::to_owned));
         let shared = self.shares.0.entry(user).or_default();
         shared.public = public.to_vec();
-        shared.scopes.retain(|given| given.scope != scope);
-        shared.scopes.push(GivenScope { scope, place, readers, left: None });
+        shared.scopes.retain(|given| given.scope != scope || given.team != team);
+        let given = GivenScope { scope, place, readers, left: None, team, is_held: false };
+        shared.scopes.push(given);
         Ok(())
     }
 
-    /// Takes back what a user was given: begins new readers' epochs wherever that was, and gives everybody else
-    /// who was given something there the same anew, as far as it has not ended, at a time in seconds since 1970,
-    /// and as far as what they have is for the readers of now. Of a user who has left already, that alone.
+    /// Refuses a user that may not be given anything.
     ///
     /// # Errors
     ///
-    /// [`Error::NotShared`] if the user was given nothing to open or to search, [`message::Error::Scope`](crate::message::Error::Scope)
-    /// if a provider's readers are somebody else's to renew, those of [`grant`](Self::grant) and
-    /// [`renew_readers`](Self::renew_readers).
-    pub fn unshare(&mut self, user: &UserName, now: u64) -> Result<Vec<Renewed>, Error> {
-        let leaver = self.shares.0.get(user).ok_or(Error::NotShared)?.clone();
-        let (mut ends, mut left) = (BTreeSet::new(), BTreeSet::new());
-        for given in &leaver.scopes {
-            // Whoever was revoked since has no readers any more.
-            if let Ok(provider) = self.find(&given.scope.provider) {
-                let authority = self.authority_of(&provider)?;
-                let of = if self.is_taken_back(given) { &mut left } else { &mut ends };
-                of.insert(authority);
-            }
+    /// [`Error::Suspended`], [`Error::RevokedUser`].
+    pub(super) fn check_active(&self, user: &UserName) -> Result<(), Error> {
+        match self.shares.0.get(user).map(|shared| shared.status).unwrap_or_default() {
+            Status::Active => Ok(()),
+            Status::Suspended => Err(Error::Suspended),
+            Status::Revoked => Err(Error::RevokedUser),
         }
-        for (authority, is_ended) in self.authorities_of_rights(user) {
-            let of = if is_ended { &mut left } else { &mut ends };
-            of.insert(authority);
-        }
-        let rights = self.rights_staying(user, &ends.union(&left).cloned().collect(), now);
-        // Who stays has what is for the readers of now, and is given it for those of afterwards.
-        let mut staying: Vec<(UserName, usize)> = Vec::new();
-        for (name, shared) in self.shares.0.iter().filter(|(name, _)| *name != user) {
-            for (at, given) in shared.scopes.iter().enumerate() {
-                let Ok(provider) = self.find(&given.scope.provider) else { continue };
-                let Ok(authority) = self.authority_of(&provider) else { continue };
-                let is_there = ends.contains(&authority) || left.contains(&authority);
-                if is_there && given.scope.end >= now && self.is_current(given) {
-                    staying.push((*name, at));
-                }
-            }
-        }
-        for authority in &ends {
-            let below = authority.names().get(self.node.names().len()..).unwrap_or_default();
-            let path: Vec<&str> = below.iter().map(String::as_str).collect();
-            self.renew_readers(&path)?;
-        }
-        let mut scopes = leaver.scopes;
-        for given in &mut scopes {
-            if !self.is_taken_back(given) {
-                given.left = self.sealing_for(given);
-            }
-        }
-        // What nobody has readers of is forgotten.
-        scopes.retain(|given| given.left.is_some());
-        self.shares.0.insert(*user, Shared { scopes, ..leaver });
-        self.end_rights(user);
-        let mut renewed: Vec<Renewed> = Vec::new();
-        for (name, at) in staying {
-            let Some(shared) = self.shares.0.get(&name) else { continue };
-            let scope = shared.scopes[at].scope.clone();
-            let given = self.given(&name, &scope)?;
-            let readers = self.readers_of(&self.find(&scope.provider)?);
-            let Some(shared) = self.shares.0.get_mut(&name) else { continue };
-            shared.scopes[at].readers.extend(readers);
-            shared.scopes[at].readers.sort_unstable();
-            shared.scopes[at].readers.dedup();
-            Renewed::add(&mut renewed, &shared.public, given);
-        }
-        for (name, id) in rights {
-            if let Some((public, given)) = self.renew_right(&name, id, now)? {
-                Renewed::add(&mut renewed, &public, given);
-            }
-        }
-        Ok(renewed)
     }
 
     /// Everybody with whom something is shared, and what of it is; with whether it opens what is sealed now.
     #[must_use]
-    pub fn shared(&self) -> Vec<(UserName, Vec<(&Scope, bool)>)> {
+    pub fn shared(&self) -> Vec<(UserName, Vec<(&GivenScope, bool)>)> {
         let mut all = Vec::new();
         for (name, shared) in &self.shares.0 {
             let kept = shared.scopes.iter().filter(|given| !self.is_taken_back(given));
-            let scopes: Vec<_> = kept.map(|given| (&given.scope, self.is_current(given))).collect();
+            let scopes: Vec<_> = kept.map(|given| (given, self.is_current(given))).collect();
             if !scopes.is_empty() {
                 all.push((*name, scopes));
             }
@@ -386,13 +358,13 @@ impl Keyring {
     }
 
     /// The readers' epoch that a provider seals in now; `None` if there is no such provider any more.
-    fn sealing_for(&self, given: &GivenScope) -> Option<Epoch> {
+    pub(super) fn sealing_for(&self, given: &GivenScope) -> Option<Epoch> {
         let provider = self.find(&given.scope.provider).ok()?;
         self.readers_of(&provider).last().copied()
     }
 
     /// Whether something was taken back, in a readers' epoch that there is.
-    fn is_taken_back(&self, given: &GivenScope) -> bool {
+    pub(super) fn is_taken_back(&self, given: &GivenScope) -> bool {
         let (Some(left), Ok(provider)) = (&given.left, self.find(&given.scope.provider)) else {
             return false;
         };
@@ -400,7 +372,7 @@ impl Keyring {
     }
 
     /// Whether what was given opens what is sealed now, and is not taken back.
-    fn is_current(&self, given: &GivenScope) -> bool {
+    pub(super) fn is_current(&self, given: &GivenScope) -> bool {
         let is_there = self.find(&given.scope.provider).is_ok_and(|place| place == given.place);
         is_there
             && !self.is_taken_back(given)
@@ -408,7 +380,7 @@ impl Keyring {
     }
 
     /// The node whose readers' epoch a provider seals in, if it is this one or below it.
-    fn authority_of(&self, provider: &Node) -> Result<Node, Error> {
+    pub(super) fn authority_of(&self, provider: &Node) -> Result<Node, Error> {
         match provider.parent() {
             Some((authority, _)) if self.node.holds(&authority) => Ok(authority),
             _ => Err(self.out_of_reach(format!("renew the readers of {provider}"))),
@@ -419,12 +391,14 @@ impl Keyring {
     ///
     /// # Errors
     ///
-    /// Those of [`find`](Self::find) and [`grant`](Self::grant).
+    /// [`Error::Suspended`], [`Error::RevokedUser`], those of [`find`](Self::find) and
+    /// [`grant`](Self::grant).
     pub(crate) fn given(
         &self,
         user: &UserName,
         scope: &Scope,
     ) -> Result<Zeroizing<Vec<u8>>, Error> {
+        self.check_active(user)?;
         let ids = scope.ids.as_ref().map(KeptIds::borrowed);
         let portions = scope.portions.as_deref();
         let share = Share { ids, portions, holder: user, end: scope.end };

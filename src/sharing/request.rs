@@ -487,7 +487,7 @@ pub fn approve(
     }
     let given = keyring.given(&asked.user, &scope)?;
     let sealed = decision(keyring, number, &asked, 1, now, "", &given)?;
-    keyring.note_share(asked.user, &asked.public, scope)?;
+    keyring.note_share(asked.user, &asked.public, scope, None)?;
     keyring.close_request(number, State::Approved(now));
     Ok(sealed)
 }

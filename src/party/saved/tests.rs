@@ -4,7 +4,7 @@ use crate::message::place::{Epoch, Group};
 use crate::party::grants::Share;
 use crate::party::records::Ids;
 use crate::party::scene::{Cloud, age, ask, cases, owner, tokens, upload};
-use crate::party::shares::Scope;
+use crate::party::shares::{Scope, Status};
 use crate::party::uploading::{Change, Table, Versions};
 use crate::party::{Indexed, Range};
 use proptest::prelude::*;
@@ -311,17 +311,18 @@ fn keyrings_of_older_versions_are_read_and_of_an_unknown_one_refused() {
         }
         let read = Keyring::decode(&old.encode(2)).unwrap();
         let bytes = read.encode();
-        assert_eq!(bytes[8], 7, "it is written as version 7");
+        assert_eq!(bytes[8], 8, "it is written as version 8");
         assert_eq!(*Keyring::decode(&bytes).unwrap().encode(), *bytes);
         // Version 3 said neither what is proven nor which seals were seen, version 4 not what is shared,
-        // version 5 not what was asked for, version 6 not how portions are de-identified, nor who may search.
-        for (version, less) in [(3, 40), (4, 24), (5, 16), (6, 8)] {
+        // version 5 not what was asked for, version 6 not how portions are de-identified, nor who may search,
+        // version 7 no teams.
+        for (version, less) in [(3, 48), (4, 32), (5, 24), (6, 16), (7, 8)] {
             let (kept, none) = bytes.split_at(bytes.len() - less);
             assert_eq!(none, vec![0; less]);
             let older = [&kept[..8], &[version], &kept[9..]].concat();
             assert_eq!(*Keyring::decode(&older).unwrap().encode(), *bytes);
         }
-        for got in [0, 8, 255] {
+        for got in [0, 9, 255] {
             let mut bytes = keyring.encode().to_vec();
             bytes[8] = got;
             let refused = Keyring::decode(&bytes).unwrap_err();
@@ -547,17 +548,22 @@ fn portions_are_saved_and_handed_on_to_whoever_is_authorised() {
 }
 
 #[test]
-fn what_was_shared_before_there_were_rights_to_search_is_read() {
+fn what_was_shared_before_there_were_rights_and_teams_is_read() {
     let mut owner = owner(1);
     owner.authorize("hospital", &[]).unwrap();
     let scope = Scope { provider: "hospital".into(), ids: None, portions: None, end: 9 };
-    owner.note_share([7; 32], b"public", scope).unwrap();
+    owner.note_share([7; 32], b"public", scope, None).unwrap();
     let now = owner.encode();
-    // Last stand how many rights that user has, how many requests there are, and what is de-identified.
-    let end = now.len();
-    let older = [&now[..8], &[6], &now[9..end - 24], &now[end - 16..end - 8]].concat();
-    let read = Keyring::decode(&older).unwrap();
-    assert_eq!(format!("{:?}", read.shared()), format!("{:?}", owner.shared()));
-    assert_eq!((read.shared().len(), read.rights().len()), (1, 0));
-    assert_eq!(read.encode()[..], now[..]);
+    // Last stand the team of the scope and whether it is held, how many rights that user has, its status, how
+    // many requests there are, what is de-identified, and how many teams there are.
+    let (start, last) = now.split_at(now.len() - (8 + 1 + 8 + 1 + 8 + 8 + 8));
+    assert_eq!(last, [0; 42]);
+    for (version, end) in [(6, &last[..8]), (7, &last[..24])] {
+        let older = [&start[..8], &[version], &start[9..], end].concat();
+        let read = Keyring::decode(&older).unwrap();
+        assert_eq!(format!("{:?}", read.shared()), format!("{:?}", owner.shared()));
+        assert_eq!((read.shared().len(), read.rights().len(), read.teams().count()), (1, 0, 0));
+        assert_eq!(read.users(), [([7; 32], Status::Active)]);
+        assert_eq!(read.encode()[..], now[..]);
+    }
 }
