@@ -5,7 +5,7 @@ import datetime
 import os
 import time
 import weakref
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Never, Self, overload
 
@@ -20,7 +20,6 @@ from mopse._checks import (
     items,
     password_bytes,
     proof_kind,
-    spelt,
     text,
     truth,
     with_password,
@@ -45,8 +44,9 @@ from mopse._proofs import (
     unproven_error,
 )
 from mopse._ranges import bounds_of, expiry_of, plaintexts_of
-from mopse._requests import FOR_EVER, Deciding
+from mopse._requests import Deciding
 from mopse._rights import Delegating
+from mopse._shares import Sharing, last_second
 from mopse._table import as_ids, record_ids
 from mopse.errors import (
     DamagedFileError,
@@ -69,7 +69,6 @@ from mopse.messages import (
     Removal,
     SealedFile,
     WrittenFile,
-    as_message,
     stored_number,
 )
 from mopse.schema import Field, Schema
@@ -77,7 +76,7 @@ from mopse.schema import Field, Schema
 if TYPE_CHECKING:
     from mopse.cloud import Cloud
 
-__all__ = ["Party", "as_cloud", "as_ids", "grant", "keyword_bytes", "names"]
+__all__ = ["Party", "as_cloud", "as_ids", "keyword_bytes", "names"]
 
 _HOUR = datetime.timedelta(hours=1)
 _TRIES = 3
@@ -115,7 +114,7 @@ def keyword_bytes(keyword: Any) -> bytes:
     return word.encode()
 
 
-class Party(Deciding, Delegating):
+class Party(Sharing, Deciding, Delegating):
     """A holder of a keyring. See `mopse.Owner` and `mopse.Provider`."""
 
     _is_owner: bool
@@ -309,7 +308,7 @@ class Party(Deciding, Delegating):
         whom, whose = text(provider, "a provider's path"), text(of, "the path in of")
         if cloud is None and versions is None:
             raise InvalidInputError(NO_VERSIONS)
-        end = _end(expires_in, "the permission")
+        end = last_second(expires_in, "the permission")
         column = as_ids(ids)
         found = record_ids(column.to_frame(), "ids")
         known = self._versions(column, cloud, versions, provider=whose)
@@ -1154,134 +1153,6 @@ class Party(Deciding, Delegating):
     ) -> tuple[Description, _mopse.party.Opening]:
         return _mopse.party.begin_opening(self._keyring, fetched, request)
 
-    def share(
-        self,
-        user: bytes,
-        provider: str | None = None,
-        ids: Sequence[Any] | None = None,
-        *,
-        portions: Sequence[str] | None = None,
-        expires_in: datetime.timedelta | None = None,
-    ) -> bytes:
-        """Return what opens records, sealed to a user with keys of its own, and remember it.
-
-        What is sealed may travel by whatever way there is: only this user opens it, with
-        `mopse.User.accept`. It holds the schema too. Save the keyring, which remembers with whom it
-        has shared what, so that `unshare` can serve who stays.
-
-        Parameters
-        ----------
-        user : bytes
-            The user's public keys, `mopse.User.public`. That they are this person's, and nobody
-            else's, is for the two to make sure: nothing in them says so.
-        provider : str, optional
-            Path of the provider; this one itself if it is not said.
-        ids : sequence, optional
-            Ids of the records; all records of the provider's present epoch otherwise.
-        portions : sequence of str, optional
-            Which portions of them, as of `mopse.Owner.grant`.
-        expires_in : datetime.timedelta, optional
-            How long the user opens records with it; for ever otherwise.
-
-        Returns
-        -------
-        bytes
-            The sealed grant: some 300 bytes and the schema more than the grant itself, and 1,088
-            more for a user with post-quantum keys.
-
-        Raises
-        ------
-        mopse.errors.SignatureError
-            If the public keys were changed.
-        mopse.errors.DamagedFileError
-            If they are malformed.
-        mopse.errors.InvalidInputError
-            If there is no such provider or portion, an id is null, or nothing can be sealed to the
-            keys.
-        mopse.errors.WrongTypeError
-            If ids are neither integers nor text.
-
-        Notes
-        -----
-        One encapsulation of a key for each call, however many records there are. **Leakage.** Who
-        sees it on its way learns whose records they are, for which user, and how much is granted;
-        of X25519 keys also what it holds, once there is a quantum computer.
-
-        **Accountability.** A grant that is found elsewhere, sealed or not, names its user, and
-        whoever gave it has signed that. It shows to whom it was given, not who lost it: the giver
-        had it too. What was opened with it, and the keys in it without the rest, name nobody: all
-        users of a provider's portion have one key in a readers' epoch, and read the same bytes.
-        Those who can have leaked such a record are the owner, the provider and those above it, the
-        users to whom `shared` of any keyring lists the portion as current, and whoever was handed a
-        grant of `mopse.Owner.grant`, which names nobody and is on no list. `unshare` makes them
-        fewer, for what is sealed from then on. It takes the leaver from the list, though what it
-        opened it still has: keep the list of before.
-        """
-        public = as_message(user, "a user's public keys")
-        path = self._keyring.path if provider is None else text(provider, "a provider's path")
-        if path == "":
-            raise InvalidInputError("provider must say whose records are shared: an owner has none")
-        return self._keyring.share(public, *_scope(self, path, ids, portions, expires_in))
-
-    def unshare(self, user: bytes) -> dict[bytes, list[bytes]]:
-        """Take back what a user was given, for all that is sealed from now on.
-
-        New readers' epochs begin wherever the user was given something. Give every cloud `public`
-        again, or a provider's `announcements`: it then refuses what is sealed for the old readers,
-        and providers `catch_up`.
-
-        Parameters
-        ----------
-        user : bytes
-            The user's public keys.
-
-        Returns
-        -------
-        dict from bytes to list of bytes
-            By the public keys of everybody who stays there: sealed grants, for its
-            `mopse.User.accept`. What has ended is not given anew, nor what is not current, see
-            `shared`, nor what other keyrings have shared. Of a user who has left already no new
-            epoch begins, and who stays is given the same again.
-
-        Raises
-        ------
-        mopse.errors.InvalidInputError
-            If nothing is shared with this user.
-        mopse.errors.ScopeError
-            If the readers are somebody else's to renew, as those of a provider's own records are
-            its authority's.
-
-        Notes
-        -----
-        What was granted before stays readable, and what was opened stays known. Who stays and has
-        not accepted its new grant yet opens nothing of what is sealed from then on: see
-        `mopse.User.decrypt`. Rulers and index stay as they are, and nothing is encrypted again;
-        queries that were made before are refused. Costs an encapsulation for each grant of
-        who stays. Grants from `mopse.Owner.grant`, which are nobody's in particular, are not given
-        anew.
-        """
-        public = as_message(user, "a user's public keys")
-        anew = self._keyring.unshare(public, int(time.time()))
-        return {bytes(of): [bytes(sealed) for sealed in all_of] for of, all_of in anew}
-
-    @property
-    def shared(self) -> pl.DataFrame:
-        """With whom this keyring has shared what.
-
-        ``user``, SHA-256 of its public keys; ``provider``, how many ``records`` and which
-        ``portions``, null for all, when it ``ends``, null for never, and whether it ``is_current``:
-        opens what is sealed now. What is not was given before readers' epochs that began since, by
-        `mopse.Owner.renew_readers`, a revocation, or another copy of this keyring, which may have
-        taken it back: `share` it anew with who is to have it, or `unshare` it. What other keyrings
-        have shared is not here.
-        """
-        scopes = [
-            (bytes(user), scope, [is_current])
-            for user, scopes in self._keyring.shared
-            for scope, is_current in scopes
-        ]
-        return scopes_of(scopes, {"is_current": pl.Boolean}, user=pl.Binary)
-
     def save(self, path: str | os.PathLike[str], password: str | bytes) -> None:
         """Write the keyring to a file under a password.
 
@@ -1390,16 +1261,6 @@ def _beside(path: Path) -> Path:
     return path.with_name(f"{path.name}.ledger")
 
 
-def _end(expires_in: datetime.timedelta | None, what: str) -> int:
-    """Return when something ends that may hold for ever."""
-    if expires_in is None:
-        return 2**64 - 1
-    end = expiry_of(expires_in, what)
-    if end >= FOR_EVER:
-        raise InvalidInputError(f"{what} would end after the year 9999: leave expires_in out")
-    return end
-
-
 def _schema_of(keyring: _mopse.party.Keyring) -> Schema:
     proven = keyring.proven
     fields = {name: Field._of(field, proof=name in proven) for name, field in keyring.fields}
@@ -1449,60 +1310,3 @@ def search(cloud: "Cloud", query: Query, **wanted: Any) -> Answer:
             break  # it brings nothing; what is missing is found out by who opens it
         answer += page
     return answer
-
-
-def scopes_of(
-    scopes: Iterable[tuple[Any, ...]], last_columns: Mapping[str, Any], **columns: Any
-) -> pl.DataFrame:
-    """Return what is granted as a table, between some other columns."""
-    rows = [
-        (*first, provider, records, portions, None if end >= FOR_EVER else end, *last)
-        for *first, (provider, records, portions, end), last in scopes
-    ]
-    schema = {
-        **columns,
-        "provider": pl.String,
-        "records": pl.Int64,
-        "portions": pl.List(pl.String),
-        "ends": pl.Int64,
-        **last_columns,
-    }
-    table = pl.DataFrame(rows, schema, orient="row")
-    return table.with_columns(pl.from_epoch("ends", "s").dt.replace_time_zone("UTC"))
-
-
-def grant(
-    party: Party,
-    provider: str,
-    ids: Any,
-    portions: Sequence[str] | None,
-    expires_in: datetime.timedelta | None,
-) -> bytes:
-    """Return what opens a provider's records; see `Provider.grant`."""
-    return party._keyring.grant(*_scope(party, provider, ids, portions, expires_in))
-
-
-def _scope(
-    party: Party,
-    provider: str,
-    ids: Any,
-    portions: Sequence[str] | None,
-    expires_in: datetime.timedelta | None,
-) -> tuple[str, Any, list[str] | None, int]:
-    """Return what is granted as the core takes it."""
-    path = text(provider, "a provider's path")
-    end = _end(expires_in, "the grant")
-    known = [*party.schema.portions, "rest", "files"]
-    named = None
-    if portions is not None:
-        given = items(portions, "portions", "list of strings")
-        named = [spelt(text(name, "a portion")) for name in given]
-        unknown = [name for name in named if name not in known]
-        if unknown:
-            raise InvalidInputError(f"the schema has no portion {unknown[0]!r}: {known}")
-        if not named:
-            raise InvalidInputError("a grant needs at least one portion")
-    elif ids is not None:
-        named = known
-    found = None if ids is None else record_ids(as_ids(ids).to_frame(), "ids")
-    return path, found, named, end

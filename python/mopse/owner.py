@@ -8,7 +8,8 @@ from typing import Any
 
 from mopse import _mopse
 from mopse._checks import instance, integer, text
-from mopse._party import Party, grant, names
+from mopse._party import Party, names
+from mopse._shares import grant
 from mopse.messages import as_message
 from mopse.provider import Provider
 from mopse.schema import Schema

@@ -24,13 +24,13 @@ from mopse._party import (
     answered,
     as_cloud,
     as_ids,
-    grant,
     keyword_bytes,
     names,
     row_named,
     search,
 )
 from mopse._ranges import expiry_of
+from mopse._shares import grant
 from mopse._table import as_column, as_frame, record_ids, to_columns
 from mopse._types import check_times, typed
 from mopse.errors import (

@@ -32,7 +32,7 @@ from mopse._checks import (
     with_password,
 )
 from mopse._files import PRIVATE, as_file, read_whole, write_whole
-from mopse._party import Party, as_cloud, scopes_of, search
+from mopse._party import Party, as_cloud, search
 from mopse._proofs import (
     Seals,
     as_hours,
@@ -47,6 +47,7 @@ from mopse._proofs import (
 )
 from mopse._requests import Asking
 from mopse._rights import Searching
+from mopse._shares import scopes_of
 from mopse.errors import (
     InvalidInputError,
     MopseError,

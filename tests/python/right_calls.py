@@ -188,6 +188,10 @@ class World:
         self.doctor.accept(right)
         self.doctor.accept(self.owner.share(self.doctor.public, "a/lab"))
         self.a.share(self.doctor.public, "a/ward")
+        for party, path in ((self.owner, "a"), (self.a, "a/ward")):
+            party.form_team("night")
+            party.share_with_team("night", path)
+            party.join_team("night", self.doctor.public)
         self.request = self.owner.find("word")
         self.listing = self.cloud.find(self.request)
         self.file = self.owner.files(self.listing, self.request)["file"][0]
@@ -523,6 +527,11 @@ def _open(w: World, party: mopse.Owner | mopse.Provider) -> str:
     return party.receive_request(_to(w, party))
 
 
+def _suspended(party: mopse.Owner | mopse.Provider, w: World) -> bytes:
+    party.suspend(w.doctor.public)
+    return w.doctor.public
+
+
 def _seen(w: World) -> str:
     path = Path(folder()) / "seen"
     w.witness.save(path)
@@ -624,6 +633,14 @@ BY_CALL: dict[str, dict[str, Right]] = {
     "mopse.Owner.open_file": {"request": lambda w: w.fetch},
     "mopse.Owner.share": {"user": lambda w: w.doctor.public, "provider": same("a")},
     "mopse.Owner.unshare": {"user": lambda w: w.doctor.public},
+    "mopse.Owner.suspend": {"user": lambda w: w.doctor.public},
+    "mopse.Owner.reinstate": {"user": lambda w: _suspended(w.owner, w)},
+    "mopse.Owner.revoke_user": {"user": lambda w: w.doctor.public},
+    "mopse.Owner.form_team": {"name": same("day"), "speciality": same("cardiology")},
+    "mopse.Owner.join_team": {"team": same("night"), "user": lambda w: w.doctor.public},
+    "mopse.Owner.share_with_team": {"team": same("night"), "provider": same("a")},
+    "mopse.Owner.leave_team": {"team": same("night"), "user": lambda w: w.doctor.public},
+    "mopse.Owner.disband_team": {"team": same("night")},
     "mopse.Owner.renew_readers": {"under": same("b")},
     "mopse.Owner.save": {"path": lambda _: str(Path(folder()) / "owner")},
     "mopse.Provider": {"keyring": lambda w: w.a._keyring},
@@ -669,6 +686,14 @@ BY_CALL: dict[str, dict[str, Right]] = {
     "mopse.Provider.save": {"path": lambda _: str(Path(folder()) / "a")},
     "mopse.Provider.share": {"user": lambda w: w.doctor.public, "provider": same("a/ward")},
     "mopse.Provider.unshare": {"user": lambda w: w.doctor.public},
+    "mopse.Provider.suspend": {"user": lambda w: w.doctor.public},
+    "mopse.Provider.reinstate": {"user": lambda w: _suspended(w.a, w)},
+    "mopse.Provider.revoke_user": {"user": lambda w: w.doctor.public},
+    "mopse.Provider.form_team": {"name": same("day"), "speciality": same("cardiology")},
+    "mopse.Provider.join_team": {"team": same("night"), "user": lambda w: w.doctor.public},
+    "mopse.Provider.share_with_team": {"team": same("night"), "provider": same("a/ward")},
+    "mopse.Provider.leave_team": {"team": same("night"), "user": lambda w: w.doctor.public},
+    "mopse.Provider.disband_team": {"team": same("night")},
     "mopse.Provider.update": {"id": same("id"), "cloud": lambda w: w.cloud},
     "mopse.Query": {"message": message_of("query")},
     "mopse.Query.from_bytes": {"message": message_of("query")},

@@ -78,6 +78,7 @@ PYTHON = {
         "_party",
         "_reidentification",
         "_requests",
+        "_shares",
         "_table",
         "cloud",
         "messages",
@@ -98,6 +99,7 @@ PYTHON = {
     "_requests": _KEYRINGS,
     "_ranges": {"_checks", "errors", "schema"},
     "_rights": {*_KEYRINGS, "_ranges", "_requests"},
+    "_shares": {*_KEYRINGS, "_ranges", "_requests"},
     "_party": {
         *_KEYRINGS,
         "_deidentified",
@@ -107,13 +109,17 @@ PYTHON = {
         "_ranges",
         "_requests",
         "_rights",
+        "_shares",
         "cloud",
     },  # whom they ask; only its type
-    "provider": {*_KEYRINGS, "_bodies", "_derived", "_party", "_ranges", "cloud", "leakage"},
-    "owner": {*_KEYRINGS, "_party", "provider"},
+    "provider": {
+        *_KEYRINGS,
+        *("_bodies", "_derived", "_party", "_ranges", "_shares", "cloud", "leakage"),
+    },
+    "owner": {*_KEYRINGS, "_party", "_shares", "provider"},
     "user": {
         *_KEYRINGS,
-        *("_bodies", "_files", "_party", "_proofs", "_requests", "_rights", "cloud"),
+        *("_bodies", "_files", "_party", "_proofs", "_requests", "_rights", "_shares", "cloud"),
     },
     "plot": {*_PRIMITIVE, "_checked", "_files", "_table"},
     "datasets": {"_checked", "_checks", "_files", "_fork", "_table", "errors"},

@@ -122,6 +122,7 @@ SHOWN = {
     ),
     *("field", "fields", "group", "id", "kdf", "left", "like", "metric", "name", "names", "only"),
     *("out", "path", "portions", "provider", "right", "role", "room", "scheme", "shown", "source"),
+    *("speciality", "team"),
     *("dates", "equals", "form", "law", "layout", "portion", "released"),
     *("table", "target", "under", "value", "view", "x", "y", "y_scale", "x_scale", "by", "of"),
     *("clusters", "df", "notebooks", "schema", "text", "title", "label", "what"),

@@ -35,21 +35,34 @@ __all__ = [
     "begin_granted_opening",
     "begin_opening",
     "delegate",
+    "disband_team",
     "end_attachment",
     "first_fault",
     "forget_own_request",
     "forget_request",
+    "form_team",
+    "join_team",
+    "leave_team",
     "make_request",
     "read_decision",
     "receive_request",
     "refuse_request",
+    "reinstate",
     "requests_of",
     "requests_to",
+    "revoke_user",
     "rights_given",
     "rights_held",
+    "share",
+    "share_with_team",
+    "shared",
     "spans_held",
     "spell_portions",
+    "suspend",
+    "teams",
     "type_of",
+    "unshare",
+    "users",
     "withdraw_request",
 ]
 
@@ -220,12 +233,6 @@ class Keyring:
     def grant(
         self, path: str, ids: Any | None, portions: Sequence[str] | None, end: int
     ) -> bytes: ...
-    def share(
-        self, public: bytes, path: str, ids: Any | None, portions: Sequence[str] | None, end: int
-    ) -> bytes: ...
-    def unshare(self, public: bytes, now: int) -> list[tuple[bytes, list[bytes]]]: ...
-    @property
-    def shared(self) -> list[tuple[bytes, list[tuple[_Scope, bool]]]]: ...
 
 @final
 class Grants:
@@ -346,3 +353,20 @@ def ask_under(
 def spans_held(
     user: Grants, owner: bytes, number: int, field: str
 ) -> list[tuple[str, int, NDArray[np.int64]]]: ...
+
+_Wanted: TypeAlias = tuple[str, Any | None, Sequence[str] | None, int]
+_Anew: TypeAlias = tuple[bytes, list[bytes]]
+
+def share(keyring: Keyring, public: bytes, wanted: _Wanted) -> bytes: ...
+def unshare(keyring: Keyring, public: bytes, now: int) -> list[_Anew]: ...
+def suspend(keyring: Keyring, public: bytes, now: int) -> list[_Anew]: ...
+def reinstate(keyring: Keyring, public: bytes, now: int) -> _Anew: ...
+def revoke_user(keyring: Keyring, public: bytes, now: int) -> list[_Anew]: ...
+def shared(keyring: Keyring) -> list[tuple[bytes, list[tuple[_Scope, str | None, bool]]]]: ...
+def users(keyring: Keyring) -> list[tuple[bytes, str]]: ...
+def form_team(keyring: Keyring, name: str, speciality: str) -> None: ...
+def join_team(keyring: Keyring, team: str, public: bytes, now: int) -> _Anew: ...
+def share_with_team(keyring: Keyring, team: str, wanted: _Wanted) -> list[_Anew]: ...
+def leave_team(keyring: Keyring, team: str, public: bytes, now: int) -> list[_Anew]: ...
+def disband_team(keyring: Keyring, team: str, now: int) -> list[_Anew]: ...
+def teams(keyring: Keyring) -> list[tuple[str, str, list[bytes], list[_Scope]]]: ...

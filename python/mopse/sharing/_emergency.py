@@ -16,7 +16,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from mopse._checks import integer, is_integer, items, key_bytes, mapping, spelt, text
-from mopse._party import as_cloud, grant, search
+from mopse._party import as_cloud, search
+from mopse._shares import grant
 from mopse._table import as_ids, record_ids
 from mopse.errors import (
     AnswerError,
