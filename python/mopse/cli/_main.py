@@ -28,6 +28,7 @@ from mopse.cli import (
     _serve,
     _status,
     _store,
+    _teams,
     _users,
 )
 from mopse.cli._command import NotUnderstoodError
@@ -40,7 +41,7 @@ __all__ = ["run"]
 _NOT_UNDERSTOOD = 2
 
 _COMMANDS = (
-    *(_schema, _owner, _records, _ask, _count, _attachments, _finding, _grants, _users),
+    *(_schema, _owner, _records, _ask, _count, _attachments, _finding, _grants, _users, _teams),
     *(_amending, _access, _read),
     *(_status, _audit, _compare, _store, _serve),
     *(_demo, _processes, _evaluate, _attack, _labs, _completion),

@@ -324,5 +324,77 @@ def test_a_user_searches_by_itself_within_its_right(users):
     ]:
         assert why in users.user(*arguments, expect=code).stderr, arguments
     users.owner("unshare", "doctor.public", "--out", "anew", *CLOUD)
-    assert json.loads(users.owner("shared", "--json").stdout) == {"shared": [], "rights": []}
+    assert json.loads(users.owner("shared", "--json").stdout) == {
+        "shared": [],
+        "rights": [],
+        "barred": [],
+    }
     assert "given anew" in users.user("read", "--ask", "age >= 45", *read, expect=1).stderr
+
+
+def test_a_suspension_is_lifted_and_a_revocation_is_not(users):
+    for name in ("doctor", "nurse"):
+        users.new(name)
+        users.share("owner", name, "hospital")
+    given = "doctor.public", "--out"
+    said = users.owner("suspend", *given, "anew", *CLOUD)
+    assert "closed to the user of doctor.public until it is reinstated." in said.stdout
+    assert "In anew: 1 grant for who stays." in said.stdout
+    barred = json.loads(users.owner("shared", "--json").stdout)["barred"]
+    assert [one["status"] for one in barred] == ["suspended"]
+    assert "suspended" in users.owner("shared").stdout
+    told = "mopse: this user is suspended: reinstate it first"
+    sealed = "--user", "doctor.public", "--out", "late.grant"
+    assert told in users.party("owner", "grant", "clinic", *sealed, expect=1).stderr
+    said = users.owner("reinstate", *given, "back", *CLOUD)
+    assert "suspended no more: 1 grant in back." in said.stdout
+    grants = [f"back/{path.name}" for path in (users.folder / "back").iterdir()]
+    users.user("user", "accept", *grants, "--keyring", "doctor.user")
+    assert json.loads(users.owner("shared", "--json").stdout)["barred"] == []
+    refused = users.owner("reinstate", *given, "back", expect=1)
+    assert "mopse: doctor.public: this user is not suspended" in refused.stderr
+
+    said = users.owner("unshare", *given, "last", "--for-good", "--json", *CLOUD)
+    assert len(json.loads(said.stdout)["grants"]) == 1
+    for again in (("grant", "clinic", *sealed), ("delegate", "age > 1", *sealed)):
+        assert "this user was revoked" in users.party("owner", *again, expect=1).stderr
+
+
+def test_a_team_is_given_the_same(users):
+    for name in ("doctor", "nurse"):
+        users.new(name)
+
+    def team(*arguments, expect=0):
+        given = "team", *arguments, "--keyring", "owner.keyring"
+        keys = [PASSWORDS["owner"]]
+        return terminal.mopse_here(*given, folder=users.folder, keys=keys, expect=expect)
+
+    def accept(name, folder):
+        grants = [f"{folder}/{path.name}" for path in (users.folder / folder).iterdir()]
+        users.user("user", "accept", *grants, "--keyring", f"{name}.user")
+
+    assert "There is a team night." in team("form", "night", "--speciality", "cardiology").stdout
+    join = "join", "night", "doctor.public", "--out", "joined"
+    assert "is in team night." in team(*join).stdout, "nothing is shared with it yet"
+    said = team("share", "night", "hospital", "--portion", "rest", "--out", "shared")
+    assert "Team night is given records of hospital: 1 grant in shared." in said.stdout
+    accept("doctor", "shared")
+    team("join", "night", "nurse.public", "--out", "joined")
+    accept("nurse", "joined")
+    users.party("owner", "query", "age >= 40", "--out", "q.query")
+    records = [("hospital", 17), ("hospital", 23)]
+    for name in ("doctor", "nurse"):
+        assert users.found(name, "--report", expect=1) == records
+    [listed] = json.loads(team("list", "--json").stdout)["teams"]
+    assert (listed["team"], listed["speciality"], len(listed["members"])) == (
+        "night",
+        "cardiology",
+        2,
+    )
+    assert User.open(users.folder / "nurse.user", "secret").name.hex()[:16] in team("list").stdout
+    said = team("leave", "night", "doctor.public", "--out", "left", *CLOUD)
+    assert "has left team night: 1 grant in left." in said.stdout
+    assert "Team night is disbanded." in team("disband", "night", "--out", "left", *CLOUD).stdout
+    assert json.loads(team("list", "--json").stdout)["teams"] == []
+    refused = team("join", "day", "doctor.public", "--out", "joined", expect=1)
+    assert 'mopse: doctor.public: there is no team "day"' in refused.stderr
