@@ -15,6 +15,8 @@
 //! on the thread that calls: handing work to the pool and waiting for it takes some ten microseconds.
 //!
 //! Between two pieces, and while this thread waits for the others, work may be [stopped](crate::stop).
+//!
+//! What nobody should wait for is done [`Aside`], on threads that take no part in anything else.
 
 use std::mem;
 use std::process;
@@ -25,6 +27,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 
+#[cfg(any(feature = "python", test))]
+use crate::lock::Lock;
 use crate::stop;
 
 /// Processes, each forked by the one before, that have several threads.
@@ -115,6 +119,57 @@ impl Pool {
                 Ok(alone) => alone.install(work),
                 Err(_) => work(),
             },
+        }
+    }
+}
+
+/// Threads for work that others go before: each does one work at a time, and all of it.
+///
+/// They have the priority of the thread that makes them, and hand it down to those that they start.
+#[cfg(any(feature = "python", test))]
+#[derive(Debug)]
+pub(crate) struct Aside {
+    /// Those with nothing to do. A pool of one thread each, as what waits in a pool for its pieces
+    /// takes up other work meanwhile, and would wait for ever for a lock that it holds itself.
+    idle: Lock<Vec<Pool>>,
+}
+
+#[cfg(any(feature = "python", test))]
+impl Aside {
+    /// So many threads.
+    ///
+    /// # Errors
+    ///
+    /// If the system cannot start them.
+    pub(crate) fn of(threads: usize) -> Result<Self, ThreadPoolBuildError> {
+        let idle: Result<_, _> = (0..threads).map(|_| Pool::of(1)).collect();
+        Ok(Self { idle: Lock::new(idle?) })
+    }
+
+    /// Does work on one of the threads; on this one, if all have something to do.
+    pub(crate) fn run<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+        // Of a process that was forked at the wrong moment none is idle.
+        let thread = self.idle.write().ok().and_then(|mut idle| idle.pop());
+        let taken = Taken { aside: self, thread };
+        match &taken.thread {
+            Some(thread) => thread.run(work),
+            None => work(),
+        }
+    }
+}
+
+/// A thread that has something to do, until it is done or unwinds.
+#[cfg(any(feature = "python", test))]
+struct Taken<'a> {
+    aside: &'a Aside,
+    thread: Option<Pool>,
+}
+
+#[cfg(any(feature = "python", test))]
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        if let Ok(mut idle) = self.aside.idle.write() {
+            idle.extend(self.thread.take());
         }
     }
 }
@@ -262,7 +317,9 @@ pub(crate) fn find_first<R: Send>(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
     use std::thread;
+    use std::time::Duration;
 
     use super::*;
 
@@ -327,6 +384,48 @@ mod tests {
         let two = Pool::of(2).expect("two threads can be started");
         let threads = |_: usize| rayon::current_num_threads();
         assert_eq!(run(|| two.run(|| run(|| map(100, 0, threads)))), [2; 100]);
+    }
+
+    #[test]
+    fn what_is_done_aside_stays_on_one_thread_of_its_own_with_all_its_pieces() {
+        let aside = Aside::of(2).expect("two threads can be started");
+        let here = || thread::current().id();
+        let all = |_: usize| (here(), rayon::current_num_threads());
+        let pieces = map(1000, 0, all);
+        for _ in 0..4 {
+            let done = aside.run(|| map(1000, 0, all));
+            assert!(done.iter().all(|piece| *piece == (done[0].0, 1)));
+            assert!(done[0].0 != here() && pieces.iter().all(|(id, _)| *id != done[0].0));
+        }
+        let (one, (other, none)) = aside.run(|| (here(), aside.run(|| (here(), aside.run(here)))));
+        assert!(one != other && none == other, "where no thread is idle it is done at once");
+        assert_eq!(aside.idle.read().map(|idle| idle.len()), Ok(2));
+    }
+
+    #[test]
+    fn a_lock_that_is_held_aside_is_waited_for_by_another_thread_and_not_by_its_holder() {
+        let (aside, lock) = (Aside::of(2).expect("two threads can be started"), Mutex::new(0));
+        let count = || {
+            aside.run(|| {
+                let mut held = lock.lock().expect("nobody panics");
+                *held += map(2000, 0, |_| 1).into_iter().sum::<u32>();
+            });
+        };
+        thread::scope(|scope| {
+            (0..4).for_each(|_| drop(scope.spawn(|| (0..50).for_each(|_| count()))))
+        });
+        assert_eq!(lock.into_inner().ok(), Some(4 * 50 * 2000));
+    }
+
+    #[test]
+    fn who_unwinds_aside_gives_the_thread_back() {
+        let aside = Aside::of(1).expect("a thread can be started");
+        let stopped = stop::until(
+            |_| false,
+            || aside.run(|| map(1 << 20, 2, |_| thread::sleep(Duration::from_millis(1)))),
+        );
+        assert_eq!(stopped.map(|all| all.len()), Err(stop::Stopped));
+        assert_eq!(aside.idle.read().map(|idle| idle.len()), Ok(1));
     }
 
     #[test]

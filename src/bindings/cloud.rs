@@ -6,7 +6,7 @@ use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 
 use super::audit::Log;
-use super::error::WrongTypeError;
+use super::error::{InvalidInputError, WrongTypeError};
 use super::foreign::Foreign;
 use super::given::given;
 use super::message::{
@@ -23,6 +23,7 @@ use crate::message::announcement;
 use crate::message::certificate::Owner;
 use crate::message::notes::Note;
 use crate::message::sums::Wanted;
+use crate::pool::Aside;
 use crate::wire::Packed;
 
 /// Ciphertexts, and the record of each.
@@ -438,7 +439,11 @@ fn no_spools() -> PyErr {
 
 /// Behind `mopse.Cloud`: the one door of a cloud.
 #[pyclass(module = "mopse._mopse.cloud", frozen)]
-pub(super) struct Gate(AnyGate);
+pub(super) struct Gate {
+    door: Arc<AnyGate>,
+    /// Who works on uploads, if it is not whoever brings them.
+    aside: Option<Aside>,
+}
 
 fn door<S: Store>(store: Arc<S>, answer_bytes: usize, log: Option<&Log>) -> Door<S> {
     let door = Door::new(store).with_answer_bytes(answer_bytes);
@@ -451,9 +456,21 @@ fn door<S: Store>(store: Arc<S>, answer_bytes: usize, log: Option<&Log>) -> Door
 /// The same call at the gate before any store, with the interpreter released.
 macro_rules! at {
     ($gate:expr, $py:expr, $call:ident($($argument:expr),*)) => {
-        match &$gate.0 {
+        match &*$gate.door {
             AnyGate::Memory(gate) => released($py, || gate.$call($($argument),*)),
             AnyGate::Foreign(gate) => released($py, || gate.$call($($argument),*)),
+        }
+    };
+}
+
+/// The same for calls that work on uploads.
+macro_rules! aside_at {
+    ($gate:expr, $py:expr, $call:ident($($argument:expr),*)) => {
+        match (&*$gate.door, &$gate.aside) {
+            (AnyGate::Memory(gate), Some(aside)) => {
+                released($py, || aside.run(|| gate.$call($($argument),*)))
+            }
+            _ => at!($gate, $py, $call($($argument),*)),
         }
     };
 }
@@ -464,12 +481,27 @@ impl Gate {
     #[pyo3(signature = (store, answer_bytes, log=None))]
     fn new(store: Bound<'_, PyAny>, answer_bytes: usize, log: Option<&Log>) -> Self {
         // A class derived from it may answer otherwise, and is asked itself.
-        Self(match store.cast_exact::<MemoryStore>() {
+        let door = match store.cast_exact::<MemoryStore>() {
             Ok(memory) => AnyGate::Memory(door(Arc::clone(&memory.get().0), answer_bytes, log)),
             Err(_) => {
                 AnyGate::Foreign(door(Arc::new(Foreign::new(store.unbind())), answer_bytes, log))
             }
-        })
+        };
+        Self { door: Arc::new(door), aside: None }
+    }
+
+    /// The same gate, at which so many threads work on uploads, of the priority of whoever makes them.
+    /// They never hold the interpreter: where a store is asked in Python there are none.
+    fn aside(&self, threads: usize) -> PyResult<Self> {
+        let aside = match &*self.door {
+            AnyGate::Foreign(_) => None,
+            AnyGate::Memory(_) => Some(Aside::of(threads).map_err(|_| {
+                InvalidInputError::new_err(format!(
+                    "the number of threads is {threads}, expected what the system can start"
+                ))
+            })?),
+        };
+        Ok(Self { door: Arc::clone(&self.door), aside })
     }
 
     /// What an owner's audit log answers to a request.
@@ -499,12 +531,12 @@ impl Gate {
 
     /// Provider, added, replaced, removed, files, whether it was taken before.
     fn receive(&self, py: Python<'_>, message: &[u8], now: u64) -> PyResult<ReceiptColumns> {
-        Ok(columns_of(at!(self, py, receive(message, now))?))
+        Ok(columns_of(aside_at!(self, py, receive(message, now))?))
     }
 
     /// What `receive` says, once all pieces of an upload are there; nothing before.
     fn put(&self, py: Python<'_>, piece: &[u8], now: u64) -> PyResult<Option<ReceiptColumns>> {
-        Ok(at!(self, py, put(piece, now))?.map(columns_of))
+        Ok(aside_at!(self, py, put(piece, now))?.map(columns_of))
     }
 
     /// Which chunks of an upload did not come yet; none, if it was carried out.
@@ -589,7 +621,7 @@ impl Gate {
         came: &Came,
         spool: Py<PyAny>,
     ) -> PyResult<ReceiptColumns> {
-        let AnyGate::Foreign(gate) = &self.0 else { return Err(no_spools()) };
+        let AnyGate::Foreign(gate) = &*self.door else { return Err(no_spools()) };
         let came = came.came.clone();
         let store = gate.store();
         let keep = |came, missing| store.add_spooled(came, missing, &spool);
@@ -605,7 +637,7 @@ impl Gate {
         now: u64,
         is_proven: bool,
     ) -> PyResult<Option<AroundBody<'py>>> {
-        let AnyGate::Foreign(gate) = &self.0 else { return Err(no_spools()) };
+        let AnyGate::Foreign(gate) = &*self.door else { return Err(no_spools()) };
         let store = gate.store();
         let find = |owner: &Owner, number| store.spooled(owner, number);
         let found = released(py, || gate.fetch_by(request, now, is_proven, find))?;

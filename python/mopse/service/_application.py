@@ -1,10 +1,12 @@
 """The service as an application of ASGI: paths, limits, and what is told of refusals."""
 
 import asyncio
+import contextlib
 import json
 import os
 import re
 import secrets
+import sys
 import time
 import traceback
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
@@ -51,6 +53,9 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _JSON = "application/json"
 _NAME = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_WAY = 10
+"""How much lower the priority is of what works on uploads: it has a ninth of what others have."""
+
 _LOG_BYTES = 1 << 26
 _LOG_FILES = 8
 
@@ -139,6 +144,11 @@ class Service:
         # Questions never wait for uploads.
         self._questions = ThreadPoolExecutor(limits.threads, "mopse-questions")
         self._uploads = ThreadPoolExecutor(limits.threads, "mopse-uploads")
+        self._giving_way = _giving_way(cloud, limits.threads)
+
+    def cloud_for(self, call: Call) -> Cloud:
+        """Return the cloud as a call asks it."""
+        return self._giving_way if call.is_long else self.cloud
 
     def application(self) -> Application:
         """Return what a server runs."""
@@ -204,6 +214,7 @@ class Service:
         """End what threads and log there are."""
         for pool in (self._questions, self._uploads):
             pool.shutdown(wait=False, cancel_futures=True)
+        self._giving_way = self.cloud
         self.log.close()
 
     async def _health(self) -> tuple[int, str, bytes]:
@@ -363,7 +374,7 @@ class Endpoint:
             if found is not None:
                 return Read(found, service.in_thread)
         answer: bytes = await service.in_thread(
-            call.do, service.cloud, message, options, is_long=call.is_long
+            call.do, service.cloud_for(call), message, options, is_long=call.is_long
         )
         return answer
 
@@ -413,6 +424,28 @@ class Endpoint:
             line["message"] = kind
             if kind != "announcements" and len(message) >= OWNER.stop:
                 line["owner"] = message[OWNER][:4].hex()
+
+
+def _giving_way(cloud: Cloud, threads: int) -> Cloud:
+    """Return the cloud with threads that work on uploads and give way to all others.
+
+    They hold no interpreter, so that nobody waits for one of them that waits for its turn: there
+    are none where the store is asked in Python.
+    """
+    gate: Any = cloud._gate
+    made = object.__new__(type(cloud))
+    vars(made).update(vars(cloud))
+
+    def begin() -> None:
+        # On Linux each thread has a priority, which it hands down to those that it starts.
+        if sys.platform == "linux":
+            with contextlib.suppress(OSError):  # where nothing may be said of priorities
+                os.nice(_WAY)
+        made._gate = gate.aside(threads)
+
+    with ThreadPoolExecutor(1) as beginning:
+        beginning.submit(begin).result()
+    return made
 
 
 def _verification_key(key: bytes) -> bytes:

@@ -83,6 +83,9 @@ def serve(
     a whole while it is checked, and so is an answer while it is sent, for a signature is over all
     of it: see the README for how much that is. An attachment of more than 4 MiB is not, if the
     store is a file or a database: it is handed on as it comes, and read as it goes.
+
+    Over a store in memory, uploads are worked on by ``limits.threads`` threads that have on Linux a
+    lower priority than all others of the process, and never hold its interpreter.
     """
     try:
         from granian.server.embed import Server  # noqa: F401

@@ -3,6 +3,8 @@
 import datetime
 import json
 import multiprocessing
+import os
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -29,6 +31,7 @@ from mopse.errors import (
     ScopeError,
     SignatureError,
 )
+from mopse.service import Limits
 from mopse.stores import MemoryStore
 
 SCHEMA = Schema(
@@ -313,6 +316,58 @@ def test_many_threads_share_one_cloud(scene, beside):
         assert list(pool.map(remote.count, queries)) == one_by_one
     assert 1 <= len(remote._gate._idle) <= 8
     assert threading.active_count() < 60
+
+
+def lowered() -> dict[int, float]:
+    """Return the threads of this process that give way to this one, and how long each has run."""
+    mine = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    found = {}
+    for thread in map(int, os.listdir("/proc/self/task")):
+        try:
+            if os.getpriority(os.PRIO_PROCESS, thread) > mine:
+                found[thread] = run_for(thread)
+        except OSError:  # it has ended
+            continue
+    return found
+
+
+def run_for(thread: int) -> float:
+    """Return the nanoseconds that a thread of this process has run."""
+    with open(f"/proc/self/task/{thread}/schedstat") as file:
+        return float(file.read().split()[0])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a thread has no priority of its own")
+@pytest.mark.parametrize("kept", ["in memory", "in a file"])
+def test_what_works_on_uploads_gives_way_and_holds_no_interpreter(kept, tmp_path):
+    known = lowered()
+    store = MemoryStore() if kept == "in memory" else duckdb_store()
+    with (
+        Cloud(store) as local,
+        served_here(local, tmp_path / "log.jsonl", Limits(threads=3)) as url,
+        Cloud(url) as remote,
+    ):
+        begun = lowered().keys() - known.keys()
+        scene = Scene(Schema(age=Field(0, 99)), "hospital", seed=3, cloud=remote)
+        for first in range(0, 80_000, 20_000):
+            records = table(first, 20_000).drop("sbp")
+            upload = scene["hospital"].encrypt(records, id="id", accept_leakage=["age"])
+            assert remote.receive(upload).added == 20_000
+        assert scene.owner.ask(remote, age=(20, 20)).height == 1600
+        at_work = lowered()
+        holders = {
+            thread.native_id: run_for(thread.native_id)
+            for thread in threading.enumerate()
+            if thread.name.startswith("mopse-uploads")
+        }
+        # Whoever waits for an upload has the interpreter: nobody may wait for it in turn.
+        assert holders
+        assert not holders.keys() & at_work.keys()
+        if kept == "in memory":
+            assert len(begun) == 3
+            assert sum(at_work[thread] for thread in begun) > sum(holders.values())
+        else:
+            assert not begun
 
 
 def test_a_forked_process_makes_connections_of_its_own(tmp_path):
