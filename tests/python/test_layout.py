@@ -73,6 +73,7 @@ PYTHON = {
     "sharing": {
         *_PRIMITIVE,
         "_audit",
+        "_checked",
         "_deidentified",
         "_files",
         "_party",

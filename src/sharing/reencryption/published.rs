@@ -1,4 +1,4 @@
-//! SeSPHR as it is printed: a server makes all keys, keeps the access list, and re-encrypts. To evaluate only.
+//! `SeSPHR` as it is printed: a server makes all keys, keeps the access list, and re-encrypts. To evaluate only.
 //!
 //! An owner's record has portions. Each is encrypted for the cloud under a mask Z^r; the server is sent what hides
 //! r, and turns it into what one user opens, for portions that the owner's access list gives to the user's role.
@@ -28,7 +28,7 @@
 //!
 //! # Sources
 //!
-//! Ali, Abbas, Khan, Khan: SeSPHR, IEEE Transactions on Cloud Computing 2018, sections 3 and 4; numbers above are of
+//! Ali, Abbas, Khan, Khan: `SeSPHR`, IEEE Transactions on Cloud Computing 2018, sections 3 and 4; numbers above are of
 //! its equations. The re-encryption is that of Ateniese, Fu, Green, Hohenberger, NDSS 2005.
 //!
 //! # Deviations
