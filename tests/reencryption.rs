@@ -111,6 +111,23 @@ fn groups_and_pairing_are_those_of_another_implementation() {
     }
 }
 
+/// Numbers with few bits, and next to powers of what the curve is made of: where digits carry.
+#[test]
+fn a_power_in_the_target_group_is_that_of_another_implementation_at_the_edges_too() {
+    let (ours, theirs) =
+        (Gt::generator(), Bls12_381::pairing(G1Affine::generator(), G2Affine::generator()));
+    let z = Fr::from(0xd201_0000_0001_0000_u64);
+    let powers = [Fr::from(1), z, z * z, z * z * z];
+    let sums = powers.iter().flat_map(|power| [*power, -*power, z - power, *power * Fr::from(2)]);
+    let near = sums.flat_map(|at| [at - Fr::from(1), at, at + Fr::from(1)]);
+    let single = (0..255).map(|bit| Fr::from(2).pow([bit]));
+    for number in near.chain(single).filter(|number| *number != Fr::from(0)) {
+        let scalar = Scalar::decode(&bytes_of(&number), "it").unwrap();
+        let expected = theirs.0.pow(number.into_bigint());
+        assert_eq!(ours.power(&scalar).encode()[..], bytes_of(&expected), "{number}");
+    }
+}
+
 /// An element of the field, as the other implementation has it.
 fn elements() -> impl Strategy<Value = Fq12> {
     let coefficient = prop_oneof![
@@ -137,6 +154,9 @@ proptest! {
         let mut conjugate = a;
         conjugate.conjugate_in_place();
         prop_assert_eq!(ark(&one.conjugate()), conjugate);
+        let mut image = a;
+        image.frobenius_map_in_place(1);
+        prop_assert_eq!(ark(&one.frobenius()), image);
     }
 
     #[test]

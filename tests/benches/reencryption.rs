@@ -28,7 +28,7 @@ fn seconds<T>(call: impl FnOnce() -> T) -> f64 {
     start.elapsed().as_secs_f64()
 }
 
-/// Prints what a call takes, if it does something `times` times.
+/// Prints what one of `times` calls takes.
 fn report<T>(task: &str, times: u32, mut call: impl FnMut() -> T) {
     let (one, other) = (G1::generator(), G2::generator());
     let (mut least, mut pairing) = (f64::MAX, f64::MAX);
@@ -36,36 +36,34 @@ fn report<T>(task: &str, times: u32, mut call: impl FnMut() -> T) {
         for _ in 0..4 {
             pairing = pairing.min(seconds(|| Gt::pairing(black_box(&one), &other)));
         }
-        least = least.min(seconds(&mut call) / f64::from(times));
+        let took = seconds(|| (0..times).for_each(|_| drop(black_box(call()))));
+        least = least.min(took / f64::from(times));
     }
     println!("{task}\t{:.3}\t{:.3}", least / pairing, least * 1e3);
 }
 
-/// The group.
+/// The groups.
 fn groups() -> Result<(), Error> {
-    const TIMES: u32 = 20;
-    let many = |call: &dyn Fn()| (0..TIMES).for_each(|_| call());
     let scalar = Scalar::generate()?;
     let (one, other) = (G1::generator().power(&scalar), G2::generator().power(&scalar));
     let paired = Gt::pairing(&one, &other);
     let (short, long, target) = (one.encode(), other.encode(), paired.encode());
-    report("pairing", TIMES, || many(&|| drop(black_box(Gt::pairing(&one, &other)))));
-    report("power in G1", TIMES, || many(&|| drop(black_box(one.power(&scalar)))));
-    report("power in G2", TIMES, || many(&|| drop(black_box(other.power(&scalar)))));
-    report("power in GT", TIMES, || many(&|| drop(black_box(paired.power(&scalar)))));
-    report("read G1", TIMES, || many(&|| drop(black_box(G1::decode(&short, "it")))));
-    report("read G2", TIMES, || many(&|| drop(black_box(G2::decode(&long, "it")))));
-    report("read GT", TIMES, || many(&|| drop(black_box(Gt::decode(&target, "it")))));
-    let product = || drop(black_box(paired.element().times(paired.element())));
-    report("product in the field", 1000, || (0..1000).for_each(|_| product()));
+    report("pairing", 20, || Gt::pairing(&one, &other));
+    report("power in G1", 20, || one.power(&scalar));
+    report("power in G2", 20, || other.power(&scalar));
+    report("power in GT", 20, || paired.power(&scalar));
+    report("read G1", 20, || G1::decode(&short, "it"));
+    report("read G2", 20, || G2::decode(&long, "it"));
+    report("read GT", 20, || Gt::decode(&target, "it"));
+    report("product in the field", 1000, || paired.element().times(paired.element()));
     Ok(())
 }
 
-/// Key generation, for each user.
+/// Key generation.
 fn keys() -> Result<(), Error> {
     for users in [10, 100, 1000] {
         let names: Vec<String> = (0..users).map(|user| format!("user {user}")).collect();
-        report(&format!("keys of one of {users} users"), users, || {
+        report(&format!("keys of {users} users"), 1, || {
             let mut server = Server::new();
             names
                 .iter()

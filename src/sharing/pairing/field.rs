@@ -67,6 +67,19 @@ static INVERTING: LazyLock<Vec<u8>> = LazyLock::new(|| {
     (BigUint::from_bytes_le(&words).pow(12) - 2_u8).to_bytes_le()
 });
 
+/// (u + 1)^((p - 1) / 6), and its powers: w^i becomes w^i times the i-th under the Frobenius map.
+static FROBENIUS: LazyLock<[Element; 6]> = LazyLock::new(|| {
+    let words = P.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<_>>();
+    let exponent = (BigUint::from_bytes_le(&words) - 1_u8) / 6_u8;
+    let cube = Element(laid([ONE, ONE, [0; 6], [0; 6], [0; 6], [0; 6]], [[0; 6]; 6]));
+    let first = cube.power(&exponent.to_bytes_le());
+    let mut powers = [Element::one(); 6];
+    for at in 1..powers.len() {
+        powers[at] = powers[at - 1].times(&first);
+    }
+    powers
+});
+
 /// An element of the field that is not 0.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Element(blst_fp12);
@@ -178,6 +191,22 @@ impl Element {
         Self(blst_fp12 { fp6: [same, half] })
     }
 
+    /// The power of it by p, in five products.
+    #[must_use]
+    pub fn frobenius(&self) -> Self {
+        let Self(mut conjugate) = *self;
+        for pair in conjugate.fp6.iter_mut().flat_map(|six| &mut six.fp2) {
+            pair.fp[1].l = negated(pair.fp[1].l);
+        }
+        let mut power = conjugate;
+        for (at, factor) in FROBENIUS.iter().enumerate().skip(1) {
+            // w^at lies in the half `at % 2`, there at v^(at / 2).
+            let (half, cube) = (at % 2, at / 2);
+            power.fp6[half].fp2[cube] = (conjugate * factor.0).fp6[half].fp2[cube];
+        }
+        Self(power)
+    }
+
     /// Whether it is in the target group.
     #[must_use]
     pub fn is_in_group(&self) -> bool {
@@ -207,7 +236,7 @@ fn negated(number: Coefficient) -> Coefficient {
 }
 
 /// The power that a digit names, found by looking at all.
-fn chosen(powers: &[Element; 16], digit: u8) -> Element {
+pub(super) fn chosen(powers: &[Element; 16], digit: u8) -> Element {
     let mut found = [[0; 6]; COEFFICIENTS];
     for (number, power) in (0_u8..).zip(powers) {
         let is_it = subtle::ConstantTimeEq::ct_eq(&number, &digit);
