@@ -81,7 +81,7 @@ impl Scalar {
     /// [`keys::Error::Randomness`] if there is none.
     pub fn generate() -> Result<Self, Error> {
         let mut bytes = Zeroizing::new([0; SCALAR_LEN]);
-        // Each try succeeds with a chance of 0.9, so that these fail together with a chance of 2^-422.
+        // Each try succeeds with a chance of 0.9, so that these fail together with a chance below 2^-430.
         for _ in 0..128 {
             fill_random(bytes.as_mut_slice())?;
             bytes[SCALAR_LEN - 1] &= 0x7f; // 255 bits
@@ -131,12 +131,6 @@ impl Scalar {
     pub fn inverse(&self) -> Self {
         // None of 0, which it is not.
         Self::of(self.number().invert().unwrap_or(blstrs::Scalar::ONE))
-    }
-
-    /// 0 minus it.
-    #[must_use]
-    pub fn negated(&self) -> Self {
-        Self::of(-self.number())
     }
 
     /// It, times another.

@@ -34,8 +34,8 @@
 //!
 //! # Deviations
 //!
-//! * BLS12-381, of 128 bits of security and a pairing of type 3, for the paper's symmetric one of type A of some 80:
-//!   so capsules are in G1, public and re-encryption keys in G2.
+//! * BLS12-381, of some 120 bits of security and a pairing of type 3, for the paper's symmetric one of type A of some
+//!   80: so capsules are in G1, public and re-encryption keys in G2.
 //! * How a chunk becomes an element is not printed: see [`Chunk`].
 //! * What travels names its owner, file and portion, and the user: that is compared, and is not authentic.
 //! * Certificates of roles are left out: whoever calls [`Server::join`] says the role.
@@ -44,12 +44,13 @@ pub mod attacks;
 mod chunk;
 mod server;
 
-use super::super::Error;
-use super::super::pairing::field::Element;
-use super::super::pairing::{G1, G2, Gt, Scalar};
+use zeroize::Zeroizing;
+
+use crate::sharing::Error;
+use crate::sharing::pairing::field::Element;
+use crate::sharing::pairing::{G1, G2, Gt, Scalar};
 use crate::stop;
 use crate::wire::{Kind, LONGEST_NAME, Reader, Writer};
-use zeroize::Zeroizing;
 
 pub use chunk::{CHUNK_LEN, Chunk};
 pub use server::{Access, Files, Server};

@@ -1,7 +1,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Capsule, G2, Keys, Label, Released, check_name};
+use super::{Capsule, Keys, Label, Released, check_name};
 use crate::sharing::Error;
+use crate::sharing::pairing::G2;
 use crate::wire::Kind;
 
 /// Which files a user who joins may open.
@@ -9,8 +10,8 @@ use crate::wire::Kind;
 pub enum Files {
     /// Those from its joining on: "the date of joining unless specified otherwise" (section 3).
     FromJoining,
-    /// Those from before too: what section 4 has for new users, and calls backward access control, which
-    /// elsewhere is the name of the opposite.
+    /// Those from before too: what section 4 has for new users, and calls backward access control, a name that
+    /// elsewhere means the opposite.
     All,
 }
 
