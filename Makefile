@@ -1,5 +1,5 @@
 # Everything a newcomer needs: make demo, make test, make notebook, make evaluate, make bench.
-# All of it lives in a virtual environment inside this folder.
+# All of it lives in a virtual environment inside this folder. Rust and a C compiler must be there.
 
 PYTHON ?= python3
 VENV := .venv

@@ -20,6 +20,7 @@ mod rights;
 mod schema;
 mod scheme;
 mod shares;
+mod sharing;
 mod streams;
 mod wire;
 
@@ -241,6 +242,15 @@ mod _mopse {
         use crate::bindings::scheme::Opse;
         #[pymodule_export]
         use crate::bindings::scheme::ore::{Clww, LewiWu};
+    }
+
+    #[pymodule]
+    mod sharing {
+        #[pymodule_export]
+        use crate::bindings::sharing::{
+            PublishedKeys, PublishedServer, by_chunk, by_escrow, by_kept, by_list, by_norm,
+            by_re_encryption_key,
+        };
     }
 
     #[pymodule]

@@ -55,10 +55,14 @@ pub enum Operation {
     Hash,
     /// A key encapsulated for a user, or taken out of its capsule.
     Encapsulation,
+    /// A pairing.
+    Pairing,
+    /// A power of an element of one of a pairing's groups.
+    Power,
 }
 
 /// How many operations there are.
-const OPERATIONS: usize = 11;
+const OPERATIONS: usize = 13;
 
 impl Operation {
     /// All operations.
@@ -74,6 +78,8 @@ impl Operation {
         Self::Prp,
         Self::Hash,
         Self::Encapsulation,
+        Self::Pairing,
+        Self::Power,
     ];
 
     /// What tables call the operation, in the plural.
@@ -91,6 +97,8 @@ impl Operation {
             Self::Prp => "prps",
             Self::Hash => "hashes",
             Self::Encapsulation => "encapsulations",
+            Self::Pairing => "pairings",
+            Self::Power => "powers",
         }
     }
 }

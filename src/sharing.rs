@@ -12,6 +12,8 @@
 //! HPKE   = base mode, HKDF-SHA256, AES-256-GCM;  kem = X25519, or X-Wing: ML-KEM-768 with X25519
 //! ```
 //!
+//! What the literature has instead, published forms beside hardened ones: [`reencryption`].
+//!
 //! A [right to search](crate::party::rights) is sealed in the same way. Users also ask: see [`request`].
 //!
 //! Grants are wrapped and not records: one encapsulation for each grant, whatever the number of records.
@@ -29,6 +31,8 @@
 
 mod error;
 mod hpke;
+pub mod pairing;
+pub mod reencryption;
 pub mod request;
 pub mod search;
 pub mod user;

@@ -158,6 +158,12 @@ kinds! {
     SearchRight = b"MOPSESRT", 1, "the right to search";
     /// A piece of an upload that is too large to travel at once.
     Piece = b"MOPSEPCE", 1, "the piece of an upload";
+    /// What a server that re-encrypts is sent of a portion, as published.
+    PublishedCapsule = b"MOPSEPCA", 1, "the capsule";
+    /// A portion of a record under a mask, as published.
+    PublishedPortion = b"MOPSEPPO", 1, "the encrypted portion";
+    /// A capsule re-encrypted for a user, as published.
+    PublishedRelease = b"MOPSEPRE", 1, "the re-encrypted capsule";
     /// What a provider states of all that it holds.
     Seal = b"MOPSESEA", 1, "the seal";
     /// A share of a secret.

@@ -43,6 +43,9 @@ use mopse::party::saved::{self, Kind};
 use mopse::party::uploading::Versions;
 use mopse::schema::Schema;
 use mopse::sharing;
+use mopse::sharing::pairing::field::Element;
+use mopse::sharing::pairing::{G1, G2, Gt, Scalar};
+use mopse::sharing::reencryption::published::{Capsule, Ciphertext, Keys, Released};
 use mopse::sharing::request::Address;
 use mopse::sharing::user::{Algorithm, User};
 use mopse::wire;
@@ -183,6 +186,19 @@ fn delegated(owner: &mut Keyring) -> (Vec<u8>, Vec<u8>) {
     (query, right)
 }
 
+/// What travels in the published re-encryption of a portion.
+fn re_encrypted() -> [(&'static str, Vec<u8>); 3] {
+    let (owner, user) =
+        (Keys::generate("ann").expect("a name"), Keys::generate("ben").expect("one"));
+    let (ciphertext, capsule) = owner.encrypt("visit", "medical", b"text").expect("good names");
+    let released = capsule.re_encrypted("ben", user.public());
+    [
+        ("encrypted portion", ciphertext.encode()),
+        ("capsule", capsule.encode()),
+        ("re-encrypted capsule", released.encode()),
+    ]
+}
+
 fn messages() -> Messages {
     let mut owner = owner(1);
     owner.declare_proven(vec!["age".into(), "sbp".into()]).expect("they are fields");
@@ -299,6 +315,7 @@ fn messages() -> Messages {
         ("keyring", saved::seal(&hospital, b"password", CHEAP).expect("the cost is sane")),
         ("keyring", saved::seal(&ward, b"password", CHEAP).expect("the cost is sane")),
     ];
+    let [portion, capsule, released] = re_encrypted();
     let unsigned = vec![
         ("announcements", announcements),
         ("chain", ward.certificates()),
@@ -316,6 +333,9 @@ fn messages() -> Messages {
         ("notes", notes.encode()),
         ("witness", Witness::new(owner.owner(), None).encode()),
         ("witness", Witness::new(owner.owner(), Some([9; 32])).encode()),
+        portion,
+        capsule,
+        released,
     ];
     let query = Query::decode(&lookup).expect("just made");
     let proven = (Query::decode(&provable).expect("just made"), proven);
@@ -376,6 +396,9 @@ fn taken(bytes: &[u8]) -> Vec<(&'static str, Option<Vec<u8>>)> {
     }
     note(&mut all, "listing", Listing::decode(bytes), |listing| Some(listing.encode()));
     note(&mut all, "notes", Notes::decode(bytes), |notes| Some(notes.encode()));
+    note(&mut all, "encrypted portion", Ciphertext::decode(bytes), |one| Some(one.encode()));
+    note(&mut all, "capsule", Capsule::decode(bytes), |one| Some(one.encode()));
+    note(&mut all, "re-encrypted capsule", Released::decode(bytes), |one| Some(one.encode()));
     let _ = announcement::owner_of(bytes);
     let _ = Permission::decode_head(bytes);
     let _ = Seal::decode_head(bytes);
@@ -761,4 +784,39 @@ fn a_huge_count_anywhere_is_refused_at_once() {
             }
         }
     }
+}
+
+#[test]
+fn an_element_of_a_group_has_one_form_only() {
+    let scalar = Scalar::generate().expect("there is chance");
+    let (one, other) = (G1::generator().power(&scalar), G2::generator().power(&scalar));
+    let paired = Gt::pairing(&one, &other);
+    let forms = [
+        scalar.encode().to_vec(),
+        one.encode().to_vec(),
+        other.encode().to_vec(),
+        paired.encode().to_vec(),
+    ];
+    let read = |bytes: &[u8]| {
+        let all = [
+            Scalar::decode(bytes, "it").map(|one| one.encode().to_vec()).ok(),
+            G1::decode(bytes, "it").map(|one| one.encode().to_vec()).ok(),
+            G2::decode(bytes, "it").map(|one| one.encode().to_vec()).ok(),
+            Gt::decode(bytes, "it").map(|one| one.encode().to_vec()).ok(),
+            Element::decode(bytes).map(|one| one.encode().to_vec()),
+        ];
+        all.into_iter().flatten().collect::<Vec<_>>()
+    };
+    let config = ProptestConfig::with_cases(cases(1500));
+    proptest!(config, |(which in any::<Index>(), changes in vec(change(), 1..4))| {
+        let mut bytes = which.get(&forms).clone();
+        changes.iter().for_each(|change| change.make(&mut bytes));
+        prop_assert!(read(&bytes).iter().all(|written| *written == bytes), "{bytes:02x?}");
+    });
+    proptest!(ProptestConfig::with_cases(cases(1500)), |(bytes in vec(any::<u8>(), 0..600))| {
+        prop_assert!(read(&bytes).iter().all(|written| *written == bytes), "{bytes:02x?}");
+    });
+    // What was not changed is read, by its own reader and where there is one by that of the field.
+    let counts = forms.map(|form| read(&form).len());
+    assert_eq!(counts, [1, 1, 1, 2]);
 }

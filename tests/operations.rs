@@ -12,6 +12,8 @@ use mopse::scheme::clww::{self, Clww};
 use mopse::scheme::lewi_wu::{self, LewiWu};
 use mopse::scheme::opse::Opse;
 use mopse::scheme::{RANGE, Scheme};
+use mopse::sharing::pairing::G2;
+use mopse::sharing::reencryption::published::Keys;
 use serde::Deserialize;
 
 static TURN: Mutex<()> = Mutex::new(());
@@ -164,4 +166,29 @@ fn opse_splits_until_a_plaintext_is_alone() {
         assert!(bits != published.n || mean < published.bclo.hypergeometric_draws);
     }
     assert_eq!(RANGE.ilog2() + 1, published.bclo.ciphertext_bits, "ours and a bit for the sign");
+}
+
+#[test]
+fn public_key_operations_of_the_published_re_encryption_are_per_portion_whatever_its_length() {
+    let _turn = turn();
+    let (owner, user) = (Keys::generate("ann").unwrap(), Keys::generate("ben").unwrap());
+    owner.encrypt("visit", "medical", b"").unwrap(); // pairs the generators, once in a process
+    for length in [0, 1, 64, 6400] {
+        let plaintext = vec![7; length];
+        let mut before = Counts::now();
+        let mut took = || {
+            let now = Counts::now();
+            let took = now.since(&before);
+            before = now;
+            (took[Operation::Pairing], took[Operation::Power])
+        };
+        let (ciphertext, capsule) = owner.encrypt("visit", "medical", &plaintext).unwrap();
+        assert_eq!(took(), (0, 2), "the mask and the capsule");
+        let key = G2::generator().power(&user.secret().times(&owner.secret().inverse()));
+        assert_eq!(took(), (0, 1), "the re-encryption key");
+        let released = capsule.re_encrypted("ben", &key);
+        assert_eq!(took(), (1, 0), "the re-encryption");
+        assert_eq!(*user.open(&ciphertext, &released).unwrap(), plaintext);
+        assert_eq!(took(), (0, 1), "what bares the mask");
+    }
 }

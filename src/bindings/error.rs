@@ -302,11 +302,21 @@ fn of_party(error: &party::Error) -> Exception {
 
 fn of_sharing(error: &sharing::Error) -> Exception {
     match error {
-        sharing::Error::NoKeys
+        sharing::Error::Chunk { .. }
+        | sharing::Error::Known { .. }
+        | sharing::Error::Name { .. }
+        | sharing::Error::NoChunk { .. }
+        | sharing::Error::NoKeys
         | sharing::Error::PublicKey
         | sharing::Error::Reason { .. }
+        | sharing::Error::Scalar { .. }
+        | sharing::Error::Unknown { .. }
         | sharing::Error::Wider { .. } => InvalidInputError::new_err,
-        sharing::Error::OtherAddress | sharing::Error::OtherUser => ScopeError::new_err,
+        sharing::Error::Group { .. } | sharing::Error::Identity { .. } => DamagedFileError::new_err,
+        sharing::Error::NotGranted
+        | sharing::Error::OtherAddress
+        | sharing::Error::OtherLabel { .. }
+        | sharing::Error::OtherUser => ScopeError::new_err,
         sharing::Error::Closed { .. } | sharing::Error::Sealed => DecryptionError::new_err,
         sharing::Error::Mislabelled { .. } => SignatureError::new_err,
         sharing::Error::OtherRequest => AnswerError::new_err,

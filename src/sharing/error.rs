@@ -75,4 +75,75 @@ pub enum Error {
     /// A sealed grant is another user's.
     #[error("the sealed grant is for another user")]
     OtherUser,
+
+    /// A number is no scalar of the groups.
+    #[error("{what} is no number of 32 bytes from 1 to below the order of the groups")]
+    Scalar {
+        /// What it is.
+        what: &'static str,
+    },
+
+    /// An element is none of its group.
+    #[error("{what} holds no element of its group")]
+    Group {
+        /// What holds it.
+        what: &'static str,
+    },
+
+    /// An element is the identity.
+    #[error("{what} holds the identity, which hides nothing")]
+    Identity {
+        /// What holds it.
+        what: &'static str,
+    },
+
+    /// A name is empty or too long.
+    #[error("a name has {got} bytes, expected 1 to 255")]
+    Name {
+        /// How long it is.
+        got: usize,
+    },
+
+    /// A name is taken.
+    #[error("there is an owner or a user {name:?} already")]
+    Known {
+        /// The name.
+        name: String,
+    },
+
+    /// There is nothing of a name.
+    #[error("there is no {what} {name:?}")]
+    Unknown {
+        /// What it would be.
+        what: &'static str,
+        /// The name.
+        name: String,
+    },
+
+    /// An access list does not give a user a portion of a file.
+    #[error("the owner's access list gives the user no such portion of the file")]
+    NotGranted,
+
+    /// Two that belong together are of different portions, or users.
+    #[error("{what} is of another owner, file, portion or user")]
+    OtherLabel {
+        /// Which of them.
+        what: &'static str,
+    },
+
+    /// A chunk is empty or too long.
+    #[error("the chunk has {got} bytes, expected 1 to 64")]
+    Chunk {
+        /// How long it is.
+        got: usize,
+    },
+
+    /// There are not so many chunks.
+    #[error("there is no chunk {position}: the portion has {chunks}")]
+    NoChunk {
+        /// Which it would be, counted from 0.
+        position: usize,
+        /// How many there are.
+        chunks: usize,
+    },
 }

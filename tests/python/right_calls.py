@@ -37,6 +37,7 @@ from mopse import (
 from mopse._mopse.message import Pieces
 from mopse.ciphers import legacy
 from mopse.evaluate import performance, security
+from mopse.sharing.reencryption import published
 
 __all__ = [
     "PUBLIC",
@@ -329,6 +330,29 @@ def logins() -> attacks.LoginStore:
     return store
 
 
+class Published(NamedTuple):
+    """Parties of the published re-encryption, and what they have of a portion."""
+
+    server: published.Server
+    owner: published.Keys
+    user: published.Keys
+    ciphertext: bytes
+    capsule: bytes
+    released: bytes
+
+
+def reencrypted() -> Published:
+    server = published.Server()
+    owner, user = server.enroll("ann"), server.join("ben", "physician", now=0)
+    ciphertext, capsule = owner.encrypt("visit", "medical", b"text")
+    server.receive("ann", capsule)
+    released = server.release("ann", "visit", "medical", "ben")
+    return Published(server, owner, user, ciphertext, capsule, released)
+
+
+REENCRYPTED = reencrypted()
+
+
 @functools.cache
 def auxiliary() -> attacks.Auxiliary:
     return attacks.Auxiliary.from_table(TABLES["p"], AGES, pairs=[("age", "weight")])
@@ -396,6 +420,8 @@ INSTANCES: dict[str, Callable[[World], Any]] = {
     "mopse.sharing.AuditLog": lambda w: w.log,
     "mopse.sharing.EmergencyArrangement": lambda w: w.arranged,
     "mopse.sharing.Witness": lambda w: w.witness,
+    "mopse.sharing.reencryption.published.Keys": lambda w: REENCRYPTED.user,
+    "mopse.sharing.reencryption.published.Server": lambda w: reencrypted().server,
     "mopse.stores.Announcement": lambda w: w.announcement,
     "mopse.stores.Attachment": lambda w: w.stored_attachment,
     "mopse.stores.DuckDBStore": lambda w: w.in_file,
@@ -758,6 +784,32 @@ BY_CALL: dict[str, dict[str, Right]] = {
         "stolen": lambda _: logins().steal(),
         "words": same(["swordfish"]),
     },
+    "mopse.attacks.match_chunks": {
+        "ciphertext": same(REENCRYPTED.ciphertext),
+        "candidates": same([b"text"]),
+    },
+    "mopse.attacks.read_by_norm": {"ciphertext": same(REENCRYPTED.ciphertext)},
+    "mopse.attacks.read_from_chunk": {
+        "ciphertext": same(REENCRYPTED.ciphertext),
+        "position": same(0),
+        "chunk": same(b"text"),
+    },
+    "mopse.attacks.read_with_escrow": {
+        "ciphertext": same(REENCRYPTED.ciphertext),
+        "capsule": same(REENCRYPTED.capsule),
+        "secret": same(REENCRYPTED.owner.secret),
+    },
+    "mopse.attacks.read_with_kept": {
+        "ciphertext": same(REENCRYPTED.ciphertext),
+        "kept": same(REENCRYPTED.released),
+        "secret": same(REENCRYPTED.user.secret),
+    },
+    "mopse.attacks.read_with_reencryption_key": {
+        "ciphertext": same(REENCRYPTED.ciphertext),
+        "capsule": same(REENCRYPTED.capsule),
+        "key": same(REENCRYPTED.server.reencryption_key("ann", "ben")),
+        "secret": same(REENCRYPTED.user.secret),
+    },
     "mopse.attacks.rank_share": {"guesses": same(5)},
     "mopse.attacks.Deployment.ask": {"ranges": same({"age": (0, 4)})},
     "mopse.attacks.Deployment.delete": {"ids": same({})},
@@ -1094,6 +1146,42 @@ BY_CALL: dict[str, dict[str, Right]] = {
     "mopse.sharing.Witness.save": {"path": lambda _: str(Path(folder()) / "seen")},
     "mopse.sharing.Witness.watch": {"party": lambda w: w.owner},
     "mopse.sharing.check_log": {"path": lambda w: _audited(w)},
+    "mopse.sharing.reencryption.published.Keys.decrypt": {
+        "ciphertext": same(REENCRYPTED.ciphertext),
+        "released": same(REENCRYPTED.released),
+    },
+    "mopse.sharing.reencryption.published.Keys.decrypt_own": dict(
+        zip(
+            ("ciphertext", "capsule"),
+            map(same, REENCRYPTED.user.encrypt("visit", "medical", b"text")),
+            strict=True,
+        )
+    ),
+    "mopse.sharing.reencryption.published.Keys.encrypt": {
+        "file": same("visit"),
+        "portion": same("medical"),
+    },
+    "mopse.sharing.reencryption.published.Server.approve": {
+        **{"owner": same("ann"), "user": same("ben"), "portions": same(["insurance"])},
+    },
+    "mopse.sharing.reencryption.published.Server.enroll": {"name": same("eve")},
+    "mopse.sharing.reencryption.published.Server.escrow": {"name": same("ann")},
+    "mopse.sharing.reencryption.published.Server.join": {
+        "name": same("eve"),
+        "role": same("insurer"),
+    },
+    "mopse.sharing.reencryption.published.Server.leave": {"user": same("ben")},
+    "mopse.sharing.reencryption.published.Server.receive": {
+        "owner": same("ann"),
+        "capsule": same(REENCRYPTED.owner.encrypt("later", "medical", b"x")[1]),
+    },
+    "mopse.sharing.reencryption.published.Server.reencryption_key": {
+        **{"owner": same("ann"), "user": same("ben")},
+    },
+    "mopse.sharing.reencryption.published.Server.release": {
+        **{"owner": same("ann"), "file": same("visit"), "portion": same("medical")},
+        "user": same("ben"),
+    },
     "mopse.sharing.statement": {
         "party": lambda w: w.owner,
         "what": same("grant"),

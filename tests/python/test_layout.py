@@ -73,6 +73,7 @@ PYTHON = {
     "sharing": {
         *_PRIMITIVE,
         "_audit",
+        "_checked",
         "_deidentified",
         "_files",
         "_party",
@@ -172,7 +173,7 @@ PYTHON = {
 
 PYTHON_WITH_KEYS = {
     *("_bodies", "_party", "ciphers", "files", "owner", "passwords", "provider", "rsa", "schemes"),
-    *("secret_sharing", "user"),
+    *("secret_sharing", "sharing", "user"),
 }
 
 RUST = {
@@ -191,7 +192,7 @@ RUST = {
     "party": {
         *("cipher", "keys", "lock", "message", "operations", "pool", "schema", "scheme", "wire"),
     },
-    "sharing": {"cipher", "keys", "message", "operations", "party", "wire"},
+    "sharing": {"cipher", "keys", "message", "operations", "party", "stop", "wire"},
     "attack": {"pool", "stop"},
     "plot": {"stop"},
     "evaluate": {"cloud", "keys", "message", "operations", "scheme", "wire"},

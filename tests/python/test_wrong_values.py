@@ -125,6 +125,7 @@ SHOWN = {
     *("speciality", "team"),
     *("dates", "equals", "form", "law", "layout", "portion", "released"),
     *("table", "target", "under", "value", "view", "x", "y", "y_scale", "x_scale", "by", "of"),
+    *("file", "files", "owner", "user"),
     *("clusters", "df", "notebooks", "schema", "text", "title", "label", "what"),
 }
 """Arguments whose text messages repeat: names, which are no secret."""

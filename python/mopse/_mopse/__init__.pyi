@@ -29,6 +29,9 @@ from mopse._mopse import (
     scheme as scheme,
 )
 from mopse._mopse import (
+    sharing as sharing,
+)
+from mopse._mopse import (
     wire as wire,
 )
 
@@ -43,5 +46,6 @@ __all__ = [
     "plot",
     "schema",
     "scheme",
+    "sharing",
     "wire",
 ]

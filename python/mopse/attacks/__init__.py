@@ -68,6 +68,14 @@ from mopse.attacks._logins import (
     guess_logins,
 )
 from mopse.attacks._marks import Marks, locate_between_marks, widest_gaps
+from mopse.attacks._reencryption import (
+    match_chunks,
+    read_by_norm,
+    read_from_chunk,
+    read_with_escrow,
+    read_with_kept,
+    read_with_reencryption_key,
+)
 from mopse.attacks._reidentify import reidentify, unshift
 from mopse.attacks._score import CERTAIN, blind, class_recovery, score, summary
 from mopse.attacks._snapshot import (
@@ -162,6 +170,7 @@ __all__ = [
     "linkage",
     "locate",
     "locate_between_marks",
+    "match_chunks",
     "monotone_cumulative",
     "multinomial",
     "non_crossing",
@@ -169,6 +178,11 @@ __all__ = [
     "raised",
     "rank",
     "rank_share",
+    "read_by_norm",
+    "read_from_chunk",
+    "read_with_escrow",
+    "read_with_kept",
+    "read_with_reencryption_key",
     "reflected",
     "reidentify",
     "release_readers",

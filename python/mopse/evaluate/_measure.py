@@ -32,7 +32,8 @@ def operations() -> dict[str, int]:
         ``splits`` (hypergeometric draws), ``aes_blocks`` (of coins and handles), ``hmacs``,
         ``comparisons`` (of ciphertexts, in merging and searching), ``intervals`` (searched),
         ``signatures``, ``verifications``; ``prfs``, ``prps`` and ``hashes`` of order-revealing
-        encryption; ``encapsulations`` (of keys for users, made or opened).
+        encryption; ``encapsulations`` (of keys for users, made or opened); ``pairings``, and
+        ``powers`` in their groups.
 
     Notes
     -----

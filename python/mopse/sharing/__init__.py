@@ -1,13 +1,14 @@
 """Who may open what, and who did what: kinds of readers, the audit log of a cloud, emergencies.
 
 Users with keys of their own are `mopse.User`; what is given to them is `mopse.Owner.share`, and
-what they ask for `mopse.User.request`.
+what they ask for `mopse.User.request`. What the literature has instead: `reencryption`.
 """
 
 from mopse._audit import AuditLog, Checkpoint, check_log
 from mopse._deidentified import coarsen, deidentified, drop, keep, pseudonym, shift_dates
 from mopse._reidentification import reidentification
 from mopse._requests import AccessRequest, Decision
+from mopse.sharing import reencryption
 from mopse.sharing._emergency import (
     EmergencyArrangement,
     arrange_emergency,
@@ -35,6 +36,7 @@ __all__ = [
     "open_in_emergency",
     "portions_of",
     "pseudonym",
+    "reencryption",
     "reidentification",
     "shift_dates",
     "statement",
