@@ -91,8 +91,14 @@ fn a_suspension_closes_what_comes_and_is_lifted() {
     scene.owner = owner;
     add(&mut scene, 10);
     assert_eq!((scene.count(&doctor.1), scene.count(&nurse.1)), (5, 5));
-    let again = refused(reinstate(&mut scene.owner, &name, NOW));
-    assert_eq!(again, party::Error::NotSuspended.into());
+    // Given again, where what it was given got lost, it gives the same.
+    let again = reinstate(&mut scene.owner, &name, NOW).unwrap();
+    assert_eq!(again.1.len(), 1);
+    let stranger = Holder::new(9).0.public().name();
+    assert_eq!(
+        refused(reinstate(&mut scene.owner, &stranger, NOW)),
+        party::Error::NotShared.into()
+    );
 }
 
 #[test]
@@ -133,14 +139,15 @@ fn a_suspension_brings_back_only_what_is_still_good() {
     assert_eq!(anew.1.len(), 1, "the other has ended");
     let anew = reinstate(&mut copy(&scene.owner), &name, NOW + 5).unwrap();
     assert_eq!(anew.1.len(), 2);
-    scene.owner.revoke(&["clinic"]).unwrap();
-    let anew = reinstate(&mut scene.owner, &name, NOW + 5).unwrap();
-    assert_eq!(anew.1.len(), 1, "the clinic is no provider any more");
+    let mut other = copy(&scene.owner);
+    other.revoke(&["clinic"]).unwrap();
+    other.authorize("clinic", &[]).unwrap();
+    let anew = reinstate(&mut other, &name, NOW + 5).unwrap();
+    assert_eq!(anew.1.len(), 0, "the clinic is another one, and the hospital has other keys");
 
     // What was taken back for good does not come back, though it was held before.
-    suspend(&mut scene.owner, &name, NOW).unwrap();
     unshare(&mut scene.owner, &name, NOW).unwrap();
-    assert_eq!(refused(reinstate(&mut scene.owner, &name, NOW)), party::Error::NotSuspended.into());
+    assert_eq!(reinstate(&mut scene.owner, &name, NOW).unwrap().1.len(), 0);
     share(&mut scene.owner, doctor.0.public(), all_of("hospital")).unwrap();
     suspend(&mut scene.owner, &name, NOW).unwrap();
     assert_eq!(reinstate(&mut scene.owner, &name, NOW).unwrap().1.len(), 1);
@@ -188,7 +195,7 @@ fn keys_that_were_revoked_are_given_nothing_for_good() {
     let revoked = Error::from(party::Error::RevokedUser);
     assert_eq!(refused(share(&mut owner, doctor.0.public(), all_of("clinic"))), revoked);
     assert_eq!(refused(suspend(&mut owner, &name, NOW)), revoked);
-    assert_eq!(refused(reinstate(&mut owner, &name, NOW)), party::Error::NotSuspended.into());
+    assert_eq!(refused(reinstate(&mut owner, &name, NOW)), revoked);
     // To take it back again serves who stays, and lifts nothing.
     assert_eq!(unshare(&mut owner, &name, NOW).unwrap().len(), 1);
     assert_eq!(refused(share(&mut owner, doctor.0.public(), all_of("clinic"))), revoked);
@@ -231,6 +238,7 @@ fn a_team_is_given_the_same_and_each_member_alone_opens_it() {
     assert_eq!(teams, [("night shift", 1)]);
 
     let anew = disband_team(&mut scene.owner, "night shift", NOW).unwrap();
+    assert_eq!(disband_team(&mut scene.owner, "night shift", NOW).unwrap().len(), anew.len());
     hand_out(&anew, &mut [&mut doctor]);
     add(&mut scene, 10);
     assert_eq!((scene.count(&doctor.1), scene.count(&nurse.1)), (8, 8));
@@ -261,6 +269,56 @@ fn who_is_suspended_stays_in_its_team_and_catches_up() {
     // Who was taken all back is in no team.
     unshare(&mut scene.owner, &name, NOW).unwrap();
     assert!(scene.owner.teams().all(|(_, team)| team.members.is_empty()));
+}
+
+#[test]
+fn who_joins_or_comes_back_is_given_what_is_current_and_no_more() {
+    let mut scene = scene();
+    let (mut doctor, nurse) = (Holder::new(7), Holder::new(8));
+    scene.owner.form_team("night", "").unwrap();
+    for path in ["hospital", "clinic"] {
+        share_with_team(&mut scene.owner, "night", all_of(path)).unwrap();
+    }
+    let anew = join_team(&mut scene.owner, "night", doctor.0.public(), NOW).unwrap();
+    hand_out(&[anew], &mut [&mut doctor]);
+    let joining = |owner: &Keyring| {
+        join_team(&mut copy(owner), "night", nurse.0.public(), NOW).unwrap().1.len()
+    };
+    // As others leave, what a team has stays current.
+    give(&mut scene, &mut Holder::new(9), all_of("clinic"));
+    unshare(&mut scene.owner, &Holder::new(9).0.public().name(), NOW).unwrap();
+    assert_eq!(joining(&scene.owner), 2);
+    // What its members have not any more nobody gets by joining, or by being reinstated.
+    scene.owner.renew_readers(&[]).unwrap();
+    let name = doctor.0.public().name();
+    suspend(&mut scene.owner, &name, NOW).unwrap();
+    assert_eq!(reinstate(&mut scene.owner, &name, NOW).unwrap().1.len(), 0);
+    assert_eq!(joining(&scene.owner), 0);
+    share_with_team(&mut scene.owner, "night", all_of("clinic")).unwrap();
+    assert_eq!(joining(&scene.owner), 1);
+    scene.owner.revoke(&["clinic"]).unwrap();
+    scene.owner.authorize("clinic", &[]).unwrap();
+    assert_eq!(joining(&scene.owner), 0, "it is another clinic");
+}
+
+#[test]
+fn a_team_whose_end_no_cloud_knew_is_disbanded_again() {
+    let mut scene = scene();
+    let mut doctor = Holder::new(7);
+    scene.owner.form_team("night", "").unwrap();
+    share_with_team(&mut scene.owner, "night", all_of("hospital")).unwrap();
+    let anew = join_team(&mut scene.owner, "night", doctor.0.public(), NOW).unwrap();
+    hand_out(&[anew], &mut [&mut doctor]);
+    let mut copy = copy(&scene.owner);
+    copy.authorize("lab", &[]).unwrap();
+    scene.cloud.enroll(&mut copy);
+    disband_team(&mut scene.owner, "night", NOW).unwrap();
+    assert!(scene.cloud.try_enroll(&mut scene.owner).is_err());
+    let announced = scene.cloud.gate.announcements(&scene.owner.owner()).unwrap();
+    assert!(scene.owner.catch_up(&announced).unwrap());
+    disband_team(&mut scene.owner, "night", NOW).unwrap();
+    add(&mut scene, 9);
+    assert_eq!(scene.count(&doctor.1), 3);
 }
 
 #[test]
@@ -339,10 +397,10 @@ proptest! {
                 Step::Share => { prop_assert_eq!(was_taken, !*suspended); *by_itself |= was_taken; }
                 Step::Unshare if was_taken => (*by_itself, *in_team, *suspended) = (false, false, false),
                 Step::Suspend => *suspended |= was_taken,
-                Step::Reinstate => { prop_assert_eq!(was_taken, *suspended); *suspended = false; }
+                Step::Reinstate if was_taken => *suspended = false,
                 Step::Join => { prop_assert_eq!(was_taken, !*suspended); *in_team |= was_taken; }
                 Step::Leave if was_taken => *in_team = false,
-                Step::Unshare | Step::Leave => {}
+                Step::Unshare | Step::Leave | Step::Reinstate => {}
             }
             let before = [&one, &two].map(|holder| scene.count(&holder.1));
             add(&mut scene, at);

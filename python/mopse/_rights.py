@@ -79,8 +79,9 @@ class Delegating:
         A right ends by its time, by the cloud's clock, and when an authority of its groups begins
         new readers' epochs or another epoch, as by `unshare`, `mopse.Owner.renew_readers` and
         `mopse.Owner.revoke`. `unshare` returns it anew for who stays; after the others, where
-        `delegated` calls it not current, give it again. Groups that come later are not in it;
-        providers that join its groups later are found too, and `share` opens their records.
+        `delegated` calls it not current, give it again. Groups that come later are in it once it
+        is given anew; providers that join its groups later are found too, and `share` opens their
+        records.
 
         **Leakage.** To the cloud: the bounds of the right to the cell, by whom each query is, and
         what any query tells. To the user, who holds the cuts of its ranges: with a copy of the

@@ -97,8 +97,8 @@ class Sharing:
     def unshare(self, user: bytes) -> dict[bytes, list[bytes]]:
         """Take back what a user was given, for all that is sealed from now on.
 
-        It is in no team afterwards, and may be given something anew: `suspend` is what can be
-        lifted, and `revoke_user` what is for good.
+        It is in no team afterwards, not suspended any more, and may be given something anew:
+        `suspend` is what can be lifted, and `revoke_user` what is for good.
 
         New readers' epochs begin wherever the user was given something. Give every cloud `public`
         again, or a provider's `announcements`: it then refuses what is sealed for the old readers,
@@ -137,7 +137,7 @@ class Sharing:
         return self._taken_back(_mopse.party.unshare, user)
 
     def suspend(self, user: bytes) -> dict[bytes, list[bytes]]:
-        """Take back what a user was given until `reinstate`, as `unshare` does for good.
+        """Take back what a user was given, as `unshare` does, until `reinstate` gives it again.
 
         Neither `share` nor `delegate`, no team and no request gives the user anything meanwhile.
         It stays a member of its teams. Save the keyring, and give every cloud `public` again.
@@ -162,16 +162,18 @@ class Sharing:
         Notes
         -----
         What the user has opens all that was sealed up to now, and goes on to: only what comes is
-        closed. Other keyrings know nothing of it, and may share with the user.
+        closed. Other keyrings know nothing of it, and may share with the user; so may other copies
+        of this one, and one that is restored from a backup: no cloud is told who is suspended.
         """
         return self._taken_back(_mopse.party.suspend, user)
 
     def reinstate(self, user: bytes) -> list[bytes]:
         """Lift a suspension: return what the user is given again, sealed to it.
 
-        That is what was current when it was suspended, what its teams were given meanwhile, and its
-        rights to search: as far as they have not ended, and their providers are still there. They
-        open also what was sealed meanwhile.
+        That is what was current when it was suspended, what is current of its teams, and its rights
+        to search: as far as they have not ended, and no provider was revoked in their groups since.
+        They open also what was sealed meanwhile. A user that is not suspended is given what it has
+        once more.
 
         Parameters
         ----------
@@ -181,7 +183,7 @@ class Sharing:
         Raises
         ------
         mopse.errors.InvalidInputError
-            If the user is not suspended.
+            If nothing was ever shared with this user, or it was revoked.
         """
         public = as_message(user, "a user's public keys")
         _, given = _mopse.party.reinstate(self._keyring, public, int(time.time()))
@@ -190,8 +192,9 @@ class Sharing:
     def revoke_user(self, user: bytes) -> dict[bytes, list[bytes]]:
         """Take back what a user was given, as `unshare` does, and never give these keys anything.
 
-        For keys that were stolen, and for who must not come back: nothing lifts it. A person that
-        has new keys is a new user.
+        For keys that were stolen, and for who must not come back: nothing in this keyring lifts it.
+        A person that has new keys is a new user. Other keyrings, and copies of this one from
+        before, know nothing of it: no cloud is told.
 
         Parameters
         ----------
@@ -238,12 +241,13 @@ class Sharing:
         name : str
             Its name: as of a provider, and like that of no other team.
         speciality : str, optional
-            What it does, such as ``"cardiology"``; for who reads `teams`.
+            What it does, such as ``"cardiology"``; for who reads `teams`. Up to 255 bytes.
 
         Raises
         ------
         mopse.errors.InvalidInputError
-            If there can be no such name, or there is a team that is called so or looks like it.
+            If there can be no such name or speciality, or there is a team that is called so or
+            looks like it.
         """
         kind = "" if speciality is None else text(speciality, "a speciality")
         _mopse.party.form_team(self._keyring, text(name, "a name"), kind)
@@ -251,7 +255,8 @@ class Sharing:
     def join_team(self, team: str, user: bytes) -> list[bytes]:
         """Add a user to a team: return all that the team was given, sealed to the user.
 
-        It opens what was sealed before the user joined, too. A member is given the same again.
+        It opens what was sealed before the user joined, too. What is not current, see `teams`, is
+        not given: `share_with_team` it anew. A member is given the same again.
 
         Parameters
         ----------
@@ -283,6 +288,8 @@ class Sharing:
         expires_in: datetime.timedelta | None = None,
     ) -> dict[bytes, list[bytes]]:
         """Give a team what opens records, sealed to each member, and to whoever joins later.
+
+        Nothing of it is taken back from a team that stays: `disband_team`, and form another.
 
         Parameters
         ----------
@@ -374,14 +381,16 @@ class Sharing:
         """The teams of this keyring, a row for each thing that one was given.
 
         ``team`` and its ``speciality``, null for none; ``members``, SHA-256 of their public keys;
-        and what it was given, as in `shared`: null of a team that was given nothing.
+        what it was given, and whether that ``is_current``, as in `shared`: null of a team that was
+        given nothing.
         """
         rows: list[tuple[Any, ...]] = []
         for name, speciality, members, scopes in self._teams():
             team = (name, speciality or None, [bytes(member) for member in members])
-            rows += [(*team, scope, []) for scope in scopes or [(None, None, None, FOR_EVER)]]
+            given = scopes or [((None, None, None, FOR_EVER), None)]
+            rows += [(*team, scope, [is_current]) for scope, is_current in given]
         columns = {"team": pl.String, "speciality": pl.String, "members": pl.List(pl.Binary)}
-        return scopes_of(rows, {}, **columns)
+        return scopes_of(rows, {"is_current": pl.Boolean}, **columns)
 
     def _teams(self) -> list[tuple[str, str, list[bytes], list[Any]]]:
         return _mopse.party.teams(self._keyring)

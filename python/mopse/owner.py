@@ -76,7 +76,8 @@ class Owner(Party):
     def authorize(self, name: str, under: str | None = None) -> Provider:
         """Authorise a provider and return it with its own keyring.
 
-        It holds the keys of its subtree and the rulers of its group, and nothing else. Who is
+        It holds the keys of its subtree and the rulers of its group, and nothing else: what a
+        provider has shared, its teams and suspensions are in the keyring that it shared by. Who is
         authorised already gets the same keys again, and whoever was before a revocation those of
         the earlier epochs too, so that `mopse.Provider.renew` can renew what it sent then.
 

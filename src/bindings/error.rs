@@ -250,7 +250,6 @@ fn of_party(error: &party::Error) -> Exception {
         | party::Error::NoSums { .. }
         | party::Error::NotShared
         | party::Error::Suspended
-        | party::Error::NotSuspended
         | party::Error::RevokedUser
         | party::Error::Team { .. }
         | party::Error::NoTeam { .. }

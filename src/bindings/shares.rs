@@ -13,8 +13,8 @@ type Anew<'py> = (Bound<'py, PyBytes>, Vec<Bound<'py, PyBytes>>);
 /// What is shared, through which team, and whether it opens what is sealed now.
 type Standing = (SharedScope, Option<String>, bool);
 
-/// Name, speciality, members, and what it was given.
-type Team = (String, String, Vec<UserName>, Vec<SharedScope>);
+/// Name, speciality, members, what it was given, and whether that is current.
+type Team = (String, String, Vec<UserName>, Vec<(SharedScope, bool)>);
 
 /// Path, ids, portions and end of what is shared.
 #[derive(FromPyObject)]
@@ -203,7 +203,8 @@ pub(super) fn teams(py: Python<'_>, keyring: &Keyring) -> PyResult<Vec<Team>> {
     keyring.read(py, |keyring| {
         let all = keyring.teams().map(|(name, team)| {
             let members = team.members.iter().copied().collect();
-            let scopes = team.scopes.iter().map(told).collect();
+            let of = |given: &GivenScope| (told(&given.scope), keyring.is_current(given));
+            let scopes = team.scopes.iter().map(of).collect();
             (name.to_owned(), team.speciality.clone(), members, scopes)
         });
         all.collect()

@@ -142,16 +142,12 @@ pub enum Error {
     #[error("this user is suspended: reinstate it first")]
     Suspended,
 
-    /// A user is not suspended.
-    #[error("this user is not suspended")]
-    NotSuspended,
-
     /// A user was revoked.
     #[error("this user was revoked: its keys are given nothing any more")]
     RevokedUser,
 
     /// A team cannot be formed.
-    #[error("there can be no team or speciality {name:?}: {why}")]
+    #[error("there can be no team or speciality {}: {why}", shown(name))]
     Team {
         /// Its name, or its speciality.
         name: String,
@@ -160,14 +156,14 @@ pub enum Error {
     },
 
     /// There is no such team.
-    #[error("there is no team {name:?}")]
+    #[error("there is no team {}", shown(name))]
     NoTeam {
         /// The name that was asked for.
         name: String,
     },
 
     /// A user is in another team, or in none.
-    #[error("this user is no member of team {name:?}")]
+    #[error("this user is no member of team {}", shown(name))]
     NoMember {
         /// The team.
         name: String,

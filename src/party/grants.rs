@@ -12,6 +12,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
@@ -220,6 +221,12 @@ impl Opener {
             let author = self.author.as_deref();
             let mut opened = open_portion(&keys, &layout, author, origin, handles, portion)?;
             claimed.push(opened.amends.take());
+            if let Keys::Some(keys) = &keys {
+                let closed = handles.iter().map(|&handle| keys.get(handle).is_none());
+                let closed: Arc<[bool]> = closed.collect();
+                let names = opened.columns.iter().map(|column| column.name.clone());
+                rows.closed.extend(names.map(|name| (name, Arc::clone(&closed))));
+            }
             rows.add(opened);
         }
         rows.amends = claims::together(claimed, handles.len(), &mut rows.faults);
@@ -385,6 +392,8 @@ pub(super) struct Rows {
     pub id: Option<usize>,
     /// What is wrong with a record, by its position.
     pub faults: BTreeMap<usize, Error>,
+    /// Which rows there is no key for, of the columns of portions that are opened of some records only.
+    pub closed: BTreeMap<String, Arc<[bool]>>,
     /// What they say that they amend, if they are amendments.
     pub amends: Option<Claims>,
     /// The same of each row that was opened last.

@@ -25,6 +25,7 @@ use zeroize::Zeroizing;
 
 use super::Error;
 use super::keyring::Keyring;
+use super::rights::GivenRight;
 use super::shares::{GivenScope, Scope, Shared, Status, UserName};
 
 /// What somebody is given anew, as it is sealed to it.
@@ -109,17 +110,17 @@ impl Keyring {
     }
 
     /// Lifts a suspension, and gives the user again what it took back and what its teams were given meanwhile:
-    /// whatever of it has not ended at a time in seconds since 1970, of providers that are still there.
+    /// whatever of it has not ended at a time in seconds since 1970 and is where it was. Of a user that is not
+    /// suspended, gives what it has again.
     ///
     /// # Errors
     ///
-    /// [`Error::NotSuspended`], those of [`grant`](Self::grant); nothing is changed then.
+    /// [`Error::NotShared`], [`Error::RevokedUser`], those of [`grant`](Self::grant); nothing is changed then.
     pub fn reinstate(&mut self, user: &UserName, now: u64) -> Result<Renewed, Error> {
-        let shared = self.shares.0.get(user).ok_or(Error::NotSuspended)?;
-        if shared.status != Status::Suspended {
-            return Err(Error::NotSuspended);
+        let before = self.shares.0.get(user).ok_or(Error::NotShared)?.clone();
+        if before.status == Status::Revoked {
+            return Err(Error::RevokedUser);
         }
-        let before = shared.clone();
         let given = self.give_back(user, &before, now);
         if given.is_err() {
             self.shares.0.insert(*user, before.clone());
@@ -133,30 +134,37 @@ impl Keyring {
         shared: &Shared,
         now: u64,
     ) -> Result<Vec<Zeroizing<Vec<u8>>>, Error> {
-        let held = shared.scopes.iter().filter(|given| given.is_held);
+        let is_wanted = |given: &&GivenScope| {
+            let is_there = self.find(&given.scope.provider).is_ok_and(|at| at == given.place);
+            given.scope.end >= now && is_there && (given.is_held || self.is_current(given))
+        };
+        let own = shared.scopes.iter().filter(is_wanted);
         let mut wanted: Vec<(Scope, Option<String>)> =
-            held.map(|given| (given.scope.clone(), given.team.clone())).collect();
-        for (team, scope) in self.scopes_of_teams(user) {
-            if !wanted.iter().any(|(of, by)| *of == scope && by.as_ref() == Some(&team)) {
-                wanted.push((scope, Some(team)));
+            own.map(|given| (given.scope.clone(), given.team.clone())).collect();
+        for given in self.current_of_teams(user) {
+            let of_team = (given.scope.clone(), given.team.clone());
+            if given.scope.end >= now && !wanted.contains(&of_team) {
+                wanted.push(of_team);
             }
         }
+        let is_good = |right: &&GivenRight| {
+            let is_there = self.has_groups_under(&right.terms.under);
+            right.terms.end >= now && is_there && (right.is_held || self.is_right_current(right))
+        };
+        let rights: Vec<u128> =
+            shared.rights.iter().filter(is_good).map(|right| right.id).collect();
         if let Some(shared) = self.shares.0.get_mut(user) {
             shared.status = Status::Active;
-            shared.scopes.retain(|given| !given.is_held);
+            shared.scopes.iter_mut().for_each(|given| given.is_held = false);
+            shared.rights.iter_mut().for_each(|right| right.is_held = false);
         }
         let mut all = Vec::new();
         for (scope, team) in wanted {
-            if scope.end >= now && self.find(&scope.provider).is_ok() {
-                all.push(self.given(user, &scope)?);
-                self.note_share(*user, &shared.public, scope, team.as_deref())?;
-            }
+            all.push(self.given(user, &scope)?);
+            self.note_share(*user, &shared.public, scope, team.as_deref())?;
         }
-        for right in shared.rights.iter().filter(|right| right.is_held) {
-            let is_good = right.terms.end >= now && self.has_groups_under(&right.terms.under);
-            if is_good && let Some((_, given)) = self.renew_right(user, right.id, now)? {
-                all.push(given);
-            }
+        for id in rights {
+            all.extend(self.renew_right(user, id, now)?.map(|(_, given)| given));
         }
         Ok(all)
     }
@@ -232,6 +240,7 @@ impl Keyring {
                 }
             }
         }
+        let teams = self.scopes_staying_in_teams(&all);
         for authority in &ends {
             let below = authority.names().get(self.node.names().len()..).unwrap_or_default();
             let path: Vec<&str> = below.iter().map(String::as_str).collect();
@@ -250,6 +259,7 @@ impl Keyring {
             Renewed::add(&mut renewed, &shared.public, given);
         }
         self.note_left(leaving);
+        self.extend_teams(&teams);
         for (name, id) in rights {
             if let Some((public, given)) = self.renew_right(&name, id, now)? {
                 Renewed::add(&mut renewed, &public, given);

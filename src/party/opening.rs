@@ -439,10 +439,11 @@ fn open_part(
     let faults = &mut rows.faults;
     let check = |claims: Claims| claims.checked(part, handles, schema, id_of, faults);
     let mut amends = claims.map(check).transpose()?;
-    let unchecked = unchecked(opener, &rows, ranges, schema)?;
+    let mut unchecked = unchecked(opener, &rows, ranges, schema)?;
     let ranges = ranges.iter().filter(|range| !unchecked.contains(&range.field)).cloned();
     let ranges: Vec<Range> = ranges.collect();
     let mut kept = matching(&mut rows, handles.len(), &ranges, schema, opener.is_all())?;
+    unchecked.extend(partly_checked(&rows, &ranges, &kept));
     for &position in rows.faults.keys() {
         kept[position] = false;
     }
@@ -492,6 +493,15 @@ fn unchecked(
         }
     }
     Ok(unchecked)
+}
+
+/// The fields of a query whose columns are not granted of some rows that are kept.
+fn partly_checked(rows: &Rows, ranges: &[Range], kept: &[bool]) -> Vec<String> {
+    let is_one = |range: &&Range| {
+        let closed = rows.closed.get(&range.field);
+        closed.is_some_and(|closed| closed.iter().zip(kept).any(|(closed, kept)| *closed && *kept))
+    };
+    ranges.iter().filter(is_one).map(|range| range.field.clone()).collect()
 }
 
 /// The ids that a column holds.
@@ -573,11 +583,13 @@ fn matching(
         let ranges: Vec<&Range> =
             ranges.iter().filter(|range| range.field == column.name).collect();
         let mut next = 0;
+        let closed = rows.closed.get(&column.name);
+        let is_closed = |row: &usize| closed.is_some_and(|closed| closed.get(*row) == Some(&true));
         let faults = &mut rows.faults;
         for_each_plaintext(field, column, of, |row, plaintext| match plaintext {
             Ok(plaintext) => {
                 if !ranges.is_empty() {
-                    nulls.extend(next..row);
+                    nulls.extend((next..row).filter(|row| !is_closed(row)));
                     next = row + 1;
                 }
                 for range in &ranges {
@@ -594,10 +606,10 @@ fn matching(
             }
         })?;
         if !ranges.is_empty() {
-            nulls.extend(next..count);
+            nulls.extend((next..count).filter(|row| !is_closed(row)));
         }
     }
-    // Rows without a value are found by no range; there are some where nothing is granted of them.
+    // Rows without a value are found by no range.
     for row in nulls {
         matching[row] = false;
         if is_all {

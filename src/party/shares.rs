@@ -191,7 +191,7 @@ pub struct GivenScope {
 }
 
 impl GivenScope {
-    fn write<B: Buffer>(&self, writer: &mut Writer<B>) {
+    pub(super) fn write<B: Buffer>(&self, writer: &mut Writer<B>) {
         self.scope.write(writer);
         self.place.write(writer);
         writer.count(self.readers.len());
@@ -208,7 +208,7 @@ impl GivenScope {
         writer.text(self.team.as_deref().unwrap_or_default()).u8(self.is_held.into());
     }
 
-    fn read(reader: &mut Reader<'_>, version: u8) -> Result<Self, Error> {
+    pub(super) fn read(reader: &mut Reader<'_>, version: u8) -> Result<Self, Error> {
         let (scope, place) = (Scope::read(reader)?, Node::read(reader)?);
         let readers = (0..reader.count(5)?).map(|_| Epoch::read(reader));
         let readers = readers.collect::<Result<_, _>>()?;
@@ -372,7 +372,8 @@ impl Keyring {
     }
 
     /// Whether what was given opens what is sealed now, and is not taken back.
-    pub(super) fn is_current(&self, given: &GivenScope) -> bool {
+    #[must_use]
+    pub fn is_current(&self, given: &GivenScope) -> bool {
         let is_there = self.find(&given.scope.provider).is_ok_and(|place| place == given.place);
         is_there
             && !self.is_taken_back(given)

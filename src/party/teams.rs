@@ -18,7 +18,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Error;
 use super::keyring::Keyring;
 use super::leaving::{Leaving, Renewed};
-use super::shares::{Scope, Status, UserName};
+use super::shares::{GivenScope, Scope, Status, UserName};
+use crate::message::place::Node;
 use crate::wire::text::{self, Look};
 use crate::wire::{self, Buffer, LONGEST_NAME, Reader, Writer};
 
@@ -29,8 +30,9 @@ pub struct Team {
     pub speciality: String,
     /// Who is in it.
     pub members: BTreeSet<UserName>,
-    /// What it was given, in the order that it was.
-    pub scopes: Vec<Scope>,
+    /// What it was given, in the order that it was, and for which readers: those who join are given what is
+    /// current of it.
+    pub scopes: Vec<GivenScope>,
 }
 
 /// All teams of a keyring, by name.
@@ -56,7 +58,7 @@ impl Teams {
             let (name, speciality) = (reader.text()?.to_owned(), reader.text()?.to_owned());
             let members = (0..reader.count(32)?).map(|_| reader.array());
             let members = members.collect::<Result<_, wire::Error>>()?;
-            let scopes = (0..reader.count(18)?).map(|_| Scope::read(reader));
+            let scopes = (0..reader.count(43)?).map(|_| GivenScope::read(reader, 8));
             let scopes = scopes.collect::<Result<_, Error>>()?;
             if teams.insert(name, Team { speciality, members, scopes }).is_some() {
                 return Err(reader.fault().into());
@@ -76,7 +78,13 @@ impl Keyring {
         let spelt = spelt(name)?;
         let speciality = match speciality {
             "" => String::new(),
-            typed => self::spelt(typed)?,
+            typed if typed.len() > LONGEST_NAME => {
+                return Err(no_team(typed, "it has over 255 bytes"));
+            }
+            typed if text::hides(typed) || typed.contains(char::is_control) => {
+                return Err(no_team(typed, "it holds what cannot be seen"));
+            }
+            typed => typed.to_owned(),
         };
         let look = Look::of(&spelt);
         if self.teams.0.keys().any(|known| *known == spelt || Look::of(known).is_like(&look)) {
@@ -91,8 +99,8 @@ impl Keyring {
         self.teams.0.iter().map(|(name, team)| (name.as_str(), team))
     }
 
-    /// Adds a user to a team, and returns what it is given: all that the team has, as far as it has not ended
-    /// at a time in seconds since 1970 and its provider is still there. A member is given that again.
+    /// Adds a user to a team, and returns what it is given: all that the team has, as far as it is current and has
+    /// not ended at a time in seconds since 1970. A member is given that again.
     ///
     /// # Errors
     ///
@@ -105,8 +113,9 @@ impl Keyring {
     ) -> Result<Renewed, Error> {
         self.check_active(&user)?;
         let (name, team) = self.team(name)?;
-        let good = |scope: &&Scope| scope.end >= now && self.find(&scope.provider).is_ok();
-        let scopes: Vec<Scope> = team.scopes.iter().filter(good).cloned().collect();
+        let good = |given: &&GivenScope| given.scope.end >= now && self.is_current(given);
+        let scopes: Vec<Scope> =
+            team.scopes.iter().filter(good).map(|given| given.scope.clone()).collect();
         let given = scopes.iter().map(|scope| self.given(&user, scope));
         let given = given.collect::<Result<_, Error>>()?;
         for scope in scopes {
@@ -140,9 +149,12 @@ impl Keyring {
         for (user, renewed) in &all {
             self.note_share(*user, &renewed.public, scope.clone(), Some(&name))?;
         }
+        let place = self.find(&scope.provider)?;
+        let (readers, of) = (self.readers_of(&place), Some(name.clone()));
         if let Some(team) = self.teams.0.get_mut(&name) {
-            team.scopes.retain(|known| *known != scope);
-            team.scopes.push(scope);
+            team.scopes.retain(|known| known.scope != scope);
+            let given = GivenScope { scope, place, readers, left: None, team: of, is_held: false };
+            team.scopes.push(given);
         }
         Ok(all.into_iter().map(|(_, renewed)| renewed).collect())
     }
@@ -159,11 +171,15 @@ impl Keyring {
         user: &UserName,
         now: u64,
     ) -> Result<Vec<Renewed>, Error> {
-        let (name, team) = self.team(name)?;
+        let name = text::name(name).map_err(|_| no_such(name))?;
         let by_it = |who: &UserName, of: &Option<String>| who == user && of.as_ref() == Some(&name);
         let shared = self.shares.0.get(user);
         let was_member = shared.is_some_and(|of| of.scopes.iter().any(|of| by_it(user, &of.team)));
-        if !team.members.contains(user) && !was_member {
+        let team = self.teams.0.get(&name);
+        if team.is_none() && !was_member {
+            return Err(no_such(&name));
+        }
+        if !was_member && team.is_some_and(|team| !team.members.contains(user)) {
             return Err(Error::NoMember { name });
         }
         let leaving = Leaving { scope: &|who, given| by_it(who, &given.team), rights: None };
@@ -172,27 +188,61 @@ impl Keyring {
         Ok(renewed)
     }
 
-    /// Disbands a team: takes back what its members were given as such.
+    /// Disbands a team: takes back what its members were given as such. Given again it serves again who stays.
     ///
     /// # Errors
     ///
     /// [`Error::NoTeam`], those of [`unshare`](Self::unshare).
     pub fn disband_team(&mut self, name: &str, now: u64) -> Result<Vec<Renewed>, Error> {
-        let (name, _) = self.team(name)?;
-        let by_it =
-            |_: &UserName, given: &super::shares::GivenScope| given.team.as_ref() == Some(&name);
-        let renewed = self.take_back(&Leaving { scope: &by_it, rights: None }, now)?;
+        let name = text::name(name).map_err(|_| no_such(name))?;
+        let by_it = |given: &GivenScope| given.team.as_ref() == Some(&name);
+        let was_there = self.shares.0.values().any(|shared| shared.scopes.iter().any(by_it));
+        if !was_there && !self.teams.0.contains_key(&name) {
+            return Err(no_such(&name));
+        }
+        let leaving = Leaving { scope: &|_, given| by_it(given), rights: None };
+        let renewed = self.take_back(&leaving, now)?;
         self.end_membership(&name, |_| true);
         self.teams.0.remove(&name);
         Ok(renewed)
     }
 
-    /// What the teams of a user were given.
-    pub(super) fn scopes_of_teams(&self, user: &UserName) -> Vec<(String, Scope)> {
-        let of = self.teams.0.iter().filter(|(_, team)| team.members.contains(user));
-        let all = of
-            .flat_map(|(name, team)| team.scopes.iter().map(|scope| (name.clone(), scope.clone())));
-        all.collect()
+    /// What the teams of a user were given, and is current.
+    pub(super) fn current_of_teams(&self, user: &UserName) -> Vec<GivenScope> {
+        let of = self.teams.0.values().filter(|team| team.members.contains(user));
+        of.flat_map(|team| &team.scopes).filter(|given| self.is_current(given)).cloned().collect()
+    }
+
+    /// Which scopes of teams are current, and of these authorities' readers.
+    pub(super) fn scopes_staying_in_teams(
+        &self,
+        authorities: &BTreeSet<Node>,
+    ) -> Vec<(String, usize)> {
+        let mut staying = Vec::new();
+        for (name, team) in &self.teams.0 {
+            for (at, given) in team.scopes.iter().enumerate() {
+                let is_there =
+                    self.authority_of(&given.place).is_ok_and(|of| authorities.contains(&of));
+                if is_there && self.is_current(given) {
+                    staying.push((name.clone(), at));
+                }
+            }
+        }
+        staying
+    }
+
+    /// Notes that scopes of teams are given for the readers of now, too.
+    pub(super) fn extend_teams(&mut self, staying: &[(String, usize)]) {
+        for (name, at) in staying {
+            let given = self.teams.0.get(name).and_then(|team| team.scopes.get(*at));
+            let Some(readers) = given.map(|given| self.readers_of(&given.place)) else { continue };
+            let given = self.teams.0.get_mut(name).and_then(|team| team.scopes.get_mut(*at));
+            if let Some(given) = given {
+                given.readers.extend(readers);
+                given.readers.sort_unstable();
+                given.readers.dedup();
+            }
+        }
     }
 
     pub(super) fn leave_all_teams(&mut self, user: &UserName) {
@@ -215,14 +265,17 @@ impl Keyring {
     }
 
     fn team(&self, name: &str) -> Result<(String, &Team), Error> {
-        let unknown = || Error::NoTeam { name: shown(name) };
-        let spelt = text::name(name).map_err(|_| unknown())?;
-        let team = self.teams.0.get(&spelt).ok_or_else(unknown)?;
+        let spelt = text::name(name).map_err(|_| no_such(name))?;
+        let team = self.teams.0.get(&spelt).ok_or_else(|| no_such(name))?;
         Ok((spelt, team))
     }
 }
 
-/// The one spelling of a name or a speciality.
+fn no_such(name: &str) -> Error {
+    Error::NoTeam { name: name.to_owned() }
+}
+
+/// The one spelling of a name.
 fn spelt(typed: &str) -> Result<String, Error> {
     let spelt = text::name(typed).map_err(|why| no_team(typed, why))?;
     match spelt.len() {
@@ -232,10 +285,5 @@ fn spelt(typed: &str) -> Result<String, Error> {
 }
 
 fn no_team(typed: &str, why: &'static str) -> Error {
-    Error::Team { name: shown(typed), why }
-}
-
-/// What somebody typed, in one short line.
-fn shown(typed: &str) -> String {
-    typed.chars().take(64).collect::<String>().escape_default().to_string()
+    Error::Team { name: typed.to_owned(), why }
 }

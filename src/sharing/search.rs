@@ -30,7 +30,12 @@ impl User {
             return Err(message::Error::Expired { what: Kind::Right.name() }.into());
         }
         let place = (right.head.owner, right.right.id);
-        if self.rights.get(&place).is_none_or(|held| held.right.right.made <= right.right.made) {
+        // Of two that were made in one second the one stays that shows that the other has ended.
+        let is_newer = |held: &Held| {
+            let made = held.right.right.made;
+            made < right.right.made || made == right.right.made && !held.right.ends(&right)
+        };
+        if self.rights.get(&place).is_none_or(is_newer) {
             self.rights.insert(place, Held { given, right });
         }
         Ok(place)

@@ -179,7 +179,7 @@ PYTHON_WITH_KEYS = {
 RUST = {
     "lock": set(),
     "stop": set(),
-    "pool": {"stop"},
+    "pool": {"lock", "stop"},
     "operations": {"lock"},
     "wire": set(),
     "keys": {"operations"},

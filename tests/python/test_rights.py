@@ -336,3 +336,19 @@ def test_the_log_names_the_user_who_searched(tmp_path) -> None:
     entries = mopse.sharing.Witness(scene.owner.key).entries(scene.cloud, scene.owner)
     who = entries.filter(pl.col("what") == "count")["who"].to_list()
     assert who == [f"/user/{user.name.hex()}", ""]
+
+
+def test_of_rights_that_were_given_in_one_second_the_later_one_stays() -> None:
+    scene = Scene(SCHEMA, *TABLES)
+    scene.send("clinic", TABLES["clinic"])
+    user, other = User.generate(), User.generate()
+    for one in (user, other):
+        scene.owner.delegate(one.public, age=(40, 80))
+    [first] = scene.owner.suspend(other.public)[user.public]
+    scene.owner.reinstate(other.public)
+    [last] = scene.owner.suspend(other.public)[user.public]
+    scene.enroll()
+    user.accept(last)
+    user.accept(first)
+    found = scene.cloud.count(user.query(age=(50, 60)))
+    assert found == rows_of(pl.col("age").is_between(50, 60), paths=("clinic",))

@@ -93,6 +93,30 @@ def test_a_portion_is_shared_alone(scene):
     assert {*asked(scene, doctor).columns} == {"id", "age", "name", "provider"}
 
 
+def test_more_grants_never_open_fewer_records(scene):
+    doctor = mopse.User.generate()
+    doctor.accept(scene.owner.share(doctor.public, "hospital", portions=["contact"]))
+    everybody = sorted(f"name of {one}" for one in ALL if one.startswith("hospital "))
+    query = scene.owner.query(age=(0, 99))
+    answer = scene.cloud.search(query)
+
+    def names() -> list[str]:
+        found, _ = doctor.decrypt(answer, query, faults="report")
+        return sorted(found["name"])
+
+    assert names() == everybody
+    one = {"ids": ["hospital 1"], "portions": ["rest"]}
+    doctor.accept(scene.owner.share(doctor.public, "hospital", **one))
+    assert names() == everybody, "of two the column that was asked for is closed"
+    assert answer.unchecked == ("age",)
+    found, _ = doctor.decrypt(answer, query, faults="report")
+    assert found["age"].drop_nulls().to_list() == [42]
+    # Of the one that is open, what was asked for is checked.
+    outside = mopse.Query._with_ranges(bytes(query), {"age": (43, 99)})
+    found, _ = doctor.decrypt(answer, outside, faults="report")
+    assert "name of hospital 1" not in found["name"]
+
+
 def test_nobody_else_takes_or_opens_what_is_sealed_to_a_user(scene):
     doctor, other = mopse.User.generate(), mopse.User.generate()
     sealed = scene.owner.share(doctor.public, "hospital")

@@ -24,7 +24,7 @@ from mopse.cli._open_owner import (
 from mopse.cli._output import counted, print_document, print_table, rows_of
 from mopse.cli._schema_file import naming
 from mopse.cli._session import add_cloud, add_documented, opened_cloud
-from mopse.errors import DamagedFileError, InvalidInputError, SignatureError
+from mopse.errors import DamagedFileError, InvalidInputError, MopseError, SignatureError
 
 __all__ = ["add", "of_user", "public_keys"]
 
@@ -121,11 +121,15 @@ def add(does: Commands) -> None:
     shared.set_defaults(run=_shared)
 
 
-def of_user(given: argparse.Namespace, change: Change) -> Change:
-    """Return what changes something of the user of a file, and names that file in errors."""
+def of_user(
+    given: argparse.Namespace,
+    change: Change,
+    *errors: type[MopseError],
+) -> Change:
+    """Return what changes something of the user of a file, and names that file in its errors."""
 
     def named(owner: mopse.Owner) -> Mapping[bytes, list[bytes]]:
-        with naming(given.user, DamagedFileError, SignatureError, InvalidInputError):
+        with naming(given.user, DamagedFileError, SignatureError, *errors):
             return change(owner)
 
     return named
@@ -162,13 +166,15 @@ def _renew_readers(given: argparse.Namespace) -> None:
 def _unshare(given: argparse.Namespace) -> None:
     public = public_keys(given.user)
     take = mopse.Owner.revoke_user if given.for_good else mopse.Owner.unshare
-    owner, written = given_anew(given, of_user(given, lambda owner: take(owner, public)))
+    end = of_user(given, lambda owner: take(owner, public), InvalidInputError)
+    owner, written = given_anew(given, end)
     _tell_left(given, owner, public, written, "")
 
 
 def _suspend(given: argparse.Namespace) -> None:
     public = public_keys(given.user)
-    owner, written = given_anew(given, of_user(given, lambda owner: owner.suspend(public)))
+    suspend = of_user(given, lambda owner: owner.suspend(public), InvalidInputError)
+    owner, written = given_anew(given, suspend)
     _tell_left(given, owner, public, written, " until it is reinstated")
 
 
@@ -188,7 +194,7 @@ def _tell_left(
 
 def _reinstate(given: argparse.Namespace) -> None:
     public = public_keys(given.user)
-    give = of_user(given, lambda owner: {public: owner.reinstate(public)})
+    give = of_user(given, lambda owner: {public: owner.reinstate(public)}, InvalidInputError)
     owner, written = given_anew(given, give)
     say(
         given,

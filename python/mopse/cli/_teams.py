@@ -21,6 +21,7 @@ from mopse.cli._open_owner import (
 from mopse.cli._output import counted, print_document, print_table, rows_of
 from mopse.cli._owner_readers import of_user, public_keys
 from mopse.cli._session import add_cloud, add_documented
+from mopse.cli._tables import as_ids
 
 __all__ = ["add"]
 
@@ -78,6 +79,15 @@ def add(commands: Commands) -> None:
     )
     share.add_argument("team", help="the team")
     share.add_argument("provider", metavar="PATH", help="the provider, as in hospital/ward")
+    share.add_argument(
+        "--id",
+        action="append",
+        metavar="ID",
+        help="the id of a record to give; may be repeated (default: all records)",
+    )
+    share.add_argument(
+        "--text-ids", action="store_true", help="take ids as text also where all are whole numbers"
+    )
     share.add_argument(
         "--portion",
         action="append",
@@ -151,10 +161,11 @@ def _join(given: argparse.Namespace) -> None:
 
 def _share(given: argparse.Namespace) -> None:
     days = None if given.expires_in is None else datetime.timedelta(days=given.expires_in)
+    ids = None if given.id is None else as_ids(given.id, text_ids=given.text_ids)
     _, written = given_anew(
         given,
         lambda owner: owner.share_with_team(
-            given.team, given.provider, portions=given.portion, expires_in=days
+            given.team, given.provider, ids, portions=given.portion, expires_in=days
         ),
     )
     _tell(given, written, f"Team {given.team} is given records of {given.provider}")
