@@ -104,7 +104,7 @@ impl Keyring {
     ///
     /// # Errors
     ///
-    /// [`Error::NoTeam`], those of [`given`](Self::given); nothing is changed then.
+    /// [`Error::NoTeam`], those of a grant; nothing is changed then.
     pub(crate) fn join_team(
         &mut self,
         name: &str,
@@ -133,7 +133,7 @@ impl Keyring {
     ///
     /// # Errors
     ///
-    /// [`Error::NoTeam`], those of [`given`](Self::given); nothing is changed then.
+    /// [`Error::NoTeam`], those of a grant; nothing is changed then.
     pub fn share_with_team(&mut self, name: &str, scope: Scope) -> Result<Vec<Renewed>, Error> {
         let (name, team) = self.team(name)?;
         // Whether it can be given at all does not depend on there being members.
