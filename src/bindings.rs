@@ -15,6 +15,7 @@ mod given;
 mod message;
 mod party;
 mod plot;
+mod reencryption;
 mod requests;
 mod rights;
 mod schema;
@@ -246,6 +247,10 @@ mod _mopse {
 
     #[pymodule]
     mod sharing {
+        #[pymodule_export]
+        use crate::bindings::reencryption::{
+            ReaderKeys, ReencryptionProxy, label, re_encryption_key, readers_epochs, wrap,
+        };
         #[pymodule_export]
         use crate::bindings::sharing::{
             PublishedKeys, PublishedServer, by_chunk, by_escrow, by_kept, by_list, by_norm,

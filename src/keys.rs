@@ -94,6 +94,8 @@ pub enum Purpose {
     Pseudonym,
     /// By how many days the dates of a subject are shifted where they are de-identified.
     Shift,
+    /// Scalars of re-encryption: a party's for a portion (the label is its name) in a readers' epoch, and a user's.
+    Reencryption,
     /// Randomness of a party that was made from a seed, for experiments that must repeat.
     Seed,
 }
@@ -122,6 +124,7 @@ impl Purpose {
             Self::Slot => "slot",
             Self::Pseudonym => "pseudonym",
             Self::Shift => "shift",
+            Self::Reencryption => "reencryption",
             Self::Seed => "seed",
         }
     }

@@ -12,7 +12,7 @@
 //! HPKE   = base mode, HKDF-SHA256, AES-256-GCM;  kem = X25519, or X-Wing: ML-KEM-768 with X25519
 //! ```
 //!
-//! What the literature has instead, published forms beside hardened ones: [`reencryption`].
+//! Grants that are wrapped once for all readers, and what the literature has: [`reencryption`].
 //!
 //! A [right to search](crate::party::rights) is sealed in the same way. Users also ask: see [`request`].
 //!

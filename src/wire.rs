@@ -164,6 +164,16 @@ kinds! {
     PublishedPortion = b"MOPSEPPO", 1, "the encrypted portion";
     /// A capsule re-encrypted for a user, as published.
     PublishedRelease = b"MOPSEPRE", 1, "the re-encrypted capsule";
+    /// A grant that a capsule closes, for all who are given a re-encryption key.
+    Envelope = b"MOPSEENV", 1, "the envelope";
+    /// What turns the capsules of a portion and readers' epoch into those of a user.
+    ReencryptionKey = b"MOPSERKY", 1, "the re-encryption key";
+    /// The public key that re-encryption keys are made for.
+    ReencryptionPublic = b"MOPSERPK", 1, "the public key";
+    /// A capsule re-encrypted for a user.
+    Released = b"MOPSEREL", 1, "the re-encrypted capsule";
+    /// A role's secret key, sealed to a user.
+    SealedRole = b"MOPSESRL", 1, "the sealed role";
     /// What a provider states of all that it holds.
     Seal = b"MOPSESEA", 1, "the seal";
     /// A share of a secret.

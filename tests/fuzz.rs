@@ -46,6 +46,7 @@ use mopse::sharing;
 use mopse::sharing::pairing::field::Element;
 use mopse::sharing::pairing::{G1, G2, Gt, Scalar};
 use mopse::sharing::reencryption::published::{Capsule, Ciphertext, Keys, Released};
+use mopse::sharing::reencryption::{self, Envelope, Label, Proxy};
 use mopse::sharing::request::Address;
 use mopse::sharing::user::{Algorithm, User};
 use mopse::wire;
@@ -199,6 +200,30 @@ fn re_encrypted() -> [(&'static str, Vec<u8>); 3] {
     ]
 }
 
+/// The member that a role's key is handed to.
+fn member() -> &'static User {
+    static MEMBER: OnceLock<User> = OnceLock::new();
+    MEMBER.get_or_init(|| User::of(Algorithm::X25519, key()))
+}
+
+/// What travels in the re-encryption of a grant: what only one party may have made, and what anybody may.
+fn wrapped(owner: &Keyring) -> ([(&'static str, Vec<u8>); 4], (&'static str, Vec<u8>)) {
+    let label = Label::of(owner, "hospital", "rest", None).expect("there is one");
+    let keys = reencryption::Keys::of(key());
+    let envelope = Envelope::wrap(owner, &label, u64::MAX).expect("it is the owner's");
+    let key = reencryption::Key::make(owner, &label, keys.public()).expect("it is the owner's");
+    let mut proxy = Proxy::new();
+    proxy.receive(&key);
+    let released = proxy.re_encrypt(&envelope, &keys.public().name()).expect("it has the key");
+    let signed = [
+        ("envelope", envelope.encode().to_vec()),
+        ("re-encryption key", key.encode().to_vec()),
+        ("public key", keys.public().encode().to_vec()),
+        ("role", keys.hand(member().public()).expect("a good key")),
+    ];
+    (signed, ("released", released.encode()))
+}
+
 fn messages() -> Messages {
     let mut owner = owner(1);
     owner.declare_proven(vec!["age".into(), "sbp".into()]).expect("they are fields");
@@ -315,7 +340,9 @@ fn messages() -> Messages {
         ("keyring", saved::seal(&hospital, b"password", CHEAP).expect("the cost is sane")),
         ("keyring", saved::seal(&ward, b"password", CHEAP).expect("the cost is sane")),
     ];
-    let [portion, capsule, released] = re_encrypted();
+    let [portion, capsule, re_encrypted] = re_encrypted();
+    let (wrapped, released) = wrapped(&owner);
+    let signed: Vec<_> = signed.into_iter().chain(wrapped).collect();
     let unsigned = vec![
         ("announcements", announcements),
         ("chain", ward.certificates()),
@@ -335,6 +362,7 @@ fn messages() -> Messages {
         ("witness", Witness::new(owner.owner(), Some([9; 32])).encode()),
         portion,
         capsule,
+        re_encrypted,
         released,
     ];
     let query = Query::decode(&lookup).expect("just made");
@@ -399,6 +427,11 @@ fn taken(bytes: &[u8]) -> Vec<(&'static str, Option<Vec<u8>>)> {
     note(&mut all, "encrypted portion", Ciphertext::decode(bytes), |one| Some(one.encode()));
     note(&mut all, "capsule", Capsule::decode(bytes), |one| Some(one.encode()));
     note(&mut all, "re-encrypted capsule", Released::decode(bytes), |one| Some(one.encode()));
+    note(&mut all, "envelope", Envelope::decode(bytes), |_| None);
+    note(&mut all, "re-encryption key", reencryption::Key::decode(bytes), |_| None);
+    note(&mut all, "public key", reencryption::Public::decode(bytes), |_| None);
+    note(&mut all, "role", reencryption::Keys::handed(member(), bytes), |_| None);
+    note(&mut all, "released", reencryption::Released::decode(bytes), |one| Some(one.encode()));
     let _ = announcement::owner_of(bytes);
     let _ = Permission::decode_head(bytes);
     let _ = Seal::decode_head(bytes);

@@ -4,16 +4,21 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "support/scene.rs"]
+mod scene;
+
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use mopse::keys::Key;
 use mopse::operations::{Counts, Operation};
+use mopse::party::grants::{Grant, Grants};
 use mopse::scheme::clww::{self, Clww};
 use mopse::scheme::lewi_wu::{self, LewiWu};
 use mopse::scheme::opse::Opse;
 use mopse::scheme::{RANGE, Scheme};
 use mopse::sharing::pairing::G2;
 use mopse::sharing::reencryption::published::Keys;
+use mopse::sharing::reencryption::{self, Envelope, Label, Proxy};
 use serde::Deserialize;
 
 static TURN: Mutex<()> = Mutex::new(());
@@ -191,4 +196,50 @@ fn public_key_operations_of_the_published_re_encryption_are_per_portion_whatever
         assert_eq!(*user.open(&ciphertext, &released).unwrap(), plaintext);
         assert_eq!(took(), (0, 1), "what bares the mask");
     }
+}
+
+#[test]
+fn public_key_operations_of_re_encryption_are_per_label_and_user_and_none_for_a_record() {
+    let _turn = turn();
+    let mut owner = scene::owner(1);
+    let hospital = owner.authorize("hospital", &[]).unwrap();
+    let cloud = scene::Cloud::of(&mut owner);
+    let label = Label::of(&owner, "hospital", "rest", None).unwrap();
+    let keys: Vec<_> = (0..20).map(|_| reencryption::Keys::generate().unwrap()).collect();
+    Envelope::wrap(&owner, &label, u64::MAX).unwrap(); // pairs the generators, once in a process
+    let asymmetric = |took: &Counts| {
+        (took[Operation::Pairing], took[Operation::Power], took[Operation::Encapsulation])
+    };
+    let (mut lengths, mut proxy, mut next) = (Vec::new(), Proxy::new(), 0);
+    for records in [1, 100] {
+        let rows: Vec<scene::Row> = (next..next + records).map(|id| (id, 40, None)).collect();
+        next += records;
+        let (upload, took) = counted(|| scene::upload(&hospital, &rows));
+        assert_eq!(asymmetric(&took), (0, 0, 0), "sealing");
+        cloud.receive(&upload).unwrap();
+        let (envelope, took) = counted(|| Envelope::wrap(&owner, &label, u64::MAX).unwrap());
+        assert_eq!(asymmetric(&took), (0, 2, 0), "the capsule and what it closes");
+        lengths.push(envelope.encode().len());
+        for keys in &keys {
+            let (key, took) =
+                counted(|| reencryption::Key::make(&owner, &label, keys.public()).unwrap());
+            assert_eq!(asymmetric(&took), (0, 1, 0), "the re-encryption key");
+            proxy.receive(&key);
+        }
+        let name = keys[3].public().name();
+        let (released, took) = counted(|| proxy.re_encrypt(&envelope, &name).unwrap());
+        assert_eq!(asymmetric(&took), (1, 0, 0), "the re-encryption");
+        let (grant, took) = counted(|| keys[3].open(&envelope, &released).unwrap());
+        assert_eq!(asymmetric(&took), (0, 1, 0), "what bares the grant");
+        let mut grants = Grants::default();
+        grants.add(Grant::decode(&grant).unwrap(), scene::NOW).unwrap();
+        let answer = cloud.answer(&scene::ask(&owner, &[scene::age(0, 120)])).unwrap();
+        let open =
+            |part| grants.open_part(part, &[scene::age(0, 120)], &scene::schema(), scene::NOW);
+        let (opened, took) = counted(|| answer.parts.iter().map(open).collect::<Vec<_>>());
+        let found: usize = opened.iter().map(|part| part.as_ref().unwrap().handles.len()).sum();
+        assert_eq!(found, usize::try_from(next).unwrap());
+        assert_eq!(asymmetric(&took), (0, 0, 0), "opening records");
+    }
+    assert_eq!(lengths[0], lengths[1], "whatever the number of records and of users");
 }

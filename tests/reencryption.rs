@@ -3,13 +3,16 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+#[path = "support/points.rs"]
+mod points;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use ark_bls12_381::{Bls12_381, Fq, Fq12, Fr, G1Affine, G2Affine};
 use ark_ec::pairing::Pairing;
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{Field, PrimeField};
-use ark_serialize::{CanonicalDeserialize, CanonicalSerialize};
+use ark_serialize::CanonicalDeserialize;
 use mopse::sharing::Error;
 use mopse::sharing::pairing::field::Element;
 use mopse::sharing::pairing::{G1, G2, Gt, Scalar};
@@ -18,6 +21,7 @@ use mopse::sharing::reencryption::published::{
     Access, CHUNK_LEN, Capsule, Chunk, Ciphertext, Files, Keys, Label, Released, Server,
 };
 use mopse::wire;
+use points::{bad_points, bytes_of};
 use proptest::prelude::*;
 
 const RECORD: &[u8] =
@@ -74,12 +78,6 @@ fn scalar(number: u64) -> Scalar {
     Scalar::decode(&bytes, "a number").unwrap()
 }
 
-fn bytes_of(value: &impl CanonicalSerialize) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    value.serialize_compressed(&mut bytes).unwrap();
-    bytes
-}
-
 fn other(scalar: &Scalar) -> Fr {
     Fr::from_le_bytes_mod_order(scalar.encode().as_slice())
 }
@@ -99,6 +97,8 @@ fn groups_and_pairing_are_those_of_another_implementation() {
         let (p, q) = (G1::generator().power(&a), G2::generator().power(&b));
         let theirs = (G1Affine::generator() * other(&a), G2Affine::generator() * other(&b));
         assert_eq!(p.encode()[..], bytes_of(&theirs.0.into_affine()));
+        assert_eq!(p, G1::of_generator(&a));
+        assert_eq!(Gt::generator().power(&a), Gt::of_generator(&a));
         assert_eq!(q.encode()[..], bytes_of(&theirs.1.into_affine()));
         let (ours, theirs) = (Gt::pairing(&p, &q), Bls12_381::pairing(theirs.0, theirs.1).0);
         assert_eq!(ours.encode()[..], bytes_of(&theirs));
@@ -112,7 +112,7 @@ fn groups_and_pairing_are_those_of_another_implementation() {
 
 /// Numbers with few bits, and next to powers of what the curve is made of: where digits carry.
 #[test]
-fn a_power_in_the_target_group_is_that_of_another_implementation_at_the_edges_too() {
+fn powers_are_those_of_another_implementation_at_the_edges_too() {
     let (ours, theirs) =
         (Gt::generator(), Bls12_381::pairing(G1Affine::generator(), G2Affine::generator()));
     let z = Fr::from(0xd201_0000_0001_0000_u64);
@@ -124,6 +124,9 @@ fn a_power_in_the_target_group_is_that_of_another_implementation_at_the_edges_to
         let scalar = Scalar::decode(&bytes_of(&number), "it").unwrap();
         let expected = theirs.0.pow(number.into_bigint());
         assert_eq!(ours.power(&scalar).encode()[..], bytes_of(&expected), "{number}");
+        assert_eq!(Gt::of_generator(&scalar).encode()[..], bytes_of(&expected), "{number}");
+        let expected = (G1Affine::generator() * number).into_affine();
+        assert_eq!(G1::of_generator(&scalar).encode()[..], bytes_of(&expected), "{number}");
     }
 }
 
@@ -447,36 +450,6 @@ fn chunks_in_a_subfield_are_read_without_anything() {
 }
 
 // Bad input
-
-/// A point of a curve that is outside the group, and bytes that are none.
-fn bad_points<A: AffineRepr<BaseField = F>, F: Field>(
-    point: impl Fn(F) -> Option<A>,
-) -> Vec<Vec<u8>> {
-    let outside = (1_u64..).find_map(|x| {
-        point(F::from(x)).filter(|at| !at.mul_bigint(order()).into_affine().is_zero())
-    });
-    let off = (1_u64..).find(|&x| point(F::from(x)).is_none()).unwrap();
-    let good = bytes_of(&A::generator());
-    let mut off_curve = bytes_of(&F::from(off));
-    off_curve.reverse(); // the highest byte first
-    off_curve[0] |= 0x80;
-    let mut uncompressed = good.clone();
-    uncompressed[0] &= 0x7f;
-    let mut above_p = vec![0xff; good.len()];
-    above_p[0] = 0x9f;
-    vec![
-        bytes_of(&outside.unwrap()),
-        off_curve,
-        uncompressed,
-        above_p,
-        good[1..].to_vec(),
-        Vec::new(),
-    ]
-}
-
-fn order() -> <Fr as PrimeField>::BigInt {
-    Fr::MODULUS
-}
 
 #[test]
 fn points_off_the_curve_outside_the_group_and_the_identity_are_refused() {

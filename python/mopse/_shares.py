@@ -16,7 +16,7 @@ from mopse.errors import InvalidInputError
 from mopse.messages import as_message
 from mopse.schema import Schema
 
-__all__ = ["Sharing", "grant", "last_second", "scopes_of"]
+__all__ = ["Sharing", "grant", "last_second", "portion_scope", "scopes_of"]
 
 _TakeBack: TypeAlias = Callable[[_mopse.party.Keyring, bytes, int], list[tuple[bytes, list[bytes]]]]
 
@@ -464,6 +464,14 @@ def grant(
 ) -> bytes:
     """Return what opens a provider's records; see `Provider.grant`."""
     return party._keyring.grant(*_scope(party, provider, ids, portions, expires_in))
+
+
+def portion_scope(
+    party: Sharing, provider: str, portion: str, expires_in: datetime.timedelta | None
+) -> tuple[str, str, int]:
+    """Return provider, portion and end of a grant of one portion as the core takes them."""
+    path, _, named, end = _scope(party, provider, None, [portion], expires_in)
+    return path, (named or [portion])[0], end
 
 
 def _scope(

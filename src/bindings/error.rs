@@ -312,12 +312,14 @@ fn of_sharing(error: &sharing::Error) -> Exception {
         | sharing::Error::Unknown { .. }
         | sharing::Error::Wider { .. } => InvalidInputError::new_err,
         sharing::Error::Group { .. } | sharing::Error::Identity { .. } => DamagedFileError::new_err,
-        sharing::Error::NotGranted
+        sharing::Error::NoReencryptionKey
+        | sharing::Error::NotGranted
         | sharing::Error::OtherAddress
         | sharing::Error::OtherLabel { .. }
-        | sharing::Error::OtherUser => ScopeError::new_err,
+        | sharing::Error::OtherUser
+        | sharing::Error::OtherWrapping { .. } => ScopeError::new_err,
         sharing::Error::Closed { .. } | sharing::Error::Sealed => DecryptionError::new_err,
-        sharing::Error::Mislabelled { .. } => SignatureError::new_err,
+        sharing::Error::Mislabelled { .. } | sharing::Error::Possession => SignatureError::new_err,
         sharing::Error::OtherRequest => AnswerError::new_err,
         sharing::Error::Keys(error) => of_keys(error),
         sharing::Error::Message(error) => of_message(error),

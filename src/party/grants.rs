@@ -600,6 +600,20 @@ impl Keyring {
     ///
     /// [`message::Error::Scope`] names a provider whose key this one cannot derive.
     pub fn grant(&self, provider: &Node, share: &Share<'_>) -> Result<Zeroizing<Vec<u8>>, Error> {
+        self.grant_in(provider, share, self.readers_of(provider))
+    }
+
+    /// Makes a grant of what a provider at or below this one sealed in some readers' epochs.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`grant`](Self::grant).
+    pub(crate) fn grant_in(
+        &self,
+        provider: &Node,
+        share: &Share<'_>,
+        readers: Vec<Epoch>,
+    ) -> Result<Zeroizing<Vec<u8>>, Error> {
         let key = self.key_of(provider)?;
         let handles = share.ids.map(|ids| ids.handles(&key.child(Purpose::Handle, b"", 0)));
         let opener = |readers: Epoch| {
@@ -611,13 +625,35 @@ impl Keyring {
             provider: provider.clone(),
             holder: share.holder.to_vec(),
             end: share.end,
-            openers: self.readers_of(provider).into_iter().map(opener).collect(),
+            openers: readers.into_iter().map(opener).collect(),
             issuer: self.chain.clone(),
         };
         let mut message = grant.message();
         let signature = self.sign(&message);
         message.append(&signature);
         Ok(message)
+    }
+
+    /// All readers' epochs of a provider at or below this one, the present one last.
+    #[must_use]
+    pub fn readers(&self, provider: &Node) -> Vec<Epoch> {
+        self.readers_of(provider)
+    }
+
+    /// What the scalar is made of that re-encryption has for a portion of a provider at or below this one in a
+    /// readers' epoch. Whoever reads the portion derives it not.
+    ///
+    /// # Errors
+    ///
+    /// [`message::Error::Scope`] names a provider whose key this one cannot derive.
+    pub(crate) fn reencryption_material(
+        &self,
+        provider: &Node,
+        portion: &str,
+        readers: Epoch,
+    ) -> Result<Key, Error> {
+        let (key, label) = (self.key_of(provider)?, portion.as_bytes());
+        Ok(key.child_in(Purpose::Reencryption, label, readers.number, readers.salt()))
     }
 }
 

@@ -97,6 +97,10 @@ pub enum Error {
         what: &'static str,
     },
 
+    /// A public key comes without proof that its secret is known.
+    #[error("the public key does not show that whoever made it knows its secret")]
+    Possession,
+
     /// A name is empty or too long.
     #[error("a name has {got} bytes, expected 1 to 255")]
     Name {
@@ -130,6 +134,17 @@ pub enum Error {
         /// Which of them.
         what: &'static str,
     },
+
+    /// Two that belong together are of different portions, readers' epochs or users.
+    #[error("{what} is of another owner, provider, portion, readers' epoch or user")]
+    OtherWrapping {
+        /// Which of them.
+        what: &'static str,
+    },
+
+    /// A server has no re-encryption key.
+    #[error("there is no re-encryption key for this user, of this portion and readers' epoch")]
+    NoReencryptionKey,
 
     /// A chunk is empty or too long.
     #[error("the chunk has {got} bytes, expected 1 to 64")]

@@ -27,6 +27,7 @@
 //! The curve: draft-irtf-cfrg-pairing-friendly-curves. The arithmetic: `blst`, audited by NCC in January 2021, and
 //! `blstrs`, which makes it safe to call; its own powers in GT branch on the scalar and are not used.
 
+mod base;
 pub mod field;
 
 use std::fmt;
@@ -92,6 +93,20 @@ impl Scalar {
         Err(keys::Error::Randomness.into())
     }
 
+    /// A number of 512 bits modulo r, little-endian: of uniform ones each comes with a chance of 1/r, but for 2^-256.
+    pub(super) fn of_wide(wide: &[u8; 2 * SCALAR_LEN]) -> Self {
+        let shift = blstrs::Scalar::from(1 << 32).square().square(); // 2^128
+        let number = wide.rchunks(16).fold(blstrs::Scalar::ZERO, |number, part| {
+            let mut low = Zeroizing::new([0; SCALAR_LEN]);
+            low[..part.len()].copy_from_slice(part);
+            // Below 2^128, and so one.
+            let part: Option<_> = blstrs::Scalar::from_bytes_le(&low).into();
+            number * shift + part.unwrap_or(blstrs::Scalar::ZERO)
+        });
+        // 0 with a chance of 2^-255.
+        if number.is_zero_vartime() { Self::of(blstrs::Scalar::ONE) } else { Self::of(number) }
+    }
+
     /// Reads one; `what` is what errors call it.
     ///
     /// # Errors
@@ -137,6 +152,12 @@ impl Scalar {
     #[must_use]
     pub fn times(&self, other: &Self) -> Self {
         Self::of(self.number() * other.number())
+    }
+
+    /// The sum of it and another; `None` for 0.
+    pub(super) fn plus(&self, other: &Self) -> Option<Self> {
+        let sum = self.number() + other.number();
+        (!sum.is_zero_vartime()).then(|| Self::of(sum))
     }
 }
 
@@ -206,6 +227,23 @@ curve_groups! {
     G2(G2Affine of G2Projective), 96;
 }
 
+impl G1 {
+    /// The power of the generator by a scalar, by tables.
+    #[must_use]
+    pub fn of_generator(scalar: &Scalar) -> Self {
+        count(Operation::Power, 1);
+        Self(base::in_g1(scalar))
+    }
+}
+
+impl G2 {
+    /// It, times another; `None` for the identity.
+    pub(super) fn times(&self, other: &Self) -> Option<Self> {
+        let product = G2Affine::from(G2Projective::from(self.0) + other.0);
+        (!bool::from(product.is_identity())).then_some(Self(product))
+    }
+}
+
 /// An element of the target group.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Gt(Element);
@@ -254,6 +292,13 @@ impl Gt {
             power = power.times(&power).times(&field::chosen(&products, which));
         }
         Self(power)
+    }
+
+    /// The power of Z by a scalar, by tables.
+    #[must_use]
+    pub fn of_generator(scalar: &Scalar) -> Self {
+        count(Operation::Power, 1);
+        Self(base::in_gt(scalar))
     }
 
     /// 1 over it.

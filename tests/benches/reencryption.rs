@@ -6,11 +6,16 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use mopse::sharing::Error;
+use mopse::party::shares::Scope;
+use mopse::party::{self, Keyring};
+use mopse::schema::{Field, Kind, Schema};
 use mopse::sharing::pairing::{G1, G2, Gt, Scalar};
 use mopse::sharing::reencryption::published::{
-    Access, Ciphertext, Files, Keys, Label, Released, Server, attacks,
+    self, Access, Ciphertext, Files, Keys, Released, Server, attacks,
 };
+use mopse::sharing::reencryption::{self, Envelope, Label, Proxy};
+use mopse::sharing::user::{Algorithm, User};
+use mopse::sharing::{self, Error};
 
 /// Calls of what takes long.
 const FEW: u32 = 7;
@@ -24,7 +29,7 @@ fn main() -> Result<(), Error> {
     for bytes in [0, 64 << 10, 1 << 20] {
         records(bytes)?;
     }
-    Ok(())
+    grants()
 }
 
 fn seconds<T>(call: impl FnOnce() -> T) -> f64 {
@@ -65,6 +70,62 @@ fn groups() -> Result<(), Error> {
     Ok(())
 }
 
+/// Grants that are wrapped once, beside grants that are sealed to each user.
+fn grants() -> Result<(), Error> {
+    let field = Field::new(Kind::Number, 0.0, 120.0, 1.0, None).map_err(party::Error::from)?;
+    let schema = Schema::new(vec![("age".into(), field)]).map_err(party::Error::from)?;
+    let mut owner = Keyring::generate(schema)?;
+    owner.authorize("hospital", &[])?;
+    let label = Label::of(&owner, "hospital", "rest", None)?;
+    let keys = reencryption::Keys::generate()?;
+    let (public, name) = (keys.public().encode().to_vec(), keys.public().name());
+    let envelope = Envelope::wrap(&owner, &label, u64::MAX)?;
+    let key = reencryption::Key::make(&owner, &label, keys.public())?;
+    let (sent, to_proxy) = (envelope.encode().to_vec(), key.encode().to_vec());
+    let mut proxy = Proxy::new();
+    proxy.receive(&key);
+    let released = proxy.re_encrypt(&envelope, &name)?;
+    let answer = released.encode();
+    let scalar = Scalar::generate()?;
+    let a = reencryption::scalar(&owner, &label)?;
+    report("capsule and what it closes, by tables", 20, || {
+        (G1::of_generator(&a.times(&scalar)), Gt::of_generator(&scalar))
+    });
+    report("the same, without tables", 20, || {
+        (G1::generator().power(&a.times(&scalar)), Gt::generator().power(&scalar))
+    });
+    report("envelope, whole", 20, || Envelope::wrap(&owner, &label, u64::MAX));
+    report("read a public key, with its proof", 20, || reencryption::Public::decode(&public));
+    report("re-encryption key, of a public key that was read", 20, || {
+        reencryption::Key::make(&owner, &label, keys.public())
+    });
+    report("read a re-encryption key", 20, || reencryption::Key::decode(&to_proxy));
+    report("re-encrypt, from bytes to bytes", 20, || {
+        Ok::<_, Error>(proxy.re_encrypt(&Envelope::decode(&sent)?, &name)?.encode())
+    });
+    report("open, of an envelope that was read", 20, || {
+        keys.open(&envelope, &reencryption::Released::decode(&answer)?)
+    });
+    report("open, from bytes to a grant", 20, || {
+        keys.open(&Envelope::decode(&sent)?, &reencryption::Released::decode(&answer)?)
+    });
+    for algorithm in [Algorithm::X25519, Algorithm::XWing] {
+        let (user, provider) = (User::generate(algorithm)?, "hospital".to_owned());
+        let portions = Some(vec!["rest".to_owned()]);
+        let scope = Scope { provider, ids: None, portions, end: u64::MAX };
+        let sealed = sharing::share(&mut owner, user.public(), scope.clone())?;
+        report(&format!("share with a user, {algorithm:?}"), 20, || {
+            sharing::share(&mut owner, user.public(), scope.clone())
+        });
+        report(&format!("open what is shared, {algorithm:?}"), 20, || user.open(&sealed));
+        println!("bytes of what is shared with a user, {algorithm:?}\t{}", sealed.len());
+    }
+    println!("bytes of an envelope\t{}", sent.len());
+    println!("bytes of a re-encryption key\t{}", to_proxy.len());
+    println!("bytes of an answer of the proxy\t{}", answer.len());
+    Ok(())
+}
+
 /// Key generation.
 fn keys() -> Result<(), Error> {
     for users in [10, 100, 1000] {
@@ -87,7 +148,8 @@ fn records(bytes: usize) -> Result<(), Error> {
     let user = server.join("ben", "physician", Files::All, 0)?;
     let plaintext = vec![b'x'; bytes];
     let (ciphertext, capsule) = owner.encrypt("visit", "medical", &plaintext)?;
-    let label = Label { owner: "ann".into(), file: "visit".into(), portion: "medical".into() };
+    let label =
+        published::Label { owner: "ann".into(), file: "visit".into(), portion: "medical".into() };
     server.receive("ann", capsule, 0)?;
     let (sent, released) = (ciphertext.encode(), server.release(&label, "ben")?.encode());
     let size = bytes >> 10;

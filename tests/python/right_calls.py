@@ -37,6 +37,7 @@ from mopse import (
 from mopse._mopse.message import Pieces
 from mopse.ciphers import legacy
 from mopse.evaluate import performance, security
+from mopse.sharing import reencryption
 from mopse.sharing.reencryption import published
 
 __all__ = [
@@ -351,6 +352,21 @@ def reencrypted() -> Published:
 
 
 REENCRYPTED = reencrypted()
+READER = reencryption.Keys(KEY)
+
+
+def wrapped(world: World) -> tuple[bytes, bytes, reencryption.Proxy]:
+    """Return an envelope, a re-encryption key for `READER`, and a proxy that has it."""
+    envelope = reencryption.wrap(world.owner, "a", "rest")
+    key = reencryption.reencryption_key(world.owner, "a", "rest", READER.public)
+    proxy = reencryption.Proxy()
+    proxy.receive(key)
+    return envelope, key, proxy
+
+
+def released(world: World) -> bytes:
+    envelope, _, proxy = wrapped(world)
+    return proxy.release(envelope, READER.name)
 
 
 @functools.cache
@@ -420,6 +436,9 @@ INSTANCES: dict[str, Callable[[World], Any]] = {
     "mopse.sharing.AuditLog": lambda w: w.log,
     "mopse.sharing.EmergencyArrangement": lambda w: w.arranged,
     "mopse.sharing.Witness": lambda w: w.witness,
+    "mopse.sharing.reencryption.Keys": lambda _: READER,
+    "mopse.sharing.reencryption.Label": lambda w: reencryption.label_of(wrapped(w)[0]),
+    "mopse.sharing.reencryption.Proxy": lambda w: wrapped(w)[2],
     "mopse.sharing.reencryption.published.Keys": lambda w: REENCRYPTED.user,
     "mopse.sharing.reencryption.published.Server": lambda w: reencrypted().server,
     "mopse.stores.Announcement": lambda w: w.announcement,
@@ -1146,6 +1165,34 @@ BY_CALL: dict[str, dict[str, Right]] = {
     "mopse.sharing.Witness.save": {"path": lambda _: str(Path(folder()) / "seen")},
     "mopse.sharing.Witness.watch": {"party": lambda w: w.owner},
     "mopse.sharing.check_log": {"path": lambda w: _audited(w)},
+    "mopse.sharing.reencryption.Keys": {"secret": same(KEY)},
+    "mopse.sharing.reencryption.Keys.from_role": {
+        "member": lambda w: w.doctor,
+        "handed": lambda w: READER.hand(w.doctor.public),
+    },
+    "mopse.sharing.reencryption.Keys.hand": {"member": lambda w: w.doctor.public},
+    "mopse.sharing.reencryption.Keys.open": {
+        "envelope": lambda w: wrapped(w)[0],
+        "released": released,
+    },
+    "mopse.sharing.reencryption.Proxy.forget": {"user": same(READER.name)},
+    "mopse.sharing.reencryption.Proxy.receive": {"key": lambda w: wrapped(w)[1]},
+    "mopse.sharing.reencryption.Proxy.release": {
+        "envelope": lambda w: wrapped(w)[0],
+        "user": same(READER.name),
+    },
+    "mopse.sharing.reencryption.Label": {
+        **{"owner": same(KEY), "provider": same("a"), "portion": same("rest"), "epoch": same(0)},
+    },
+    "mopse.sharing.reencryption.epochs": {"party": lambda w: w.owner, "provider": same("a")},
+    "mopse.sharing.reencryption.label_of": {"envelope": lambda w: wrapped(w)[0]},
+    "mopse.sharing.reencryption.reencryption_key": {
+        **{"party": lambda w: w.owner, "provider": same("a"), "portion": same("rest")},
+        "public": same(READER.public),
+    },
+    "mopse.sharing.reencryption.wrap": {
+        **{"party": lambda w: w.owner, "provider": same("a"), "portion": same("rest")},
+    },
     "mopse.sharing.reencryption.published.Keys.decrypt": {
         "ciphertext": same(REENCRYPTED.ciphertext),
         "released": same(REENCRYPTED.released),

@@ -23,6 +23,8 @@ SECRET = {
     *("mopse.attacks.Deployment", "mopse.attacks.Marks", "mopse.ciphers.Cipher"),
     "mopse.attacks.LoginStore",
     *("mopse.ciphers.legacy.LegacyCipher", "mopse.rsa.PrivateKey"),
+    "mopse.sharing.reencryption.Keys",
+    "mopse.sharing.reencryption.Proxy",
     "mopse.sharing.reencryption.published.Keys",
     "mopse.sharing.reencryption.published.Server",
 }

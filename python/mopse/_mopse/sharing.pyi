@@ -4,16 +4,54 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
+from mopse._mopse.party import Grants, Keyring
+
 __all__ = [
     "PublishedKeys",
     "PublishedServer",
+    "ReaderKeys",
+    "ReencryptionProxy",
     "by_chunk",
     "by_escrow",
     "by_kept",
     "by_list",
     "by_norm",
     "by_re_encryption_key",
+    "label",
+    "re_encryption_key",
+    "readers_epochs",
+    "wrap",
 ]
+
+@final
+class ReaderKeys:
+    def __new__(cls, secret: bytes | None) -> ReaderKeys: ...
+    @staticmethod
+    def handed(member: Grants, sealed: bytes) -> ReaderKeys: ...
+    @property
+    def secret(self) -> bytes: ...
+    @property
+    def public(self) -> bytes: ...
+    @property
+    def name(self) -> bytes: ...
+    def hand(self, member: bytes) -> bytes: ...
+    def open(self, envelope: bytes, re_encrypted: bytes) -> bytes: ...
+
+@final
+class ReencryptionProxy:
+    def __new__(cls) -> ReencryptionProxy: ...
+    @property
+    def size(self) -> int: ...
+    def receive(self, key: bytes) -> None: ...
+    def forget(self, name: bytes) -> int: ...
+    def release(self, envelope: bytes, name: bytes) -> bytes: ...
+
+def wrap(keyring: Keyring, path: str, portion: str, epoch: int | None, end: int) -> bytes: ...
+def re_encryption_key(
+    keyring: Keyring, path: str, portion: str, epoch: int | None, public: bytes
+) -> bytes: ...
+def readers_epochs(keyring: Keyring, path: str) -> list[int]: ...
+def label(envelope: bytes) -> tuple[bytes, str, str, int]: ...
 
 @final
 class PublishedKeys:

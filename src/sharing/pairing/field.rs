@@ -20,7 +20,7 @@ use std::sync::LazyLock;
 
 use ::blst::{blst_fp, blst_fp2, blst_fp6, blst_fp12};
 use num_bigint::BigUint;
-use subtle::ConditionallySelectable;
+use subtle::{Choice, ConstantTimeEq};
 
 /// Bytes of a coefficient.
 const COEFFICIENT_LEN: usize = 48;
@@ -184,9 +184,18 @@ impl Element {
     /// The element with w negated: of one in the group, 1 over it.
     #[must_use]
     pub fn conjugate(&self) -> Self {
+        self.turned(Choice::from(1))
+    }
+
+    /// The [`conjugate`](Self::conjugate) if that is so, else the same, in one time.
+    pub(super) fn turned(&self, is_so: Choice) -> Self {
+        let taken = mask(is_so);
         let [same, mut half] = self.0.fp6;
         for number in half.fp2.iter_mut().flat_map(|pair| &mut pair.fp) {
-            number.l = negated(number.l);
+            let other = negated(number.l);
+            for (word, other) in number.l.iter_mut().zip(other) {
+                *word = other & taken | *word & !taken;
+            }
         }
         Self(blst_fp12 { fp6: [same, half] })
     }
@@ -235,19 +244,27 @@ fn negated(number: Coefficient) -> Coefficient {
     left.map(|word| word & kept)
 }
 
+/// All bits if something is so, else none; what it is, the compiler does not see.
+fn mask(is_so: Choice) -> u64 {
+    u64::from(is_so.unwrap_u8()).wrapping_neg()
+}
+
 /// The power that a digit names, found by looking at all.
 pub(super) fn chosen(powers: &[Element; 16], digit: u8) -> Element {
-    let mut found = [[0; 6]; COEFFICIENTS];
+    let mut found = [[[[0; 6]; 2]; 3]; 2];
     for (number, power) in (0_u8..).zip(powers) {
-        let is_it = subtle::ConstantTimeEq::ct_eq(&number, &digit);
-        let words = power.0.fp6.iter().flat_map(|six| &six.fp2).flat_map(|pair| &pair.fp);
-        for (place, number) in found.iter_mut().zip(words) {
-            for (word, other) in place.iter_mut().zip(&number.l) {
-                word.conditional_assign(other, is_it);
+        let taken = mask(number.ct_eq(&digit));
+        for (six, of) in found.iter_mut().zip(&power.0.fp6) {
+            for (pair, of) in six.iter_mut().zip(&of.fp2) {
+                for (place, number) in pair.iter_mut().zip(&of.fp) {
+                    for (word, of) in place.iter_mut().zip(&number.l) {
+                        *word |= of & taken;
+                    }
+                }
             }
         }
     }
-    let halves: [[Coefficient; 6]; 2] =
-        std::array::from_fn(|half| std::array::from_fn(|at| found[6 * half + at]));
-    Element(laid(halves[0], halves[1]))
+    let pair = |pair: [Coefficient; 2]| blst_fp2 { fp: pair.map(|l| blst_fp { l }) };
+    let six = |six: [[Coefficient; 2]; 3]| blst_fp6 { fp2: six.map(pair) };
+    Element(blst_fp12 { fp6: found.map(six) })
 }
