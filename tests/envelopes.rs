@@ -120,13 +120,33 @@ fn hmac(key: &[u8], message: &[u8]) -> Vec<u8> {
     mac.finalize().into_bytes().to_vec()
 }
 
+/// The first 64 bytes of HKDF-SHA256.
+fn hkdf(salt: &[u8], secret: &[u8], info: &[u8]) -> [Vec<u8>; 2] {
+    let extracted = hmac(salt, secret);
+    let first = hmac(&extracted, &[info, &[1]].concat());
+    let second = hmac(&extracted, &[&first[..], info, &[2]].concat());
+    [first, second]
+}
+
+/// RFC 5869, appendices A.1 and A.2, as far as 64 bytes go.
+#[test]
+fn what_is_compared_with_derives_keys_as_the_standard_says() {
+    let bytes = |from: u8, to: u8| (from..=to).collect::<Vec<u8>>();
+    let derived = hkdf(&bytes(0, 12), &[0x0b; 22], &bytes(0xf0, 0xf9)).concat();
+    let expected = "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf\
+        34007208d5b887185865";
+    assert_eq!(hex::encode(&derived[..42]), expected);
+    let derived = hkdf(&bytes(0x60, 0xaf), &bytes(0, 0x4f), &bytes(0xb0, 0xff)).concat();
+    let expected = "b11e398dc80327a1c8e7f78c596a49344f012eda2d4efad8a050cc4c19afa97c\
+        59045a99cac7827271cb41c65e590e09da3275600c2f09b8367793a9aca3db71";
+    assert_eq!(hex::encode(derived), expected);
+}
+
 /// What an envelope holds under Z^k, and after it: the ciphertext and the commitment.
 fn sealed(before: &[u8], z_k: &[u8], plaintext: &[u8]) -> (Vec<u8>, Vec<u8>) {
-    let extracted = hmac(b"mopse/v1 envelope", z_k);
-    let first = hmac(&extracted, &[before, &[1]].concat());
-    let second = hmac(&extracted, &[&first[..], before, &[2]].concat());
-    let aead = Aes256GcmSiv::new_from_slice(&first).unwrap();
-    (aead.encrypt(&Nonce::from([0; 12]), plaintext).unwrap(), second)
+    let [key, commitment] = hkdf(b"mopse/v1 envelope", z_k, before);
+    let aead = Aes256GcmSiv::new_from_slice(&key).unwrap();
+    (aead.encrypt(&Nonce::from([0; 12]), plaintext).unwrap(), commitment)
 }
 
 /// The signature of whoever has a key of the tree.
@@ -210,9 +230,20 @@ fn scalars_are_of_one_label_and_spread_over_all_numbers() {
     let Err(Error::Party(party::Error::Message(message::Error::Scope { .. }))) = refused else {
         panic!("{refused:?}")
     };
-    // Some of 200 are in the upper half of what there is below r = 0.9 2^255; the chance that none is, is 2^-160.
+    // Of 200 numbers below r some 90 are at least 2^254, and 40 to 139 but with a chance below 2^-40.
     let high = (0..200_u8).filter(|&byte| keys(byte).secret().encode()[31] >= 0x40).count();
     assert!((40..140).contains(&high), "{high}");
+}
+
+/// By Python's hmac and integers, from the text: of both halves of HMAC-SHA-256, little-endian, modulo r.
+#[test]
+fn scalars_match_the_known_answers() {
+    let (owner, _) = party();
+    let of_label = reencryption::scalar(&owner, &label(&owner, "hospital", "vitals")).unwrap();
+    let known = "5212fb75c27efe5b1e9c09fd41f8b0fce0b6d8d3acab84f2376e45c85b248418";
+    assert_eq!(hex::encode(of_label.encode().as_slice()), known);
+    let known = "7e813c7f73659ed9e44893d1b32a7f6630737894f8c1fcdc4d56e4054e437c1a";
+    assert_eq!(hex::encode(keys(7).secret().encode().as_slice()), known);
 }
 
 // Who reads what

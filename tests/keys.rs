@@ -47,7 +47,7 @@ struct Pseudonym<Id> {
     handle: [u8; 16],
 }
 
-const PURPOSES: [Purpose; 13] = [
+const PURPOSES: [Purpose; 14] = [
     Purpose::Node,
     Purpose::Ruler,
     Purpose::Order,
@@ -61,6 +61,7 @@ const PURPOSES: [Purpose; 13] = [
     Purpose::Sign,
     Purpose::Pseudonym,
     Purpose::Shift,
+    Purpose::Reencryption,
 ];
 
 fn vectors() -> Vectors {

@@ -12,6 +12,7 @@ from mopse import Field, Owner, Schema, User
 from mopse.errors import (
     DamagedFileError,
     DecryptionError,
+    ExpiredError,
     InvalidInputError,
     MopseError,
     ScopeError,
@@ -187,9 +188,9 @@ def test_a_grant_that_ends_is_not_taken_then(scene):
     hour = datetime.timedelta(hours=1)
     envelope = wrap(scene.owner, "hospital", "vitals", expires_in=hour)
     assert len(scene.read(scene.grant(keys, envelope))) == 1
-    for nothing in (datetime.timedelta(), -hour):
-        with pytest.raises(InvalidInputError):
-            wrap(scene.owner, "hospital", "vitals", expires_in=nothing)
+    ended = wrap(scene.owner, "hospital", "vitals", expires_in=-hour)
+    with pytest.raises(ExpiredError, match="hospital"):
+        scene.read(scene.grant(keys, ended))
 
 
 def test_what_is_changed_cut_or_lied_about_is_refused(scene):

@@ -206,23 +206,3 @@ impl Keys {
         envelope.opened(&released.element.power(&self.secret().inverse()))
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// RFC 5869, appendices A.1 and A.2, as far as 64 bytes go.
-    #[test]
-    fn keys_are_derived_as_the_standard_says() {
-        let bytes = |from: u8, to: u8| (from..=to).collect::<Vec<u8>>();
-        let long = |salt, secret, info| hkdf(salt, secret, info).map(|half| *half).concat();
-        let derived = long(&bytes(0, 12), &[0x0b; 22], &bytes(0xf0, 0xf9));
-        let expected =
-            "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865";
-        assert_eq!(hex::encode(&derived[..42]), expected);
-        let derived = long(&bytes(0x60, 0xaf), &bytes(0, 0x4f), &bytes(0xb0, 0xff));
-        let expected = "b11e398dc80327a1c8e7f78c596a49344f012eda2d4efad8a050cc4c19afa97c\
-            59045a99cac7827271cb41c65e590e09da3275600c2f09b8367793a9aca3db71";
-        assert_eq!(hex::encode(derived), expected);
-    }
-}
