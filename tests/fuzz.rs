@@ -206,8 +206,11 @@ fn member() -> &'static User {
     MEMBER.get_or_init(|| User::of(Algorithm::X25519, key()))
 }
 
+/// A message, by what it is called.
+type Named = (&'static str, Vec<u8>);
+
 /// What travels in the re-encryption of a grant: what only one party may have made, and what anybody may.
-fn wrapped(owner: &Keyring) -> ([(&'static str, Vec<u8>); 4], (&'static str, Vec<u8>)) {
+fn wrapped(owner: &Keyring) -> ([Named; 4], Named) {
     let label = Label::of(owner, "hospital", "rest", None).expect("there is one");
     let keys = reencryption::Keys::of(key());
     let envelope = Envelope::wrap(owner, &label, u64::MAX).expect("it is the owner's");
