@@ -148,6 +148,12 @@ impl Scalar {
         Self::of(self.number().invert().unwrap_or(blstrs::Scalar::ONE))
     }
 
+    /// 0 minus it.
+    #[must_use]
+    pub(super) fn negated(&self) -> Self {
+        Self::of(-self.number())
+    }
+
     /// It, times another.
     #[must_use]
     pub fn times(&self, other: &Self) -> Self {
