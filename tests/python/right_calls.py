@@ -355,18 +355,21 @@ REENCRYPTED = reencrypted()
 READER = reencryption.Keys(KEY)
 
 
-def wrapped(world: World) -> tuple[bytes, bytes, reencryption.Proxy]:
-    """Return an envelope, a re-encryption key for `READER`, and a proxy that has it."""
+@functools.cache
+def wrapped(world: World) -> tuple[bytes, bytes]:
+    """Return an envelope, and a re-encryption key for `READER`."""
     envelope = reencryption.wrap(world.owner, "a", "rest")
-    key = reencryption.reencryption_key(world.owner, "a", "rest", READER.public)
-    proxy = reencryption.Proxy()
-    proxy.receive(key)
-    return envelope, key, proxy
+    return envelope, reencryption.reencryption_key(world.owner, "a", "rest", READER.public)
+
+
+def proxy(world: World) -> reencryption.Proxy:
+    made = reencryption.Proxy()
+    made.receive(wrapped(world)[1])
+    return made
 
 
 def released(world: World) -> bytes:
-    envelope, _, proxy = wrapped(world)
-    return proxy.release(envelope, READER.name)
+    return proxy(world).release(wrapped(world)[0], READER.name)
 
 
 @functools.cache
@@ -438,7 +441,7 @@ INSTANCES: dict[str, Callable[[World], Any]] = {
     "mopse.sharing.Witness": lambda w: w.witness,
     "mopse.sharing.reencryption.Keys": lambda _: READER,
     "mopse.sharing.reencryption.Label": lambda w: reencryption.label_of(wrapped(w)[0]),
-    "mopse.sharing.reencryption.Proxy": lambda w: wrapped(w)[2],
+    "mopse.sharing.reencryption.Proxy": proxy,
     "mopse.sharing.reencryption.published.Keys": lambda w: REENCRYPTED.user,
     "mopse.sharing.reencryption.published.Server": lambda w: reencrypted().server,
     "mopse.stores.Announcement": lambda w: w.announcement,
