@@ -563,8 +563,8 @@ class Answer(Message):
         How many records were dropped after decryption because they share a cell with the bounds
         and do not match; None before.
     unchecked : tuple of str or None
-        Fields of the query whose column lies in a portion that was not granted: the records of the
-        cells are there, whether they match or not. None before decryption.
+        Fields of the query whose column lies in a portion that was not granted, or not of all
+        records: those of the cells are there, whether they match or not. None before decryption.
     left : dict from str to int or None
         How many records came from providers in an epoch that their group has left, by path: old
         records that were not renewed, or new ones of somebody who was revoked. None before.
