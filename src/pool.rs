@@ -412,7 +412,9 @@ mod tests {
             });
         };
         thread::scope(|scope| {
-            (0..4).for_each(|_| drop(scope.spawn(|| (0..50).for_each(|_| count()))))
+            for _ in 0..4 {
+                scope.spawn(|| (0..50).for_each(|_| count()));
+            }
         });
         assert_eq!(lock.into_inner().ok(), Some(4 * 50 * 2000));
     }
