@@ -32,7 +32,10 @@
 //!
 //! # Cost
 //!
-//! In pairings, see `tests/benches/reencryption.rs`; none for any record, and no envelope for any reader.
+//! In pairings, by `tests/benches/reencryption.rs`: a capsule 0.37 and the envelope around it 0.48; a public key, read
+//! and verified, 0.71; a re-encryption key 0.33; re-encryption from bytes to bytes 1.2; opening from bytes 1.1. None
+//! for any record, and no envelope for any reader. To seal a grant to a user by X25519 and to open it takes 0.25 and
+//! 0.16: this is dearer throughout, and gives one envelope for all, and roles whose members no owner need know.
 //!
 //! # Leakage
 //!

@@ -16,6 +16,7 @@
 //! Products, and whether an element is in the group, by `blst`. The order of the coefficients is that of other
 //! implementations, `ark-bls12-381` among them.
 
+use std::array::from_fn;
 use std::sync::LazyLock;
 
 use ::blst::{blst_fp, blst_fp2, blst_fp6, blst_fp12};
@@ -109,7 +110,7 @@ impl Element {
             return None;
         }
         let halves: [[Coefficient; 6]; 2] =
-            std::array::from_fn(|half| std::array::from_fn(|at| coefficients[6 * half + at]));
+            from_fn(|half| from_fn(|at| coefficients[6 * half + at]));
         let kept = laid([KEPT, [0; 6], [0; 6], [0; 6], [0; 6], [0; 6]], [[0; 6]; 6]);
         Some(Self(laid(halves[0], halves[1]) * kept))
     }
@@ -119,9 +120,7 @@ impl Element {
     pub(in crate::sharing) fn coefficients(&self) -> [Coefficient; COEFFICIENTS] {
         let bytes = self.encode();
         let (words, _) = bytes.as_chunks::<8>();
-        std::array::from_fn(|at| {
-            std::array::from_fn(|word| u64::from_le_bytes(words[6 * at + word]))
-        })
+        from_fn(|at| from_fn(|word| u64::from_le_bytes(words[6 * at + word])))
     }
 
     /// Reads an element; `None` for 0, another length, or a coefficient of p or more.
@@ -129,8 +128,8 @@ impl Element {
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let bytes: &[u8; Self::LEN] = bytes.try_into().ok()?;
         let (words, _) = bytes.as_chunks::<8>();
-        Self::of_coefficients(&std::array::from_fn(|at| {
-            std::array::from_fn(|word| u64::from_le_bytes(words[6 * at + word]))
+        Self::of_coefficients(&from_fn(|at| {
+            from_fn(|word| u64::from_le_bytes(words[6 * at + word]))
         }))
     }
 
@@ -251,20 +250,22 @@ fn mask(is_so: Choice) -> u64 {
 
 /// The power that a digit names, found by looking at all.
 pub(super) fn chosen(powers: &[Element; 16], digit: u8) -> Element {
-    let mut found = [[[[0; 6]; 2]; 3]; 2];
-    for (number, power) in (0_u8..).zip(powers) {
-        let taken = mask(number.ct_eq(&digit));
-        for (six, of) in found.iter_mut().zip(&power.0.fp6) {
-            for (pair, of) in six.iter_mut().zip(&of.fp2) {
-                for (place, number) in pair.iter_mut().zip(&of.fp) {
-                    for (word, of) in place.iter_mut().zip(&number.l) {
-                        *word |= of & taken;
-                    }
-                }
-            }
-        }
+    let mut taken = [0; 16];
+    for (number, taken) in (0_u8..).zip(&mut taken) {
+        *taken = mask(number.ct_eq(&digit));
     }
-    let pair = |pair: [Coefficient; 2]| blst_fp2 { fp: pair.map(|l| blst_fp { l }) };
-    let six = |six: [[Coefficient; 2]; 3]| blst_fp6 { fp2: six.map(pair) };
-    Element(blst_fp12 { fp6: found.map(six) })
+    // Word by word, so that none is kept in memory between two powers.
+    let word = |six: usize, pair: usize, half: usize, word: usize| {
+        let all = powers.iter().zip(&taken);
+        all.fold(0, |found, (power, taken)| {
+            found | power.0.fp6[six].fp2[pair].fp[half].l[word] & taken
+        })
+    };
+    Element(blst_fp12 {
+        fp6: from_fn(|six| blst_fp6 {
+            fp2: from_fn(|pair| blst_fp2 {
+                fp: from_fn(|half| blst_fp { l: from_fn(|at| word(six, pair, half, at)) }),
+            }),
+        }),
+    })
 }

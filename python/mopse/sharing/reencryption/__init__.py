@@ -28,9 +28,12 @@ read, also without being asked, and no other portion or epoch. Not post-quantum.
 **Leakage**: envelopes name owner, provider, portion and epoch; the proxy sees who is given keys of
 what and who asks. Whoever opens an envelope has a grant that names no holder, and can pass it on.
 
-**Or** `mopse.Owner.share`, simpler and quicker for few users: it needs no proxy, names the holder,
-and can be post-quantum, but seals one grant for each user. An envelope is one whatever the number
-of users, and serves those who come later without the owner. No way has public-key work per record.
+**Cost**, in pairings, of 0.6 to 0.8 ms: an envelope 0.5; a key 0.3, and 0.7 to verify the public
+key; the proxy 1.2 and the user 1.1 for each opening. No public-key work for any record.
+
+**Or** `mopse.Owner.share`, simpler and quicker throughout, 0.25 and 0.16 for each user: it needs no
+proxy, names the holder, and can be post-quantum, but seals a grant for each user. An envelope is
+one whatever the number of users, and a role's readers come later without the owner.
 
 **Deviations** from SeSPHR [2]_: grants are wrapped and not data; users make their own keys; a key
 for each portion and epoch in place of one of the owner's; roles by keys and not by certificates.
