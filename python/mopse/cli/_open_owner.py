@@ -12,13 +12,14 @@ import mopse
 from mopse._files import PRIVATE, as_folder, telling, write_whole
 from mopse.cli._keyrings import add_password, locked, must_be_there, opened_owner, password_of
 from mopse.cli._output import add_json, note, print_document, print_line
-from mopse.cli._session import opened_cloud
+from mopse.cli._session import add_cloud, opened_cloud
 from mopse.errors import ChangedError, InvalidInputError, ReplayError
 
 __all__ = [
+    "LEARNS",
     "TELLS",
     "OpenOwner",
-    "add_folder",
+    "add_change",
     "add_keyring",
     "given_anew",
     "say",
@@ -27,6 +28,7 @@ __all__ = [
 ]
 
 TELLS = "a cloud to tell of it"
+LEARNS = "a cloud to learn from first what the keyring missed"
 
 Change: TypeAlias = Callable[[mopse.Owner], Mapping[bytes, list[bytes]]]
 """What changes with whom an owner shares what, and returns what each user is given."""
@@ -39,9 +41,20 @@ def add_keyring(command: argparse.ArgumentParser, what: str = "the owner's keyri
     add_json(command)
 
 
-def add_folder(command: argparse.ArgumentParser, what: str) -> None:
-    """Add where sealed grants are written."""
-    command.add_argument("--out", required=True, metavar="FOLDER", help=f"where {what} are written")
+def add_change(
+    command: argparse.ArgumentParser,
+    run: Callable[[argparse.Namespace], None],
+    *,
+    grants: str,
+    cloud: str,
+) -> None:
+    """Add what a command takes that changes with whom an owner shares what, and what it runs."""
+    command.add_argument(
+        "--out", required=True, metavar="FOLDER", help=f"where {grants} are written"
+    )
+    add_keyring(command)
+    add_cloud(command, is_needed=False, why=cloud)
+    command.set_defaults(run=run)
 
 
 class OpenOwner:

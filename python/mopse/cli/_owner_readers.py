@@ -11,10 +11,11 @@ from mopse._files import as_file, read_whole
 from mopse.cli._command import Commands
 from mopse.cli._keyrings import locked, must_be_there, opened_owner, password_of
 from mopse.cli._open_owner import (
+    LEARNS,
     TELLS,
     Change,
     OpenOwner,
-    add_folder,
+    add_change,
     add_keyring,
     given_anew,
     say,
@@ -69,10 +70,7 @@ def add(does: Commands) -> None:
     unshare.add_argument(
         "--for-good", action="store_true", help="never let these keys be given anything again"
     )
-    add_folder(unshare, "the grants of who stays")
-    add_keyring(unshare)
-    add_cloud(unshare, is_needed=False, why=TELLS)
-    unshare.set_defaults(run=_unshare)
+    add_change(unshare, _unshare, grants="the grants of who stays", cloud=TELLS)
 
     suspend = add_documented(
         does,
@@ -85,10 +83,7 @@ def add(does: Commands) -> None:
                      --cloud phr.duckdb""",
     )
     suspend.add_argument("user", metavar="FILE", help="the user's public keys")
-    add_folder(suspend, "the grants of who stays")
-    add_keyring(suspend)
-    add_cloud(suspend, is_needed=False, why=TELLS)
-    suspend.set_defaults(run=_suspend)
+    add_change(suspend, _suspend, grants="the grants of who stays", cloud=TELLS)
 
     reinstate = add_documented(
         does,
@@ -100,10 +95,7 @@ def add(does: Commands) -> None:
         example="mopse owner reinstate doctor.public --keyring owner.keyring --out anew",
     )
     reinstate.add_argument("user", metavar="FILE", help="the user's public keys")
-    add_folder(reinstate, "its grants")
-    add_keyring(reinstate)
-    add_cloud(reinstate, is_needed=False, why="a cloud to learn from first what the keyring missed")
-    reinstate.set_defaults(run=_reinstate)
+    add_change(reinstate, _reinstate, grants="its grants", cloud=LEARNS)
 
     shared = add_documented(
         does,

@@ -9,9 +9,10 @@ from mopse.cli._command import Commands
 from mopse.cli._grants import add_expiry
 from mopse.cli._keyrings import locked, must_be_there, opened_owner, password_of
 from mopse.cli._open_owner import (
+    LEARNS,
     TELLS,
     OpenOwner,
-    add_folder,
+    add_change,
     add_keyring,
     given_anew,
     say,
@@ -20,12 +21,10 @@ from mopse.cli._open_owner import (
 )
 from mopse.cli._output import counted, print_document, print_table, rows_of
 from mopse.cli._owner_readers import of_user, public_keys
-from mopse.cli._session import add_cloud, add_documented
+from mopse.cli._session import add_documented
 from mopse.cli._tables import as_ids
 
 __all__ = ["add"]
-
-_LEARNS = "a cloud to learn from first what the keyring missed"
 
 
 def add(commands: Commands) -> None:
@@ -63,10 +62,7 @@ def add(commands: Commands) -> None:
     )
     join.add_argument("team", help="the team")
     join.add_argument("user", metavar="FILE", help="the user's public keys")
-    add_folder(join, "its grants")
-    add_keyring(join)
-    add_cloud(join, is_needed=False, why=_LEARNS)
-    join.set_defaults(run=_join)
+    add_change(join, _join, grants="its grants", cloud=LEARNS)
 
     share = add_documented(
         does,
@@ -95,10 +91,7 @@ def add(commands: Commands) -> None:
         help="a portion of the schema, 'rest' or 'files'; may be repeated (default: all)",
     )
     add_expiry(share, "the grants open anything (default: for ever)")
-    add_folder(share, "the grants")
-    add_keyring(share)
-    add_cloud(share, is_needed=False, why=_LEARNS)
-    share.set_defaults(run=_share)
+    add_change(share, _share, grants="the grants", cloud=LEARNS)
 
     leave = add_documented(
         does,
@@ -112,10 +105,7 @@ def add(commands: Commands) -> None:
     )
     leave.add_argument("team", help="the team")
     leave.add_argument("user", metavar="FILE", help="the user's public keys")
-    add_folder(leave, "the grants of who stays")
-    add_keyring(leave)
-    add_cloud(leave, is_needed=False, why=TELLS)
-    leave.set_defaults(run=_leave)
+    add_change(leave, _leave, grants="the grants of who stays", cloud=TELLS)
 
     disband = add_documented(
         does,
@@ -125,10 +115,7 @@ def add(commands: Commands) -> None:
         example="mopse team disband night --keyring owner.keyring --out anew --cloud phr.duckdb",
     )
     disband.add_argument("team", help="the team")
-    add_folder(disband, "the grants of who stays")
-    add_keyring(disband)
-    add_cloud(disband, is_needed=False, why=TELLS)
-    disband.set_defaults(run=_disband)
+    add_change(disband, _disband, grants="the grants of who stays", cloud=TELLS)
 
     listed = add_documented(
         does,
