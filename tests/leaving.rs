@@ -36,6 +36,16 @@ fn give(scene: &mut Scene, holder: &mut Holder, scope: Scope) {
     holder.accept(&sealed);
 }
 
+/// Has a holder join a new team that is given all of some providers.
+fn join(scene: &mut Scene, holder: &mut Holder, paths: &[&str]) {
+    scene.owner.form_team("night", "").unwrap();
+    for path in paths {
+        share_with_team(&mut scene.owner, "night", all_of(path)).unwrap();
+    }
+    let anew = join_team(&mut scene.owner, "night", holder.0.public(), NOW).unwrap();
+    hand_out(&[anew], &mut [holder]);
+}
+
 /// A record more of the hospital, once everybody knows what the owner announces.
 fn add(scene: &mut Scene, id: i64) {
     scene.announce();
@@ -249,10 +259,7 @@ fn a_team_is_given_the_same_and_each_member_alone_opens_it() {
 fn who_is_suspended_stays_in_its_team_and_catches_up() {
     let mut scene = scene();
     let mut doctor = Holder::new(7);
-    scene.owner.form_team("night", "").unwrap();
-    share_with_team(&mut scene.owner, "night", all_of("hospital")).unwrap();
-    let anew = join_team(&mut scene.owner, "night", doctor.0.public(), NOW).unwrap();
-    hand_out(&[anew], &mut [&mut doctor]);
+    join(&mut scene, &mut doctor, &["hospital"]);
     let name = doctor.0.public().name();
     suspend(&mut scene.owner, &name, NOW).unwrap();
     let anew = share_with_team(&mut scene.owner, "night", all_of("clinic")).unwrap();
@@ -275,12 +282,7 @@ fn who_is_suspended_stays_in_its_team_and_catches_up() {
 fn who_joins_or_comes_back_is_given_what_is_current_and_no_more() {
     let mut scene = scene();
     let (mut doctor, nurse) = (Holder::new(7), Holder::new(8));
-    scene.owner.form_team("night", "").unwrap();
-    for path in ["hospital", "clinic"] {
-        share_with_team(&mut scene.owner, "night", all_of(path)).unwrap();
-    }
-    let anew = join_team(&mut scene.owner, "night", doctor.0.public(), NOW).unwrap();
-    hand_out(&[anew], &mut [&mut doctor]);
+    join(&mut scene, &mut doctor, &["hospital", "clinic"]);
     let joining = |owner: &Keyring| {
         join_team(&mut copy(owner), "night", nurse.0.public(), NOW).unwrap().1.len()
     };
@@ -305,10 +307,7 @@ fn who_joins_or_comes_back_is_given_what_is_current_and_no_more() {
 fn a_team_whose_end_no_cloud_knew_is_disbanded_again() {
     let mut scene = scene();
     let mut doctor = Holder::new(7);
-    scene.owner.form_team("night", "").unwrap();
-    share_with_team(&mut scene.owner, "night", all_of("hospital")).unwrap();
-    let anew = join_team(&mut scene.owner, "night", doctor.0.public(), NOW).unwrap();
-    hand_out(&[anew], &mut [&mut doctor]);
+    join(&mut scene, &mut doctor, &["hospital"]);
     let mut copy = copy(&scene.owner);
     copy.authorize("lab", &[]).unwrap();
     scene.cloud.enroll(&mut copy);
